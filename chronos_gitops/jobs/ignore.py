@@ -1,0 +1,161 @@
+"""``.chronosignore``: which files below the jobs folder are no jobs, in the syntax of gitignore(5).
+
+Everything of that page holds but POSIX classes such as ``[[:alpha:]]``: a pattern with one matches nothing. Here
+``?`` is a character, in git a byte.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from chronos_gitops.jobs.load import Entry, Files
+
+NAME: Final = ".chronosignore"
+"""Stands at the top of the jobs folder; its patterns start there."""
+_MOST_PATTERNS: Final = 1_000
+_LONGEST: Final = 1_000
+_TRAILING_SPACES: Final = re.compile(r"(?<!\\) +\Z")
+# Atomic groups (as in fnmatch of the standard library): a hostile pattern of many stars stays linear.
+_STAR: Final = "[^/]*?"
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """One line; a step of None stands for ``**``."""
+
+    steps: tuple[re.Pattern[str] | None, ...]
+    is_for_folders: bool
+    is_exception: bool
+
+    def matches(self, parts: Sequence[str]) -> bool:
+        reached = {0}
+        for number, step in enumerate(self.steps):
+            if step is not None:
+                reached = {at + 1 for at in reached if at < len(parts) and step.match(parts[at])}
+            elif reached:
+                is_last = number == len(self.steps) - 1  # "a/**" is what stands in a, and not a itself
+                reached = set(range(min(reached) + is_last, len(parts) + 1))
+        return len(parts) in reached
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """What one ``.chronosignore`` says."""
+
+    patterns: tuple[_Pattern, ...] = ()
+
+    @classmethod
+    def parse(cls, content: bytes) -> "Ignore":
+        """The first 1,000 patterns; a line that is no pattern matches nothing, as in git."""
+        lines = content.decode("utf-8-sig", "replace").split("\n")
+        patterns = (_pattern(line.removesuffix("\r")) for line in lines if len(line) <= _LONGEST)
+        return cls(tuple(pattern for pattern in patterns if pattern is not None)[:_MOST_PATTERNS])
+
+    def ignores(self, path: str) -> bool:
+        """Whether this file, a posix path from the jobs folder, is left out; what is in an ignored folder always is."""
+        parts = path.split("/")
+        return any(self._leaves_out(parts[:end], end < len(parts)) for end in range(1, len(parts) + 1))
+
+    def _leaves_out(self, parts: Sequence[str], is_folder: bool) -> bool:
+        for pattern in reversed(self.patterns):
+            if (is_folder or not pattern.is_for_folders) and pattern.matches(parts):
+                return not pattern.is_exception
+        return False
+
+
+class Unignored:
+    """The files of a tree without what its ``.chronosignore`` leaves out."""
+
+    def __init__(self, files: Files, ignore: Ignore, folder: str) -> None:
+        start = 0 if folder in ("", ".") else len(folder) + 1
+        self._files = files
+        self.entries: Sequence[Entry] = tuple(
+            entry for entry in files.entries if not ignore.ignores(entry.path[start:])
+        )
+
+    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+        return self._files.read(entries)
+
+
+def _pattern(line: str) -> _Pattern | None:
+    text = _TRAILING_SPACES.sub("", line)
+    if not text or text.startswith("#"):
+        return None
+    is_exception = text.startswith("!")
+    text = text.removeprefix("!")
+    is_for_folders = text.endswith("/")
+    text = text.removesuffix("/")
+    if not text:
+        return None
+    names = text.removeprefix("/").split("/")
+    if "/" not in text:
+        names = ["**", *names]
+    steps = tuple(None if name == "**" else _step(name) for name in names)
+    return _Pattern(steps, is_for_folders, is_exception)
+
+
+def _step(name: str) -> re.Pattern[str]:
+    """One name between slashes as an expression; one that can never match for what git refuses."""
+    parts = [""]
+    position = 0
+    while position < len(name):
+        letter = name[position]
+        position += 1
+        if letter == "*":
+            parts.append("")
+        elif letter == "?":
+            parts[-1] += "[^/]"
+        elif letter == "\\":
+            if position == len(name):
+                return _NEVER
+            parts[-1] += re.escape(name[position])
+            position += 1
+        elif letter == "[":
+            read = _class(name, position)
+            if read is None:
+                return _NEVER
+            parts[-1] += read[0]
+            position = read[1]
+        else:
+            parts[-1] += re.escape(letter)
+    return re.compile(_joined(parts), re.DOTALL)
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """The parts between stars: the first at the start, the last at the end, each other at its first chance."""
+    if len(parts) == 1:
+        return parts[0] + r"\Z"
+    first, *middle, last = parts
+    return first + "".join(f"(?>{_STAR}{part})" for part in middle if part) + f"[^/]*{last}\\Z"
+
+
+_NEVER: Final = re.compile(r"(?!)")
+
+
+def _class(name: str, position: int) -> tuple[str, int] | None:
+    """``[a-z]`` after its bracket, as an expression and where it ends; None when it is never closed."""
+    is_negated = name[position : position + 1] in ("!", "^")
+    position += is_negated
+    members = ""
+    start = position
+    while position < len(name) and (name[position] != "]" or position == start):
+        if name.startswith("[:", position):
+            return None
+        if name[position] == "\\":
+            position += 1
+            if position == len(name):
+                return None
+        low = high = name[position]
+        position += 1
+        if name[position : position + 1] == "-" and name[position + 1 : position + 2] not in ("", "]"):
+            position += 1 + (name[position + 1] == "\\")
+            high = name[position : position + 1] or low
+            position += 1
+        if low <= high:
+            members += f"{re.escape(low)}-{re.escape(high)}"
+    if position >= len(name):
+        return None
+    if not members:
+        return ("[^/]" if is_negated else "(?!)"), position + 1
+    return f"(?!/)[{'^' if is_negated else ''}{members}]", position + 1

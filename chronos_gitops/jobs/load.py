@@ -1,0 +1,224 @@
+"""Files to jobs: each judged on its own, then all of them together."""
+
+import hashlib
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from chronos_gitops.jobs import rules, schema, source, suppression
+from chronos_gitops.jobs.model import Job
+from chronos_gitops.jobs.problem import Problem, is_error, ordered
+from chronos_gitops.jobs.rules.naming import is_name
+from chronos_gitops.jobs.source import Source, Spot
+from chronos_gitops.jobs.yaml12.text import MAX_BYTES
+
+_LFS: Final = b"version https://git-lfs.github.com/spec/"
+_BATCH_BYTES: Final = 16 * 1024 * 1024
+_FIRST_LINE: Final = Spot(1, 1, 2, "")
+
+
+class Kind(StrEnum):
+    FILE = "file"
+    SYMLINK = "symlink"
+    SUBMODULE = "submodule"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One candidate job file: posix path from the repository root, git blob id of its content, size in bytes."""
+
+    path: str
+    blob: str
+    size: int
+    kind: Kind = Kind.FILE
+
+
+class Files(Protocol):
+    """A tree of job files, at a commit or on disk."""
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """Only ``*.yaml`` and ``*.yml`` below the jobs folder, sorted by path."""
+
+    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+        """Path to content; a path that cannot be read is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """One file, judged on its own.
+
+    ``name`` is the identity even when the file is invalid otherwise, None when it cannot be read; ``job`` is None when
+    any problem is an error. ``named_at`` is where the name stands.
+    """
+
+    path: str
+    blob: str
+    name: str | None
+    job: Job | None
+    problems: tuple[Problem, ...]
+    named_at: Spot = _FIRST_LINE
+
+
+class ParseCache:
+    """Parsed files by path, blob and day of judgement; keeps only what the last load used."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str, datetime | None], Parsed] = {}
+        self._used: dict[tuple[str, str, datetime | None], Parsed] = {}
+
+    def get(self, path: str, blob: str, today: datetime | None) -> Parsed | None:
+        parsed = self._known.get((path, blob, today))
+        if parsed is not None:
+            self._used[path, blob, today] = parsed
+        return parsed
+
+    def put(self, parsed: Parsed, today: datetime | None) -> None:
+        self._used[parsed.path, parsed.blob, today] = parsed
+
+    def forget_unused(self) -> None:
+        self._known, self._used = self._used, {}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Every file sorted by path, the valid and unique jobs by name, and all problems, ordered."""
+
+    files: tuple[Parsed, ...]
+    jobs: Mapping[str, Parsed]
+    problems: tuple[Problem, ...]
+
+    def problems_of(self, path: str) -> tuple[Problem, ...]:
+        first = bisect_left(self.problems, path, key=lambda problem: problem.file)
+        last = bisect_right(self.problems, path, key=lambda problem: problem.file)
+        return self.problems[first:last]
+
+
+def git_blob_id(content: bytes) -> str:
+    """What git calls this content (SHA-1 object format): ``git hash-object``."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def parse(
+    path: str,
+    content: bytes,
+    *,
+    blob: str | None = None,
+    today: datetime | None = None,
+    secrets: frozenset[str] | None = None,
+) -> Parsed:
+    """One file, judged on its own; with ``today`` also by the calendar of the twelve months after it.
+
+    With ``secrets``, the names that there are, a reference to any other one is an error.
+    """
+    blob = git_blob_id(content) if blob is None else blob
+    if content.startswith(_LFS):
+        hint = "take job files out of .gitattributes and commit the content"
+        return _refused(path, blob, "lfs-pointer", "the file is a Git LFS pointer, not the content", hint)
+    read = source.read(path, content)
+    found = read.problems
+    if read.complete:
+        found += schema.check(read) + rules.check(read, today=today, secrets=secrets)
+        found = suppression.apply(read, found, has_calendar=today is not None)
+    problems = ordered(found)
+    job = None if any(map(is_error, problems)) else Job.from_document(read.value)
+    return Parsed(path, blob, _name(read), job, problems, read.spot(("name",)))
+
+
+def load(
+    files: Files,
+    cache: ParseCache | None = None,
+    *,
+    today: datetime | None = None,
+    secrets: frozenset[str] | None = None,
+    on_file: Callable[[], None] = lambda: None,
+) -> Loaded:
+    """Every file of the tree; what is unchanged since the last load comes from the cache.
+
+    A cache is for one set of ``secrets`` only. ``on_file`` is called after each file that had to be read.
+    """
+    cache = ParseCache() if cache is None else cache
+    parsed: dict[str, Parsed] = {}
+    unknown: list[Entry] = []
+    for entry in files.entries:
+        known = _refusal(entry) or cache.get(entry.path, entry.blob, today)
+        if known is None:
+            unknown.append(entry)
+        else:
+            parsed[entry.path] = known
+    for entry, content in _contents(files, unknown):
+        if content is None:
+            parsed[entry.path] = _vanished(entry)
+        else:
+            one = parse(entry.path, content, blob=entry.blob, today=today, secrets=secrets)
+            parsed[entry.path] = one
+            cache.put(one, today)
+        on_file()
+    cache.forget_unused()
+    return _together(parsed[path] for path in sorted(parsed))
+
+
+def _name(read: Source) -> str | None:
+    name = read.text("name")
+    return name if name and is_name(name) else None
+
+
+def _together(files: Iterable[Parsed]) -> Loaded:
+    """What holds across files: the first file of a name in path order keeps it."""
+    judged: list[Parsed] = []
+    owners: dict[str, Parsed] = {}
+    for parsed in files:
+        owner = owners.setdefault(parsed.name, parsed) if parsed.name is not None else parsed
+        judged.append(parsed if owner is parsed else _duplicate(parsed, owner))
+    jobs = {parsed.name: parsed for parsed in judged if parsed.name is not None and parsed.job is not None}
+    problems = ordered(problem for parsed in judged for problem in parsed.problems)
+    return Loaded(tuple(judged), MappingProxyType(jobs), problems)
+
+
+def _duplicate(parsed: Parsed, owner: Parsed) -> Parsed:
+    message = f'the name "{parsed.name}" is taken by {owner.path}:{owner.named_at.line}'
+    problem = parsed.named_at.problem(parsed.path, "duplicate-name", message, "choose another name")
+    return replace(parsed, job=None, problems=ordered((*parsed.problems, problem)))
+
+
+def _refusal(entry: Entry) -> Parsed | None:
+    """Why an entry is not even read; None for a file of sound size."""
+    if entry.kind is Kind.SYMLINK:
+        hint = "commit the file itself"
+        return _refused(entry.path, entry.blob, "symlink", "symbolic links are not followed", hint)
+    if entry.kind is Kind.SUBMODULE:
+        return _refused(entry.path, entry.blob, "submodule", "submodules are not fetched", "commit the file itself")
+    if entry.size > MAX_BYTES:
+        message = f"the file has {entry.size:,} bytes; a job file has at most {MAX_BYTES:,}"
+        return _refused(entry.path, entry.blob, "too-large", message, "")
+    return None
+
+
+def _vanished(entry: Entry) -> Parsed:
+    return _refused(entry.path, entry.blob, "unreadable", "the file could not be read", "check that it is still there")
+
+
+def _refused(path: str, blob: str, rule: str, message: str, hint: str) -> Parsed:
+    return Parsed(path, blob, None, None, (_FIRST_LINE.problem(path, rule, message, hint),))
+
+
+def _contents(files: Files, entries: Sequence[Entry]) -> Iterator[tuple[Entry, bytes | None]]:
+    """Reads in batches, so that a large tree is never in memory as a whole."""
+    batch: list[Entry] = []
+    size = 0
+    for entry in entries:
+        batch.append(entry)
+        size += entry.size
+        if size >= _BATCH_BYTES:
+            yield from _read(files, batch)
+            batch, size = [], 0
+    yield from _read(files, batch)
+
+
+def _read(files: Files, batch: Sequence[Entry]) -> Iterator[tuple[Entry, bytes | None]]:
+    contents = files.read(batch) if batch else {}
+    return ((entry, contents.get(entry.path)) for entry in batch)

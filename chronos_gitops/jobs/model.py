@@ -1,0 +1,311 @@
+"""What a job is: frozen values, built whole from a validated document and true ever after."""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+from chronos_gitops.jobs.problem import Problem
+from chronos_gitops.timing import duration
+from chronos_gitops.timing.schedule import Schedule
+
+Document = Mapping[str, Any]
+"""A job file after parsing: string keys, and str, int, float, bool, None, list, dict inside."""
+
+JOB_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://chronos-gitops.dev/job")
+
+
+def job_id(name: str) -> str:
+    """The stable id of a job: UUIDv5 of its name (RFC 9562), the same on every machine and after every restart."""
+    return str(uuid.uuid5(JOB_NAMESPACE, name))
+
+
+class Concurrency(StrEnum):
+    FORBID = "forbid"
+    ALLOW = "allow"
+    REPLACE = "replace"
+
+
+class MissedRunPolicy(StrEnum):
+    EXECUTE_ONE = "execute_one"
+    IGNORE = "ignore"
+    EXECUTE_ALL = "execute_all"
+
+
+@dataclass(frozen=True, slots=True)
+class BearerAuth:
+    token: str = field(repr=False)
+    type = "bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class BasicAuth:
+    username: str
+    password: str = field(repr=False)
+    type = "basic"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyAuth:
+    api_key: str = field(repr=False)
+    header: str = "X-API-Key"
+    type = "api_key"
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth2Auth:
+    """Client credentials, RFC 6749 section 4.4."""
+
+    token_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    scope: str | None = None
+    type = "oauth2"
+
+
+@dataclass(frozen=True, slots=True)
+class HmacAuth:
+    """A Standard Webhooks signature (https://www.standardwebhooks.com)."""
+
+    secret: str = field(repr=False)
+    type = "hmac"
+
+
+Auth = BearerAuth | BasicAuth | ApiKeyAuth | OAuth2Auth | HmacAuth
+_AUTH_TYPES: dict[str, type[Auth]] = {
+    kind.type: kind for kind in (BearerAuth, BasicAuth, ApiKeyAuth, OAuth2Auth, HmacAuth)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SuccessCodes:
+    """Status codes that mean success: inclusive ranges, ``((200, 299),)`` unless the file says otherwise."""
+
+    ranges: tuple[tuple[int, int], ...] = ((200, 299),)
+
+    @classmethod
+    def parse(cls, entries: Iterable[int | str]) -> "SuccessCodes":
+        return cls(tuple(_code_range(entry) for entry in entries))
+
+    def __contains__(self, code: int) -> bool:
+        return any(low <= code <= high for low, high in self.ranges)
+
+    def document(self) -> list[int | str]:
+        return [low if low == high else f"{low}-{high}" for low, high in self.ranges]
+
+
+def _code_range(entry: int | str) -> tuple[int, int]:
+    low, _, high = str(entry).partition("-")
+    return int(low), int(high or low)
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    url: str
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str | None = None
+    auth: Auth | None = None
+    success_codes: SuccessCodes = SuccessCodes()
+    timeout: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """``max_attempts`` counts the first attempt; the wait before attempt n+1 grows from ``initial_interval``."""
+
+    max_attempts: int = 3
+    initial_interval: timedelta = timedelta(seconds=1)
+    multiplier: float = 2.0
+    max_interval: timedelta = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job as its file says it, with the defaults of CONTRACT 1 filled in."""
+
+    name: str
+    schedule: Schedule
+    webhook: Webhook
+    description: str = ""
+    enabled: bool = False
+    timeout: timedelta = timedelta(minutes=5)
+    retry_policy: RetryPolicy = RetryPolicy()
+    concurrency: Concurrency = Concurrency.FORBID
+    missed_run_policy: MissedRunPolicy = MissedRunPolicy.EXECUTE_ONE
+    catchup_window: timedelta = timedelta(hours=1)
+    jitter: timedelta = timedelta(0)
+    tags: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def id(self) -> str:
+        return job_id(self.name)
+
+    @property
+    def timezone(self) -> str:
+        return self.schedule.timezone
+
+    @property
+    def attempt_timeout(self) -> timedelta:
+        """The whole of one attempt, connect to last byte; the webhook's own wins (CONTRACT 1)."""
+        return self.timeout if self.webhook.timeout is None else self.webhook.timeout
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the document in one canonical form: equal digests mean equal jobs."""
+        canonical = json.dumps(self.document(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @classmethod
+    def from_document(cls, document: Document) -> "Job":
+        """Builds the job of a document that validation found without errors; anything else may raise anything."""
+        name = document["name"]
+        optional: dict[str, Any] = {
+            key: document[key] for key in ("description", "enabled") if document.get(key) is not None
+        }
+        for key in ("timeout", "catchup_window", "jitter"):
+            if document.get(key) is not None:
+                optional[key] = duration.parse(document[key])
+        if document.get("concurrency") is not None:
+            optional["concurrency"] = Concurrency(document["concurrency"])
+        if document.get("missed_run_policy") is not None:
+            optional["missed_run_policy"] = MissedRunPolicy(document["missed_run_policy"])
+        return cls(
+            name=name,
+            schedule=Schedule.parse(document["schedule"], document.get("timezone") or "UTC", key=name),
+            webhook=_webhook(document["webhook"]),
+            retry_policy=_retry_policy(document.get("retry_policy") or {}),
+            tags=tuple((document.get("tags") or {}).items()),
+            **optional,
+        )
+
+    def document(self) -> dict[str, Any]:
+        """The job as a file would say it with every default written out; ``from_document`` is its inverse."""
+        return {
+            "name": self.name,
+            "description": self.description,
+            "schedule": self.schedule.text,
+            "timezone": self.timezone,
+            "enabled": self.enabled,
+            "webhook": _webhook_document(self.webhook),
+            "timeout": duration.render(self.timeout),
+            "retry_policy": _retry_document(self.retry_policy),
+            "concurrency": self.concurrency.value,
+            "missed_run_policy": self.missed_run_policy.value,
+            "catchup_window": duration.render(self.catchup_window),
+            "jitter": duration.render(self.jitter),
+            "tags": dict(self.tags),
+        }
+
+
+def _webhook(document: Document) -> Webhook:
+    auth = document.get("auth")
+    codes = document.get("success_codes")
+    timeout = document.get("timeout")
+    return Webhook(
+        url=document["url"],
+        method=document.get("method") or "GET",
+        headers=tuple((document.get("headers") or {}).items()),
+        body=document.get("body"),
+        auth=None if auth is None else _auth(auth),
+        success_codes=SuccessCodes() if codes is None else SuccessCodes.parse(codes),
+        timeout=None if timeout is None else duration.parse(timeout),
+    )
+
+
+def _auth(document: Document) -> Auth:
+    fields = {key: value for key, value in document.items() if key != "type" and value is not None}
+    return _AUTH_TYPES[document["type"]](**fields)
+
+
+def _webhook_document(webhook: Webhook) -> dict[str, Any]:
+    document: dict[str, Any] = {"url": webhook.url, "method": webhook.method, "headers": dict(webhook.headers)}
+    document["body"] = webhook.body
+    document["auth"] = None if webhook.auth is None else _auth_document(webhook.auth)
+    document["success_codes"] = webhook.success_codes.document()
+    document["timeout"] = None if webhook.timeout is None else duration.render(webhook.timeout)
+    return document
+
+
+def _auth_document(auth: Auth) -> dict[str, Any]:
+    return {"type": auth.type} | {
+        name: getattr(auth, name) for name in auth.__slots__ if getattr(auth, name) is not None
+    }
+
+
+def _retry_policy(document: Document) -> RetryPolicy:
+    default = RetryPolicy()
+
+    def interval(key: str, fallback: timedelta) -> timedelta:
+        return fallback if document.get(key) is None else duration.parse(document[key])
+
+    return RetryPolicy(
+        max_attempts=document.get("max_attempts") or default.max_attempts,
+        initial_interval=interval("initial_interval", default.initial_interval),
+        multiplier=float(document.get("multiplier") or default.multiplier),
+        max_interval=interval("max_interval", default.max_interval),
+    )
+
+
+def _retry_document(policy: RetryPolicy) -> dict[str, Any]:
+    return {
+        "max_attempts": policy.max_attempts,
+        "initial_interval": duration.render(policy.initial_interval),
+        "multiplier": policy.multiplier,
+        "max_interval": duration.render(policy.max_interval),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A job together with where it stands in git.
+
+    ``version`` and ``commit`` name the last commit that changed it (None when it was never committed); ``draft`` says
+    that the file differs from that commit; ``quarantined`` holds the errors of the file as it stands now, and then the
+    job is its last good version.
+    """
+
+    job: Job
+    path: str
+    blob: str
+    version: int | None = None
+    commit: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    draft: bool = False
+    quarantined: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JobSet:
+    """All jobs at one revision: complete or it does not exist, swapped once, never changed."""
+
+    revision: str | None = None
+    definitions: Mapping[str, Definition] = field(default_factory=lambda: MappingProxyType({}))
+
+    @classmethod
+    def of(cls, revision: str | None, definitions: Iterable[Definition]) -> "JobSet":
+        by_name = {definition.job.name: definition for definition in definitions}
+        return cls(revision, MappingProxyType(dict(sorted(by_name.items()))))
+
+    def __iter__(self) -> Iterator[Definition]:
+        return iter(self.definitions.values())
+
+    def __len__(self) -> int:
+        return len(self.definitions)
+
+    def get(self, name: str) -> Definition | None:
+        return self.definitions.get(name)
+
+    def find(self, name_or_id: str) -> Definition | None:
+        """By name, else by id (CONTRACT 6: ``{name}`` may be the name or the id)."""
+        found = self.definitions.get(name_or_id)
+        if found is not None or len(name_or_id) != 36:
+            return found
+        return next((definition for definition in self if definition.job.id == name_or_id.lower()), None)

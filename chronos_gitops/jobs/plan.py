@@ -1,0 +1,167 @@
+"""What a change of the tree means: two JobSets to a Plan, without IO and without a clock."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from chronos_gitops.jobs.busiest import Peak, busiest
+from chronos_gitops.jobs.credentials import masked
+from chronos_gitops.jobs.flags import Flag, Live, flags, hosts
+from chronos_gitops.jobs.model import Definition, Job, JobSet
+
+NEXT_RUNS: Final = 5
+_YEAR: Final = timedelta(days=365)
+_SAFE_DELETIONS: Final = 3
+_SAFE_SHARE: Final = 0.3
+
+
+class Operation(StrEnum):
+    ADDED = "added"
+    CHANGED = "changed"
+    MOVED = "moved"
+    REMOVED = "removed"
+    FORMATTING = "formatting"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field by its dotted name, as JSON values with literal credentials as ``***``; None for no value."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """When a job runs from the plan's instant on: the next five ticks in UTC, and how many a day over a year."""
+
+    next: tuple[datetime, ...]
+    per_day: float
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens to one job. MOVED: only its file's place; CHANGED may move it too; FORMATTING: only its text."""
+
+    job: str
+    operation: Operation
+    path_before: str | None
+    path_after: str | None
+    fields: tuple[FieldChange, ...] = ()
+    runs_before: Runs | None = None
+    runs_after: Runs | None = None
+    flags: tuple[Flag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Changes by job name. ``unsafe`` are deletions a runner would hold (CONTRACT 3), under ``checksum``.
+
+    ``peaks`` are the busiest minutes of the whole tree before and after; ``live`` is what a runner was asked.
+    """
+
+    changes: tuple[Change, ...]
+    unsafe: tuple[str, ...] = ()
+    checksum: str | None = None
+    peaks: tuple[Peak | None, Peak | None] = (None, None)
+    live: Live | None = None
+
+    def of(self, operation: Operation) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.operation is operation)
+
+    def runs_per_day(self) -> tuple[float, float]:
+        """Of the changed jobs together, before and after."""
+        before = sum(_per_day(change.runs_before) for change in self.changes)
+        after = sum(_per_day(change.runs_after) for change in self.changes)
+        return round(before, 2), round(after, 2)
+
+
+def plan(before: JobSet, after: JobSet, *, at: datetime, live: Live | None = None) -> Plan:
+    """What going from one set to the other means for runs from the instant ``at`` on."""
+    names = sorted(before.definitions.keys() | after.definitions.keys())
+    known = hosts(before)
+    found = (_change(before.get(name), after.get(name), at, known, live or Live()) for name in names)
+    changes = tuple(change for change in found if change is not None)
+    unsafe = unsafe_deletions(before, after)
+    checksum = deletion_checksum(unsafe) if unsafe else None
+    return Plan(changes, unsafe, checksum, busiest(before, after, at=at) if changes else (None, None), live)
+
+
+def unsafe_deletions(before: JobSet, after: JobSet) -> tuple[str, ...]:
+    """The names of all deleted jobs when they are more than max(3, 30 %) of what there was, else ()."""
+    deleted = tuple(sorted(before.definitions.keys() - after.definitions.keys()))
+    return deleted if len(deleted) > max(_SAFE_DELETIONS, _SAFE_SHARE * len(before)) else ()
+
+
+def deletion_checksum(names: Iterable[str]) -> str:
+    """What an operator approves: the same for the same names in any order."""
+    return "sha256:" + hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()
+
+
+def field_changes(before: Job, after: Job) -> tuple[FieldChange, ...]:
+    """Every field whose value differs, defaults filled in, sorted by name as the document orders them."""
+    old, new = _flat(before.document()), _flat(after.document())
+    shown_old, shown_new = _flat(masked(before.document())), _flat(masked(after.document()))
+    return tuple(
+        FieldChange(field, shown_old.get(field), shown_new.get(field))
+        for field in dict.fromkeys((*old, *new))
+        if old.get(field) != new.get(field)
+    )
+
+
+def _change(
+    before: Definition | None, after: Definition | None, at: datetime, known: frozenset[str], live: Live
+) -> Change | None:
+    fields = field_changes(before.job, after.job) if before is not None and after is not None else ()
+    operation = _operation(before, after, is_changed=bool(fields))
+    one = after or before
+    if operation is None or one is None:
+        return None
+    old, new = (None if side is None else side.job for side in (before, after))
+    return Change(
+        one.job.name,
+        operation,
+        None if before is None else before.path,
+        None if after is None else after.path,
+        fields,
+        None if old is None else _runs(old, at),
+        None if new is None else _runs(new, at),
+        tuple(flags(old, new, at=at, known=known, live=live)),
+    )
+
+
+def _operation(before: Definition | None, after: Definition | None, *, is_changed: bool) -> Operation | None:
+    if before is None or after is None:
+        return Operation.REMOVED if before is not None else Operation.ADDED
+    if is_changed:
+        return Operation.CHANGED
+    if before.path != after.path:
+        return Operation.MOVED
+    return Operation.FORMATTING if before.blob != after.blob else None
+
+
+def _runs(job: Job, at: datetime) -> Runs:
+    if not job.enabled:
+        return Runs((), 0.0, job.timezone)
+    per_day = round(job.schedule.count(at, at + _YEAR) / _YEAR.days, 2)
+    return Runs(job.schedule.upcoming(at, NEXT_RUNS), per_day, job.timezone)
+
+
+def _per_day(runs: Runs | None) -> float:
+    return 0.0 if runs is None else runs.per_day
+
+
+def _flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested maps as dotted names; what is None is absent."""
+    flat: dict[str, Any] = {}
+    for key, value in document.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        elif value is not None:
+            flat[f"{prefix}{key}"] = value
+    return flat

@@ -1,0 +1,45 @@
+"""A problem: what is wrong in a job file, where, and how to mend it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding in one file. ``line`` and ``column`` count from 1, columns in code points.
+
+    ``end_column`` is one past the last marked column of the same line; ``excerpt`` is the whole source line, so that a
+    renderer needs no file. ``rule`` is kebab-case and known to ``jobs.rules.RULES``. ``fix`` is what may safely stand
+    in place of the marked columns, "" where only a person can tell; it is not veiled as the excerpt is: never show it.
+    """
+
+    file: str
+    line: int
+    column: int
+    severity: Severity
+    rule: str
+    message: str
+    hint: str = ""
+    end_column: int = 0
+    excerpt: str = ""
+    fix: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.severity}[{self.rule}]: {self.message}"
+
+
+def ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """By place, the worst first at one place."""
+    rank = list(Severity)
+    return tuple(sorted(problems, key=lambda p: (p.file, p.line, p.column, rank.index(p.severity), p.rule, p.message)))
+
+
+def is_error(problem: Problem) -> bool:
+    return problem.severity is Severity.ERROR

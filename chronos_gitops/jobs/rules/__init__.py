@@ -1,0 +1,36 @@
+"""What the schema cannot say about a job: its name, its schedule, its request."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import chain, islice
+
+from chronos_gitops.jobs.problem import Problem
+from chronos_gitops.jobs.rulebook import RULES
+from chronos_gitops.jobs.rules import address, credential, headers, naming, placeholders, timing
+from chronos_gitops.jobs.source import Source
+from chronos_gitops.jobs.yaml12.events import MAX_FINDINGS
+
+__all__ = ["RULES", "check"]
+
+_CHECKS: tuple[Callable[[Source], Iterator[Problem]], ...] = (
+    naming.check,
+    timing.check,
+    address.check,
+    headers.check,
+    placeholders.check,
+    credential.check,
+)
+
+
+def check(
+    source: Source, *, today: datetime | None = None, secrets: frozenset[str] | None = None
+) -> tuple[Problem, ...]:
+    """What the rules find, at most 100 problems, in no order; values of the wrong type are the schema's business.
+
+    With ``today``, an aware instant, there are notes about daylight saving in the twelve months after it; with
+    ``secrets``, the names that there are, errors about all others.
+    """
+    found = (problem for one in _CHECKS for problem in one(source))
+    notes = () if today is None else timing.gap_notes(source, today)
+    unknown = () if secrets is None else placeholders.unknown_secrets(source, secrets)
+    return tuple(islice(chain(notes, unknown, found), MAX_FINDINGS))

@@ -1,0 +1,131 @@
+"""Where a request goes: the url, and which networks its host stands for."""
+
+import re
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import SplitResult, urlsplit
+
+from chronos_gitops.jobs import template
+from chronos_gitops.jobs.credentials import is_sensitive
+from chronos_gitops.jobs.problem import Problem
+from chronos_gitops.jobs.source import Source, Spot
+from chronos_gitops.jobs.wording import dotted, short
+from chronos_gitops.jobs.yaml12.events import Path
+
+_URLS: tuple[Path, ...] = (("webhook", "url"), ("webhook", "auth", "token_url"))
+_LIKE = "write it like https://api.example.com/backup"
+_SCHEMES = ("http", "https")
+_BLANK = re.compile(r"[\x00-\x20\x7f]")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
+_ENDS_IN_A_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\Z", re.ASCII)
+_NO_LABEL = re.compile(r"[\x00-\x2c\x2f\x3a-\x40\[-^`{-\x7f\s]")
+_PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".svc", ".cluster.local")
+_PRIVATE = tuple(
+    ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "127.0.0.0/8", "::1/128")
+)
+# Cloud metadata services outside the link-local range: Google, Alibaba, AWS over IPv6, Azure's wire server.
+_METADATA = ("metadata.google.internal", "100.100.100.200", "fd00:ec2::254", "168.63.129.16")
+
+
+def check(source: Source) -> Iterator[Problem]:
+    for path in _URLS:
+        url = source.text(*path)
+        if url:
+            yield from _url(source, path, url)
+    yield from _body(source)
+
+
+def _url(source: Source, path: Path, url: str) -> Iterator[Problem]:
+    spot = source.spot(path)
+    plain = template.substitute(url, variable=lambda _: "x", secret=lambda _: "x")
+    if url.startswith("${secret:"):
+        return
+    wrong = _wrong(plain)
+    if wrong:
+        yield spot.problem(source.file, "url", f"{dotted(path)} {wrong[0]}", wrong[1])
+        return
+    parts = urlsplit(plain)
+    if "@" in parts.netloc:
+        message, hint = f"{dotted(path)} holds user info", "use webhook.auth of type basic, with a secret"
+        yield spot.problem(source.file, "url-user-info", message, hint)
+    yield from _host(source, spot, parts)
+    if parts.scheme.lower() == "http" and _network(parts.hostname or "") == "public" and _carries_credentials(source):
+        message, hint = "credentials would travel unencrypted over http", "write https"
+        yield spot.problem(source.file, "plain-http", message, hint)
+
+
+def _wrong(url: str) -> tuple[str, str] | None:
+    """Why this is no absolute http(s) url, and what to do; None when it is one."""
+    blank = _BLANK.search(url)
+    if blank:
+        return "holds a space or a control character", "write %20 for a space"
+    scheme = _SCHEME.match(url)
+    if "://" not in url or scheme is None:
+        return "is not absolute", f"write https://{short(url)}" if url[0].isalnum() else _LIKE
+    if scheme[1].lower() not in _SCHEMES:
+        return f"has the scheme {short(scheme[1])}", "jobs speak http and https"
+    try:
+        parts = urlsplit(url)
+        port, host = parts.port, parts.hostname
+    except ValueError:
+        return "has an address or a port that cannot be", "ports go from 1 to 65535"
+    if port == 0 or not host or not _is_host(host):
+        return "has no valid host", _LIKE
+    return None
+
+
+def _is_host(host: str) -> bool:
+    """A name, or an address as RFC 3986 writes it; not 127.1, 0x7f.1 or 2130706433, which resolvers read as one."""
+    name = host.lower().removesuffix(".")
+    if ":" in name or _ENDS_IN_A_NUMBER.match(name):
+        return _address(name) is not None
+    labels = name.split(".")
+    return len(name) <= 253 and all(1 <= len(label) <= 63 and not _NO_LABEL.search(label) for label in labels)
+
+
+def _host(source: Source, spot: Spot, parts: SplitResult) -> Iterator[Problem]:
+    host = parts.hostname or ""
+    network = _network(host)
+    if network == "special":
+        message = f"the host {short(host)} is a metadata, link-local or other special address"
+        hint = "the runner refuses it unless the operator allows exactly this address"
+        yield spot.problem(source.file, "metadata-address", message, hint)
+    elif network == "private":
+        hint = "it is reachable at the egress levels internal and any, not at public"
+        yield spot.problem(source.file, "private-host", f"the host {short(host)} is private", hint)
+
+
+def _network(host: str) -> str:
+    """public, private or special, as far as the text tells; the runner checks the address it connects to."""
+    name = host.lower().removesuffix(".")
+    address = _address(name)
+    if name in _METADATA:
+        return "special"
+    if address is None:
+        is_private = "." not in name or name.endswith(_PRIVATE_SUFFIXES)
+        return "private" if is_private else "public"
+    if any(address in network for network in _PRIVATE if network.version == address.version):
+        return "private"
+    return "public" if address.is_global and not address.is_multicast else "special"
+
+
+def _address(name: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return None
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+
+
+def _carries_credentials(source: Source) -> bool:
+    headers = source.get("webhook", "headers")
+    names = headers if isinstance(headers, dict) else {}
+    return source.get("webhook", "auth") is not None or any(is_sensitive(name) for name in names)
+
+
+def _body(source: Source) -> Iterator[Problem]:
+    method = source.text("webhook", "method") or "GET"
+    if source.text("webhook", "body") and method in ("GET", "HEAD"):
+        said = "" if source.text("webhook", "method") else ", the default"
+        message = f"most servers ignore the body of a {method} request{said}"
+        yield source.key_spot(("webhook", "body")).problem(source.file, "body-ignored", message, "write method: POST")

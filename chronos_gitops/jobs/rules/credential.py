@@ -1,0 +1,31 @@
+"""Credentials written into the file instead of a reference."""
+
+from collections.abc import Iterator
+
+from chronos_gitops.jobs import credentials
+from chronos_gitops.jobs.problem import Problem
+from chronos_gitops.jobs.rules.placeholders import texts
+from chronos_gitops.jobs.source import Source
+from chronos_gitops.jobs.wording import dotted
+from chronos_gitops.jobs.yaml12.events import Path
+
+_HINT = "write a reference such as ${secret:some-name}, and change the credential that was committed"
+
+
+def check(source: Source) -> Iterator[Problem]:
+    for path, text in texts(source):
+        part = _literal(path, text)
+        if part is None:
+            continue
+        message = f"{dotted(path)} holds what looks like a credential"
+        spot = source.spot_of(path, part) if part else source.spot(path)
+        yield spot.problem(source.file, "literal-credential", message, _HINT)
+
+
+def _literal(path: Path, text: str) -> str | None:
+    """The part to point at, "" for the whole value, None when the text holds no literal credential."""
+    group, name = str(path[1]), str(path[-1])
+    is_secret = name in credentials.AUTH_FIELDS if group == "auth" else credentials.is_sensitive(name)
+    if group in ("auth", "headers") and is_secret:
+        return "" if credentials.is_literal(text) else None
+    return next(iter(credentials.literals(text)), None)

@@ -1,0 +1,172 @@
+"""When a job runs, and how long it may take."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice, pairwise
+
+from chronos_gitops.jobs.problem import Problem
+from chronos_gitops.jobs.source import Source
+from chronos_gitops.jobs.yaml12.events import Path
+from chronos_gitops.timing import duration
+from chronos_gitops.timing.schedule import LONGEST, Schedule, ScheduleError
+
+_DURATIONS: tuple[Path, ...] = (
+    ("timeout",),
+    ("webhook", "timeout"),
+    ("retry_policy", "initial_interval"),
+    ("retry_policy", "max_interval"),
+    ("catchup_window",),
+    ("jitter",),
+)
+_TIMEOUTS: tuple[Path, ...] = (("timeout",), ("webhook", "timeout"))
+_DURATION = re.compile(duration.PATTERN[:-1] + r"\Z")
+_QUICKEST = timedelta(seconds=10)
+_DEFAULT_TIMEOUT = timedelta(minutes=5)
+_DEFAULT_MAX_INTERVAL = timedelta(minutes=1)
+_YEAR = timedelta(days=365)
+# Any Monday does: the shortest gap is sought among the first ticks from here, and no clock is read for it.
+_REFERENCE = datetime(2024, 1, 1, tzinfo=UTC) - timedelta(microseconds=1)
+_SAMPLE = 8
+_LONGEST_LOOSE = 60
+_UNIT = r"(?:ms|[Mm]illiseconds?|msecs?|s|[Ss]ecs?|[Ss]econds?|m|[Mm]ins?|[Mm]inutes?|h|hrs?|[Hh]ours?|d|[Dd]ays?)"
+_LOOSE_PART = re.compile(rf"([0-9]{{1,6}})[ ]?({_UNIT})", re.ASCII)
+_LOOSE = re.compile(rf"(?:[0-9]{{1,6}}[ ]?{_UNIT}(?:,?[ ](?:and[ ])?|\Z))+", re.ASCII)
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def check(source: Source) -> Iterator[Problem]:
+    yield from _absent(source)
+    durations = {path: _duration(source, path) for path in _DURATIONS}
+    for path, read in durations.items():
+        if isinstance(read, duration.DurationError):
+            yield source.spot(path).problem(source.file, "duration", str(read))
+    lengths = {path: read for path, read in durations.items() if isinstance(read, timedelta)}
+    yield from _timeouts(source, lengths)
+    yield from _waits(source, lengths)
+    yield from _schedule(source, lengths)
+
+
+def gap_notes(source: Source, today: datetime) -> Iterator[Problem]:
+    """A note on the first run of the next twelve months that daylight saving moves, if there is one."""
+    text, zone = source.text("schedule"), source.text("timezone") or "UTC"
+    if text is None or zone == "UTC":
+        return
+    try:
+        schedule = Schedule.parse(text, zone, key=source.text("name") or "")
+    except ScheduleError:
+        return
+    moved = next(iter(schedule.gap_ticks(today, today + _YEAR)), None)
+    if moved is not None:
+        when = moved.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        message = f"daylight saving skips a scheduled time in {zone}; that run comes at {when}"
+        hint = "it runs once, at the first instant after the gap; choose another time when that matters"
+        yield source.spot(("schedule",)).problem(source.file, "daylight-saving-gap", message, hint)
+
+
+def _absent(source: Source) -> Iterator[Problem]:
+    spot = source.key_spot(("name",))
+    if "enabled" not in source.value:
+        message, hint = (
+            "`enabled` is absent, so the job does not run",
+            "write enabled: true, or false to say it is meant",
+        )
+        yield spot.problem(source.file, "enabled-absent", message, hint)
+    if "timeout" not in source.value and source.get("webhook", "timeout") is None:
+        message, hint = "`timeout` is absent, so an attempt may take 5m", "write timeout: 5m, or what fits the receiver"
+        yield spot.problem(source.file, "timeout-absent", message, hint)
+
+
+def _duration(source: Source, path: Path) -> timedelta | duration.DurationError | None:
+    text = source.text(*path)
+    if text is None or not _DURATION.match(text):
+        return None
+    try:
+        return duration.parse(text)
+    except duration.DurationError as error:
+        return error
+
+
+def _timeouts(source: Source, lengths: dict[Path, timedelta]) -> Iterator[Problem]:
+    for path in _TIMEOUTS:
+        if path in lengths and not lengths[path]:
+            message, hint = "a timeout of zero ends every attempt before it starts", "write one like 30s or 5m"
+            yield source.spot(path).problem(source.file, "zero-timeout", message, hint)
+
+
+def _waits(source: Source, lengths: dict[Path, timedelta]) -> Iterator[Problem]:
+    first = lengths.get(("retry_policy", "initial_interval"))
+    longest = lengths.get(("retry_policy", "max_interval"), _DEFAULT_MAX_INTERVAL)
+    if first is not None and first > longest:
+        message = f"the first wait of {duration.render(first)} is longer than max_interval, {duration.render(longest)}"
+        hint = f"write max_interval: {duration.render(first)} or longer"
+        place = ("retry_policy", "initial_interval")
+        yield source.spot(place).problem(source.file, "retry-interval", message, hint)
+
+
+def _schedule(source: Source, lengths: dict[Path, timedelta]) -> Iterator[Problem]:
+    text, zone = source.text("schedule"), source.text("timezone") or "UTC"
+    if not text or len(text) > LONGEST:
+        return
+    schedule, errors = _parse(text, zone, source.text("name") or "")
+    for error in errors:
+        fix = _every(text) if error.field == "schedule" else ""
+        yield source.spot((error.field,)).problem(source.file, error.field, str(error), error.hint, fix=fix)
+    if schedule is None:
+        return
+    spot = source.spot(("schedule",))
+    if schedule.both_day_fields:
+        message = "day of month and day of week are both restricted; either one is enough for a run"
+        yield spot.problem(source.file, "both-day-fields", message, "write * in one of them unless either is meant")
+    is_quick = text.startswith("@every") or len(text.split()) == 6
+    gap = shortest_gap(schedule) if is_quick or source.text("concurrency") == "allow" else None
+    if gap is None:
+        return
+    if gap < _QUICKEST:
+        message = f"the job runs every {duration.render(gap)}"
+        yield spot.problem(source.file, "too-frequent", message, "a queue or a resident process does this better")
+    yield from _overlap(source, lengths, gap)
+
+
+def _parse(text: str, zone: str, key: str) -> tuple[Schedule | None, list[ScheduleError]]:
+    """The schedule, or what is wrong with it: an unknown zone must not hide a wrong expression."""
+    try:
+        return Schedule.parse(text, zone, key=key), []
+    except ScheduleError as error:
+        if error.field == "schedule":
+            return None, [error]
+        return None, [error, *_parse(text, "UTC", key)[1]]
+
+
+def shortest_gap(schedule: Schedule) -> timedelta | None:
+    """The shortest time between two of the first ticks of a year; None for less than two ticks in it."""
+    ticks = islice(schedule.between(_REFERENCE, _REFERENCE + _YEAR), _SAMPLE)
+    return min((later - earlier for earlier, later in pairwise(ticks)), default=None)
+
+
+def loose_duration(text: str) -> str | None:
+    """``5 minutes``, ``1 hour 30 min`` or ``2d`` as Go writes it; None when it is anything else."""
+    parts = _LOOSE_PART.findall(text) if len(text) <= _LONGEST_LOOSE and _LOOSE.fullmatch(text) else []
+    total = sum((timedelta(**{_unit(unit.lower()): int(number)}) for number, unit in parts), timedelta())
+    return duration.render(total) if parts and total <= duration.LONGEST else None
+
+
+def _unit(word: str) -> str:
+    return "milliseconds" if word.startswith(("ms", "milli")) else _UNITS[word[0]]
+
+
+def _every(text: str) -> str:
+    """``@every 5 minutes`` as it should be, in quotes."""
+    word, _, rest = text.partition(" ")
+    length = loose_duration(rest.strip()) if word.lower() == "@every" else None
+    return f'"@every {length}"' if length not in (None, "0s") else ""
+
+
+def _overlap(source: Source, lengths: dict[Path, timedelta], gap: timedelta) -> Iterator[Problem]:
+    place: Path = ("webhook", "timeout") if ("webhook", "timeout") in lengths else ("timeout",)
+    timeout = lengths.get(place, _DEFAULT_TIMEOUT)
+    if source.text("concurrency") == "allow" and timeout > gap:
+        message = f"runs start every {duration.render(gap)} and may take {duration.render(timeout)}"
+        hint = f"write a timeout below {duration.render(gap)}, or concurrency: forbid"
+        spot = source.spot(place) if place in lengths else source.spot(("concurrency",))
+        yield spot.problem(source.file, "timeout-overlap", message, hint)

@@ -1,0 +1,136 @@
+"""A job file as a document with positions, read in one pass with every guard in it.
+
+Values follow the core schema of YAML 1.2. PyYAML's own loaders are not used: they let duplicate keys pass, read ``on``
+as True and ``12:30`` as 750, follow aliases, and the C composer kills the process on deeply nested input; its events do
+none of this.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from chronos_gitops.jobs.credentials import veil
+from chronos_gitops.jobs.problem import Problem
+from chronos_gitops.jobs.rulebook import RULES
+from chronos_gitops.jobs.wording import printable
+from chronos_gitops.jobs.yaml12 import syntax, text
+from chronos_gitops.jobs.yaml12.events import Path, Reader, libyaml_events, python_events
+from chronos_gitops.jobs.yaml12.syntax import Mark
+
+_EVENTS: Final = libyaml_events if yaml.__with_libyaml__ else python_events
+_LONGEST_EXCERPT: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place to point at: counted from 1, ``end`` one past the last column of that line, ``whole`` the line itself."""
+
+    line: int
+    column: int
+    end: int
+    whole: str
+
+    def problem(self, file: str, rule: str, message: str, hint: str = "", *, fix: str = "") -> Problem:
+        severity, words = RULES[rule].severity, (printable(message), printable(hint))
+        excerpt = veil(self.whole) if len(self.whole) <= _LONGEST_EXCERPT else ""
+        return Problem(file, self.line, self.column, severity, rule, *words, self.end, excerpt, fix)
+
+    @property
+    def text(self) -> str:
+        """What stands there."""
+        return self.whole[self.column - 1 : self.end - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a file says and where it says it.
+
+    ``value`` is what could be read, {} at worst. ``complete`` is False when reading had to stop: then a missing field
+    means nothing. ``suspect`` are paths whose value is not what the author wrote, and a problem already says why.
+    """
+
+    file: str
+    lines: tuple[str, ...]
+    value: Mapping[str, Any]
+    keys: Mapping[Path, Mark]
+    values: Mapping[Path, Mark]
+    suspect: frozenset[Path]
+    problems: tuple[Problem, ...]
+    complete: bool
+
+    def text(self, *path: str | int) -> str | None:
+        """The value at the path when it is text."""
+        value = self.get(*path)
+        return value if isinstance(value, str) else None
+
+    def get(self, *path: str | int) -> Any:
+        """The value at the path, None when there is none."""
+        value: Any = self.value
+        for step in path:
+            if _leads_nowhere(value, step):
+                return None
+            value = value[step]
+        return value
+
+    def spot(self, path: Path) -> Spot:
+        """The value at the path; its key when the value is empty; else the nearest place above it."""
+        mark = self.values.get(path)
+        if mark is not None and mark[:2] != mark[2:]:
+            return spot_at(self.lines, mark)
+        return self.key_spot(path)
+
+    def key_spot(self, path: Path) -> Spot:
+        """The key at the path, else the nearest key above it, else the first key of the file."""
+        for length in range(len(path), 0, -1):
+            mark = self.keys.get(path[:length])
+            if mark is not None:
+                return spot_at(self.lines, mark)
+        return spot_at(self.lines, next(iter(self.keys.values()), (0, 0, 0, 1)))
+
+    def spot_of(self, path: Path, part: str) -> Spot:
+        """The first occurrence of ``part`` inside the value at the path, else the value."""
+        line, column, end_line, _ = self.values.get(path, (0, 0, -1, 0))
+        for number in range(line, min(end_line + 1, len(self.lines))):
+            found = self.lines[number].find(part, column if number == line else 0)
+            if found >= 0:
+                return spot_at(self.lines, (number, found, number, found + len(part)))
+        return self.spot(path)
+
+
+def _leads_nowhere(value: Any, step: str | int) -> bool:
+    if isinstance(value, dict):
+        return step not in value
+    return not (isinstance(value, list) and isinstance(step, int) and step < len(value))
+
+
+def spot_at(lines: tuple[str, ...], mark: Mark) -> Spot:
+    line, column, end_line, end_column = mark
+    if line >= len(lines):
+        line, column = len(lines) - 1, len(lines[-1])
+    whole = lines[line]
+    end = end_column if end_line == line else len(whole)
+    return Spot(line + 1, column + 1, max(end, column + 1) + 1, whole)
+
+
+def read(file: str, content: bytes) -> Source:
+    """Everything the file says; never raises, whatever the bytes are."""
+    try:
+        decoded = text.decode(content)
+    except text.TextError as error:
+        return _undecodable(file, error)
+    lines = text.lines(decoded)
+    reader = Reader(_EVENTS(decoded), lines)
+    complete = reader.run()
+    problems = tuple(
+        spot_at(lines, mark).problem(file, rule, *words, fix=syntax.quoted(lines, mark))
+        for rule, mark, *words in reader.findings
+    )
+    return Source(file, lines, reader.root, reader.keys, reader.values, frozenset(reader.suspect), problems, complete)
+
+
+def _undecodable(file: str, error: text.TextError) -> Source:
+    spot = Spot(error.line + 1, error.column + 1, error.column + 2, error.excerpt)
+    problem = spot.problem(file, error.rule, error.message, error.hint)
+    return Source(file, ("",), {}, {}, {}, frozenset(), (problem,), complete=False)

@@ -1,0 +1,113 @@
+"""``# chronos: ignore[rule] reason``: a finding that somebody has looked at and means to keep.
+
+At the end of a line it is about that line; on a line of its own about the next line with content. Errors cannot be
+ignored: a job with one does not run.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from chronos_gitops.jobs import suggest
+from chronos_gitops.jobs.problem import Problem, Severity
+from chronos_gitops.jobs.rulebook import RULES
+from chronos_gitops.jobs.source import Source, Spot, spot_at
+from chronos_gitops.jobs.wording import short
+
+_COMMENT: Final = re.compile(r"(?:^|(?<=[ \t]))#[ \t]*chronos:[ \t]*(?P<said>.*)")
+_IGNORE: Final = re.compile(r"ignore\[(?P<rules>[^\]]{0,400})\](?P<reason>.*)")
+_FORM: Final = "write # chronos: ignore[rule] and the reason"
+_WITH_A_CALENDAR: Final = frozenset({"daylight-saving-gap"})
+"""Rules that are silent when nobody says what day it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Suppression:
+    """One rule of one comment; ``line`` is the line it is about, counted from 1."""
+
+    rule: str
+    line: int
+    spot: Spot
+
+
+def apply(source: Source, problems: Iterable[Problem], *, has_calendar: bool) -> tuple[Problem, ...]:
+    """The problems without those that a comment ignores, and what is wrong with such comments, in no order."""
+    found = tuple(problems)
+    if not any("chronos:" in line for line in source.lines):
+        return found
+    wanted: list[_Suppression] = []
+    about_comments: list[Problem] = []
+    for number, match in _comments(source):
+        spot = spot_at(source.lines, (number, match.start(), number, match.end()))
+        for one in _read(source, number, match, spot):
+            if isinstance(one, Problem):
+                about_comments.append(one)
+            else:
+                wanted.append(one)
+    kept, used = _split(found, wanted)
+    silent = frozenset() if has_calendar else _WITH_A_CALENDAR
+    unused = (one for one in wanted if one not in used and one.rule not in silent)
+    return (*kept, *about_comments, *(_unused(source, one) for one in unused))
+
+
+def _split(found: tuple[Problem, ...], wanted: list[_Suppression]) -> tuple[list[Problem], set[_Suppression]]:
+    """What is left, and which suppressions had something to ignore."""
+    by_place = {(one.rule, one.line): one for one in wanted}
+    kept: list[Problem] = []
+    used: set[_Suppression] = set()
+    for problem in found:
+        one = None if problem.severity is Severity.ERROR else by_place.get((problem.rule, problem.line))
+        if one is None:
+            kept.append(problem)
+        else:
+            used.add(one)
+    return kept, used
+
+
+def _comments(source: Source) -> Iterator[tuple[int, re.Match[str]]]:
+    """Every comment to this program, with its line from 0; the same words inside a value are text."""
+    for number, line in enumerate(source.lines):
+        match = _COMMENT.search(line) if "chronos:" in line else None
+        if match is not None and not _is_inside_a_value(source, (number, match.start())):
+            yield number, match
+
+
+def _is_inside_a_value(source: Source, place: tuple[int, int]) -> bool:
+    marks = (*source.values.values(), *source.keys.values())
+    return any((line, column) <= place < (end_line, end_column) for line, column, end_line, end_column in marks)
+
+
+def _read(source: Source, number: int, match: re.Match[str], spot: Spot) -> Iterator[_Suppression | Problem]:
+    said = _IGNORE.match(match["said"])
+    if said is None:
+        yield spot.problem(source.file, "suppression", "this comment says nothing that is known", _FORM)
+        return
+    if not said["reason"].strip(" \t-:#"):
+        hint = "say why, for whoever reads it next year; until then it ignores nothing"
+        yield spot.problem(source.file, "suppression", "the reason is missing", hint)
+        return
+    line = _line_it_is_about(source, number, match)
+    for rule in filter(None, (part.strip() for part in said["rules"].split(","))):
+        wrong = _why_not(rule)
+        yield spot.problem(source.file, "suppression", *wrong) if wrong else _Suppression(rule, line, spot)
+
+
+def _line_it_is_about(source: Source, number: int, match: re.Match[str]) -> int:
+    if source.lines[number][: match.start()].strip():
+        return number + 1
+    below = range(number + 1, len(source.lines))
+    return next((at + 1 for at in below if source.lines[at].strip() and source.lines[at].lstrip()[0] != "#"), 0)
+
+
+def _why_not(rule: str) -> tuple[str, str] | None:
+    if rule not in RULES:
+        hint = suggest.did_you_mean(rule, RULES) or "chronos-gitops explain lists the rules"
+        return f'there is no rule "{short(rule)}"', hint
+    if RULES[rule].severity is Severity.ERROR:
+        return f"{rule} is an error, and errors cannot be ignored", "mend it, or delete the comment"
+    return None
+
+
+def _unused(source: Source, one: _Suppression) -> Problem:
+    return one.spot.problem(source.file, "unused-suppression", f"there is no {one.rule} here to ignore", "remove it")

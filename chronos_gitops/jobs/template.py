@@ -1,0 +1,46 @@
+"""What may stand between braces: ``{{.JobName}}`` in url, headers and body, ``${secret:backup-token}`` in auth too."""
+
+import re
+from collections.abc import Callable
+
+VARIABLES = ("JobID", "JobName", "ExecutionID", "ScheduledTime", "Attempt")
+SECRET_NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+
+_VARIABLE = re.compile(r"\{\{[^{}]{0,80}\}\}")
+_SECRET = re.compile(r"\$\{secret:([^${}]{0,120})\}")
+_VALID_SECRET_NAME = re.compile(SECRET_NAME + r"\Z", re.ASCII)
+
+
+def variables(text: str) -> tuple[tuple[int, str], ...]:
+    """Every ``{{...}}`` in the text as (offset, what stands inside, stripped: ``.JobName``)."""
+    return tuple((match.start(), match.group()[2:-2].strip()) for match in _VARIABLE.finditer(text))
+
+
+def secrets(text: str) -> tuple[tuple[int, str], ...]:
+    """Every ``${secret:NAME}`` in the text as (offset, NAME), valid or not."""
+    return tuple((match.start(), match.group(1)) for match in _SECRET.finditer(text))
+
+
+def is_variable(inside: str) -> bool:
+    return inside.startswith(".") and inside[1:] in VARIABLES
+
+
+def is_secret_name(name: str) -> bool:
+    return len(name) <= 100 and bool(_VALID_SECRET_NAME.match(name))
+
+
+def substitute(text: str, *, variable: Callable[[str], str], secret: Callable[[str], str]) -> str:
+    """The text with each known placeholder replaced once; what a replacement brings in is never read again.
+
+    ``variable`` is called with a name out of VARIABLES, ``secret`` with the name of a secret. Unknown variables stay as
+    they are (validation has refused them before).
+    """
+
+    def one(match: re.Match[str]) -> str:
+        whole = match.group()
+        if whole.startswith("$"):
+            return secret(whole[len("${secret:") : -1])
+        inside = whole[2:-2].strip()
+        return variable(inside[1:]) if is_variable(inside) else whole
+
+    return re.sub(f"{_VARIABLE.pattern}|{_SECRET.pattern}", one, text)
