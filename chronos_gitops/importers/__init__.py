@@ -1,0 +1,1 @@
+"""Jobs from elsewhere: one module per source, bytes in, job files and what was lost out."""
