@@ -1,0 +1,80 @@
+"""How the value of one setting is read; all take the raw value and where relative paths start, and raise ValueError."""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from chronos_gitops.timing import duration as timing_duration
+
+_LISTEN: Final = re.compile(r"(?:(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]/]*):)?(?P<port>[0-9]{1,5})\Z")
+
+
+def text(value: Any, _base: Path = Path()) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{value!r} is not a text")
+    return value
+
+
+def texts(value: Any, _base: Path = Path()) -> tuple[str, ...]:
+    entries = [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
+    if not isinstance(entries, Sequence) or not all(isinstance(one, str) for one in entries):
+        raise ValueError(f"{value!r} is not a list of texts")
+    return tuple(entries)
+
+
+def choice(*words: str) -> Callable[[Any, Path], str]:
+    def parse(value: Any, _base: Path) -> str:
+        if value not in words:
+            raise ValueError(f'"{value}" is none of {", ".join(words)}')
+        return str(value)
+
+    return parse
+
+
+def at_least(least: int) -> Callable[[Any, Path], int]:
+    def parse(value: Any, _base: Path) -> int:
+        number = int(value) if isinstance(value, str) and value.isdecimal() else value
+        if not isinstance(number, int) or isinstance(number, bool) or number < least:
+            raise ValueError(f'"{value}" is not a whole number from {least} on')
+        return number
+
+    return parse
+
+
+def duration(least: timedelta) -> Callable[[Any, Path], timedelta]:
+    def parse(value: Any, _base: Path) -> timedelta:
+        length = timing_duration.parse(text(value))
+        if length < least:
+            raise ValueError(f'"{value}" is too short; {timing_duration.render(least)} is the least')
+        return length
+
+    return parse
+
+
+def path(value: Any, base: Path) -> Path:
+    return (base / Path(text(value)).expanduser()).resolve()
+
+
+def folder(value: Any, _base: Path) -> str:
+    path = PurePosixPath(text(value))
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(f'"{value}" is not a folder inside the repository')
+    return str(path)
+
+
+def listen(value: Any, _base: Path) -> tuple[str, int]:
+    """``host:port``; without a host it is the loopback one, for a door that is open by mistake is the worse mistake."""
+    match = _LISTEN.match(text(value))
+    if match is None or int(match["port"]) > 65535:
+        raise ValueError(f'"{value}" is not an address; write one like 127.0.0.1:8080 or [::1]:8080')
+    return (match["host"] or "127.0.0.1").strip("[]"), int(match["port"])
+
+
+def secrets(value: Any, _base: Path) -> tuple[str, ...]:
+    """Several, so that a new one can take over from an old one; the error tells none of them."""
+    entries = [one.strip() for one in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(entries, list) or not entries or not all(isinstance(one, str) and one for one in entries):
+        raise ValueError("it is not a list of texts that are not empty")
+    return tuple(entries)
