@@ -1,0 +1,90 @@
+"""20,000 commits over 1,000 jobs: the index of versions built, extended, asked and remembered, beside ``git log``.
+
+``python bench/history.py [commits] [jobs]``; the repository is made by git fast-import in a folder of its own.
+"""
+
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from chronos_gitops.repo.git import Git, Place
+from chronos_gitops.repo.history import History
+from chronos_gitops.repo.memory import Memory
+
+JOB = 'name: job-{job}\nschedule: "{minute} {hour} * * *"\nenabled: true\nwebhook:\n  url: https://example.com/{tick}\n'
+ROUNDS = 20
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+def stream(commits: int, jobs: int, *, first: int = 0) -> Iterator[bytes]:
+    """For git-fast-import(1); every commit changes one job."""
+    for tick in range(first, first + commits):
+        job = tick % jobs
+        content = JOB.format(job=job, minute=tick % 60, hour=tick % 24, tick=tick).encode()
+        yield b"commit refs/heads/main\ncommitter A <a@example.com> %d +0000\ndata 6\nChange\n" % (1_600_000_000 + tick)
+        if tick == first and first:
+            yield b"from refs/heads/main^0\n"
+        yield b"M 100644 inline jobs/team-%d/job-%d.yaml\ndata %d\n%s\n" % (job % 20, job, len(content), content)
+
+
+def grow(folder: Path, commits: int, jobs: int, *, first: int = 0) -> None:
+    text = b"".join(stream(commits, jobs, first=first))
+    subprocess.run(["git", "-C", str(folder), "fast-import", "--quiet"], input=text, check=True)
+
+
+def timed(ask: Callable[[], Any]) -> float:
+    begun = time.perf_counter()
+    ask()
+    return (time.perf_counter() - begun) * 1000
+
+
+def resident() -> float:
+    """MiB now (proc(5))."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+
+
+def main(commits: int = 20_000, jobs: int = 1_000) -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, file = Path(temporary, "repo.git"), Path(temporary, "history.json")
+        subprocess.run(["git", "init", "--quiet", "--bare", "-b", "main", str(folder)], check=True)
+        grow(folder, commits, jobs)
+        report(folder, file, commits, jobs)
+
+
+def report(folder: Path, file: Path, commits: int, jobs: int) -> None:
+    git = Git(Place(folder, folder, None))
+    head, before = str(git.resolve("refs/heads/main")), resident()
+    history = History(git, "jobs", Memory(file, "bench"))
+    say(f"{commits:,} commits, {jobs:,} jobs")
+    say(f"  first build            {timed(lambda: history.index(head)):9.1f} ms")
+    say(f"  memory it takes        {resident() - before:9.1f} MiB")
+    steps = []
+    for step in range(ROUNDS):
+        grow(folder, 1, jobs, first=commits + step)
+        head = str(git.resolve("refs/heads/main"))
+        steps.append(timed(lambda head=head: history.index(head)))  # type: ignore[misc]
+    say(f"  one more commit        {statistics.median(steps):9.1f} ms (median of {ROUNDS})")
+    warm = statistics.median(timed(lambda: history.index(head).versions("job-7")) for _ in range(ROUNDS))
+    say(f"  versions of a job      {warm * 1000:9.1f} us, {len(history.index(head).versions('job-7'))} of them")
+    path = "jobs/team-7/job-7.yaml"
+    logs = [timed(lambda: git.run("log", "--first-parent", "--format=%H", head, "--", path)) for _ in range(5)]
+    say(f"  git log -- path        {statistics.median(logs):9.1f} ms (median of 5)")
+    follows = [timed(lambda: git.run("log", "--follow", "--format=%H", head, "--", path)) for _ in range(3)]
+    say(f"  git log --follow path  {statistics.median(follows):9.1f} ms (median of 3)")
+    say(f"  saved                  {timed(history.save):9.1f} ms, {file.stat().st_size / 2**20:.1f} MiB")
+    restarted = History(git, "jobs", Memory(file, "bench"))
+    say(f"  after a restart        {timed(lambda: restarted.index(head)):9.1f} ms")
+    git.close()
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -1,0 +1,119 @@
+"""The commits of a first-parent chain that touched job files, in one pass of ``git log --raw``."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from chronos_gitops.repo.git import Git
+from chronos_gitops.repo.snapshot import is_job_file
+
+_FORMAT: Final = "%x01%H%x00%an%x00%ae%x00%ct%x00%B"
+_REGULAR: Final = ("100644", "100755")
+_LONGEST_MESSAGE: Final = 16_384
+_LAST_SECOND: Final = 253_402_300_799  # the end of year 9999, where datetime ends
+_TIMEOUT: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A path after the commit; ``blob`` is empty when no regular file stands there any more."""
+
+    path: str
+    blob: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    sha: str
+    author_name: str
+    author_email: str
+    committed_at: datetime
+    subject: str
+    body: str
+    edits: tuple[Edit, ...] = ()
+
+
+def commits(git: Git, jobs: str, since: str | None, head: str) -> list[Commit]:
+    """Oldest first. A merge is one commit: what it changed against its first parent (git-log(1), --diff-merges)."""
+    span = head if since is None else f"{since}..{head}"
+    paths = [] if jobs == "." else [jobs]
+    output = git.run(
+        "log",
+        "--first-parent",
+        "--diff-merges=first-parent",
+        "--raw",
+        "-z",
+        "--no-renames",
+        "--no-abbrev",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--reverse",
+        f"--format={_FORMAT}",
+        "--end-of-options",
+        span,
+        "--",
+        *paths,
+        timeout=_TIMEOUT,
+    )
+    return list(_parsed(output))
+
+
+def continues(git: Git, since: str, head: str) -> bool:
+    """Whether ``since`` stands on the first-parent chain of ``head``.
+
+    Being an ancestor is not enough: after a merge with swapped parents the old tip is an ancestor and yet has left
+    the chain, and every version would be numbered anew.
+    """
+    if since == head:
+        return True
+    done = git.attempt("rev-list", "--first-parent", "--parents", "--end-of-options", f"{since}..{head}", "--")
+    lines = done.stdout.decode().splitlines() if done.code == 0 else []
+    return bool(lines) and lines[-1].split()[1:2] == [since]
+
+
+def recent(git: Git, head: str, count: int) -> list[Commit]:
+    """The newest commits of the chain, newest first, without their edits."""
+    output = git.run(
+        "log",
+        "--first-parent",
+        "--no-patch",
+        "-z",
+        f"--max-count={count}",
+        f"--format={_FORMAT}",
+        "--end-of-options",
+        head,
+        "--",
+    )
+    return list(_parsed(output))
+
+
+def _parsed(output: bytes) -> Iterator[Commit]:
+    """Header, four more fields, then pairs of ``:modes blobs status`` and path, all ended by NUL.
+
+    The place of a token and not its looks says what it is: a commit message cannot forge a record.
+    """
+    tokens = output.split(b"\0")
+    at = 0
+    while at + 4 < len(tokens):
+        sha, name, email, seconds, message = (token.decode("utf-8", "replace") for token in tokens[at : at + 5])
+        at += 5
+        edits: list[Edit] = []
+        while at + 1 < len(tokens) and tokens[at].lstrip(b"\n").startswith(b":"):
+            path = tokens[at + 1].decode("utf-8", "replace")
+            if is_job_file(path):
+                edits.append(_edit(tokens[at].decode(), path))
+            at += 2
+        subject, _, body = message[:_LONGEST_MESSAGE].strip().partition("\n")
+        yield Commit(sha.strip().lstrip("\x01"), name, email, _instant(seconds), subject, body.strip(), tuple(edits))
+
+
+def _edit(raw: str, path: str) -> Edit:
+    _, mode, _, blob, _ = raw.split()
+    return Edit(path, blob if mode in _REGULAR else "")
+
+
+def _instant(seconds: str) -> datetime:
+    """A commit may claim any time; what no calendar holds becomes the nearest it does."""
+    value = int(seconds) if seconds.lstrip("-").isdigit() else 0
+    return datetime.fromtimestamp(min(max(value, 0), _LAST_SECOND), UTC)

@@ -1,0 +1,377 @@
+"""A new head becomes a new JobSet, swapped once; whatever goes wrong, the last good one keeps running."""
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Hashable
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from chronos_gitops import failpoints
+from chronos_gitops.errors import ChronosError, ConflictError, NotFoundError
+from chronos_gitops.jobs.load import Files, Loaded, ParseCache, git_blob_id, load
+from chronos_gitops.jobs.model import JobSet
+from chronos_gitops.repo.chronicle import continues, recent
+from chronos_gitops.repo.epochs import Epochs
+from chronos_gitops.repo.faults import GitError, ObjectMissing, PathMissing, Stopped
+from chronos_gitops.repo.history import History, Index, Version
+from chronos_gitops.repo.lastgood import LastGood
+from chronos_gitops.repo.memory import Memory
+from chronos_gitops.repo.pace import SWEEP, wait_for_next
+from chronos_gitops.repo.recall import recall
+from chronos_gitops.repo.settle import Consent, Settlement, Tree, allowance, broken_files, settle
+from chronos_gitops.repo.snapshot import NoFiles
+from chronos_gitops.repo.source import Source, Tip
+from chronos_gitops.repo.status import HeldDeletions, Mode, OnInvalid, Revision, SyncState, SyncStatus
+from chronos_gitops.repo.verify import Signers
+from chronos_gitops.repo.watch import Watch
+
+__all__ = ["Follower", "HeldDeletions", "Mode", "OnInvalid", "Revision", "SyncState", "SyncStatus"]
+
+_SECOND_LOOK: Final = 0.1
+_MOST_LOOKS: Final = 10
+_PATIENCE: Final = 15.0
+_NUDGE_GAP: Final = 2.0
+_COMMIT_DIGITS: Final = 7
+_log = logging.getLogger(__name__)
+
+
+class Follower:
+    """Follows one source in its own threads. What it answers is immutable; it may be asked from any thread.
+
+    ``on_change`` is called with every new JobSet, in order and never twice at once, from whichever thread noticed.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        on_change: Callable[[JobSet], None],
+        data: Path,
+        now: Callable[[], datetime],
+        on_invalid: str = "quarantine",
+        interval: timedelta = timedelta(seconds=60),
+        signers: Signers | None = None,
+    ) -> None:
+        self.source = source
+        self._on_change = on_change
+        self._on_invalid = OnInvalid(on_invalid)
+        self._interval = min(interval, SWEEP) if source.mode is Mode.WORKTREE else interval
+        self._signers = signers
+        self._verified: str | None = None
+        self._data = data
+        self.now = now
+        self._random = Random()
+        identity = f"{source.repository}\n{source.jobs}"
+        self._history = History(source.git, source.jobs, Memory(data / "history.json", identity))
+        self._cache = ParseCache()
+        self._passing = threading.RLock()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="chronos-follow", daemon=True)
+        self._watch = Watch(source, self._notice)
+        self._noticed: float | None = None
+        self._planning = threading.Lock()
+        self._due = self._ended = 0.0
+        self._nudged = False
+        self._failures = 0
+        self._key: Hashable = None
+        self._settled: tuple[Settlement, Loaded] | None = None
+        self._announced = False
+        self._jobs = JobSet()
+        self._index = Index()
+        self._last_head: str | None = None
+        self._is_rewritten = False
+        self._epochs = Epochs(data / "epochs.json", identity)
+        self._status = SyncStatus(
+            SyncState.STARTING,
+            source.mode,
+            source.repository,
+            source.branch,
+            history_epoch=self._epochs.number,
+        )
+
+    def start(self) -> None:
+        """One pass in the caller's thread, then follows. ConflictError when another process owns the data folder."""
+        self.source.open()
+        with self._passing:
+            self._remember()
+            self._guarded_pass(patient=len(self._jobs) == 0)
+            if not self._announced:
+                self._announce(self._jobs)
+            self._status = replace(self._status, jobs=len(self._jobs))
+        self._thread.start()
+        self._watch.start()
+
+    def stop(self) -> None:
+        """Ends running git commands and both threads. What was answered last stays readable."""
+        self._stopping.set()
+        self._wake.set()
+        self._history.save()
+        self.source.git.close()
+        if self._thread.ident is not None:
+            self._watch.stop()
+            self._thread.join(_PATIENCE)
+        self.source.close()
+
+    def nudge(self) -> None:
+        """A pass soon, in the follower's own thread: at once when the last one is 2 s ago, and one for many nudges.
+
+        A nudge during a pass is for what that pass may have been too early to see: it gets a pass of its own.
+        """
+        with self._planning:
+            self._nudged = True
+            self._due = min(self._due, max(time.monotonic(), self._ended + _NUDGE_GAP))
+        self._wake.set()
+
+    def sync(self) -> SyncStatus:
+        """One pass now, in the caller's thread."""
+        with self._passing:
+            self._guarded_pass()
+            return self._status
+
+    def approve(self, checksum: str) -> SyncStatus:
+        """Lets exactly the held deletions with this checksum happen. ConflictError when others, or none, are held."""
+        with self._passing:
+            held = self._status.held
+            if held is None or held.checksum != checksum:
+                raise ConflictError(
+                    "no deletions with this checksum are held", hint="GET /api/v1/sync tells the checksum of what is"
+                )
+            self._guarded_pass(consent=checksum, refresh=False)
+            return self._status
+
+    def status(self) -> SyncStatus:
+        return self._status
+
+    def jobs(self) -> JobSet:
+        """What runs now."""
+        return self._jobs
+
+    def index(self) -> Index:
+        """Versions up to the head that was tried last: a broken tip must be seen to be rolled back."""
+        return self._index
+
+    def index_of(self, head: str | None) -> Index:
+        """Versions up to another head of the same repository."""
+        return self._history.index(head)
+
+    def former(self, job: str, commit: str) -> Version | None:
+        """The version that a commit made before the history was rewritten, if that history ever ran here."""
+        if len(commit) < _COMMIT_DIGITS:
+            return None
+        for tip in reversed(self._epochs.tips):
+            try:
+                return History(self.source.git, self.source.jobs).index(tip).version(job, commit)
+            except (GitError, NotFoundError):
+                continue
+        return None
+
+    def refresh(self) -> str | None:
+        """The head of the followed branch now, without applying it. A GitError when it cannot be told.
+
+        VerificationFailed where it must be signed and is not: our own signature on top of it would vouch for it.
+        """
+        with self._passing:
+            head = self.source.refresh(patient=True)
+            self._verify(head)
+            return head
+
+    def files(self, head: str) -> Files:
+        """The job files at this head, or on disk over it; none when there is no jobs folder."""
+        with self._passing:
+            try:
+                return self.source.tip(head).files
+            except PathMissing:
+                return NoFiles()
+
+    def judge(self, files: Files) -> Loaded:
+        """Today's validation of a whole tree, at the price of what differs from the followed one."""
+        with self._passing:
+            return load(files, self._cache)
+
+    def read(self, blob: str) -> bytes:
+        """The content of a version, or of a file on disk that runs without having been committed. ObjectMissing."""
+        try:
+            return self._read(blob)
+        except ObjectMissing:
+            for definition in self._jobs:
+                content = self.source.read_path(definition.path) if definition.blob == blob else None
+                if content is not None and git_blob_id(content) == blob:
+                    return content
+            raise
+
+    def _read(self, blob: str) -> bytes:
+        try:
+            return self.source.git.read(blob)
+        except Stopped:
+            # The runner drains: pages of versions are still asked for.
+            with closing(self.source.git.reopened()) as git:
+                return git.read(blob)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.wait(max(0.0, self._due - time.monotonic()))
+            self._wake.clear()
+            if self._stopping.is_set():
+                return
+            # Somebody called sync meanwhile: then the next pass is due later.
+            if self._noticed is not None or time.monotonic() >= self._due:
+                with self._passing:
+                    self._guarded_pass()
+
+    def _notice(self) -> None:
+        if self._noticed is None:
+            self._noticed = time.monotonic()
+        self._wake.set()
+
+    def _guarded_pass(self, *, patient: bool = True, refresh: bool = True, consent: str | None = None) -> None:
+        """The one broad catch of this loop: a pass that fails must not be the last one."""
+        began, self._noticed, self._nudged = self._noticed or time.monotonic(), None, False
+        self._status = replace(self._status, last_attempt_at=self.now())
+        try:
+            self._pass(began, patient=patient, refresh=refresh, consent=consent)
+            self._failures = 0
+        except ChronosError as error:
+            self._fail(error.kind, str(error))
+        except Exception as error:
+            _log.exception("a pass over the repository failed", extra={"repository": self.source.repository})
+            self._fail("InternalError", f"{type(error).__name__}: {error}")
+        self._plan_next()
+
+    def _pass(self, began: float, *, patient: bool, refresh: bool, consent: str | None) -> None:
+        head = self.source.refresh(patient=patient) if refresh else self._status.revision.desired
+        revision = replace(self._status.revision, desired=head)
+        self._status = replace(self._status, branch=self.source.branch, revision=revision)
+        tip = self.source.tip(head)
+        self._verify(tip.head)
+        if self._settled is not None and tip.key == self._key and consent is None:
+            self._report(*self._settled)
+            return
+        tip, loaded = self._look(tip)
+        index = self._history.index(tip.head)
+        self._note_rewrite(tip.head)
+        settlement = self._settle(Tree(tip.head, loaded, index, tip.committed), consent)
+        self._index = index
+        self._status = replace(self._status, revision=replace(revision, desired=tip.head, attempted=tip.head))
+        is_new = settlement.jobs != self._jobs or not self._announced
+        if is_new:
+            failpoints.reach("before-swap")
+            self._announce(settlement.jobs)
+            self._status = replace(self._status, reload_ms=round((time.monotonic() - began) * 1000, 1))
+        self._key, self._settled = tip.key, (settlement, loaded)
+        self._report(settlement, loaded)
+        if is_new and settlement.applied:
+            self._save(settlement.jobs)
+
+    def _verify(self, head: str | None) -> None:
+        if self._signers is not None and head is not None and head != self._verified:
+            self._signers.verify(self.source.git, head)
+            self._verified = head
+
+    def _look(self, tip: Tip) -> tuple[Tip, Loaded]:
+        """A file may be half written, a checkout half done: what looks worse than before is looked at again."""
+        loaded = load(tip.files, self._cache)
+        if self.source.mode is not Mode.WORKTREE or not self._announced or not self._looks_worse(loaded):
+            return tip, loaded
+        for _ in range(_MOST_LOOKS):
+            self._stopping.wait(_SECOND_LOOK)
+            if not self.source.is_busy():
+                break
+        tip = self.source.tip(tip.head)
+        return tip, load(tip.files, self._cache)
+
+    def _looks_worse(self, loaded: Loaded) -> bool:
+        known = broken_files(self._settled[1]) if self._settled else ()
+        broken = {(parsed.path, parsed.blob) for parsed in broken_files(loaded)}
+        return bool(broken - {(parsed.path, parsed.blob) for parsed in known}) or any(
+            name not in loaded.jobs for name in self._jobs.definitions
+        )
+
+    def _settle(self, tree: Tree, consent: str | None) -> Settlement:
+        message = recent(self.source.git, tree.head, 1) if tree.head is not None else []
+        count = allowance(f"{message[0].subject}\n\n{message[0].body}") if message and message[0].body else None
+        return settle(
+            tree,
+            self._jobs,
+            on_invalid=self._on_invalid,
+            consent=Consent(consent, count),
+            last_good=recall(tree.loaded, self._jobs, tree.index, self.source.git),
+        )
+
+    def _save(self, jobs: JobSet) -> None:
+        if self._last_good is None:
+            return
+        try:
+            self._last_good.save(jobs)
+        except OSError as error:
+            _log.warning("the last good state could not be saved", extra={"error": str(error)})
+
+    def _announce(self, jobs: JobSet) -> None:
+        self._on_change(jobs)
+        self._jobs, self._announced = jobs, True
+
+    def _report(self, settlement: Settlement, loaded: Loaded) -> None:
+        status = self._status
+        revision = status.revision
+        rewritten = self._is_rewritten and settlement.reason is None
+        message = "the history was rewritten; versions are numbered anew" if rewritten else settlement.message
+        self._status = replace(
+            status,
+            state=settlement.state,
+            reason="HistoryRewritten" if rewritten else settlement.reason,
+            message=message,
+            revision=replace(revision, applied=revision.attempted) if settlement.applied else revision,
+            problems=loaded.problems,
+            last_success_at=self.now(),
+            held=settlement.held,
+            jobs=len(self._jobs),
+            quarantined=settlement.quarantined,
+        )
+
+    def _fail(self, reason: str, message: str) -> None:
+        self._failures += 1
+        if self._failures == 1 and not self._stopping.is_set():
+            _log.warning("the repository cannot be followed", extra={"reason": reason, "error": message})
+        self._status = replace(self._status, state=SyncState.FAILED, reason=reason, message=message)
+        if self._index.head is None and self._jobs.revision is not None:
+            self._recover_index(self._jobs.revision)
+
+    def _recover_index(self, revision: str) -> None:
+        """The remote is away, but what it once said is in the mirror."""
+        try:
+            self._index = self._history.index(revision)
+        except GitError as error:
+            _log.info("no history without the repository", extra={"error": str(error)})
+
+    def _note_rewrite(self, head: str | None) -> None:
+        if head is None or head == self._last_head or self.source.mode is not Mode.BRANCH:
+            return
+        before, self._last_head = self._last_head, head
+        self._is_rewritten = before is not None and not continues(self.source.git, before, head)
+        if self._is_rewritten:
+            _log.warning("the history was rewritten", extra={"before": before, "commit": head})
+            self._epochs.begin(self.source.git, self._status.revision.applied)
+            self._status = replace(self._status, history_epoch=self._epochs.number)
+
+    def _remember(self) -> None:
+        source = self.source
+        what = "\n".join((source.mode, source.repository, source.branch or "", source.jobs))
+        self._last_good = LastGood(self._data / "lastgood.json", hashlib.sha256(what.encode()).hexdigest())
+        remembered = self._last_good.load()
+        if remembered is not None:
+            self._jobs, self._last_head = remembered, remembered.revision
+            self._status = replace(self._status, revision=Revision(applied=remembered.revision), jobs=len(remembered))
+
+    def _plan_next(self) -> None:
+        reason = self._status.reason if self._failures else None
+        wait = wait_for_next(self._interval, self._failures, reason, self._random)
+        with self._planning:
+            self._ended = time.monotonic()
+            self._due = self._ended + min(wait.total_seconds(), _NUDGE_GAP if self._nudged else wait.total_seconds())
+        self._status = replace(self._status, next_attempt_at=self.now() + wait)

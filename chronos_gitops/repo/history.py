@@ -1,0 +1,149 @@
+"""Versions of every job, from one pass over the first-parent chain of the followed branch."""
+
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from chronos_gitops.errors import NotFoundError
+from chronos_gitops.jobs.suggest import did_you_mean
+from chronos_gitops.repo.chronicle import commits, continues
+from chronos_gitops.repo.git import Git
+from chronos_gitops.repo.identity import Names
+from chronos_gitops.repo.ledger import Change, Ledger, Version
+from chronos_gitops.repo.memory import Memory
+
+__all__ = ["Change", "History", "Index", "Version"]
+
+_SAVED_AFTER: Final = 500
+_PREFIX: Final = re.compile(r"[0-9a-f]{4,40}", re.IGNORECASE | re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """All versions of all jobs up to ``head`` (None in a repository without a commit). Never changes."""
+
+    head: str | None = None
+    _versions: Mapping[str, tuple[Version, ...]] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+
+    def versions(self, job: str) -> tuple[Version, ...]:
+        """Oldest first; () for a job that never existed."""
+        return self._versions.get(job, ())
+
+    def known(self, job: str) -> tuple[Version, ...]:
+        """Oldest first. NotFoundError for a job that never existed."""
+        versions = self.versions(job)
+        if not versions:
+            hint = did_you_mean(job, self._versions) or "a job is known by the name in its file, once it is committed"
+            raise NotFoundError(f'no job "{job[:100]}" in the history', hint=hint)
+        return versions
+
+    def version(self, job: str, ref: str) -> Version:
+        """By number, or by the first four or more hexadecimal digits of the commit. NotFoundError."""
+        versions = self.known(job)
+        if ref.isascii() and ref.isdigit() and 1 <= int(ref[:12]) <= len(versions):
+            return versions[int(ref[:12]) - 1]
+        found = [version for version in versions if _PREFIX.fullmatch(ref) and version.commit.startswith(ref.lower())]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise NotFoundError(f'"{ref[:40]}" begins {len(found)} commits of {job}', hint="give more digits")
+        raise NotFoundError(f'job "{job}" has no version "{ref[:40]}"', hint=f"it has versions 1 to {len(versions)}")
+
+    def made_by(self, commit: str) -> tuple[Version, ...]:
+        """What a commit made of each job, by name; of all commits that begin so (four hexadecimal digits or more)."""
+        begins = commit.lower()
+        if not _PREFIX.fullmatch(begins):
+            return ()
+        every = (version for versions in self._versions.values() for version in versions)
+        return tuple(sorted((one for one in every if one.commit.startswith(begins)), key=lambda one: one.job))
+
+    def current(self, job: str) -> Version | None:
+        """The newest version, also when it is a deletion."""
+        return self._versions[job][-1] if job in self._versions else None
+
+    def jobs(self) -> frozenset[str]:
+        """Every name that ever existed."""
+        return frozenset(self._versions)
+
+    def name_at(self, path: str) -> str | None:
+        """The job that stood at this path last and was not deleted or moved since."""
+        newest = (versions[-1] for versions in self._versions.values())
+        return next((version.job for version in newest if version.path == path and version.blob), None)
+
+    def holding(self, job: str, blob: str) -> Version | None:
+        """The newest version of the job with this content."""
+        return next((version for version in reversed(self.versions(job)) if version.blob == blob), None)
+
+
+class History:
+    """Builds the index of a head: from the last one when the head continues it, else anew. Safe from any thread."""
+
+    def __init__(self, git: Git, jobs: str, memory: Memory | None = None) -> None:
+        self._git = git
+        self._jobs = jobs
+        self._memory = memory
+        self._unsaved = 0
+        self._has_asked = False
+        self._names = Names(git)
+        self._lock = threading.Lock()
+        self._ledger = Ledger()
+        self._index = Index()
+
+    def index(self, head: str | None) -> Index:
+        """Every version up to this commit; cached, so that asking again for the same head costs nothing."""
+        with self._lock:
+            if self._index.head == head:
+                return self._index
+            if head is None:
+                self._ledger, self._index = Ledger(), Index()
+                return self._index
+            since = self._index.head or self._remembered()
+            if since is None or not continues(self._git, since, head):
+                since, self._ledger = None, Ledger()
+            try:
+                self._index = Index(head, self._extended(since, head))
+            except BaseException:
+                # Half a chronicle in the ledger would number the rest wrongly for ever.
+                self._ledger, self._index = Ledger(), Index()
+                raise
+            if self._unsaved >= _SAVED_AFTER:
+                self._save()
+            return self._index
+
+    def save(self) -> None:
+        """What a restart need not read again; cheap when there is nothing new."""
+        with self._lock:
+            if self._unsaved:
+                self._save()
+
+    def _save(self) -> None:
+        if self._memory is not None and self._index.head is not None:
+            self._memory.save(self._index.head, self._ledger)
+            self._unsaved = 0
+
+    def _remembered(self) -> str | None:
+        """The head that the last process knew; asked for once."""
+        found = self._memory.load() if self._memory is not None and not self._has_asked else None
+        self._has_asked = True
+        if found is None:
+            return None
+        head, self._ledger = found
+        return head
+
+    def _extended(self, since: str | None, head: str) -> Mapping[str, tuple[Version, ...]]:
+        chronicle = commits(self._git, self._jobs, since, head)
+        self._names.learn(edit.blob for commit in chronicle for edit in commit.edits if edit.blob)
+        for commit in chronicle:
+            self._ledger.record(commit, self._names)
+        self._unsaved += len(chronicle)
+        before = self._index if since is not None else Index()
+        known = {job: before.versions(job) for job in self._ledger.numbered}
+        return MappingProxyType(
+            {
+                job: known[job] if len(known[job]) == len(versions) else tuple(versions)
+                for job, versions in self._ledger.numbered.items()
+            }
+        )

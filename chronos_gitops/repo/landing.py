@@ -1,0 +1,84 @@
+"""How a rollback commit gets onto its branch: into a checkout, by a push, or onto a branch for review."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chronos_gitops import failpoints
+from chronos_gitops.errors import ChronosError, ConflictError
+from chronos_gitops.repo.checkout import Checkout
+from chronos_gitops.repo.commit import Change, build
+from chronos_gitops.repo.git import Git
+from chronos_gitops.repo.mirror import Mirror, Push
+from chronos_gitops.repo.source import BranchSource, Source
+
+
+class PushRefused(ChronosError):
+    """The server takes the commit neither on the branch nor on one for review."""
+
+    kind = "push-refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """``branch`` is None when the commit is on the followed branch."""
+
+    commit: str
+    branch: str | None = None
+
+
+def land(source: Source, head: str, change: Change, *, proposal: str) -> Landed | None:
+    """The commit on top of ``head``, or None when the branch has moved on: then nothing was changed anywhere."""
+    with checkout_of(source) as checkout:
+        if checkout is not None:
+            commit = checkout.commit(head, change)
+            return None if commit is None else Landed(commit)
+    assert isinstance(source, BranchSource)
+    assert source.branch is not None
+    return _push(source.mirror, source.branch, head, change, proposal)
+
+
+@contextlib.contextmanager
+def checkout_of(source: Source) -> Iterator[Checkout | None]:
+    """The checkout whose files must follow the commit, for as long as the block runs."""
+    place = source.checkout
+    if place is None:
+        yield None
+        return
+    if not isinstance(source, BranchSource):
+        yield Checkout(source.git)
+        return
+    git = Git(place)
+    try:
+        yield Checkout(git)
+    finally:
+        git.close()
+
+
+def _push(mirror: Mirror, branch: str, head: str, change: Change, proposal: str) -> Landed | None:
+    commit = build(mirror.git, head, change)
+    failpoints.reach("before-push")
+    outcome, said = mirror.push(commit, branch)
+    if outcome is Push.DONE:
+        failpoints.reach("after-push")
+        return Landed(commit)
+    if outcome is Push.LOST:
+        return None
+    return _propose(mirror, commit, proposal, said)
+
+
+def _propose(mirror: Mirror, commit: str, proposal: str, said: str) -> Landed:
+    """The name holds job, version and base: if the branch is there already, it proposes the same."""
+    outcome, why = mirror.push(commit, proposal)
+    if outcome is Push.DONE:
+        return Landed(commit, proposal)
+    if outcome is Push.REFUSED:
+        raise PushRefused(f"the repository refused the commit: {said or why}", hint="check the runner's permissions")
+    there = mirror.fetch(proposal)
+    if _tree(mirror.git, there) != _tree(mirror.git, commit):
+        raise ConflictError(f"the branch {proposal} holds something else", hint="delete it, or merge it")
+    return Landed(there, proposal)
+
+
+def _tree(git: Git, commit: str) -> bytes:
+    return git.run("rev-parse", "--verify", "--end-of-options", f"{commit}^{{tree}}")

@@ -1,0 +1,230 @@
+"""Our own bare copy of the followed repository, in the data folder; never shallow, made anew when it breaks."""
+
+import contextlib
+import fcntl
+import hashlib
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Final
+
+from chronos_gitops.errors import ConflictError
+from chronos_gitops.repo.address import Address
+from chronos_gitops.repo.branch import branch_name, heads, tracked
+from chronos_gitops.repo.faults import BranchNotFound, Corrupt, GitError, Stopped, failure, words
+from chronos_gitops.repo.git import Git, Place
+from chronos_gitops.repo.lastgood import write_atomically
+
+_FIRST_FETCH: Final = 600.0
+_FETCH: Final = 60.0
+_ASK: Final = 30.0
+_FETCH_OPTIONS: Final = (
+    "--quiet",
+    "--no-tags",
+    "--no-write-fetch-head",
+    "--no-auto-maintenance",
+    "--no-recurse-submodules",
+    "--update-shallow",
+    "--end-of-options",
+)
+_MOST_PACKS: Final = 50
+_MOST_LOOSE: Final = 6_700  # git's own gc.auto, which takes the same sample
+_REPACK: Final = ("-c", "pack.threads=1", "-c", "pack.windowMemory=64m", "repack", "-A", "-d", "-l", "--quiet")
+_log = logging.getLogger(__name__)
+
+
+class Push(StrEnum):
+    """What a push brought. LOST: somebody was quicker. REFUSED: the server's rules do not let us."""
+
+    DONE = "done"
+    LOST = "lost"
+    REFUSED = "refused"
+
+
+class Mirror:
+    """Owned by one process (flock); ``git`` reads it, ``fetch`` and ``push`` speak to the address."""
+
+    def __init__(self, address: Address, data: Path) -> None:
+        self.address = address
+        key = hashlib.sha256(address.location.encode()).hexdigest()[:12]
+        self._folder = data / f"mirror-{key}.git"
+        self._lock: IO[str] | None = None
+        self.git = self._gateway(self._folder)
+
+    def open(self) -> None:
+        """ConflictError when another process uses it."""
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        self._take_lock()
+        self._write_trust()
+        for left_over in _left_overs(self._folder):
+            left_over.unlink(missing_ok=True)
+        if not self._is_sound():
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._create(self._folder)
+
+    @property
+    def exists(self) -> bool:
+        """Whether this address was followed from this data folder before."""
+        return self._folder.is_dir()
+
+    def close(self) -> None:
+        self.git.close()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def default_branch(self) -> str:
+        """What the remote's HEAD says, without the ref's prefix."""
+        output = self.git.run("ls-remote", "--symref", "--end-of-options", self.address.location, "HEAD", timeout=_ASK)
+        for line in output.decode("utf-8", "replace").splitlines():
+            if line.startswith("ref: refs/heads/"):
+                return branch_name(line.removeprefix("ref: ").partition("\t")[0])
+        raise BranchNotFound(f"the HEAD of {self.address} names no branch", hint="name one with --branch")
+
+    def fetch(self, branch: str, *, timeout: float | None = None) -> str:
+        """The commit the branch is at now; a GitError leaves the mirror as it was."""
+        # Asked so that a ref of garbage is no error yet: the fetch is where that is seen and healed.
+        before = self.git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", tracked(branch)).stdout
+        try:
+            head = self._fetch(self.git, branch, timeout)
+        except Corrupt as error:
+            _log.warning("the mirror is damaged and made anew", extra={"error": str(error)})
+            return self.renew(branch)
+        if head != before.decode().strip():
+            self._tidy()
+        return head
+
+    def renew(self, branch: str) -> str:
+        """A new copy beside the damaged one, which takes its place once it is whole."""
+        fresh = self._folder.with_suffix(".new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        try:
+            self._create(fresh)
+            gateway = self._gateway(fresh)
+            try:
+                head = self._fetch(gateway, branch, None)
+            finally:
+                gateway.close()
+            self.git.reset()
+            shutil.rmtree(self._folder, ignore_errors=True)
+            fresh.rename(self._folder)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        return head
+
+    def known(self, branch: str) -> str | None:
+        """The commit of the last fetch."""
+        return self.git.resolve(tracked(branch))
+
+    def push(self, commit: str, branch: str) -> tuple[Push, str]:
+        """A plain push of one commit, never forced: the server itself compares and swaps."""
+        done = self.git.attempt(
+            "push",
+            "--porcelain",
+            "--no-verify",
+            "--no-follow-tags",
+            "--end-of-options",
+            self.address.location,
+            f"{commit}:{heads(branch)}",
+            timeout=_FETCH,
+        )
+        said = done.stdout.decode("utf-8", "replace")
+        outcome = next((line for line in said.splitlines() if line[:2] in ("!\t", "*\t", " \t", "=\t")), None)
+        if outcome is None:
+            raise failure("git push", done.code, done.stderr)
+        if not outcome.startswith("!"):
+            return Push.DONE, ""
+        return _refusal(outcome.split("\t")[-1]), words(done.stderr)
+
+    def _tidy(self) -> None:
+        """Every fetch leaves a pack or loose objects; git's own housekeeping is off, for it would run behind our back.
+
+        One thread and 64 MiB; what nothing refers to stays as it is.
+        """
+        objects = self._folder / "objects"
+        packs, sample = len(list(objects.glob("pack/*.pack"))), len(list(objects.glob("17/*")))
+        if packs <= _MOST_PACKS and sample * 256 <= _MOST_LOOSE:
+            return
+        try:
+            self.git.run(*_REPACK, timeout=_FETCH)
+        except Stopped:
+            raise
+        except GitError as error:
+            _log.warning("the mirror could not be tidied", extra={"error": str(error)})
+
+    def _is_sound(self) -> bool:
+        """Whether git takes the folder for a repository at all; with a bad HEAD or config, or without objects, not."""
+        return self._folder.is_dir() and self.git.attempt("rev-parse", "--git-dir").code == 0
+
+    def _fetch(self, git: Git, branch: str, timeout: float | None) -> str:
+        if timeout is None:
+            timeout = _FIRST_FETCH if git.resolve(tracked(branch)) is None else _FETCH
+        refspec = f"+{heads(branch)}:{tracked(branch)}"
+        git.run("fetch", *_FETCH_OPTIONS, self.address.location, refspec, timeout=timeout)
+        head = git.resolve(tracked(branch))
+        if head is None:
+            raise BranchNotFound(f'{self.address} has no branch "{branch}"', hint="check --branch")
+        return head
+
+    def _gateway(self, folder: Path) -> Git:
+        return Git(
+            Place(folder, folder, None),
+            protocols=self.address.protocols,
+            config=self.address.config,
+            global_config=str(self._trust_file) if self.address.path is not None else os.devnull,
+        )
+
+    @property
+    def _trust_file(self) -> Path:
+        return self._folder.with_suffix(".trust")
+
+    def _write_trust(self) -> None:
+        """A folder of another user is read through git-upload-pack, which hears of safe.directory only in a file."""
+        path = self.address.path
+        if path is None:
+            return
+        places = {str(place) for folder in (path, path.resolve()) for place in (folder, folder / ".git")}
+        escaped = (place.replace("\\", "\\\\").replace('"', '\\"') for place in sorted(places))
+        content = "[safe]\n" + "".join(f'\tdirectory = "{place}"\n' for place in escaped)
+        write_atomically(self._trust_file, content.encode())
+
+    def _take_lock(self) -> None:
+        self._lock = self._folder.with_suffix(".lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._lock.close()
+            self._lock = None
+            message = f"another process follows {self.address} with the same data folder"
+            raise ConflictError(message, hint="stop it, or give this one another --data") from error
+
+    def _create(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        gateway = self._gateway(folder)
+        try:
+            gateway.run("init", "--quiet", "--bare", "--template=")
+        finally:
+            gateway.close()
+
+
+def _left_overs(folder: Path) -> Iterator[Path]:
+    """What a killed git leaves behind: nobody else writes here, so no lock in it is anybody's."""
+    with contextlib.suppress(OSError):
+        yield from folder.glob("*.lock")
+        yield from (folder / "refs").rglob("*.lock")
+        yield from (folder / "objects").glob("*/tmp_*")
+
+
+def _refusal(summary: str) -> Push:
+    """``[rejected] (fetch first)`` or ``[remote rejected] (pre-receive hook declined)``, see git-push(1)."""
+    if not summary.startswith("[remote rejected]"):
+        return Push.LOST
+    raced = ("failed to update ref", "cannot lock ref", "incorrect old value", "reference already exists")
+    if any(words in summary for words in raced):
+        return Push.LOST
+    if "unpacker error" in summary or "internal" in summary:
+        raise GitError(f"the repository could not store the commit: {summary[:200]}")
+    return Push.REFUSED

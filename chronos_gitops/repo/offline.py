@@ -1,0 +1,74 @@
+"""A checkout without a runner: what the commands that work offline ask."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from chronos_gitops.errors import NotFoundError, UsageError
+from chronos_gitops.jobs.load import Files, Loaded, load
+from chronos_gitops.repo.faults import PathMissing
+from chronos_gitops.repo.git import Git, author_of, discover
+from chronos_gitops.repo.history import History, Index, Version
+from chronos_gitops.repo.message import Person
+from chronos_gitops.repo.snapshot import NoFiles
+from chronos_gitops.repo.source import Source, WorktreeSource, jobs_folder, jobs_in
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Offline:
+    """Versions of the branch that is checked out; ``Rollbacks`` takes it in place of a follower."""
+
+    def __init__(self, path: Path, jobs: str = "jobs", *, now: Callable[[], datetime] = _utc_now) -> None:
+        self.place = discover(path.absolute())
+        self.now = now
+        self._jobs = jobs_in(jobs_folder(jobs), path.absolute(), self.place)
+        self._worktree = None if self.place.root is None else WorktreeSource(self.place, jobs=self._jobs)
+        self._git = Git(self.place) if self._worktree is None else self._worktree.git
+        self._history = History(self._git, self._jobs)
+
+    @property
+    def source(self) -> Source:
+        """UsageError in a bare repository, which has no files to commit from."""
+        if self._worktree is None:
+            raise UsageError(f"{self.place.git_dir} has no files on disk", hint="use a checkout, or ask a runner")
+        return self._worktree
+
+    def index(self) -> Index:
+        """NotFoundError in a repository without a commit."""
+        head = self._git.resolve("HEAD")
+        if head is None:
+            raise NotFoundError("the repository has no commit yet", hint="commit the job first")
+        return self._history.index(head)
+
+    def index_of(self, head: str | None) -> Index:
+        return self._history.index(head)
+
+    def former(self, job: str, commit: str) -> Version | None:  # noqa: ARG002 - nothing was followed here
+        return None
+
+    def refresh(self) -> str | None:
+        return self.source.refresh(patient=True)
+
+    def files(self, head: str) -> Files:
+        try:
+            return self.source.tip(head).files
+        except PathMissing:
+            return NoFiles()
+
+    def judge(self, files: Files) -> Loaded:
+        return load(files)
+
+    def read(self, blob: str) -> bytes:
+        """The content of a version."""
+        return self._git.read(blob)
+
+    def author(self) -> Person:
+        """Who git says is at the keyboard."""
+        name, email = author_of(self.place) or ("", "")
+        return Person(name, email).cleaned()
+
+    def sync(self) -> None:
+        """A runner, if there is one, notices by itself."""

@@ -1,0 +1,161 @@
+"""A new tree against what runs: what to run next, what to keep, what to hold. Pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from chronos_gitops.jobs.load import Loaded, Parsed
+from chronos_gitops.jobs.model import Definition, Job, JobSet
+from chronos_gitops.jobs.plan import deletion_checksum, unsafe_deletions
+from chronos_gitops.jobs.problem import is_error
+from chronos_gitops.repo.history import Index, Version
+from chronos_gitops.repo.status import HeldDeletions, OnInvalid, SyncState
+
+_ALLOWANCE: Final = re.compile(r"^Chronos-Allow-Deletes:[ \t]*([0-9]{1,9})[ \t]*$", re.MULTILINE | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What is to be settled: the loaded files at ``head``, the versions up to it, and the ids of what is committed."""
+
+    head: str | None
+    loaded: Loaded
+    index: Index
+    committed: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """Who agreed to deletions: an operator to exactly these (``checksum``), or the head commit to a ``count``."""
+
+    checksum: str | None = None
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """``applied`` is False when nothing of the tree was taken and ``jobs`` is what ran before."""
+
+    jobs: JobSet
+    state: SyncState
+    reason: str | None = None
+    message: str = ""
+    quarantined: tuple[str, ...] = ()
+    held: HeldDeletions | None = None
+    applied: bool = True
+
+
+def settle(
+    tree: Tree,
+    running: JobSet,
+    *,
+    on_invalid: OnInvalid = OnInvalid.QUARANTINE,
+    consent: Consent = Consent(),
+    last_good: Mapping[str, Definition] | None = None,
+) -> Settlement:
+    """``last_good`` are definitions for broken files, by path, where nothing of that job runs yet."""
+    fresh = {name: _define(name, parsed, tree) for name, parsed in tree.loaded.jobs.items()}
+    broken = broken_files(tree.loaded)
+    if broken and on_invalid is OnInvalid.REJECT:
+        return _rejected(broken, running)
+    kept = _kept(broken, fresh, running, last_good or {})
+    wanted = fresh | kept
+    held = _held(tree, running, wanted, consent)
+    if held is not None and not tree.loaded.files:
+        message = f"no job file is left; {len(held.names)} jobs keep running until that is approved"
+        return Settlement(running, SyncState.FAILED, "EmptyTree", message, held=held, applied=False)
+    if held is not None:
+        wanted = _without_deletions(wanted, held, running)
+    jobs = JobSet.of(tree.head, wanted.values())
+    names = tuple(sorted(parsed.name or parsed.path for parsed in broken))
+    reason, message = _reason(names, held)
+    state = SyncState.SYNCED if reason is None else SyncState.DEGRADED
+    return Settlement(jobs, state, reason, message, names, held)
+
+
+def broken_files(loaded: Loaded) -> tuple[Parsed, ...]:
+    return tuple(parsed for parsed in loaded.files if parsed.job is None)
+
+
+def allowance(message: str) -> int | None:
+    """The number in the trailer ``Chronos-Allow-Deletes``, which stands in the last paragraph of a commit message."""
+    found = _ALLOWANCE.findall(message.strip().rpartition("\n\n")[2])
+    return int(found[-1]) if found else None
+
+
+def placed(job: Job, path: str, blob: str, versions: Sequence[Version], version: Version | None) -> Definition:
+    """A job together with its version and dates."""
+    return Definition(
+        job=job,
+        path=path,
+        blob=blob,
+        version=None if version is None else version.number,
+        commit=None if version is None else version.commit,
+        created_at=versions[0].committed_at if versions else None,
+        updated_at=None if version is None else version.committed_at,
+    )
+
+
+def _define(name: str, parsed: Parsed, tree: Tree) -> Definition:
+    assert parsed.job is not None
+    versions = tree.index.versions(name)
+    draft = tree.committed.get(parsed.path) != parsed.blob
+    latest = next((version for version in reversed(versions) if version.blob), None)
+    version = latest if draft else tree.index.holding(name, parsed.blob) or latest
+    return replace(placed(parsed.job, parsed.path, parsed.blob, versions, version), draft=draft)
+
+
+def _kept(
+    broken: Sequence[Parsed], fresh: Mapping[str, Definition], running: JobSet, last_good: Mapping[str, Definition]
+) -> dict[str, Definition]:
+    """A broken file counts as present: for the job it names and for the job that stood at its path."""
+    by_path = {definition.path: definition for definition in running}
+    kept: dict[str, Definition] = {}
+    for parsed in broken:
+        named = None if parsed.name is None else running.get(parsed.name)
+        for definition in (named, by_path.get(parsed.path), last_good.get(parsed.path)):
+            if definition is None or definition.job.name in fresh or definition.job.name in kept:
+                continue
+            errors = tuple(problem for problem in parsed.problems if is_error(problem))
+            kept[definition.job.name] = replace(definition, quarantined=errors)
+    return kept
+
+
+def _held(tree: Tree, running: JobSet, wanted: Mapping[str, Definition], consent: Consent) -> HeldDeletions | None:
+    after = JobSet.of(tree.head, wanted.values())
+    gone = tuple(definition.job.name for definition in running if after.get(definition.job.name) is None)
+    unsafe = tuple(unsafe_deletions(running, after)) if tree.loaded.files else gone
+    if not unsafe:
+        return None
+    checksum = deletion_checksum(unsafe)
+    # The count speaks for a commit: what is deleted on disk only was not reviewed with it.
+    committed = not any(tree.committed.get(running.definitions[name].path) for name in gone)
+    if consent.checksum == checksum or (committed and consent.count == len(gone)):
+        return None
+    return HeldDeletions(tuple(unsafe), checksum)
+
+
+def _without_deletions(wanted: Mapping[str, Definition], held: HeldDeletions, running: JobSet) -> dict[str, Definition]:
+    """The held jobs stay; a new job that took the file of a held one waits with it, or both names would run."""
+    stay = {name: running.definitions[name] for name in held.names}
+    taken = {definition.path for definition in stay.values()}
+    return stay | {
+        name: definition
+        for name, definition in wanted.items()
+        if definition.path not in taken or running.get(name) is not None
+    }
+
+
+def _rejected(broken: Sequence[Parsed], running: JobSet) -> Settlement:
+    places = ", ".join(parsed.path for parsed in broken[:3])
+    message = f"{len(broken)} invalid files, nothing was applied: {places}"
+    return Settlement(running, SyncState.FAILED, "ValidationFailed", message, applied=False)
+
+
+def _reason(names: Sequence[str], held: HeldDeletions | None) -> tuple[str | None, str]:
+    if held is not None:
+        return "UnsafePlan", f"{len(held.names)} deletions at once are held until they are approved"
+    if names:
+        return "ValidationFailed", f"{len(names)} invalid files; their jobs stay as they were: {', '.join(names[:5])}"
+    return None, ""

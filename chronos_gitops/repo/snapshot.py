@@ -1,0 +1,209 @@
+"""The job files of a tree: at a commit, read from objects, or on disk as they are now."""
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from chronos_gitops.jobs.load import Entry, Kind, git_blob_id
+from chronos_gitops.jobs.yaml12.text import MAX_BYTES
+from chronos_gitops.repo.faults import PathMissing, PathUnreadable
+from chronos_gitops.repo.git import Git
+
+NO_BLOB: Final = "0" * 40
+_KINDS: Final = {"100644": Kind.FILE, "100755": Kind.FILE, "120000": Kind.SYMLINK, "160000": Kind.SUBMODULE}
+_RACY_NS: Final = 2_000_000_000
+_DEEPEST: Final = 64
+
+
+def is_job_file(path: str) -> bool:
+    """Whether a path is read as a job: editors' temporary files and hidden files are not."""
+    name = path.rpartition("/")[2]
+    return name.endswith((".yaml", ".yml")) and not name.startswith((".", "#"))
+
+
+class NoFiles:
+    """A tree without a jobs folder, where that is an answer and not an error."""
+
+    entries: Sequence[Entry] = ()
+
+    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:  # noqa: ARG002 - there is nothing to look for
+        return {}
+
+
+class CommitFiles:
+    """The job files at a commit; nothing is checked out, so neither filters nor symbolic links can act."""
+
+    def __init__(self, git: Git, commit: str, jobs: str) -> None:
+        self._git = git
+        self.commit = commit
+        self.entries: Sequence[Entry] = tuple(_at_commit(git, commit, jobs))
+        self.blobs: Mapping[str, str] = {entry.path: entry.blob for entry in self.entries if entry.kind is Kind.FILE}
+
+    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+        contents = self._git.read_many([entry.blob for entry in entries if entry.kind is Kind.FILE])
+        return {entry.path: contents[entry.blob] for entry in entries if entry.blob in contents}
+
+
+def _at_commit(git: Git, commit: str, jobs: str) -> Iterator[Entry]:
+    paths = [] if jobs == "." else [jobs]
+    listing = git.run("ls-tree", "-r", "-z", "-l", "--full-tree", "--end-of-options", commit, *paths)
+    rows = [row.partition(b"\t") for row in listing.split(b"\0") if row]
+    # A folder exists in git only through what is in it; a file or a link of that name is not a folder.
+    if not any(path.startswith(os.fsencode(jobs) + b"/") or jobs == "." for _, _, path in rows):
+        raise _missing(jobs, f"commit {commit[:12]}")
+    for words, _, raw in rows:
+        mode, _, blob, size = words.decode().split()
+        path = raw.decode("utf-8", "replace")
+        kind = _KINDS.get(mode)
+        if kind is not None and (is_job_file(path) or kind is Kind.SUBMODULE):
+            yield Entry(path, blob, int(size) if size != "-" else 0, kind)
+
+
+def _missing(jobs: str, where: str) -> PathMissing:
+    return PathMissing(f'there is no folder "{jobs}" in {where}', hint="nothing was removed; check --jobs")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One file as it was read: ``stamp`` tells whether it is still the same, ``plain`` is its id with LF line ends."""
+
+    stamp: tuple[int, ...]
+    blob: str
+    plain: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorktreeFiles:
+    """The job files on disk at one moment. ``folders`` are the jobs folder and all below it, for the watch."""
+
+    root: Path
+    entries: Sequence[Entry]
+    folders: frozenset[Path]
+    _contents: Mapping[str, bytes] = field(repr=False)
+
+    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+        found = ((entry.path, self._content(entry)) for entry in entries if entry.kind is Kind.FILE)
+        return {path: content for path, content in found if content is not None}
+
+    def _content(self, entry: Entry) -> bytes | None:
+        known = self._contents.get(entry.path)
+        if known is not None:
+            return known
+        content = read_file(self.root / entry.path)
+        # Changed since the listing: the next scan sees it whole, this one must not mix two moments.
+        return content if content is not None and entry.blob in (git_blob_id(content), _plain(content)) else None
+
+
+class Scanner:
+    """Lists the job files on disk again and again; an unchanged file is not read twice. For one thread at a time."""
+
+    def __init__(self, root: Path, jobs: str, *, clock_ns: Callable[[], int] = time.time_ns) -> None:
+        self._root = root
+        self._jobs = jobs
+        self._clock_ns = clock_ns
+        self._seen: dict[str, _Seen] = {}
+
+    def scan(self, committed: Mapping[str, str]) -> WorktreeFiles:
+        """PathMissing when the jobs folder is gone. ``committed`` maps paths to the ids they have in HEAD.
+
+        A file that differs from HEAD only by CRLF line ends carries HEAD's id: git with core.autocrlf wrote it so.
+        """
+        top = self._root / self._jobs
+        if not top.is_dir() or top.resolve() != self._root.resolve() / self._jobs:
+            raise _missing(self._jobs, str(self._root))
+        seen: dict[str, _Seen] = {}
+        contents: dict[str, bytes] = {}
+        entries: list[Entry] = []
+        folders: set[Path] = set()
+        start = len(str(self._root).rstrip("/")) + 1
+        for found, kind in _walk(top, folders):
+            path = _posix(found.path[start:])
+            entry = self._entry(found, path, kind, seen, contents)
+            plain = seen[path].plain if path in seen else None
+            same = plain is not None and committed.get(path) == plain
+            entries.append(replace(entry, blob=plain) if same and plain is not None else entry)
+        self._seen = seen
+        return WorktreeFiles(self._root, tuple(sorted(entries, key=_path)), frozenset(folders), contents)
+
+    def _entry(
+        self, found: os.DirEntry[str], path: str, kind: Kind, seen: dict[str, _Seen], contents: dict[str, bytes]
+    ) -> Entry:
+        if kind is not Kind.FILE:
+            return Entry(path, NO_BLOB, 0, kind)
+        try:
+            status = found.stat(follow_symlinks=False)
+        except OSError:
+            return Entry(path, NO_BLOB, 0)
+        stamp = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
+            return Entry(path, hashlib.sha1(repr(stamp).encode()).hexdigest(), status.st_size)
+        known = self._seen.get(path)
+        if known is None or known.stamp != stamp:
+            content = read_file(Path(found.path))
+            if content is None:
+                return Entry(path, NO_BLOB, 0)
+            contents[path] = content
+            known = _Seen(self._trusted(stamp), git_blob_id(content), _plain(content))
+        seen[path] = known
+        return Entry(path, known.blob, status.st_size)
+
+    def _trusted(self, stamp: tuple[int, ...]) -> tuple[int, ...]:
+        """No stamp for a file changed just now: a second write in the same clock tick would carry the same one.
+
+        See racy-git in git's technical documentation.
+        """
+        return () if max(stamp[:2]) > self._clock_ns() - _RACY_NS else stamp
+
+
+def _walk(folder: Path, folders: set[Path], depth: int = 0) -> Iterator[tuple[os.DirEntry[str], Kind]]:
+    """Never through a symbolic link; a folder that vanishes meanwhile is an empty one."""
+    folders.add(folder)
+    try:
+        with os.scandir(folder) as listing:
+            found = sorted(listing, key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        # Not seeing the files is not the same as the files being gone.
+        raise PathUnreadable(f"{folder} cannot be listed: {error.strerror}", hint="nothing was removed") from error
+    for entry in found:
+        if entry.is_dir(follow_symlinks=False):
+            if entry.name.startswith(".") or depth >= _DEEPEST:
+                continue
+            if os.path.lexists(os.path.join(entry.path, ".git")):  # noqa: PTH118 - Path costs more than the scan
+                yield entry, Kind.SUBMODULE
+            else:
+                yield from _walk(Path(entry.path), folders, depth + 1)
+        elif is_job_file(entry.name):
+            yield entry, Kind.SYMLINK if entry.is_symlink() else Kind.FILE
+
+
+def read_file(path: Path) -> bytes | None:
+    """The content of a regular file, at most one byte more than a job file may have; never through a last link."""
+    try:
+        # O_NONBLOCK: opening a pipe that somebody put here must not wait for a writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        try:
+            return file.read(MAX_BYTES + 1) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
+        except OSError:
+            return None
+
+
+def _plain(content: bytes) -> str | None:
+    return git_blob_id(content.replace(b"\r\n", b"\n")) if b"\r\n" in content else None
+
+
+def _posix(path: str) -> str:
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def _path(entry: Entry) -> str:
+    return entry.path

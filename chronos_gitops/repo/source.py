@@ -1,0 +1,289 @@
+"""What is followed: the files of a checkout as they are, or what is committed on a branch."""
+
+import os
+from collections.abc import Collection, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from chronos_gitops.errors import UsageError
+from chronos_gitops.jobs.ignore import NAME as IGNORE_FILE
+from chronos_gitops.jobs.load import Files
+from chronos_gitops.repo.address import Address
+from chronos_gitops.repo.branch import branch_name, heads
+from chronos_gitops.repo.faults import Corrupt, NotARepository, ObjectMissing, PathMissing
+from chronos_gitops.repo.git import Git, Place, discover
+from chronos_gitops.repo.ignored import without_ignored_at, without_ignored_on_disk
+from chronos_gitops.repo.mirror import Mirror
+from chronos_gitops.repo.snapshot import CommitFiles, Scanner, read_file
+from chronos_gitops.repo.status import Mode
+
+_IMPATIENT: Final = 10.0
+_IGNORED_ENDS: Final = ("~", ".swp", ".swx", ".tmp", ".lock")
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """The job files to settle. Equal keys mean the same files at the same commit."""
+
+    head: str | None
+    files: Files
+    committed: Mapping[str, str]
+    key: Hashable
+
+
+class Source(Protocol):
+    """One followed repository. Calls come from one thread at a time, but for ``git`` and the watched folders."""
+
+    mode: Mode
+    jobs: str
+
+    @property
+    def git(self) -> Git:
+        """Where commits and contents are read."""
+
+    @property
+    def repository(self) -> str:
+        """For people: without credentials."""
+
+    @property
+    def branch(self) -> str | None:
+        """None while it is not known, or on a detached HEAD."""
+
+    @property
+    def checkout(self) -> Place | None:
+        """The checkout whose files are to follow a rollback commit; None where a push makes it."""
+
+    def open(self) -> None:
+        """Makes ready what belongs to us."""
+
+    def refresh(self, *, patient: bool) -> str | None:
+        """The commit to follow now, None in a repository without one. A GitError when it cannot be told."""
+
+    def tip(self, head: str | None) -> Tip:
+        """The files at this commit, or on disk over it. PathMissing without a jobs folder."""
+
+    def read_path(self, path: str) -> bytes | None:
+        """What stands on disk, for files that were never committed."""
+
+    def is_busy(self) -> bool:
+        """Whether git is seen to be rewriting the files right now."""
+
+    def folders(self) -> Collection[Path]:
+        """Whose events are a hint to look again."""
+
+    def concerns(self, path: str) -> bool:
+        """Whether an event at this path may matter."""
+
+    def close(self) -> None:
+        """Ends what runs; nothing is asked afterwards."""
+
+
+def open_source(
+    repository: str, *, data: Path, mode: str | None = None, branch: str | None = None, jobs: str = "jobs"
+) -> Source:
+    """A checkout is followed by its files unless a mode says "branch"; a URL or a bare repository by its branch."""
+    address = Address.parse(repository)
+    jobs = jobs_folder(jobs)
+    name = None if branch is None else branch_name(branch)
+    place = _place_of(address, data)
+    if place is None or place.root is None or mode == Mode.BRANCH:
+        if mode == Mode.WORKTREE:
+            raise UsageError(f"{address} has no files on disk to follow", hint="use --follow branch")
+        return BranchSource(address, place, branch=name, jobs=jobs_in(jobs, address.path, place), data=data)
+    if name is not None and mode is None:
+        return BranchSource(address, place, branch=name, jobs=jobs_in(jobs, address.path, place), data=data)
+    if name is not None:
+        raise UsageError("--branch cannot go with --follow worktree", hint="check the branch out, or --follow branch")
+    return WorktreeSource(place, jobs=jobs_in(jobs, address.path, place))
+
+
+class WorktreeSource:
+    """The files of a checkout."""
+
+    mode = Mode.WORKTREE
+
+    def __init__(self, place: Place, *, jobs: str) -> None:
+        if place.root is None:
+            raise NotARepository(f"{place.git_dir} has no files on disk")
+        self.jobs = jobs
+        self.git = Git(place)
+        self.checkout = place
+        self.repository = str(place.root)
+        self.branch: str | None = None
+        self._root = place.root
+        self._scanner = Scanner(place.root, jobs)
+        self._committed: tuple[str | None, Mapping[str, str]] = (None, MappingProxyType({}))
+
+    def open(self) -> None:
+        """There is nothing of ours to prepare."""
+
+    def refresh(self, *, patient: bool) -> str | None:  # noqa: ARG002 - nothing here makes anybody wait
+        head = self.git.resolve("HEAD")
+        if head != self._committed[0] or self.branch is None:
+            ref = self.git.head_ref()
+            self.branch = None if ref is None else ref.removeprefix("refs/heads/")
+            self._committed = (head, self._blobs(head))
+        return head
+
+    def tip(self, head: str | None) -> Tip:
+        files = without_ignored_on_disk(self._scanner.scan(self._committed[1]), self._root, self.jobs)
+        return Tip(head, files, self._committed[1], (head, tuple(files.entries)))
+
+    def read_path(self, path: str) -> bytes | None:
+        return read_file(self._root / path)
+
+    def is_busy(self) -> bool:
+        return (self.checkout.git_dir / "index.lock").exists()
+
+    def folders(self) -> Collection[Path]:
+        top = self._root / self.jobs
+        git_dir, refs = self.checkout.git_dir, self.checkout.common / "refs" / "heads"
+        above = {self._root.joinpath(*PurePosixPath(self.jobs).parts[:depth]) for depth in range(_depth(self.jobs))}
+        return {*above, *_below(top), git_dir, self.checkout.common, *_below(refs)}
+
+    def concerns(self, path: str) -> bool:
+        name = os.path.basename(path)  # noqa: PTH119 - called for every event
+        git_dir = str(self.checkout.common)
+        if path.startswith((git_dir, str(self.checkout.git_dir))):
+            return _is_ref(path, name)
+        jobs = str(self._root / self.jobs)
+        return (
+            (name == IGNORE_FILE or not name.startswith("."))
+            and not name.endswith(_IGNORED_ENDS)
+            and (path.startswith(jobs) or jobs.startswith(path))
+        )
+
+    def close(self) -> None:
+        self.git.close()
+
+    def _blobs(self, head: str | None) -> Mapping[str, str]:
+        if head is None:
+            return MappingProxyType({})
+        try:
+            return CommitFiles(self.git, head, self.jobs).blobs
+        except PathMissing:
+            return MappingProxyType({})
+
+
+class BranchSource:
+    """What is committed on one branch, read from objects of our own mirror."""
+
+    mode = Mode.BRANCH
+
+    def __init__(self, address: Address, place: Place | None, *, branch: str | None, jobs: str, data: Path) -> None:
+        self.jobs = jobs
+        self.repository = str(address)
+        self.branch = branch
+        self.mirror = Mirror(address if place is None else _at(address, place), data)
+        self._place = place
+        self._address = address
+
+    @property
+    def git(self) -> Git:
+        return self.mirror.git
+
+    @property
+    def checkout(self) -> Place | None:
+        """The followed branch may be checked out where it comes from: git refuses a push to it, and rightly so."""
+        if self._place is None or self._place.root is None or self.branch is None:
+            return None
+        git = Git(self._place)
+        try:
+            return self._place if git.head_ref() == heads(self.branch) else None
+        finally:
+            git.close()
+
+    def open(self) -> None:
+        self.mirror.open()
+
+    def refresh(self, *, patient: bool) -> str | None:
+        if self.branch is None:
+            self.branch = self.mirror.default_branch()
+        head = self.mirror.fetch(self.branch, timeout=None if patient else _IMPATIENT)
+        if self._place is None and self._address.path is not None:
+            self._place = discover(self._address.path)
+        return head
+
+    def tip(self, head: str | None) -> Tip:
+        assert head is not None
+        assert self.branch is not None
+        try:
+            files = CommitFiles(self.git, head, self.jobs)
+        except (Corrupt, ObjectMissing):
+            head = self.mirror.renew(self.branch)
+            files = CommitFiles(self.git, head, self.jobs)
+        return Tip(head, without_ignored_at(files, self.git, head, self.jobs), files.blobs, head)
+
+    def read_path(self, path: str) -> bytes | None:  # noqa: ARG002 - every file here was committed
+        return None
+
+    def is_busy(self) -> bool:
+        return False
+
+    def folders(self) -> Collection[Path]:
+        if self._place is None:
+            return ()
+        common = self._place.common
+        return {common, common / "reftable", *_below(common / "refs" / "heads")}
+
+    def concerns(self, path: str) -> bool:
+        return _is_ref(path, os.path.basename(path))  # noqa: PTH119 - called for every event
+
+    def close(self) -> None:
+        self.mirror.close()
+
+
+def _place_of(address: Address, data: Path) -> Place | None:
+    """None for a URL, and for a folder that is away now but was followed by its branch before."""
+    if address.path is None:
+        return None
+    try:
+        return discover(address.path)
+    except NotARepository:
+        if Mirror(address, data).exists:
+            return None
+        raise
+
+
+def jobs_folder(jobs: str) -> str:
+    path = PurePosixPath(jobs)
+    if path.is_absolute() or ".." in path.parts or "\0" in jobs:
+        raise UsageError(f'"{jobs}" is not a folder inside the repository', hint="give it like jobs or config/jobs")
+    return str(path)
+
+
+def jobs_in(jobs: str, path: Path | None, place: Place | None) -> str:
+    """``run services/a`` means the jobs folder of that part of the repository."""
+    if path is None or place is None or place.root is None or path.resolve() == place.git_dir.resolve():
+        return jobs
+    part = path.resolve().relative_to(place.root.resolve())
+    return str(PurePosixPath(part.as_posix(), jobs))
+
+
+def _at(address: Address, place: Place) -> Address:
+    """The repository itself where the address is a folder somewhere inside it."""
+    path = place.root or place.git_dir
+    return Address(str(path), address.protocols, path)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """The folder and every folder in it; hidden ones hold no jobs and no branches."""
+    yield folder
+    try:
+        with os.scandir(folder) as listing:
+            below = [entry.path for entry in listing if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return
+    for path in below:
+        if not os.path.basename(path).startswith("."):  # noqa: PTH119 - called for every event
+            yield from _below(Path(path))
+
+
+def _depth(jobs: str) -> int:
+    return max(1, len(PurePosixPath(jobs).parts))
+
+
+def _is_ref(path: str, name: str) -> bool:
+    return name in ("HEAD", "packed-refs", "tables.list") or ("/refs" in path and not name.endswith(".lock"))

@@ -1,0 +1,69 @@
+"""What the follower tells about itself (CONTRACT 3, ``GET /api/v1/sync``)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from chronos_gitops.jobs.problem import Problem
+
+
+class Mode(StrEnum):
+    WORKTREE = "worktree"
+    BRANCH = "branch"
+
+
+class OnInvalid(StrEnum):
+    QUARANTINE = "quarantine"
+    REJECT = "reject"
+
+
+class SyncState(StrEnum):
+    """``degraded``: applied, but some files are quarantined or deletions held; ``failed``: nothing new was applied."""
+
+    STARTING = "starting"
+    SYNCED = "synced"
+    DEGRADED = "degraded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """Commits: what the branch says, what was tried last, what runs."""
+
+    desired: str | None = None
+    attempted: str | None = None
+    applied: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldDeletions:
+    """Too many deletions at once; ``checksum`` ("sha256:...") approves exactly these."""
+
+    names: tuple[str, ...]
+    checksum: str
+
+
+@dataclass(frozen=True, slots=True)
+class SyncStatus:
+    """``repository`` holds no credentials; ``quarantined`` are names of jobs, or paths of files without one.
+
+    ``reload_ms`` is the time from noticing the last applied change to the JobSet swapped. ``history_epoch`` counts the
+    histories seen: numbers of versions hold within one.
+    """
+
+    state: SyncState
+    mode: Mode
+    repository: str
+    branch: str | None = None
+    revision: Revision = Revision()
+    reason: str | None = None
+    message: str = ""
+    problems: tuple[Problem, ...] = ()
+    last_attempt_at: datetime | None = None
+    last_success_at: datetime | None = None
+    next_attempt_at: datetime | None = None
+    held: HeldDeletions | None = None
+    jobs: int = 0
+    quarantined: tuple[str, ...] = ()
+    reload_ms: float | None = None
+    history_epoch: int = 1

@@ -1,0 +1,198 @@
+"""Where the runner's own commits are made: one at a time, on the newest head, built again when the head moves on."""
+
+import contextlib
+import difflib
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
+
+from chronos_gitops.errors import ChronosError, ConflictError, NotFoundError
+from chronos_gitops.jobs.load import Entry, Files, Loaded
+from chronos_gitops.jobs.problem import Problem, is_error
+from chronos_gitops.repo.chronicle import Commit, recent
+from chronos_gitops.repo.commit import Change, FileEdit, standing
+from chronos_gitops.repo.git import Git
+from chronos_gitops.repo.history import Index, Version
+from chronos_gitops.repo.landing import Landed, checkout_of, land
+from chronos_gitops.repo.message import REQUEST_ID, Person, clean, trailers
+from chronos_gitops.repo.source import Source
+
+RUNNER: Final = Person("chronos-gitops", "chronos-gitops@localhost")
+_TRIES: Final = 5
+_FIRST_PAUSE: Final = 0.05
+_REMEMBERED: Final = 200
+Made = TypeVar("Made")
+
+
+class InvalidVersion(ChronosError):
+    """The content of that version may not run today; ``problems`` say why."""
+
+    kind = "invalid-version"
+
+    def __init__(self, message: str, *, problems: Sequence[Problem] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.problems = tuple(problems)
+
+
+class SigningKeyMissing(ConflictError):
+    """Commits must be signed here, and there is nothing to sign with."""
+
+    kind = "signing-key-missing"
+
+
+class RequestIdReused(ConflictError):
+    """One request id stands for one call."""
+
+    kind = "idempotency-key-reused"
+
+
+class Followed(Protocol):
+    """What a rollback needs of a follower; a command on a checkout brings its own."""
+
+    @property
+    def source(self) -> Source: ...
+
+    def refresh(self) -> str | None:
+        """The head of the followed branch now."""
+
+    def files(self, head: str) -> Files:
+        """The job files at this head, or on disk over it; none when there is no jobs folder."""
+
+    def index_of(self, head: str | None) -> Index: ...
+
+    def former(self, job: str, commit: str) -> Version | None:
+        """The version that a commit made in a history that ran here and was rewritten since."""
+
+    def judge(self, files: Files) -> Loaded: ...
+
+    def sync(self) -> object:
+        """Applies what was committed."""
+
+    def now(self) -> datetime:
+        """The time a commit is dated with."""
+
+
+class Workshop:
+    """Safe to use from any thread; ``signing_key`` is an SSH key that commits are signed with.
+
+    ``must_sign``: a commit of ours without a signature would not be followed, so none is made.
+    """
+
+    def __init__(
+        self,
+        followed: Followed,
+        *,
+        committer: Person = RUNNER,
+        signing_key: Path | None = None,
+        must_sign: bool = False,
+    ) -> None:
+        self.followed = followed
+        self._must_sign = must_sign
+        self._committer = committer
+        self._signing_key = signing_key
+        self._lock = threading.Lock()
+
+    @property
+    def git(self) -> Git:
+        return self.followed.source.git
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[str]:
+        """One at a time; the head of the branch now. NotFoundError in a repository without a commit."""
+        with self._lock:
+            yield self._head()
+
+    def tried(self, attempt: Callable[[str], Made | None]) -> Made:
+        """What ``attempt`` makes of the head; it gets the next one when it answers None because somebody was quicker.
+
+        Races are decided by whoever keeps the branch: it compares and swaps, and the loser builds on the new tip.
+        """
+        if self._must_sign and self._signing_key is None:
+            raise SigningKeyMissing("only signed commits run here", hint="start the runner with --signing-key FILE")
+        with self._lock:
+            for number in range(_TRIES):
+                # Two writers that lose to each other in step would do so five times.
+                time.sleep(random.uniform(0, _FIRST_PAUSE * 2**number) if number else 0)
+                made = attempt(self._head())
+                if made is not None:
+                    return made
+        raise ConflictError(f"the branch moved {_TRIES} times meanwhile; nothing was changed", hint="try again")
+
+    def index(self, head: str) -> Index:
+        return self.followed.index_of(head)
+
+    def made_before(self, request_id: str, head: str) -> tuple[Commit, Mapping[str, str]] | None:
+        """The commit of this request with its trailers: the answer may have been lost on its way."""
+        if not request_id:
+            return None
+        told = ((commit, trailers(commit)) for commit in recent(self.git, head, _REMEMBERED))
+        return next((made for made in told if made[1].get(REQUEST_ID) == clean(request_id)), None)
+
+    def prepared(self, files: Sequence[FileEdit], head: str) -> tuple[FileEdit, ...]:
+        """The same with what stands at each path now. ConflictError where a checkout has something uncommitted."""
+        there = standing(self.git, head, [file.path for file in files])
+        edits = tuple(
+            replace(file, mode=there[file.path][0], before=there[file.path][1]) if file.path in there else file
+            for file in files
+        )
+        with checkout_of(self.followed.source) as checkout:
+            if checkout is not None:
+                checkout.refuse_dirty(edits)
+        return edits
+
+    def judged(self, files: Sequence[FileEdit], head: str) -> Loaded:
+        """Today's rules over the whole tree as it would be."""
+        return self.followed.judge(_Overlay(self.followed.files(head), files))
+
+    def land(
+        self, files: Sequence[FileEdit], head: str, *, message: str, author: Person, proposal: str
+    ) -> Landed | None:
+        """None when the branch has moved on from ``head``; then nothing was changed."""
+        change = Change(
+            files=tuple(files),
+            message=message,
+            author=author,
+            committer=self._committer,
+            at=self.followed.now(),
+            signing_key=self._signing_key,
+        )
+        return land(self.followed.source, head, change, proposal=proposal)
+
+    def _head(self) -> str:
+        head = self.followed.refresh()
+        if head is None:
+            raise NotFoundError("the repository has no commit yet", hint="commit the job first")
+        return head
+
+
+def errors_of(loaded: Loaded, paths: Sequence[str]) -> list[Problem]:
+    return [problem for path in paths for problem in loaded.problems_of(path) if is_error(problem)]
+
+
+def diff(path: str, before: bytes, after: bytes) -> str:
+    """Unified, as git shows it."""
+    old, new = (content.decode("utf-8", "replace").splitlines(keepends=True) for content in (before, after))
+    names = (f"a/{path}" if before else "/dev/null", f"b/{path}" if after else "/dev/null")
+    lines = difflib.unified_diff(old, new, *names)
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+class _Overlay:
+    """A tree with some files as they would be."""
+
+    def __init__(self, files: Files, edits: Sequence[FileEdit]) -> None:
+        ours = [Entry(edit.path, edit.blob, len(edit.content)) for edit in edits if edit.blob]
+        touched = {edit.path for edit in edits}
+        others = [other for other in files.entries if other.path not in touched]
+        self.entries: Sequence[Entry] = tuple(sorted((*others, *ours), key=lambda one: one.path))
+        self._files = files
+        self._contents = {edit.path: edit.content for edit in edits if edit.blob}
+
+    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+        contents = dict(self._files.read([entry for entry in entries if entry.path not in self._contents]))
+        return contents | {entry.path: self._contents[entry.path] for entry in entries if entry.path in self._contents}
