@@ -1,0 +1,164 @@
+"""One HTTP attempt of one execution: prepared, sent within its deadline, judged, scrubbed."""
+
+import asyncio
+import logging
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from chronos_gitops.delivery.breaker import Breakers
+from chronos_gitops.delivery.egress import EgressPolicy, RefusedAddress
+from chronos_gitops.delivery.names import Names, Resolve
+from chronos_gitops.delivery.oauth2 import Tokens, token_request
+from chronos_gitops.delivery.outcome import ErrorClass, ExchangeError, Outcome, OutcomeKind, answered
+from chronos_gitops.delivery.request import Call, Rendered, render
+from chronos_gitops.delivery.scrub import excerpt, printable, scrub
+from chronos_gitops.delivery.secrets import SecretError, Secrets
+from chronos_gitops.delivery.slots import Slots
+from chronos_gitops.delivery.target import RequestError
+from chronos_gitops.delivery.wire import Answer, Progress, Wire, tls_context
+from chronos_gitops.jobs.model import Job, OAuth2Auth
+from chronos_gitops.timing import duration
+
+__all__ = ["Call", "Delivery", "Outcome", "OutcomeKind"]
+
+log = logging.getLogger(__name__)
+
+
+class Delivery:
+    """Sends requests; ``async with`` it in the event loop that calls ``attempt``.
+
+    ``ca_file`` is a PEM file trusted beside the system's. A slot, of ``per_host`` for one host and ``at_once``
+    altogether, is waited for outside the attempt's timeout; ``rate`` is requests a second per host. After
+    ``breaker_after`` failures in a row a host is left alone for a while (0: never). ``resolve`` stands in for
+    getaddrinfo.
+    """
+
+    def __init__(
+        self,
+        *,
+        secrets: Secrets,
+        egress: EgressPolicy,
+        user_agent: str,
+        ca_file: Path | None = None,
+        at_once: int = 200,
+        per_host: int = 50,
+        rate: int = 0,
+        breaker_after: int = 0,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        resolve: Resolve | None = None,
+    ) -> None:
+        self._secrets = secrets
+        self._egress = egress
+        self._user_agent = user_agent
+        self._ca_file = ca_file
+        self._at_once = at_once
+        self._per_host = per_host
+        self._rate = rate
+        self._breakers = Breakers(after=breaker_after)
+        self._now = now
+        self._resolve = resolve
+
+    async def __aenter__(self) -> Self:
+        self._slots = Slots(at_once=self._at_once, per_host=self._per_host, rate=self._rate)
+        self._tokens = Tokens()
+        tls = tls_context(None if self._ca_file is None else str(self._ca_file))
+        self._wire = Wire(egress=self._egress, tls=tls, resolve=self._resolve or Names().resolve)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._wire.close()
+
+    async def attempt(self, job: Job, call: Call) -> Outcome:
+        """One request and what it brought; raises nothing but CancelledError, and then the connection is closed."""
+        host = _authority(job.webhook.url)
+        async with self._slots.hold(host):
+            started = time.monotonic()
+            labels: dict[str, str] = {}
+            outcome = self._breakers.refusal(host, started) or await self._tried(host, job, call, labels)
+        if outcome.error is not None:
+            outcome = replace(outcome, error=printable(scrub(outcome.error, labels)))
+        return replace(outcome, duration=timedelta(seconds=time.monotonic() - started))
+
+    def open_circuits(self) -> tuple[str, ...]:
+        """Hosts that no request is made to for now; may be asked from any thread."""
+        return self._breakers.open_hosts(time.monotonic())
+
+    async def _tried(self, host: str, job: Job, call: Call, labels: dict[str, str]) -> Outcome:
+        outcome = None
+        try:
+            outcome = await self._judged(job, call, labels)
+            return outcome
+        finally:
+            self._breakers.settle(host, outcome, time.monotonic())
+
+    async def _judged(self, job: Job, call: Call, labels: dict[str, str]) -> Outcome:
+        progress = Progress()
+        try:
+            async with asyncio.timeout(job.attempt_timeout.total_seconds()):
+                return await self._delivered(job, call, progress, labels)
+        except TimeoutError:
+            message = f"no complete answer within {duration.render(job.attempt_timeout)} ({progress.phase})"
+            return Outcome(OutcomeKind.RETRY, error_class=ErrorClass.TIMEOUT, error=message)
+        except ExchangeError as error:
+            return Outcome(error.outcome_kind, error_class=error.error_class, error=str(error))
+        except (RefusedAddress, SecretError, RequestError) as error:
+            return Outcome(OutcomeKind.FAILED, error_class=error.kind, error=str(error))
+        except Exception as error:
+            # The one broad catch of this room: whatever breaks here must end as a row, not end the engine's task.
+            # Only the place is logged; the message of an unknown error may hold a value.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("an attempt broke: %s\n%s", type(error).__name__, where)
+            message = f"an internal error ({type(error).__name__}); see the log of the runner"
+            return Outcome(OutcomeKind.FAILED, error_class=ErrorClass.INTERNAL, error=message)
+
+    async def _delivered(self, job: Job, call: Call, progress: Progress, labels: dict[str, str]) -> Outcome:
+        answer = await self._answer(job, call, progress, labels)
+        now = self._now()
+        outcome = answered(answer.status, job.webhook.success_codes, retry_after=answer.retry_after, now=now)
+        return replace(outcome, response=excerpt(answer.body, labels))
+
+    async def _answer(self, job: Job, call: Call, progress: Progress, labels: dict[str, str]) -> Answer:
+        if not isinstance(job.webhook.auth, OAuth2Auth):
+            return await self._send(self._rendered(job, call), call, progress, labels)
+        asked = token_request(job.webhook.auth, secret=self._secrets.lookup, user_agent=self._user_agent)
+
+        async def fetch(request: Rendered) -> Answer:
+            return await self._send(request, call, progress, labels)
+
+        token, is_new = await self._tokens.get(asked, fetch, self._now)
+        answer = await self._send(self._rendered(job, call, token), call, progress, labels)
+        if answer.status != 401 or is_new:
+            return answer
+        # A kept token may have been revoked since: once more with a new one.
+        self._tokens.forget(asked, token)
+        token, _ = await self._tokens.get(asked, fetch, self._now)
+        return await self._send(self._rendered(job, call, token), call, progress, labels)
+
+    def _rendered(self, job: Job, call: Call, access_token: str = "") -> Rendered:
+        return render(
+            job,
+            call,
+            secret=self._secrets.lookup,
+            user_agent=self._user_agent,
+            now=self._now(),
+            access_token=access_token,
+        )
+
+    async def _send(self, request: Rendered, call: Call, progress: Progress, labels: dict[str, str]) -> Answer:
+        labels.update(request.secrets)
+        for name in request.secret_names:
+            self._secrets.check_use(name, host=request.target.host, path=call.path)
+        return await self._wire.exchange(request, progress)
+
+
+def _authority(url: str) -> str:
+    """What the requests to one host share, before secrets are filled in."""
+    return url.partition("://")[2].partition("/")[0].lower() or url

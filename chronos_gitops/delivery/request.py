@@ -1,0 +1,250 @@
+"""Job and call to the exact request: variables and secrets filled in, headers, authentication, body. Pure."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from chronos_gitops.delivery import auth
+from chronos_gitops.delivery.auth import Headers
+from chronos_gitops.delivery.target import RequestError, Target
+from chronos_gitops.jobs import credentials, template
+from chronos_gitops.jobs.model import Job
+
+MAX_BODY = 1024 * 1024
+"""Bytes of a request's body: a file of 256 KiB full of variables could grow to many times its size."""
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}\Z", re.ASCII)
+_OURS = re.compile(r"x-chronos-.*|idempotency-key|traceparent|accept-encoding", re.IGNORECASE)
+_SHORTEST_HIDDEN = 4
+"""Characters of a literal credential below which hiding it would only garble what is kept."""
+_OF_THE_CONNECTION = frozenset(
+    # What describes the connection is the client's alone; `Expect` would make it wait for a 100 that may never come.
+    ["host", "content-length", "transfer-encoding", "te", "trailer", "connection", "keep-alive", "upgrade", "expect"]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One attempt of one execution, as the engine asks for it.
+
+    ``attempt`` counts from 1. ``trace_id`` is 32 lower-case hex digits, the same for all attempts; anything else is
+    replaced by one made of the execution id. ``path`` is the job's file, which secrets bound to folders ask for.
+    """
+
+    execution_id: str
+    scheduled_time: datetime
+    attempt: int
+    commit: str | None
+    trace_id: str = ""
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What is sent, to the byte. ``secrets`` maps values to the labels that may be shown in their place,
+    ``secret_names`` are those that the operator's bindings are asked about."""
+
+    method: str
+    target: Target
+    headers: Headers = field(repr=False)
+    body: bytes | None = field(repr=False)
+    secrets: Mapping[str, str] = field(repr=False)
+    secret_names: frozenset[str] = frozenset()
+
+
+def render(
+    job: Job,
+    call: Call,
+    *,
+    secret: Callable[[str], str],
+    user_agent: str,
+    now: datetime,
+    access_token: str = "",
+) -> Rendered:
+    """The request of this call. ``secret`` gives the value of a secret's name, ``now`` is signed (Standard Webhooks),
+    ``access_token`` is what an oauth2 job got. Raises RequestError, and what ``secret`` raises."""
+    fill = _Fill(variables(job, call), secret)
+    webhook = job.webhook
+    target = Target.parse(fill.url(webhook.url))
+    address = _sensitive_address(target) if _is_secret(webhook.url) else ()
+    custom = tuple((name, fill.text(value)) for name, value in webhook.headers)
+    body = None if webhook.body is None else fill.text(webhook.body).encode()
+    if len(body or b"") > MAX_BODY:
+        raise RequestError(f"the body is larger than {MAX_BODY // 1024} KiB after substitution")
+    proof = auth.Credentials()
+    if webhook.auth is not None:
+        given = {name: fill.secrets_only(text) for name, text in auth.texts(webhook.auth).items()}
+        proof = auth.credentials(
+            webhook.auth, given, message_id=call.execution_id, body=body or b"", now=now, access_token=access_token
+        )
+    headers = _merged(proof.headers, custom, _defaults(user_agent, body), identity(job, call))
+    _refuse_invalid(headers)
+    labels = {value: auth.MASK for value in (*proof.sensitive, *address) if len(value) >= _SHORTEST_HIDDEN}
+    return Rendered(webhook.method, target, headers, body, labels | fill.labels, frozenset(fill.names))
+
+
+def identity(job: Job, call: Call) -> Headers:
+    """What every request says about itself (CONTRACT 5); the commit only when the job has one."""
+    commit = (("X-Chronos-Commit", call.commit),) if call.commit else ()
+    return (
+        ("X-Chronos-Job-ID", job.id),
+        ("X-Chronos-Job-Name", job.name),
+        ("X-Chronos-Execution-ID", call.execution_id),
+        ("X-Chronos-Scheduled-Time", rfc3339(call.scheduled_time)),
+        ("X-Chronos-Attempt", str(call.attempt)),
+        *commit,
+        ("Idempotency-Key", call.execution_id),
+        ("traceparent", traceparent(call)),
+    )
+
+
+def traceparent(call: Call) -> str:
+    """https://www.w3.org/TR/trace-context/: one trace per execution, one parent id per attempt, sampled."""
+    trace_id = call.trace_id if _TRACE_ID.match(call.trace_id) else _hex_id(call.execution_id, 32)
+    return f"00-{trace_id}-{_hex_id(f'{call.execution_id}#{call.attempt}', 16)}-01"
+
+
+def rfc3339(instant: datetime) -> str:
+    """``2026-01-30T07:00:00Z``, with milliseconds only where there are some."""
+    instant = instant.astimezone(UTC).replace(tzinfo=None)
+    return instant.isoformat(timespec="milliseconds" if instant.microsecond else "seconds") + "Z"
+
+
+def variables(job: Job, call: Call) -> Mapping[str, str]:
+    """The template variables (CONTRACT 1)."""
+    return {
+        "JobID": job.id,
+        "JobName": job.name,
+        "ExecutionID": call.execution_id,
+        "ScheduledTime": rfc3339(call.scheduled_time),
+        "Attempt": str(call.attempt),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """The request as it may be shown: secrets as references, literal credentials as ``***``."""
+
+    method: str
+    url: str
+    headers: Headers
+    body: str | None
+
+
+def masked(job: Job, call: Call, *, user_agent: str) -> Masked:
+    """The same request without a single credential in it; needs no secret to be set."""
+    fill = _Fill(variables(job, call), lambda name: f"${{secret:{name}}}")
+    shown = credentials.masked(job.document())["webhook"]
+    custom = tuple((name, fill.text(value)) for name, value in shown["headers"].items())
+    body = None if shown["body"] is None else fill.text(shown["body"])
+    proof = () if job.webhook.auth is None else auth.shown_headers(job.webhook.auth, call.execution_id, shown["auth"])
+    defaults = _defaults(user_agent, None if body is None else body.encode())
+    return Masked(
+        job.webhook.method, fill.text(shown["url"]), _merged(proof, custom, defaults, identity(job, call)), body
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    texts: tuple[str, ...] = field(repr=False)
+    labels: Mapping[str, str] = field(repr=False)
+    names: frozenset[str]
+
+
+def fill_secrets(texts: Sequence[str], secret: Callable[[str], str]) -> Filled:
+    """Texts with their references to secrets filled in, and which ones they were."""
+    fill = _Fill({}, secret)
+    return Filled(tuple(fill.secrets_only(text) for text in texts), fill.labels, frozenset(fill.names))
+
+
+class _Fill:
+    """Fills placeholders in and remembers which secrets it met."""
+
+    def __init__(self, given: Mapping[str, str], secret: Callable[[str], str]) -> None:
+        self._variables = given
+        self._secret = secret
+        self.labels: dict[str, str] = {}
+        self.names: set[str] = set()
+
+    def text(self, text: str) -> str:
+        return template.substitute(text, variable=self._variables.__getitem__, secret=self._look_up)
+
+    def url(self, text: str) -> str:
+        """Each value percent-encoded, so that it cannot leave its place; a URL that begins with a secret (an address
+        that is itself the credential, as chat services give out) takes that one as it is."""
+        raw = iter((_is_secret(text),))
+        return template.substitute(
+            text,
+            variable=lambda name: _quoted(self._variables[name]),
+            secret=lambda name: self._look_up(name) if next(raw, False) else _quoted(self._look_up(name)),
+        )
+
+    def secrets_only(self, text: str) -> str:
+        return template.substitute(text, variable=lambda name: f"{{{{.{name}}}}}", secret=self._look_up)
+
+    def _look_up(self, name: str) -> str:
+        value = self._secret(name)
+        self.names.add(name)
+        self.labels[value] = f"${{secret:{name}}}"
+        return value
+
+
+def _defaults(user_agent: str, body: bytes | None) -> Headers:
+    content_type = () if body is None else (("Content-Type", _content_type(body)),)
+    return (("User-Agent", user_agent), ("Accept", "*/*"), *content_type)
+
+
+def _content_type(body: bytes) -> str:
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return "text/plain; charset=utf-8"
+    return "application/json"
+
+
+def _merged(proof: Headers, custom: Headers, defaults: Headers, ours: Headers) -> Headers:
+    """Ours and the proof of identity stand; the file's own come next, the defaults last."""
+    for name, _ in proof:
+        if _is_reserved(name):
+            raise RequestError(f"webhook.auth cannot set the header {name}", hint="chronos-gitops sets it itself")
+    proven = {name.lower() for name, _ in proof}
+    kept = tuple((name, value) for name, value in custom if name.lower() not in proven and not _is_reserved(name))
+    named = {name.lower() for name, _ in kept} | proven
+    used = tuple((name, value) for name, value in defaults if name.lower() not in named)
+    return (*used, *kept, *proof, *ours, ("Accept-Encoding", "identity"))
+
+
+def _is_reserved(name: str) -> bool:
+    return name.lower() in _OF_THE_CONNECTION or bool(_OURS.fullmatch(name))
+
+
+def _refuse_invalid(headers: Headers) -> None:
+    for name, value in headers:
+        if not _TOKEN.match(name):
+            raise RequestError("the name of a header is not valid", hint="see webhook.headers and webhook.auth.header")
+        if _CONTROL.search(value):
+            raise RequestError(f"the header {name} holds a control character after substitution")
+
+
+def _sensitive_address(target: Target) -> tuple[str, ...]:
+    """What a receiver may echo of an address that is itself a credential."""
+    path = target.url.split("/", 3)[3]
+    return (f"/{path}", path.partition("?")[0])
+
+
+def _is_secret(url: str) -> bool:
+    return url.startswith("${secret:")
+
+
+def _hex_id(text: str, digits: int) -> str:
+    found = hashlib.sha256(text.encode()).hexdigest()[:digits]
+    return found if int(found, 16) else "1".zfill(digits)  # W3C forbids all zeros
+
+
+def _quoted(value: str) -> str:
+    return quote(value, safe="")

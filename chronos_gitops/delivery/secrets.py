@@ -1,0 +1,120 @@
+"""Secrets: looked up when a request is made, bound to folders and hosts, scrubbed from what is kept."""
+
+import errno
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from chronos_gitops.errors import ChronosError
+from chronos_gitops.jobs.template import is_secret_name
+from chronos_gitops.settings import SecretBinding
+
+LARGEST = 8 * 1024
+"""Bytes of one secret: each written form of it must fit into what is kept of a response to be scrubbed of it."""
+
+
+class SecretError(ChronosError):
+    """A reference that cannot be resolved or may not be used here; names the reference, never a value."""
+
+    kind = "secret"
+
+
+def reference(name: str) -> str:
+    return f"${{secret:{name}}}"
+
+
+class Secrets:
+    """Where values come from: ``values`` by secret name (the operator's environment), else files in ``folder``.
+
+    Nothing is cached: a rotated file counts from the next request on.
+    """
+
+    def __init__(
+        self,
+        values: Mapping[str, str],
+        folder: Path | None = None,
+        bindings: Mapping[str, SecretBinding] | None = None,
+    ) -> None:
+        self._values = values
+        self._folder = folder
+        self._bindings = bindings or {}
+
+    def __repr__(self) -> str:
+        return f"Secrets(folder={self._folder})"
+
+    def lookup(self, name: str) -> str:
+        """The value of ``${secret:name}``; SecretError when there is none."""
+        if not is_secret_name(name):
+            raise SecretError(f"{reference(name)[:140]!r} is not a reference to a secret", hint="names are kebab-case")
+        value = self._values[name] if name in self._values else self._read(name)
+        if value is None:
+            variable = f"CHRONOS_SECRET_{name.upper().replace('-', '_')}"
+            where = f"set {variable}" + (f" or write a file {name} into the secrets folder" if self._folder else "")
+            raise SecretError(f"{reference(name)} has no value", hint=where)
+        if not value:
+            raise SecretError(f"{reference(name)} is empty")
+        try:
+            size = len(value.encode())
+        except UnicodeEncodeError:
+            raise SecretError(f"{reference(name)} is not UTF-8 text") from None
+        if size > LARGEST:
+            raise SecretError(f"{reference(name)} is larger than {LARGEST // 1024} KiB")
+        return value
+
+    def check_use(self, name: str, *, host: str, path: str | None) -> None:
+        """Raises SecretError unless the operator lets this secret go to ``host`` from a job in the file ``path``.
+
+        A secret without a binding goes anywhere. A binding to folders refuses when the file is not known.
+        """
+        binding = self._bindings.get(name, SecretBinding())
+        if binding.hosts and not any(is_host_in(host, pattern) for pattern in binding.hosts):
+            raise SecretError(f"{reference(name)} may not be sent to {host}", hint="see secrets.bind in chronos.toml")
+        if binding.folders and not any(is_path_in(path, folder) for folder in binding.folders):
+            raise SecretError(
+                f"{reference(name)} may not be used by {path or 'a job whose file is not known'}",
+                hint="see secrets.bind in chronos.toml",
+            )
+
+    def _read(self, name: str) -> str | None:
+        if self._folder is None:
+            return None
+        try:
+            content = _read_inside(self._folder, name)
+        except FileNotFoundError:
+            return None
+        except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
+            reason = (error.strerror if isinstance(error, OSError) else "") or "a loop of links"
+            raise SecretError(f"the file of {reference(name)} cannot be read: {reason}") from error
+        try:
+            return content.decode().removesuffix("\n").removesuffix("\r")
+        except UnicodeDecodeError:
+            raise SecretError(f"the file of {reference(name)} is not UTF-8 text") from None
+
+
+def is_host_in(host: str, pattern: str) -> bool:
+    """``api.example.com`` is in itself and in ``*.example.com``; case and a final dot do not matter."""
+    host, pattern = host.lower().rstrip("."), pattern.lower().rstrip(".")
+    return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
+
+
+def is_path_in(path: str | None, folder: str) -> bool:
+    """``jobs/team-a/x.yaml`` is in ``jobs/team-a``, not in ``jobs/team``."""
+    return path is not None and PurePosixPath(path).is_relative_to(PurePosixPath(folder))
+
+
+def _read_inside(folder: Path, name: str) -> bytes:
+    """A regular file whose real place is inside the folder: Kubernetes links names to ``..data`` beside them."""
+    root = folder.resolve(strict=True)
+    real = (root / name).resolve(strict=True)
+    if not real.is_relative_to(root):
+        raise OSError(errno.EPERM, "it leads out of the secrets folder")
+    # NONBLOCK: opening a FIFO would otherwise wait for a writer.
+    descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        content = file.read(LARGEST + 3)
+    if len(content) > LARGEST + 2:
+        raise OSError(errno.EFBIG, "it is too large")
+    return content
