@@ -1,0 +1,34 @@
+"""The one clock of a runner: wall time for ticks, elapsed time for waits; tests turn one by hand."""
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+LONGEST_WAIT = timedelta(seconds=1)
+"""The wall clock is read again at least this often, so that a step or a suspend is seen within a second."""
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Wall time, aware, UTC."""
+
+    async def wait(self, until: datetime | None, wake: asyncio.Event) -> None:
+        """Returns when ``until`` has come, when ``wake`` is set, or earlier; the caller looks again anyway."""
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Waits for elapsed (monotonic) time, whatever the wall clock does meanwhile."""
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    async def wait(self, until: datetime | None, wake: asyncio.Event) -> None:
+        longest = LONGEST_WAIT if until is None else min(LONGEST_WAIT, until - self.now())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, longest.total_seconds())):
+                await wake.wait()
+
+    async def sleep(self, duration: timedelta) -> None:
+        await asyncio.sleep(duration.total_seconds())

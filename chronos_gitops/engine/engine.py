@@ -1,0 +1,65 @@
+"""The seam: given a JobSet, make its executions happen, and tell about them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from chronos_gitops.engine.model import (
+    EngineHealth,
+    Execution,
+    ExecutionDetail,
+    ExecutionQuery,
+    Pause,
+)
+from chronos_gitops.jobs.model import JobSet
+
+
+class Engine(Protocol):
+    """Safe to call from any thread between ``start`` and ``stop``; every answer is an immutable value.
+
+    The rules an engine obeys are CONTRACT 2 (missed runs) and 5 (executions); one contract suite holds every engine
+    to them. Errors are ChronosErrors.
+    """
+
+    def start(self) -> None:
+        """Opens the store, resumes unfinished executions with the same ids, begins to claim ticks."""
+
+    def stop(self, grace: float = 25.0) -> None:
+        """Claims nothing more at once, lets running attempts end for ``grace`` seconds, then leaves them resumable."""
+
+    def apply(self, jobs: JobSet) -> None:
+        """Makes this JobSet the one that ticks are claimed from. An edit never fires a run."""
+
+    def trigger(self, name: str, *, key: str | None = None) -> Execution:
+        """One manual execution now; a repeated ``key`` answers the first one. NotFoundError for an unknown job."""
+
+    def pause(self, name: str, *, reason: str, by: str, until: datetime | None = None) -> Pause:
+        """Stops claiming the job's ticks until ``resume`` or ``until``."""
+
+    def resume(self, name: str) -> None:
+        """Ends a pause; ticks that fell in it follow the job's missed-run policy. Harmless when not paused."""
+
+    def pauses(self) -> Mapping[str, Pause]:
+        """The pauses that hold now, by job name."""
+
+    def executions(self, query: ExecutionQuery) -> Sequence[Execution]:
+        """At most ``query.limit`` rows, newest first."""
+
+    def execution(self, execution_id: str) -> ExecutionDetail:
+        """One execution with its attempts. NotFoundError for an unknown id."""
+
+    def latest(self, names: Sequence[str]) -> Mapping[str, Execution]:
+        """The newest execution of each of these jobs that has one."""
+
+    def running(self, name: str) -> Sequence[Execution]:
+        """Pending and running executions of one job, oldest first."""
+
+    def ticks(self, name: str, since: datetime, until: datetime) -> Sequence[Execution]:
+        """What became of the job's ticks in [since, until], oldest first; a row that stands for a range which reaches
+        beyond is the last. Manual executions are no ticks."""
+
+    def pauses_of(self, name: str, since: datetime) -> Sequence[Pause]:
+        """The job's pauses that held at ``since`` or later, oldest first; one that is over has its end in ``until``."""
+
+    def health(self) -> EngineHealth:
+        """Never blocks and never raises."""

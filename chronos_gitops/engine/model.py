@@ -1,0 +1,132 @@
+"""What happened: executions, attempts, pauses. Frozen values; times are aware and in UTC."""
+
+import uuid
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+
+EXECUTION_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://chronos-gitops.dev/execution")
+
+
+def tick_execution_id(job: str, tick: datetime) -> str:
+    """The id of the one execution of (job, tick): the same on every replica and after every restart."""
+    return str(uuid.uuid5(EXECUTION_NAMESPACE, f"{job}@{tick.astimezone(UTC).isoformat(timespec='milliseconds')}"))
+
+
+class Status(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self not in (Status.PENDING, Status.RUNNING)
+
+
+class Trigger(StrEnum):
+    SCHEDULE = "schedule"
+    MANUAL = "manual"
+    CATCHUP = "catchup"
+
+
+class Reason(StrEnum):
+    """Why an execution was skipped or cancelled."""
+
+    OVERLAP = "overlap"
+    MISSED = "missed"
+    REPLACED = "replaced"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One HTTP request. ``response`` holds at most the first 4 KiB of the body, scrubbed of secrets."""
+
+    number: int
+    started_at: datetime
+    duration_ms: int
+    status_code: int | None = None
+    error_class: str | None = None
+    error: str | None = None
+    response: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """The durable record of one tick or of one manual trigger.
+
+    A skipped row may stand for several missed ticks: ``count`` of them, from ``range_start`` to ``scheduled_time``.
+    ``attempts`` is their number; the attempts themselves come with ``ExecutionDetail``.
+    """
+
+    id: str
+    job: str
+    scheduled_time: datetime
+    trigger: Trigger
+    status: Status
+    reason: str | None = None
+    attempts: int = 0
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    duration_ms: int | None = None
+    status_code: int | None = None
+    error_class: str | None = None
+    error: str | None = None
+    version: int | None = None
+    commit: str | None = None
+    path: str | None = None
+    count: int = 1
+    range_start: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionDetail:
+    execution: Execution
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionQuery:
+    """Newest first by (scheduled_time, id); ``before`` is that pair of the last row of the page before."""
+
+    job: str | None = None
+    status: Status | None = None
+    limit: int = 100
+    before: tuple[datetime, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """An operator's stop of one job, at runtime; never a commit (CONTRACT 5)."""
+
+    job: str
+    reason: str
+    by: str
+    at: datetime
+    until: datetime | None = None
+
+    def holds_at(self, now: datetime) -> bool:
+        return self.until is None or now < self.until
+
+
+@dataclass(frozen=True, slots=True)
+class EngineHealth:
+    """``ok`` is False when executions cannot be recorded or the loop has stopped; ``detail`` says which.
+    ``open_circuits`` are the hosts that no request is made to for now."""
+
+    ok: bool
+    detail: str
+    running: int = 0
+    heartbeat_at: datetime | None = None
+    open_circuits: tuple[str, ...] = ()
+
+
+def finished(execution: Execution, status: Status, *, at: datetime, reason: str | None = None) -> Execution:
+    started = execution.started_at
+    duration_ms = None if started is None else max(0, round((at - started).total_seconds() * 1000))
+    return replace(
+        execution, status=status, completed_at=at, duration_ms=duration_ms, reason=reason or execution.reason
+    )

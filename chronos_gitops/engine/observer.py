@@ -1,0 +1,15 @@
+"""Who wants to hear what the engine did: metrics, logs. Called in the engine's thread; must not block or raise."""
+
+from typing import Protocol
+
+from chronos_gitops.delivery.attempt import Outcome
+from chronos_gitops.engine.model import Execution
+from chronos_gitops.jobs.model import Job
+
+
+class Observer(Protocol):
+    def attempt_finished(self, job: Job, outcome: Outcome) -> None:
+        """One HTTP request is over."""
+
+    def execution_finished(self, execution: Execution) -> None:
+        """An execution has reached its end: success, failed, skipped or cancelled."""

@@ -1,0 +1,181 @@
+"""The embedded engine: one process, one SQLite file, one thread with its own asyncio loop."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any, TypeVar
+
+from chronos_gitops.delivery.attempt import Delivery
+from chronos_gitops.engine.clock import Clock
+from chronos_gitops.engine.model import EngineHealth, Execution, ExecutionDetail, ExecutionQuery, Pause
+from chronos_gitops.engine.observer import Observer
+from chronos_gitops.engine.sql import ledger
+from chronos_gitops.engine.sql.lanes import Lanes
+from chronos_gitops.engine.sql.retention import Keep, Retention
+from chronos_gitops.engine.sql.scheduler import Scheduler
+from chronos_gitops.engine.sql.store import Store, StoreError
+from chronos_gitops.errors import ConflictError, NotFoundError
+from chronos_gitops.jobs.model import JobSet
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_ANSWER_WITHIN = 30.0
+_STALLED = timedelta(seconds=60)
+
+
+class SqlEngine:
+    """See the Engine protocol. ``delivery`` is called once, in the engine's own thread."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        delivery: Callable[[], Delivery],
+        clock: Clock,
+        observer: Observer,
+        random: Random,
+        keep: Keep | None = None,
+    ) -> None:
+        self._path = path
+        self._build_delivery = delivery
+        self._clock = clock
+        self._observer = observer
+        self._random = random
+        self._keep = keep or Keep()
+        self._thread = threading.Thread(target=self._main, name="engine", daemon=True)
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._grace = 0.0
+        self._opened: Store | None = None
+        self._retention: Retention
+        self._scheduler: Scheduler
+        self._lanes: Lanes
+        self._delivery: Delivery
+        self._loop: asyncio.AbstractEventLoop
+
+    def start(self) -> None:
+        self._opened = Store(self._path)
+        self._retention = Retention(self._opened, self._keep, self._clock.now)
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            self._opened.close()
+            raise self._failure
+        self._retention.start()
+
+    def stop(self, grace: float = 25.0) -> None:
+        if self._opened is None:
+            return
+        self._grace = grace
+        if self._ready.is_set() and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._scheduler.stop)
+        self._thread.join()
+        self._retention.stop()
+        self._opened.close()
+
+    @property
+    def _store(self) -> Store:
+        if self._opened is None:
+            raise _not_running()
+        return self._opened
+
+    def apply(self, jobs: JobSet) -> None:
+        self._ask(lambda scheduler: scheduler.apply(jobs))
+
+    def trigger(self, name: str, *, key: str | None = None) -> Execution:
+        return self._ask(lambda scheduler: scheduler.trigger(name, key=key))
+
+    def pause(self, name: str, *, reason: str, by: str, until: datetime | None = None) -> Pause:
+        pause = Pause(name, reason, by, self._clock.now(), until)
+        self._ask(lambda scheduler: scheduler.pause(pause))
+        return pause
+
+    def resume(self, name: str) -> None:
+        self._ask(lambda scheduler: scheduler.resume(name))
+
+    def pauses(self) -> Mapping[str, Pause]:
+        if not self._ready.is_set():
+            return {}
+        now = self._clock.now()
+        return {name: pause for name, pause in self._scheduler.pauses.items() if pause.holds_at(now)}
+
+    def executions(self, query: ExecutionQuery) -> Sequence[Execution]:
+        return self._store.read(lambda connection: ledger.executions(connection, query))
+
+    def execution(self, execution_id: str) -> ExecutionDetail:
+        found = self._store.read(lambda connection: ledger.execution(connection, execution_id))
+        if found is None:
+            raise NotFoundError(f'there is no execution "{execution_id[:64]}"')
+        return found
+
+    def latest(self, names: Sequence[str]) -> Mapping[str, Execution]:
+        return self._store.read(lambda connection: ledger.latest(connection, names))
+
+    def running(self, name: str) -> Sequence[Execution]:
+        return self._store.read(lambda connection: ledger.running(connection, name))
+
+    def ticks(self, name: str, since: datetime, until: datetime) -> Sequence[Execution]:
+        return self._store.read(lambda connection: ledger.ticks(connection, name, since, until))
+
+    def pauses_of(self, name: str, since: datetime) -> Sequence[Pause]:
+        return self._store.read(lambda connection: ledger.pauses_of(connection, name, since))
+
+    def health(self) -> EngineHealth:
+        if not (self._ready.is_set() and self._thread.is_alive()):
+            return EngineHealth(ok=False, detail="the engine is not running")
+        heartbeat = self._scheduler.heartbeat_at
+        trouble = self._scheduler.trouble
+        if not trouble and heartbeat is not None and self._clock.now() - heartbeat > _STALLED:
+            trouble = f"the scheduler has not looked at the clock since {heartbeat.isoformat()}"
+        return EngineHealth(
+            not trouble, trouble or "claiming", self._lanes.running, heartbeat, self._delivery.open_circuits()
+        )
+
+    def _ask(self, question: Callable[[Scheduler], Coroutine[Any, Any, T]]) -> T:
+        """Runs in the engine's loop and waits here for the answer."""
+        if not (self._ready.is_set() and self._thread.is_alive()):
+            raise _not_running()
+        future = asyncio.run_coroutine_threadsafe(question(self._scheduler), self._loop)
+        try:
+            return future.result(_ANSWER_WITHIN)
+        except FutureTimeoutError as error:
+            future.cancel()
+            raise StoreError(f"the engine did not answer within {_ANSWER_WITHIN:.0f} s", hint="try again") from error
+
+    def _main(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:
+            self._failure = error
+            log.exception("the engine ended")
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        async with self._build_delivery() as delivery:
+            self._delivery = delivery
+            self._lanes = Lanes(
+                store=self._store,
+                delivery=delivery,
+                clock=self._clock,
+                observer=self._observer,
+                random=self._random,
+            )
+            self._scheduler = Scheduler(
+                store=self._store, lanes=self._lanes, clock=self._clock, observer=self._observer
+            )
+            await self._scheduler.open()
+            self._ready.set()
+            await self._scheduler.run()
+            await self._lanes.drain(self._grace)
+
+
+def _not_running() -> ConflictError:
+    return ConflictError("the engine is not running", hint="the runner is starting or stopping; try again")

@@ -1,0 +1,221 @@
+"""Runs claimed executions: one after another per job, side by side where the job allows it."""
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from random import Random
+from typing import TypeVar
+
+from chronos_gitops import failpoints
+from chronos_gitops.delivery.attempt import Call, Delivery, Outcome, OutcomeKind
+from chronos_gitops.delivery.outcome import ErrorClass
+from chronos_gitops.delivery.retry import next_wait
+from chronos_gitops.engine.clock import Clock
+from chronos_gitops.engine.model import Attempt, Execution, Reason, Status, finished
+from chronos_gitops.engine.observer import Observer
+from chronos_gitops.engine.sql import ledger
+from chronos_gitops.engine.sql.store import Operation, Store, StoreError
+from chronos_gitops.jobs.model import Concurrency, Job
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_STORE_RETRY = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A claimed execution with its job as it was claimed."""
+
+    execution: Execution
+    job: Job
+    not_before: datetime | None = None
+
+
+class Lanes:
+    """Holds the tasks of all running executions. Lives in the engine's loop."""
+
+    def __init__(self, *, store: Store, delivery: Delivery, clock: Clock, observer: Observer, random: Random) -> None:
+        self._store = store
+        self._delivery = delivery
+        self._clock = clock
+        self._observer = observer
+        self._random = random
+        self._tasks: dict[str, dict[str, asyncio.Task[None]]] = defaultdict(dict)
+        self._waiting: dict[str, deque[Run]] = defaultdict(deque)
+        self._resting: set[asyncio.Task[None]] = set()
+        self._draining = False
+
+    @property
+    def running(self) -> int:
+        return sum(len(tasks) for tasks in self._tasks.values())
+
+    def start(self, run: Run) -> None:
+        job = run.job.name
+        if run.job.concurrency is Concurrency.ALLOW or not self._tasks.get(job):
+            self._spawn(run)
+        else:
+            self._waiting[job].append(run)
+
+    def cancel(self, job: str, execution_ids: Iterable[str]) -> None:
+        """Ends these executions of the job; a request under way is cut off by closing its connection."""
+        ids = set(execution_ids)
+        for execution_id, task in self._tasks.get(job, {}).items():
+            if execution_id in ids:
+                task.cancel()
+        for run in [run for run in self._waiting.get(job, ()) if run.execution.id in ids]:
+            self._waiting[job].remove(run)
+            self._tell_replaced(run)
+
+    async def drain(self, grace: float) -> None:
+        """Lets attempts under way end for ``grace`` seconds; what waits or is cut off stays resumable in the ledger."""
+        self._draining = True
+        failpoints.reach("in-drain")
+        self._waiting.clear()
+        for task in self._resting:
+            task.cancel()
+        tasks = [task for lane in self._tasks.values() for task in lane.values()]
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=grace)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+
+    def _spawn(self, run: Run) -> None:
+        task = asyncio.create_task(self._guarded(run), name=f"{run.job.name}/{run.execution.id}")
+        self._tasks[run.job.name][run.execution.id] = task
+        task.add_done_callback(lambda _: self._ended(run))
+
+    def _ended(self, run: Run) -> None:
+        lane = self._tasks[run.job.name]
+        lane.pop(run.execution.id, None)
+        if lane:
+            return
+        del self._tasks[run.job.name]
+        waiting = self._waiting.get(run.job.name)
+        if waiting and not self._draining:
+            self._spawn(waiting.popleft())
+        if not waiting:
+            self._waiting.pop(run.job.name, None)
+
+    async def _guarded(self, run: Run) -> None:
+        try:
+            await self._run(run)
+        except asyncio.CancelledError:
+            if not self._draining:
+                self._tell_replaced(run)
+        except Exception as error:
+            # A defect of ours must neither take the loop along nor let the job look busy until the next start.
+            log.exception("execution broke", extra={"job": run.job.name, "execution_id": run.execution.id})
+            await self._give_up(run, f"an internal error ({type(error).__name__}); see the log of the runner")
+
+    async def _run(self, run: Run) -> None:
+        if run.not_before is not None:
+            await self._rest(run.not_before - self._clock.now())
+        execution = replace(run.execution, status=Status.RUNNING)
+        if execution.started_at is None:
+            execution = replace(execution, started_at=self._clock.now())
+        started_at = execution.started_at or self._clock.now()
+        self._store.write(lambda connection: ledger.start(connection, execution.id, started_at))
+        number = execution.attempts
+        while not self._draining or number == execution.attempts:
+            number += 1
+            outcome, attempt = await self._attempt(run, execution, number)
+            wait = next_wait(run.job.retry_policy, number, outcome, random=self._random)
+            execution = _after(execution, outcome, attempt, wait, self._clock.now())
+            if not await self._record(execution, attempt, wait) or wait is None:
+                self._observer.execution_finished(execution)
+                return
+            await self._rest(wait)
+
+    async def _give_up(self, run: Run, error: str) -> None:
+        now, internal = self._clock.now(), str(ErrorClass.INTERNAL)
+        attempt = Attempt(run.execution.attempts + 1, now, 0, error_class=internal, error=error)
+        seen = replace(run.execution, attempts=attempt.number, error_class=internal, error=error)
+        failed = finished(seen, Status.FAILED, at=now)
+        if await self._written(lambda connection: ledger.record_attempt(connection, failed, attempt, None)):
+            self._observer.execution_finished(failed)
+
+    async def _attempt(self, run: Run, execution: Execution, number: int) -> tuple[Outcome, Attempt]:
+        started_at = self._clock.now()
+        call = Call(
+            execution_id=execution.id,
+            scheduled_time=execution.scheduled_time,
+            attempt=number,
+            commit=execution.commit,
+            path=execution.path,
+        )
+        try:
+            outcome = await self._delivery.attempt(run.job, call)
+        except asyncio.CancelledError:
+            if not self._draining:
+                elapsed = max(timedelta(0), self._clock.now() - started_at)
+                self._record_cut_off(execution.id, Attempt(number, started_at, round(elapsed.total_seconds() * 1000)))
+            raise
+        self._observer.attempt_finished(run.job, outcome)
+        duration_ms = round(outcome.duration.total_seconds() * 1000)
+        return outcome, Attempt(
+            number, started_at, duration_ms, outcome.status_code, outcome.error_class, outcome.error, outcome.response
+        )
+
+    def _tell_replaced(self, run: Run) -> None:
+        at = self._clock.now()
+        self._observer.execution_finished(finished(run.execution, Status.CANCELLED, at=at, reason=Reason.REPLACED))
+
+    def _record_cut_off(self, execution_id: str, attempt: Attempt) -> None:
+        cut = replace(attempt, error_class="cancelled", error="cut off: a newer execution replaced this one")
+        self._store.write(lambda connection: ledger.record_cancelled(connection, execution_id, cut))
+
+    async def _record(self, execution: Execution, attempt: Attempt, wait: timedelta | None) -> bool:
+        failpoints.reach("before-record")
+        next_attempt_at = None if wait is None else self._clock.now() + wait
+        return await self._written(
+            lambda connection: ledger.record_attempt(connection, execution, attempt, next_attempt_at)
+        )
+
+    async def _written(self, operation: Operation[T]) -> T:
+        """Does not give up on a full disk: what the receiver was sent must reach the ledger."""
+        while True:
+            try:
+                return await asyncio.shield(asyncio.wrap_future(self._store.write(operation)))
+            except StoreError as error:
+                log.error("result not recorded yet: %s", error)
+            await self._clock.sleep(_STORE_RETRY)
+
+    async def _rest(self, duration: timedelta) -> None:
+        async with self._cancelled_by_drain():
+            await self._clock.sleep(max(timedelta(0), duration))
+
+    @contextlib.asynccontextmanager
+    async def _cancelled_by_drain(self) -> AsyncIterator[None]:
+        task = asyncio.current_task()
+        assert task is not None
+        if self._draining:
+            raise asyncio.CancelledError
+        self._resting.add(task)
+        try:
+            yield
+        finally:
+            self._resting.discard(task)
+
+
+def _after(
+    execution: Execution, outcome: Outcome, attempt: Attempt, wait: timedelta | None, now: datetime
+) -> Execution:
+    seen = replace(
+        execution,
+        attempts=attempt.number,
+        status_code=outcome.status_code,
+        error_class=outcome.error_class,
+        error=outcome.error,
+    )
+    if wait is not None:
+        return seen
+    status = Status.SUCCESS if outcome.kind is OutcomeKind.SUCCESS else Status.FAILED
+    return finished(seen, status, at=now)

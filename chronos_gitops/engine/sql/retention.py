@@ -1,0 +1,91 @@
+"""Forgets what is old: by age and by count per job, failures kept longer, in batches that a dispatch hardly notices."""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chronos_gitops.engine.sql import ledger
+from chronos_gitops.engine.sql.store import Store, StoreError
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+"""Rows that one operation deletes: a few milliseconds of the one writer."""
+_BREATH = 0.05
+_FIRST = 60.0
+_EVERY = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Of each job at most ``rows`` rows, none older than ``age``; of its failures ``failures`` times as many and as
+    old. What has not ended is never deleted."""
+
+    age: timedelta = timedelta(days=100)
+    rows: int = 10_000
+    failures: int = 2
+
+
+class Retention:
+    """A thread of its own: it sweeps a minute after the start, and then once an hour."""
+
+    def __init__(self, store: Store, keep: Keep, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._keep = keep
+        self._now = now
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="retention", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def sweep(self) -> int:
+        """Deletes what need not be kept any more; how many executions that were. StoreError."""
+        deleted = sum(self._sweep_job(job) for job in self._store.read(ledger.jobs))
+        oldest = self._now() - self._keep.age * self._keep.failures
+        while self._delete(lambda connection: ledger.forget_leftovers(connection, oldest, BATCH)):
+            pass
+        if deleted:
+            log.info("history deleted by the retention rule", extra={"executions": deleted})
+        return deleted
+
+    def _sweep_job(self, job: str) -> int:
+        """Failures and the rest each by their own limits."""
+        return self._sweep_class(job, failed=False, factor=1) + self._sweep_class(
+            job, failed=True, factor=self._keep.failures
+        )
+
+    def _sweep_class(self, job: str, *, failed: bool, factor: int) -> int:
+        oldest, rows = self._now() - self._keep.age * factor, self._keep.rows * factor
+        edge = self._store.read(lambda connection: ledger.edge(connection, job, failed=failed, keep=rows))
+        until = oldest if edge is None else max(oldest, edge)
+        deleted = 0
+        while count := self._delete(
+            lambda connection: ledger.forget(connection, job, failed=failed, until=until, limit=BATCH)
+        ):
+            deleted += count
+        return deleted
+
+    def _delete(self, operation: "Callable[..., int]") -> int:
+        if self._stopping.is_set():
+            return 0
+        count = self._store.write(operation).result()
+        if count == BATCH:
+            self._stopping.wait(_BREATH)
+        return count
+
+    def _work(self) -> None:
+        wait = _FIRST
+        while not self._stopping.wait(wait):
+            wait = _EVERY
+            try:
+                self.sweep()
+            except StoreError as error:
+                log.warning("the history could not be swept", extra={"error": str(error)})

@@ -1,0 +1,75 @@
+"""Rows to values and back; instants are whole milliseconds in the database, aware UTC datetimes outside."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from chronos_gitops.engine.model import Attempt, Execution, Pause, Status, Trigger
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+Row = Mapping[str, Any]
+
+
+def to_ms(instant: datetime) -> int:
+    return (instant - _EPOCH) // _MILLISECOND
+
+
+def maybe_ms(instant: datetime | None) -> int | None:
+    return None if instant is None else to_ms(instant)
+
+
+def instant(milliseconds: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def maybe_instant(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else instant(milliseconds)
+
+
+def execution(row: Row) -> Execution:
+    started, completed = row["started_at"], row["completed_at"]
+    return Execution(
+        id=row["id"],
+        job=row["job"],
+        scheduled_time=instant(row["scheduled_at"]),
+        trigger=Trigger(row["trigger_kind"]),
+        status=Status(row["status"]),
+        reason=row["reason"],
+        attempts=row["attempts"],
+        created_at=instant(row["created_at"]),
+        started_at=maybe_instant(started),
+        completed_at=maybe_instant(completed),
+        duration_ms=None if started is None or completed is None else max(0, completed - started),
+        status_code=row["status_code"],
+        error_class=row["error_class"],
+        error=row["error"],
+        version=row["version"],
+        commit=row["commit_id"],
+        path=row["path"],
+        count=row["ticks"],
+        range_start=maybe_instant(row["range_start"]),
+    )
+
+
+def attempt(row: Row) -> Attempt:
+    return Attempt(
+        number=row["number"],
+        started_at=instant(row["started_at"]),
+        duration_ms=row["duration_ms"],
+        status_code=row["status_code"],
+        error_class=row["error_class"],
+        error=row["error"],
+        response=row["response"],
+    )
+
+
+def pause(row: Row) -> Pause:
+    return Pause(
+        job=row["job"],
+        reason=row["reason"],
+        by=row["paused_by"],
+        at=instant(row["paused_at"]),
+        until=maybe_instant(row["until"]),
+    )

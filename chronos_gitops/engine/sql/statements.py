@@ -1,0 +1,156 @@
+"""Every statement of the ledger, as SQL; parameters are always bound by name."""
+
+EXECUTION_COLUMNS = (
+    "id, job, scheduled_at, trigger_kind, status, reason, attempts, created_at, started_at, completed_at, "
+    "status_code, error_class, error, version, commit_id, path, ticks, range_start"
+)
+
+ADD_DEFINITION = "INSERT INTO definitions (digest, document) VALUES (:digest, :document) ON CONFLICT DO NOTHING"
+
+# A conflict on (job, tick) or (job, request_key) returns no row: somebody else has recorded it already.
+ADD_EXECUTION = """
+INSERT INTO executions (
+    id, job, tick, request_key, scheduled_at, trigger_kind, status, reason, created_at, next_attempt_at,
+    completed_at, version, commit_id, path, definition, ticks, range_start
+) VALUES (
+    :id, :job, :tick, :request_key, :scheduled_at, :trigger_kind, :status, :reason, :created_at, :next_attempt_at,
+    :completed_at, :version, :commit_id, :path, :definition, :ticks, :range_start
+) ON CONFLICT DO NOTHING RETURNING id
+"""
+
+UNFINISHED_OF_JOB = "SELECT 1 FROM executions WHERE job = :job AND status IN ('pending', 'running') LIMIT 1"
+
+REPLACE_UNFINISHED = """
+UPDATE executions SET status = 'cancelled', reason = 'replaced', completed_at = :at, next_attempt_at = NULL
+WHERE job = :job AND status IN ('pending', 'running') RETURNING id
+"""
+
+BY_REQUEST_KEY = f"SELECT {EXECUTION_COLUMNS} FROM executions WHERE job = :job AND request_key = :request_key"
+
+START_EXECUTION = """
+UPDATE executions SET status = 'running', started_at = coalesce(started_at, :at), next_attempt_at = NULL
+WHERE id = :id AND status IN ('pending', 'running')
+"""
+
+ADD_ATTEMPT = """
+INSERT INTO attempts (execution, number, started_at, duration_ms, status_code, error_class, error, response)
+VALUES (:execution, :number, :started_at, :duration_ms, :status_code, :error_class, :error, :response)
+ON CONFLICT DO NOTHING
+"""
+
+# The status guard is the fence: a row that was cancelled meanwhile keeps its end.
+AFTER_ATTEMPT = """
+UPDATE executions SET
+    attempts = :attempts, status = :status, status_code = :status_code, error_class = :error_class, error = :error,
+    next_attempt_at = :next_attempt_at, completed_at = :completed_at
+WHERE id = :id AND status IN ('pending', 'running')
+"""
+
+COUNT_ATTEMPTS = "UPDATE executions SET attempts = :attempts WHERE id = :id"
+
+UNFINISHED = f"""
+SELECT {EXECUTION_COLUMNS}, next_attempt_at, document FROM executions JOIN definitions ON digest = definition
+WHERE status IN ('pending', 'running') ORDER BY scheduled_at, created_at, id
+"""
+
+WATERMARKS = "SELECT job, schedule, timezone, watermark FROM watermarks"
+
+SET_WATERMARK = """
+INSERT INTO watermarks (job, schedule, timezone, watermark) VALUES (:job, :schedule, :timezone, :watermark)
+ON CONFLICT (job) DO UPDATE SET
+    schedule = excluded.schedule, timezone = excluded.timezone, watermark = excluded.watermark
+"""
+
+DROP_WATERMARK = "DELETE FROM watermarks WHERE job = :job"
+
+PAUSES = "SELECT job, reason, paused_by, paused_at, until FROM pauses"
+
+SET_PAUSE = """
+INSERT INTO pauses (job, reason, paused_by, paused_at, until) VALUES (:job, :reason, :paused_by, :paused_at, :until)
+ON CONFLICT (job) DO UPDATE SET
+    reason = excluded.reason, paused_by = excluded.paused_by, paused_at = excluded.paused_at, until = excluded.until
+"""
+
+DROP_PAUSE = "DELETE FROM pauses WHERE job = :job"
+
+# A pause whose end came while nobody looked was over at that end.
+LOG_PAUSE = """
+INSERT INTO ended_pauses (job, reason, paused_by, paused_at, ended_at)
+SELECT job, reason, paused_by, paused_at, min(coalesce(until, :at), :at) FROM pauses WHERE job = :job
+ON CONFLICT DO NOTHING
+"""
+
+PAUSES_OF_JOB = """
+SELECT job, reason, paused_by, paused_at, until FROM pauses WHERE job = :job
+UNION ALL
+SELECT job, reason, paused_by, paused_at, ended_at FROM ended_pauses WHERE job = :job AND ended_at >= :since
+ORDER BY paused_at
+"""
+
+# A step from job to job over the index; DISTINCT would read every row.
+JOBS = """
+WITH RECURSIVE names (job) AS (
+    SELECT min(job) FROM executions
+    UNION ALL SELECT (SELECT min(job) FROM executions WHERE job > names.job) FROM names WHERE names.job IS NOT NULL
+) SELECT job FROM names WHERE job IS NOT NULL
+"""
+
+FORGET_PAUSES = "DELETE FROM ended_pauses WHERE ended_at <= :until"
+
+FORGET_DEFINITIONS = """
+DELETE FROM definitions WHERE digest IN (
+    SELECT digest FROM definitions WHERE NOT EXISTS (SELECT 1 FROM executions WHERE definition = digest) LIMIT :limit
+)
+"""
+
+BY_ID = f"SELECT {EXECUTION_COLUMNS} FROM executions WHERE id = :id"
+
+ATTEMPTS = """
+SELECT number, started_at, duration_ms, status_code, error_class, error, response FROM attempts
+WHERE execution = :id ORDER BY number
+"""
+
+LATEST = f"""
+SELECT {EXECUTION_COLUMNS} FROM executions WHERE job = :job ORDER BY scheduled_at DESC, id DESC LIMIT 1
+"""
+
+# Rows of ticks, not of manual triggers, ranges apart: each by the index over (job, scheduled_at).
+TICKS_BETWEEN = f"""
+SELECT {EXECUTION_COLUMNS} FROM executions
+WHERE job = :job AND scheduled_at BETWEEN :since AND :until AND tick IS NOT NULL ORDER BY scheduled_at
+"""
+
+RANGE_OVER = f"""
+SELECT {EXECUTION_COLUMNS} FROM executions
+WHERE job = :job AND scheduled_at > :until AND range_start <= :until ORDER BY scheduled_at LIMIT 1
+"""
+
+RUNNING = f"""
+SELECT {EXECUTION_COLUMNS} FROM executions WHERE job = :job AND status IN ('pending', 'running')
+ORDER BY scheduled_at, id
+"""
+
+
+def edge(*, failed: bool) -> str:
+    """The newest row that is one too many: this one and older ones go. A tie on its time goes as a whole."""
+    return (
+        f"SELECT scheduled_at FROM executions WHERE job = :job AND {_class(failed)} "
+        "ORDER BY scheduled_at DESC LIMIT 1 OFFSET :rows"
+    )
+
+
+def forget(*, failed: bool) -> str:
+    chosen = f"job = :job AND scheduled_at <= :until AND {_class(failed)} ORDER BY scheduled_at LIMIT :limit"
+    return f"DELETE FROM executions WHERE id IN (SELECT id FROM executions WHERE {chosen})"
+
+
+def _class(failed: bool) -> str:
+    return "status = 'failed'" if failed else "status IN ('success', 'skipped', 'cancelled')"
+
+
+def executions(*, job: bool, status: bool, before: bool) -> str:
+    """The list, newest first, with just the conditions that are asked for, so that an index serves each."""
+    conditions = ["job = :job"] * job + ["status = :status"] * status
+    conditions += ["(scheduled_at, id) < (:before_at, :before_id)"] * before
+    where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
+    return f"SELECT {EXECUTION_COLUMNS} FROM executions {where}ORDER BY scheduled_at DESC, id DESC LIMIT :limit"

@@ -1,0 +1,38 @@
+"""A thousand jobs due at the same second after an outage: limits and jitter hold, and every one of them runs."""
+
+from datetime import timedelta
+
+import pytest
+from support.bench import HOUR, NOON, Bench
+
+from chronos_gitops.engine.model import Status, Trigger
+
+HERD = 1000
+
+
+@pytest.mark.timeout(60)
+def test_the_herd_after_an_outage_obeys_the_limits(bench: Bench) -> None:
+    """Takes two seconds: a thousand real requests."""
+    jobs = [bench.job(f"herd-{number}", path="/hold/gate", schedule="0 * * * *") for number in range(HERD)]
+    bench.stop(bench.start(*jobs))
+    bench.clock._now += HOUR + timedelta(minutes=5)
+    engine = bench.start(*jobs, at_once=20, per_host=20)
+    assert bench.receiver.wait_for(20, 10)
+    assert engine.health().running == HERD
+    assert len(bench.receiver.requests) == 20, "no more than the limit are under way"
+    bench.receiver.release("gate")
+    ended = bench.seen.wait(HERD, 30)
+    assert {(execution.status, execution.trigger) for execution in ended} == {(Status.SUCCESS, Trigger.CATCHUP)}
+    assert {execution.scheduled_time for execution in ended} == {NOON + HOUR}
+
+
+def test_jitter_spreads_the_catch_up_too(bench: Bench) -> None:
+    jobs = [bench.job(f"herd-{number}", schedule="0 * * * *", jitter="10m") for number in range(50)]
+    bench.stop(bench.start(*jobs))
+    bench.clock._now += HOUR + timedelta(minutes=15)
+    bench.start(*jobs)
+    bench.clock.turn(timedelta(minutes=2))
+    early = len(bench.receiver.requests)
+    assert early < 25
+    bench.clock.turn(timedelta(minutes=9))
+    bench.seen.wait(50)

@@ -1,0 +1,138 @@
+"""Why did it (not) run at 02:00: one table of what is known, and the answer."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chronos_gitops.engine.model import Execution, Pause, Reason, Status, Trigger
+from chronos_gitops.engine.why import Answer, Fate, Standing, why
+from chronos_gitops.jobs.model import Job
+
+TWO = datetime(2026, 3, 2, 2, tzinfo=UTC)
+NOW = TWO + timedelta(hours=10)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+COMMIT = "c0ffee00" + "0" * 32
+PAUSE = Pause("daily-backup", "moving house", "ada", TWO - HOUR)
+
+
+def job(schedule: str = "0 2 * * *", **fields: Any) -> Job:
+    webhook = {"url": "https://hooks.example.com/"}
+    return Job.from_document(
+        {"name": "daily-backup", "schedule": schedule, "enabled": True, "webhook": webhook, **fields}
+    )
+
+
+def standing(*args: Any, **fields: Any) -> Standing:
+    return Standing(job(*args, **fields), 3, COMMIT)
+
+
+def row(status: Status = Status.SUCCESS, **fields: Any) -> Execution:
+    found = Execution("id", "daily-backup", TWO, Trigger.SCHEDULE, status, attempts=1, version=2, commit="b" * 40)
+    return replace(found, **fields)
+
+
+def missed(first: datetime, last: datetime, count: int) -> Execution:
+    return row(Status.SKIPPED, reason=Reason.MISSED, scheduled_time=last, range_start=first, count=count)
+
+
+def asked(
+    at: datetime = TWO,
+    known: Standing | None = None,
+    rows: tuple[Execution, ...] = (),
+    pauses: tuple[Pause, ...] = (),
+    now: datetime = NOW,
+) -> Answer:
+    return why(at, now, known or standing(), rows, pauses)
+
+
+@pytest.mark.parametrize(
+    ("execution", "fate", "words"),
+    [
+        (row(), Fate.SUCCESS, "was a success after 1 attempt."),
+        (row(Status.FAILED, error="the receiver answered 503", attempts=3), Fate.FAILED, "after 3 attempts: the rec"),
+        (row(Status.PENDING), Fate.PENDING, "waits for its turn"),
+        (row(Status.RUNNING), Fate.RUNNING, "is running"),
+        (row(Status.CANCELLED, reason=Reason.REPLACED), Fate.CANCELLED, "a newer one replaced it"),
+        (row(Status.SKIPPED, reason=Reason.OVERLAP), Fate.SKIPPED, "still running, and the job forbids an overlap"),
+        (row(Status.SKIPPED, reason=Reason.MISSED), Fate.SKIPPED, "no runner could claim it then"),
+    ],
+)
+def test_a_row_is_the_answer_and_names_its_own_commit(execution: Execution, fate: Fate, words: str) -> None:
+    answer = asked(rows=(execution,))
+    assert (answer.due, answer.tick, answer.fate, answer.execution) == (True, TWO, fate, execution)
+    assert (answer.version, answer.commit, answer.reason) == (2, "b" * 40, execution.reason)
+    assert words in answer.message
+
+
+def test_a_range_row_answers_for_the_ticks_inside_it() -> None:
+    every_minute = standing("* * * * *")
+    found = missed(TWO - HOUR, TWO + HOUR, 121)
+    answer = asked(known=every_minute, rows=(found,))
+    assert (answer.fate, answer.tick, answer.execution) == (Fate.SKIPPED, TWO, found)
+    assert "121 ticks from 2026-03-02T01:00:00Z" in answer.message
+
+
+def test_a_range_row_says_nothing_about_an_instant_that_was_no_tick() -> None:
+    known = standing("0 * * * *")
+    answer = asked(TWO + 30 * MINUTE, known, rows=(missed(TWO - HOUR, TWO + HOUR, 3),))
+    assert (answer.fate, answer.due) == (Fate.NOT_DUE, False)
+
+
+def test_a_tick_that_was_missed_in_a_pause_names_the_pause() -> None:
+    over = replace(PAUSE, until=TWO + HOUR)
+    answer = asked(rows=(row(Status.SKIPPED, reason=Reason.MISSED),), pauses=(over,))
+    assert "paused by ada (moving house)" in answer.message
+
+
+@pytest.mark.parametrize("off", [timedelta(0), timedelta(seconds=40), timedelta(seconds=-59)])
+def test_the_nearest_tick_within_a_minute_is_meant(off: timedelta) -> None:
+    assert asked(TWO + off, rows=(row(),)).fate is Fate.SUCCESS
+
+
+def test_of_two_near_ticks_the_nearer_one_is_meant() -> None:
+    near, far = row(), row(scheduled_time=TWO + timedelta(seconds=20), id="far")
+    answer = asked(TWO + timedelta(seconds=4), standing("*/20 * * * * *"), rows=(far, near))
+    assert answer.execution == near
+
+
+def test_a_row_counts_even_when_git_tells_another_schedule() -> None:
+    assert asked(known=standing("0 5 * * *"), rows=(row(),)).fate is Fate.SUCCESS
+
+
+@pytest.mark.parametrize(
+    ("known", "at", "fate", "words"),
+    [
+        (standing(), TWO + HOUR, Fate.NOT_DUE, 'the schedule was "0 2 * * *" in UTC by version 3 (commit c0ffee00)'),
+        (standing(), TWO + HOUR, Fate.NOT_DUE, "the next tick after it is 2026-03-03T02:00:00Z"),
+        (replace(standing("0 5 * * *"), is_stale=True), TWO, Fate.NOT_DUE, "the last valid one"),
+        (standing(enabled=False), TWO, Fate.DISABLED, "disabled then, by version 3"),
+        (Standing(None, 4, COMMIT, is_absent=True), TWO, Fate.ABSENT, "no such job then: version 4"),
+        (Standing(None, 1, COMMIT), TWO, Fate.INVALID, "invalid then, by version 1"),
+        (standing(), TWO, Fate.UNKNOWN, "no row for the tick of 2026-03-02T02:00:00Z"),
+        (standing(), TWO + timedelta(days=1), Fate.UPCOMING, "still to come."),
+    ],
+)
+def test_without_a_row_the_version_of_that_time_answers(known: Standing, at: datetime, fate: Fate, words: str) -> None:
+    answer = asked(at, known)
+    assert (answer.fate, answer.execution) == (fate, None)
+    assert (answer.version, answer.commit) == (known.version, COMMIT)
+    assert words in answer.message
+
+
+def test_a_pause_that_holds_is_the_reason() -> None:
+    answer = asked(pauses=(PAUSE,))
+    assert (answer.fate, answer.reason, answer.due) == (Fate.PAUSED, "paused", False)
+    assert "ada" in answer.message
+
+
+def test_a_pause_that_was_over_by_then_is_not() -> None:
+    assert asked(pauses=(replace(PAUSE, until=TWO - MINUTE),)).fate is Fate.UNKNOWN
+
+
+def test_jitter_makes_a_tick_late_not_lost() -> None:
+    answer = asked(known=standing(jitter="30m"), now=TWO)
+    assert answer.fate is Fate.UPCOMING
+    assert "later by its jitter" in answer.message

@@ -1,0 +1,110 @@
+"""An engine on a bench: real HTTP, a real database, a clock turned by hand."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from support.clock import HandClock
+
+from chronos_gitops.delivery.attempt import Delivery, Outcome
+from chronos_gitops.delivery.egress import EgressPolicy, Level
+from chronos_gitops.delivery.secrets import Secrets
+from chronos_gitops.demo.receiver import Receiver
+from chronos_gitops.engine.model import Execution, ExecutionQuery
+from chronos_gitops.engine.sql.engine import SqlEngine
+from chronos_gitops.jobs.model import Definition, Job, JobSet
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+
+
+class Seen:
+    """An observer that remembers the ends of executions and lets a test wait for them."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self.ended: list[Execution] = []
+
+    def attempt_finished(self, job: Job, outcome: Outcome) -> None:
+        pass
+
+    def execution_finished(self, execution: Execution) -> None:
+        with self._changed:
+            self.ended.append(execution)
+            self._changed.notify_all()
+
+    def wait_until(self, holds: Callable[[], bool], timeout: float = 10.0) -> None:
+        """Asks again after each end of an execution."""
+        with self._changed:
+            assert self._changed.wait_for(holds, timeout), f"only {self.ended}"
+
+    def wait(self, count: int, timeout: float = 10.0) -> list[Execution]:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.ended) >= count, timeout), f"only {self.ended}"
+            return list(self.ended)
+
+
+class Bench:
+    """Builds jobs against the receiver and engines on one data folder; engines end with the test."""
+
+    def __init__(self, folder: Path, receiver: Receiver, clock: HandClock, seen: Seen) -> None:
+        self._folder = folder
+        self.receiver = receiver
+        self.clock = clock
+        self.seen = seen
+        self._running: list[SqlEngine] = []
+
+    def start(self, *jobs: Job, **limits: int) -> SqlEngine:
+        engine = self.build(**limits)
+        engine.start()
+        self._running.append(engine)
+        engine.apply(jobset(*jobs))
+        return engine
+
+    def build(self, **limits: int) -> SqlEngine:
+        return SqlEngine(
+            self._folder / "ledger.db",
+            delivery=lambda: Delivery(
+                secrets=Secrets({}),
+                egress=EgressPolicy(level=Level.INTERNAL, loopback_allowed=True),
+                user_agent="chronos-gitops/test",
+                **limits,
+            ),
+            clock=self.clock,
+            observer=self.seen,
+            random=Random(7),
+        )
+
+    def stop(self, engine: SqlEngine, grace: float = 0.0) -> None:
+        engine.stop(grace)
+        self._running.remove(engine)
+
+    def stop_all(self) -> None:
+        for engine in list(self._running):
+            self.stop(engine)
+
+    def settled(self, engine: SqlEngine, job: str = "daily-backup") -> list[tuple[str, str | None]]:
+        """``statuses`` once every execution of the job has ended."""
+        query = ExecutionQuery(job=job, limit=1000)
+        self.seen.wait_until(lambda: all(row.status.is_final for row in engine.executions(query)))
+        return statuses(engine, job)
+
+    def job(self, name: str = "daily-backup", path: str = "/ok", **fields: Any) -> Job:
+        document = {"schedule": "* * * * *", "enabled": True, **fields}
+        return Job.from_document({"name": name, "webhook": {"url": self.receiver.url(path)}, **document})
+
+
+def jobset(*jobs: Job, version: int = 1) -> JobSet:
+    return JobSet.of(
+        "c" * 40, [Definition(job, f"jobs/{job.name}.yaml", "b" * 40, version=version, commit="a" * 40) for job in jobs]
+    )
+
+
+def statuses(engine: SqlEngine, job: str = "daily-backup") -> list[tuple[str, str | None]]:
+    """(status, reason) of the job's executions, oldest first."""
+    rows = engine.executions(ExecutionQuery(job=job))
+    return [(row.status.value, row.reason) for row in reversed(rows)]
