@@ -1,0 +1,223 @@
+"""Who is wired to whom: the one place that builds concrete things and passes them in."""
+
+import fcntl
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import SystemRandom
+from types import TracebackType
+from typing import Self
+
+from chronos_gitops import __version__, failpoints
+from chronos_gitops.audit import AuditLog
+from chronos_gitops.delivery.attempt import Delivery
+from chronos_gitops.delivery.egress import EgressPolicy
+from chronos_gitops.delivery.secrets import Secrets
+from chronos_gitops.delivery.wire import tls_context
+from chronos_gitops.engine.clock import Clock, SystemClock
+from chronos_gitops.engine.engine import Engine
+from chronos_gitops.engine.sql.engine import SqlEngine
+from chronos_gitops.engine.sql.retention import Keep
+from chronos_gitops.errors import ChronosError, UsageError
+from chronos_gitops.jobs.model import JobSet
+from chronos_gitops.metrics import Metrics
+from chronos_gitops.repo.follow import Follower, Mode
+from chronos_gitops.repo.hooks import Deliveries
+from chronos_gitops.repo.rollback import Rollbacks
+from chronos_gitops.repo.source import open_source
+from chronos_gitops.repo.undo import Undos
+from chronos_gitops.repo.verify import Signers
+from chronos_gitops.settings import Settings
+
+
+class DataFolderInUse(ChronosError):
+    """Two runners on one data folder would both claim the same ticks."""
+
+    kind = "data-folder-in-use"
+
+
+class DataFolderUnusable(ChronosError):
+    """State cannot be kept where the operator said."""
+
+    kind = "data-folder-unusable"
+
+
+class DataLock:
+    """Held by the one runner that owns a data folder; the kernel frees it however the process ends (flock(2))."""
+
+    def __init__(self, data: Path) -> None:
+        try:
+            data.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._file = (data / "runner.lock").open("a+")
+        except OSError as error:
+            raise DataFolderUnusable(
+                f"{data} cannot keep the runner's state: {error.strerror}", hint="choose another folder with --data"
+            ) from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.seek(0)
+            owner = self._file.read(20).strip()
+            self._file.close()
+            raise DataFolderInUse(
+                f"another runner{f' (process {owner})' if owner else ''} works on {data}",
+                hint="stop it, or give this one another folder with --data",
+            ) from error
+        self._file.truncate(0)
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+
+    def release(self) -> None:
+        self._file.close()
+
+
+@dataclass
+class Service:
+    """A whole runner: it follows git, claims ticks, and answers questions. Build it with ``build``."""
+
+    settings: Settings
+    engine: Engine
+    follower: Follower
+    rollbacks: Rollbacks
+    undos: Undos
+    metrics: Metrics
+    clock: Clock
+    started_at: datetime
+    lock: "DataLock"
+    audit: AuditLog
+    deliveries: Deliveries = field(default_factory=Deliveries)
+    _draining: bool = field(default=False, init=False)
+
+    def start(self) -> None:
+        self.engine.start()
+        try:
+            self.follower.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stops following and claiming at once, drains what runs, frees the data folder."""
+        self._draining = True
+        self.follower.stop()
+        self.engine.stop(self.settings.drain.total_seconds())
+        self.lock.release()
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def draining(self) -> bool:
+        return self._draining
+
+    def jobs(self) -> JobSet:
+        return self.follower.jobs()
+
+    def next_runs(self, name: str, count: int, *, after: datetime | None = None) -> tuple[datetime, ...]:
+        """The next ticks of a job; none while it is disabled, none before a pause ends."""
+        definition = self.jobs().get(name)
+        if definition is None or not definition.job.enabled:
+            return ()
+        instant = after or self.now()
+        pause = self.engine.pauses().get(name)
+        if pause is not None:
+            if pause.until is None:
+                return ()
+            instant = max(instant, pause.until)
+        return definition.job.schedule.upcoming(instant, count)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def build(settings: Settings, *, clock: Clock | None = None) -> Service:
+    """Builds a runner without starting anything; raises ChronosErrors for what cannot work."""
+    ledger = _ledger_path(settings)
+    lock = DataLock(settings.data)
+    try:
+        return _assembled(settings, ledger, lock, clock or SystemClock())
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _assembled(settings: Settings, ledger: Path, lock: DataLock, clock: Clock) -> Service:
+    metrics = Metrics()
+    failpoints.arm(settings.failpoint)
+    keep = Keep(age=timedelta(days=settings.retention_days), rows=settings.retention_rows)
+    engine = SqlEngine(
+        ledger, delivery=_delivery(settings), clock=clock, observer=metrics, random=SystemRandom(), keep=keep
+    )
+    follower = _follower(settings, engine, clock)
+    must_sign = settings.verify_commits is not None
+    rollbacks = Rollbacks(follower, signing_key=settings.signing_key, must_sign=must_sign)
+    service = Service(
+        settings=settings,
+        engine=engine,
+        follower=follower,
+        rollbacks=rollbacks,
+        undos=Undos(rollbacks.workshop),
+        metrics=metrics,
+        clock=clock,
+        started_at=clock.now(),
+        lock=lock,
+        audit=AuditLog(settings.data / "audit.jsonl"),
+    )
+    metrics.watch(service)
+    return service
+
+
+def _ledger_path(settings: Settings) -> Path:
+    kind, _, place = settings.engine.partition("://")
+    if kind == "sqlite":
+        return Path(place) if place else settings.data / "ledger.db"
+    raise UsageError(
+        f'the engine "{kind}" does not come with this version', hint="leave --engine out to use the embedded one"
+    )
+
+
+def _delivery(settings: Settings) -> Callable[[], Delivery]:
+    egress = EgressPolicy.parse(
+        settings.egress.level, settings.egress.allow, loopback_allowed=settings.listens_on_loopback
+    )
+    if settings.egress.ca_file is not None:
+        tls_context(str(settings.egress.ca_file))  # a wrong file is the operator's to hear of, before anything starts
+    secrets = Secrets(settings.secret_values, settings.secrets_folder, settings.secret_bindings)
+    return lambda: Delivery(
+        secrets=secrets,
+        egress=egress,
+        ca_file=settings.egress.ca_file,
+        user_agent=f"chronos-gitops/{__version__}",
+        at_once=settings.max_in_flight,
+        per_host=settings.max_in_flight_per_host,
+        rate=settings.rate_per_host,
+        breaker_after=settings.breaker_after,
+    )
+
+
+def _follower(settings: Settings, engine: Engine, clock: Clock) -> Follower:
+    source = open_source(
+        settings.repo,
+        data=settings.data,
+        mode=settings.follow,
+        branch=settings.branch,
+        jobs=settings.jobs_folder,
+    )
+    if settings.verify_commits is not None and source.mode is Mode.WORKTREE:
+        raise UsageError("--verify-commits needs --follow branch", hint="what is on disk is signed by nobody")
+    return Follower(
+        source,
+        on_change=engine.apply,
+        on_invalid=settings.on_invalid,
+        interval=settings.interval,
+        data=settings.data,
+        now=clock.now,
+        signers=None if settings.verify_commits is None else Signers(settings.verify_commits),
+    )
