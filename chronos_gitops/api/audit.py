@@ -1,0 +1,103 @@
+"""The audit log: every call that changes something, or was not let, written down before it is answered."""
+
+import json
+import logging
+from typing import Any
+
+from flask import Blueprint, Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from chronos_gitops.api import paging, render
+from chronos_gitops.api.context import caller, request_id, service
+from chronos_gitops.delivery.scrub import scrub
+from chronos_gitops.jobs import credentials
+
+blueprint = Blueprint("audit", __name__, url_prefix="/api/v1/audit")
+log = logging.getLogger(__name__)
+ACTIONS = {
+    "rollback.roll_back": "rollback",
+    "undo.undo": "undo",
+    "control.trigger": "trigger",
+    "control.pause": "pause",
+    "control.resume": "resume",
+    "sync.sync_now": "sync",
+    "sync.approve": "approve",
+}
+"""What is written down; dry runs change nothing and are not."""
+RESULTS = ("done", "unchanged", "proposed", "refused", "failed")
+_FIELDS = ("at", "action", "job", "by", "result", "status", "target", "reason", "detail", "commit", "request_id")
+_LONGEST = 2000
+_NOBODY_KNOWN = (401, 421)
+
+
+def install(app: Flask) -> None:
+    app.after_request(_note)
+
+
+@blueprint.get("")
+def list_entries() -> Response:
+    """Newest first."""
+    size = paging.limit()
+    before = paging.position(lambda values: int(values[0]))
+    found = service().audit.newest(size + 1, before=before)
+    items = [{"id": number} | {name: entry.get(name) for name in _FIELDS} for number, entry in found[:size]]
+    return paging.answer(items, [found[size - 1][0]] if len(found) > size else None)
+
+
+def _note(response: Response) -> Response:
+    action = ACTIONS.get(request.endpoint or "")
+    if action is None or request.method != "POST" or response.status_code in _NOBODY_KNOWN:
+        return response
+    given = _given()
+    if given.get("dry_run") is not True:
+        try:
+            service().audit.append(_entry(action, given, response))
+        except OSError as error:
+            # What was asked for has happened: an answer that denies it would be worse than a gap in the log.
+            log.error("audit_failed", extra={"request_id": request_id(), "action": action, "error": str(error)})
+    return response
+
+
+def _entry(action: str, given: dict[str, Any], response: Response) -> dict[str, Any]:
+    answer = response.get_json(silent=True)
+    said = answer if isinstance(answer, dict) else {}
+    asked = request.view_args or {}
+    refused = response.status_code >= 400
+    target = asked.get("n") or given.get("commit") or given.get("checksum") or given.get("until")
+    return {
+        "at": render.instant(service().now()),
+        "action": action,
+        "job": _text(said.get("job") or said.get("name") or asked.get("name")),
+        "by": caller(),
+        "result": _result(response.status_code, said),
+        "status": response.status_code,
+        "target": _text(target),
+        "reason": _text(given.get("reason")),
+        "detail": _text(said.get("detail")) if refused else None,
+        "commit": _text(said.get("commit")) if action in ("rollback", "undo") and not refused else None,
+        "request_id": request_id(),
+    }
+
+
+def _result(status: int, said: dict[str, Any]) -> str:
+    if status >= 400:
+        return "failed" if status >= 500 else "refused"
+    if said.get("changed") is False:
+        return "unchanged"
+    return "proposed" if said.get("branch") and said.get("changed") else "done"
+
+
+def _given() -> dict[str, Any]:
+    try:
+        given = json.loads(request.get_data())
+    except (ValueError, RecursionError, HTTPException):
+        return {}
+    return given if isinstance(given, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    """People write into reasons what they should not: secrets that we know, and what looks like one, are taken out."""
+    if not isinstance(value, str):
+        return None
+    known = {secret: f"${{secret:{name}}}" for name, secret in service().settings.secret_values.items()}
+    return credentials.masked_text(scrub(value[:_LONGEST], known))

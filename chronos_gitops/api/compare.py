@@ -1,0 +1,57 @@
+"""Two versions of a job side by side: fields, text, next runs."""
+
+import difflib
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from chronos_gitops.api import render
+from chronos_gitops.jobs.model import Job
+from chronos_gitops.jobs.plan import field_changes
+
+if TYPE_CHECKING:
+    from chronos_gitops.api.versions import Then
+
+RUNS_SHOWN = 5
+
+
+def versions(before: "Then | None", after: "Then", *, now: datetime) -> dict[str, Any]:
+    """``fields, unified, next_runs_before, next_runs_after``; None stands for "no file"."""
+    old, new = None if before is None else before.job, after.job
+    return {
+        "fields": fields(old, new),
+        "unified": unified(before, after),
+        "next_runs_before": runs(old, after=now),
+        "next_runs_after": runs(new, after=now),
+    }
+
+
+def fields(old: Job | None, new: Job | None) -> list[dict[str, Any]]:
+    """Every field that differs, dotted; none where a job appears or goes, or cannot be read: the text tells that."""
+    if old is None or new is None:
+        return []
+    changes = field_changes(old, new)
+    return [{"field": change.field, "before": change.before, "after": change.after} for change in changes]
+
+
+def unified(before: "Then | None", after: "Then") -> str:
+    lines = difflib.unified_diff(
+        _lines(before), _lines(after), fromfile=_label(before), tofile=_label(after), lineterm=""
+    )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def runs(job: Job | None, *, after: datetime) -> list[str | None]:
+    """The next ticks this job would have; none while it is disabled."""
+    if job is None or not job.enabled:
+        return []
+    return [render.instant(tick) for tick in job.schedule.upcoming(after, RUNS_SHOWN)]
+
+
+def _lines(then: "Then | None") -> list[str]:
+    return ((then and then.yaml) or "").splitlines()
+
+
+def _label(then: "Then | None") -> str:
+    if then is None or then.source is None:
+        return "/dev/null"
+    return f"{then.version.path}@{then.version.number}"

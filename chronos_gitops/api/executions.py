@@ -1,0 +1,47 @@
+"""What happened: executions of one job or of all, newest first, and one with its attempts."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, Response
+
+from chronos_gitops.api import lookup, paging, query, render, why
+from chronos_gitops.api.context import service
+from chronos_gitops.engine.model import ExecutionQuery, Status
+
+blueprint = Blueprint("executions", __name__, url_prefix="/api/v1")
+
+
+@blueprint.get("/executions")
+def list_all() -> Response:
+    return _page(None)
+
+
+@blueprint.get("/jobs/<name>/executions")
+def list_of_job(name: str) -> Response | dict[str, Any]:
+    job = lookup.name(service(), name)
+    at = why.instant()
+    return _page(job) if at is None else why.answer(service(), job, at)
+
+
+@blueprint.get("/executions/<execution_id>")
+def one_execution(execution_id: str) -> dict[str, Any]:
+    return render.execution_detail(service().engine.execution(execution_id))
+
+
+def _page(job: str | None) -> Response:
+    size = paging.limit()
+    asked = ExecutionQuery(job=job, status=query.choice("status", Status), before=paging.position(_position))
+    # One row more than the page tells whether another page follows.
+    rows = service().engine.executions(replace(asked, limit=size + 1))
+    last = rows[size - 1] if len(rows) > size else None
+    after = None if last is None else [last.scheduled_time.isoformat(), last.id]
+    return paging.answer([render.execution(row) for row in rows[:size]], after)
+
+
+def _position(values: Any) -> tuple[datetime, str]:
+    scheduled = datetime.fromisoformat(values[0])
+    if scheduled.tzinfo is None:
+        raise ValueError("the cursor's time has no zone")
+    return scheduled.astimezone(UTC), str(values[1])

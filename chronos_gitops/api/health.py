@@ -1,0 +1,117 @@
+"""Probes and numbers: /livez, /readyz, /health, /metrics, /version (the words of Kubernetes' API server)."""
+
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+import chronos_gitops
+from chronos_gitops.api import guard
+from chronos_gitops.api.context import service
+from chronos_gitops.timing.zone import rules_version
+
+blueprint = Blueprint("health", __name__)
+STALLED_AFTER = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """``status`` is pass, warn or fail; a warning never makes a runner unready: the last good jobs keep running."""
+
+    name: str
+    status: str
+    detail: str = ""
+
+
+@blueprint.get("/livez")
+def livez() -> Response:
+    return _plain([_heartbeat()], "live")
+
+
+@blueprint.get("/readyz")
+def readyz() -> Response:
+    return _plain(_checks(), "ready")
+
+
+@blueprint.get("/health")
+def health() -> tuple[dict[str, Any], int]:
+    checks = _checks()
+    answer: dict[str, Any] = {
+        "status": _worst(checks),
+        "version": chronos_gitops.__version__,
+        "tzdata": rules_version(),
+    }
+    if guard.may(guard.READ):
+        answer["checks"] = {check.name: {"status": check.status, "detail": check.detail} for check in checks}
+    return answer, 503 if _worst(checks) == "fail" else 200
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    content, content_type = service().metrics.exposition(request.headers.get("Accept", ""))
+    return Response(content, content_type=content_type)
+
+
+@blueprint.get("/version")
+def version() -> dict[str, Any]:
+    return {
+        "version": chronos_gitops.__version__,
+        "python": platform.python_version(),
+        "commit": service().jobs().revision,
+    }
+
+
+def _checks() -> list[Check]:
+    return [_heartbeat(), _engine(), _targets(), _sync(), _draining()]
+
+
+def _heartbeat() -> Check:
+    beat = service().engine.health().heartbeat_at
+    late = None if beat is None else service().now() - beat
+    if late is not None and late > STALLED_AFTER:
+        return Check("scheduler", "fail", f"no heartbeat for {late.total_seconds():.0f} s")
+    return Check("scheduler", "pass")
+
+
+def _engine() -> Check:
+    found = service().engine.health()
+    return Check("engine", "pass" if found.ok else "fail", found.detail)
+
+
+def _targets() -> Check:
+    hosts = service().engine.health().open_circuits
+    return Check("targets", "warn" if hosts else "pass", f"left alone for a while: {', '.join(hosts)}" if hosts else "")
+
+
+def _sync() -> Check:
+    status = service().follower.status()
+    if status.state == "starting":
+        return Check("git", "fail", "nothing is loaded yet")
+    return Check("git", "pass" if status.state == "synced" else "warn", status.message)
+
+
+def _draining() -> Check:
+    if service().draining():
+        return Check("draining", "fail", "the runner is shutting down")
+    return Check("draining", "pass")
+
+
+def _worst(checks: Iterable[Check]) -> str:
+    found = {check.status for check in checks}
+    return next(status for status in ("fail", "warn", "pass") if status in found)
+
+
+def _plain(checks: list[Check], word: str) -> Response:
+    failed = _worst(checks) == "fail"
+    lines = [f"not {word}" if failed else "ok"]
+    if "verbose" in request.args and guard.may(guard.READ):
+        lines = [_line(check) for check in checks] + lines
+    return Response("\n".join(lines) + "\n", 503 if failed else 200, mimetype="text/plain")
+
+
+def _line(check: Check) -> str:
+    sign = {"pass": "+", "warn": "!", "fail": "-"}[check.status]
+    return f"[{sign}]{check.name} {check.status}" + (f": {check.detail}" if check.detail else "")

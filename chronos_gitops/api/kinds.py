@@ -1,0 +1,180 @@
+"""Every type of problem this API answers with: its kind, status, title, and what a reader can do about it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """``kind`` is the last part of the type URI, ``/problems/<kind>``, which is a page too (RFC 9457, 3.1.1)."""
+
+    kind: str
+    status: int
+    title: str
+    remedy: str
+
+    @property
+    def uri(self) -> str:
+        return f"/problems/{self.kind}"
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind(
+        "bad-request",
+        400,
+        "The request cannot be read",
+        "Compare it with the example of the same call in /api/v1/openapi.json.",
+    ),
+    Kind(
+        "usage",
+        400,
+        "The question cannot mean anything",
+        "The detail names the value at fault; mend it and ask again.",
+    ),
+    Kind(
+        "unknown-parameter",
+        400,
+        "There is no such query parameter",
+        "A misspelt filter would answer everything, so it is refused. Tags are asked for as tag.<key>=<value>.",
+    ),
+    Kind(
+        "invalid-parameter",
+        400,
+        "A query parameter has a value it cannot have",
+        "The detail says which values it takes.",
+    ),
+    Kind(
+        "cursor-mismatch",
+        400,
+        "The cursor does not belong to this list",
+        "A cursor goes with the filters of the page it came from. Follow `next` as it is, or start without cursor.",
+    ),
+    Kind(
+        "invalid-body",
+        400,
+        "The body is not what this call takes",
+        "Send one JSON object with the fields the detail names.",
+    ),
+    Kind(
+        "unauthorized",
+        401,
+        "A token is needed",
+        "Send `Authorization: Bearer <token>` with a token that the operator has put into the runner's settings.",
+    ),
+    Kind(
+        "bad-signature",
+        401,
+        "The hook's signature is missing or wrong",
+        "Give the forge the secret that stands in the runner's settings (hooks.github_secrets and the like); "
+        "the runner's clock must be right within five minutes.",
+    ),
+    Kind(
+        "forbidden",
+        403,
+        "The token may not do this",
+        "Ask the operator for a token with the role that the detail names: read, operate or rollback.",
+    ),
+    Kind(
+        "foreign-origin",
+        403,
+        "The request comes from another site's page",
+        "A runner without tokens takes writes only from its own page and from programs that send no Origin.",
+    ),
+    Kind(
+        "not-found",
+        404,
+        "There is no such thing here",
+        "GET /api/v1/jobs lists the jobs; /api/v1/openapi.json lists the calls.",
+    ),
+    Kind(
+        "method-not-allowed",
+        405,
+        "This address does not take that method",
+        "The Allow header lists the methods it takes.",
+    ),
+    Kind(
+        "conflict",
+        409,
+        "The state of things does not allow it now",
+        "The detail says what stands in the way. Look again, then repeat the call.",
+    ),
+    Kind(
+        "push-refused",
+        409,
+        "The server refused the commit",
+        "Give the runner's account the right to push to the branch, or to chronos/rollback/... for review.",
+    ),
+    Kind(
+        "stale-version",
+        412,
+        "The job changed since you looked",
+        "GET the job again, look at the diff, and repeat the call with its new ETag.",
+    ),
+    Kind("body-too-large", 413, "The body is too large", "This API reads at most 1 MiB of a body."),
+    Kind("unsupported-media", 415, "The body has another format", "Set the hook's content type to application/json."),
+    Kind(
+        "foreign-host",
+        421,
+        "The Host header names another machine",
+        "A runner without tokens answers only to localhost and loopback addresses (against DNS rebinding). "
+        "Configure tokens to serve it under a name.",
+    ),
+    Kind(
+        "idempotency-key-reused",
+        422,
+        "The Idempotency-Key was used for another call",
+        "Use a new key for a new call; repeat a call with the key it had.",
+    ),
+    Kind(
+        "invalid-version",
+        422,
+        "The version does not pass today's validation",
+        "Restore another version, or mend the file in a commit of your own.",
+    ),
+    Kind("headers-too-large", 431, "The request's headers are too large", "Send fewer or shorter headers."),
+    Kind(
+        "internal",
+        500,
+        "The runner failed to answer",
+        "This is a bug in chronos-gitops. The runner's log has it under the request_id; jobs keep running.",
+    ),
+    Kind("error", 500, "The runner could not do it", "The detail says why."),
+    Kind(
+        "git",
+        503,
+        "Git did not do it",
+        "The reason names what is wrong with the repository or its remote; GET /api/v1/sync tells more.",
+    ),
+    Kind(
+        "store",
+        503,
+        "Executions cannot be recorded now",
+        "Nothing was acknowledged. Look at the disk and at /readyz?verbose, then try again.",
+    ),
+    Kind(
+        "unavailable",
+        503,
+        "Not now",
+        "The runner, or something it depends on, is not available; try again later.",
+    ),
+)
+
+
+def find(kind: str) -> Kind | None:
+    return next((entry for entry in KINDS if entry.kind == kind), None)
+
+
+def of(kind: str) -> Kind:
+    """The entry of a kind; kinds nobody listed are answered as ``error``, so that a caller always gets a problem."""
+    return find(kind) or KINDS[[entry.kind for entry in KINDS].index("error")]
+
+
+def of_status(status: int) -> Kind:
+    """The kind for an error that the web framework found itself (404, 405, 413 and the rest)."""
+    named = {
+        404: "not-found",
+        405: "method-not-allowed",
+        413: "body-too-large",
+        431: "headers-too-large",
+        501: "bad-request",
+    }
+    return of(named.get(status, "bad-request" if status < 500 else "internal"))

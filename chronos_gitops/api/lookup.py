@@ -1,0 +1,55 @@
+"""``{name}`` of a path, a job's name or its id, to what is known about it."""
+
+from typing import TYPE_CHECKING
+
+from chronos_gitops.errors import NotFoundError
+from chronos_gitops.jobs.model import Definition, job_id
+from chronos_gitops.jobs.suggest import closest
+
+if TYPE_CHECKING:
+    from chronos_gitops.service import Service
+
+
+def definition(service: "Service", reference: str) -> Definition:
+    """The running job; NotFoundError says when it was deleted, or which name is near."""
+    found = service.jobs().find(reference)
+    if found is None:
+        raise _missing(service, reference)
+    return found
+
+
+def name(service: "Service", reference: str) -> str:
+    """The name of a job that runs or ever was committed: versions outlive their job."""
+    found = service.jobs().find(reference)
+    known = found.job.name if found is not None else _once_known(service, reference)
+    if known is None:
+        raise _missing(service, reference)
+    return known
+
+
+def _once_known(service: "Service", reference: str) -> str | None:
+    names = service.follower.index().jobs()
+    if reference in names:
+        return reference
+    if len(reference) != 36:
+        return None
+    return next((known for known in names if job_id(known) == reference.lower()), None)
+
+
+def _missing(service: "Service", reference: str) -> NotFoundError:
+    known = _once_known(service, reference)
+    if known is not None:
+        return _gone(service, known)
+    near = closest(reference, service.jobs().definitions)
+    hint = f'Did you mean "{near}"?' if near else "GET /api/v1/jobs lists the jobs."
+    return NotFoundError(f'There is no job "{reference[:100]}".', hint=hint)
+
+
+def _gone(service: "Service", known: str) -> NotFoundError:
+    versions = service.follower.index().versions(known)
+    last_content = next((found.number for found in reversed(versions) if found.change != "deleted"), 1)
+    return NotFoundError(
+        f'The job "{known}" was deleted in version {versions[-1].number}.',
+        hint=f"GET /api/v1/jobs/{known}/versions shows its history; "
+        f"POST /api/v1/jobs/{known}/rollback/{last_content} restores it.",
+    )

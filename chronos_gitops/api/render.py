@@ -1,0 +1,182 @@
+"""Values of the inner rooms as the JSON of CONTRACT 6: snake_case, RFC 3339 in UTC, credentials masked."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from chronos_gitops.api import masking
+from chronos_gitops.delivery.curl import curl
+from chronos_gitops.delivery.request import Masked
+from chronos_gitops.engine.model import Attempt, Execution, ExecutionDetail, Pause
+from chronos_gitops.jobs.model import Definition, Job
+from chronos_gitops.jobs.problem import Problem
+
+if TYPE_CHECKING:
+    from chronos_gitops.repo.follow import SyncStatus
+    from chronos_gitops.repo.history import Version
+    from chronos_gitops.service import Service
+
+Json = dict[str, Any]
+
+
+def instant(moment: datetime | None) -> str | None:
+    """``2026-03-08T07:00:00Z``, with milliseconds where there are any."""
+    if moment is None:
+        return None
+    utc = moment.astimezone(UTC).replace(tzinfo=None)
+    return utc.isoformat(timespec="milliseconds" if utc.microsecond else "seconds") + "Z"
+
+
+def state(job: Job, paused: Pause | None) -> str:
+    """A pause is what an operator did last, so it shows even when git has disabled the job meanwhile."""
+    if paused is not None:
+        return "paused"
+    return "enabled" if job.enabled else "disabled"
+
+
+def jobs(service: "Service", definitions: Sequence[Definition]) -> list[Json]:
+    """Several jobs with one question to the engine for all of them."""
+    pauses = service.engine.pauses()
+    latest = service.engine.latest([definition.job.name for definition in definitions])
+    return [_job(service, definition, pauses, latest) for definition in definitions]
+
+
+def job(service: "Service", definition: Definition) -> Json:
+    return jobs(service, [definition])[0]
+
+
+def _job(
+    service: "Service", definition: Definition, pauses: Mapping[str, Pause], latest: Mapping[str, Execution]
+) -> Json:
+    name = definition.job.name
+    following = service.next_runs(name, 1)
+    last = latest.get(name)
+    return masking.document(definition.job) | {
+        "id": definition.job.id,
+        "state": state(definition.job, pauses.get(name)),
+        "next_run": instant(following[0]) if following else None,
+        "created_at": instant(definition.created_at),
+        "updated_at": instant(definition.updated_at),
+        "version": definition.version,
+        "commit": definition.commit,
+        "path": definition.path,
+        "draft": definition.draft,
+        "last_execution": None if last is None else execution(last),
+        "pause": None if name not in pauses else pause(pauses[name]),
+        "sync": sync_of(definition),
+    }
+
+
+def sync_of(definition: Definition) -> Json:
+    """How what runs relates to git: ``draft``: not committed; ``quarantined``: the last good version; or ``synced``."""
+    problems = [problem(found) for found in definition.quarantined]
+    if problems:
+        return {"state": "quarantined", "problems": problems}
+    return {"state": "draft" if definition.draft else "synced", "problems": []}
+
+
+def pause(found: Pause) -> Json:
+    return {"reason": found.reason, "by": found.by, "at": instant(found.at), "until": instant(found.until)}
+
+
+def execution(found: Execution) -> Json:
+    return {
+        "id": found.id,
+        "job": found.job,
+        "scheduled_time": instant(found.scheduled_time),
+        "trigger": found.trigger.value,
+        "status": found.status.value,
+        "reason": found.reason,
+        "attempts": found.attempts,
+        "created_at": instant(found.created_at),
+        "started_at": instant(found.started_at),
+        "completed_at": instant(found.completed_at),
+        "duration_ms": found.duration_ms,
+        "status_code": found.status_code,
+        "error_class": found.error_class,
+        "error": found.error,
+        "version": found.version,
+        "commit": found.commit,
+        "count": found.count,
+        "range_start": instant(found.range_start),
+    }
+
+
+def execution_detail(found: ExecutionDetail) -> Json:
+    return execution(found.execution) | {"attempts": [attempt(one) for one in found.attempts]}
+
+
+def attempt(found: Attempt) -> Json:
+    return {
+        "attempt": found.number,
+        "started_at": instant(found.started_at),
+        "duration_ms": found.duration_ms,
+        "status_code": found.status_code,
+        "error_class": found.error_class,
+        "error": found.error,
+        "response": found.response,
+    }
+
+
+def request(found: Masked, job: str) -> Json:
+    return {
+        "dry_run": True,
+        "job": job,
+        "method": found.method,
+        "url": found.url,
+        "headers": dict(found.headers),
+        "body": found.body,
+        "curl": curl(found),
+    }
+
+
+def version(found: "Version", *, current: int | None) -> Json:
+    return {
+        "version": found.number,
+        "commit": found.commit,
+        "author": found.author_name,
+        "author_email": found.author_email,
+        "committed_at": instant(found.committed_at),
+        "message": f"{found.subject}\n\n{found.body}".strip(),
+        "change": found.change.value,
+        "path": found.path,
+        "current": found.number == current,
+    }
+
+
+def problem(found: Problem) -> Json:
+    return {
+        "file": found.file,
+        "line": found.line,
+        "column": found.column,
+        "severity": found.severity.value,
+        "rule": found.rule,
+        "message": found.message,
+        "hint": found.hint,
+    }
+
+
+def sync(status: "SyncStatus") -> Json:
+    held = status.held
+    return {
+        "state": status.state.value,
+        "mode": status.mode,
+        "branch": status.branch,
+        "repository": status.repository,
+        "revision": {
+            "desired": status.revision.desired,
+            "attempted": status.revision.attempted,
+            "applied": status.revision.applied,
+        },
+        "reason": status.reason,
+        "message": status.message,
+        "problems": [problem(found) for found in status.problems],
+        "last_attempt_at": instant(status.last_attempt_at),
+        "last_success_at": instant(status.last_success_at),
+        "next_attempt_at": instant(status.next_attempt_at),
+        "held": None if held is None else {"names": list(held.names), "checksum": held.checksum},
+        "jobs": status.jobs,
+        "quarantined": list(status.quarantined),
+        "reload_ms": status.reload_ms,
+        "history_epoch": status.history_epoch,
+    }

@@ -1,0 +1,125 @@
+"""The WSGI server in the runner: waitress threads, problem documents also for requests no handler ever saw."""
+
+import json
+import logging
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+# waitress ships no types
+from waitress import wasyncore  # type: ignore[import-untyped]
+from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
+from waitress.server import TcpWSGIServer, create_server  # type: ignore[import-untyped]
+from waitress.task import ErrorTask  # type: ignore[import-untyped]
+
+from chronos_gitops.api import kinds
+from chronos_gitops.errors import ChronosError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+log = logging.getLogger(__name__)
+THREADS = 8
+# Above the API's own limit, so that the API can answer 413 itself; beyond this waitress stops reading.
+LARGEST_BODY = 4 * 1024 * 1024
+
+
+class AddressInUse(ChronosError):
+    """The address cannot be listened on."""
+
+    kind = "address-in-use"
+
+
+class Server:
+    """Serves one application on one address, in threads of its own, between ``start`` and ``stop``."""
+
+    def __init__(self, app: "WSGIApplication", *, host: str, port: int) -> None:
+        self._app = app
+        self._host = host
+        self._port = port
+        self._stopping = threading.Event()
+        self._sockets: dict[int, Any] = {}
+        self._server: TcpWSGIServer | None = None
+        self._thread: threading.Thread | None = None
+        self._deadline = 0.0
+
+    def start(self) -> int:
+        """Listens and returns the port (a free one for port 0). AddressInUse when that is not possible."""
+        listener = _listen(self._host, self._port)
+        self._server = create_server(
+            self._app,
+            map=self._sockets,
+            sockets=[listener],
+            threads=THREADS,
+            connection_limit=500,
+            ident=None,
+            max_request_body_size=LARGEST_BODY,
+            clear_untrusted_proxy_headers=True,
+        )
+        self._server.channel_class = _Channel
+        self._thread = threading.Thread(target=self._run, name="http", daemon=True)
+        self._thread.start()
+        return int(listener.getsockname()[1])
+
+    def stop(self, grace: float = 5.0) -> None:
+        """Takes no more connections, lets answers in the making end for ``grace`` seconds. Harmless when stopped."""
+        if self._server is None or self._thread is None:
+            return
+        self._deadline = time.monotonic() + grace
+        self._stopping.set()
+        self._server.pull_trigger()
+        self._thread.join()
+        self._server.task_dispatcher.shutdown(timeout=max(0.1, self._deadline - time.monotonic()))
+        wasyncore.close_all(self._sockets)
+        self._server = self._thread = None
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._turn(timeout=1.0)
+        wasyncore.dispatcher.close(self._server)  # the listening socket only: answers in the making still go out
+        while self._is_answering() and time.monotonic() < self._deadline:
+            self._turn(timeout=0.05)
+
+    def _turn(self, *, timeout: float) -> None:
+        try:
+            wasyncore.loop(timeout=timeout, map=self._sockets, count=1, use_poll=True)
+        except Exception:
+            # One bad connection must not take the API down.
+            log.exception("http_loop_failed")
+
+    def _is_answering(self) -> bool:
+        channels = list(self._server.active_channels.values()) if self._server is not None else []
+        return any(channel.requests or channel.total_outbufs_len for channel in channels)
+
+
+class _ErrorTask(ErrorTask):  # type: ignore[misc]  # waitress is untyped
+    """What waitress refuses by itself (a malformed request, headers without end), as RFC 9457 says it."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        kind = kinds.of_status(error.code)
+        problem = {"type": kind.uri, "title": kind.title, "status": error.code, "detail": str(error.body)}
+        body = json.dumps(problem).encode()
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers.extend(
+            [("Content-Type", "application/problem+json"), ("X-Content-Type-Options", "nosniff")]
+        )
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress is untyped
+    error_task_class = _ErrorTask
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=1024)
+    except OSError as error:
+        raise AddressInUse(
+            f"cannot listen on {host}:{port}: {error.strerror or error}",
+            hint="another runner may be there; choose another address with --listen",
+        ) from error

@@ -1,0 +1,93 @@
+"""The versions of a job: what git says it was, and what changed between two of them."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response
+
+from chronos_gitops.api import compare, lookup, masking, paging, query, render
+from chronos_gitops.api.context import service
+from chronos_gitops.jobs.load import Parsed, parse
+from chronos_gitops.jobs.model import Job
+
+if TYPE_CHECKING:
+    from chronos_gitops.repo.history import Version
+
+blueprint = Blueprint("versions", __name__, url_prefix="/api/v1/jobs/<name>/versions")
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """A version with its content; ``source`` is None for a deletion."""
+
+    version: "Version"
+    source: str | None
+    parsed: Parsed | None
+
+    @property
+    def yaml(self) -> str | None:
+        return None if self.source is None else masking.text(self.source, self.job)
+
+    @property
+    def job(self) -> Job | None:
+        return None if self.parsed is None else self.parsed.job
+
+
+@blueprint.get("")
+def list_versions(name: str) -> Response:
+    job, size = lookup.name(service(), name), paging.limit()
+    before = paging.position(lambda values: int(values[0]))
+    newest_first = reversed(service().follower.index().versions(job))
+    page = [version for version in newest_first if before is None or version.number < before]
+    current = current_number(job)
+    items = [render.version(version, current=current) for version in page[:size]]
+    return paging.answer(items, [page[size - 1].number] if len(page) > size else None)
+
+
+@blueprint.get("/<n>")
+def one_version(name: str, n: str) -> dict[str, Any]:
+    job = lookup.name(service(), name)
+    then = at(job, n)
+    found = then.job
+    problems = then.parsed.problems if then.parsed else ()
+    return render.version(then.version, current=current_number(job)) | {
+        "job": None if found is None else masking.document(found),
+        "yaml": then.yaml,
+        "problems": [render.problem(problem) for problem in problems],
+    }
+
+
+@blueprint.get("/<n>/diff")
+def diff(name: str, n: str) -> dict[str, Any]:
+    """What changed from ``against`` (the version before, unless the query names one) to ``n``."""
+    job = lookup.name(service(), name)
+    after = at(job, n)
+    against = query.text("against")
+    if against is None and after.version.number == 1:
+        before = None
+    else:
+        before = at(job, against or str(after.version.number - 1))
+    return {"version": after.version.number, "against": before and before.version.number} | compare.versions(
+        before, after, now=service().now()
+    )
+
+
+def at(job: str, reference: str) -> Then:
+    """One version by number or commit; NotFoundError when there is no such one."""
+    return content_of(service().follower.index().version(job, reference))
+
+
+def content_of(version: "Version") -> Then:
+    if version.change == "deleted":
+        return Then(version, None, None)
+    content = service().follower.read(version.blob)
+    return Then(version, content.decode("utf-8", "replace"), parse(version.path, content))
+
+
+def current_number(job: str) -> int | None:
+    """What runs; for a job that does not, its newest version."""
+    running = service().jobs().get(job)
+    if running is not None and running.version is not None:
+        return running.version
+    newest = service().follower.index().current(job)
+    return None if newest is None else newest.number

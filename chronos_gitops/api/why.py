@@ -1,0 +1,84 @@
+"""``?at=<time>``: gathers what git and the ledger know about one instant of one job."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from flask import request
+
+from chronos_gitops.api import render
+from chronos_gitops.api.query import InvalidParameter
+from chronos_gitops.engine.why import NEAR, Answer, Standing, why
+from chronos_gitops.jobs.load import parse
+
+if TYPE_CHECKING:
+    from chronos_gitops.repo.history import Version
+    from chronos_gitops.service import Service
+
+_LOOK_BACK = 20
+"""Versions that are read to find one that was valid."""
+
+
+def instant() -> datetime | None:
+    """The parameter ``at``; a time without an offset is UTC. It takes no other parameter beside it."""
+    text = request.args.get("at")
+    if text is None:
+        return None
+    if len(request.args) > 1:
+        raise InvalidParameter("at asks about one instant; it takes no filter and no page beside it.")
+    try:
+        found = datetime.fromisoformat(text.strip().upper().replace(" ", "+" if "T" in text.upper() else "T"))
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidParameter(
+            f'at is a time, not "{text[:40]}".', hint="Write one like 2026-03-08T02:00:00Z."
+        ) from None
+
+
+def answer(service: "Service", name: str, at: datetime) -> dict[str, Any]:
+    if not 1970 <= at.year <= 9000:
+        raise InvalidParameter("at lies outside the years 1970 to 9000.")
+    rows = service.engine.ticks(name, at - NEAR, at + NEAR)
+    pauses = service.engine.pauses_of(name, at - NEAR)
+    return _rendered(why(at, service.now(), standing(service, name, at), rows, pauses))
+
+
+def standing(service: "Service", name: str, at: datetime) -> Standing:
+    """The job by the newest version that was committed by then and is valid, as a runner would have run it."""
+    versions = service.follower.index().versions(name)
+    running = service.jobs().get(name)
+    if not versions:
+        return Standing(None if running is None else running.job, is_absent=running is None)
+    past = [version for version in versions if version.committed_at <= at]
+    if not past:
+        return Standing(None, versions[0].number, versions[0].commit, is_absent=True)
+    newest = past[-1]
+    if running is not None and running.version == newest.number and not running.quarantined:
+        return Standing(running.job, newest.number, newest.commit)
+    if not newest.blob:
+        return Standing(None, newest.number, newest.commit, is_absent=True)
+    return _last_valid(service, past[-_LOOK_BACK:])
+
+
+def _last_valid(service: "Service", past: list["Version"]) -> Standing:
+    newest = past[-1]
+    for version in reversed(past):
+        job = parse(version.path, service.follower.read(version.blob)).job if version.blob else None
+        if job is not None:
+            return Standing(job, version.number, version.commit, is_stale=version is not newest)
+        if not version.blob:
+            break
+    return Standing(None, newest.number, newest.commit)
+
+
+def _rendered(found: Answer) -> dict[str, Any]:
+    return {
+        "at": render.instant(found.at),
+        "due": found.due,
+        "tick": render.instant(found.tick),
+        "outcome": found.fate.value,
+        "reason": found.reason,
+        "message": found.message,
+        "version": found.version,
+        "commit": found.commit,
+        "execution": None if found.execution is None else render.execution(found.execution),
+    }

@@ -1,0 +1,32 @@
+"""States, times and lengths as people say them."""
+
+from datetime import UTC, datetime, timedelta
+
+_UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+
+
+def length(span: timedelta) -> str:
+    """The two largest units that matter: ``3 d 4 h``, ``5 min``, ``0.4 s``."""
+    seconds = span.total_seconds()
+    if seconds < 10:
+        return f"{seconds:.1f} s".replace(".0 s", " s")
+    parts: list[str] = []
+    rest = round(seconds)
+    for unit, size in _UNITS:
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count} {unit}")
+        elif parts:
+            break
+    return " ".join(parts[:2])
+
+
+def relative(moment: datetime, now: datetime) -> str:
+    """``in 5 min`` or ``3 h ago``."""
+    if abs(moment - now) < timedelta(seconds=1):
+        return "now"
+    return f"in {length(moment - now)}" if moment > now else f"{length(now - moment)} ago"
+
+
+def absolute(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

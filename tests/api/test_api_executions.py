@@ -1,0 +1,55 @@
+from api_world import finished
+from flask.testing import FlaskClient
+
+
+def test_a_trigger_is_accepted_and_its_execution_is_found(own: FlaskClient) -> None:
+    response = own.post("/api/v1/jobs/daily-backup/trigger")
+    assert response.status_code == 202
+    execution = response.get_json()
+    assert response.headers["Location"] == f"/api/v1/executions/{execution['id']}"
+    assert (execution["job"], execution["trigger"]) == ("daily-backup", "manual")
+    done = finished(own, execution["id"])
+    assert (done["status"], done["status_code"], done["version"]) == ("success", 200, 3)
+    assert [attempt["attempt"] for attempt in done["attempts"]] == [1]
+    assert done["attempts"][0]["response"] == "<b>answered</b>"
+    assert own.get("/api/v1/jobs/daily-backup").get_json()["last_execution"]["id"] == execution["id"]
+
+
+def test_lists_count_attempts_and_filter_by_status(own: FlaskClient) -> None:
+    bad = own.post("/api/v1/jobs/failing/trigger").get_json()
+    good = own.post("/api/v1/jobs/daily-backup/trigger").get_json()
+    for execution in (bad, good):
+        finished(own, execution["id"])
+    everything = own.get("/api/v1/executions").get_json()["items"]
+    assert [item["id"] for item in everything] == [good["id"], bad["id"]]
+    assert [item["attempts"] for item in everything] == [1, 1]
+    assert _ids(own, "/api/v1/executions?status=failed") == [bad["id"]]
+    assert _ids(own, "/api/v1/jobs/failing/executions") == [bad["id"]]
+    assert _ids(own, "/api/v1/jobs/failing/executions?status=success") == []
+    failed = own.get(f"/api/v1/executions/{bad['id']}").get_json()
+    assert (failed["status"], failed["status_code"], failed["error_class"]) == ("failed", 400, "status")
+
+
+def test_executions_are_paged_newest_first(own: FlaskClient) -> None:
+    ids = [own.post("/api/v1/jobs/failing/trigger").get_json()["id"] for _ in range(5)]
+    seen: list[str] = []
+    url = "/api/v1/jobs/failing/executions?limit=2"
+    while url:
+        page = own.get(url).get_json()
+        assert len(page["items"]) <= 2
+        seen += [item["id"] for item in page["items"]]
+        url = page["next"]
+    assert seen == ids[::-1]
+
+
+def test_executions_of_a_deleted_job_are_still_told(client: FlaskClient) -> None:
+    assert client.get("/api/v1/jobs/retired/executions").get_json()["items"] == []
+
+
+def test_unknown_ones_are_404(client: FlaskClient) -> None:
+    for path in ("/api/v1/executions/nobody", "/api/v1/executions/%00", "/api/v1/jobs/nobody/executions"):
+        assert client.get(path).status_code == 404
+
+
+def _ids(client: FlaskClient, url: str) -> list[str]:
+    return [item["id"] for item in client.get(url).get_json()["items"]]
