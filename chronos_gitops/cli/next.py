@@ -1,0 +1,95 @@
+"""``next``: when a job, or a schedule that is only thought of, runs next."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import click
+
+from chronos_gitops.cli.instant import read_instant, stamp
+from chronos_gitops.cli.output import Format, tell
+from chronos_gitops.errors import ChronosError, NotFoundError, UsageError
+from chronos_gitops.jobs.problem import is_error
+from chronos_gitops.jobs.suggest import did_you_mean
+from chronos_gitops.timing import zone as zones
+from chronos_gitops.timing.schedule import Schedule, ScheduleError
+
+
+class InvalidJob(ChronosError):
+    """The job's file has an error, so it has no schedule."""
+
+    kind = "invalid-job"
+
+
+@click.command("next")
+@click.argument("job", required=False)
+@click.option("--schedule", "text", metavar="EXPR", help='A schedule instead of a job: "0 9 * * MON-FRI", "@every 5m".')
+@click.option("--timezone", "zone", metavar="ZONE", help="The IANA zone that --schedule is read in.  [default: UTC]")
+@click.option("--after", metavar="TIME", callback=read_instant, help="Only runs after this instant.  [default: now]")
+@click.option("--count", type=click.IntRange(1, 10_000), default=5, show_default=True, help="How many runs.")
+@click.option("--jobs", metavar="FOLDER", default="jobs", show_default=True, help="The jobs folder in the checkout.")
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(
+    job: str | None,
+    text: str | None,
+    zone: str | None,
+    after: datetime | None,
+    count: int,
+    jobs: str,
+    style: Format,
+) -> None:
+    """Show when JOB, read from the checkout, or --schedule runs next.
+
+    \b
+    Examples:
+      chronos-gitops next daily-backup
+      chronos-gitops next --schedule "0 2 * * *" --timezone America/New_York --after 2026-03-07
+    """
+    schedule = _wanted(job, text, zone, jobs)
+    ticks = schedule.upcoming(after or datetime.now(UTC), count)
+    tell(style, {"items": [stamp(tick) for tick in ticks]}, lambda: _text(schedule, ticks))
+
+
+def _wanted(job: str | None, text: str | None, zone: str | None, jobs: str) -> Schedule:
+    if job is not None and zone is not None:
+        raise UsageError("--timezone goes with --schedule; a job has its own")
+    if job is not None and text is None:
+        return _of_job(job, jobs)
+    if job is None and text is not None:
+        return _parsed(text, zone or "UTC")
+    raise UsageError("name a job, or give --schedule", hint='chronos-gitops next --schedule "0 9 * * MON-FRI"')
+
+
+def _of_job(name: str, jobs: str) -> Schedule:
+    from chronos_gitops.cli.paths import PathFiles, job_files, jobs_folder
+    from chronos_gitops.jobs.load import load
+
+    folder = jobs_folder(jobs)
+    if folder is None:
+        raise NotFoundError(f'there is no folder "{jobs}" in this checkout', hint="name the jobs folder with --jobs")
+    loaded = load(PathFiles(job_files(folder)))
+    found = loaded.jobs.get(name)
+    if found is not None and found.job is not None:
+        if not found.job.enabled:
+            click.echo(f"note: {name} is disabled, so none of these will run", err=True)
+        return found.job.schedule
+    broken = next(
+        (problem for file in loaded.files if file.name == name for problem in filter(is_error, file.problems)), None
+    )
+    if broken is not None:
+        raise InvalidJob(str(broken), hint=broken.hint)
+    near = did_you_mean(name, loaded.jobs) or f"{len(loaded.jobs)} jobs are in {folder}"
+    raise NotFoundError(f'there is no job "{name}"', hint=near)
+
+
+def _parsed(text: str, zone: str) -> Schedule:
+    try:
+        return Schedule.parse(text, zone)
+    except ScheduleError as error:
+        raise UsageError(f"--{error.field}: {error}", hint=error.hint) from error
+
+
+def _text(schedule: Schedule, ticks: Sequence[datetime]) -> str:
+    """Each tick in UTC and on the wall of the schedule's zone."""
+    zone = zones.load(schedule.timezone)
+    lines = [f"{stamp(tick)}  {tick.astimezone(zone):%a %Y-%m-%d %H:%M:%S %Z}" for tick in ticks]
+    return "\n".join([f"{schedule.describe()}, {schedule.timezone}", *(lines or ["never again"])])

@@ -1,0 +1,145 @@
+"""``plan``: what a change of the tree means for what runs."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from chronos_gitops.cli.instant import read_instant
+from chronos_gitops.errors import ChronosError, UsageError
+
+if TYPE_CHECKING:
+    from chronos_gitops.jobs.flags import Live
+    from chronos_gitops.jobs.load import Loaded
+    from chronos_gitops.jobs.model import Definition, JobSet
+    from chronos_gitops.jobs.plan import Plan
+    from chronos_gitops.report.plan_words import Sides
+
+
+class CannotPlan(UsageError):
+    """There is no plan, whatever the reason: it must not end like a plan with changes."""
+
+    kind = "cannot-plan"
+
+
+@click.command("plan")
+@click.argument("base", default="HEAD")
+@click.argument("head", required=False)
+@click.option("--repo", type=click.Path(path_type=Path), default=".", help="The checkout.  [default: .]")
+@click.option("--jobs", metavar="FOLDER", default="jobs", show_default=True, help="The jobs folder in the checkout.")
+@click.option("--after", metavar="TIME", callback=read_instant, help="Show runs from this instant on.  [default: now]")
+@click.option("--direct", is_flag=True, help="Compare the two as they are, not what merging would give.")
+@click.option("--against", metavar="URL", help="Also ask this runner what is paused and what runs.")
+@click.option("--token", metavar="TOKEN", help="A bearer token for --against.  [env var: CHRONOS_TOKEN]")
+@click.option("--format", "style", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@click.option("--exit-code", is_flag=True, help="End with 1 when there are changes.")
+def command(
+    base: str,
+    head: str | None,
+    repo: Path,
+    jobs: str,
+    after: datetime | None,
+    direct: bool,
+    against: str | None,
+    token: str | None,
+    style: Literal["text", "json", "markdown"],
+    exit_code: bool,
+) -> int:
+    """Show what going from BASE (HEAD) to HEAD (the files on disk) means: jobs added, changed, moved and removed,
+    field by field, and the next runs before and after.
+
+    Of two branches it shows what merging HEAD into BASE gives; with the files on disk, what they change since their
+    branch left BASE. It needs no network and no secrets. Ends with 0; with --exit-code 1 when there are changes; 2 when
+    there is no plan, whatever the reason.
+
+    \b
+    Examples:
+      chronos-gitops plan                     what is not committed yet
+      chronos-gitops plan main                this branch with its edits, against main
+      chronos-gitops plan origin/main HEAD --format markdown
+      chronos-gitops plan main --against https://chronos.example.com
+    """
+    try:
+        found, sides, told = _planned(base, head, repo, jobs, after, direct, _asked(against, token))
+    except ChronosError as error:
+        raise CannotPlan(error.message, hint=error.hint) from error
+    for line in told:
+        click.echo(line, err=True)
+    click.echo(_rendered(found, style, sides), nl=False)
+    return 1 if exit_code and found.changes else 0
+
+
+def _planned(
+    base: str, head: str | None, repo: Path, jobs: str, after: datetime | None, direct: bool, live: "Live | None"
+) -> "tuple[Plan, Sides, list[str]]":
+    """The plan, what it compares, and what to say beside it."""
+    from chronos_gitops.cli.comparison import compare
+    from chronos_gitops.jobs.plan import plan
+    from chronos_gitops.repo.git import Git, discover
+
+    git = Git(discover(repo.absolute()))
+    compared = compare(git, base, head, str(PurePosixPath(jobs)), is_direct=direct)
+    before = _job_set(compared.before)
+    found = plan(before, _job_set(compared.after, before), at=after or datetime.now(UTC), live=live)
+    return found, compared.sides, [*compared.notes, *_invalid(compared.after)]
+
+
+def _asked(against: str | None, token: str | None) -> "Live | None":
+    """What the runner says, when there is one to ask."""
+    if against is None:
+        return None
+    from chronos_gitops.cli.client import Runner
+    from chronos_gitops.jobs.flags import Live
+
+    runner = Runner(against, token)
+    paused = runner.items("/api/v1/jobs", {"state": "paused", "limit": "1000"})
+    running = runner.items("/api/v1/executions", {"status": "running", "limit": "1000"})
+    return Live(
+        runner.get("/api/v1/sync")["revision"]["applied"],
+        {job["name"]: _reason(job) for job in paused},
+        frozenset(execution["job"] for execution in running),
+    )
+
+
+def _reason(job: Mapping[str, Any]) -> str:
+    pause = job.get("pause") or {}
+    return f"{pause['reason']} (until {pause['until']})" if pause.get("until") else str(pause.get("reason") or "")
+
+
+def _job_set(loaded: "Loaded", last_good: "JobSet | None" = None) -> "JobSet":
+    """As a runner would apply it: an invalid file changes nothing, its job stays as it was (CONTRACT 3)."""
+    from chronos_gitops.jobs.model import Definition, JobSet
+
+    found = [
+        Definition(parsed.job, parsed.path, parsed.blob) for parsed in loaded.jobs.values() if parsed.job is not None
+    ]
+    return JobSet.of(None, [*_kept(loaded, last_good), *found])
+
+
+def _kept(loaded: "Loaded", last_good: "JobSet | None") -> "Iterator[Definition]":
+    broken = [parsed for parsed in loaded.files if parsed.job is None]
+    names, paths = {parsed.name for parsed in broken}, {parsed.path for parsed in broken}
+    for definition in last_good or ():
+        if definition.job.name in names or definition.path in paths:
+            yield definition
+
+
+def _invalid(loaded: "Loaded") -> "Iterator[str]":
+    from chronos_gitops.jobs.problem import is_error
+
+    for problem in filter(is_error, loaded.problems):
+        yield str(problem)
+    broken = sum(1 for parsed in loaded.files if parsed.job is None)
+    if broken:
+        yield f"note: a runner would keep what it runs for {broken} invalid file{'s' if broken > 1 else ''}"
+
+
+def _rendered(found: "Plan", style: str, sides: "Sides") -> str:
+    from chronos_gitops.report import plan_text
+    from chronos_gitops.report.plan_formats import PLAN_FORMATS
+
+    if style == "text":  # click takes colours out off a terminal
+        return plan_text.render(found, sides, colour=True)
+    return PLAN_FORMATS[style](found, sides)

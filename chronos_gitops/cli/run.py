@@ -1,0 +1,96 @@
+"""``run``: the runner, from its first line to its last."""
+
+import os
+import signal
+import socket
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chronos_gitops import logs, settings
+from chronos_gitops.settings import Settings
+
+if TYPE_CHECKING:
+    from chronos_gitops.repo.follow import SyncStatus
+
+
+@click.command("run")
+@click.argument("repo", required=False)
+@click.option("--jobs", metavar="FOLDER", help="Where the job files are in the repository.  [default: jobs]")
+@click.option("--follow", metavar="worktree|branch", help="Run the files on disk, or what is committed on a branch.")
+@click.option("--branch", metavar="NAME", help="The branch to follow.  [default: the repository's HEAD]")
+@click.option("--interval", metavar="DURATION", help="How often a remote is fetched.  [default: 60s]")
+@click.option("--listen", metavar="HOST:PORT", help="Where the API and the page are.  [default: 127.0.0.1:8080]")
+@click.option("--data", metavar="DIR", help="Where state is kept.  [default: the user's state folder]")
+@click.option("--on-invalid", metavar="quarantine|reject", help="What an invalid file does.  [default: quarantine]")
+@click.option(
+    "--egress", metavar="LEVEL", help="Addresses webhooks reach: public, internal or any.  [default: internal]"
+)
+@click.option("--engine", metavar="ENGINE", help="What keeps executions.  [default: sqlite]")
+@click.option("--verify-commits", metavar="FILE", help="Run only commits signed by one of these SSH keys.")
+@click.option("--signing-key", metavar="FILE", help="The SSH key that signs the runner's own rollback commits.")
+@click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="A chronos.toml.")
+@click.option("--log-format", metavar="auto|plain|json", help="How log lines look on stderr.  [default: auto]")
+@click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error.  [default: info]")
+def command(config: Path | None, **flags: Any) -> int:
+    """Follow REPO (a checkout, a bare repository or a URL; the current folder when absent) and run its jobs.
+
+    Every option can stand in chronos.toml (--config, CHRONOS_CONFIG) and, as CHRONOS_<NAME>, in the environment;
+    options win. SIGTERM and Ctrl-C let running requests end for up to 25 s; a second one exits at once.
+    """
+    chosen = settings.load(flags, os.environ, config)
+    logs.configure(chosen.log_format, chosen.log_level)
+    return _serve(chosen)
+
+
+def _serve(chosen: Settings) -> int:
+    """Listens first, so that a taken address ends it before the first webhook; answers questions while it drains."""
+    from chronos_gitops.api.server import Server
+    from chronos_gitops.service import build
+    from chronos_gitops.web import create_app
+
+    stop = StopSignals()
+    service = build(chosen)
+    server = Server(create_app(service), host=chosen.host, port=chosen.port)
+    try:
+        port = server.start()
+        service.start()
+        if not stop.came:
+            click.echo(_ready_line(chosen.host, port, service.follower.status()))
+        stop.wait()
+    finally:
+        service.stop()
+        server.stop()
+    return 0
+
+
+class StopSignals:
+    """SIGTERM and SIGINT: the first one ends ``wait``, the second one ends the process at once.
+
+    The kernel may hand a signal to any thread, and then a main thread that waits for a lock sleeps on: its Python
+    handler never runs. So the main thread waits for the byte that the interpreter writes whoever got the signal.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+        self._hears, self._tells = socket.socketpair()
+        self._tells.setblocking(False)
+        signal.set_wakeup_fd(self._tells.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._handle)
+
+    def wait(self) -> None:
+        while not self.came:
+            self._hears.recv(64)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if self.came:
+            os._exit(128 + number)  # asked twice: threads that still drain must not hold the exit up
+        self.came = True
+
+
+def _ready_line(host: str, port: int, status: "SyncStatus") -> str:
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"chronos-gitops is ready on {address} (following {status.repository}, {status.jobs} jobs)"
