@@ -1,0 +1,34 @@
+# Two stages: what builds stays behind; what runs has git, the package and its locked dependencies, and no root.
+FROM python:3.13-slim AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+RUN python -m venv /opt/chronos
+WORKDIR /src
+COPY requirements/runtime.lock requirements/
+RUN /opt/chronos/bin/pip install --require-hashes -r requirements/runtime.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY schemas schemas
+COPY jobs.example jobs.example
+COPY chronos_gitops chronos_gitops
+RUN python -m pip wheel --no-deps --wheel-dir dist . && /opt/chronos/bin/pip install --no-deps --no-index dist/*.whl
+
+FROM python:3.13-slim
+LABEL org.opencontainers.image.title="chronos-gitops" \
+      org.opencontainers.image.description="Scheduled webhooks whose definitions live in git" \
+      org.opencontainers.image.licenses="Apache-2.0"
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends git openssh-client ca-certificates \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --home-dir /var/lib/chronos-gitops --create-home chronos
+COPY --from=build /opt/chronos /opt/chronos
+ENV PATH=/opt/chronos/bin:$PATH PYTHONUNBUFFERED=1 CHRONOS_DATA=/var/lib/chronos-gitops
+USER 10001
+WORKDIR /var/lib/chronos-gitops
+VOLUME /var/lib/chronos-gitops
+EXPOSE 8080
+# It listens on the container's loopback until it is told otherwise: a chronos.toml with [[tokens]] and
+# CHRONOS_LISTEN=0.0.0.0:8080 open it.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/livez', timeout=4)"]
+# SIGTERM drains for up to 25 s: stop with a longer grace, `docker stop --time 30`.
+ENTRYPOINT ["chronos-gitops"]
+CMD ["run"]

@@ -1,0 +1,70 @@
+"""The house's rules: one direction of imports, files that fit in the eye, a README whose commands exist."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from chronos_gitops.cli import main
+
+ROOT = Path(__file__).parent.parent
+LONGEST_FILE = 400
+
+
+def test_every_room_imports_only_rooms_below_it(tmp_path: Path) -> None:
+    """Parses the whole package: one to two seconds."""
+    linter = Path(sys.executable).with_name("lint-imports")
+    seen = subprocess.run(
+        [linter, "--config", ROOT / "pyproject.toml", "--no-cache"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert seen.returncode == 0, seen.stdout + seen.stderr
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "chronos_gitops").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_a_file_that_grows_past_four_hundred_lines_is_telling_a_noun(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= LONGEST_FILE
+
+
+def test_the_first_screen_of_the_readme_shows_a_job_and_the_two_commands() -> None:
+    readme = (ROOT / "README.md").read_text()
+    first_screen = "\n".join(readme.splitlines()[:60])
+    assert "schedule:" in first_screen
+    assert "make demo" in first_screen
+    assert "make test" in first_screen
+    assert len(readme.splitlines()) < 120
+
+
+def readme_commands() -> list[list[str]]:
+    text = (ROOT / "README.md").read_text()
+    lines = [
+        line.strip()
+        for block in re.findall(r"```(?:console|sh|shell)\n(.*?)```", text, re.S)
+        for line in block.splitlines()
+    ]
+    commands = [shlex.split(line.removeprefix("$ "), comments=True) for line in lines if line.startswith("$ ")]
+    return [words for words in commands if words]
+
+
+@pytest.mark.parametrize("words", readme_commands(), ids=" ".join)
+def test_every_command_of_the_readme_exists(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    program, *arguments = words
+    if program == "make":
+        makefile = (ROOT / "Makefile").read_text()
+        assert re.search(rf"^{re.escape(arguments[0])}:", makefile, re.M)
+    elif program == "chronos-gitops":
+        options = [word for word in arguments if word.startswith("--")]
+        assert main([arguments[0], "--help"]) == 0
+        shown = capsys.readouterr().out
+        assert all(option.partition("=")[0] in shown for option in options)
+    else:
+        assert program in {"curl", "docker", "git", "pip"}, f"{program} is not shown to anybody by this test"
