@@ -34,16 +34,7 @@ def roll_back(name: str, n: str) -> Answer:
 
 def _planned(plan: RollbackPlan) -> dict[str, Any]:
     before, after = versions.content_of(plan.current), versions.content_of(plan.target)
-    return {
-        "job": plan.job,
-        "version": None,
-        "restored_version": plan.target.number,
-        "commit": None,
-        "changed": plan.changed,
-        "dry_run": True,
-        "path": plan.path,
-        "message": plan.message,
-    } | compare.versions(before, after, now=service().now())
+    return plan.document() | compare.versions(before, after, now=service().now())
 
 
 def _performed(asked: RollbackRequest) -> Answer:

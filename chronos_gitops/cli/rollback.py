@@ -44,17 +44,7 @@ def command(job: str, version: str, reason: str, dry_run: bool, repo: Path, jobs
 
 
 def _planned(plan: "RollbackPlan") -> dict[str, Any]:
-    return {
-        "job": plan.job,
-        "version": None,
-        "restored_version": plan.target.number,
-        "commit": None,
-        "changed": plan.changed,
-        "dry_run": True,
-        "path": plan.path,
-        "message": plan.message,
-        "diff": plan.diff,
-    }
+    return plan.document() | {"diff": plan.diff}
 
 
 def _done(result: "RollbackResult") -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.repo.commit import FileEdit, standing
@@ -44,6 +45,19 @@ class RollbackPlan:
     message: str
     changed: bool
     diff: str
+
+    def document(self) -> dict[str, Any]:
+        """What a dry run tells, in the API and on the command line."""
+        return {
+            "job": self.job,
+            "version": None,
+            "restored_version": self.target.number,
+            "commit": None,
+            "changed": self.changed,
+            "dry_run": True,
+            "path": self.path,
+            "message": self.message,
+        }
 
 
 @dataclass(frozen=True, slots=True)
