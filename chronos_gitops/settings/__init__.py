@@ -1,0 +1,151 @@
+"""The operator's settings: flags over ``CHRONOS_*`` over ``chronos.toml``; the only reader of the environment."""
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit, urlunsplit
+
+import platformdirs
+
+from chronos_gitops.jobs.template import is_secret_name
+from chronos_gitops.settings.model import ROLES, Egress, SecretBinding, Settings, SettingsError, Token
+from chronos_gitops.settings.table import TABLE, Row
+from chronos_gitops.settings.tables import one_of
+
+__all__ = [
+    "DEFAULT_SERVER",
+    "ROLES",
+    "Egress",
+    "SecretBinding",
+    "Settings",
+    "SettingsError",
+    "Token",
+    "client",
+    "default_data",
+    "load",
+]
+
+DEFAULT_SERVER = "http://127.0.0.1:8080"
+_SECRET_PREFIX = "CHRONOS_SECRET_"
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | None) -> Settings:
+    """Settings out of the three sources; a flag that is None was not given.
+
+    ``chronos.toml`` is read only where ``config`` or CHRONOS_CONFIG points: what lies in the current folder may well
+    be the jobs repository, and its authors are not the operator.
+    """
+    if config is None and environ.get("CHRONOS_CONFIG"):
+        config = Path(environ["CHRONOS_CONFIG"])
+    given = dict(_from_file(config)) if config else {}
+    given.update(_from_environment(environ))
+    given.update(_from_flags(flags))
+    found = {row.field: _parsed(row, given[row.key]) for row in TABLE if row.key in given}
+    found["host"], found["port"] = found.pop("listen", ("127.0.0.1", 8080))
+    found["egress"] = Egress(
+        found.pop("egress_level", "internal"), found.pop("egress_allow", ()), found.pop("egress_ca", None)
+    )
+    repo = found.pop("repo", None) or str(Path.cwd())
+    data = found.pop("data", None) or default_data(repo)
+    settings = Settings(repo, data, secret_values=_secret_values(environ), **found)
+    _refuse_an_open_door(settings)
+    return settings
+
+
+def client(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> tuple[str, str | None]:
+    """The runner that a command speaks to: its address without a trailing slash, and the token if there is one."""
+    place = "--server" if flags.get("server") else "CHRONOS_SERVER"
+    server = flags.get("server") or environ.get("CHRONOS_SERVER") or DEFAULT_SERVER
+    address = urlsplit(server if "://" in server else f"http://{server}")
+    if address.scheme not in ("http", "https") or not address.hostname:
+        raise SettingsError(f'{place}: "{server}" is no address of a runner', hint=f"write one like {DEFAULT_SERVER}")
+    return address.geturl().rstrip("/"), flags.get("token") or environ.get("CHRONOS_TOKEN") or None
+
+
+def default_data(repo: str) -> Path:
+    """The state folder of one repository: the same for every spelling of its credentials."""
+    address = urlsplit(repo) if "://" in repo else None
+    plain = urlunsplit(address._replace(netloc=address.netloc.rpartition("@")[2])) if address else repo
+    name = PurePosixPath(plain.rpartition(":")[2]).name.removesuffix(".git").lower()
+    stem = re.sub(r"[^a-z0-9]+", "-", name).strip("-") or "repository"
+    return platformdirs.user_state_path("chronos-gitops") / f"{stem}-{hashlib.sha256(plain.encode()).hexdigest()[:10]}"
+
+
+class _Given(NamedTuple):
+    """A raw value, the place that an error names, and the folder that a relative path starts from."""
+
+    place: str
+    value: Any
+    base: Path
+
+
+def _from_file(path: Path) -> Iterator[tuple[str, _Given]]:
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SettingsError(f"{path} cannot be read: {reason}", hint="see --config and CHRONOS_CONFIG") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: {error}", hint="the file is TOML: name = value") from error
+    known = [row.key for row in TABLE]
+    for key, value in _flat(document):
+        if key not in known:
+            raise SettingsError(f'{path}: there is no setting "{key}"', hint=one_of(key, known))
+        yield key, _Given(f"{path}: {key}", value, path.absolute().parent)
+
+
+def _flat(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """``[egress]`` with ``level`` inside becomes ``egress.level``; tables that are values stay whole."""
+    tables = {row.key.partition(".")[0] for row in TABLE if "." in row.key}
+    for name, value in document.items():
+        if name in tables and isinstance(value, dict):
+            yield from ((f"{name}.{inner}", one) for inner, one in value.items())
+        else:
+            yield name, value
+
+
+def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, _Given]]:
+    # Unknown CHRONOS_* names pass: Kubernetes sets CHRONOS_PORT and the like beside a service named "chronos".
+    for row in TABLE:
+        if row.variable and environ.get(row.variable):
+            yield row.key, _Given(row.variable, environ[row.variable], Path.cwd())
+
+
+def _from_flags(flags: Mapping[str, Any]) -> Iterator[tuple[str, _Given]]:
+    for row in TABLE:
+        if row.flag and flags.get(row.flag) is not None:
+            place = "REPO" if row.flag == "repo" else f"--{row.flag.replace('_', '-')}"
+            yield row.key, _Given(place, flags[row.flag], Path.cwd())
+
+
+def _parsed(row: Row, given: _Given) -> Any:
+    try:
+        return row.parse(given.value, given.base)
+    except ValueError as error:
+        raise SettingsError(f"{given.place}: {error}") from error
+
+
+def _secret_values(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """``CHRONOS_SECRET_BACKUP_TOKEN`` is the value of ``${secret:backup-token}``."""
+    found = {}
+    for variable, value in environ.items():
+        if not variable.startswith(_SECRET_PREFIX):
+            continue
+        name = variable.removeprefix(_SECRET_PREFIX).lower().replace("_", "-")
+        if not is_secret_name(name):
+            raise SettingsError(f"{variable}: no secret can have this name", hint="write CHRONOS_SECRET_BACKUP_TOKEN")
+        found[name] = value
+    return MappingProxyType(found)
+
+
+def _refuse_an_open_door(settings: Settings) -> None:
+    if settings.tokens or settings.listens_on_loopback:
+        return
+    raise SettingsError(
+        f"without tokens the runner listens on loopback only, not on {settings.host}",
+        hint="add [[tokens]] to chronos.toml, or listen on 127.0.0.1 and put a proxy in front of it",
+    )

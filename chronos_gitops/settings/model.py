@@ -1,0 +1,98 @@
+"""What the operator decided: frozen values, whole when they exist."""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from chronos_gitops.errors import UsageError
+
+Follow = Literal["worktree", "branch"]
+OnInvalid = Literal["quarantine", "reject"]
+EgressLevel = Literal["public", "internal", "any"]
+LogFormat = Literal["auto", "plain", "json"]
+
+ROLES = ("read", "operate", "rollback")
+
+
+class SettingsError(UsageError):
+    """A setting that cannot mean anything; the message begins with where it was found."""
+
+    kind = "settings"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A caller of the API. ``sha256`` is the lower-case hex digest of the bearer token, which is written nowhere."""
+
+    name: str
+    sha256: str = field(repr=False)
+    roles: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """Which addresses webhooks may reach (CONTRACT 5). ``allow`` holds ``host:port``, ``address:port`` and networks;
+    ``ca_file`` (PEM) is trusted beside the system's authorities."""
+
+    level: EgressLevel = "internal"
+    allow: tuple[str, ...] = ()
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecretBinding:
+    """Where a secret may be used: in jobs below these folders, towards these hosts or ``*.example.com``; () is all."""
+
+    folders: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One runner's settings. ``repo`` is an absolute path or a URL; ``port`` 0 takes a free one."""
+
+    repo: str = field(repr=False)  # a URL may carry a password
+    data: Path
+    jobs_folder: str = "jobs"
+    follow: Follow | None = None
+    branch: str | None = None
+    interval: timedelta = timedelta(seconds=60)
+    host: str = "127.0.0.1"
+    port: int = 8080
+    on_invalid: OnInvalid = "quarantine"
+    egress: Egress = Egress()
+    engine: str = field(default="sqlite", repr=False)  # a database URL may carry a password
+    secrets_folder: Path | None = None
+    secret_values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    secret_bindings: Mapping[str, SecretBinding] = field(default_factory=lambda: MappingProxyType({}))
+    tokens: tuple[Token, ...] = ()
+    github_hook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    gitlab_hook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    gitea_hook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    verify_commits: Path | None = None  # allowed signers (ssh-keygen(1)); what they did not sign does not run
+    signing_key: Path | None = None
+    max_in_flight: int = 200
+    max_in_flight_per_host: int = 50
+    rate_per_host: int = 0  # requests a second; 0: no limit
+    breaker_after: int = 10  # failures in a row until a host is left alone; 0: never
+    retention_days: int = 100
+    retention_rows: int = 10_000
+    failpoint: str = ""
+    drain: timedelta = timedelta(seconds=25)
+    log_format: LogFormat = "auto"
+    log_level: str = "info"
+
+    @property
+    def listens_on_loopback(self) -> bool:
+        return _is_loopback(self.host)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,79 @@
+"""Every setting in one table: its key in chronos.toml, its flag, its variable, and how its value is read."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from chronos_gitops import failpoints
+from chronos_gitops.settings import tables, values
+
+_SCP = re.compile(r"(?:[^/\s:@]+@)?[^/\s:@]{2,}:(?!//)\S+")
+
+
+class Row(NamedTuple):
+    """One setting: its key in chronos.toml, its field, how it is read, and whether flags and environment know it."""
+
+    key: str
+    field: str
+    parse: Callable[[Any, Path], Any]
+    flag: str = ""
+    variable: str = ""
+
+
+def is_url(repo: str) -> bool:
+    """``https://...`` and ssh's ``[user@]host:path``, as git itself tells them from a folder."""
+    return "://" in repo or (_SCP.fullmatch(repo) is not None and not Path(repo).exists())
+
+
+def _repo(value: Any, base: Path) -> str:
+    return value if is_url(values.text(value)) else str(values.path(value, base))
+
+
+def _engine(value: Any, _base: Path) -> str:
+    if value == "sqlite" or str(value).startswith(("postgresql://", "temporal://")):
+        return str(value)
+    raise ValueError(f'"{str(value).partition("://")[0]}" is none of sqlite, postgresql://..., temporal://...')
+
+
+def _failpoint(value: Any, _base: Path) -> str:
+    failpoints.parse(values.text(value))
+    return str(value)
+
+
+_SECOND = timedelta(seconds=1)
+TABLE = (
+    Row("repo", "repo", _repo, "repo", "CHRONOS_REPO"),
+    Row("jobs", "jobs_folder", values.folder, "jobs", "CHRONOS_JOBS"),
+    Row("follow", "follow", values.choice("worktree", "branch"), "follow", "CHRONOS_FOLLOW"),
+    Row("branch", "branch", values.text, "branch", "CHRONOS_BRANCH"),
+    Row("interval", "interval", values.duration(_SECOND), "interval", "CHRONOS_INTERVAL"),
+    Row("listen", "listen", values.listen, "listen", "CHRONOS_LISTEN"),
+    Row("data", "data", values.path, "data", "CHRONOS_DATA"),
+    Row("on_invalid", "on_invalid", values.choice("quarantine", "reject"), "on_invalid", "CHRONOS_ON_INVALID"),
+    Row("engine", "engine", _engine, "engine", "CHRONOS_ENGINE"),
+    Row("drain", "drain", values.duration(timedelta()), "drain", "CHRONOS_DRAIN"),
+    Row("egress.level", "egress_level", values.choice("public", "internal", "any"), "egress", "CHRONOS_EGRESS"),
+    Row("egress.allow", "egress_allow", values.texts, "", "CHRONOS_EGRESS_ALLOW"),
+    Row("egress.ca_file", "egress_ca", values.path, "", "CHRONOS_EGRESS_CA_FILE"),
+    Row("secrets.folder", "secrets_folder", values.path, "", "CHRONOS_SECRETS_FOLDER"),
+    Row("secrets.bind", "secret_bindings", tables.bindings),
+    Row("tokens", "tokens", tables.tokens),
+    Row("hooks.github_secrets", "github_hook_secrets", values.secrets, "", "CHRONOS_HOOK_SECRET_GITHUB"),
+    Row("hooks.gitlab_secrets", "gitlab_hook_secrets", values.secrets, "", "CHRONOS_HOOK_SECRET_GITLAB"),
+    Row("hooks.gitea_secrets", "gitea_hook_secrets", values.secrets, "", "CHRONOS_HOOK_SECRET_GITEA"),
+    Row("verify_commits", "verify_commits", values.path, "verify_commits", "CHRONOS_VERIFY_COMMITS"),
+    Row("signing_key", "signing_key", values.path, "signing_key", "CHRONOS_SIGNING_KEY"),
+    Row("limits.in_flight", "max_in_flight", values.at_least(1), "", "CHRONOS_MAX_IN_FLIGHT"),
+    Row(
+        "limits.in_flight_per_host", "max_in_flight_per_host", values.at_least(1), "", "CHRONOS_MAX_IN_FLIGHT_PER_HOST"
+    ),
+    Row("limits.rate_per_host", "rate_per_host", values.at_least(0), "", "CHRONOS_RATE_PER_HOST"),
+    Row("limits.breaker_after", "breaker_after", values.at_least(0), "", "CHRONOS_BREAKER_AFTER"),
+    Row("retention.days", "retention_days", values.at_least(1), "", "CHRONOS_RETENTION_DAYS"),
+    Row("retention.rows", "retention_rows", values.at_least(1), "", "CHRONOS_RETENTION_ROWS"),
+    Row("failpoint", "failpoint", _failpoint, "", "CHRONOS_FAILPOINT"),
+    Row("log.format", "log_format", values.choice("auto", "plain", "json"), "log_format", "CHRONOS_LOG_FORMAT"),
+    Row("log.level", "log_level", values.choice("debug", "info", "warning", "error"), "log_level", "CHRONOS_LOG_LEVEL"),
+)

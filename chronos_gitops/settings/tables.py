@@ -1,0 +1,59 @@
+"""Settings that are tables of chronos.toml: tokens and where a secret may be used; all raise ValueError."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from chronos_gitops.jobs.suggest import did_you_mean
+from chronos_gitops.jobs.template import is_secret_name
+from chronos_gitops.settings import values
+from chronos_gitops.settings.model import ROLES, SecretBinding, Token
+
+
+def tokens(value: Any, _base: Path) -> tuple[Token, ...]:
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise ValueError("write one [[tokens]] table with name, sha256 and roles for each token")
+    found = tuple(_token(entry) for entry in value)
+    if len({token.name for token in found}) < len(found):
+        raise ValueError("two tokens have the same name")
+    return found
+
+
+def _token(entry: Mapping[str, Any]) -> Token:
+    _refuse_unknown(entry, ("name", "sha256", "roles"))
+    name, digest, roles = (
+        values.text(entry.get("name", "")),
+        str(entry.get("sha256", "")),
+        values.texts(entry.get("roles", ())),
+    )
+    if not re.fullmatch(r"[0-9a-f]{64}", digest.lower()):
+        raise ValueError(f'token "{name}": sha256 is the hex digest of the token (printf %s "$TOKEN" | sha256sum)')
+    unknown = next((role for role in roles if role not in ROLES), None)
+    if unknown is not None or not roles:
+        raise ValueError(f'token "{name}": roles are some of {", ".join(ROLES)}; got {unknown or "none"}')
+    return Token(name, digest.lower(), frozenset(roles))
+
+
+def bindings(value: Any, _base: Path) -> Mapping[str, SecretBinding]:
+    if not isinstance(value, dict) or not all(isinstance(entry, dict) for entry in value.values()):
+        raise ValueError("write one [secrets.bind.NAME] table with folders and hosts for each secret")
+    return MappingProxyType({name: _binding(name, entry) for name, entry in value.items()})
+
+
+def _binding(name: str, entry: Mapping[str, Any]) -> SecretBinding:
+    if not is_secret_name(name):
+        raise ValueError(f'"{name}" is not the name of a secret; write one like backup-token')
+    _refuse_unknown(entry, ("folders", "hosts"))
+    return SecretBinding(values.texts(entry.get("folders", ())), values.texts(entry.get("hosts", ())))
+
+
+def _refuse_unknown(entry: Mapping[str, Any], known: Sequence[str]) -> None:
+    for key in entry:
+        if key not in known:
+            raise ValueError(f'there is no "{key}"; {one_of(key, known)}')
+
+
+def one_of(word: str, known: Sequence[str]) -> str:
+    return did_you_mean(word, known) or f"known ones: {', '.join(known)}"
