@@ -1,7 +1,10 @@
-"""``next``: when a job, or a schedule that is only thought of, runs next."""
+"""``next``: when a job, all jobs of the checkout, or a schedule that is only thought of, run next."""
 
+import heapq
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +15,9 @@ from chronos_gitops.jobs.problem import is_error
 from chronos_gitops.jobs.suggest import did_you_mean
 from chronos_gitops.timing import zone as zones
 from chronos_gitops.timing.schedule import Schedule, ScheduleError
+
+if TYPE_CHECKING:
+    from chronos_gitops.jobs.load import Loaded
 
 
 class InvalidJob(ChronosError):
@@ -37,36 +43,58 @@ def command(
     jobs: str,
     style: Format,
 ) -> None:
-    """Show when JOB, read from the checkout, or --schedule runs next.
+    """Show when JOB, read from the checkout, or --schedule runs next; without both, what runs next of all jobs.
 
     \b
     Examples:
+      chronos-gitops next
       chronos-gitops next daily-backup
       chronos-gitops next --schedule "0 2 * * *" --timezone America/New_York --after 2026-03-07
     """
-    schedule = _wanted(job, text, zone, jobs)
-    ticks = schedule.upcoming(after or datetime.now(UTC), count)
+    since = after or datetime.now(UTC)
+    if text is None and zone is not None:
+        raise UsageError("--timezone goes with --schedule; a job has its own")
+    if job is not None and text is not None:
+        raise UsageError("name a job or give --schedule, not both", hint=f"chronos-gitops next {job}")
+    if job is None and text is None:
+        runs = _runs(_loaded(jobs), since, count)
+        document = {
+            "items": [stamp(run.tick) for run in runs],
+            "runs": [{"job": run.job, "time": stamp(run.tick)} for run in runs],
+        }
+        tell(style, document, lambda: _table(runs))
+        return
+    schedule = _parsed(text, zone or "UTC") if text is not None else _of_job(str(job), jobs)
+    ticks = schedule.upcoming(since, count)
     tell(style, {"items": [stamp(tick) for tick in ticks]}, lambda: _text(schedule, ticks))
 
 
-def _wanted(job: str | None, text: str | None, zone: str | None, jobs: str) -> Schedule:
-    if job is not None and zone is not None:
-        raise UsageError("--timezone goes with --schedule; a job has its own")
-    if job is not None and text is None:
-        return _of_job(job, jobs)
-    if job is None and text is not None:
-        return _parsed(text, zone or "UTC")
-    raise UsageError("name a job, or give --schedule", hint='chronos-gitops next --schedule "0 9 * * MON-FRI"')
+@dataclass(frozen=True, slots=True, order=True)
+class _Run:
+    tick: datetime
+    job: str
+    zone: str
 
 
-def _of_job(name: str, jobs: str) -> Schedule:
+def _runs(loaded: "Loaded", since: datetime, count: int) -> list[_Run]:
+    """The first ``count`` runs of all enabled jobs together, by time and name."""
+    jobs = [found.job for found in loaded.jobs.values() if found.job is not None and found.job.enabled]
+    runs = (_Run(tick, job.name, job.timezone) for job in jobs for tick in job.schedule.upcoming(since, count))
+    return heapq.nsmallest(count, runs)
+
+
+def _loaded(jobs: str) -> "Loaded":
     from chronos_gitops.cli.paths import PathFiles, job_files, jobs_folder
     from chronos_gitops.jobs.load import load
 
     folder = jobs_folder(jobs)
     if folder is None:
         raise NotFoundError(f'there is no folder "{jobs}" in this checkout', hint="name the jobs folder with --jobs")
-    loaded = load(PathFiles(job_files(folder)))
+    return load(PathFiles(job_files(folder)))
+
+
+def _of_job(name: str, jobs: str) -> Schedule:
+    loaded = _loaded(jobs)
     found = loaded.jobs.get(name)
     if found is not None and found.job is not None:
         if not found.job.enabled:
@@ -77,7 +105,7 @@ def _of_job(name: str, jobs: str) -> Schedule:
     )
     if broken is not None:
         raise InvalidJob(str(broken), hint=broken.hint)
-    near = did_you_mean(name, loaded.jobs) or f"{len(loaded.jobs)} jobs are in {folder}"
+    near = did_you_mean(name, loaded.jobs) or f"{len(loaded.jobs)} jobs are in {jobs}"
     raise NotFoundError(f'there is no job "{name}"', hint=near)
 
 
@@ -90,6 +118,16 @@ def _parsed(text: str, zone: str) -> Schedule:
 
 def _text(schedule: Schedule, ticks: Sequence[datetime]) -> str:
     """Each tick in UTC and on the wall of the schedule's zone."""
-    zone = zones.load(schedule.timezone)
-    lines = [f"{stamp(tick)}  {tick.astimezone(zone):%a %Y-%m-%d %H:%M:%S %Z}" for tick in ticks]
+    lines = [f"{stamp(tick)}  {_wall(tick, schedule.timezone)}" for tick in ticks]
     return "\n".join([f"{schedule.describe()}, {schedule.timezone}", *(lines or ["never again"])])
+
+
+def _table(runs: Sequence[_Run]) -> str:
+    if not runs:
+        return "no enabled job runs again"
+    width = max(len(run.job) for run in runs)
+    return "\n".join(f"{stamp(run.tick)}  {run.job:<{width}}  {_wall(run.tick, run.zone)}" for run in runs)
+
+
+def _wall(tick: datetime, zone: str) -> str:
+    return f"{tick.astimezone(zones.load(zone)):%a %Y-%m-%d %H:%M:%S %Z}"

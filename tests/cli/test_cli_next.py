@@ -78,6 +78,25 @@ def test_a_disabled_job_says_so_beside_its_times(checkout: Path, capsys: pytest.
     assert captured.err == "note: weekly-report is disabled, so none of these will run\n"
 
 
+def test_without_a_job_it_is_what_runs_next_of_all_enabled_jobs(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hourly = JOB.format(name="hourly-ping", enabled="true").replace("0 2 * * *", "0 * * * *")
+    (checkout / "jobs/hourly-ping.yaml").write_text(hourly)
+    assert main(["next", "--after", "2026-07-01T05:30:00Z", "--count", "3", "--format", "json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["items"] == ["2026-07-01T06:00:00Z", "2026-07-01T06:00:00Z", "2026-07-01T07:00:00Z"]
+    assert [run["job"] for run in document["runs"]] == ["daily-backup", "hourly-ping", "hourly-ping"]
+    main(["next", "--after", "2026-07-01T05:30:00Z", "--count", "1"])
+    assert capsys.readouterr().out == "2026-07-01T06:00:00Z  daily-backup  Wed 2026-07-01 02:00:00 EDT\n"
+
+
+def test_nothing_enabled_is_said(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (checkout / "jobs/daily-backup.yaml").unlink()
+    assert main(["next"]) == 0
+    assert capsys.readouterr().out == "no enabled job runs again\n"
+
+
 def test_an_unknown_job_gets_the_nearest(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["next", "daily-backu"]) == 1
     error = capsys.readouterr().err
@@ -95,8 +114,8 @@ def test_an_invalid_job_shows_what_is_wrong(checkout: Path, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "name a job, or give --schedule"),
-        (("daily-backup", "--schedule", "@daily"), "name a job, or give --schedule"),
+        (("daily-backup", "--schedule", "@daily"), "name a job or give --schedule, not both"),
+        (("--timezone", "UTC"), "--timezone goes with --schedule"),
         (("daily-backup", "--timezone", "UTC"), "--timezone goes with --schedule"),
         (("--schedule", "0 0 30 2 *"), "--schedule: "),
         (("--schedule", "@daily", "--timezone", "Europe/Pari"), "--timezone: "),
