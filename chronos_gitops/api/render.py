@@ -1,6 +1,7 @@
 """Values of the inner rooms as the JSON of CONTRACT 6: snake_case, RFC 3339 in UTC, credentials masked."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +116,7 @@ def attempt(found: Attempt) -> Json:
         "error_class": found.error_class,
         "error": found.error,
         "response": found.response,
+        "phases": None if found.phases is None else asdict(found.phases),
     }
 
 

@@ -143,8 +143,17 @@ def _executions() -> dict[str, Schema]:
         "Execution": shape(fields),
         "ExecutionList": page("Execution"),
         "ExecutionDetail": shape(fields | {"attempts": listed(ref("Attempt"))}),
-        "Attempt": shape(attempt | {"response": nullable(TEXT)}, description="One HTTP request."),
+        "Attempt": shape(
+            attempt | {"response": nullable(TEXT), "phases": nullable(_phases())}, description="One HTTP request."
+        ),
     }
+
+
+def _phases() -> Schema:
+    milliseconds = nullable({"type": "number", "minimum": 0})
+    names = ("dns", "connect", "tls", "first_byte", "read")
+    about = "Milliseconds of each phase; null where it did not come so far, or a kept connection needed none."
+    return shape(dict.fromkeys(names, milliseconds), description=about)
 
 
 def _versions() -> dict[str, Schema]:

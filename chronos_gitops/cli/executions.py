@@ -77,9 +77,17 @@ def _one(execution: dict[str, Any]) -> str:
     shown = ("id", "job", "status", "reason", "trigger", "scheduled_time", "started_at", "completed_at", "duration_ms")
     lines = facts((name, str(execution.get(name) or "")) for name in (*shown, "version", "commit", "error"))
     attempts = [
-        (str(one["attempt"]), one["started_at"], f"{one['duration_ms']}", _answer(one)) for one in execution["attempts"]
+        (str(one["attempt"]), one["started_at"], f"{one['duration_ms']}", _phases(one["phases"]), _answer(one))
+        for one in execution["attempts"]
     ]
-    return f"{lines}\n\n{table(('attempt', 'started', 'ms', 'answer'), attempts)}" if attempts else lines
+    header = ("attempt", "started", "ms", "of these", "answer")
+    return f"{lines}\n\n{table(header, attempts)}" if attempts else lines
+
+
+def _phases(phases: dict[str, float | None] | None) -> str:
+    """``dns 3, connect 1``: what was not needed is left out."""
+    found = ((name.replace("_", " "), value) for name, value in (phases or {}).items() if value is not None)
+    return ", ".join(f"{name} {value:.0f}" for name, value in found)
 
 
 def _answer(attempt: dict[str, Any]) -> str:

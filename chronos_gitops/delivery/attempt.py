@@ -16,12 +16,13 @@ from chronos_gitops.delivery.egress import EgressPolicy, RefusedAddress
 from chronos_gitops.delivery.names import Names, Resolve
 from chronos_gitops.delivery.oauth2 import Tokens, token_request
 from chronos_gitops.delivery.outcome import ErrorClass, ExchangeError, Outcome, OutcomeKind, answered
+from chronos_gitops.delivery.progress import Progress
 from chronos_gitops.delivery.request import Call, Rendered, render
 from chronos_gitops.delivery.scrub import excerpt, printable, scrub
 from chronos_gitops.delivery.secrets import SecretError, Secrets
 from chronos_gitops.delivery.slots import Slots
 from chronos_gitops.delivery.target import RequestError
-from chronos_gitops.delivery.wire import Answer, Progress, Wire, tls_context
+from chronos_gitops.delivery.wire import Answer, Wire, tls_context
 from chronos_gitops.jobs.model import Job, OAuth2Auth
 from chronos_gitops.timing import duration
 
@@ -82,25 +83,26 @@ class Delivery:
         async with self._slots.hold(host):
             started = time.monotonic()
             labels: dict[str, str] = {}
-            outcome = self._breakers.refusal(host, started) or await self._tried(host, job, call, labels)
+            progress = Progress()
+            outcome = self._breakers.refusal(host, started) or await self._tried(host, job, call, progress, labels)
         if outcome.error is not None:
             outcome = replace(outcome, error=printable(scrub(outcome.error, labels)))
-        return replace(outcome, duration=timedelta(seconds=time.monotonic() - started))
+        elapsed = timedelta(seconds=time.monotonic() - started)
+        return replace(outcome, duration=elapsed, phases=progress.times())
 
     def open_circuits(self) -> tuple[str, ...]:
         """Hosts that no request is made to for now; may be asked from any thread."""
         return self._breakers.open_hosts(time.monotonic())
 
-    async def _tried(self, host: str, job: Job, call: Call, labels: dict[str, str]) -> Outcome:
+    async def _tried(self, host: str, job: Job, call: Call, progress: Progress, labels: dict[str, str]) -> Outcome:
         outcome = None
         try:
-            outcome = await self._judged(job, call, labels)
+            outcome = await self._judged(job, call, progress, labels)
             return outcome
         finally:
             self._breakers.settle(host, outcome, time.monotonic())
 
-    async def _judged(self, job: Job, call: Call, labels: dict[str, str]) -> Outcome:
-        progress = Progress()
+    async def _judged(self, job: Job, call: Call, progress: Progress, labels: dict[str, str]) -> Outcome:
         try:
             async with asyncio.timeout(job.attempt_timeout.total_seconds()):
                 return await self._delivered(job, call, progress, labels)

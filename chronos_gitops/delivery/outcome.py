@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http import HTTPStatus
 
+from chronos_gitops.delivery.progress import PhaseTimes
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.jobs.model import SuccessCodes
 
@@ -65,6 +66,7 @@ class Outcome:
     response: str | None = None
     retry_after: timedelta | None = None
     duration: timedelta = timedelta(0)
+    phases: PhaseTimes | None = None
 
 
 class ExchangeError(ChronosError):

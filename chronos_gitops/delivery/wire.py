@@ -8,9 +8,9 @@ import asyncio
 import os
 import socket
 import ssl
+import sys
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 import aiohttp
@@ -24,6 +24,7 @@ from chronos_gitops import failpoints
 from chronos_gitops.delivery.egress import EgressPolicy
 from chronos_gitops.delivery.names import Resolve
 from chronos_gitops.delivery.outcome import ErrorClass, ExchangeError
+from chronos_gitops.delivery.progress import Phase, Progress
 from chronos_gitops.delivery.request import Rendered
 from chronos_gitops.errors import UsageError
 
@@ -41,20 +42,13 @@ own keep-alive time (2 s at gunicorn, 5 s at Node and uvicorn, 75 s at nginx).""
 _UNLIMITED = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
 
-class Phase(StrEnum):
-    PREPARING = "while preparing the request"
-    CONNECTING = "while connecting"
-    WAITING = "while waiting for the answer"
-    READING = "while reading the answer"
-
-
 @dataclass(slots=True)
-class Progress:
-    """How far one exchange has come; what a deadline interrupts is told by it."""
+class _Exchange:
+    """What aiohttp's hooks, which are told an address and nothing else, need to know of the exchange they work for."""
 
-    phase: Phase = Phase.PREPARING
-    host: str = ""
-    place: str = ""
+    progress: Progress
+    host: str
+    place: str
     meter: "_Meter | None" = None
 
     def cut(self) -> None:
@@ -96,21 +90,22 @@ class Wire:
     async def exchange(self, request: Rendered, progress: Progress) -> Answer:
         """Sends the request exactly once and reads the answer. Raises ExchangeError and RefusedAddress; whenever no
         complete answer was read, cancellation included, the connection is closed."""
-        progress.phase, progress.meter = Phase.CONNECTING, None
-        progress.host, progress.place = request.target.host, f"{request.target.host}:{request.target.port}"
-        previous = _progress.set(progress)
+        progress.enter(Phase.RESOLVING)
+        host, port = request.target.host, request.target.port
+        exchange = _Exchange(progress, host, f"{host}:{port}")
+        previous = _exchange.set(exchange)
         try:
-            return await self._exchanged(request, progress)
+            return await self._exchanged(request, exchange)
         except (aiohttp.ClientError, OSError) as error:
-            progress.cut()
-            raise _failure(error, progress) from error
+            exchange.cut()
+            raise _failure(error, exchange) from error
         except BaseException:
-            progress.cut()
+            exchange.cut()
             raise
         finally:
-            _progress.reset(previous)
+            _exchange.reset(previous)
 
-    async def _exchanged(self, request: Rendered, progress: Progress) -> Answer:
+    async def _exchanged(self, request: Rendered, exchange: _Exchange) -> Answer:
         response = await self._session.request(
             request.method,
             yarl.URL(request.target.url, encoded=True),
@@ -120,7 +115,6 @@ class Wire:
         )
         try:
             _refuse_large_head(response)
-            progress.phase = Phase.READING
             body, is_whole = await _read(response.content)
         except BaseException:
             response.close()
@@ -129,14 +123,17 @@ class Wire:
             response.release()
         else:
             response.close()
-            progress.cut()
+            exchange.cut()
         return Answer(response.status, response.headers.get("Retry-After"), body)
 
 
 def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
     """Verified TLS 1.2 or newer; an operator's CA file (PEM) is trusted beside the system's. UsageError for a file that
     is none."""
-    context = ssl.create_default_context()
+    context = _Context(ssl.PROTOCOL_TLS_CLIENT)
+    if sys.version_info >= (3, 13):  # what ssl.create_default_context() asks of a chain there
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
+    context.load_default_certs()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     if ca_file is not None:
@@ -148,8 +145,16 @@ def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
     return context
 
 
-_progress: ContextVar[Progress] = ContextVar("progress")
-"""The exchange that a connection is made for; aiohttp's hooks are told an address and nothing else."""
+_exchange: ContextVar[_Exchange] = ContextVar("exchange")
+"""The exchange that a connection is made for."""
+
+
+class _Context(ssl.SSLContext):
+    """Notes when a handshake begins."""
+
+    def wrap_bio(self, *given: Any, **named: Any) -> ssl.SSLObject:
+        _exchange.get().progress.enter(Phase.SECURING)
+        return super().wrap_bio(*given, **named)
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -168,16 +173,18 @@ class _Connector(aiohttp.TCPConnector):
 
     def _socket(self, info: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol, _, place = info
-        self._egress.check(place[0], place[1], host=_progress.get().host)
+        exchange = _exchange.get()
+        self._egress.check(place[0], place[1], host=exchange.host)
+        exchange.progress.enter(Phase.CONNECTING)
         return socket.socket(family, kind, protocol)
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
         connection = await super().connect(req, traces, timeout)
-        progress = _progress.get()
-        progress.phase = Phase.WAITING
+        exchange = _exchange.get()
+        exchange.progress.connected()
         if connection.transport is not None and connection.protocol is not None:
-            progress.meter = _Meter(connection.protocol, connection.transport)
-            connection.transport.set_protocol(progress.meter)
+            exchange.meter = _Meter(connection.protocol, connection.transport, exchange.progress)
+            connection.transport.set_protocol(exchange.meter)
         return connection
 
 
@@ -218,9 +225,10 @@ class _Meter(asyncio.Protocol):
     answers nor the framing of a chunked body.
     """
 
-    def __init__(self, inner: asyncio.Protocol, transport: asyncio.Transport) -> None:
+    def __init__(self, inner: asyncio.Protocol, transport: asyncio.Transport, progress: Progress) -> None:
         self.transport = transport
         self._inner = inner
+        self._progress = progress
         self._received = 0
         self._limit = MAX_HEAD
         self._too_much = "header"
@@ -231,6 +239,8 @@ class _Meter(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         failpoints.reach("after-send")
+        if self._progress.phase is Phase.WAITING:
+            self._progress.enter(Phase.READING)
         # Judged before it is added: one chunk may hold the whole head and much of the body.
         if self._received > self._limit:
             self.error = _too_large(self._too_much, self._limit)
@@ -254,13 +264,13 @@ class _Meter(asyncio.Protocol):
 
 async def _send_once(request: ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
     """aiohttp sends an idempotent request again when the connection is lost; an attempt is one request."""
-    progress = _progress.get()
+    exchange = _exchange.get()
     try:
         response = await handler(request)
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _failure(error, progress) from error
-    if progress.meter is not None:
-        progress.meter.expect_body()
+        raise _failure(error, exchange) from error
+    if exchange.meter is not None:
+        exchange.meter.expect_body()
     return response
 
 
@@ -285,10 +295,10 @@ def _too_large(part: str, limit: int) -> ExchangeError:
     return ExchangeError(ErrorClass.PROTOCOL, f"the {part} of the answer is larger than {limit // 1024} KiB")
 
 
-def _failure(error: aiohttp.ClientError | OSError, progress: Progress) -> ExchangeError:
-    place = progress.place
-    if progress.meter is not None and progress.meter.error is not None:
-        return progress.meter.error
+def _failure(error: aiohttp.ClientError | OSError, exchange: _Exchange) -> ExchangeError:
+    place = exchange.place
+    if exchange.meter is not None and exchange.meter.error is not None:
+        return exchange.meter.error
     match error:
         case aiohttp.ClientConnectorDNSError():
             return ExchangeError(ErrorClass.DNS, f"{place} could not be resolved ({_reason(error.os_error)})")

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from chronos_gitops.delivery.progress import PhaseTimes
+
 EXECUTION_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://chronos-gitops.dev/execution")
 
 
@@ -42,7 +44,8 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One HTTP request. ``response`` holds at most the first 4 KiB of the body, scrubbed of secrets."""
+    """One HTTP request. ``response`` holds at most the first 4 KiB of the body, scrubbed of secrets; ``phases`` is None
+    when nothing was sent, and for attempts that an earlier version recorded."""
 
     number: int
     started_at: datetime
@@ -51,6 +54,7 @@ class Attempt:
     error_class: str | None = None
     error: str | None = None
     response: str | None = None
+    phases: PhaseTimes | None = None
 
 
 @dataclass(frozen=True, slots=True)

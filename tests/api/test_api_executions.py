@@ -12,6 +12,10 @@ def test_a_trigger_is_accepted_and_its_execution_is_found(own: FlaskClient) -> N
     assert (done["status"], done["status_code"], done["version"]) == ("success", 200, 3)
     assert [attempt["attempt"] for attempt in done["attempts"]] == [1]
     assert done["attempts"][0]["response"] == "<b>answered</b>"
+    phases = done["attempts"][0]["phases"]
+    assert list(phases) == ["dns", "connect", "tls", "first_byte", "read"]
+    assert phases["tls"] is None
+    assert 0 < phases["first_byte"] < 10_000
     assert own.get("/api/v1/jobs/daily-backup").get_json()["last_execution"]["id"] == execution["id"]
 
 

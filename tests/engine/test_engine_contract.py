@@ -25,6 +25,9 @@ def test_a_due_tick_becomes_one_request_and_one_row(bench: Bench) -> None:
     assert execution.id == tick_execution_id("daily-backup", NOON + MINUTE) == request.execution_id
     assert request.header("X-Chronos-Scheduled-Time") == "2026-03-02T12:01:00Z"
     assert statuses(engine) == [("success", None)]
+    [attempt] = engine.execution(execution.id).attempts
+    assert attempt.phases is not None
+    assert attempt.phases.first_byte is not None
 
 
 def test_the_row_is_on_disk_before_the_first_byte_leaves(bench: Bench) -> None:

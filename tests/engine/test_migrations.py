@@ -44,6 +44,7 @@ def test_a_ledger_of_each_version_becomes_todays(version: int, data_folder: Path
     detail = migrated.read(lambda connection: ledger.execution(connection, "one"))
     assert detail is not None
     assert (detail.execution.duration_ms, len(detail.attempts)) == (2, 1)
+    assert detail.attempts[0].phases is None
     assert migrated.read(ledger.pauses)["daily-backup"].by == "ada"
     assert set(migrated.read(ledger.watermarks)) == {"daily-backup"}
     migrated.write(lambda connection: ledger.end_pause(connection, "daily-backup", NOON + timedelta(hours=1))).result(5)

@@ -161,7 +161,14 @@ class Lanes:
         self._observer.attempt_finished(run.job, outcome)
         duration_ms = round(outcome.duration.total_seconds() * 1000)
         return outcome, Attempt(
-            number, started_at, duration_ms, outcome.status_code, outcome.error_class, outcome.error, outcome.response
+            number,
+            started_at,
+            duration_ms,
+            outcome.status_code,
+            outcome.error_class,
+            outcome.error,
+            outcome.response,
+            outcome.phases,
         )
 
     def _tell_replaced(self, run: Run) -> None:

@@ -235,6 +235,7 @@ def _add_attempt(connection: sqlite3.Connection, execution_id: str, attempt: Att
         "error_class": attempt.error_class,
         "error": attempt.error,
         "response": attempt.response,
+        "phases": rows.maybe_phases(attempt.phases),
     }
     connection.execute(statements.ADD_ATTEMPT, parameters)
 

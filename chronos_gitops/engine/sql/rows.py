@@ -1,9 +1,12 @@
 """Rows to values and back; instants are whole milliseconds in the database, aware UTC datetimes outside."""
 
+import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from chronos_gitops.delivery.progress import PhaseTimes
 from chronos_gitops.engine.model import Attempt, Execution, Pause, Status, Trigger
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,7 +65,12 @@ def attempt(row: Row) -> Attempt:
         error_class=row["error_class"],
         error=row["error"],
         response=row["response"],
+        phases=None if row["phases"] is None else PhaseTimes(**json.loads(row["phases"])),
     )
+
+
+def maybe_phases(phases: PhaseTimes | None) -> str | None:
+    return None if phases is None else json.dumps(asdict(phases))
 
 
 def pause(row: Row) -> Pause:

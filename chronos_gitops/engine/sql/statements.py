@@ -33,8 +33,8 @@ WHERE id = :id AND status IN ('pending', 'running')
 """
 
 ADD_ATTEMPT = """
-INSERT INTO attempts (execution, number, started_at, duration_ms, status_code, error_class, error, response)
-VALUES (:execution, :number, :started_at, :duration_ms, :status_code, :error_class, :error, :response)
+INSERT INTO attempts (execution, number, started_at, duration_ms, status_code, error_class, error, response, phases)
+VALUES (:execution, :number, :started_at, :duration_ms, :status_code, :error_class, :error, :response, :phases)
 ON CONFLICT DO NOTHING
 """
 
@@ -106,7 +106,7 @@ DELETE FROM definitions WHERE digest IN (
 BY_ID = f"SELECT {EXECUTION_COLUMNS} FROM executions WHERE id = :id"
 
 ATTEMPTS = """
-SELECT number, started_at, duration_ms, status_code, error_class, error, response FROM attempts
+SELECT number, started_at, duration_ms, status_code, error_class, error, response, phases FROM attempts
 WHERE execution = :id ORDER BY number
 """
 
