@@ -1,6 +1,6 @@
 """The operator's settings: three sources, one order, and errors that name the place."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -179,6 +179,19 @@ def test_a_bad_value_names_where_it_came_from(flags: dict[str, str], environ: di
             ('token "ci": roles are some of', "write"),
         ),
         (f"[[tokens]]\nname = 'ci'\nsha256 = '{DIGEST}'", ('token "ci": roles are some of', "none")),
+        (
+            f"[[tokens]]\nname = 'ci'\nsha256 = '{DIGEST}'\nroles = ['read']\ntags = ['backend']",
+            ('token "ci": tags is a table of texts, like { team = "backend" }',),
+        ),
+        (
+            f"[[tokens]]\nname = 'ci'\nsha256 = '{DIGEST}'\nroles = ['read']\ntags = {{}}",
+            ('token "ci": tags is empty; leave it out for a token that sees every job',),
+        ),
+        (
+            f"[[tokens]]\nname = 'ci'\nsha256 = '{DIGEST}'\nroles = ['read']\nexpires = '2027-01-01'",
+            ('token "ci": expires is a time without quotes',),
+        ),
+        ("hosts = ['https://chronos.example.com']", ("is no name of a host; write one like chronos.example.com",)),
         (f"[[tokens]]\nname = 'ci'\nsha = '{DIGEST}'", ('there is no "sha"', '"sha256"')),
         ("[secrets.bind.Backup]\nhosts = []", ('"Backup" is not the name of a secret',)),
         ("[secrets.bind.backup]\nhost = []", ('there is no "host"', '"hosts"')),
@@ -190,6 +203,31 @@ def test_a_bad_file_names_the_file_and_the_way_out(text: str, words: tuple[str, 
     assert str(tmp_path / "chronos.toml") in refused.value.message
     for word in words:
         assert word in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("expires", "moment"),
+    [
+        ("2027-02-23T17:50:00Z", datetime(2027, 2, 23, 17, 50, tzinfo=UTC)),
+        ("2027-02-23T17:50:00+02:00", datetime(2027, 2, 23, 15, 50, tzinfo=UTC)),
+        ("2027-02-23 17:50:00", datetime(2027, 2, 23, 17, 50, tzinfo=UTC)),
+        ("2027-02-23", datetime(2027, 2, 23, tzinfo=UTC)),
+    ],
+)
+def test_a_token_can_expire_and_see_some_jobs_only(expires: str, moment: datetime, tmp_path: Path) -> None:
+    text = f"[[tokens]]\nname = 'ci'\nsha256 = '{DIGEST}'\nroles = ['read']\nexpires = {expires}\n"
+    found = settings.load({}, {}, chronos_toml(tmp_path, text + "tags = { team = 'backend', env = 'prod' }"))
+    (token,) = found.tokens
+    assert token.expires == moment
+    assert token.tags == (("env", "prod"), ("team", "backend"))
+    assert not token.is_over(moment - timedelta(seconds=1))
+    assert token.is_over(moment)
+
+
+def test_names_that_a_host_header_may_have(tmp_path: Path) -> None:
+    config = chronos_toml(tmp_path, "hosts = ['Chronos.example.com']")
+    assert settings.load({}, {}, config).hosts == ("chronos.example.com",)
+    assert settings.load({}, {"CHRONOS_HOSTS": "a.example, b.example"}, None).hosts == ("a.example", "b.example")
 
 
 def test_the_readmes_file_is_one(tmp_path: Path) -> None:

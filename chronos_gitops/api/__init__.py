@@ -7,6 +7,7 @@ from flask.json.provider import DefaultJSONProvider
 
 from chronos_gitops.api import (
     audit,
+    callers,
     context,
     control,
     etag,
@@ -68,6 +69,7 @@ def create_app(service: "Service", *pages: Blueprint) -> Flask:
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False  # a doubled slash is another address: 404, never a redirect
     context.install(app, service)
+    callers.install(app, service)
     problems.install(app)
     _before(app)
     for blueprint in (*(subject.blueprint for subject in _SUBJECTS), *pages):

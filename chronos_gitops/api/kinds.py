@@ -77,7 +77,8 @@ KINDS: tuple[Kind, ...] = (
         "foreign-origin",
         403,
         "The request comes from another site's page",
-        "A runner without tokens takes writes only from its own page and from programs that send no Origin.",
+        "A runner without tokens, and a browser's session, write only from the runner's own page. Programs send no "
+        "Origin, and a token in the Authorization header.",
     ),
     Kind(
         "not-found",
@@ -115,8 +116,8 @@ KINDS: tuple[Kind, ...] = (
         "foreign-host",
         421,
         "The Host header names another machine",
-        "A runner without tokens answers only to localhost and loopback addresses (against DNS rebinding). "
-        "Configure tokens to serve it under a name.",
+        "A runner without tokens answers only to localhost, loopback addresses (against DNS rebinding) and the names "
+        "in `hosts` of chronos.toml. Add the name there, or configure tokens.",
     ),
     Kind(
         "idempotency-key-reused",
@@ -129,6 +130,13 @@ KINDS: tuple[Kind, ...] = (
         422,
         "The version does not pass today's validation",
         "Restore another version, or mend the file in a commit of your own.",
+    ),
+    Kind(
+        "too-many-failures",
+        429,
+        "Too many wrong tokens",
+        "Wait for the seconds that Retry-After names, then try once with the right token. A token that "
+        "`chronos-gitops token create` made is never held up by the failures of others behind the same address.",
     ),
     Kind("headers-too-large", 431, "The request's headers are too large", "Send fewer or shorter headers."),
     Kind(

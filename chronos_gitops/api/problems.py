@@ -40,7 +40,7 @@ def body(kind: Kind, detail: str, *, hint: str = "", **extra: Any) -> dict[str, 
 def response(kind: Kind, detail: str, *, hint: str = "", **extra: Any) -> Response:
     """The problem as JSON; as a page for a browser that asks for one outside of ``/api``."""
     problem = body(kind, detail, hint=hint, **extra)
-    if _wants_page():
+    if wants_page():
         page = _PAGE.format(title=kind.title, detail=detail, hint=hint or kind.remedy)
         return Response(page, problem["status"], mimetype="text/html")
     return Response(json.dumps(problem), problem["status"], mimetype=MEDIA_TYPE)
@@ -103,7 +103,7 @@ def _bug(error: Exception) -> Response:
     return response(kinds.of("internal"), "Something in the runner broke while it answered this request.")
 
 
-def _wants_page() -> bool:
+def wants_page() -> bool:
     return not request.path.startswith("/api/") and "text/html" in request.headers.get("Accept", "")
 
 
@@ -117,7 +117,7 @@ def one_type(kind: str) -> Response | dict[str, Any]:
     found = kinds.find(kind)
     if found is None:
         raise NotFoundError(f'There is no type of problem "{kind[:80]}".', hint="GET /problems lists them.")
-    if _wants_page():
+    if wants_page():
         page = _PAGE.format(title=found.title, detail=f"HTTP status {found.status}.", hint=found.remedy)
         return Response(page, mimetype="text/html")
     return _described(found)

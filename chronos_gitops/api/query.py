@@ -23,6 +23,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "audit.list_entries": _PAGED,
     "validate.job_file": ("path",),
     "health.readyz": ("verbose",),
+    "login.form": ("next",),
     "pages.jobs": ("state", "q", TAG),
 }
 """What each endpoint takes; ``tag.`` stands for any ``tag.<key>``. An endpoint that is not here takes none."""

@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -26,11 +26,19 @@ class SettingsError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A caller of the API. ``sha256`` is the lower-case hex digest of the bearer token, which is written nowhere."""
+    """A caller of the API. ``sha256`` is the lower-case hex digest of the bearer token, which is written nowhere.
+
+    With ``tags`` it sees and touches only the jobs that have all of them; from ``expires`` on it is worth nothing.
+    """
 
     name: str
     sha256: str = field(repr=False)
     roles: frozenset[str]
+    tags: tuple[tuple[str, str], ...] = ()
+    expires: datetime | None = None
+
+    def is_over(self, now: datetime) -> bool:
+        return self.expires is not None and now >= self.expires
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,7 @@ class Settings:
     secret_values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     secret_bindings: Mapping[str, SecretBinding] = field(default_factory=lambda: MappingProxyType({}))
     tokens: tuple[Token, ...] = ()
+    hosts: tuple[str, ...] = ()  # names that a Host header may have beside those of this machine
     github_hook_secrets: tuple[str, ...] = field(default=(), repr=False)
     gitlab_hook_secrets: tuple[str, ...] = field(default=(), repr=False)
     gitea_hook_secrets: tuple[str, ...] = field(default=(), repr=False)

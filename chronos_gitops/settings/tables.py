@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,7 +23,7 @@ def tokens(value: Any, _base: Path) -> tuple[Token, ...]:
 
 
 def _token(entry: Mapping[str, Any]) -> Token:
-    _refuse_unknown(entry, ("name", "sha256", "roles"))
+    _refuse_unknown(entry, ("name", "sha256", "roles", "tags", "expires"))
     name, digest, roles = (
         values.text(entry.get("name", "")),
         str(entry.get("sha256", "")),
@@ -33,7 +34,28 @@ def _token(entry: Mapping[str, Any]) -> Token:
     unknown = next((role for role in roles if role not in ROLES), None)
     if unknown is not None or not roles:
         raise ValueError(f'token "{name}": roles are some of {", ".join(ROLES)}; got {unknown or "none"}')
-    return Token(name, digest.lower(), frozenset(roles))
+    return Token(name, digest.lower(), frozenset(roles), _tags(name, entry), _expires(name, entry))
+
+
+def _tags(name: str, entry: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    tags = entry.get("tags", {})
+    if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
+        raise ValueError(f'token "{name}": tags is a table of texts, like {{ team = "backend" }}')
+    if "tags" in entry and not tags:
+        raise ValueError(f'token "{name}": tags is empty; leave it out for a token that sees every job')
+    return tuple(sorted(tags.items()))
+
+
+def _expires(name: str, entry: Mapping[str, Any]) -> datetime | None:
+    """A time of TOML, or a day, at whose beginning (UTC) it ends; a time without an offset is UTC."""
+    expires = entry.get("expires")
+    if expires is None:
+        return None
+    if isinstance(expires, date) and not isinstance(expires, datetime):
+        expires = datetime.combine(expires, time())
+    if not isinstance(expires, datetime):
+        raise ValueError(f'token "{name}": expires is a time without quotes, like 2027-02-23T17:50:00Z')
+    return (expires if expires.tzinfo else expires.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def bindings(value: Any, _base: Path) -> Mapping[str, SecretBinding]:

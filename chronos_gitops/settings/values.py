@@ -10,6 +10,8 @@ from chronos_gitops.timing import duration as timing_duration
 
 _LISTEN: Final = re.compile(r"(?:(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]/]*):)?(?P<port>[0-9]{1,5})\Z")
 
+_HOST: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?\Z", re.ASCII)
+
 
 def text(value: Any, _base: Path = Path()) -> str:
     if not isinstance(value, str) or not value.strip():
@@ -22,6 +24,15 @@ def texts(value: Any, _base: Path = Path()) -> tuple[str, ...]:
     if not isinstance(entries, Sequence) or not all(isinstance(one, str) for one in entries):
         raise ValueError(f"{value!r} is not a list of texts")
     return tuple(entries)
+
+
+def host_names(value: Any, _base: Path) -> tuple[str, ...]:
+    """Names as a Host header has them, without a port, in lower case."""
+    found = tuple(name.lower() for name in texts(value))
+    odd = next((name for name in found if not _HOST.match(name)), None)
+    if odd is not None:
+        raise ValueError(f'"{odd}" is no name of a host; write one like chronos.example.com, without a port')
+    return found
 
 
 def choice(*words: str) -> Callable[[Any, Path], str]:

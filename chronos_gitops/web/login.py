@@ -1,0 +1,63 @@
+"""The way in for a browser: a form that takes a token and gives a session, and the way out."""
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+
+from chronos_gitops.api import callers, guard, kinds, origin, query, session
+from chronos_gitops.api.callers import TooManyFailures, Unauthorized
+from chronos_gitops.api.context import service
+
+blueprint = Blueprint("login", __name__)
+START = "/"
+
+
+@blueprint.get("/login")
+def form() -> Response:
+    way_back = own_path(query.text("next"))
+    return _to(way_back) if not guard.has_tokens() else _page(way_back)
+
+
+@blueprint.post("/login")
+def enter() -> Response:
+    way_back = own_path(request.form.get("next"))
+    if not guard.has_tokens():
+        return _to(way_back)
+    _check_origin()  # a page of another site must not log its reader in as somebody else
+    given = request.form.get("token", "").strip()
+    if not given:
+        return _page(way_back, error="Paste a token first.", status=400)
+    try:
+        token = callers.verify(given)
+    except (Unauthorized, TooManyFailures) as error:
+        answer = _page(way_back, error=error.message, status=kinds.of(error.kind).status)
+        if isinstance(error, TooManyFailures):
+            answer.headers["Retry-After"] = str(error.retry_after)
+        return answer
+    answer = _to(way_back)
+    session.keep(answer, callers.callers().sessions.issue(token, service().now()))
+    return answer
+
+
+@blueprint.post("/logout")
+def leave() -> Response:
+    _check_origin()
+    answer = _to(url_for("login.form") if guard.has_tokens() else START)
+    session.forget(answer)
+    return answer
+
+
+def own_path(path: str | None) -> str:
+    """A path of this runner, else the start: browsers read ``//host`` and ``/\\host`` as another machine."""
+    is_own = path is not None and path.startswith("/") and path[1:2] not in ("/", "\\") and path.isprintable()
+    return path if path is not None and is_own else START
+
+
+def _check_origin() -> None:
+    origin.check_origin(request.host, request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site"))
+
+
+def _page(way_back: str, *, error: str = "", status: int = 200) -> Response:
+    return make_response(render_template("login.html", next=way_back, error=error), status)
+
+
+def _to(path: str) -> Response:
+    return make_response(redirect(path, 303))
