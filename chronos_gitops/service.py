@@ -15,7 +15,7 @@ from chronos_gitops.audit import AuditLog
 from chronos_gitops.delivery.attempt import Delivery
 from chronos_gitops.delivery.egress import EgressPolicy
 from chronos_gitops.delivery.secrets import Secrets
-from chronos_gitops.delivery.wire import tls_context
+from chronos_gitops.delivery.tls import Trust
 from chronos_gitops.engine.clock import Clock, SystemClock
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.sql.engine import SqlEngine
@@ -187,13 +187,12 @@ def _delivery(settings: Settings) -> Callable[[], Delivery]:
     egress = EgressPolicy.parse(
         settings.egress.level, settings.egress.allow, loopback_allowed=settings.listens_on_loopback
     )
-    if settings.egress.ca_file is not None:
-        tls_context(str(settings.egress.ca_file))  # a wrong file is the operator's to hear of, before anything starts
+    trust = Trust(settings.egress.ca_file, settings.egress.hosts)
     secrets = Secrets(settings.secret_values, settings.secrets_folder, settings.secret_bindings)
     return lambda: Delivery(
         secrets=secrets,
         egress=egress,
-        ca_file=settings.egress.ca_file,
+        trust=trust,
         user_agent=f"chronos-gitops/{__version__}",
         at_once=settings.max_in_flight,
         per_host=settings.max_in_flight_per_host,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chronos_gitops import settings
-from chronos_gitops.settings import Egress, SecretBinding, Settings, SettingsError, Token
+from chronos_gitops.settings import Egress, HostTls, SecretBinding, Settings, SettingsError, Token
 
 DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
@@ -113,6 +113,23 @@ def test_a_file_in_the_current_folder_is_not_read_by_itself(tmp_path: Path, monk
     assert settings.load({}, {}, None).egress.level == "internal"
 
 
+def test_hosts_have_their_own_tls_files(tmp_path: Path) -> None:
+    config = chronos_toml(
+        tmp_path,
+        """
+        [egress.hosts."*.Bank.example"]
+        cert_file = "bank.pem"
+        key_file = "/run/secrets/bank.key"
+        [egress.hosts."[fd00::1]"]
+        ca_file = "lab.pem"
+        """,
+    )
+    assert settings.load({}, {}, config).egress.hosts == {
+        "*.bank.example": HostTls(None, tmp_path / "bank.pem", Path("/run/secrets/bank.key")),
+        "fd00::1": HostTls(tmp_path / "lab.pem"),
+    }
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -171,6 +188,10 @@ def test_a_bad_value_names_where_it_came_from(flags: dict[str, str], environ: di
         ("limits.in_flight = true", ('chronos.toml: limits.in_flight: "True" is not a whole number',)),
         ("[retention]\ndays = 0", ('chronos.toml: retention.days: "0" is not a whole number from 1 on',)),
         ("failpoint = 'nowhere:kill'", ("chronos.toml: failpoint:", "after-claim", "kill, stop, fail")),
+        ("[egress]\nhosts = 'all'", ('egress.hosts: write one [egress.hosts."HOST"] table',)),
+        ("[egress.hosts.'a.example.com:443']\nca_file = 'x'", ('"a.example.com:443" is no host', "without port")),
+        ("[egress.hosts.a]\ncafile = 'x'", ('there is no "cafile"', 'did you mean "ca_file"?')),
+        ("[egress.hosts.a]\nkey_file = 'x'", ('"a": a key_file belongs to a cert_file',)),
         ("interval = soon\n", ("chronos.toml: Invalid value", "line 1")),
         ("tokens = 'secret'", ("chronos.toml: tokens: write one [[tokens]] table",)),
         ("[[tokens]]\nname = 'ci'\nsha256 = 'x'\nroles = ['read']", ('token "ci": sha256 is the hex digest',)),

@@ -7,7 +7,6 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -22,7 +21,8 @@ from chronos_gitops.delivery.scrub import excerpt, printable, scrub
 from chronos_gitops.delivery.secrets import SecretError, Secrets
 from chronos_gitops.delivery.slots import Slots
 from chronos_gitops.delivery.target import RequestError
-from chronos_gitops.delivery.wire import Answer, Wire, tls_context
+from chronos_gitops.delivery.tls import Trust
+from chronos_gitops.delivery.wire import Answer, Wire
 from chronos_gitops.jobs.model import Job, OAuth2Auth
 from chronos_gitops.timing import duration
 
@@ -34,8 +34,8 @@ log = logging.getLogger(__name__)
 class Delivery:
     """Sends requests; ``async with`` it in the event loop that calls ``attempt``.
 
-    ``ca_file`` is a PEM file trusted beside the system's. A slot, of ``per_host`` for one host and ``at_once``
-    altogether, is waited for outside the attempt's timeout; ``rate`` is requests a second per host. After
+    ``trust`` says which authorities are believed, the system's when absent. A slot, of ``per_host`` for one host and
+    ``at_once`` altogether, is waited for outside the attempt's timeout; ``rate`` is requests a second per host. After
     ``breaker_after`` failures in a row a host is left alone for a while (0: never). ``resolve`` stands in for
     getaddrinfo.
     """
@@ -46,7 +46,7 @@ class Delivery:
         secrets: Secrets,
         egress: EgressPolicy,
         user_agent: str,
-        ca_file: Path | None = None,
+        trust: Trust | None = None,
         at_once: int = 200,
         per_host: int = 50,
         rate: int = 0,
@@ -57,7 +57,7 @@ class Delivery:
         self._secrets = secrets
         self._egress = egress
         self._user_agent = user_agent
-        self._ca_file = ca_file
+        self._trust = trust or Trust()
         self._at_once = at_once
         self._per_host = per_host
         self._rate = rate
@@ -68,8 +68,7 @@ class Delivery:
     async def __aenter__(self) -> Self:
         self._slots = Slots(at_once=self._at_once, per_host=self._per_host, rate=self._rate)
         self._tokens = Tokens()
-        tls = tls_context(None if self._ca_file is None else str(self._ca_file))
-        self._wire = Wire(egress=self._egress, tls=tls, resolve=self._resolve or Names().resolve)
+        self._wire = Wire(egress=self._egress, trust=self._trust, resolve=self._resolve or Names().resolve)
         return self
 
     async def __aexit__(

@@ -2,6 +2,7 @@
 
 import time
 from collections import defaultdict
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -64,3 +65,7 @@ class Progress:
             spent.get(Phase.WAITING),
             spent.get(Phase.READING),
         )
+
+
+current: ContextVar[Progress] = ContextVar("progress")
+"""Of the attempt that a connection is opened for: what opens it is told an address and nothing else."""

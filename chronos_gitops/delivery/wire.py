@@ -8,7 +8,6 @@ import asyncio
 import os
 import socket
 import ssl
-import sys
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,9 +23,9 @@ from chronos_gitops import failpoints
 from chronos_gitops.delivery.egress import EgressPolicy
 from chronos_gitops.delivery.names import Resolve
 from chronos_gitops.delivery.outcome import ErrorClass, ExchangeError
-from chronos_gitops.delivery.progress import Phase, Progress
+from chronos_gitops.delivery.progress import Phase, Progress, current
 from chronos_gitops.delivery.request import Rendered
-from chronos_gitops.errors import UsageError
+from chronos_gitops.delivery.tls import Trust
 
 MAX_HEAD = 64 * 1024
 """Bytes of status lines and header fields read of one answer, interim (1xx) answers included."""
@@ -69,8 +68,9 @@ class Answer:
 class Wire:
     """The connection pool; opened and closed in the event loop that uses it."""
 
-    def __init__(self, *, egress: EgressPolicy, tls: ssl.SSLContext, resolve: Resolve) -> None:
-        connector = _Connector(egress, tls, resolve)
+    def __init__(self, *, egress: EgressPolicy, trust: Trust, resolve: Resolve) -> None:
+        self._trust = trust
+        connector = _Connector(egress, resolve)
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -93,6 +93,7 @@ class Wire:
         progress.enter(Phase.RESOLVING)
         host, port = request.target.host, request.target.port
         exchange = _Exchange(progress, host, f"{host}:{port}")
+        current.set(progress)
         previous = _exchange.set(exchange)
         try:
             return await self._exchanged(request, exchange)
@@ -112,6 +113,7 @@ class Wire:
             headers=request.headers,
             data=request.body,
             allow_redirects=False,
+            ssl=self._trust.of(exchange.host),
         )
         try:
             _refuse_large_head(response)
@@ -127,44 +129,17 @@ class Wire:
         return Answer(response.status, response.headers.get("Retry-After"), body)
 
 
-def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
-    """Verified TLS 1.2 or newer; an operator's CA file (PEM) is trusted beside the system's. UsageError for a file that
-    is none."""
-    context = _Context(ssl.PROTOCOL_TLS_CLIENT)
-    if sys.version_info >= (3, 13):  # what ssl.create_default_context() asks of a chain there
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
-    context.load_default_certs()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(ca_file)
-        except OSError as error:  # ssl.SSLError is one, too
-            reason = "it holds no certificate in PEM" if isinstance(error, ssl.SSLError) else error.strerror
-            raise UsageError(f"egress.ca_file: {ca_file} cannot be used: {reason}") from error
-    return context
-
-
 _exchange: ContextVar[_Exchange] = ContextVar("exchange")
 """The exchange that a connection is made for."""
-
-
-class _Context(ssl.SSLContext):
-    """Notes when a handshake begins."""
-
-    def wrap_bio(self, *given: Any, **named: Any) -> ssl.SSLObject:
-        _exchange.get().progress.enter(Phase.SECURING)
-        return super().wrap_bio(*given, **named)
 
 
 class _Connector(aiohttp.TCPConnector):
     """Connects to allowed addresses only, and counts what comes back."""
 
-    def __init__(self, egress: EgressPolicy, tls: ssl.SSLContext, resolve: Resolve) -> None:
+    def __init__(self, egress: EgressPolicy, resolve: Resolve) -> None:
         super().__init__(
             resolver=_Resolver(egress, resolve),
             socket_factory=self._socket,
-            ssl=tls,
             limit=0,  # Slots does it, outside the deadline
             keepalive_timeout=_IDLE,
             ttl_dns_cache=10,

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 import platformdirs
 
 from chronos_gitops.jobs.template import is_secret_name
-from chronos_gitops.settings.model import ROLES, Egress, SecretBinding, Settings, SettingsError, Token
+from chronos_gitops.settings.model import ROLES, Egress, HostTls, SecretBinding, Settings, SettingsError, Token
 from chronos_gitops.settings.table import TABLE, Row
 from chronos_gitops.settings.tables import one_of
 
@@ -20,6 +20,7 @@ __all__ = [
     "DEFAULT_SERVER",
     "ROLES",
     "Egress",
+    "HostTls",
     "SecretBinding",
     "Settings",
     "SettingsError",
@@ -47,7 +48,10 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | No
     found = {row.field: _parsed(row, given[row.key]) for row in TABLE if row.key in given}
     found["host"], found["port"] = found.pop("listen", ("127.0.0.1", 8080))
     found["egress"] = Egress(
-        found.pop("egress_level", "internal"), found.pop("egress_allow", ()), found.pop("egress_ca", None)
+        found.pop("egress_level", "internal"),
+        found.pop("egress_allow", ()),
+        found.pop("egress_ca", None),
+        found.pop("egress_hosts", MappingProxyType({})),
     )
     repo = found.pop("repo", None) or str(Path.cwd())
     data = found.pop("data", None) or default_data(repo)

@@ -42,13 +42,24 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class HostTls:
+    """PEM files for one host: the authority that is trusted there in place of all others, and the certificate that is
+    shown to it; its key may stand in ``cert_file``, too."""
+
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Egress:
     """Which addresses webhooks may reach (CONTRACT 5). ``allow`` holds ``host:port``, ``address:port`` and networks;
-    ``ca_file`` (PEM) is trusted beside the system's authorities."""
+    ``ca_file`` (PEM) is trusted beside the system's authorities, ``hosts`` are names and ``*.example.com``."""
 
     level: EgressLevel = "internal"
     allow: tuple[str, ...] = ()
     ca_file: Path | None = None
+    hosts: Mapping[str, HostTls] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +83,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8080
     on_invalid: OnInvalid = "quarantine"
-    egress: Egress = Egress()
+    egress: Egress = field(default_factory=Egress)
     engine: str = field(default="sqlite", repr=False)  # a database URL may carry a password
     secrets_folder: Path | None = None
     secret_values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)

@@ -57,6 +57,7 @@ TABLE = (
     Row("egress.level", "egress_level", values.choice("public", "internal", "any"), "egress", "CHRONOS_EGRESS"),
     Row("egress.allow", "egress_allow", values.texts, "", "CHRONOS_EGRESS_ALLOW"),
     Row("egress.ca_file", "egress_ca", values.path, "", "CHRONOS_EGRESS_CA_FILE"),
+    Row("egress.hosts", "egress_hosts", tables.hosts),
     Row("secrets.folder", "secrets_folder", values.path, "", "CHRONOS_SECRETS_FOLDER"),
     Row("secrets.bind", "secret_bindings", tables.bindings),
     Row("tokens", "tokens", tables.tokens),

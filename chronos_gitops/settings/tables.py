@@ -1,4 +1,4 @@
-"""Settings that are tables of chronos.toml: tokens and where a secret may be used; all raise ValueError."""
+"""Settings that are tables of chronos.toml: tokens, TLS of a host, where a secret may be used; all raise ValueError."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Any
 from chronos_gitops.jobs.suggest import did_you_mean
 from chronos_gitops.jobs.template import is_secret_name
 from chronos_gitops.settings import values
-from chronos_gitops.settings.model import ROLES, SecretBinding, Token
+from chronos_gitops.settings.model import ROLES, HostTls, SecretBinding, Token
 
 
 def tokens(value: Any, _base: Path) -> tuple[Token, ...]:
@@ -56,6 +56,30 @@ def _expires(name: str, entry: Mapping[str, Any]) -> datetime | None:
     if not isinstance(expires, datetime):
         raise ValueError(f'token "{name}": expires is a time without quotes, like 2027-02-23T17:50:00Z')
     return (expires if expires.tzinfo else expires.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+_HOST = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|[0-9a-f:.]+")
+
+
+def hosts(value: Any, base: Path) -> Mapping[str, HostTls]:
+    if not isinstance(value, dict) or not all(isinstance(entry, dict) for entry in value.values()):
+        raise ValueError('write one [egress.hosts."HOST"] table with ca_file, cert_file and key_file for each host')
+    return MappingProxyType({_host(name): _host_tls(name, entry, base) for name, entry in value.items()})
+
+
+def _host(name: str) -> str:
+    plain = name.lower().rstrip(".").removeprefix("[").removesuffix("]")
+    if not _HOST.fullmatch(plain):
+        raise ValueError(f'"{name}" is no host; write a name without port, an address, or one like *.example.com')
+    return plain
+
+
+def _host_tls(name: str, entry: Mapping[str, Any], base: Path) -> HostTls:
+    _refuse_unknown(entry, ("ca_file", "cert_file", "key_file"))
+    files = {key: values.path(file, base) for key, file in entry.items()}
+    if "key_file" in files and "cert_file" not in files:
+        raise ValueError(f'"{name}": a key_file belongs to a cert_file')
+    return HostTls(**files)
 
 
 def bindings(value: Any, _base: Path) -> Mapping[str, SecretBinding]:

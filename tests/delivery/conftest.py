@@ -12,6 +12,7 @@ from support.servers import Certificates
 from chronos_gitops.delivery.attempt import Call, Delivery, Outcome
 from chronos_gitops.delivery.egress import EgressPolicy
 from chronos_gitops.delivery.secrets import Secrets
+from chronos_gitops.delivery.tls import Trust
 from chronos_gitops.jobs.model import Job, Webhook
 from chronos_gitops.timing.schedule import Schedule
 
@@ -44,6 +45,7 @@ def new_delivery() -> Callable[..., Delivery]:
         options.setdefault("secrets", Secrets(values or {}))
         options.setdefault("egress", LOOPBACK)
         options.setdefault("now", lambda: NOON)
+        options.setdefault("trust", Trust(options.pop("ca_file", None), options.pop("hosts", None)))
         return Delivery(user_agent="chronos-gitops/0.1", **options)
 
     return make

@@ -10,7 +10,7 @@ from support import servers
 from support.servers import Certificates, Connection, Hostile, answer, answering, once
 
 from chronos_gitops.delivery.attempt import Delivery, Outcome, OutcomeKind
-from chronos_gitops.delivery.wire import tls_context
+from chronos_gitops.delivery.tls import Trust
 from chronos_gitops.errors import UsageError
 from chronos_gitops.jobs.model import Job
 
@@ -74,7 +74,7 @@ def test_old_protocol_is_refused(
 
 
 def test_context_verifies_and_speaks_tls_1_2_at_least() -> None:
-    context = tls_context()
+    context = Trust().of("api.example.com")
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
@@ -141,4 +141,4 @@ def test_a_ca_file_that_is_none_is_named(content: str | None, reason: str, tmp_p
     if content is not None:
         file.write_text(content)
     with pytest.raises(UsageError, match=reason):
-        tls_context(str(file))
+        Trust(file)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 Talk = Callable[["Connection"], Awaitable[None]]
 
@@ -303,8 +303,17 @@ class Certificates:
         )
         return made
 
-    def context(self, name: str, *, host: str = "IP:127.0.0.1", days: int = 2, signed: bool = True) -> ssl.SSLContext:
-        """What a server presents: a certificate for ``host`` that ends in ``days`` (negative: days ago)."""
+    def context(self, name: str, *, shows: bool = False, **options: Any) -> ssl.SSLContext:
+        """What a server presents; with ``shows`` it asks its clients for a certificate of this authority."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*self.sign(name, **options))
+        if shows:
+            context.load_verify_locations(self.authority)
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    def sign(self, name: str, *, host: str = "IP:127.0.0.1", days: int = 2, signed: bool = True) -> tuple[Path, Path]:
+        """A certificate for ``host`` that ends in ``days`` (negative: days ago), and its key."""
         self._openssl("req", *_NEW_KEY, f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}", "-new")
         (self.folder / f"{name}.ext").write_text(
             f"subjectAltName={host}\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n"
@@ -312,9 +321,10 @@ class Certificates:
         signer = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial") if signed else ("-signkey", f"{name}.key")
         extensions = ("-extfile", f"{name}.ext", "-days", str(days))
         self._openssl("x509", "-req", "-in", f"{name}.csr", *signer, *extensions, "-out", f"{name}.pem")
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.folder / f"{name}.pem", self.folder / f"{name}.key")
-        return context
+        return self.folder / f"{name}.pem", self.folder / f"{name}.key"
+
+    def encrypt(self, key: Path, target: Path) -> None:
+        self._openssl("ec", "-in", str(key), "-aes128", "-passout", "pass:abcd", "-out", str(target))
 
     def _openssl(self, *arguments: str) -> None:
         subprocess.run(("openssl", *arguments), cwd=self.folder, check=True, capture_output=True, timeout=30)
