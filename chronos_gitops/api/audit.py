@@ -7,8 +7,9 @@ from typing import Any
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from chronos_gitops.api import paging, render
+from chronos_gitops.api import paging, render, scope
 from chronos_gitops.api.context import caller, request_id, service
+from chronos_gitops.audit import Entry
 from chronos_gitops.delivery.scrub import scrub
 from chronos_gitops.jobs import credentials
 
@@ -37,11 +38,19 @@ def install(app: Flask) -> None:
 @blueprint.get("")
 def list_entries() -> Response:
     """Newest first."""
-    size = paging.limit()
-    before = paging.position(lambda values: int(values[0]))
-    found = service().audit.newest(size + 1, before=before)
-    items = [{"id": number} | {name: entry.get(name) for name in _FIELDS} for number, entry in found[:size]]
-    return paging.answer(items, [found[size - 1][0]] if len(found) > size else None)
+    start = paging.position(lambda values: int(values[0]))
+
+    def read(count: int, after: tuple[int, Entry] | None) -> list[tuple[int, Entry]]:
+        return service().audit.newest(count, before=start if after is None else after[0])
+
+    found, last = scope.page(read, lambda row: _job(row[1]), paging.limit())
+    items = [{"id": number} | {name: entry.get(name) for name in _FIELDS} for number, entry in found]
+    return paging.answer(items, None if last is None else [last[0]])
+
+
+def _job(entry: Entry) -> str | None:
+    job = entry.get("job")
+    return job if isinstance(job, str) else None
 
 
 def _note(response: Response) -> Response:

@@ -1,14 +1,16 @@
 """What happened: executions of one job or of all, newest first, and one with its attempts."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response
 
-from chronos_gitops.api import lookup, paging, query, render, why
+from chronos_gitops.api import lookup, paging, query, render, scope, why
 from chronos_gitops.api.context import service
-from chronos_gitops.engine.model import ExecutionQuery, Status
+from chronos_gitops.engine.model import Execution, ExecutionDetail, ExecutionQuery, Status
+from chronos_gitops.errors import NotFoundError
 
 blueprint = Blueprint("executions", __name__, url_prefix="/api/v1")
 
@@ -27,17 +29,27 @@ def list_of_job(name: str) -> Response | dict[str, Any]:
 
 @blueprint.get("/executions/<execution_id>")
 def one_execution(execution_id: str) -> dict[str, Any]:
-    return render.execution_detail(service().engine.execution(execution_id))
+    return render.execution_detail(found(execution_id))
+
+
+def found(execution_id: str) -> ExecutionDetail:
+    """One execution that the caller sees; NotFoundError as for one that never was."""
+    detail = service().engine.execution(execution_id)
+    if not scope.sees(detail.execution.job):
+        raise NotFoundError(f'there is no execution "{execution_id}"')
+    return detail
 
 
 def _page(job: str | None) -> Response:
-    size = paging.limit()
     asked = ExecutionQuery(job=job, status=query.choice("status", Status), before=paging.position(_position))
-    # One row more than the page tells whether another page follows.
-    rows = service().engine.executions(replace(asked, limit=size + 1))
-    last = rows[size - 1] if len(rows) > size else None
+
+    def read(count: int, after: Execution | None) -> Sequence[Execution]:
+        before = asked.before if after is None else (after.scheduled_time, after.id)
+        return service().engine.executions(replace(asked, limit=count, before=before))
+
+    rows, last = scope.page(read, lambda row: row.job, paging.limit())
     after = None if last is None else [last.scheduled_time.isoformat(), last.id]
-    return paging.answer([render.execution(row) for row in rows[:size]], after)
+    return paging.answer([render.execution(row) for row in rows], after)
 
 
 def _position(values: Any) -> tuple[datetime, str]:

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 from flask import Flask, Response, redirect, request
 
-from chronos_gitops.api import callers, kinds, origin, problems
+from chronos_gitops.api import callers, kinds, origin, problems, scope
 from chronos_gitops.api.callers import TooManyFailures, Unauthorized
 from chronos_gitops.api.context import service
 from chronos_gitops.api.problems import ApiError
@@ -95,6 +95,7 @@ def _authorize(role: str) -> None:
             hint=f"Ask the operator for a token with the role {role}.",
             extra={"role": role},
         )
+    scope.check(request.endpoint or "")
 
 
 def _challenge(error: Unauthorized) -> Response:

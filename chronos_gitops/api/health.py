@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 import chronos_gitops
-from chronos_gitops.api import guard
+from chronos_gitops.api import guard, scope
 from chronos_gitops.api.context import service
 from chronos_gitops.timing.zone import rules_version
 
@@ -44,7 +44,7 @@ def health() -> tuple[dict[str, Any], int]:
         "version": chronos_gitops.__version__,
         "tzdata": rules_version(),
     }
-    if guard.may(guard.READ):
+    if _tells_all():
         answer["checks"] = {check.name: {"status": check.status, "detail": check.detail} for check in checks}
     return answer, 503 if _worst(checks) == "fail" else 200
 
@@ -99,6 +99,11 @@ def _draining() -> Check:
     return Check("draining", "pass")
 
 
+def _tells_all() -> bool:
+    """Details name files and hosts of any job, so a stranger gets the verdict only, and so does a limited token."""
+    return guard.may(guard.READ) and not scope.is_limited()
+
+
 def _worst(checks: Iterable[Check]) -> str:
     found = {check.status for check in checks}
     return next(status for status in ("fail", "warn", "pass") if status in found)
@@ -107,7 +112,7 @@ def _worst(checks: Iterable[Check]) -> str:
 def _plain(checks: list[Check], word: str) -> Response:
     failed = _worst(checks) == "fail"
     lines = [f"not {word}" if failed else "ok"]
-    if "verbose" in request.args and guard.may(guard.READ):
+    if "verbose" in request.args and _tells_all():
         lines = [_line(check) for check in checks] + lines
     return Response("\n".join(lines) + "\n", 503 if failed else 200, mimetype="text/plain")
 

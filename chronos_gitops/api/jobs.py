@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from chronos_gitops.api import etag, lookup, paging, query, render
+from chronos_gitops.api import etag, lookup, paging, query, render, scope
 from chronos_gitops.api.context import service
 from chronos_gitops.jobs.model import Definition
 
@@ -55,4 +55,4 @@ def filtered() -> list[Definition]:
             and tags.items() <= dict(job.tags).items()
         )
 
-    return [definition for definition in service().jobs() if matches(definition)]
+    return [definition for definition in scope.jobs() if matches(definition)]

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from chronos_gitops.api import scope
 from chronos_gitops.errors import NotFoundError
 from chronos_gitops.jobs.model import Definition, job_id
 from chronos_gitops.jobs.suggest import closest
@@ -9,10 +10,12 @@ from chronos_gitops.jobs.suggest import closest
 if TYPE_CHECKING:
     from chronos_gitops.service import Service
 
+_ID_LENGTH = 36
+
 
 def definition(service: "Service", reference: str) -> Definition:
     """The running job; NotFoundError says when it was deleted, or which name is near."""
-    found = service.jobs().find(reference)
+    found = scope.jobs().find(reference)
     if found is None:
         raise _missing(service, reference)
     return found
@@ -20,7 +23,7 @@ def definition(service: "Service", reference: str) -> Definition:
 
 def name(service: "Service", reference: str) -> str:
     """The name of a job that runs or ever was committed: versions outlive their job."""
-    found = service.jobs().find(reference)
+    found = scope.jobs().find(reference)
     known = found.job.name if found is not None else _once_known(service, reference)
     if known is None:
         raise _missing(service, reference)
@@ -29,18 +32,17 @@ def name(service: "Service", reference: str) -> str:
 
 def _once_known(service: "Service", reference: str) -> str | None:
     names = service.follower.index().jobs()
-    if reference in names:
-        return reference
-    if len(reference) != 36:
-        return None
-    return next((known for known in names if job_id(known) == reference.lower()), None)
+    known = reference if reference in names else None
+    if known is None and len(reference) == _ID_LENGTH:
+        known = next((name for name in names if job_id(name) == reference.lower()), None)
+    return known if known is not None and scope.sees(known) else None
 
 
 def _missing(service: "Service", reference: str) -> NotFoundError:
     known = _once_known(service, reference)
     if known is not None:
         return _gone(service, known)
-    near = closest(reference, service.jobs().definitions)
+    near = closest(reference, scope.jobs().definitions)
     hint = f'Did you mean "{near}"?' if near else "GET /api/v1/jobs lists the jobs."
     return NotFoundError(f'There is no job "{reference[:100]}".', hint=hint)
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from flask import Flask, request
 
-from chronos_gitops.api.context import service
+from chronos_gitops.api import scope
 from chronos_gitops.api.problems import ApiError
 from chronos_gitops.jobs.suggest import closest
 
@@ -65,7 +65,7 @@ def _unknown(name: str, allowed: tuple[str, ...]) -> UnknownParameter:
 
 
 def _tag_keys() -> list[str]:
-    return sorted({key for definition in service().jobs() for key, _ in definition.job.tags})
+    return sorted({key for definition in scope.jobs() for key, _ in definition.job.tags})
 
 
 def integer(name: str, *, default: int, low: int, high: int) -> int:

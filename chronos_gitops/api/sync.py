@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint
 
-from chronos_gitops.api import body, render
+from chronos_gitops.api import body, render, scope
 from chronos_gitops.api.context import service
 
 blueprint = Blueprint("sync", __name__, url_prefix="/api/v1/sync")
@@ -12,13 +12,13 @@ blueprint = Blueprint("sync", __name__, url_prefix="/api/v1/sync")
 
 @blueprint.get("")
 def status() -> dict[str, Any]:
-    return render.sync(service().follower.status())
+    return render.sync(scope.status(service().follower.status()))
 
 
 @blueprint.post("")
 def sync_now() -> tuple[dict[str, Any], int]:
     body.fields({})
-    return render.sync(service().follower.sync()), 202
+    return render.sync(scope.status(service().follower.sync())), 202
 
 
 @blueprint.post("/approve")
