@@ -23,6 +23,7 @@ from chronos_gitops.engine.sql.retention import Keep
 from chronos_gitops.errors import ChronosError, UsageError
 from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.metrics import Metrics
+from chronos_gitops.repo.access import Access
 from chronos_gitops.repo.follow import Follower, Mode
 from chronos_gitops.repo.hooks import Deliveries
 from chronos_gitops.repo.rollback import Rollbacks
@@ -201,6 +202,11 @@ def _delivery(settings: Settings) -> Callable[[], Delivery]:
     )
 
 
+def _access(settings: Settings) -> Access:
+    git = settings.git
+    return Access(git.username, git.password, git.password_file, git.ssh_key_file, git.known_hosts_file)
+
+
 def _follower(settings: Settings, engine: Engine, clock: Clock) -> Follower:
     source = open_source(
         settings.repo,
@@ -208,6 +214,7 @@ def _follower(settings: Settings, engine: Engine, clock: Clock) -> Follower:
         mode=settings.follow,
         branch=settings.branch,
         jobs=settings.jobs_folder,
+        access=_access(settings),
     )
     if settings.verify_commits is not None and source.mode is Mode.WORKTREE:
         raise UsageError("--verify-commits needs --follow branch", hint="what is on disk is signed by nobody")

@@ -125,7 +125,8 @@ class Git:
     ) -> None:
         self.place = place
         self._options = (protocols, tuple(config), global_config)
-        self._env = _environment(place, protocols, config, global_config)
+        self._config = _settings(place, config)
+        self._env = _environment(place, protocols, self._config, global_config)
         self._reader: Repo | None = None
         # GitPython's cat-file pipe is not thread-safe: shared by four threads it hung three of them.
         self._reader_lock = threading.Lock()
@@ -173,6 +174,10 @@ class Git:
             raise Timeout(f"git {args[0]} did not end within {timeout:g} s") from error
         except process.Flooded as error:
             raise OutputTooLarge(f"git {args[0]} printed more than {limit:,} bytes") from error
+
+    def with_config(self, config: Sequence[tuple[str, str]]) -> dict[str, str]:
+        """The environment of one command that has further settings: ``run(..., env=git.with_config(...))``."""
+        return _spoken((*self._config, *config))
 
     def resolve(self, ref: str) -> str | None:
         """The commit behind a full ref, HEAD or a commit id; None when there is none."""
@@ -307,8 +312,13 @@ class _Silent(Exception):
     """The reader gave no answer that can be understood."""
 
 
+def _settings(place: Place, config: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    # git(1), safe.directory: this folder was given by the operator; no other one becomes trusted by it.
+    return (*_CONFIG, ("safe.directory", str(place.root or place.git_dir)), *config)
+
+
 def _environment(
-    place: Place, protocols: str, config: Sequence[tuple[str, str]], global_config: str | None
+    place: Place, protocols: str, settings: Sequence[tuple[str, str]], global_config: str | None
 ) -> dict[str, str]:
     dropped = ("SSH_ASKPASS", "LANGUAGE")
     env = {
@@ -322,9 +332,12 @@ def _environment(
         env["GIT_CONFIG_GLOBAL"] = global_config
     if place.root is not None:
         env["GIT_WORK_TREE"] = str(place.root)
-    # git(1), safe.directory: this folder was given by the operator; no other one becomes trusted by it.
-    settings = (*_CONFIG, ("safe.directory", str(place.root or place.git_dir)), *config)
-    env["GIT_CONFIG_COUNT"] = str(len(settings))
+    return env | _spoken(settings)
+
+
+def _spoken(settings: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Settings for one command in its environment, see GIT_CONFIG_COUNT in git-config(1)."""
+    env = {"GIT_CONFIG_COUNT": str(len(settings))}
     for number, (key, value) in enumerate(settings):
         env[f"GIT_CONFIG_KEY_{number}"] = key
         env[f"GIT_CONFIG_VALUE_{number}"] = value

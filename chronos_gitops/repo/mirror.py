@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from chronos_gitops.errors import ConflictError
+from chronos_gitops.repo.access import Access
 from chronos_gitops.repo.address import Address
 from chronos_gitops.repo.branch import branch_name, heads, tracked
 from chronos_gitops.repo.faults import BranchNotFound, Corrupt, GitError, Stopped, failure, words
@@ -47,8 +48,9 @@ class Push(StrEnum):
 class Mirror:
     """Owned by one process (flock); ``git`` reads it, ``fetch`` and ``push`` speak to the address."""
 
-    def __init__(self, address: Address, data: Path) -> None:
+    def __init__(self, address: Address, data: Path, access: Access | None = None) -> None:
         self.address = address
+        self._access = access or Access()
         key = hashlib.sha256(address.location.encode()).hexdigest()[:12]
         self._folder = data / f"mirror-{key}.git"
         self._lock: IO[str] | None = None
@@ -78,7 +80,8 @@ class Mirror:
 
     def default_branch(self) -> str:
         """What the remote's HEAD says, without the ref's prefix."""
-        output = self.git.run("ls-remote", "--symref", "--end-of-options", self.address.location, "HEAD", timeout=_ASK)
+        question = ("ls-remote", "--symref", "--end-of-options", self.address.location, "HEAD")
+        output = self.git.run(*question, timeout=_ASK, env=self._credentials(self.git))
         for line in output.decode("utf-8", "replace").splitlines():
             if line.startswith("ref: refs/heads/"):
                 return branch_name(line.removeprefix("ref: ").partition("\t")[0])
@@ -130,6 +133,7 @@ class Mirror:
             self.address.location,
             f"{commit}:{heads(branch)}",
             timeout=_FETCH,
+            env=self._credentials(self.git),
         )
         said = done.stdout.decode("utf-8", "replace")
         outcome = next((line for line in said.splitlines() if line[:2] in ("!\t", "*\t", " \t", "=\t")), None)
@@ -163,11 +167,16 @@ class Mirror:
         if timeout is None:
             timeout = _FIRST_FETCH if git.resolve(tracked(branch)) is None else _FETCH
         refspec = f"+{heads(branch)}:{tracked(branch)}"
-        git.run("fetch", *_FETCH_OPTIONS, self.address.location, refspec, timeout=timeout)
+        command = ("fetch", *_FETCH_OPTIONS, self.address.location, refspec)
+        git.run(*command, timeout=timeout, env=self._credentials(git))
         head = git.resolve(tracked(branch))
         if head is None:
             raise BranchNotFound(f'{self.address} has no branch "{branch}"', hint="check --branch")
         return head
+
+    def _credentials(self, git: Git) -> dict[str, str]:
+        """For the commands that speak to the server only: reading our own copy needs no password."""
+        return git.with_config(self._access.config(self.address.location)) | dict(self._access.environment())
 
     def _gateway(self, folder: Path) -> Git:
         return Git(

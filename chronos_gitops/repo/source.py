@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from chronos_gitops.errors import UsageError
 from chronos_gitops.jobs.ignore import NAME as IGNORE_FILE
 from chronos_gitops.jobs.load import Files
+from chronos_gitops.repo.access import Access
 from chronos_gitops.repo.address import Address
 from chronos_gitops.repo.branch import branch_name, heads
 from chronos_gitops.repo.faults import Corrupt, NotARepository, ObjectMissing, PathMissing
@@ -81,19 +82,24 @@ class Source(Protocol):
 
 
 def open_source(
-    repository: str, *, data: Path, mode: str | None = None, branch: str | None = None, jobs: str = "jobs"
+    repository: str,
+    *,
+    data: Path,
+    mode: str | None = None,
+    branch: str | None = None,
+    jobs: str = "jobs",
+    access: Access | None = None,
 ) -> Source:
     """A checkout is followed by its files unless a mode says "branch"; a URL or a bare repository by its branch."""
     address = Address.parse(repository)
     jobs = jobs_folder(jobs)
     name = None if branch is None else branch_name(branch)
     place = _place_of(address, data)
-    if place is None or place.root is None or mode == Mode.BRANCH:
+    if place is None or place.root is None or mode == Mode.BRANCH or (name is not None and mode is None):
         if mode == Mode.WORKTREE:
             raise UsageError(f"{address} has no files on disk to follow", hint="use --follow branch")
-        return BranchSource(address, place, branch=name, jobs=jobs_in(jobs, address.path, place), data=data)
-    if name is not None and mode is None:
-        return BranchSource(address, place, branch=name, jobs=jobs_in(jobs, address.path, place), data=data)
+        inside = jobs_in(jobs, address.path, place)
+        return BranchSource(address, place, branch=name, jobs=inside, data=data, access=access)
     if name is not None:
         raise UsageError("--branch cannot go with --follow worktree", hint="check the branch out, or --follow branch")
     return WorktreeSource(place, jobs=jobs_in(jobs, address.path, place))
@@ -172,11 +178,20 @@ class BranchSource:
 
     mode = Mode.BRANCH
 
-    def __init__(self, address: Address, place: Place | None, *, branch: str | None, jobs: str, data: Path) -> None:
+    def __init__(
+        self,
+        address: Address,
+        place: Place | None,
+        *,
+        branch: str | None,
+        jobs: str,
+        data: Path,
+        access: Access | None = None,
+    ) -> None:
         self.jobs = jobs
         self.repository = str(address)
         self.branch = branch
-        self.mirror = Mirror(address if place is None else _at(address, place), data)
+        self.mirror = Mirror(address if place is None else _at(address, place), data, access)
         self._place = place
         self._address = address
 

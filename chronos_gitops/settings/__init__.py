@@ -12,7 +12,16 @@ from urllib.parse import urlsplit, urlunsplit
 import platformdirs
 
 from chronos_gitops.jobs.template import is_secret_name
-from chronos_gitops.settings.model import ROLES, Egress, HostTls, SecretBinding, Settings, SettingsError, Token
+from chronos_gitops.settings.model import (
+    ROLES,
+    Egress,
+    GitAccess,
+    HostTls,
+    SecretBinding,
+    Settings,
+    SettingsError,
+    Token,
+)
 from chronos_gitops.settings.table import TABLE, Row
 from chronos_gitops.settings.tables import one_of
 
@@ -20,6 +29,7 @@ __all__ = [
     "DEFAULT_SERVER",
     "ROLES",
     "Egress",
+    "GitAccess",
     "HostTls",
     "SecretBinding",
     "Settings",
@@ -32,6 +42,7 @@ __all__ = [
 
 DEFAULT_SERVER = "http://127.0.0.1:8080"
 _SECRET_PREFIX = "CHRONOS_SECRET_"
+_GIT = ("username", "password", "password_file", "ssh_key_file", "known_hosts_file")
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | None) -> Settings:
@@ -53,6 +64,8 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | No
         found.pop("egress_ca", None),
         found.pop("egress_hosts", MappingProxyType({})),
     )
+    git = {name: found.pop(f"git_{name}") for name in _GIT if f"git_{name}" in found}
+    found["git"] = GitAccess(**git)
     repo = found.pop("repo", None) or str(Path.cwd())
     data = found.pop("data", None) or default_data(repo)
     settings = Settings(repo, data, secret_values=_secret_values(environ), **found)

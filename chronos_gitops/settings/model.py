@@ -71,6 +71,17 @@ class SecretBinding:
 
 
 @dataclass(frozen=True, slots=True)
+class GitAccess:
+    """What the git server is shown. Files are read at each attempt; ``password`` may be a token."""
+
+    username: str = ""
+    password: str = field(default="", repr=False)
+    password_file: Path | None = None
+    ssh_key_file: Path | None = None
+    known_hosts_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """One runner's settings. ``repo`` is an absolute path or a URL; ``port`` 0 takes a free one."""
 
@@ -82,6 +93,7 @@ class Settings:
     interval: timedelta = timedelta(seconds=60)
     host: str = "127.0.0.1"
     port: int = 8080
+    git: GitAccess = GitAccess()
     on_invalid: OnInvalid = "quarantine"
     egress: Egress = field(default_factory=Egress)
     engine: str = field(default="sqlite", repr=False)  # a database URL may carry a password

@@ -83,6 +83,13 @@ def listen(value: Any, _base: Path) -> tuple[str, int]:
     return (match["host"] or "127.0.0.1").strip("[]"), int(match["port"])
 
 
+def secret(value: Any, _base: Path) -> str:
+    """The error does not tell it."""
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise ValueError("it is not a text on one line")
+    return value
+
+
 def secrets(value: Any, _base: Path) -> tuple[str, ...]:
     """Several, so that a new one can take over from an old one; the error tells none of them."""
     entries = [one.strip() for one in value.split(",")] if isinstance(value, str) else value

@@ -18,7 +18,7 @@ class Following:
     """A follower and what it announced, with waiting that ends."""
 
     def __init__(self, repository: str | Path, data: Path, **options: Any) -> None:
-        source_options = {key: options.pop(key) for key in ("mode", "branch", "jobs") if key in options}
+        source_options = {key: options.pop(key) for key in ("mode", "branch", "jobs", "access") if key in options}
         self.announced: list[JobSet] = []
         self.refusals = 0  # how many announcements are to fail from now on
         self._changed = threading.Condition()
