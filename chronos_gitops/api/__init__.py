@@ -25,6 +25,7 @@ from chronos_gitops.api import (
     rollback,
     sync,
     undo,
+    upcoming,
     validate,
     versions,
 )
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 BODY_LIMIT = 1024 * 1024
 _SUBJECTS = (
     jobs,
+    upcoming,
     versions,
     rollback,
     undo,

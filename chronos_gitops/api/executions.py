@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response
@@ -53,7 +53,4 @@ def _page(job: str | None) -> Response:
 
 
 def _position(values: Any) -> tuple[datetime, str]:
-    scheduled = datetime.fromisoformat(values[0])
-    if scheduled.tzinfo is None:
-        raise ValueError("the cursor's time has no zone")
-    return scheduled.astimezone(UTC), str(values[1])
+    return paging.instant(values[0]), str(values[1])

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint
 
 import chronos_gitops
-from chronos_gitops.api.schemas import NUMBER, TEXT, TEXT_MAP, Schema, components, one_of, ref
+from chronos_gitops.api.schemas import DURATION, INSTANT, NUMBER, TEXT, TEXT_MAP, Schema, components, one_of, ref
 from chronos_gitops.engine.model import Status
 from chronos_gitops.repo.hooks import Forge
 
@@ -36,6 +36,7 @@ def specification() -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "paths": _jobs()
         | _job()
+        | _upcoming()
         | _versions()
         | _executions()
         | _questions()
@@ -117,16 +118,33 @@ _AT = _query("at", TEXT, "Why did it (not) run then? RFC 3339, UTC without an of
 _KEY = _header("Idempotency-Key", "The same key is the same call, however often it is sent")
 
 
+_FILTERS = (
+    _query("state", one_of(("enabled", "disabled", "paused")), "Only jobs in this state"),
+    _query("q", TEXT, "Only jobs whose name or description has this text, whatever its case"),
+    # No style of OpenAPI writes dotted names; this is how a free set of `tag.<key>` is described best.
+    _query("tag.", TEXT_MAP, "`tag.team=backend`: only jobs with this tag; several mean all of them")
+    | {"style": "form", "explode": True},
+)
+
+
 def _jobs() -> dict[str, Any]:
-    filters = (
-        _query("state", one_of(("enabled", "disabled", "paused")), "Only jobs in this state"),
-        _query("q", TEXT, "Only jobs whose name or description has this text, whatever its case"),
-        # No style of OpenAPI writes dotted names; this is how a free set of `tag.<key>` is described best.
-        _query("tag.", TEXT_MAP, "`tag.team=backend`: only jobs with this tag; several mean all of them")
-        | {"style": "form", "explode": True},
-    )
     answer = _answer("Jobs by name", ref("JobList"))
-    return {"/api/v1/jobs": _get("listJobs", "Jobs that run now", answer, parameters=(*_PAGED, *filters))}
+    return {"/api/v1/jobs": _get("listJobs", "Jobs that run now", answer, parameters=(*_PAGED, *_FILTERS))}
+
+
+def _upcoming() -> dict[str, Any]:
+    window = (
+        _query("from", INSTANT, "The beginning; now when absent, with `bucket` the start of the one that now lies in"),
+        _query("until", INSTANT, "The end, not included; a day after `from` when absent"),
+        _query("bucket", DURATION, "Count by this length (`15m`) instead of listing; takes no `limit` and no `cursor`"),
+    )
+    either = {"oneOf": [ref("TickList"), ref("Load")]}
+    answer = _answer("The ticks in order, or how many there are in each bucket", either)
+    return {
+        "/api/v1/next-runs": _get(
+            "allNextRuns", "What is due in a window, over all jobs", answer, parameters=(*_PAGED, *window, *_FILTERS)
+        )
+    }
 
 
 def _job() -> dict[str, Any]:

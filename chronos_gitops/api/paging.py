@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -41,6 +42,14 @@ def position(read: Callable[[Any], Position]) -> Position | None:
             hint="Follow `next` as it is, or start without cursor.",
         )
     return found
+
+
+def instant(text: str) -> datetime:
+    """A time out of a cursor; ValueError for anything else."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("the cursor's time has no zone")
+    return found.astimezone(UTC)
 
 
 def answer(items: Sequence[Mapping[str, Any]], after: Sequence[str | int] | None) -> Response:

@@ -1,6 +1,7 @@
 """Query parameters: known ones only, each at most once, with a did-you-mean for the others."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
 
@@ -12,10 +13,12 @@ from chronos_gitops.jobs.suggest import closest
 
 Choice = TypeVar("Choice", bound=StrEnum)
 TAG = "tag."
+_YEARS = (1970, 9000)
 _PAGED = ("limit", "cursor")
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "jobs.list_jobs": (*_PAGED, "state", "q", TAG),
     "jobs.next_runs": ("count",),
+    "upcoming.next_runs": (*_PAGED, "from", "until", "bucket", "state", "q", TAG),
     "versions.list_versions": _PAGED,
     "versions.diff": ("against",),
     "executions.list_of_job": (*_PAGED, "status", "at"),
@@ -96,6 +99,23 @@ def choice(name: str, values: type[Choice]) -> Choice | None:
 
 def text(name: str) -> str | None:
     return request.args.get(name)
+
+
+def instant(name: str) -> datetime | None:
+    """RFC 3339, or what ISO 8601 writes for it; UTC without an offset. A ``+`` may have come as a space."""
+    text = request.args.get(name)
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text.strip().upper().replace(" ", "+" if "T" in text.upper() else "T"))
+        found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidParameter(
+            f'{name} is a time, not "{text[:40]}".', hint="Write one like 2026-03-08T02:00:00Z."
+        ) from None
+    if not _YEARS[0] <= found.year <= _YEARS[1]:
+        raise InvalidParameter(f"{name} lies outside the years {_YEARS[0]} to {_YEARS[1]}.")
+    return found
 
 
 def tags() -> dict[str, str]:

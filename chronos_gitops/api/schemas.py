@@ -47,7 +47,7 @@ def page(items: str) -> Schema:
 
 
 def components() -> dict[str, Schema]:
-    return _jobs() | _executions() | _versions() | _answers() | _sync() | _audit() | _problems()
+    return _jobs() | _upcoming() | _executions() | _versions() | _answers() | _sync() | _audit() | _problems()
 
 
 def _jobs() -> dict[str, Schema]:
@@ -75,6 +75,24 @@ def _jobs() -> dict[str, Schema]:
         "JobSync": shape(sync, description="How what runs relates to git."),
         "Pause": shape(pause),
         "NextRuns": shape({"items": listed(INSTANT)}),
+    }
+
+
+def _upcoming() -> dict[str, Schema]:
+    bucket = shape({"at": INSTANT, "count": COUNT}, description="`at` is where the bucket starts.")
+    load = {
+        "from": INSTANT,
+        "until": INSTANT,
+        "bucket": DURATION,
+        "total": COUNT,
+        "peak": nullable(ref("Bucket")) | {"description": "The first of the fullest buckets; null when nothing is due"},
+        "buckets": listed(ref("Bucket")),
+    }
+    return {
+        "Tick": shape({"at": INSTANT, "job": TEXT}),
+        "TickList": page("Tick"),
+        "Bucket": bucket,
+        "Load": shape(load, description="How many ticks there are when."),
     }
 
 

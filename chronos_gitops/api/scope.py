@@ -19,6 +19,7 @@ ENDPOINTS = frozenset(
         "jobs.list_jobs",
         "jobs.one_job",
         "jobs.next_runs",
+        "upcoming.next_runs",
         "versions.list_versions",
         "versions.one_version",
         "versions.diff",

@@ -1,11 +1,11 @@
 """``?at=<time>``: gathers what git and the ledger know about one instant of one job."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from flask import request
 
-from chronos_gitops.api import render
+from chronos_gitops.api import query, render
 from chronos_gitops.api.query import InvalidParameter
 from chronos_gitops.engine.why import NEAR, Answer, Standing, why
 from chronos_gitops.jobs.load import parse
@@ -20,23 +20,12 @@ _LOOK_BACK = 20
 
 def instant() -> datetime | None:
     """The parameter ``at``; a time without an offset is UTC. It takes no other parameter beside it."""
-    text = request.args.get("at")
-    if text is None:
-        return None
-    if len(request.args) > 1:
+    if "at" in request.args and len(request.args) > 1:
         raise InvalidParameter("at asks about one instant; it takes no filter and no page beside it.")
-    try:
-        found = datetime.fromisoformat(text.strip().upper().replace(" ", "+" if "T" in text.upper() else "T"))
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidParameter(
-            f'at is a time, not "{text[:40]}".', hint="Write one like 2026-03-08T02:00:00Z."
-        ) from None
+    return query.instant("at")
 
 
 def answer(service: "Service", name: str, at: datetime) -> dict[str, Any]:
-    if not 1970 <= at.year <= 9000:
-        raise InvalidParameter("at lies outside the years 1970 to 9000.")
     rows = service.engine.ticks(name, at - NEAR, at + NEAR)
     pauses = service.engine.pauses_of(name, at - NEAR)
     return _rendered(why(at, service.now(), standing(service, name, at), rows, pauses))
