@@ -132,13 +132,14 @@ def request(found: Masked, job: str) -> Json:
     }
 
 
-def version(found: "Version", *, current: int | None) -> Json:
+def version(found: "Version", *, current: int | None, deployed_at: datetime | None) -> Json:
     return {
         "version": found.number,
         "commit": found.commit,
         "author": found.author_name,
         "author_email": found.author_email,
         "committed_at": instant(found.committed_at),
+        "deployed_at": instant(deployed_at),
         "message": f"{found.subject}\n\n{found.body}".strip(),
         "change": found.change.value,
         "path": found.path,

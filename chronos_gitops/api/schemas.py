@@ -181,6 +181,7 @@ def _versions() -> dict[str, Schema]:
         "author": TEXT,
         "author_email": TEXT,
         "committed_at": INSTANT,
+        "deployed_at": nullable(INSTANT),
         "message": TEXT,
         "change": one_of(("created", "changed", "moved", "deleted")),
         "path": TEXT,

@@ -40,7 +40,7 @@ def list_versions(name: str) -> Response:
     newest_first = reversed(service().follower.index().versions(job))
     page = [version for version in newest_first if before is None or version.number < before]
     current = current_number(job)
-    items = [render.version(version, current=current) for version in page[:size]]
+    items = [rendered(version, current) for version in page[:size]]
     return paging.answer(items, [page[size - 1].number] if len(page) > size else None)
 
 
@@ -50,7 +50,7 @@ def one_version(name: str, n: str) -> dict[str, Any]:
     then = at(job, n)
     found = then.job
     problems = then.parsed.problems if then.parsed else ()
-    return render.version(then.version, current=current_number(job)) | {
+    return rendered(then.version, current_number(job)) | {
         "job": None if found is None else masking.document(found),
         "yaml": then.yaml,
         "problems": [render.problem(problem) for problem in problems],
@@ -70,6 +70,11 @@ def diff(name: str, n: str) -> dict[str, Any]:
     return {"version": after.version.number, "against": before and before.version.number} | compare.versions(
         before, after, now=service().now()
     )
+
+
+def rendered(version: "Version", current: int | None) -> dict[str, Any]:
+    deployed_at = service().follower.deployments.at(version.job, version.commit)
+    return render.version(version, current=current, deployed_at=deployed_at)
 
 
 def at(job: str, reference: str) -> Then:

@@ -1,5 +1,6 @@
 """``?at=<time>``: gathers what git and the ledger know about one instant of one job."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,7 @@ def standing(service: "Service", name: str, at: datetime) -> Standing:
     running = service.jobs().get(name)
     if not versions:
         return Standing(None if running is None else running.job, is_absent=running is None)
-    past = [version for version in versions if version.committed_at <= at]
+    past = _ran_by(service, versions, at)
     if not past:
         return Standing(None, versions[0].number, versions[0].commit, is_absent=True)
     newest = past[-1]
@@ -46,6 +47,15 @@ def standing(service: "Service", name: str, at: datetime) -> Standing:
     if not newest.blob:
         return Standing(None, newest.number, newest.commit, is_absent=True)
     return _last_valid(service, past[-_LOOK_BACK:])
+
+
+def _ran_by(service: "Service", versions: Sequence["Version"], at: datetime) -> list["Version"]:
+    """Versions up to this instant: by when the runner took them, where it kept that at the time, else by their date."""
+    deployments = service.follower.deployments
+    if deployments.since is None or at < deployments.since:
+        return [version for version in versions if version.committed_at <= at]
+    began = [(version, deployments.at(version.job, version.commit) or version.committed_at) for version in versions]
+    return [version for version, moment in began if moment <= at]
 
 
 def _last_valid(service: "Service", past: list["Version"]) -> Standing:

@@ -17,6 +17,7 @@ from chronos_gitops.errors import ChronosError, ConflictError, NotFoundError
 from chronos_gitops.jobs.load import Files, Loaded, ParseCache, git_blob_id, load
 from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.repo.chronicle import continues, recent
+from chronos_gitops.repo.deployed import Deployments
 from chronos_gitops.repo.epochs import Epochs
 from chronos_gitops.repo.faults import GitError, ObjectMissing, PathMissing, Stopped
 from chronos_gitops.repo.history import History, Index, Version
@@ -88,6 +89,7 @@ class Follower:
         self._last_head: str | None = None
         self._is_rewritten = False
         self._epochs = Epochs(data / "epochs.json", identity)
+        self.deployments = Deployments(data / "deployed.jsonl", identity)
         self._status = SyncStatus(
             SyncState.STARTING,
             source.mode,
@@ -262,7 +264,9 @@ class Follower:
         is_new = settlement.jobs != self._jobs or not self._announced
         if is_new:
             failpoints.reach("before-swap")
+            before = self._jobs
             self._announce(settlement.jobs)
+            self.deployments.note(before, settlement.jobs, index, self.now())
             self._status = replace(self._status, reload_ms=round((time.monotonic() - began) * 1000, 1))
         self._key, self._settled = tip.key, (settlement, loaded)
         self._report(settlement, loaded)

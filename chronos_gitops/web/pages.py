@@ -42,7 +42,7 @@ def job(name: str) -> str:
         name=known,
         job=None if definition is None else _row(definition, render.job(service(), definition)),
         next_runs=service().next_runs(known, 5),
-        versions=[render.version(version, current=current) for version in newest],
+        versions=[versions.rendered(version, current) for version in newest],
         executions=[render.execution(row) for row in _newest(known)],
     )
 

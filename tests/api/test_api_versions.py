@@ -1,6 +1,7 @@
 import pytest
 from flask.testing import FlaskClient
 
+from chronos_gitops.api import render
 from chronos_gitops.service import Service
 
 BASE = "/api/v1/jobs/daily-backup"
@@ -22,6 +23,8 @@ def test_versions_are_newest_first_and_one_is_current(client: FlaskClient, share
     assert newest["author"] == "Test Author"
     assert newest["message"] == "More jobs, one less\n\nWith a body."
     assert newest["commit"] == shared.jobs().revision
+    assert [item["deployed_at"] for item in items[1:]] == [None, None]
+    assert newest["deployed_at"] >= render.instant(shared.started_at)
 
 
 def test_a_version_has_the_job_as_it_was_and_its_text(client: FlaskClient) -> None:

@@ -45,6 +45,22 @@ def test_an_invalid_version_is_passed_over_for_the_last_valid_one(
     assert "the last valid one" in found["message"]
 
 
+def test_a_version_counts_from_when_it_was_deployed_whatever_date_its_commit_has(
+    checkout: Checkout, own: FlaskClient, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2020-01-01T00:00:00Z")
+    checkout.write("daily-backup", job_yaml("daily-backup", "http://127.0.0.1:9/later"))
+    commit = checkout.commit("Rebased long after it was written")
+    service.follower.sync()
+    deployments = service.follower.deployments
+    deployed = deployments.at("daily-backup", commit)
+    assert deployed is not None
+    assert deployments.since is not None
+    before = deployments.since + (deployed - deployments.since) / 2
+    asked = [own.get(BASE, query_string={"at": at.isoformat()}).get_json()["version"] for at in (before, deployed)]
+    assert asked == [3, 4]
+
+
 def test_a_pause_is_told(own: FlaskClient, service: Service) -> None:
     own.post("/api/v1/jobs/daily-backup/pause", json={"reason": "moving house"})
     tick = service.jobs().definitions["daily-backup"].job.schedule.next_after(service.now() + timedelta(days=1))

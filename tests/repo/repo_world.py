@@ -26,8 +26,7 @@ class Following:
             open_source(str(repository), data=data, **source_options),
             on_change=self._take,
             data=data,
-            now=lambda: NOW,
-            **{"interval": timedelta(hours=1), **options},
+            **{"interval": timedelta(hours=1), "now": lambda: NOW, **options},
         )
 
     def _take(self, jobs: JobSet) -> None:
