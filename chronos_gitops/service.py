@@ -18,8 +18,10 @@ from chronos_gitops.delivery.secrets import Secrets
 from chronos_gitops.delivery.tls import Trust
 from chronos_gitops.engine.clock import Clock, SystemClock
 from chronos_gitops.engine.engine import Engine
+from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.sql.engine import SqlEngine
 from chronos_gitops.engine.sql.retention import Keep
+from chronos_gitops.engine.sql.sqlite import SqliteStore
 from chronos_gitops.errors import ChronosError, UsageError
 from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.metrics import Metrics
@@ -140,22 +142,18 @@ class Service:
 
 def build(settings: Settings, *, clock: Clock | None = None) -> Service:
     """Builds a runner without starting anything; raises ChronosErrors for what cannot work."""
-    ledger = _ledger_path(settings)
     lock = DataLock(settings.data)
     try:
-        return _assembled(settings, ledger, lock, clock or SystemClock())
+        return _assembled(settings, lock, clock or SystemClock())
     except BaseException:
         lock.release()
         raise
 
 
-def _assembled(settings: Settings, ledger: Path, lock: DataLock, clock: Clock) -> Service:
+def _assembled(settings: Settings, lock: DataLock, clock: Clock) -> Service:
     metrics = Metrics()
     failpoints.arm(settings.failpoint)
-    keep = Keep(age=timedelta(days=settings.retention_days), rows=settings.retention_rows)
-    engine = SqlEngine(
-        ledger, delivery=_delivery(settings), clock=clock, observer=metrics, random=SystemRandom(), keep=keep
-    )
+    engine = _engine(settings, clock, metrics)
     follower = _follower(settings, engine, clock)
     must_sign = settings.verify_commits is not None
     rollbacks = Rollbacks(follower, signing_key=settings.signing_key, must_sign=must_sign)
@@ -175,10 +173,20 @@ def _assembled(settings: Settings, ledger: Path, lock: DataLock, clock: Clock) -
     return service
 
 
-def _ledger_path(settings: Settings) -> Path:
+def _engine(settings: Settings, clock: Clock, observer: Observer) -> Engine:
+    """What ``--engine`` names; the rest of the house knows the Engine protocol only."""
+    delivery = _delivery(settings)
     kind, _, place = settings.engine.partition("://")
     if kind == "sqlite":
-        return Path(place) if place else settings.data / "ledger.db"
+        path = Path(place) if place else settings.data / "ledger.db"
+        return SqlEngine(
+            lambda: SqliteStore(path),
+            delivery=delivery,
+            clock=clock,
+            observer=observer,
+            random=SystemRandom(),
+            keep=Keep(age=timedelta(days=settings.retention_days), rows=settings.retention_rows),
+        )
     raise UsageError(
         f'the engine "{kind}" does not come with this version', hint="leave --engine out to use the embedded one"
     )

@@ -167,6 +167,8 @@ def test_an_open_door_needs_tokens(host: str, tmp_path: Path) -> None:
         ({"listen": "::1:8080"}, {}, '--listen: "::1:8080" is not an address'),
         ({"jobs": "../other"}, {}, '--jobs: "../other" is not a folder inside the repository'),
         ({"engine": "mysql://root:secret@db"}, {}, '--engine: "mysql" is none of sqlite'),
+        ({"engine": "sqlite://ledger.db"}, {}, '--engine: "sqlite://ledger.db" names no file; write sqlite:///var'),
+        ({"engine": "sqlite:///"}, {}, '--engine: "sqlite:///" names no file'),
         ({}, {"CHRONOS_EGRESS": "everything"}, 'CHRONOS_EGRESS: "everything" is none of public, internal, any'),
         ({}, {"CHRONOS_MAX_IN_FLIGHT": "0"}, 'CHRONOS_MAX_IN_FLIGHT: "0" is not a whole number from 1 on'),
         ({}, {"CHRONOS_SECRET_A__B": "x"}, "CHRONOS_SECRET_A__B: no secret can have this name"),

@@ -21,6 +21,7 @@ ACTIONS = {
     "control.trigger": "trigger",
     "control.pause": "pause",
     "control.resume": "resume",
+    "executions.cancel": "cancel",
     "sync.sync_now": "sync",
     "sync.approve": "approve",
 }
@@ -72,7 +73,13 @@ def _entry(action: str, given: dict[str, Any], response: Response) -> dict[str, 
     said = answer if isinstance(answer, dict) else {}
     asked = request.view_args or {}
     refused = response.status_code >= 400
-    target = asked.get("n") or given.get("commit") or given.get("checksum") or given.get("until")
+    target = (
+        asked.get("n")
+        or given.get("commit")
+        or given.get("checksum")
+        or given.get("until")
+        or asked.get("execution_id")
+    )
     return {
         "at": render.instant(service().now()),
         "action": action,

@@ -1,4 +1,4 @@
-"""What happened: executions of one job or of all, newest first, and one with its attempts."""
+"""What happened: executions of one job or of all, newest first, one with its attempts, and the end of one."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from chronos_gitops.api import lookup, paging, query, render, scope, why
-from chronos_gitops.api.context import service
+from chronos_gitops.api import body, lookup, paging, query, render, scope, why
+from chronos_gitops.api.context import caller, service
 from chronos_gitops.engine.model import Execution, ExecutionDetail, ExecutionQuery, Status
 from chronos_gitops.errors import NotFoundError
 
@@ -30,6 +30,14 @@ def list_of_job(name: str) -> Response | dict[str, Any]:
 @blueprint.get("/executions/<execution_id>")
 def one_execution(execution_id: str) -> dict[str, Any]:
     return render.execution_detail(found(execution_id))
+
+
+@blueprint.post("/executions/<execution_id>/cancel")
+def cancel(execution_id: str) -> dict[str, Any]:
+    """Ends it, if it has not ended: what runs is cut off."""
+    body.fields({})
+    known = found(execution_id)
+    return render.execution(service().engine.cancel(known.execution.id, by=caller()))
 
 
 def found(execution_id: str) -> ExecutionDetail:

@@ -29,6 +29,7 @@ WRITE_ROLES = {
     "control.trigger": OPERATE,
     "control.pause": OPERATE,
     "control.resume": OPERATE,
+    "executions.cancel": OPERATE,
     "sync.sync_now": OPERATE,
     "sync.approve": OPERATE,
     "rollback.roll_back": ROLLBACK,

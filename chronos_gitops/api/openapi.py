@@ -247,6 +247,14 @@ def _executions() -> dict[str, Any]:
         "/api/v1/executions/{execution_id}": _get(
             "getExecution", "One execution", one, parameters=(number,), errors=(404,)
         ),
+        "/api/v1/executions/{execution_id}/cancel": _post(
+            "cancelExecution",
+            "End it now; a request under way is cut off",
+            {200: _answer("The execution, cancelled", ref("Execution"))},
+            role="operate",
+            parameters=(number,),
+            errors=(404, 409),
+        ),
     }
 
 

@@ -282,7 +282,7 @@ def _audit() -> dict[str, Schema]:
     entry = {
         "id": NUMBER,
         "at": INSTANT,
-        "action": one_of(("rollback", "undo", "trigger", "pause", "resume", "sync", "approve")),
+        "action": one_of(("rollback", "undo", "trigger", "pause", "resume", "cancel", "sync", "approve")),
         "job": nullable(TEXT),
         "by": TEXT | {"description": "The name of the token, else anonymous"},
         "result": one_of(("done", "unchanged", "proposed", "refused", "failed")),

@@ -30,6 +30,7 @@ ENDPOINTS = frozenset(
         "control.trigger",
         "control.pause",
         "control.resume",
+        "executions.cancel",
         "validate.schedule",
         "validate.job_file",
         "sync.status",

@@ -58,6 +58,7 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         "jobs": Entry("jobs", "List jobs, with their state and next run."),
         "executions": Entry("executions", "List executions, newest first."),
         "trigger": Entry("trigger", "Run a job now."),
+        "cancel": Entry("cancel", "End an execution that runs or waits."),
         "pause": Entry("pause", "Stop a job from running, for a reason."),
         "resume": Entry("resume", "End a pause."),
     },

@@ -33,6 +33,10 @@ class Engine(Protocol):
     def trigger(self, name: str, *, key: str | None = None) -> Execution:
         """One manual execution now; a repeated ``key`` answers the first one. NotFoundError for an unknown job."""
 
+    def cancel(self, execution_id: str, *, by: str) -> Execution:
+        """Ends an unfinished execution as ``cancelled``, reason ``operator``; its request is cut off. Harmless when it
+        was cancelled before; ConflictError when it has another end, NotFoundError for an unknown id."""
+
     def pause(self, name: str, *, reason: str, by: str, until: datetime | None = None) -> Pause:
         """Stops claiming the job's ticks until ``resume`` or ``until``."""
 

@@ -40,6 +40,7 @@ class Reason(StrEnum):
     OVERLAP = "overlap"
     MISSED = "missed"
     REPLACED = "replaced"
+    OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True)

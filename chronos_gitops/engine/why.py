@@ -112,7 +112,8 @@ def _told(row: Execution, tick: datetime, pause: Pause | None) -> str:
     if row.status is Status.SKIPPED:
         return f"The tick of {_clock(tick)} was skipped: {_skipped(row, pause)}."
     if row.status is Status.CANCELLED:
-        return f"The execution of {_clock(tick)} was cancelled after {made}: a newer one replaced it."
+        why = "an operator ended it" if row.reason == Reason.OPERATOR else "a newer one replaced it"
+        return f"The execution of {_clock(tick)} was cancelled after {made}: {why}."
     if row.status is Status.PENDING:
         return f"The execution of {_clock(tick)} is recorded and waits for its turn."
     if row.status is Status.RUNNING:

@@ -32,9 +32,15 @@ def _repo(value: Any, base: Path) -> str:
 
 
 def _engine(value: Any, _base: Path) -> str:
-    if value == "sqlite" or str(value).startswith(("postgresql://", "temporal://")):
-        return str(value)
-    raise ValueError(f'"{str(value).partition("://")[0]}" is none of sqlite, postgresql://..., temporal://...')
+    text = str(value)
+    if text == "sqlite" or text.startswith(("postgresql://", "temporal://")):
+        return text
+    if text.startswith("sqlite://"):
+        path = text.removeprefix("sqlite://")
+        if path.startswith("/") and not path.endswith("/"):
+            return text
+        raise ValueError(f'"{text}" names no file; write sqlite:///var/lib/chronos/ledger.db, with three slashes')
+    raise ValueError(f'"{text.partition("://")[0]}" is none of sqlite, postgresql://..., temporal://...')
 
 
 def _failpoint(value: Any, _base: Path) -> str:

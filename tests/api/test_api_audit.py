@@ -29,6 +29,7 @@ def test_every_change_is_written_down_with_who_and_why(own: FlaskClient, checkou
     own.post(f"{BASE}/resume")
     own.post("/api/v1/jobs/failing/trigger")
     own.post("/api/v1/sync")
+    own.post("/api/v1/executions/nothing/cancel")
     found = entries(own)
     told = [(entry["action"], entry["job"], entry["result"], entry["reason"]) for entry in reversed(found)]
     assert told == [
@@ -38,6 +39,7 @@ def test_every_change_is_written_down_with_who_and_why(own: FlaskClient, checkou
         ("resume", "daily-backup", "done", None),
         ("trigger", "failing", "done", None),
         ("sync", None, "done", None),
+        ("cancel", None, "refused", None),
     ]
     first = found[-1]
     assert (first["id"], first["by"], first["target"], first["status"]) == (1, "anonymous", "1", 201)

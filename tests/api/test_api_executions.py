@@ -46,6 +46,18 @@ def test_executions_are_paged_newest_first(own: FlaskClient) -> None:
     assert seen == ids[::-1]
 
 
+def test_one_that_runs_is_cancelled_and_one_that_ended_is_not(own: FlaskClient) -> None:
+    held = own.post("/api/v1/jobs/failing/trigger").get_json()
+    done = finished(own, held["id"])
+    refused = own.post(f"/api/v1/executions/{done['id']}/cancel")
+    assert (refused.status_code, refused.get_json()["detail"]) == (
+        409,
+        f"execution {done['id']} has ended already: failed",
+    )
+    assert own.post("/api/v1/executions/nobody/cancel").status_code == 404
+    assert own.post(f"/api/v1/executions/{done['id']}/cancel", json={"reason": "x"}).status_code == 400
+
+
 def test_executions_of_a_deleted_job_are_still_told(client: FlaskClient) -> None:
     assert client.get("/api/v1/jobs/retired/executions").get_json()["items"] == []
 

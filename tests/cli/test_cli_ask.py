@@ -73,6 +73,11 @@ def test_trigger_runs_a_job_now_and_executions_tells(capsys: pytest.CaptureFixtu
     assert "manual" in shown
 
 
+def test_cancel_of_an_unknown_execution_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cancel", "nobody"]) == 1
+    assert 'there is no execution "nobody"' in capsys.readouterr().err
+
+
 def test_pause_and_resume(capsys: pytest.CaptureFixture[str]) -> None:
     paused = asked(capsys, "pause", "daily-backup", "--reason", "maintenance", "--until", "2999-01-01")
     assert (paused["state"], paused["pause"]["reason"]) == ("paused", "maintenance")

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from support.bench import NOON, Bench, Seen
 from support.clock import HandClock
+from support.engines import EngineMaker, on_sqlite
 
 from chronos_gitops.demo.receiver import Receiver
 
@@ -25,7 +26,13 @@ def seen() -> Seen:
 
 
 @pytest.fixture
-def bench(data_folder: Path, receiver: Receiver, clock: HandClock, seen: Seen) -> Iterator[Bench]:
-    bench = Bench(data_folder, receiver, clock, seen)
+def engine_maker(data_folder: Path) -> EngineMaker:
+    """The embedded engine; the contract suite overrides it with every engine there is."""
+    return on_sqlite(data_folder / "ledger.db")
+
+
+@pytest.fixture
+def bench(engine_maker: EngineMaker, receiver: Receiver, clock: HandClock, seen: Seen) -> Iterator[Bench]:
+    bench = Bench(engine_maker, receiver, clock, seen)
     yield bench
     bench.stop_all()

@@ -6,8 +6,8 @@ from random import Random
 import pytest
 from support.bench import NOON, Bench
 
+from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, ExecutionQuery
-from chronos_gitops.engine.sql.engine import SqlEngine
 from chronos_gitops.jobs.model import Job
 
 SCHEDULES = ("* * * * *", "*/7 * * * *", "@every 45s", "30 */2 * * *")
@@ -27,7 +27,7 @@ class History:
             concurrency=random.choice(("forbid", "allow")),
             catchup_window=random.choice(("10m", "1h", "6h")),
         )
-        self.engine: SqlEngine = bench.start(self.job)
+        self.engine: Engine = bench.start(self.job)
         self.latest: datetime = NOON
 
     def live(self, moves: int) -> None:

@@ -3,14 +3,22 @@
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from support.bench import HOUR, MINUTE, NOON, Bench, jobset, statuses
+from support.bench import HOUR, MINUTE, NOON, Bench, eventually, jobset, statuses
+from support.engines import EngineMaker, on_sqlite
 
 from chronos_gitops import failpoints
+from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import ExecutionQuery, Status, Trigger, tick_execution_id
-from chronos_gitops.engine.sql.engine import SqlEngine
 from chronos_gitops.errors import ConflictError, NotFoundError
+
+
+@pytest.fixture(params=["sqlite"])
+def engine_maker(request: pytest.FixtureRequest, data_folder: Path) -> EngineMaker:
+    """Every engine: each test below runs on all of them."""
+    return {"sqlite": lambda: on_sqlite(data_folder / "ledger.db")}[request.param]()
 
 
 def test_a_due_tick_becomes_one_request_and_one_row(bench: Bench) -> None:
@@ -319,6 +327,56 @@ class TestTrigger:
             bench.start().trigger("nobody")
 
 
+class TestCancel:
+    def test_ends_what_runs_and_cuts_its_request_off(self, bench: Bench) -> None:
+        engine = bench.start(bench.job(path="/hold/answer", schedule="@yearly"))
+        running = engine.trigger("daily-backup")
+        assert bench.receiver.wait_for(1, 5)
+        cancelled = engine.cancel(running.id, by="alice")
+        assert (cancelled.status, cancelled.reason) == (Status.CANCELLED, "operator")
+        assert bench.receiver.wait_for(lambda receiver: len(receiver.abandoned) == 1, 5)
+        [ended] = bench.seen.wait(1)
+        assert (ended.status, ended.reason) == (Status.CANCELLED, "operator")
+        [attempt] = eventually(lambda: engine.execution(running.id).attempts)
+        assert (attempt.error_class, attempt.error) == ("cancelled", "cut off: an operator cancelled it")
+
+    def test_frees_the_job_for_its_next_tick(self, bench: Bench) -> None:
+        engine = bench.start(bench.job(path="/hold/answer"))
+        bench.clock.turn(MINUTE)
+        assert bench.receiver.wait_for(1, 5)
+        engine.cancel(tick_execution_id("daily-backup", NOON + MINUTE), by="alice")
+        bench.seen.wait(1)
+        bench.clock.turn(MINUTE)
+        assert bench.receiver.wait_for(2, 5)
+        bench.receiver.release("answer")
+        bench.seen.wait(2)
+        assert statuses(engine) == [("cancelled", "operator"), ("success", None)]
+
+    def test_ends_what_waits_for_its_retry(self, bench: Bench) -> None:
+        engine = bench.start(bench.job(path="/status/503", schedule="@yearly"))
+        waiting = engine.trigger("daily-backup")
+        bench.clock.wait_for_sleeper()
+        engine.cancel(waiting.id, by="alice")
+        bench.seen.wait(1)
+        bench.clock.turn(HOUR)
+        assert len(bench.receiver.requests) == 1
+        assert statuses(engine) == [("cancelled", "operator")]
+
+    def test_twice_is_once_and_an_end_stays_what_it_is(self, bench: Bench) -> None:
+        engine = bench.start(bench.job(path="/hold/answer", schedule="@yearly"))
+        running = engine.trigger("daily-backup")
+        first, again = (engine.cancel(running.id, by=name) for name in ("alice", "bob"))
+        assert (again.id, again.status, again.error) == (first.id, Status.CANCELLED, "cancelled by alice")
+        bench.receiver.release("answer")
+        bench.seen.wait(1)
+        done = engine.trigger("daily-backup")
+        bench.seen.wait(2)
+        with pytest.raises(ConflictError, match="success"):
+            engine.cancel(done.id, by="alice")
+        with pytest.raises(NotFoundError):
+            engine.cancel("nothing", by="alice")
+
+
 class TestRestart:
     def test_an_unfinished_execution_goes_on_with_the_same_ids(self, bench: Bench) -> None:
         job = bench.job(path="/hold/answer", schedule="0 * * * *")
@@ -369,7 +427,7 @@ class TestRestart:
 
 
 class TestLists:
-    def ran(self, bench: Bench, minutes: int) -> SqlEngine:
+    def ran(self, bench: Bench, minutes: int) -> Engine:
         engine = bench.start(bench.job(), bench.job("other-job"))
         for minute in range(minutes):
             bench.clock.turn(MINUTE)

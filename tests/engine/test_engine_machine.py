@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from support.bench import MINUTE, NOON, Bench, Seen, jobset
 from support.clock import HandClock
+from support.engines import on_sqlite
 from support.servers import Connection, Hostile, answer
 
 from chronos_gitops.demo.receiver import Receiver
@@ -81,7 +82,9 @@ class Machine(RuleBasedStateMachine):
         self.desk = Desk()
         self.server = self.closing.enter_context(Hostile(self.desk.talk))
         self.clock = HandClock(NOON)
-        self.bench = Bench(Path(folder), self.closing.enter_context(Receiver()), self.clock, Seen())
+        self.bench = Bench(
+            on_sqlite(Path(folder) / "ledger.db"), self.closing.enter_context(Receiver()), self.clock, Seen()
+        )
         self.edits = 0
         self.ended: dict[str, Status] = {}
         self.paused: dict[str, datetime] = {}

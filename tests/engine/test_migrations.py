@@ -8,7 +8,8 @@ import pytest
 from support.bench import NOON
 
 from chronos_gitops.engine.sql import ledger
-from chronos_gitops.engine.sql.store import Store, migrations
+from chronos_gitops.engine.sql.sqlite import SqliteStore as Store
+from chronos_gitops.engine.sql.store import Session, migrations
 
 STEPS = migrations()
 
@@ -28,7 +29,7 @@ def written_by(version: int, path: Path) -> None:
     connection.close()
 
 
-def shape(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+def shape(connection: Session) -> list[tuple[str, str]]:
     return [tuple(row) for row in connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name")]
 
 

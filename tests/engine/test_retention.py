@@ -12,7 +12,7 @@ from chronos_gitops.engine.model import Attempt, ExecutionQuery, Pause, Status, 
 from chronos_gitops.engine.sql import ledger
 from chronos_gitops.engine.sql.ledger import Claim, Skip
 from chronos_gitops.engine.sql.retention import BATCH, Keep, Retention
-from chronos_gitops.engine.sql.store import Store
+from chronos_gitops.engine.sql.sqlite import SqliteStore as Store
 from chronos_gitops.engine.timetable import Missed
 from chronos_gitops.jobs.model import Definition, Job
 

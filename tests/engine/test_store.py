@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from chronos_gitops.engine.sql.store import Store, StoreError, StoreUnusable, migrations
+from chronos_gitops.engine.sql.sqlite import SqliteStore as Store
+from chronos_gitops.engine.sql.store import Session, StoreError, StoreUnusable, migrations
 
 
 @pytest.fixture
@@ -16,10 +17,10 @@ def path(data_folder: Path) -> Path:
 
 
 def add(name: str) -> object:
-    return lambda connection: connection.execute("INSERT INTO definitions VALUES (?, '{}')", [name])
+    return lambda connection: connection.execute("INSERT INTO definitions VALUES (:name, '{}')", {"name": name})
 
 
-def names(connection: sqlite3.Connection) -> list[str]:
+def names(connection: Session) -> list[str]:
     return [row["digest"] for row in connection.execute("SELECT digest FROM definitions ORDER BY digest")]
 
 
@@ -37,7 +38,7 @@ def test_operations_that_wait_share_one_commit(path: Path) -> None:
     gate = threading.Event()
     first = store.write(lambda _: gate.wait(5))
     rest = [store.write(add(f"{number:03}")) for number in range(200)]
-    before = store.write(lambda connection: connection.total_changes)
+    before = store.write(lambda connection: connection.execute("SELECT total_changes()").fetchone()[0])
     gate.set()
     assert first.result(5)
     wait(rest, 5)

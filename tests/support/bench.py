@@ -3,20 +3,21 @@
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from random import Random
-from typing import Any
+from time import monotonic
+from typing import Any, TypeVar
 
 from support.clock import HandClock
+from support.engines import EngineMaker
 
 from chronos_gitops.delivery.attempt import Delivery, Outcome
 from chronos_gitops.delivery.egress import EgressPolicy, Level
 from chronos_gitops.delivery.secrets import Secrets
 from chronos_gitops.demo.receiver import Receiver
+from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, ExecutionQuery
-from chronos_gitops.engine.sql.engine import SqlEngine
 from chronos_gitops.jobs.model import Definition, Job, JobSet
 
+T = TypeVar("T")
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -49,37 +50,34 @@ class Seen:
 
 
 class Bench:
-    """Builds jobs against the receiver and engines on one data folder; engines end with the test."""
+    """Builds jobs against the receiver and engines on one database; engines end with the test."""
 
-    def __init__(self, folder: Path, receiver: Receiver, clock: HandClock, seen: Seen) -> None:
-        self._folder = folder
+    def __init__(self, maker: EngineMaker, receiver: Receiver, clock: HandClock, seen: Seen) -> None:
+        self._maker = maker
         self.receiver = receiver
         self.clock = clock
         self.seen = seen
-        self._running: list[SqlEngine] = []
+        self._running: list[Engine] = []
 
-    def start(self, *jobs: Job, **limits: int) -> SqlEngine:
+    def start(self, *jobs: Job, **limits: int) -> Engine:
         engine = self.build(**limits)
         engine.start()
         self._running.append(engine)
         engine.apply(jobset(*jobs))
         return engine
 
-    def build(self, **limits: int) -> SqlEngine:
-        return SqlEngine(
-            self._folder / "ledger.db",
-            delivery=lambda: Delivery(
+    def build(self, **limits: int) -> Engine:
+        def delivery() -> Delivery:
+            return Delivery(
                 secrets=Secrets({}),
                 egress=EgressPolicy(level=Level.INTERNAL, loopback_allowed=True),
                 user_agent="chronos-gitops/test",
                 **limits,
-            ),
-            clock=self.clock,
-            observer=self.seen,
-            random=Random(7),
-        )
+            )
 
-    def stop(self, engine: SqlEngine, grace: float = 0.0) -> None:
+        return self._maker(delivery, self.clock, self.seen)
+
+    def stop(self, engine: Engine, grace: float = 0.0) -> None:
         engine.stop(grace)
         self._running.remove(engine)
 
@@ -87,7 +85,7 @@ class Bench:
         for engine in list(self._running):
             self.stop(engine)
 
-    def settled(self, engine: SqlEngine, job: str = "daily-backup") -> list[tuple[str, str | None]]:
+    def settled(self, engine: Engine, job: str = "daily-backup") -> list[tuple[str, str | None]]:
         """``statuses`` once every execution of the job has ended."""
         query = ExecutionQuery(job=job, limit=1000)
         self.seen.wait_until(lambda: all(row.status.is_final for row in engine.executions(query)))
@@ -98,13 +96,22 @@ class Bench:
         return Job.from_document({"name": name, "webhook": {"url": self.receiver.url(path)}, **document})
 
 
+def eventually(question: Callable[[], T], timeout: float = 10.0) -> T:
+    """The first true answer, where there is no event to wait for: another process, or a row that follows the answer."""
+    deadline, pause = monotonic() + timeout, threading.Event()
+    while not (answer := question()):
+        assert monotonic() < deadline, f"still {answer!r}"
+        pause.wait(0.01)
+    return answer
+
+
 def jobset(*jobs: Job, version: int = 1) -> JobSet:
     return JobSet.of(
         "c" * 40, [Definition(job, f"jobs/{job.name}.yaml", "b" * 40, version=version, commit="a" * 40) for job in jobs]
     )
 
 
-def statuses(engine: SqlEngine, job: str = "daily-backup") -> list[tuple[str, str | None]]:
+def statuses(engine: Engine, job: str = "daily-backup") -> list[tuple[str, str | None]]:
     """(status, reason) of the job's executions, oldest first."""
     rows = engine.executions(ExecutionQuery(job=job))
     return [(row.status.value, row.reason) for row in reversed(rows)]

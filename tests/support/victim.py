@@ -16,6 +16,7 @@ from chronos_gitops.delivery.secrets import Secrets
 from chronos_gitops.engine.clock import SystemClock
 from chronos_gitops.engine.model import Execution
 from chronos_gitops.engine.sql.engine import SqlEngine
+from chronos_gitops.engine.sql.sqlite import SqliteStore
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.jobs.model import Definition, Job, JobSet
 
@@ -60,7 +61,7 @@ def jobs(url: str) -> JobSet:
 def engine_on(ledger: Path, observer: Any) -> SqlEngine:
     egress = EgressPolicy(level=Level.INTERNAL, loopback_allowed=True)
     return SqlEngine(
-        ledger,
+        lambda: SqliteStore(ledger),
         delivery=lambda: Delivery(secrets=Secrets({}), egress=egress, user_agent="chronos-gitops/test"),
         clock=SystemClock(),
         observer=observer,

@@ -1,4 +1,4 @@
-"""The embedded engine: one process, one SQLite file, one thread with its own asyncio loop."""
+"""The engine on a SQL database: one thread with its own asyncio loop, and a store below it."""
 
 import asyncio
 import logging
@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import datetime, timedelta
-from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
@@ -30,11 +29,11 @@ _STALLED = timedelta(seconds=60)
 
 
 class SqlEngine:
-    """See the Engine protocol. ``delivery`` is called once, in the engine's own thread."""
+    """See the Engine protocol. ``open_store`` is called by ``start``, ``delivery`` once in the engine's own thread."""
 
     def __init__(
         self,
-        path: Path,
+        open_store: Callable[[], Store],
         *,
         delivery: Callable[[], Delivery],
         clock: Clock,
@@ -42,7 +41,7 @@ class SqlEngine:
         random: Random,
         keep: Keep | None = None,
     ) -> None:
-        self._path = path
+        self._open_store = open_store
         self._build_delivery = delivery
         self._clock = clock
         self._observer = observer
@@ -60,7 +59,7 @@ class SqlEngine:
         self._loop: asyncio.AbstractEventLoop
 
     def start(self) -> None:
-        self._opened = Store(self._path)
+        self._opened = self._open_store()
         self._retention = Retention(self._opened, self._keep, self._clock.now)
         self._thread.start()
         self._ready.wait()
@@ -91,6 +90,9 @@ class SqlEngine:
     def trigger(self, name: str, *, key: str | None = None) -> Execution:
         return self._ask(lambda scheduler: scheduler.trigger(name, key=key))
 
+    def cancel(self, execution_id: str, *, by: str) -> Execution:
+        return self._ask(lambda scheduler: scheduler.cancel(execution_id, by=by))
+
     def pause(self, name: str, *, reason: str, by: str, until: datetime | None = None) -> Pause:
         pause = Pause(name, reason, by, self._clock.now(), until)
         self._ask(lambda scheduler: scheduler.pause(pause))
@@ -106,25 +108,25 @@ class SqlEngine:
         return {name: pause for name, pause in self._scheduler.pauses.items() if pause.holds_at(now)}
 
     def executions(self, query: ExecutionQuery) -> Sequence[Execution]:
-        return self._store.read(lambda connection: ledger.executions(connection, query))
+        return self._store.read(lambda session: ledger.executions(session, query))
 
     def execution(self, execution_id: str) -> ExecutionDetail:
-        found = self._store.read(lambda connection: ledger.execution(connection, execution_id))
+        found = self._store.read(lambda session: ledger.execution(session, execution_id))
         if found is None:
             raise NotFoundError(f'there is no execution "{execution_id[:64]}"')
         return found
 
     def latest(self, names: Sequence[str]) -> Mapping[str, Execution]:
-        return self._store.read(lambda connection: ledger.latest(connection, names))
+        return self._store.read(lambda session: ledger.latest(session, names))
 
     def running(self, name: str) -> Sequence[Execution]:
-        return self._store.read(lambda connection: ledger.running(connection, name))
+        return self._store.read(lambda session: ledger.running(session, name))
 
     def ticks(self, name: str, since: datetime, until: datetime) -> Sequence[Execution]:
-        return self._store.read(lambda connection: ledger.ticks(connection, name, since, until))
+        return self._store.read(lambda session: ledger.ticks(session, name, since, until))
 
     def pauses_of(self, name: str, since: datetime) -> Sequence[Pause]:
-        return self._store.read(lambda connection: ledger.pauses_of(connection, name, since))
+        return self._store.read(lambda session: ledger.pauses_of(session, name, since))
 
     def health(self) -> EngineHealth:
         if not (self._ready.is_set() and self._thread.is_alive()):

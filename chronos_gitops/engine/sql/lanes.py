@@ -25,6 +25,10 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _STORE_RETRY = timedelta(seconds=1)
+_CUT_OFF = {
+    Reason.REPLACED: "cut off: a newer execution replaced this one",
+    Reason.OPERATOR: "cut off: an operator cancelled it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Lanes:
         self._tasks: dict[str, dict[str, asyncio.Task[None]]] = defaultdict(dict)
         self._waiting: dict[str, deque[Run]] = defaultdict(deque)
         self._resting: set[asyncio.Task[None]] = set()
+        self._reasons: dict[str, Reason] = {}
         self._draining = False
 
     @property
@@ -61,15 +66,17 @@ class Lanes:
         else:
             self._waiting[job].append(run)
 
-    def cancel(self, job: str, execution_ids: Iterable[str]) -> None:
-        """Ends these executions of the job; a request under way is cut off by closing its connection."""
+    def cancel(self, job: str, execution_ids: Iterable[str], reason: Reason) -> None:
+        """The ledger has the end of these executions already; a request under way is cut off by closing its
+        connection."""
         ids = set(execution_ids)
         for execution_id, task in self._tasks.get(job, {}).items():
             if execution_id in ids:
+                self._reasons[execution_id] = reason
                 task.cancel()
         for run in [run for run in self._waiting.get(job, ()) if run.execution.id in ids]:
             self._waiting[job].remove(run)
-            self._tell_replaced(run)
+            self._tell_cancelled(run, reason)
 
     async def drain(self, grace: float) -> None:
         """Lets attempts under way end for ``grace`` seconds; what waits or is cut off stays resumable in the ledger."""
@@ -95,6 +102,7 @@ class Lanes:
     def _ended(self, run: Run) -> None:
         lane = self._tasks[run.job.name]
         lane.pop(run.execution.id, None)
+        self._reasons.pop(run.execution.id, None)
         if lane:
             return
         del self._tasks[run.job.name]
@@ -109,7 +117,7 @@ class Lanes:
             await self._run(run)
         except asyncio.CancelledError:
             if not self._draining:
-                self._tell_replaced(run)
+                self._tell_cancelled(run, self._reasons.get(run.execution.id, Reason.REPLACED))
         except Exception as error:
             # A defect of ours must neither take the loop along nor let the job look busy until the next start.
             log.exception("execution broke", extra={"job": run.job.name, "execution_id": run.execution.id})
@@ -122,7 +130,7 @@ class Lanes:
         if execution.started_at is None:
             execution = replace(execution, started_at=self._clock.now())
         started_at = execution.started_at or self._clock.now()
-        self._store.write(lambda connection: ledger.start(connection, execution.id, started_at))
+        self._store.write(lambda session: ledger.start(session, execution.id, started_at))
         number = execution.attempts
         while not self._draining or number == execution.attempts:
             number += 1
@@ -139,7 +147,7 @@ class Lanes:
         attempt = Attempt(run.execution.attempts + 1, now, 0, error_class=internal, error=error)
         seen = replace(run.execution, attempts=attempt.number, error_class=internal, error=error)
         failed = finished(seen, Status.FAILED, at=now)
-        if await self._written(lambda connection: ledger.record_attempt(connection, failed, attempt, None)):
+        if await self._written(lambda session: ledger.record_attempt(session, failed, attempt, None)):
             self._observer.execution_finished(failed)
 
     async def _attempt(self, run: Run, execution: Execution, number: int) -> tuple[Outcome, Attempt]:
@@ -171,20 +179,20 @@ class Lanes:
             outcome.phases,
         )
 
-    def _tell_replaced(self, run: Run) -> None:
+    def _tell_cancelled(self, run: Run, reason: Reason) -> None:
         at = self._clock.now()
-        self._observer.execution_finished(finished(run.execution, Status.CANCELLED, at=at, reason=Reason.REPLACED))
+        self._observer.execution_finished(finished(run.execution, Status.CANCELLED, at=at, reason=reason))
 
     def _record_cut_off(self, execution_id: str, attempt: Attempt) -> None:
-        cut = replace(attempt, error_class="cancelled", error="cut off: a newer execution replaced this one")
-        self._store.write(lambda connection: ledger.record_cancelled(connection, execution_id, cut))
+        cut = replace(
+            attempt, error_class="cancelled", error=_CUT_OFF[self._reasons.get(execution_id, Reason.REPLACED)]
+        )
+        self._store.write(lambda session: ledger.record_cancelled(session, execution_id, cut))
 
     async def _record(self, execution: Execution, attempt: Attempt, wait: timedelta | None) -> bool:
         failpoints.reach("before-record")
         next_attempt_at = None if wait is None else self._clock.now() + wait
-        return await self._written(
-            lambda connection: ledger.record_attempt(connection, execution, attempt, next_attempt_at)
-        )
+        return await self._written(lambda session: ledger.record_attempt(session, execution, attempt, next_attempt_at))
 
     async def _written(self, operation: Operation[T]) -> T:
         """Does not give up on a full disk: what the receiver was sent must reach the ledger."""

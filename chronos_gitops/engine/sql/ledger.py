@@ -1,7 +1,6 @@
-"""What the engine says to the ledger: each function is one operation on a connection, inside a transaction."""
+"""What the engine says to the ledger: each function is one operation on a session, inside a transaction."""
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +19,7 @@ from chronos_gitops.engine.model import (
     tick_execution_id,
 )
 from chronos_gitops.engine.sql import rows, statements
+from chronos_gitops.engine.sql.store import Session
 from chronos_gitops.engine.timetable import Missed
 from chronos_gitops.jobs.model import Concurrency, Definition, Job
 
@@ -94,45 +94,43 @@ class Unfinished:
     next_attempt_at: datetime | None
 
 
-def claim(connection: sqlite3.Connection, claims: Iterable[Claim], now: datetime) -> list[Claimed]:
+def claim(session: Session, claims: Iterable[Claim], now: datetime) -> list[Claimed]:
     """Records all of one instant, with its overlap decisions, in the caller's one transaction."""
-    return [_claim(connection, each, now) for each in claims]
+    return [_claim(session, each, now) for each in claims]
 
 
-def skip(connection: sqlite3.Connection, skips: Iterable[Skip], now: datetime) -> list[Execution]:
+def skip(session: Session, skips: Iterable[Skip], now: datetime) -> list[Execution]:
     """Records what will not run, so that every due tick ends in a row."""
-    return [_add_skip(connection, each, now) for each in skips]
+    return [_add_skip(session, each, now) for each in skips]
 
 
-def _claim(connection: sqlite3.Connection, claim: Claim, now: datetime) -> Claimed:
+def _claim(session: Session, claim: Claim, now: datetime) -> Claimed:
     job = claim.definition.job
-    known = _known(connection, claim)
+    known = _known(session, claim)
     if known is not None:
         return Claimed(claim, Verdict.KNOWN, known)
-    is_busy = connection.execute(statements.UNFINISHED_OF_JOB, {"job": job.name}).fetchone() is not None
+    is_busy = session.execute(statements.UNFINISHED_OF_JOB, {"job": job.name}).fetchone() is not None
     # Missed ticks that are caught up wait their turn instead: they are owed, so an overlap must not swallow them.
     waits_its_turn = claim.trigger is Trigger.CATCHUP
     if is_busy and job.concurrency is Concurrency.FORBID and not waits_its_turn:
-        return Claimed(claim, Verdict.SKIPPED, _add(connection, claim, Status.SKIPPED, Reason.OVERLAP, now))
+        return Claimed(claim, Verdict.SKIPPED, _add(session, claim, Status.SKIPPED, Reason.OVERLAP, now))
     replaced: tuple[str, ...] = ()
     if is_busy and job.concurrency is Concurrency.REPLACE and not waits_its_turn:
-        found = connection.execute(statements.REPLACE_UNFINISHED, {"job": job.name, "at": rows.to_ms(now)})
+        found = session.execute(statements.REPLACE_UNFINISHED, {"job": job.name, "at": rows.to_ms(now)})
         replaced = tuple(row["id"] for row in found.fetchall())
-    return Claimed(claim, Verdict.RUN, _add(connection, claim, Status.PENDING, None, now), replaced)
+    return Claimed(claim, Verdict.RUN, _add(session, claim, Status.PENDING, None, now), replaced)
 
 
-def _known(connection: sqlite3.Connection, claim: Claim) -> Execution | None:
+def _known(session: Session, claim: Claim) -> Execution | None:
     if claim.request_key is not None:
         parameters = {"job": claim.definition.job.name, "request_key": claim.request_key}
-        row = connection.execute(statements.BY_REQUEST_KEY, parameters).fetchone()
+        row = session.execute(statements.BY_REQUEST_KEY, parameters).fetchone()
     else:
-        row = connection.execute(statements.BY_ID, {"id": claim.id}).fetchone()
+        row = session.execute(statements.BY_ID, {"id": claim.id}).fetchone()
     return None if row is None else rows.execution(row)
 
 
-def _add(
-    connection: sqlite3.Connection, claim: Claim, status: Status, reason: Reason | None, now: datetime
-) -> Execution:
+def _add(session: Session, claim: Claim, status: Status, reason: Reason | None, now: datetime) -> Execution:
     execution = Execution(
         id=claim.id,
         job=claim.definition.job.name,
@@ -146,23 +144,23 @@ def _add(
         commit=claim.definition.commit,
         path=claim.definition.path,
     )
-    digest = _add_definition(connection, claim.definition.job)
+    digest = _add_definition(session, claim.definition.job)
     extra = {
         "tick": rows.maybe_ms(claim.tick),
         "request_key": claim.request_key,
         "next_attempt_at": rows.maybe_ms(claim.not_before),
         "definition": digest,
     }
-    connection.execute(statements.ADD_EXECUTION, _execution_parameters(execution) | extra)
+    session.execute(statements.ADD_EXECUTION, _execution_parameters(execution) | extra)
     return execution
 
 
-def _add_definition(connection: sqlite3.Connection, job: Job) -> str:
-    connection.execute(statements.ADD_DEFINITION, {"digest": job.digest, "document": json.dumps(job.document())})
+def _add_definition(session: Session, job: Job) -> str:
+    session.execute(statements.ADD_DEFINITION, {"digest": job.digest, "document": json.dumps(job.document())})
     return job.digest
 
 
-def _add_skip(connection: sqlite3.Connection, skip: Skip, now: datetime) -> Execution:
+def _add_skip(session: Session, skip: Skip, now: datetime) -> Execution:
     missed = skip.missed
     claim = Claim.of_tick(skip.definition, missed.last, Trigger.SCHEDULE)
     execution = Execution(
@@ -181,7 +179,7 @@ def _add_skip(connection: sqlite3.Connection, skip: Skip, now: datetime) -> Exec
         range_start=missed.first,
     )
     extra = {"tick": rows.to_ms(missed.last), "request_key": None, "next_attempt_at": None, "definition": None}
-    connection.execute(statements.ADD_EXECUTION, _execution_parameters(execution) | extra)
+    session.execute(statements.ADD_EXECUTION, _execution_parameters(execution) | extra)
     return execution
 
 
@@ -203,15 +201,13 @@ def _execution_parameters(execution: Execution) -> dict[str, Any]:
     }
 
 
-def start(connection: sqlite3.Connection, execution_id: str, at: datetime) -> None:
-    connection.execute(statements.START_EXECUTION, {"id": execution_id, "at": rows.to_ms(at)})
+def start(session: Session, execution_id: str, at: datetime) -> None:
+    session.execute(statements.START_EXECUTION, {"id": execution_id, "at": rows.to_ms(at)})
 
 
-def record_attempt(
-    connection: sqlite3.Connection, execution: Execution, attempt: Attempt, next_attempt_at: datetime | None
-) -> bool:
+def record_attempt(session: Session, execution: Execution, attempt: Attempt, next_attempt_at: datetime | None) -> bool:
     """Adds the attempt and what the execution has become; False when it was cancelled meanwhile and keeps its end."""
-    _add_attempt(connection, execution.id, attempt)
+    _add_attempt(session, execution.id, attempt)
     after = {
         "id": execution.id,
         "attempts": attempt.number,
@@ -222,10 +218,10 @@ def record_attempt(
         "next_attempt_at": rows.maybe_ms(next_attempt_at),
         "completed_at": rows.maybe_ms(execution.completed_at),
     }
-    return connection.execute(statements.AFTER_ATTEMPT, after).rowcount == 1
+    return session.execute(statements.AFTER_ATTEMPT, after).rowcount == 1
 
 
-def _add_attempt(connection: sqlite3.Connection, execution_id: str, attempt: Attempt) -> None:
+def _add_attempt(session: Session, execution_id: str, attempt: Attempt) -> None:
     parameters = {
         "execution": execution_id,
         "number": attempt.number,
@@ -237,17 +233,25 @@ def _add_attempt(connection: sqlite3.Connection, execution_id: str, attempt: Att
         "response": attempt.response,
         "phases": rows.maybe_phases(attempt.phases),
     }
-    connection.execute(statements.ADD_ATTEMPT, parameters)
+    session.execute(statements.ADD_ATTEMPT, parameters)
 
 
-def record_cancelled(connection: sqlite3.Connection, execution_id: str, attempt: Attempt) -> None:
+def record_cancelled(session: Session, execution_id: str, attempt: Attempt) -> None:
     """Adds the attempt that ``replace`` cut off; the execution has its end already."""
-    _add_attempt(connection, execution_id, attempt)
-    connection.execute(statements.COUNT_ATTEMPTS, {"id": execution_id, "attempts": attempt.number})
+    _add_attempt(session, execution_id, attempt)
+    session.execute(statements.COUNT_ATTEMPTS, {"id": execution_id, "attempts": attempt.number})
 
 
-def unfinished(connection: sqlite3.Connection) -> list[Unfinished]:
-    found = connection.execute(statements.UNFINISHED).fetchall()
+def cancel(session: Session, execution_id: str, by: str, at: datetime) -> tuple[Execution, bool] | None:
+    """Ends it unless it has ended; the execution as it is then, and whether this call did it. None: there is none."""
+    parameters = {"id": execution_id, "error": f"cancelled by {by}", "at": rows.to_ms(at)}
+    changed = session.execute(statements.CANCEL_UNFINISHED, parameters).rowcount
+    row = session.execute(statements.BY_ID, {"id": execution_id}).fetchone()
+    return None if row is None else (rows.execution(row), changed == 1)
+
+
+def unfinished(session: Session) -> list[Unfinished]:
+    found = session.execute(statements.UNFINISHED).fetchall()
     return [
         Unfinished(
             rows.execution(row),
@@ -258,31 +262,31 @@ def unfinished(connection: sqlite3.Connection) -> list[Unfinished]:
     ]
 
 
-def watermarks(connection: sqlite3.Connection) -> dict[str, Watermark]:
-    found = connection.execute(statements.WATERMARKS).fetchall()
+def watermarks(session: Session) -> dict[str, Watermark]:
+    found = session.execute(statements.WATERMARKS).fetchall()
     return {
         row["job"]: Watermark(row["job"], row["schedule"], row["timezone"], rows.instant(row["watermark"]))
         for row in found
     }
 
 
-def set_watermarks(connection: sqlite3.Connection, marks: Iterable[Watermark]) -> None:
+def set_watermarks(session: Session, marks: Iterable[Watermark]) -> None:
     parameters = [
         {"job": m.job, "schedule": m.schedule, "timezone": m.timezone, "watermark": rows.to_ms(m.at)} for m in marks
     ]
-    connection.executemany(statements.SET_WATERMARK, parameters)
+    session.executemany(statements.SET_WATERMARK, parameters)
 
 
-def drop_watermarks(connection: sqlite3.Connection, jobs: Iterable[str]) -> None:
-    connection.executemany(statements.DROP_WATERMARK, [{"job": job} for job in jobs])
+def drop_watermarks(session: Session, jobs: Iterable[str]) -> None:
+    session.executemany(statements.DROP_WATERMARK, [{"job": job} for job in jobs])
 
 
-def pauses(connection: sqlite3.Connection) -> dict[str, Pause]:
-    return {row["job"]: rows.pause(row) for row in connection.execute(statements.PAUSES).fetchall()}
+def pauses(session: Session) -> dict[str, Pause]:
+    return {row["job"]: rows.pause(row) for row in session.execute(statements.PAUSES).fetchall()}
 
 
-def set_pause(connection: sqlite3.Connection, pause: Pause) -> None:
-    connection.execute(statements.LOG_PAUSE, {"job": pause.job, "at": rows.to_ms(pause.at)})
+def set_pause(session: Session, pause: Pause) -> None:
+    session.execute(statements.LOG_PAUSE, {"job": pause.job, "at": rows.to_ms(pause.at)})
     parameters = {
         "job": pause.job,
         "reason": pause.reason,
@@ -290,21 +294,21 @@ def set_pause(connection: sqlite3.Connection, pause: Pause) -> None:
         "paused_at": rows.to_ms(pause.at),
         "until": rows.maybe_ms(pause.until),
     }
-    connection.execute(statements.SET_PAUSE, parameters)
+    session.execute(statements.SET_PAUSE, parameters)
 
 
-def end_pause(connection: sqlite3.Connection, job: str, at: datetime) -> None:
-    connection.execute(statements.LOG_PAUSE, {"job": job, "at": rows.to_ms(at)})
-    connection.execute(statements.DROP_PAUSE, {"job": job})
+def end_pause(session: Session, job: str, at: datetime) -> None:
+    session.execute(statements.LOG_PAUSE, {"job": job, "at": rows.to_ms(at)})
+    session.execute(statements.DROP_PAUSE, {"job": job})
 
 
-def pauses_of(connection: sqlite3.Connection, job: str, since: datetime) -> list[Pause]:
+def pauses_of(session: Session, job: str, since: datetime) -> list[Pause]:
     """Pauses of the job that held at ``since`` or later, oldest first; ``until`` of one that is over is its end."""
-    found = connection.execute(statements.PAUSES_OF_JOB, {"job": job, "since": rows.to_ms(since)})
+    found = session.execute(statements.PAUSES_OF_JOB, {"job": job, "since": rows.to_ms(since)})
     return [rows.pause(row) for row in found.fetchall()]
 
 
-def executions(connection: sqlite3.Connection, query: ExecutionQuery) -> list[Execution]:
+def executions(session: Session, query: ExecutionQuery) -> list[Execution]:
     parameters: dict[str, Any] = {"job": query.job, "limit": query.limit}
     if query.status is not None:
         parameters["status"] = query.status.value
@@ -313,52 +317,52 @@ def executions(connection: sqlite3.Connection, query: ExecutionQuery) -> list[Ex
     sql = statements.executions(
         job=query.job is not None, status=query.status is not None, before=query.before is not None
     )
-    return [rows.execution(row) for row in connection.execute(sql, parameters).fetchall()]
+    return [rows.execution(row) for row in session.execute(sql, parameters).fetchall()]
 
 
-def execution(connection: sqlite3.Connection, execution_id: str) -> ExecutionDetail | None:
-    row = connection.execute(statements.BY_ID, {"id": execution_id}).fetchone()
+def execution(session: Session, execution_id: str) -> ExecutionDetail | None:
+    row = session.execute(statements.BY_ID, {"id": execution_id}).fetchone()
     if row is None:
         return None
-    attempts = connection.execute(statements.ATTEMPTS, {"id": execution_id}).fetchall()
+    attempts = session.execute(statements.ATTEMPTS, {"id": execution_id}).fetchall()
     return ExecutionDetail(rows.execution(row), tuple(rows.attempt(each) for each in attempts))
 
 
-def latest(connection: sqlite3.Connection, jobs: Sequence[str]) -> Mapping[str, Execution]:
-    found = ((job, connection.execute(statements.LATEST, {"job": job}).fetchone()) for job in jobs)
+def latest(session: Session, jobs: Sequence[str]) -> Mapping[str, Execution]:
+    found = ((job, session.execute(statements.LATEST, {"job": job}).fetchone()) for job in jobs)
     return {job: rows.execution(row) for job, row in found if row is not None}
 
 
-def ticks(connection: sqlite3.Connection, job: str, since: datetime, until: datetime) -> list[Execution]:
+def ticks(session: Session, job: str, since: datetime, until: datetime) -> list[Execution]:
     """Rows of the job's ticks in [since, until], oldest first; one that stands for a longer range is the last."""
     parameters = {"job": job, "since": rows.to_ms(since), "until": rows.to_ms(until)}
-    found = connection.execute(statements.TICKS_BETWEEN, parameters).fetchall()
-    found += connection.execute(statements.RANGE_OVER, parameters).fetchall()
+    found = session.execute(statements.TICKS_BETWEEN, parameters).fetchall()
+    found += session.execute(statements.RANGE_OVER, parameters).fetchall()
     return [rows.execution(row) for row in found]
 
 
-def running(connection: sqlite3.Connection, job: str) -> list[Execution]:
-    return [rows.execution(row) for row in connection.execute(statements.RUNNING, {"job": job}).fetchall()]
+def running(session: Session, job: str) -> list[Execution]:
+    return [rows.execution(row) for row in session.execute(statements.RUNNING, {"job": job}).fetchall()]
 
 
-def jobs(connection: sqlite3.Connection) -> list[str]:
+def jobs(session: Session) -> list[str]:
     """Every job that has rows, also those that git has forgotten."""
-    return [row["job"] for row in connection.execute(statements.JOBS).fetchall()]
+    return [row["job"] for row in session.execute(statements.JOBS).fetchall()]
 
 
-def edge(connection: sqlite3.Connection, job: str, *, failed: bool, keep: int) -> datetime | None:
+def edge(session: Session, job: str, *, failed: bool, keep: int) -> datetime | None:
     """The time of the newest row beyond the job's newest ``keep`` failed ones, or ended ones that did not fail."""
-    found = connection.execute(statements.edge(failed=failed), {"job": job, "rows": keep}).fetchone()
+    found = session.execute(statements.edge(failed=failed), {"job": job, "rows": keep}).fetchone()
     return None if found is None else rows.instant(found["scheduled_at"])
 
 
-def forget(connection: sqlite3.Connection, job: str, *, failed: bool, until: datetime, limit: int) -> int:
+def forget(session: Session, job: str, *, failed: bool, until: datetime, limit: int) -> int:
     """Deletes the oldest such rows up to ``until`` with their attempts, at most ``limit``; how many they were."""
     parameters = {"job": job, "until": rows.to_ms(until), "limit": limit}
-    return connection.execute(statements.forget(failed=failed), parameters).rowcount
+    return session.execute(statements.forget(failed=failed), parameters).rowcount
 
 
-def forget_leftovers(connection: sqlite3.Connection, until: datetime, limit: int) -> int:
+def forget_leftovers(session: Session, until: datetime, limit: int) -> int:
     """Deletes pauses that were over by ``until``, and definitions that no row needs; how many definitions."""
-    connection.execute(statements.FORGET_PAUSES, {"until": rows.to_ms(until)})
-    return connection.execute(statements.FORGET_DEFINITIONS, {"limit": limit}).rowcount
+    session.execute(statements.FORGET_PAUSES, {"until": rows.to_ms(until)})
+    return session.execute(statements.FORGET_DEFINITIONS, {"limit": limit}).rowcount

@@ -50,7 +50,7 @@ class Retention:
         """Deletes what need not be kept any more; how many executions that were. StoreError."""
         deleted = sum(self._sweep_job(job) for job in self._store.read(ledger.jobs))
         oldest = self._now() - self._keep.age * self._keep.failures
-        while self._delete(lambda connection: ledger.forget_leftovers(connection, oldest, BATCH)):
+        while self._delete(lambda session: ledger.forget_leftovers(session, oldest, BATCH)):
             pass
         if deleted:
             log.info("history deleted by the retention rule", extra={"executions": deleted})
@@ -64,11 +64,11 @@ class Retention:
 
     def _sweep_class(self, job: str, *, failed: bool, factor: int) -> int:
         oldest, rows = self._now() - self._keep.age * factor, self._keep.rows * factor
-        edge = self._store.read(lambda connection: ledger.edge(connection, job, failed=failed, keep=rows))
+        edge = self._store.read(lambda session: ledger.edge(session, job, failed=failed, keep=rows))
         until = oldest if edge is None else max(oldest, edge)
         deleted = 0
         while count := self._delete(
-            lambda connection: ledger.forget(connection, job, failed=failed, until=until, limit=BATCH)
+            lambda session: ledger.forget(session, job, failed=failed, until=until, limit=BATCH)
         ):
             deleted += count
         return deleted

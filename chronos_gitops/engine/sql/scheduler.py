@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import sqlite3
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,14 +10,14 @@ from typing import TypeVar
 
 from chronos_gitops import failpoints
 from chronos_gitops.engine.clock import Clock
-from chronos_gitops.engine.model import Execution, Pause, Trigger
+from chronos_gitops.engine.model import Execution, Pause, Reason, Status, Trigger
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.sql import ledger
 from chronos_gitops.engine.sql.lanes import Lanes, Run
 from chronos_gitops.engine.sql.ledger import Claim, Claimed, Skip, Verdict, Watermark
-from chronos_gitops.engine.sql.store import Operation, Store, StoreError
+from chronos_gitops.engine.sql.store import Operation, Session, Store, StoreError
 from chronos_gitops.engine.timetable import LATE, Due, Timetable, catch_up, given_up
-from chronos_gitops.errors import NotFoundError
+from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.jobs.model import Definition, JobSet
 from chronos_gitops.timing.schedule import Schedule, jitter
 
@@ -122,11 +121,24 @@ class Scheduler:
             self._dispatch(claimed)
             return claimed[0].execution
 
+    async def cancel(self, execution_id: str, *, by: str) -> Execution:
+        async with self._decisions:
+            now = _to_milliseconds(self._clock.now())
+            found = await self._write(lambda session: ledger.cancel(session, execution_id, by, now))
+            if found is None:
+                raise NotFoundError(f'there is no execution "{execution_id[:64]}"')
+            execution, was_running = found
+            if was_running:
+                self._lanes.cancel(execution.job, [execution_id], Reason.OPERATOR)
+            elif execution.status is not Status.CANCELLED:
+                raise ConflictError(f"execution {execution_id} has ended already: {execution.status}")
+            return execution
+
     async def pause(self, pause: Pause) -> None:
         async with self._decisions:
             if self.jobs.get(pause.job) is None:
                 raise NotFoundError(f'there is no job "{pause.job}"')
-            await self._write(lambda connection: ledger.set_pause(connection, pause))
+            await self._write(lambda session: ledger.set_pause(session, pause))
             self.pauses = {**self.pauses, pause.job: pause}
             self._timetable.remove(pause.job)
         self._wake.set()
@@ -144,7 +156,7 @@ class Scheduler:
         mark = self._watermarks.get(name)
         if definition is not None and definition.job.enabled and mark is not None:
             batch.catch_up(definition, mark.at, now)
-        claimed = await self._commit(batch, now, also=lambda connection: ledger.end_pause(connection, name, now))
+        claimed = await self._commit(batch, now, also=lambda session: ledger.end_pause(session, name, now))
         self.pauses = {job: pause for job, pause in self.pauses.items() if job != name}
         self._dispatch(claimed)
         await self._reschedule([name])
@@ -216,13 +228,13 @@ class Scheduler:
                 await asyncio.sleep(0)
 
     async def _commit(self, batch: _Batch, now: datetime, *, also: Operation[None] | None = None) -> list[Claimed]:
-        def operation(connection: sqlite3.Connection) -> tuple[list[Execution], list[Claimed]]:
-            skipped = ledger.skip(connection, batch.skips, now)
-            claimed = ledger.claim(connection, batch.claims, now)
-            ledger.set_watermarks(connection, batch.marks)
-            ledger.drop_watermarks(connection, batch.dropped)
+        def operation(session: Session) -> tuple[list[Execution], list[Claimed]]:
+            skipped = ledger.skip(session, batch.skips, now)
+            claimed = ledger.claim(session, batch.claims, now)
+            ledger.set_watermarks(session, batch.marks)
+            ledger.drop_watermarks(session, batch.dropped)
             if also is not None:
-                also(connection)
+                also(session)
             if claimed:
                 failpoints.reach("before-claim-commit")
             return skipped, claimed
@@ -241,7 +253,7 @@ class Scheduler:
         for each in claimed:
             job = each.claim.definition.job
             if each.replaced:
-                self._lanes.cancel(job.name, each.replaced)
+                self._lanes.cancel(job.name, each.replaced, Reason.REPLACED)
             if each.verdict is Verdict.RUN:
                 self._lanes.start(Run(each.execution, job, each.claim.not_before))
             elif each.verdict is Verdict.SKIPPED:

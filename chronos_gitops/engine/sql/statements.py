@@ -25,6 +25,12 @@ UPDATE executions SET status = 'cancelled', reason = 'replaced', completed_at = 
 WHERE job = :job AND status IN ('pending', 'running') RETURNING id
 """
 
+CANCEL_UNFINISHED = """
+UPDATE executions SET
+    status = 'cancelled', reason = 'operator', error = :error, completed_at = :at, next_attempt_at = NULL
+WHERE id = :id AND status IN ('pending', 'running')
+"""
+
 BY_REQUEST_KEY = f"SELECT {EXECUTION_COLUMNS} FROM executions WHERE job = :job AND request_key = :request_key"
 
 START_EXECUTION = """

@@ -1,0 +1,120 @@
+"""The SQLite file: one writing connection that commits in batches, read-only connections beside it.
+
+Debian 12 ships SQLite 3.40, whose WAL can be corrupted when two connections write or checkpoint at once (fixed in
+3.51.3): hence one writer, and readers opened with ``mode=ro``.
+"""
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from chronos_gitops.engine.sql import dialect
+from chronos_gitops.engine.sql.store import Operation, StoreError, StoreUnusable, T, migrations
+from chronos_gitops.engine.sql.writer import Writer
+
+_WAY_OUT = "restore it from a backup, or move it away to begin with an empty history"
+
+
+class SqliteSession:
+    """See the Session protocol."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, parameters: Mapping[str, Any] | None = None) -> sqlite3.Cursor:
+        if parameters is None:
+            return self._connection.execute(dialect.sqlite(statement))
+        return self._connection.execute(dialect.sqlite(statement), dialect.sqlite_parameters(parameters))
+
+    def executemany(self, statement: str, parameters: Iterable[Mapping[str, Any]]) -> None:
+        self._connection.executemany(dialect.sqlite(statement), parameters)
+
+
+class SqliteStore:
+    """See the Store protocol."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._readers = threading.local()
+        self._open_readers: list[sqlite3.Connection] = []
+        self._connection = _open(path)
+        self._session = SqliteSession(self._connection)
+        self._writer = Writer(self._transaction)
+
+    def write(self, operation: Operation[T]) -> "Future[T]":
+        return self._writer.put(operation)
+
+    def read(self, operation: Operation[T]) -> T:
+        try:
+            return operation(self._reader())
+        except sqlite3.Error as error:
+            raise StoreError(f"the ledger {self._path} cannot be read: {error}") from error
+
+    def close(self) -> None:
+        self._writer.close()
+        for connection in self._open_readers:
+            connection.close()
+        self._connection.close()
+
+    def _reader(self) -> SqliteSession:
+        session: SqliteSession | None = getattr(self._readers, "session", None)
+        if session is None:
+            connection = sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, check_same_thread=False)
+            connection.row_factory = sqlite3.Row
+            session = self._readers.session = SqliteSession(connection)
+            self._open_readers.append(connection)
+        return session
+
+    def _transaction(self, operations: Sequence[Operation[Any]]) -> list[Any]:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                results = [operation(self._session) for operation in operations]
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise StoreError(f"the ledger {self._path} cannot be written: {error}") from error
+        return results
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    with contextlib.ExitStack() as undo:
+        try:
+            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+            undo.callback(connection.close)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            _check(connection, path)
+            _migrate(connection, path)
+        except sqlite3.Error as error:
+            raise StoreUnusable(f"the ledger {path} cannot be opened: {error}", hint=_WAY_OUT) from error
+        undo.pop_all()
+    return connection
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise StoreUnusable(f"the ledger {path} is corrupt: {verdict}", hint=_WAY_OUT)
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """The number of the last step is the file's ``user_version``."""
+    steps = migrations()
+    have = connection.execute("PRAGMA user_version").fetchone()[0]
+    if have > max(steps):
+        raise StoreUnusable(
+            f"the ledger {path} was written by a newer chronos-gitops (schema {have}, this one knows {max(steps)})",
+            hint="run the newer version, or restore the ledger that belongs to this one",
+        )
+    for number in sorted(number for number in steps if number > have):
+        connection.executescript(f"BEGIN IMMEDIATE;\n{steps[number]}\nPRAGMA user_version = {number};\nCOMMIT;")
