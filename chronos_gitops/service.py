@@ -18,11 +18,13 @@ from chronos_gitops.delivery.secrets import Secrets
 from chronos_gitops.delivery.tls import Trust
 from chronos_gitops.engine.clock import Clock, SystemClock
 from chronos_gitops.engine.engine import Engine
-from chronos_gitops.engine.observer import Observer
+from chronos_gitops.engine.observer import Observer, Observers
 from chronos_gitops.engine.sql.engine import SqlEngine
 from chronos_gitops.engine.sql.retention import Keep
 from chronos_gitops.engine.sql.sqlite import SqliteStore
 from chronos_gitops.errors import ChronosError, UsageError
+from chronos_gitops.events import EventLog
+from chronos_gitops.feed import Feed
 from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.metrics import Metrics
 from chronos_gitops.repo.access import Access
@@ -90,10 +92,13 @@ class Service:
     started_at: datetime
     lock: "DataLock"
     audit: AuditLog
+    events: EventLog
+    feed: Feed
     deliveries: Deliveries = field(default_factory=Deliveries)
     _draining: bool = field(default=False, init=False)
 
     def start(self) -> None:
+        self.feed.start()
         self.engine.start()
         try:
             self.follower.start()
@@ -106,6 +111,7 @@ class Service:
         self._draining = True
         self.follower.stop()
         self.engine.stop(self.settings.drain.total_seconds())
+        self.feed.stop()
         self.lock.release()
 
     def now(self) -> datetime:
@@ -153,8 +159,15 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
 def _assembled(settings: Settings, lock: DataLock, clock: Clock) -> Service:
     metrics = Metrics()
     failpoints.arm(settings.failpoint)
-    engine = _engine(settings, clock, metrics)
-    follower = _follower(settings, engine, clock)
+    events = EventLog(settings.data / "events.jsonl")
+    feed = Feed(events, status=lambda: follower.status(), now=clock.now)
+    engine = _engine(settings, clock, Observers((metrics, feed)))
+
+    def apply(jobs: JobSet) -> None:
+        engine.apply(jobs)
+        feed.jobs_changed(jobs)
+
+    follower = _follower(settings, apply, clock)
     must_sign = settings.verify_commits is not None
     rollbacks = Rollbacks(follower, signing_key=settings.signing_key, must_sign=must_sign)
     service = Service(
@@ -168,6 +181,8 @@ def _assembled(settings: Settings, lock: DataLock, clock: Clock) -> Service:
         started_at=clock.now(),
         lock=lock,
         audit=AuditLog(settings.data / "audit.jsonl"),
+        events=events,
+        feed=feed,
     )
     metrics.watch(service)
     return service
@@ -215,7 +230,7 @@ def _access(settings: Settings) -> Access:
     return Access(git.username, git.password, git.password_file, git.ssh_key_file, git.known_hosts_file)
 
 
-def _follower(settings: Settings, engine: Engine, clock: Clock) -> Follower:
+def _follower(settings: Settings, on_change: Callable[[JobSet], None], clock: Clock) -> Follower:
     source = open_source(
         settings.repo,
         data=settings.data,
@@ -228,7 +243,7 @@ def _follower(settings: Settings, engine: Engine, clock: Clock) -> Follower:
         raise UsageError("--verify-commits needs --follow branch", hint="what is on disk is signed by nobody")
     return Follower(
         source,
-        on_change=engine.apply,
+        on_change=on_change,
         on_invalid=settings.on_invalid,
         interval=settings.interval,
         data=settings.data,

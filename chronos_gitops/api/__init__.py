@@ -11,6 +11,7 @@ from chronos_gitops.api import (
     context,
     control,
     etag,
+    events,
     executions,
     guard,
     headers,
@@ -46,6 +47,7 @@ _SUBJECTS = (
     sync,
     hooks,
     audit,
+    events,
     health,
     openapi,
     problems,
@@ -72,6 +74,7 @@ def create_app(service: "Service", *pages: Blueprint) -> Flask:
     app.url_map.merge_slashes = False  # a doubled slash is another address: 404, never a redirect
     context.install(app, service)
     callers.install(app, service)
+    events.install(app)
     problems.install(app)
     _before(app)
     for blueprint in (*(subject.blueprint for subject in _SUBJECTS), *pages):

@@ -11,6 +11,7 @@ from chronos_gitops.api import paging, render, scope
 from chronos_gitops.api.context import caller, request_id, service
 from chronos_gitops.audit import Entry
 from chronos_gitops.delivery.scrub import scrub
+from chronos_gitops.events import Event, Kind
 from chronos_gitops.jobs import credentials
 
 blueprint = Blueprint("audit", __name__, url_prefix="/api/v1/audit")
@@ -26,6 +27,15 @@ ACTIONS = {
     "sync.approve": "approve",
 }
 """What is written down; dry runs change nothing and are not."""
+EVENTS = {
+    "rollback": Kind.JOB_ROLLED_BACK,
+    "undo": Kind.COMMIT_UNDONE,
+    "trigger": Kind.JOB_TRIGGERED,
+    "pause": Kind.JOB_PAUSED,
+    "resume": Kind.JOB_RESUMED,
+    "sync": Kind.SYNC_REQUESTED,
+    "approve": Kind.DELETIONS_APPROVED,
+}
 RESULTS = ("done", "unchanged", "proposed", "refused", "failed")
 _FIELDS = ("at", "action", "job", "by", "result", "status", "target", "reason", "detail", "commit", "request_id")
 _LONGEST = 2000
@@ -60,8 +70,10 @@ def _note(response: Response) -> Response:
         return response
     given = _given()
     if given.get("dry_run") is not True:
+        entry = _entry(action, given, response)
+        service().events.add(_event(entry))
         try:
-            service().audit.append(_entry(action, given, response))
+            service().audit.append(entry)
         except OSError as error:
             # What was asked for has happened: an answer that denies it would be worse than a gap in the log.
             log.error("audit_failed", extra={"request_id": request_id(), "action": action, "error": str(error)})
@@ -93,6 +105,20 @@ def _entry(action: str, given: dict[str, Any], response: Response) -> dict[str, 
         "commit": _text(said.get("commit")) if action in ("rollback", "undo") and not refused else None,
         "request_id": request_id(),
     }
+
+
+def _event(entry: Entry) -> Event:
+    words = entry["detail"] or entry["reason"] or entry["result"]
+    return Event(
+        entry["at"],
+        EVENTS[entry["action"]],
+        words,
+        job=entry["job"],
+        commit=entry["commit"],
+        by=entry["by"],
+        result=entry["result"],
+        request_id=entry["request_id"],
+    )
 
 
 def _result(status: int, said: dict[str, Any]) -> str:

@@ -36,7 +36,7 @@ def require_match(blob: str | None) -> None:
 
 
 def _conditional(response: Response) -> Response:
-    if request.method not in ("GET", "HEAD") or response.status_code != 200 or response.direct_passthrough:
+    if request.method not in ("GET", "HEAD") or response.status_code != 200 or response.is_streamed:
         return response
     if response.get_etag()[0] is None:
         response.set_etag(_digest(response))

@@ -159,6 +159,13 @@ KINDS: tuple[Kind, ...] = (
         "Nothing was acknowledged. Look at the disk and at /readyz?verbose, then try again.",
     ),
     Kind(
+        "too-many-streams",
+        503,
+        "No place for another stream",
+        "Only a few streams may be open at once, so that they never keep anybody else from asking. "
+        "Ask /api/v1/events for JSON, or try again later.",
+    ),
+    Kind(
         "unavailable",
         503,
         "Not now",

@@ -7,6 +7,7 @@ from flask import Blueprint
 import chronos_gitops
 from chronos_gitops.api.schemas import DURATION, INSTANT, NUMBER, TEXT, TEXT_MAP, Schema, components, one_of, ref
 from chronos_gitops.engine.model import Status
+from chronos_gitops.events import Kind
 from chronos_gitops.repo.hooks import Forge
 
 blueprint = Blueprint("openapi", __name__, url_prefix="/api/v1")
@@ -43,6 +44,7 @@ def specification() -> dict[str, Any]:
         | _sync()
         | _hooks()
         | _audit()
+        | _events()
         | _health()
         | _problems(),
         "components": {
@@ -314,6 +316,17 @@ def _hooks() -> dict[str, Any]:
 def _audit() -> dict[str, Any]:
     listing = _answer("Entries, newest first", ref("AuditList"))
     return {"/api/v1/audit": _get("listAudit", "Who asked for what, and what came of it", listing, parameters=_PAGED)}
+
+
+def _events() -> dict[str, Any]:
+    answer = _answer("Events, newest first; or as they come, as server-sent events by Accept", ref("EventList"))
+    answer["content"]["text/event-stream"] = {"schema": TEXT}
+    filters = (
+        _query("type", one_of(Kind), "Only events of this type"),
+        _query("job", TEXT, "Only events of the job with this name"),
+        _header("Last-Event-ID", "For a stream: the events after this one; only new ones when absent"),
+    )
+    return {"/api/v1/events": _get("listEvents", "What changed", answer, parameters=(*_PAGED, *filters))}
 
 
 def _health() -> dict[str, Any]:

@@ -24,6 +24,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "executions.list_of_job": (*_PAGED, "status", "at"),
     "executions.list_all": (*_PAGED, "status"),
     "audit.list_entries": _PAGED,
+    "events.list_events": (*_PAGED, "type", "job"),
     "validate.job_file": ("path",),
     "health.readyz": ("verbose",),
     "login.form": ("next",),

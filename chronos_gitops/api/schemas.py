@@ -5,6 +5,7 @@ from typing import Any
 from chronos_gitops.api.kinds import KINDS
 from chronos_gitops.engine.model import Status, Trigger
 from chronos_gitops.engine.why import Fate
+from chronos_gitops.events import Kind
 from chronos_gitops.jobs.model import Concurrency, MissedRunPolicy
 from chronos_gitops.jobs.problem import Severity
 
@@ -47,7 +48,9 @@ def page(items: str) -> Schema:
 
 
 def components() -> dict[str, Schema]:
-    return _jobs() | _upcoming() | _executions() | _versions() | _answers() | _sync() | _audit() | _problems()
+    return (
+        _jobs() | _upcoming() | _executions() | _versions() | _answers() | _sync() | _audit() | _events() | _problems()
+    )
 
 
 def _jobs() -> dict[str, Schema]:
@@ -294,6 +297,25 @@ def _audit() -> dict[str, Schema]:
         "request_id": TEXT,
     }
     return {"AuditEntry": shape(entry), "AuditList": page("AuditEntry")}
+
+
+def _events() -> dict[str, Schema]:
+    event = {
+        "id": NUMBER,
+        "at": INSTANT,
+        "type": one_of(Kind),
+        "message": TEXT,
+        "job": nullable(TEXT),
+        "commit": nullable(TEXT),
+        "execution": nullable(TEXT) | {"description": "The id of the execution that failed, or succeeded again"},
+        "by": nullable(TEXT) | {"description": "Who asked for it"},
+        "result": nullable(one_of(("done", "unchanged", "proposed", "refused", "failed"))),
+        "request_id": nullable(TEXT),
+        "added": listed(TEXT) | {"description": "Jobs that an applied commit added"},
+        "changed": listed(TEXT),
+        "removed": listed(TEXT),
+    }
+    return {"Event": shape(event, description="Ids rise, over restarts too."), "EventList": page("Event")}
 
 
 def _problems() -> dict[str, Schema]:

@@ -36,6 +36,7 @@ ENDPOINTS = frozenset(
         "sync.status",
         "sync.sync_now",
         "audit.list_entries",
+        "events.list_events",
         "health.version",
     }
 )

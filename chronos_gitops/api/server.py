@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 log = logging.getLogger(__name__)
-THREADS = 8
+THREADS = 16  # streams of events take up to 4 of them (api/streams)
 # Above the API's own limit, so that the API can answer 413 itself; beyond this waitress stops reading.
 LARGEST_BODY = 4 * 1024 * 1024
 

@@ -1,5 +1,6 @@
 """Who wants to hear what the engine did: metrics, logs. Called in the engine's thread; must not block or raise."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from chronos_gitops.delivery.attempt import Outcome
@@ -13,3 +14,18 @@ class Observer(Protocol):
 
     def execution_finished(self, execution: Execution) -> None:
         """An execution has reached its end: success, failed, skipped or cancelled."""
+
+
+class Observers:
+    """Several as one, each told in turn."""
+
+    def __init__(self, several: Sequence[Observer]) -> None:
+        self._several = tuple(several)
+
+    def attempt_finished(self, job: Job, outcome: Outcome) -> None:
+        for one in self._several:
+            one.attempt_finished(job, outcome)
+
+    def execution_finished(self, execution: Execution) -> None:
+        for one in self._several:
+            one.execution_finished(execution)

@@ -1,0 +1,131 @@
+"""What changed, newest first; the same as a stream for who asks for ``text/event-stream``."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, cast
+
+from flask import Blueprint, Flask, Response, current_app, request, stream_with_context
+
+from chronos_gitops.api import paging, query, scope, streams
+from chronos_gitops.api.context import service
+from chronos_gitops.api.problems import ApiError
+from chronos_gitops.api.streams import Pace, Places
+from chronos_gitops.events import Event, Kind, Numbered
+
+blueprint = Blueprint("events", __name__, url_prefix="/api/v1/events")
+PLACES, PACE = "chronos_gitops.streams", "chronos_gitops.pace"
+_NUMBER = re.compile(r"[0-9]{1,15}\Z", re.ASCII)
+
+
+class InvalidEventId(ApiError):
+    kind = "bad-request"
+
+
+def install(app: Flask) -> None:
+    app.extensions[PLACES] = Places()
+    app.extensions[PACE] = Pace()
+
+
+@blueprint.get("")
+def list_events() -> Response:
+    """The stream wins only where it is what the client wants most: a browser takes anything, and gets JSON."""
+    if request.accept_mimetypes.best_match(["application/json", streams.MEDIA_TYPE]) == streams.MEDIA_TYPE:
+        return _streamed()
+    return _page()
+
+
+def _page() -> Response:
+    start, wanted = paging.position(lambda values: int(values[0])), _Wanted()
+
+    def read(count: int, after: Numbered | None) -> list[Numbered]:
+        return service().events.newest(count, before=start if after is None else after[0], wanted=wanted)
+
+    rows, last = scope.page(read, lambda row: _job_of(row[1]), paging.limit())
+    items = [document for number, event in rows if (document := _shown(number, event)) is not None]
+    return paging.answer(items, None if last is None else [last[0]])
+
+
+def _streamed() -> Response:
+    for name in ("limit", "cursor"):
+        if name in request.args:
+            raise query.InvalidParameter(f"{name} does not go with a stream; Last-Event-ID says where it goes on.")
+    events, wanted, after = service().events, _Wanted(), _last_seen()
+    places, pace = cast(Places, current_app.extensions[PLACES]), cast(Pace, current_app.extensions[PACE])
+    draining = service().draining
+
+    def shown(number: int, event: Event) -> dict[str, Any] | None:
+        return _shown(number, event) if wanted(event) else None
+
+    places.take()
+    found = streams.lines(events, after, shown, pace=pace, is_over=draining)
+    response = Response(_Body(stream_with_context(found), places), mimetype=streams.MEDIA_TYPE)
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
+class _Body:
+    """Gives its place back exactly once, also when the stream was never begun: WSGI closes every body (PEP 3333)."""
+
+    def __init__(self, chunks: Iterator[bytes], places: Places) -> None:
+        self._chunks = chunks
+        self._places: Places | None = places
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks
+
+    def close(self) -> None:
+        places, self._places = self._places, None
+        if places is not None:
+            places.give_back()
+            cast(Any, self._chunks).close()
+
+
+class _Wanted:
+    """The filters ``type`` and ``job`` of the request."""
+
+    def __init__(self) -> None:
+        self._type = query.choice("type", Kind)
+        self._job = query.text("job")
+
+    def __call__(self, event: Event) -> bool:
+        names = (event.job, *event.added, *event.changed, *event.removed)
+        return (self._type is None or event.type is self._type) and (self._job is None or self._job in names)
+
+
+def _last_seen() -> int:
+    """From there on, or from now on."""
+    text = request.headers.get("Last-Event-ID")
+    if text is None:
+        return service().events.last
+    if not _NUMBER.match(text):
+        raise InvalidEventId("Last-Event-ID is not the id of an event.", hint="Leave it out to begin now.")
+    return int(text)
+
+
+def _shown(number: int, event: Event) -> dict[str, Any] | None:
+    visible = _visible(event)
+    return None if visible is None else {"id": number} | visible.document()
+
+
+def _visible(event: Event) -> Event | None:
+    """The event as far as the caller sees its jobs; None when it is about others."""
+    if not scope.is_limited():
+        return event
+    if event.type is not Kind.COMMIT_APPLIED:
+        return event if event.job is not None and scope.sees(event.job) else None
+    added, changed, removed = (_seen(names) for names in (event.added, event.changed, event.removed))
+    if not (added or changed or removed):
+        return None
+    words = f"{len(added)} added, {len(changed)} changed, {len(removed)} removed"
+    return replace(event, message=words, added=added, changed=changed, removed=removed)
+
+
+def _job_of(event: Event) -> str | None:
+    """A job that the caller sees, if the event is about one."""
+    names = (event.job, *event.added, *event.changed, *event.removed)
+    return next((name for name in names if name is not None and scope.sees(name)), None)
+
+
+def _seen(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if scope.sees(name))
