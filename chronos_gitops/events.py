@@ -28,6 +28,7 @@ class Kind(StrEnum):
     JOB_TRIGGERED = "job_triggered"
     JOB_PAUSED = "job_paused"
     JOB_RESUMED = "job_resumed"
+    EXECUTION_CANCELLED = "execution_cancelled"
     JOB_ROLLED_BACK = "job_rolled_back"
     COMMIT_UNDONE = "commit_undone"
     SYNC_REQUESTED = "sync_requested"

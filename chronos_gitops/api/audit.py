@@ -33,6 +33,7 @@ EVENTS = {
     "trigger": Kind.JOB_TRIGGERED,
     "pause": Kind.JOB_PAUSED,
     "resume": Kind.JOB_RESUMED,
+    "cancel": Kind.EXECUTION_CANCELLED,
     "sync": Kind.SYNC_REQUESTED,
     "approve": Kind.DELETIONS_APPROVED,
 }

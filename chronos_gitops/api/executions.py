@@ -44,7 +44,7 @@ def found(execution_id: str) -> ExecutionDetail:
     """One execution that the caller sees; NotFoundError as for one that never was."""
     detail = service().engine.execution(execution_id)
     if not scope.sees(detail.execution.job):
-        raise NotFoundError(f'there is no execution "{execution_id}"')
+        raise NotFoundError(f'there is no execution "{execution_id[:64]}"')
     return detail
 
 

@@ -12,8 +12,8 @@ from api_world import Checkout, app_of, eventually, finished, job_yaml
 from flask import Flask
 from flask.testing import FlaskClient
 
+from chronos_gitops.api import audit, streams
 from chronos_gitops.api import events as api_events
-from chronos_gitops.api import streams
 from chronos_gitops.api.server import THREADS, Server
 from chronos_gitops.api.streams import Pace, Places
 from chronos_gitops.service import Service
@@ -51,6 +51,10 @@ def test_what_happens_to_a_job_is_told(own: FlaskClient, checkout: Checkout, ser
     rolled = eventually(lambda: own.get("/api/v1/events?type=commit_applied&job=daily-backup").get_json()["items"][:-1])
     assert rolled[0]["commit"] == done["commit"]
     assert rolled[0]["changed"] == ["daily-backup"]
+
+
+def test_everything_that_is_written_down_is_an_event_too() -> None:
+    assert set(audit.EVENTS) == set(audit.ACTIONS.values())
 
 
 def test_a_broken_commit_is_told(own: FlaskClient, checkout: Checkout, service: Service) -> None:
