@@ -19,6 +19,8 @@ POINTS: Final = {
     "before-swap": "the files of a new revision are judged, the old ones still run",
     "before-push": "the commit of a rollback exists, nobody knows it",
     "after-push": "the commit of a rollback is pushed, nothing else happened",
+    "after-swap-ref": "the branch of a checkout has the commit of a rollback, its files are as before",
+    "after-files": "the files of a checkout follow the commit of a rollback, its index does not",
     "in-drain": "the runner was asked to end and lets requests end",
 }
 ACTIONS: Final = ("kill", "stop", "fail")

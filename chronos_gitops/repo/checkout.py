@@ -1,22 +1,20 @@
 """A commit on the branch a person has checked out, that leaves everything else of theirs as it is."""
 
 import contextlib
+import itertools
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
 
+from chronos_gitops import failpoints
 from chronos_gitops.errors import ConflictError
 from chronos_gitops.jobs.load import git_blob_id
 from chronos_gitops.repo.commit import Change, FileEdit, build, put
 from chronos_gitops.repo.git import Git
+from chronos_gitops.repo.index_lock import IndexLock, Swap
 from chronos_gitops.repo.snapshot import read_file
-
-_LOCK_PATIENCE: Final = 2.0
-_LOCK_STEP: Final = 0.02
 
 
 class Checkout:
@@ -27,6 +25,19 @@ class Checkout:
         self._git = git
         self._root = git.place.root
         self._index = git.place.git_dir / "index"
+        self._lock = IndexLock(self._index)
+
+    def recover(self) -> None:
+        """Ends the commit of a process that was killed on the way; costs one failed open where there was none.
+
+        Where the branch has the commit, the files and the index follow it, but for those that somebody has changed
+        since; where it has not, nothing was done. The lock goes in both cases.
+        """
+        with self._lock.taken_over() as left:
+            if left is not None and left.swap is not None and self._git.resolve(left.swap.ref) == left.swap.commit:
+                untouched = [file for file in self._edits(left.swap) if self._is_untouched(file)]
+                with self._following_index(untouched) as following:
+                    self._follow(untouched, following)
 
     def refuse_dirty(self, files: Sequence[FileEdit]) -> None:
         """ConflictError when one of the files on disk or in the index is not the one that is committed."""
@@ -36,41 +47,72 @@ class Checkout:
     def _refuse_dirty(self, path: str, committed: str | None) -> None:
         if self._staged(path) not in ([] if committed is None else [committed], None):
             raise ConflictError(f"{path} has staged changes", hint="commit or unstage them first")
-        self._refuse_links(path)
-        file = self._root / path
-        if committed is None:
-            clean = not os.path.lexists(file)
-        else:
-            content = read_file(file)
-            ids = () if content is None else (git_blob_id(content), git_blob_id(content.replace(b"\r\n", b"\n")))
-            clean = committed in ids
-        if not clean:
+        link = self._link_above(path)
+        if link is not None:
+            raise ConflictError(f"{link} is a symbolic link; nothing is written through it")
+        if not self._stands(path, committed):
             raise ConflictError(f"{path} has uncommitted changes", hint="commit them or take them back first")
+
+    def _stands(self, path: str, blob: str | None) -> bool:
+        """Whether the file on disk has this content, or with None whether there is none."""
+        file = self._root / path
+        if blob is None:
+            return not os.path.lexists(file)
+        content = read_file(file)
+        return content is not None and blob in (git_blob_id(content), git_blob_id(content.replace(b"\r\n", b"\n")))
 
     def commit(self, parent: str, change: Change) -> str | None:
         """The new commit, or None when the branch has moved on from ``parent`` meanwhile; then nothing was changed.
 
         The steps are those of ``git commit --only``: the index is locked, its next state made beside it, the ref
-        swapped by comparison, and then the files and the index are renamed into place.
+        swapped by comparison, and then the files and the index are renamed into place. After a kill, ``recover``
+        ends it.
         """
         ref = self._git.head_ref()
         if ref is None:
             raise ConflictError("HEAD is detached: there is no branch to commit on", hint="git switch to a branch")
-        with self._locked_index() as lock:
+        with self._lock.held() as lock:
             self.refuse_dirty(change.files)
             commit = build(self._git, parent, change)
-            with tempfile.TemporaryDirectory(prefix="chronos-index-") as folder:
-                following = self._following_index(Path(folder), change)
+            with self._following_index(change.files) as following:
+                lock.announce(Swap(ref, parent, commit))
                 if not self._swap(ref, parent, commit, change):
                     return None
-                for file in change.files:
-                    self._write_file(file)
-                if following is not None:
-                    shutil.copyfile(following, lock)
-                    # The old time keeps git suspicious of files that are as young as the index (racy-git).
-                    shutil.copystat(self._index, lock)
-                    lock.replace(self._index)
+                failpoints.reach("after-swap-ref")
+                self._follow(change.files, following)
         return commit
+
+    def _follow(self, files: Sequence[FileEdit], following: Path | None) -> None:
+        for file in files:
+            self._write_file(file)
+        failpoints.reach("after-files")
+        if following is not None:
+            fresh = self._index.with_name("index.chronos")
+            shutil.copyfile(following, fresh)
+            # The old time keeps git suspicious of files that are as young as the index (racy-git).
+            shutil.copystat(self._index, fresh)
+            fresh.replace(self._index)
+
+    def _edits(self, swap: Swap) -> Iterator[FileEdit]:
+        """What the commit did, read back from it."""
+        rows = self._git.run("diff-tree", "-r", "-z", "--no-renames", "--end-of-options", swap.parent, swap.commit)
+        words = rows.decode("utf-8", "surrogateescape").split("\0")
+        for what, path in zip(words[::2], words[1::2], strict=False):
+            _, mode, before, blob, _ = what.removeprefix(":").split()
+            before, blob = ("" if not one.strip("0") else one for one in (before, blob))
+            yield FileEdit(path, blob, before, self._git.read(blob) if blob else b"", mode)
+
+    def _is_untouched(self, file: FileEdit) -> bool:
+        """Whether nobody but the commit that was cut off has changed the file, on disk and in the index."""
+        for left_over in (self._root / file.path).parent.glob(f".{Path(file.path).name}.chronos-*"):
+            left_over.unlink(missing_ok=True)
+        states = [file.before or None, file.blob or None]
+        if self._link_above(file.path) is not None:
+            return False
+        staged = self._staged(file.path)
+        return staged in (None, *([] if one is None else [one] for one in states)) and any(
+            self._stands(file.path, one) for one in states
+        )
 
     def _staged(self, path: str) -> list[str] | None:
         """Ids in the index; None for a checkout that has no index."""
@@ -79,20 +121,21 @@ class Checkout:
         rows = self._git.run("ls-files", "--stage", "-z", "--", path).split(b"\0")
         return [row.split()[1].decode() for row in rows if row.endswith(b"\t" + os.fsencode(path))]
 
-    def _refuse_links(self, path: str) -> None:
-        for folder in (self._root / path).parents:
-            if folder == self._root:
-                return
-            if folder.is_symlink():
-                raise ConflictError(f"{folder} is a symbolic link; nothing is written through it")
+    def _link_above(self, path: str) -> Path | None:
+        below_root = itertools.takewhile(lambda folder: folder != self._root, (self._root / path).parents)
+        return next((folder for folder in below_root if folder.is_symlink()), None)
 
-    def _following_index(self, folder: Path, change: Change) -> Path | None:
+    @contextlib.contextmanager
+    def _following_index(self, files: Sequence[FileEdit]) -> Iterator[Path | None]:
+        """The index after the commit, made before anything is changed: where it cannot be made, nothing is."""
         if not self._index.exists():
-            return None
-        copy = folder / "index"
-        shutil.copyfile(self._index, copy)
-        put(self._git, copy, change.files)
-        return copy
+            yield None
+            return
+        with tempfile.TemporaryDirectory(prefix="chronos-index-") as folder:
+            copy = Path(folder, "index")
+            shutil.copyfile(self._index, copy)
+            put(self._git, copy, files)
+            yield copy
 
     def _swap(self, ref: str, parent: str, commit: str, change: Change) -> bool:
         reason = f"chronos-gitops: {change.message.partition(chr(10))[0]}"
@@ -116,23 +159,3 @@ class Checkout:
         if file.exists():
             shutil.copymode(file, fresh)
         fresh.replace(file)
-
-    @contextlib.contextmanager
-    def _locked_index(self) -> Iterator[Path]:
-        """The lock git itself takes (``index.lock``); gone again in every case."""
-        lock = self._index.with_name("index.lock")
-        until = time.monotonic() + _LOCK_PATIENCE
-        while True:
-            try:
-                os.close(os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
-                break
-            except FileExistsError as error:
-                if time.monotonic() > until:
-                    raise ConflictError(
-                        f"another git command works on {self._root}", hint=f"wait for it, or remove a stale {lock}"
-                    ) from error
-                time.sleep(_LOCK_STEP)
-        try:
-            yield lock
-        finally:
-            lock.unlink(missing_ok=True)

@@ -45,14 +45,15 @@ def checkout_of(source: Source) -> Iterator[Checkout | None]:
     if place is None:
         yield None
         return
-    if not isinstance(source, BranchSource):
-        yield Checkout(source.git)
-        return
-    git = Git(place)
+    is_ours = isinstance(source, BranchSource)
+    git = Git(place) if is_ours else source.git
     try:
-        yield Checkout(git)
+        checkout = Checkout(git)
+        checkout.recover()
+        yield checkout
     finally:
-        git.close()
+        if is_ours:
+            git.close()
 
 
 def _push(mirror: Mirror, branch: str, head: str, change: Change, proposal: str) -> Landed | None:

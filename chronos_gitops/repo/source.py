@@ -13,6 +13,7 @@ from chronos_gitops.jobs.load import Files
 from chronos_gitops.repo.access import Access
 from chronos_gitops.repo.address import Address
 from chronos_gitops.repo.branch import branch_name, heads
+from chronos_gitops.repo.checkout import Checkout
 from chronos_gitops.repo.faults import Corrupt, NotARepository, ObjectMissing, PathMissing
 from chronos_gitops.repo.git import Git, Place, discover
 from chronos_gitops.repo.ignored import without_ignored_at, without_ignored_on_disk
@@ -126,6 +127,7 @@ class WorktreeSource:
         """There is nothing of ours to prepare."""
 
     def refresh(self, *, patient: bool) -> str | None:  # noqa: ARG002 - nothing here makes anybody wait
+        Checkout(self.git).recover()
         head = self.git.resolve("HEAD")
         if head != self._committed[0] or self.branch is None:
             ref = self.git.head_ref()
