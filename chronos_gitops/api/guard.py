@@ -18,6 +18,7 @@ OPEN_ENDPOINTS = frozenset(
         "openapi.document",
         "problems.every_type",
         "problems.one_type",
+        "docs.page",
         "login.form",
         "login.enter",
         "login.leave",

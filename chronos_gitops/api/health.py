@@ -28,12 +28,12 @@ class Check:
 
 @blueprint.get("/livez")
 def livez() -> Response:
-    return _plain([_heartbeat()], "live")
+    return _plain([_heartbeat()], "livez")
 
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    return _plain(_checks(), "ready")
+    return _plain(_checks(), "readyz")
 
 
 @blueprint.get("/health")
@@ -109,14 +109,15 @@ def _worst(checks: Iterable[Check]) -> str:
     return next(status for status in ("fail", "warn", "pass") if status in found)
 
 
-def _plain(checks: list[Check], word: str) -> Response:
+def _plain(checks: list[Check], probe: str) -> Response:
+    """As Kubernetes' API server says it: a word, or with ``verbose`` a line for each check and the verdict."""
     failed = _worst(checks) == "fail"
-    lines = [f"not {word}" if failed else "ok"]
+    lines = [f"{probe} check failed" if failed else "ok"]
     if "verbose" in request.args and _tells_all():
-        lines = [_line(check) for check in checks] + lines
+        lines = [_line(check) for check in checks] + [f"{probe} check {'failed' if failed else 'passed'}"]
     return Response("\n".join(lines) + "\n", 503 if failed else 200, mimetype="text/plain")
 
 
 def _line(check: Check) -> str:
-    sign = {"pass": "+", "warn": "!", "fail": "-"}[check.status]
-    return f"[{sign}]{check.name} {check.status}" + (f": {check.detail}" if check.detail else "")
+    mark = {"pass": "[+]{} ok", "warn": "[!]{} warn", "fail": "[-]{} failed"}[check.status].format(check.name)
+    return mark + (f": {check.detail}" if check.detail else "")

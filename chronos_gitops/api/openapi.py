@@ -1,10 +1,12 @@
 """The OpenAPI 3.1 document, written by hand; tests hold it to the URL map, the guard and every answer."""
 
+from functools import cache
 from typing import Any
 
 from flask import Blueprint
 
 import chronos_gitops
+from chronos_gitops.api import operations
 from chronos_gitops.api.schemas import DURATION, INSTANT, NUMBER, TEXT, TEXT_MAP, Schema, components, one_of, ref
 from chronos_gitops.engine.model import Status
 from chronos_gitops.events import Kind
@@ -20,7 +22,13 @@ def document() -> dict[str, Any]:
     return specification()
 
 
+@cache
 def specification() -> dict[str, Any]:
+    """The whole document; not to be changed, it is made once."""
+    return operations.finish(_written())
+
+
+def _written() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
@@ -337,7 +345,7 @@ def _health() -> dict[str, Any]:
     numbers = _answer("Prometheus' text format, or OpenMetrics by Accept", TEXT, media="text/plain")
     numbers["content"]["application/openmetrics-text"] = {"schema": TEXT}
     operations = {
-        "/livez": _get("livez", "Does the process live?", text, role=None),
+        "/livez": _get("livez", "Does the process live?", text, role=None, parameters=(verbose,)),
         "/readyz": _get("readyz", "May it get traffic?", text, role=None, parameters=(verbose,)),
         "/health": _get("health", "Both, as JSON", health, role=None),
     }
@@ -351,7 +359,7 @@ def _health() -> dict[str, Any]:
 
 
 def _problems() -> dict[str, Any]:
-    page = {"text/html": {"schema": TEXT}}
+    page = {"text/html": {"schema": TEXT}, "text/plain": {"schema": TEXT}}
     one = _answer("The type", ref("ProblemType"))
     one["content"] |= page
     kind = _path("kind", "The last part of a problem's `type`")

@@ -107,6 +107,10 @@ def wants_page() -> bool:
     return not request.path.startswith("/api/") and "text/html" in request.headers.get("Accept", "")
 
 
+def _wants_text() -> bool:
+    return request.accept_mimetypes.best_match(["application/json", "text/plain"]) == "text/plain"
+
+
 @blueprint.get("")
 def every_type() -> dict[str, Any]:
     return {"items": [_described(kind) for kind in KINDS], "next": None}
@@ -120,6 +124,8 @@ def one_type(kind: str) -> Response | dict[str, Any]:
     if wants_page():
         page = _PAGE.format(title=found.title, detail=f"HTTP status {found.status}.", hint=found.remedy)
         return Response(page, mimetype="text/html")
+    if _wants_text():
+        return Response(f"{found.title} (HTTP status {found.status})\n\n{found.remedy}\n", mimetype="text/plain")
     return _described(found)
 
 

@@ -26,6 +26,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "audit.list_entries": _PAGED,
     "events.list_events": (*_PAGED, "type", "job"),
     "validate.job_file": ("path",),
+    "health.livez": ("verbose",),
     "health.readyz": ("verbose",),
     "login.form": ("next",),
     "pages.jobs": ("state", "q", TAG),

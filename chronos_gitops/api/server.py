@@ -2,9 +2,11 @@
 
 import json
 import logging
+import resource
 import socket
 import threading
 import time
+import uuid
 from typing import TYPE_CHECKING, Any
 
 # waitress ships no types
@@ -23,6 +25,11 @@ log = logging.getLogger(__name__)
 THREADS = 16  # streams of events take up to 4 of them (api/streams)
 # Above the API's own limit, so that the API can answer 413 itself; beyond this waitress stops reading.
 LARGEST_BODY = 4 * 1024 * 1024
+IDLE = 30
+"""Seconds that a connection may stay open without a request."""
+SLOWEST = 60
+"""Seconds that a request may take to arrive, from its first byte to its last: reading costs no thread, but a place."""
+MOST_CONNECTIONS = 10_000
 
 
 class AddressInUse(ChronosError):
@@ -42,7 +49,7 @@ class Server:
         self._sockets: dict[int, Any] = {}
         self._server: TcpWSGIServer | None = None
         self._thread: threading.Thread | None = None
-        self._deadline = 0.0
+        self._deadline = self._looked = 0.0
 
     def start(self) -> int:
         """Listens and returns the port (a free one for port 0). AddressInUse when that is not possible."""
@@ -52,7 +59,9 @@ class Server:
             map=self._sockets,
             sockets=[listener],
             threads=THREADS,
-            connection_limit=500,
+            connection_limit=_connections(),
+            channel_timeout=IDLE,
+            cleanup_interval=5,
             ident=None,
             max_request_body_size=LARGEST_BODY,
             clear_untrusted_proxy_headers=True,
@@ -84,9 +93,19 @@ class Server:
     def _turn(self, *, timeout: float) -> None:
         try:
             wasyncore.loop(timeout=timeout, map=self._sockets, count=1, use_poll=True)
+            self._dismiss_the_slow()
         except Exception:
             # One bad connection must not take the API down.
             log.exception("http_loop_failed")
+
+    def _dismiss_the_slow(self) -> None:
+        now = time.monotonic()
+        if self._server is None or now < self._looked + 1:
+            return
+        self._looked = now
+        for channel in list(self._server.active_channels.values()):
+            if channel.request is not None and not channel.requests and now > channel.begun + SLOWEST:
+                channel.will_close = True
 
     def _is_answering(self) -> bool:
         channels = list(self._server.active_channels.values()) if self._server is not None else []
@@ -99,11 +118,16 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc]  # waitress is untyped
     def execute(self) -> None:
         error = self.request.error
         kind = kinds.of_status(error.code)
+        number = str(uuid.uuid4())
         problem = {"type": kind.uri, "title": kind.title, "status": error.code, "detail": str(error.body)}
-        body = json.dumps(problem).encode()
+        body = json.dumps(problem | {"request_id": number}).encode()
         self.status = f"{error.code} {error.reason}"
         self.response_headers.extend(
-            [("Content-Type", "application/problem+json"), ("X-Content-Type-Options", "nosniff")]
+            [
+                ("Content-Type", "application/problem+json"),
+                ("X-Content-Type-Options", "nosniff"),
+                ("X-Request-ID", number),
+            ]
         )
         self.set_close_on_finish()
         self.content_length = len(body)
@@ -112,6 +136,19 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc]  # waitress is untyped
 
 class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress is untyped
     error_task_class = _ErrorTask
+    begun = 0.0
+    """When the first byte came of the request that is not whole yet."""
+
+    def received(self, data: bytes) -> Any:
+        if self.request is None:
+            self.begun = time.monotonic()
+        return super().received(data)
+
+
+def _connections() -> int:
+    """Half of what the process may open: the other half is for git, the store and webhooks."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else max(100, min(MOST_CONNECTIONS, soft // 2))
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -12,7 +12,8 @@ def test_a_running_runner_is_live_and_ready(client: FlaskClient) -> None:
     assert client.get("/livez").get_data(as_text=True) == "ok\n"
     assert client.get("/readyz").get_data(as_text=True) == "ok\n"
     lines = client.get("/readyz?verbose").get_data(as_text=True).splitlines()
-    assert lines[-1] == "ok"
+    assert lines[-1] == "readyz check passed"
+    assert client.get("/livez?verbose").get_data(as_text=True) == "[+]scheduler ok\nlivez check passed\n"
     assert {line.split()[0] for line in lines[:-1]} == {
         "[+]scheduler",
         "[+]engine",
@@ -38,7 +39,9 @@ def test_a_draining_runner_is_live_but_not_ready(shared: Service) -> None:
     client = app.test_client()
     assert client.get("/livez").status_code == 200
     ready = client.get("/readyz")
-    assert (ready.status_code, ready.get_data(as_text=True)) == (503, "not ready\n")
+    assert (ready.status_code, ready.get_data(as_text=True)) == (503, "readyz check failed\n")
+    verbose = client.get("/readyz?verbose").get_data(as_text=True).splitlines()
+    assert verbose[-2:] == ["[-]draining failed: the runner is shutting down", "readyz check failed"]
     assert client.get("/health").status_code == 503
 
 

@@ -8,7 +8,7 @@ from openapi_spec_validator import validate
 from chronos_gitops.api import guard
 from chronos_gitops.api.query import PARAMETERS, TAG
 
-PAGES = ("pages.", "login.")
+PAGES = ("pages.", "login.", "docs.")
 
 
 def operations(app: Flask) -> dict[tuple[str, str], str]:

@@ -1,6 +1,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -57,6 +58,37 @@ def test_requests_no_handler_ever_sees_are_problems_too(address: str) -> None:
         assert answer.split()[1] == status
         assert b"application/problem+json" in answer
         assert b'"type": "/problems/' in answer
+        assert b'"request_id": ' in answer
+        assert b"x-request-id: " in answer.lower()
+
+
+def test_a_request_that_never_becomes_whole_is_dismissed(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slow headers and slow bodies; a connection that rests between two requests is another matter."""
+    monkeypatch.setattr("chronos_gitops.api.server.SLOWEST", 0.2)
+    host, _, port = address.removeprefix("http://").partition(":")
+    slow = (
+        b"GET /livez HTTP/1.1\r\nHost: loc",
+        b"POST /api/v1/validate HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nna",
+    )
+    with ExitStack() as stack:
+        connections = [
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=10)) for _ in (*slow, b"resting")
+        ]
+        for connection, start in zip(connections, slow, strict=False):
+            connection.sendall(start)
+        for connection in connections[:2]:
+            assert connection.recv(100) == b""
+        resting = connections[-1]
+        resting.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert resting.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_many_idle_connections_keep_nobody_out(http: httpx.Client, address: str) -> None:
+    host, _, port = address.removeprefix("http://").partition(":")
+    with ExitStack() as stack:
+        for _ in range(400):
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=10))
+        assert http.get("/api/v1/jobs").status_code == 200
 
 
 def test_a_chunked_body_over_the_limit_is_a_problem(http: httpx.Client) -> None:
