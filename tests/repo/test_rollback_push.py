@@ -190,29 +190,34 @@ def test_a_rejected_tip_can_be_rolled_back(repository: Repository, server: Repos
     assert (result.version, following.follower.status().state) == (4, SyncState.SYNCED)
 
 
-def test_twenty_rollbacks_against_twenty_pushes_lose_and_double_nothing(
-    repository: Repository, server: Repository, follow: Follow
+@pytest.mark.parametrize("count", [20, pytest.param(40, marks=pytest.mark.full)])
+def test_rollbacks_against_as_many_pushes_lose_and_double_nothing(
+    repository: Repository, server: Repository, follow: Follow, count: int
 ) -> None:
     """Both writers try again as people and programs do; takes 5 s, it is 40 pushes and their races."""
     following = follow(server.root)
     service = Rollbacks(following.follower)
     results: list[RollbackResult] = []
+    waits: list[float] = []
 
     def roll_back() -> None:
-        for number in range(20):
+        for number in range(count):
+            began = time.monotonic()
             results.append(persistently(service, request("one", str(1 + number % 2), f"race-{number}")))
+            waits.append(time.monotonic() - began)
 
     thread = threading.Thread(target=roll_back)
     thread.start()
-    for number in range(20):
+    for number in range(count):
         repository.write("notes.txt", str(number))
         repository.commit(f"Human {number}")
         push_until_it_works(repository)
     thread.join()
     subjects = server.git("log", "--first-parent", "--format=%s", "main").splitlines()
-    assert [f"Human {number}" for number in range(20)] == [line for line in reversed(subjects) if "Human" in line]
+    print(f"{count} rollbacks against {count} pushes: the longest rollback took {max(waits):.2f} s")
+    assert [f"Human {number}" for number in range(count)] == [line for line in reversed(subjects) if "Human" in line]
     ids = server.git("log", "--format=%(trailers:key=Chronos-Request-Id,valueonly)", "main").split()
-    assert sorted(ids) == sorted(f"race-{number}" for number in range(20) if results[number].changed)
+    assert sorted(ids) == sorted(f"race-{number}" for number in range(count) if results[number].changed)
     assert {result.commit for result in results if result.changed} == set(
         server.git("log", "--format=%H", "--grep=^Roll back", "main").split()
     )
