@@ -21,6 +21,11 @@ def heads(branch: str) -> str:
     return f"refs/heads/{branch}"
 
 
+def arriving(branch: str) -> str:
+    """Where a fetch puts what is not complete yet."""
+    return f"refs/chronos/arriving/{branch}"
+
+
 def tracked(branch: str) -> str:
     """Where our mirror keeps what it fetched."""
     return f"refs/chronos/remote/{branch}"

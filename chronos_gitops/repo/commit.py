@@ -61,7 +61,8 @@ def build(git: Git, parent: str, change: Change) -> str:
         index = Path(folder, "index")
         git.run("read-tree", "--end-of-options", parent, env={"GIT_INDEX_FILE": str(index)})
         put(git, index, change.files)
-        tree = git.run("write-tree", env={"GIT_INDEX_FILE": str(index)}).decode().strip()
+        # What the parent has is taken as it stands: contents of other folders may not be here (repo/blobless).
+        tree = git.run("write-tree", "--missing-ok", env={"GIT_INDEX_FILE": str(index)}).decode().strip()
     signed = () if change.signing_key is None else ("-S",)
     key = () if change.signing_key is None else ("-c", "gpg.format=ssh", "-c", f"user.signingKey={change.signing_key}")
     made = git.run(

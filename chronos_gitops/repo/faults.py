@@ -79,6 +79,7 @@ class Stopped(GitError):
 
 # The first pattern found in git's words (LC_ALL=C) decides. Git has no codes for these: rc is 128 for all of them.
 _PATTERNS: Sequence[tuple[str, type[GitError], str]] = (
+    (r"could not fetch \S+ from promisor remote", Corrupt, ""),  # first: it is refused the protocol, and says that too
     (r"transport '.*' not allowed", ProtocolNotAllowed, "only the protocol of the repository's own URL is allowed"),
     (r"detected dubious ownership", DubiousOwnership, "another user owns that repository"),
     (r"Host key verification failed", HostKeyMismatch, "add the host to the runner's known_hosts"),

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import IO, Final
 
 from chronos_gitops.errors import ConflictError
+from chronos_gitops.repo import blobless
 from chronos_gitops.repo.access import Access
 from chronos_gitops.repo.address import Address
-from chronos_gitops.repo.branch import branch_name, heads, tracked
+from chronos_gitops.repo.branch import arriving, branch_name, heads, tracked
 from chronos_gitops.repo.faults import BranchNotFound, Corrupt, GitError, Stopped, failure, words
 from chronos_gitops.repo.git import Git, Place
 from chronos_gitops.repo.lastgood import write_atomically
@@ -29,8 +30,8 @@ _FETCH_OPTIONS: Final = (
     "--no-auto-maintenance",
     "--no-recurse-submodules",
     "--update-shallow",
-    "--end-of-options",
 )
+_WHOLE: Final = "chronos.whole"
 _MOST_PACKS: Final = 50
 _MOST_LOOSE: Final = 6_700  # git's own gc.auto, which takes the same sample
 _REPACK: Final = ("-c", "pack.threads=1", "-c", "pack.windowMemory=64m", "repack", "-A", "-d", "-l", "--quiet")
@@ -46,12 +47,16 @@ class Push(StrEnum):
 
 
 class Mirror:
-    """Owned by one process (flock); ``git`` reads it, ``fetch`` and ``push`` speak to the address."""
+    """Owned by one process (flock); ``git`` reads it, ``fetch`` and ``push`` speak to the address.
 
-    def __init__(self, address: Address, data: Path, access: Access | None = None) -> None:
+    Of a server behind a URL, where that can filter, it holds the contents of the folder ``jobs`` only.
+    """
+
+    def __init__(self, address: Address, data: Path, access: Access | None = None, *, jobs: str = ".") -> None:
         self.address = address
+        self._jobs = jobs
         self._access = access or Access()
-        key = hashlib.sha256(address.location.encode()).hexdigest()[:12]
+        key = hashlib.sha256(f"{address.location}\n{jobs}".encode()).hexdigest()[:12]
         self._folder = data / f"mirror-{key}.git"
         self._lock: IO[str] | None = None
         self.git = self._gateway(self._folder)
@@ -81,7 +86,7 @@ class Mirror:
     def default_branch(self) -> str:
         """What the remote's HEAD says, without the ref's prefix."""
         question = ("ls-remote", "--symref", "--end-of-options", self.address.location, "HEAD")
-        output = self.git.run(*question, timeout=_ASK, env=self._credentials(self.git))
+        output = self.git.run(*question, timeout=_ASK, env=self._speaking(self.git))
         for line in output.decode("utf-8", "replace").splitlines():
             if line.startswith("ref: refs/heads/"):
                 return branch_name(line.removeprefix("ref: ").partition("\t")[0])
@@ -90,25 +95,31 @@ class Mirror:
     def fetch(self, branch: str, *, timeout: float | None = None) -> str:
         """The commit the branch is at now; a GitError leaves the mirror as it was."""
         # Asked so that a ref of garbage is no error yet: the fetch is where that is seen and healed.
-        before = self.git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", tracked(branch)).stdout
+        asked = self.git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", tracked(branch))
+        before = asked.stdout.decode().strip() or None
         try:
-            head = self._fetch(self.git, branch, timeout)
+            head = self._fetch(self.git, branch, before, timeout)
         except Corrupt as error:
             _log.warning("the mirror is damaged and made anew", extra={"error": str(error)})
             return self.renew(branch)
-        if head != before.decode().strip():
+        except blobless.Refused as error:
+            _log.warning("the server filters and gives no single objects; all is fetched", extra={"error": str(error)})
+            return self.renew(branch, whole=True)
+        if head != before:
             self._tidy()
         return head
 
-    def renew(self, branch: str) -> str:
-        """A new copy beside the damaged one, which takes its place once it is whole."""
+    def renew(self, branch: str, *, whole: bool = False) -> str:
+        """A new copy beside the damaged one, which takes its place once it is complete."""
         fresh = self._folder.with_suffix(".new")
         shutil.rmtree(fresh, ignore_errors=True)
         try:
             self._create(fresh)
             gateway = self._gateway(fresh)
             try:
-                head = self._fetch(gateway, branch, None)
+                if whole:
+                    gateway.run("config", _WHOLE, "true")
+                head = self._fetch(gateway, branch, None, None)
             finally:
                 gateway.close()
             self.git.reset()
@@ -133,7 +144,7 @@ class Mirror:
             self.address.location,
             f"{commit}:{heads(branch)}",
             timeout=_FETCH,
-            env=self._credentials(self.git),
+            env=self._speaking(self.git),
         )
         said = done.stdout.decode("utf-8", "replace")
         outcome = next((line for line in said.splitlines() if line[:2] in ("!\t", "*\t", " \t", "=\t")), None)
@@ -163,25 +174,35 @@ class Mirror:
         """Whether git takes the folder for a repository at all; with a bad HEAD or config, or without objects, not."""
         return self._folder.is_dir() and self.git.attempt("rev-parse", "--git-dir").code == 0
 
-    def _fetch(self, git: Git, branch: str, timeout: float | None) -> str:
+    def _fetch(self, git: Git, branch: str, before: str | None, timeout: float | None) -> str:
         if timeout is None:
-            timeout = _FIRST_FETCH if git.resolve(tracked(branch)) is None else _FETCH
-        refspec = f"+{heads(branch)}:{tracked(branch)}"
-        command = ("fetch", *_FETCH_OPTIONS, self.address.location, refspec)
-        git.run(*command, timeout=timeout, env=self._credentials(git))
-        head = git.resolve(tracked(branch))
+            timeout = _FIRST_FETCH if before is None else _FETCH
+        filtering = (blobless.FILTER,) if self._filters(git) else ()
+        refspec = f"+{heads(branch)}:{arriving(branch)}"
+        command = ("fetch", *_FETCH_OPTIONS, *filtering, "--end-of-options", self.address.location, refspec)
+        git.run(*command, timeout=timeout, env=self._speaking(git))
+        head = git.resolve(arriving(branch))
         if head is None:
             raise BranchNotFound(f'{self.address} has no branch "{branch}"', hint="check --branch")
+        if head != before:
+            if filtering:
+                blobless.complete(git, self.address.location, self._jobs, before, head, env=self._speaking(git))
+            git.run("update-ref", tracked(branch), head)
         return head
 
-    def _credentials(self, git: Git) -> dict[str, str]:
-        """For the commands that speak to the server only: reading our own copy needs no password."""
-        return git.with_config(self._access.config(self.address.location)) | dict(self._access.environment())
+    def _filters(self, git: Git) -> bool:
+        """Whether it is worth asking: a folder beside us costs no network, and the root leaves nothing out."""
+        is_remote = self.address.path is None and self._jobs != "."
+        return is_remote and git.attempt("config", "--get", _WHOLE).code != 0
+
+    def _speaking(self, git: Git) -> dict[str, str]:
+        """For the commands that speak to the server only: reading our own copy needs neither password nor protocol."""
+        credentials = git.with_config(self._access.config(self.address.location))
+        return credentials | {"GIT_ALLOW_PROTOCOL": self.address.protocols, **self._access.environment()}
 
     def _gateway(self, folder: Path) -> Git:
         return Git(
             Place(folder, folder, None),
-            protocols=self.address.protocols,
             config=self.address.config,
             global_config=str(self._trust_file) if self.address.path is not None else os.devnull,
         )

@@ -95,7 +95,7 @@ def open_source(
     address = Address.parse(repository)
     jobs = jobs_folder(jobs)
     name = None if branch is None else branch_name(branch)
-    place = _place_of(address, data)
+    place = _place_of(address, data, jobs)
     if place is None or place.root is None or mode == Mode.BRANCH or (name is not None and mode is None):
         if mode == Mode.WORKTREE:
             raise UsageError(f"{address} has no files on disk to follow", hint="use --follow branch")
@@ -193,7 +193,7 @@ class BranchSource:
         self.jobs = jobs
         self.repository = str(address)
         self.branch = branch
-        self.mirror = Mirror(address if place is None else _at(address, place), data, access)
+        self.mirror = Mirror(address if place is None else _at(address, place), data, access, jobs=jobs)
         self._place = place
         self._address = address
 
@@ -252,14 +252,14 @@ class BranchSource:
         self.mirror.close()
 
 
-def _place_of(address: Address, data: Path) -> Place | None:
+def _place_of(address: Address, data: Path, jobs: str) -> Place | None:
     """None for a URL, and for a folder that is away now but was followed by its branch before."""
     if address.path is None:
         return None
     try:
         return discover(address.path)
     except NotARepository:
-        if Mirror(address, data).exists:
+        if Mirror(address, data, jobs=jobs).exists:
             return None
         raise
 

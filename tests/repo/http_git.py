@@ -24,6 +24,7 @@ class HttpGit(ThreadingHTTPServer):
         )
         self.held: threading.Event | None = None  # nothing is answered until it is set
         self.answer: tuple[int, str] | None = None
+        self.breaks_at: int | None = None  # from this request on every answer is 503
         self.seen: list[str | None] = []
         self.commands = b""  # every command line of the machine while a request was answered
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -51,7 +52,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.commands += b"".join(read_quietly(path) for path in Path("/proc").glob("[0-9]*/cmdline"))
         if self.server.held is not None:
             self.server.held.wait(60)
-        if self.server.answer is not None:
+        if self.server.breaks_at is not None and len(self.server.seen) >= self.server.breaks_at:
+            self._end(503, {})
+        elif self.server.answer is not None:
             status, location = self.server.answer
             self._end(status, {"Location": location} if location else {})
         elif self.server.expected not in (None, self.headers.get("Authorization")):

@@ -265,7 +265,7 @@ def test_a_folder_of_another_user_is_followed_because_the_operator_named_it(
     """GIT_TEST_ASSUME_DIFFERENT_OWNER is git's own switch for this; it reaches only the child that is under test."""
     mirror = Mirror(Address.parse(str(repository.root)), tmp_path / "data")
     mirror.open()
-    foreign = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}
+    foreign = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1", "GIT_ALLOW_PROTOCOL": "file"}
     refspec = "+refs/heads/main:refs/chronos/remote/main"
     mirror.git.run("fetch", "--end-of-options", str(repository.root), refspec, env=foreign)
     assert mirror.known("main") == repository.head()
