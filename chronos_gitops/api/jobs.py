@@ -1,6 +1,9 @@
 """The jobs that run now: the list with its filters, one job, its next ticks."""
 
+from bisect import bisect_right
+from collections.abc import Iterator
 from enum import StrEnum
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -8,7 +11,7 @@ from flask import Blueprint, Response, jsonify
 
 from chronos_gitops.api import etag, lookup, paging, query, render, scope
 from chronos_gitops.api.context import service
-from chronos_gitops.jobs.model import Definition
+from chronos_gitops.jobs.model import Definition, JobSet
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/api/v1/jobs")
 
@@ -23,8 +26,7 @@ class State(StrEnum):
 def list_jobs() -> Response:
     size = paging.limit()
     after = paging.position(lambda values: str(values[0])) or ""
-    matching = (found for found in filtered() if found.job.name > after)
-    page = list(islice(matching, size + 1))
+    page = list(islice(matching(after=after), size + 1))
     more = len(page) > size
     return paging.answer(render.jobs(service(), page[:size]), [page[size - 1].job.name] if more else None)
 
@@ -44,15 +46,26 @@ def next_runs(name: str) -> dict[str, Any]:
 
 def filtered() -> list[Definition]:
     """The jobs that the request's ``state``, ``q`` and ``tag.*`` ask for, by name."""
-    state, text, tags = query.choice("state", State), (query.text("q") or "").lower(), query.tags()
-    pauses = service().engine.pauses()
+    return list(matching())
 
-    def matches(definition: Definition) -> bool:
-        job = definition.job
-        return (
-            (state is None or render.state(job, pauses.get(job.name)) == state)
-            and (text in job.name.lower() or text in job.description.lower())
-            and tags.items() <= dict(job.tags).items()
-        )
 
-    return [definition for definition in scope.jobs() if matches(definition)]
+def matching(*, after: str = "") -> Iterator[Definition]:
+    """The same, from behind a name on, looked at as they are asked for: a page of many costs what is on it."""
+    found = _behind(scope.jobs(), after)
+    for tag in query.tags().items():
+        found = filter(partial(_has_tag, tag), found)
+    if text := (query.text("q") or "").lower():
+        found = (one for one in found if text in one.job.name or text in one.job.description.lower())
+    if (state := query.choice("state", State)) is not None:
+        pauses = service().engine.pauses()
+        found = (one for one in found if render.state(one.job, pauses.get(one.job.name)) == state)
+    return found
+
+
+def _has_tag(tag: tuple[str, str], definition: Definition) -> bool:
+    return tag in definition.job.tags
+
+
+def _behind(jobs: JobSet, after: str) -> Iterator[Definition]:
+    names = list(jobs.definitions)
+    return (jobs.definitions[name] for name in islice(names, bisect_right(names, after), None))

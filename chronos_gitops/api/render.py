@@ -10,7 +10,7 @@ from chronos_gitops.delivery.curl import curl
 from chronos_gitops.delivery.request import Masked
 from chronos_gitops.engine.model import Attempt, Execution, ExecutionDetail, Pause
 from chronos_gitops.jobs.model import Definition, Job
-from chronos_gitops.jobs.problem import Problem
+from chronos_gitops.jobs.problem import Problem, Severity
 
 if TYPE_CHECKING:
     from chronos_gitops.repo.follow import SyncStatus
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from chronos_gitops.service import Service
 
 Json = dict[str, Any]
+MOST_PROBLEMS = 1000
 
 
 def instant(moment: datetime | None) -> str | None:
@@ -52,7 +53,7 @@ def _job(
     name = definition.job.name
     following = service.next_runs(name, 1)
     last = latest.get(name)
-    return masking.document(definition.job) | {
+    return _documents(definition.blob, definition.job) | {
         "id": definition.job.id,
         "state": state(definition.job, pauses.get(name)),
         "next_run": instant(following[0]) if following else None,
@@ -66,6 +67,26 @@ def _job(
         "pause": None if name not in pauses else pause(pauses[name]),
         "sync": sync_of(definition),
     }
+
+
+class _Documents:
+    """Jobs as JSON by the blob of their file, the half of a list's work that never changes. Bounded; harmless races."""
+
+    def __init__(self, most: int = 20_000) -> None:
+        self._most = most
+        self._known: dict[str, Json] = {}
+
+    def __call__(self, blob: str, job: Job) -> Json:
+        """Not to be changed: it is the same for everybody."""
+        found = self._known.get(blob)
+        if found is None:
+            if len(self._known) >= self._most:
+                self._known.clear()
+            found = self._known[blob] = masking.document(job)
+        return found
+
+
+_documents = _Documents()
 
 
 def sync_of(definition: Definition) -> Json:
@@ -159,6 +180,14 @@ def problem(found: Problem) -> Json:
     }
 
 
+def worst(problems: Sequence[Problem]) -> Sequence[Problem]:
+    """All of them; of more than MOST_PROBLEMS the worst: ten thousand jobs can have as many notes."""
+    if len(problems) <= MOST_PROBLEMS:
+        return problems
+    ranks = list(Severity)
+    return sorted(problems, key=lambda found: ranks.index(found.severity))[:MOST_PROBLEMS]
+
+
 def sync(status: "SyncStatus") -> Json:
     held = status.held
     return {
@@ -173,7 +202,8 @@ def sync(status: "SyncStatus") -> Json:
         },
         "reason": status.reason,
         "message": status.message,
-        "problems": [problem(found) for found in status.problems],
+        "problems": [problem(found) for found in worst(status.problems)],
+        "problems_total": len(status.problems),
         "last_attempt_at": instant(status.last_attempt_at),
         "last_success_at": instant(status.last_success_at),
         "next_attempt_at": instant(status.next_attempt_at),

@@ -57,20 +57,20 @@ def due() -> list[Due]:
 
 def load(start: datetime, bucket: timedelta, buckets: int) -> Load:
     """The load of the jobs that the request asks for. InvalidParameter when it would cost too much to count."""
-    distinct = forecast.distinct(due())
-    if len(distinct) * buckets > _MOST_COUNTS:
+    alike = forecast.alike(due())
+    if len(alike) * buckets > _MOST_COUNTS:
         raise InvalidParameter(
-            f"{buckets} buckets of {len(distinct)} different schedules are more than can be counted at once.",
+            f"{buckets} buckets of {len(alike)} different schedules are more than can be counted at once.",
             hint="Take longer buckets, a shorter window, or fewer jobs (tag.<key>, q).",
         )
-    return forecast.load(distinct, start, bucket, buckets)
+    return forecast.load(alike, start, bucket, buckets)
 
 
 def _listed(window: Window) -> Response:
     size = paging.limit()
     after = paging.position(_position)
     start = window.start if after is None else max(window.start, after[0])
-    merged = forecast.ticks(due(), start, window.stop)
+    merged = forecast.ticks(forecast.alike(due()), start, window.stop)
     rest = merged if after is None else (tick for tick in merged if tick > after)
     page = list(islice(rest, size + 1))
     last = page[size - 1] if len(page) > size else None

@@ -1,10 +1,11 @@
 """What is due in a window, over many jobs: how much of it when, and tick by tick."""
 
 import heapq
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from chronos_gitops.timing.schedule import Schedule
@@ -41,41 +42,48 @@ class Load:
         return self.counts.index(most) if most else None
 
 
-def distinct(due: Iterable[Due]) -> Mapping[Due, int]:
-    """How many jobs are due alike; their names are kept only where ``H`` makes a difference."""
-    found: dict[tuple[str, str, str, datetime], Due] = {}
-    numbers: Counter[tuple[str, str, str, datetime]] = Counter()
+Alike = Mapping[Due, Sequence[str]]
+"""One of the jobs that are due alike, with the names of all of them."""
+
+
+def alike(due: Iterable[Due]) -> Alike:
+    """Many jobs have few schedules; a job's name makes a difference only where ``H`` stands."""
+    found: dict[tuple[str, str, str, datetime], tuple[Due, list[str]]] = {}
     for one in due:
         schedule = one.schedule
-        alike = (schedule.text, schedule.timezone, schedule.key if "H" in schedule.text else "", one.since)
-        found.setdefault(alike, one)
-        numbers[alike] += 1
-    return {found[alike]: number for alike, number in numbers.items()}
+        key = (schedule.text, schedule.timezone, schedule.key if "H" in schedule.text else "", one.since)
+        found.setdefault(key, (one, []))[1].append(one.job)
+    return dict(found.values())
 
 
-def load(due: Mapping[Due, int], start: datetime, bucket: timedelta, buckets: int) -> Load:
+def load(due: Alike, start: datetime, bucket: timedelta, buckets: int) -> Load:
     """Counted, not walked, where ticks are more than buckets: ``@every 1s`` costs no more than ``@hourly``."""
     counts = [0] * buckets
-    stop = start + bucket * buckets
-    for one, number in due.items():
-        after = max(start, one.since) - _MILLISECOND
-        if one.schedule.count(after, stop - _MILLISECOND) > buckets:
-            for index in range(buckets):
-                end = start + bucket * (index + 1) - _MILLISECOND
-                begin = max(start + bucket * index - _MILLISECOND, after)
-                if begin < end:
-                    counts[index] += number * one.schedule.count(begin, end)
-        else:
-            for tick in one.schedule.between(after, stop - _MILLISECOND):
-                counts[(tick - start) // bucket] += number
+    for one, names in due.items():
+        for index, ticks in _counted(one, start, bucket, buckets):
+            counts[index] += len(names) * ticks
     return Load(start, bucket, tuple(counts))
 
 
-def ticks(due: Iterable[Due], start: datetime, stop: datetime) -> Iterator[tuple[datetime, str]]:
+def _counted(due: Due, start: datetime, bucket: timedelta, buckets: int) -> Iterator[tuple[int, int]]:
+    after, last = max(start, due.since) - _MILLISECOND, start + bucket * buckets - _MILLISECOND
+    if due.schedule.count(after, last) <= buckets:
+        yield from (((tick - start) // bucket, 1) for tick in due.schedule.between(after, last))
+        return
+    for index in range(buckets):
+        begin = max(start + bucket * index - _MILLISECOND, after)
+        end = start + bucket * (index + 1) - _MILLISECOND
+        if begin < end:
+            yield index, due.schedule.count(begin, end)
+
+
+def ticks(due: Alike, start: datetime, stop: datetime) -> Iterator[tuple[datetime, str]]:
     """Every tick in [start, stop) with its job, in order of time, then name; made as they are asked for."""
-    return heapq.merge(*(_of(one, start, stop) for one in due))
+    merged = heapq.merge(*(_of(one, names, start, stop) for one, names in due.items()), key=itemgetter(0))
+    for tick, several in groupby(merged, key=itemgetter(0)):
+        yield from ((tick, name) for name in sorted(name for _, names in several for name in names))
 
 
-def _of(due: Due, start: datetime, stop: datetime) -> Iterator[tuple[datetime, str]]:
+def _of(due: Due, names: Sequence[str], start: datetime, stop: datetime) -> Iterator[tuple[datetime, Sequence[str]]]:
     after = max(start, due.since) - _MILLISECOND
-    return ((tick, due.job) for tick in due.schedule.between(after, stop - _MILLISECOND))
+    return ((tick, names) for tick in due.schedule.between(after, stop - _MILLISECOND))

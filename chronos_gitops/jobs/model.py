@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -21,6 +21,7 @@ Document = Mapping[str, Any]
 JOB_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://chronos-gitops.dev/job")
 
 
+@lru_cache(maxsize=100_000)  # 7 µs each, and every reload asks for all of them
 def job_id(name: str) -> str:
     """The stable id of a job: UUIDv5 of its name (RFC 9562), the same on every machine and after every restart."""
     return str(uuid.uuid5(JOB_NAMESPACE, name))
@@ -288,6 +289,8 @@ class JobSet:
 
     revision: str | None = None
     definitions: Mapping[str, Definition] = field(default_factory=lambda: MappingProxyType({}))
+    _names: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Names by id, made when somebody asks for the first one."""
 
     @classmethod
     def of(cls, revision: str | None, definitions: Iterable[Definition]) -> "JobSet":
@@ -308,4 +311,6 @@ class JobSet:
         found = self.definitions.get(name_or_id)
         if found is not None or len(name_or_id) != 36:
             return found
-        return next((definition for definition in self if definition.job.id == name_or_id.lower()), None)
+        if not self._names:
+            self._names.update({definition.job.id: name for name, definition in self.definitions.items()})
+        return self.definitions.get(self._names.get(name_or_id.lower(), ""))

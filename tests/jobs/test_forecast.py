@@ -17,7 +17,7 @@ def due(text: str, *, zone: str = "UTC", name: str = "a", since: datetime = ALWA
 
 
 def counts(*jobs: Due, bucket: timedelta = HOUR, buckets: int = 24) -> tuple[int, ...]:
-    return forecast.load(forecast.distinct(jobs), START, bucket, buckets).counts
+    return forecast.load(forecast.alike(jobs), START, bucket, buckets).counts
 
 
 def test_a_tick_counts_where_a_bucket_begins() -> None:
@@ -42,16 +42,16 @@ def test_a_pause_counts_until_its_end() -> None:
 
 
 def test_the_peak_is_the_first_of_the_fullest() -> None:
-    load = forecast.load(forecast.distinct([due("0 3,5 * * *"), due("0 5,3 * * *", name="b")]), START, HOUR, 24)
+    load = forecast.load(forecast.alike([due("0 3,5 * * *"), due("0 5,3 * * *", name="b")]), START, HOUR, 24)
     assert (load.peak, load.total) == (3, 4)
     assert forecast.load({}, START, HOUR, 24).peak is None
 
 
 def test_equal_schedules_are_counted_once_and_hashed_ones_each() -> None:
     alike = [due("0 2 * * *", name=f"job-{number}") for number in range(100)]
-    assert len(forecast.distinct(alike)) == 1
+    assert len(forecast.alike(alike)) == 1
     assert sum(counts(*alike)) == 100
-    assert len(forecast.distinct([due("H 2 * * *", name=f"job-{number}") for number in range(100)])) == 100
+    assert len(forecast.alike([due("H 2 * * *", name=f"job-{number}") for number in range(100)])) == 100
 
 
 SCHEDULES = st.sampled_from(["@every 7m", "@every 90s", "*/5 * * * *", "0 2 * * *", "H H(0-7) * * *", "15 10 1 * *"])
@@ -67,7 +67,7 @@ ZONES = st.sampled_from(["UTC", "America/New_York", "Australia/Lord_Howe", "Asia
 def test_the_counts_are_those_of_the_ticks(jobs: list[tuple[str, str]], minutes: int, buckets: int) -> None:
     found = [due(text, zone=zone, name=f"job-{number}") for number, (text, zone) in enumerate(jobs)]
     bucket = timedelta(minutes=minutes)
-    walked = list(forecast.ticks(found, START, START + bucket * buckets))
+    walked = list(forecast.ticks(forecast.alike(found), START, START + bucket * buckets))
     expected = [0] * buckets
     for at, _ in walked:
         expected[(at - START) // bucket] += 1
