@@ -16,6 +16,7 @@ from chronos_gitops.repo.faults import GitError
 log = logging.getLogger(__name__)
 blueprint = Blueprint("problems", __name__, url_prefix="/problems")
 MEDIA_TYPE = "application/problem+json"
+_SHOWN = 200
 _PAGE = Markup(
     '<!doctype html><html lang="en"><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -90,9 +91,9 @@ def _http_error(error: HTTPException) -> Response:
 
 def _detail(error: HTTPException, code: int) -> str:
     if code == 404:
-        return f"Nothing answers at {request.path}."
+        return f"Nothing answers at {request.path[:_SHOWN]}."
     if code == 405:
-        return f"{request.path} does not take {request.method}."
+        return f"{request.path[:_SHOWN]} does not take {request.method[:_SHOWN]}."
     if code == 413:
         return "The body is over 1 MiB."
     return error.description or error.name

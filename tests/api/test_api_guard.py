@@ -1,3 +1,4 @@
+import dataclasses
 import re
 from collections.abc import Iterator
 
@@ -10,6 +11,8 @@ from chronos_gitops.api import guard
 from chronos_gitops.service import Service
 
 ROLES = ("read", "operate", "rollback")
+STRANGER = {"REMOTE_ADDR": "192.0.2.3"}
+"""Who fails often elsewhere, so that nobody else has to wait."""
 
 
 def routes(app: Flask) -> Iterator[tuple[str, str, str]]:
@@ -26,8 +29,11 @@ def guarded(shared: Service) -> Flask:
 
 
 def test_every_route_needs_exactly_its_role(guarded: Flask) -> None:
+    """Every route and method times every role, out of the URL map: a new one cannot be forgotten."""
     client = guarded.test_client()
-    for method, path, endpoint in routes(guarded):
+    matrix = list(routes(guarded))
+    assert len(matrix) > 60
+    for method, path, endpoint in matrix:
         needed = guard.role_of(endpoint, method)
         for role in ROLES:
             secret, _ = token_of(role, role)
@@ -41,7 +47,7 @@ def test_every_route_but_the_open_ones_needs_a_token(guarded: Flask) -> None:
     for method, path, endpoint in routes(guarded):
         response = client.open(path, method=method)
         assert (response.status_code == 401) == (guard.role_of(endpoint, method) is not None), (method, path)
-        wrong = client.open(path, method=method, headers={"Authorization": "Bearer wrong"})
+        wrong = client.open(path, method=method, headers={"Authorization": "Bearer wrong"}, environ_base=STRANGER)
         assert (wrong.status_code in (401, 429)) == (guard.role_of(endpoint, method) is not None), (method, path)
 
 
@@ -180,3 +186,30 @@ def test_without_tokens_a_foreign_page_may_not_write(client: FlaskClient, path: 
     response = client.post(path, headers=headers)
     assert response.status_code == 403
     assert response.get_json()["type"] == "/problems/foreign-origin"
+
+
+def test_a_name_that_the_operator_allows_may_be_asked(shared: Service) -> None:
+    app = app_of(shared)
+    named = dataclasses.replace(shared.settings, hosts=("chronos.example.com",))
+    app.extensions["chronos_gitops"] = dataclasses.replace(shared, settings=named)
+    client = app.test_client()
+    for host in ("chronos.example.com", "chronos.example.com:8443", "CHRONOS.example.com", "localhost"):
+        assert client.get("/api/v1/jobs", headers={"Host": host}).status_code == 200, host
+    for host in ("example.com", "evil.chronos.example.com", "chronos.example.com.evil.example"):
+        assert client.get("/api/v1/jobs", headers={"Host": host}).status_code == 421, host
+    by_https = {"Host": "chronos.example.com", "Origin": "https://chronos.example.com"}
+    assert client.post("/api/v1/sync", headers=by_https).status_code == 202
+
+
+def test_with_tokens_and_names_other_names_are_misdirected(shared: Service) -> None:
+    named = dataclasses.replace(shared.settings, hosts=("chronos.example.com",))
+    client = app_of(dataclasses.replace(shared, settings=named), token_of("read", "read")[1]).test_client()
+    assert client.get("/livez", headers={"Host": "chronos.example.com"}).status_code == 200
+    assert client.get("/livez", headers={"Host": "evil.example"}).status_code == 421
+
+
+def test_no_page_of_another_site_may_read_an_answer(client: FlaskClient) -> None:
+    elsewhere = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
+    for answer in (client.get("/api/v1/jobs", headers=elsewhere), client.options("/api/v1/sync", headers=elsewhere)):
+        assert not [name for name in answer.headers.keys() if name.startswith("Access-Control")]  # noqa: SIM118 - of werkzeug
+        assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
