@@ -4,9 +4,8 @@ import fcntl
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from random import SystemRandom
 from types import TracebackType
 from typing import Self
 
@@ -16,12 +15,10 @@ from chronos_gitops.delivery.attempt import Delivery
 from chronos_gitops.delivery.egress import EgressPolicy
 from chronos_gitops.delivery.secrets import Secrets
 from chronos_gitops.delivery.tls import Trust
-from chronos_gitops.engine.clock import Clock, SystemClock
+from chronos_gitops.engine.choice import choose
+from chronos_gitops.engine.clock import Clock
 from chronos_gitops.engine.engine import Engine
-from chronos_gitops.engine.observer import Observer, Observers
-from chronos_gitops.engine.sql.engine import SqlEngine
-from chronos_gitops.engine.sql.retention import Keep
-from chronos_gitops.engine.sql.sqlite import SqliteStore
+from chronos_gitops.engine.observer import Observers
 from chronos_gitops.errors import ChronosError, UsageError
 from chronos_gitops.events import EventLog
 from chronos_gitops.feed import Feed
@@ -150,18 +147,20 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
     """Builds a runner without starting anything; raises ChronosErrors for what cannot work."""
     lock = DataLock(settings.data)
     try:
-        return _assembled(settings, lock, clock or SystemClock())
+        return _assembled(settings, lock, clock)
     except BaseException:
         lock.release()
         raise
 
 
-def _assembled(settings: Settings, lock: DataLock, clock: Clock) -> Service:
+def _assembled(settings: Settings, lock: DataLock, given: Clock | None) -> Service:
+    chosen = choose(settings, given)
+    clock = chosen.clock
     metrics = Metrics()
     failpoints.arm(settings.failpoint)
     events = EventLog(settings.data / "events.jsonl")
     feed = Feed(events, status=lambda: follower.status(), now=clock.now)
-    engine = _engine(settings, clock, Observers((metrics, feed)))
+    engine = chosen.build(_delivery(settings), Observers((metrics, feed)))
 
     def apply(jobs: JobSet) -> None:
         engine.apply(jobs)
@@ -169,7 +168,9 @@ def _assembled(settings: Settings, lock: DataLock, clock: Clock) -> Service:
 
     follower = _follower(settings, apply, clock)
     must_sign = settings.verify_commits is not None
-    rollbacks = Rollbacks(follower, signing_key=settings.signing_key, must_sign=must_sign)
+    rollbacks = Rollbacks(
+        follower, signing_key=settings.signing_key, must_sign=must_sign, turn=lambda: engine.alone("rollback")
+    )
     service = Service(
         settings=settings,
         engine=engine,
@@ -186,25 +187,6 @@ def _assembled(settings: Settings, lock: DataLock, clock: Clock) -> Service:
     )
     metrics.watch(service)
     return service
-
-
-def _engine(settings: Settings, clock: Clock, observer: Observer) -> Engine:
-    """What ``--engine`` names; the rest of the house knows the Engine protocol only."""
-    delivery = _delivery(settings)
-    kind, _, place = settings.engine.partition("://")
-    if kind == "sqlite":
-        path = Path(place) if place else settings.data / "ledger.db"
-        return SqlEngine(
-            lambda: SqliteStore(path),
-            delivery=delivery,
-            clock=clock,
-            observer=observer,
-            random=SystemRandom(),
-            keep=Keep(age=timedelta(days=settings.retention_days), rows=settings.retention_rows),
-        )
-    raise UsageError(
-        f'the engine "{kind}" does not come with this version', hint="leave --engine out to use the embedded one"
-    )
 
 
 def _delivery(settings: Settings) -> Callable[[], Delivery]:

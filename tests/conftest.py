@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+_ELSEWHERE = os.environ.get("CHRONOS_TEST_POSTGRES")
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _guarded_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -28,6 +30,28 @@ def _guarded_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
     yield
     os.environ.clear()
     os.environ |= before
+
+
+@pytest.fixture(scope="session")
+def postgres_server(_guarded_environment: None) -> Iterator[str]:
+    """The address of a PostgreSQL server: CHRONOS_TEST_POSTGRES, or one of our own for this session."""
+    from support.postgres import Server
+
+    if _ELSEWHERE is not None:
+        yield _ELSEWHERE
+        return
+    server = Server()
+    yield server.url()
+    server.close()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The address of a database of this test's own."""
+    from support.postgres import database
+
+    with database(postgres_server) as url:
+        yield url
 
 
 @pytest.fixture

@@ -2,11 +2,14 @@
 
 import os
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support.clock import HandClock
 
 from chronos_gitops import settings
+from chronos_gitops.engine.sql.store import StoreUnusable
 from chronos_gitops.errors import UsageError
 from chronos_gitops.service import DataFolderInUse, DataFolderUnusable, DataLock, build
 from chronos_gitops.settings import Settings
@@ -44,9 +47,38 @@ def test_what_fails_while_building_gives_the_data_folder_back(tmp_path: Path, da
     DataLock(data_folder).release()
 
 
-def test_an_engine_of_a_later_version_is_a_usage_error(repo: Path, data_folder: Path) -> None:
-    with pytest.raises(UsageError, match="postgresql"):
+def test_an_engine_whose_package_is_missing_says_what_to_install(
+    repo: Path, data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(UsageError, match="psycopg") as refused:
         build(chosen(repo, data_folder, engine="postgresql://db.example.com/chronos"))
+    assert refused.value.hint == "pip install 'chronos-gitops[postgres]'"
+
+
+def test_an_address_that_means_nothing_is_refused_without_its_password(repo: Path, data_folder: Path) -> None:
+    with pytest.raises(UsageError) as refused:
+        build(chosen(repo, data_folder, engine="postgresql://chronos:hunter2@db.example.com:nonsense/x?hunter2"))
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_database_that_refuses_is_named_without_the_password(
+    repo: Path, data_folder: Path, postgres_url: str
+) -> None:
+    """Takes no time: what will not change is not waited for."""
+    address = postgres_url.rpartition("/")[0].replace("postgres@", "postgres:hunter2@") + "/nowhere"
+    with pytest.raises(StoreUnusable, match="nowhere") as refused:
+        build(chosen(repo, data_folder, engine=address)).start()
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_runner_on_postgresql_goes_by_the_clock_of_the_database(
+    repo: Path, data_folder: Path, postgres_url: str
+) -> None:
+    late = HandClock(datetime(2020, 1, 1, tzinfo=UTC))
+    with build(chosen(repo, data_folder, engine=postgres_url), clock=late) as service:
+        assert abs(service.now() - datetime.now(UTC)) < timedelta(seconds=5)
+        assert service.engine.health().ok
 
 
 def test_a_started_service_knows_the_jobs_and_stops_twice_without_harm(repo: Path, data_folder: Path) -> None:

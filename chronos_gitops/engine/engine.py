@@ -1,6 +1,7 @@
 """The seam: given a JobSet, make its executions happen, and tell about them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
@@ -64,6 +65,9 @@ class Engine(Protocol):
 
     def pauses_of(self, name: str, since: datetime) -> Sequence[Pause]:
         """The job's pauses that held at ``since`` or later, oldest first; one that is over has its end in ``until``."""
+
+    def alone(self, name: str) -> AbstractContextManager[None]:
+        """One at a time of this name, over all runners that share the engine. ConflictError after a while."""
 
     def health(self) -> EngineHealth:
         """Never blocks and never raises."""

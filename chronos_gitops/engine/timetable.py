@@ -77,6 +77,11 @@ class Timetable:
         self._next[job.name] = due
         heapq.heappush(self._heap, (due.at, next(self._order), due))
 
+    def put_back(self, due: Due) -> None:
+        """An entry that ``pop`` took out, for it was not decided over."""
+        self._next[due.job] = due
+        heapq.heappush(self._heap, (due.at, next(self._order), due))
+
     def remove(self, name: str) -> None:
         self._next.pop(name, None)
 

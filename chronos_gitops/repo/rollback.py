@@ -1,6 +1,7 @@
 """Rollback: the content of a version becomes a new commit on top of the branch; the follower does the rest."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,8 +83,9 @@ class Rollbacks:
         committer: Person = RUNNER,
         signing_key: Path | None = None,
         must_sign: bool = False,
+        turn: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        self.workshop = Workshop(followed, committer=committer, signing_key=signing_key, must_sign=must_sign)
+        self.workshop = Workshop(followed, committer=committer, signing_key=signing_key, must_sign=must_sign, turn=turn)
 
     def plan(self, request: RollbackRequest) -> RollbackPlan:
         """Everything but the commit. NotFoundError, ConflictError, InvalidVersion, or a GitError."""

@@ -80,6 +80,7 @@ class Followed(Protocol):
 class Workshop:
     """Safe to use from any thread; ``signing_key`` is an SSH key that commits are signed with.
 
+    ``turn`` is entered around each commit: where several runners push to one branch they do it one after the other.
     ``must_sign``: a commit of ours without a signature would not be followed, so none is made.
     """
 
@@ -90,12 +91,14 @@ class Workshop:
         committer: Person = RUNNER,
         signing_key: Path | None = None,
         must_sign: bool = False,
+        turn: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> None:
         self.followed = followed
         self._must_sign = must_sign
         self._committer = committer
         self._signing_key = signing_key
         self._lock = threading.Lock()
+        self._turn = turn
 
     @property
     def git(self) -> Git:
@@ -114,7 +117,7 @@ class Workshop:
         """
         if self._must_sign and self._signing_key is None:
             raise SigningKeyMissing("only signed commits run here", hint="start the runner with --signing-key FILE")
-        with self._lock:
+        with self._lock, self._turn():
             for number in range(_TRIES):
                 # Two writers that lose to each other in step would do so five times.
                 time.sleep(random.uniform(0, _FIRST_PAUSE * 2**number) if number else 0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.bench import HOUR, MINUTE, NOON, Bench, eventually, jobset, statuses
-from support.engines import EngineMaker, on_sqlite
+from support.engines import EngineMaker, on_postgres, on_sqlite
 
 from chronos_gitops import failpoints
 from chronos_gitops.engine.engine import Engine
@@ -15,10 +15,12 @@ from chronos_gitops.engine.model import ExecutionQuery, Status, Trigger, tick_ex
 from chronos_gitops.errors import ConflictError, NotFoundError
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "postgres"])
 def engine_maker(request: pytest.FixtureRequest, data_folder: Path) -> EngineMaker:
     """Every engine: each test below runs on all of them."""
-    return {"sqlite": lambda: on_sqlite(data_folder / "ledger.db")}[request.param]()
+    if request.param == "postgres":
+        return on_postgres(request.getfixturevalue("postgres_url"))
+    return on_sqlite(data_folder / "ledger.db")
 
 
 def test_a_due_tick_becomes_one_request_and_one_row(bench: Bench) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from support.bench import NOON
 
-from chronos_gitops.engine.sql import ledger
+from chronos_gitops.engine.sql import claims, ledger
 from chronos_gitops.engine.sql.sqlite import SqliteStore as Store
 from chronos_gitops.engine.sql.store import Session, migrations
 
-STEPS = migrations()
+STEPS = migrations("sqlite")
 
 
 def written_by(version: int, path: Path) -> None:
@@ -47,7 +47,7 @@ def test_a_ledger_of_each_version_becomes_todays(version: int, data_folder: Path
     assert (detail.execution.duration_ms, len(detail.attempts)) == (2, 1)
     assert detail.attempts[0].phases is None
     assert migrated.read(ledger.pauses)["daily-backup"].by == "ada"
-    assert set(migrated.read(ledger.watermarks)) == {"daily-backup"}
+    assert set(migrated.read(claims.hold_all)) == {"daily-backup"}
     migrated.write(lambda connection: ledger.end_pause(connection, "daily-backup", NOON + timedelta(hours=1))).result(5)
     assert migrated.read(ledger.pauses) == {}
     migrated.close()

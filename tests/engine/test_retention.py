@@ -9,8 +9,8 @@ import pytest
 from support.bench import NOON
 
 from chronos_gitops.engine.model import Attempt, ExecutionQuery, Pause, Status, Trigger, finished
-from chronos_gitops.engine.sql import ledger
-from chronos_gitops.engine.sql.ledger import Claim, Skip
+from chronos_gitops.engine.sql import claims, ledger
+from chronos_gitops.engine.sql.claims import Claim, Skip
 from chronos_gitops.engine.sql.retention import BATCH, Keep, Retention
 from chronos_gitops.engine.sql.sqlite import SqliteStore as Store
 from chronos_gitops.engine.timetable import Missed
@@ -38,15 +38,18 @@ def definition(name: str = "daily-backup", description: str = "") -> Definition:
 def add(store: Store, *ticks: datetime, status: Status = Status.SUCCESS, of: Definition | None = None) -> None:
     """One execution with one attempt for each tick; PENDING ones stay as they were claimed."""
     found = store.write(
-        lambda connection: ledger.claim(
-            connection, [Claim.of_tick(of or definition(), tick, Trigger.CATCHUP) for tick in ticks], NOON
+        lambda connection: claims.claim(
+            connection,
+            [Claim.of_tick(of or definition(), tick, Trigger.CATCHUP) for tick in ticks],
+            NOON,
+            store.replica,
         )
     ).result(10)
     for each in found if status.is_final else ():
         execution, attempt = finished(each.execution, status, at=NOON), Attempt(1, NOON, 5)
         store.write(
             lambda connection, execution=execution, attempt=attempt: ledger.record_attempt(
-                connection, execution, attempt, None
+                connection, execution, attempt, None, 0
             )
         ).result(10)
 
@@ -91,7 +94,7 @@ def test_what_has_not_ended_stays_however_old_it_is(store: Store) -> None:
 
 def test_ranges_go_like_other_rows(store: Store) -> None:
     missed = Missed(5, NOON - 300 * DAY, NOON - 200 * DAY)
-    store.write(lambda connection: ledger.skip(connection, [Skip(definition(), missed)], NOON)).result(10)
+    store.write(lambda connection: claims.skip(connection, [Skip(definition(), missed)], NOON)).result(10)
     assert sweep(store) == 1
 
 

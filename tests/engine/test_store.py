@@ -109,7 +109,9 @@ def test_a_newer_schema_is_refused(path: Path) -> None:
 
 def test_the_schema_has_the_number_of_its_last_step(path: Path) -> None:
     store = Store(path)
-    assert store.read(lambda connection: connection.execute("PRAGMA user_version").fetchone()[0]) == max(migrations())
+    assert store.read(lambda connection: connection.execute("PRAGMA user_version").fetchone()[0]) == max(
+        migrations("sqlite")
+    )
     store.close()
 
 

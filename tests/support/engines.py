@@ -11,6 +11,7 @@ from chronos_gitops.delivery.attempt import Delivery
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.sql.engine import SqlEngine
+from chronos_gitops.engine.sql.postgres.store import Address, PostgresStore
 from chronos_gitops.engine.sql.sqlite import SqliteStore
 
 
@@ -18,6 +19,19 @@ class EngineMaker(Protocol):
     """Builds engines that share one history, one after the other or as replicas."""
 
     def __call__(self, delivery: Callable[[], Delivery], clock: HandClock, observer: Observer) -> Engine: ...
+
+
+def on_postgres(url: str, place: str = "test") -> EngineMaker:
+    def make(delivery: Callable[[], Delivery], clock: HandClock, observer: Observer) -> Engine:
+        return SqlEngine(
+            lambda: PostgresStore(Address(url), place=place),
+            delivery=delivery,
+            clock=clock,
+            observer=observer,
+            random=Random(7),
+        )
+
+    return make
 
 
 def on_sqlite(path: Path) -> EngineMaker:

@@ -1,10 +1,12 @@
 """The engine on a SQL database: one thread with its own asyncio loop, and a store below it."""
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any, TypeVar
@@ -132,12 +134,16 @@ class SqlEngine:
         if not (self._ready.is_set() and self._thread.is_alive()):
             return EngineHealth(ok=False, detail="the engine is not running")
         heartbeat = self._scheduler.heartbeat_at
-        trouble = self._scheduler.trouble
+        trouble = self._scheduler.trouble or self._store.replica.trouble
         if not trouble and heartbeat is not None and self._clock.now() - heartbeat > _STALLED:
             trouble = f"the scheduler has not looked at the clock since {heartbeat.isoformat()}"
         return EngineHealth(
             not trouble, trouble or "claiming", self._lanes.running, heartbeat, self._delivery.open_circuits()
         )
+
+    def alone(self, name: str) -> AbstractContextManager[None]:
+        """One at a time of this name, over all runners that share the database."""
+        return self._store.alone(name)
 
     def _ask(self, question: Callable[[Scheduler], Coroutine[Any, Any, T]]) -> T:
         """Runs in the engine's loop and waits here for the answer."""
@@ -149,6 +155,10 @@ class SqlEngine:
         except FutureTimeoutError as error:
             future.cancel()
             raise StoreError(f"the engine did not answer within {_ANSWER_WITHIN:.0f} s", hint="try again") from error
+
+    def _hear(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody listens any more
+            self._loop.call_soon_threadsafe(self._scheduler.hear)
 
     def _main(self) -> None:
         try:
@@ -174,6 +184,7 @@ class SqlEngine:
                 store=self._store, lanes=self._lanes, clock=self._clock, observer=self._observer
             )
             await self._scheduler.open()
+            self._store.replica.watch(self._hear)
             self._ready.set()
             await self._scheduler.run()
             await self._lanes.drain(self._grace)

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _STORE_RETRY = timedelta(seconds=1)
+_LOOK_AGAIN_S = 0.1
 _CUT_OFF = {
     Reason.REPLACED: "cut off: a newer execution replaced this one",
     Reason.OPERATOR: "cut off: an operator cancelled it",
@@ -33,11 +34,13 @@ _CUT_OFF = {
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A claimed execution with its job as it was claimed."""
+    """A claimed execution with its job as it was claimed; ``losses`` are those of the replica at that time."""
 
     execution: Execution
     job: Job
     not_before: datetime | None = None
+    fence: int = 0
+    losses: int = 0
 
 
 class Lanes:
@@ -51,38 +54,50 @@ class Lanes:
         self._random = random
         self._tasks: dict[str, dict[str, asyncio.Task[None]]] = defaultdict(dict)
         self._waiting: dict[str, deque[Run]] = defaultdict(deque)
+        self._runs: dict[str, Run] = {}
         self._resting: set[asyncio.Task[None]] = set()
-        self._reasons: dict[str, Reason] = {}
+        self._reasons: dict[str, Reason | None] = {}
         self._draining = False
 
     @property
     def running(self) -> int:
         return sum(len(tasks) for tasks in self._tasks.values())
 
+    def ids(self) -> set[str]:
+        """Of all that runs or waits here."""
+        return set(self._runs)
+
+    def has(self, execution_id: str) -> bool:
+        return execution_id in self._runs
+
     def start(self, run: Run) -> None:
         job = run.job.name
+        self._runs[run.execution.id] = run
         if run.job.concurrency is Concurrency.ALLOW or not self._tasks.get(job):
             self._spawn(run)
         else:
             self._waiting[job].append(run)
 
-    def cancel(self, job: str, execution_ids: Iterable[str], reason: Reason) -> None:
-        """The ledger has the end of these executions already; a request under way is cut off by closing its
-        connection."""
-        ids = set(execution_ids)
-        for execution_id, task in self._tasks.get(job, {}).items():
-            if execution_id in ids:
+    def cancel(self, execution_ids: Iterable[str], reason: Reason | None) -> None:
+        """The ledger has the end of these executions already, or another runner has them (None); a request under way
+        is cut off by closing its connection."""
+        for execution_id in execution_ids:
+            run = self._runs.get(execution_id)
+            task = None if run is None else self._tasks.get(run.job.name, {}).get(execution_id)
+            if task is not None:
                 self._reasons[execution_id] = reason
                 task.cancel()
-        for run in [run for run in self._waiting.get(job, ()) if run.execution.id in ids]:
-            self._waiting[job].remove(run)
-            self._tell_cancelled(run, reason)
+            elif run is not None:
+                self._waiting[run.job.name].remove(run)
+                del self._runs[execution_id]
+                self._tell_cancelled(run, reason)
 
     async def drain(self, grace: float) -> None:
         """Lets attempts under way end for ``grace`` seconds; what waits or is cut off stays resumable in the ledger."""
         self._draining = True
         failpoints.reach("in-drain")
         self._waiting.clear()
+        self._runs = {each: run for each, run in self._runs.items() if each in self._tasks.get(run.job.name, {})}
         for task in self._resting:
             task.cancel()
         tasks = [task for lane in self._tasks.values() for task in lane.values()]
@@ -102,6 +117,7 @@ class Lanes:
     def _ended(self, run: Run) -> None:
         lane = self._tasks[run.job.name]
         lane.pop(run.execution.id, None)
+        self._runs.pop(run.execution.id, None)
         self._reasons.pop(run.execution.id, None)
         if lane:
             return
@@ -117,7 +133,7 @@ class Lanes:
             await self._run(run)
         except asyncio.CancelledError:
             if not self._draining:
-                self._tell_cancelled(run, self._reasons.get(run.execution.id, Reason.REPLACED))
+                self._tell_cancelled(run, self._reasons.get(run.execution.id))
         except Exception as error:
             # A defect of ours must neither take the loop along nor let the job look busy until the next start.
             log.exception("execution broke", extra={"job": run.job.name, "execution_id": run.execution.id})
@@ -130,24 +146,37 @@ class Lanes:
         if execution.started_at is None:
             execution = replace(execution, started_at=self._clock.now())
         started_at = execution.started_at or self._clock.now()
-        self._store.write(lambda session: ledger.start(session, execution.id, started_at))
+        self._store.write(lambda session: ledger.start(session, execution.id, run.fence, started_at))
         number = execution.attempts
         while not self._draining or number == execution.attempts:
+            if not await self._is_ours(run):
+                return
             number += 1
             outcome, attempt = await self._attempt(run, execution, number)
             wait = next_wait(run.job.retry_policy, number, outcome, random=self._random)
             execution = _after(execution, outcome, attempt, wait, self._clock.now())
-            if not await self._record(execution, attempt, wait) or wait is None:
+            if not await self._record(run, execution, attempt, wait):
+                return  # cancelled meanwhile, or another runner has it: its end was told there
+            if wait is None:
                 self._observer.execution_finished(execution)
                 return
             await self._rest(wait)
+
+    async def _is_ours(self, run: Run) -> bool:
+        """Who was away for longer than its lease looks again before it sends: others may have gone on with it."""
+        replica = self._store.replica
+        while not replica.is_current:
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        if run.losses == replica.losses:
+            return True
+        return await self._written(lambda session: ledger.is_ours(session, run.execution.id, run.fence))
 
     async def _give_up(self, run: Run, error: str) -> None:
         now, internal = self._clock.now(), str(ErrorClass.INTERNAL)
         attempt = Attempt(run.execution.attempts + 1, now, 0, error_class=internal, error=error)
         seen = replace(run.execution, attempts=attempt.number, error_class=internal, error=error)
         failed = finished(seen, Status.FAILED, at=now)
-        if await self._written(lambda session: ledger.record_attempt(session, failed, attempt, None)):
+        if await self._written(lambda session: ledger.record_attempt(session, failed, attempt, None, run.fence)):
             self._observer.execution_finished(failed)
 
     async def _attempt(self, run: Run, execution: Execution, number: int) -> tuple[Outcome, Attempt]:
@@ -164,7 +193,7 @@ class Lanes:
         except asyncio.CancelledError:
             if not self._draining:
                 elapsed = max(timedelta(0), self._clock.now() - started_at)
-                self._record_cut_off(execution.id, Attempt(number, started_at, round(elapsed.total_seconds() * 1000)))
+                self._record_cut_off(run, Attempt(number, started_at, round(elapsed.total_seconds() * 1000)))
             raise
         self._observer.attempt_finished(run.job, outcome)
         duration_ms = round(outcome.duration.total_seconds() * 1000)
@@ -179,20 +208,24 @@ class Lanes:
             outcome.phases,
         )
 
-    def _tell_cancelled(self, run: Run, reason: Reason) -> None:
+    def _tell_cancelled(self, run: Run, reason: Reason | None) -> None:
+        if reason is None:
+            return
         at = self._clock.now()
         self._observer.execution_finished(finished(run.execution, Status.CANCELLED, at=at, reason=reason))
 
-    def _record_cut_off(self, execution_id: str, attempt: Attempt) -> None:
-        cut = replace(
-            attempt, error_class="cancelled", error=_CUT_OFF[self._reasons.get(execution_id, Reason.REPLACED)]
-        )
-        self._store.write(lambda session: ledger.record_cancelled(session, execution_id, cut))
+    def _record_cut_off(self, run: Run, attempt: Attempt) -> None:
+        reason = self._reasons.get(run.execution.id)
+        if reason is not None:
+            cut = replace(attempt, error_class="cancelled", error=_CUT_OFF[reason])
+            self._store.write(lambda session: ledger.record_cancelled(session, run.execution.id, cut, run.fence))
 
-    async def _record(self, execution: Execution, attempt: Attempt, wait: timedelta | None) -> bool:
+    async def _record(self, run: Run, execution: Execution, attempt: Attempt, wait: timedelta | None) -> bool:
         failpoints.reach("before-record")
         next_attempt_at = None if wait is None else self._clock.now() + wait
-        return await self._written(lambda session: ledger.record_attempt(session, execution, attempt, next_attempt_at))
+        return await self._written(
+            lambda session: ledger.record_attempt(session, execution, attempt, next_attempt_at, run.fence)
+        )
 
     async def _written(self, operation: Operation[T]) -> T:
         """Does not give up on a full disk: what the receiver was sent must reach the ledger."""

@@ -4,212 +4,42 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
-from chronos_gitops.engine.model import (
-    Attempt,
-    Execution,
-    ExecutionDetail,
-    ExecutionQuery,
-    Pause,
-    Reason,
-    Status,
-    Trigger,
-    tick_execution_id,
-)
+from chronos_gitops.engine.model import Attempt, Execution, ExecutionDetail, ExecutionQuery, Pause, Status
 from chronos_gitops.engine.sql import rows, statements
-from chronos_gitops.engine.sql.store import Session
-from chronos_gitops.engine.timetable import Missed
-from chronos_gitops.jobs.model import Concurrency, Definition, Job
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One execution to record before it is sent. ``tick`` is None for a manual trigger, then ``id`` must be given."""
-
-    definition: Definition
-    tick: datetime | None
-    trigger: Trigger
-    id: str
-    scheduled_time: datetime
-    not_before: datetime | None = None
-    request_key: str | None = None
-
-    @classmethod
-    def of_tick(
-        cls, definition: Definition, tick: datetime, trigger: Trigger, not_before: datetime | None = None
-    ) -> "Claim":
-        identity = tick_execution_id(definition.job.name, tick)
-        return cls(definition, tick, trigger, identity, tick, not_before)
-
-
-@dataclass(frozen=True, slots=True)
-class Skip:
-    """Missed ticks that become one skipped row."""
-
-    definition: Definition
-    missed: Missed
-
-
-class Verdict(StrEnum):
-    RUN = "run"
-    SKIPPED = "skipped"
-    KNOWN = "known"
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """``KNOWN``: the ledger had this (job, tick) or request key before; ``execution`` is then what it holds."""
-
-    claim: Claim
-    verdict: Verdict
-    execution: Execution
-    replaced: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Watermark:
-    """Every tick of the job up to ``at`` is accounted for, under this schedule and zone."""
-
-    job: str
-    schedule: str
-    timezone: str
-    at: datetime
-
-    @classmethod
-    def of(cls, job: Job, at: datetime) -> "Watermark":
-        return cls(job.name, job.schedule.text, job.timezone, at)
-
-    def covers(self, job: Job) -> bool:
-        return (self.schedule, self.timezone) == (job.schedule.text, job.timezone)
+from chronos_gitops.engine.sql.store import Replica, Session
+from chronos_gitops.jobs.model import Job
 
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """What a runner that died has left: the execution and its job as it was claimed."""
+    """What waits or runs: the execution, its job as it was claimed, and the fence that its results must show."""
 
     execution: Execution
     job: Job
     next_attempt_at: datetime | None
+    fence: int
 
 
-def claim(session: Session, claims: Iterable[Claim], now: datetime) -> list[Claimed]:
-    """Records all of one instant, with its overlap decisions, in the caller's one transaction."""
-    return [_claim(session, each, now) for each in claims]
+def start(session: Session, execution_id: str, fence: int, at: datetime) -> None:
+    session.execute(statements.START_EXECUTION, {"id": execution_id, "fence": fence, "at": rows.to_ms(at)})
 
 
-def skip(session: Session, skips: Iterable[Skip], now: datetime) -> list[Execution]:
-    """Records what will not run, so that every due tick ends in a row."""
-    return [_add_skip(session, each, now) for each in skips]
+def is_ours(session: Session, execution_id: str, fence: int) -> bool:
+    return session.execute(statements.IS_OURS, {"id": execution_id, "fence": fence}).fetchone() is not None
 
 
-def _claim(session: Session, claim: Claim, now: datetime) -> Claimed:
-    job = claim.definition.job
-    known = _known(session, claim)
-    if known is not None:
-        return Claimed(claim, Verdict.KNOWN, known)
-    is_busy = session.execute(statements.UNFINISHED_OF_JOB, {"job": job.name}).fetchone() is not None
-    # Missed ticks that are caught up wait their turn instead: they are owed, so an overlap must not swallow them.
-    waits_its_turn = claim.trigger is Trigger.CATCHUP
-    if is_busy and job.concurrency is Concurrency.FORBID and not waits_its_turn:
-        return Claimed(claim, Verdict.SKIPPED, _add(session, claim, Status.SKIPPED, Reason.OVERLAP, now))
-    replaced: tuple[str, ...] = ()
-    if is_busy and job.concurrency is Concurrency.REPLACE and not waits_its_turn:
-        found = session.execute(statements.REPLACE_UNFINISHED, {"job": job.name, "at": rows.to_ms(now)})
-        replaced = tuple(row["id"] for row in found.fetchall())
-    return Claimed(claim, Verdict.RUN, _add(session, claim, Status.PENDING, None, now), replaced)
-
-
-def _known(session: Session, claim: Claim) -> Execution | None:
-    if claim.request_key is not None:
-        parameters = {"job": claim.definition.job.name, "request_key": claim.request_key}
-        row = session.execute(statements.BY_REQUEST_KEY, parameters).fetchone()
-    else:
-        row = session.execute(statements.BY_ID, {"id": claim.id}).fetchone()
-    return None if row is None else rows.execution(row)
-
-
-def _add(session: Session, claim: Claim, status: Status, reason: Reason | None, now: datetime) -> Execution:
-    execution = Execution(
-        id=claim.id,
-        job=claim.definition.job.name,
-        scheduled_time=claim.scheduled_time,
-        trigger=claim.trigger,
-        status=status,
-        reason=reason,
-        created_at=now,
-        completed_at=now if status.is_final else None,
-        version=claim.definition.version,
-        commit=claim.definition.commit,
-        path=claim.definition.path,
-    )
-    digest = _add_definition(session, claim.definition.job)
-    extra = {
-        "tick": rows.maybe_ms(claim.tick),
-        "request_key": claim.request_key,
-        "next_attempt_at": rows.maybe_ms(claim.not_before),
-        "definition": digest,
-    }
-    session.execute(statements.ADD_EXECUTION, _execution_parameters(execution) | extra)
-    return execution
-
-
-def _add_definition(session: Session, job: Job) -> str:
-    session.execute(statements.ADD_DEFINITION, {"digest": job.digest, "document": json.dumps(job.document())})
-    return job.digest
-
-
-def _add_skip(session: Session, skip: Skip, now: datetime) -> Execution:
-    missed = skip.missed
-    claim = Claim.of_tick(skip.definition, missed.last, Trigger.SCHEDULE)
-    execution = Execution(
-        id=claim.id,
-        job=claim.definition.job.name,
-        scheduled_time=missed.last,
-        trigger=Trigger.SCHEDULE,
-        status=Status.SKIPPED,
-        reason=Reason.MISSED,
-        created_at=now,
-        completed_at=now,
-        version=skip.definition.version,
-        commit=skip.definition.commit,
-        path=skip.definition.path,
-        count=missed.count,
-        range_start=missed.first,
-    )
-    extra = {"tick": rows.to_ms(missed.last), "request_key": None, "next_attempt_at": None, "definition": None}
-    session.execute(statements.ADD_EXECUTION, _execution_parameters(execution) | extra)
-    return execution
-
-
-def _execution_parameters(execution: Execution) -> dict[str, Any]:
-    return {
-        "id": execution.id,
-        "job": execution.job,
-        "scheduled_at": rows.to_ms(execution.scheduled_time),
-        "trigger_kind": execution.trigger.value,
-        "status": execution.status.value,
-        "reason": execution.reason,
-        "created_at": rows.maybe_ms(execution.created_at),
-        "completed_at": rows.maybe_ms(execution.completed_at),
-        "version": execution.version,
-        "commit_id": execution.commit,
-        "path": execution.path,
-        "ticks": execution.count,
-        "range_start": rows.maybe_ms(execution.range_start),
-    }
-
-
-def start(session: Session, execution_id: str, at: datetime) -> None:
-    session.execute(statements.START_EXECUTION, {"id": execution_id, "at": rows.to_ms(at)})
-
-
-def record_attempt(session: Session, execution: Execution, attempt: Attempt, next_attempt_at: datetime | None) -> bool:
-    """Adds the attempt and what the execution has become; False when it was cancelled meanwhile and keeps its end."""
-    _add_attempt(session, execution.id, attempt)
+def record_attempt(
+    session: Session, execution: Execution, attempt: Attempt, next_attempt_at: datetime | None, fence: int
+) -> bool:
+    """Adds the attempt and what the execution has become; False when it was cancelled meanwhile and keeps its end, or
+    when another runner has it by now. May be asked again after a commit whose outcome is unknown."""
+    _add_attempt(session, execution.id, attempt, fence)
     after = {
         "id": execution.id,
+        "fence": fence,
+        "started_at": rows.maybe_ms(execution.started_at),
         "attempts": attempt.number,
         "status": execution.status.value,
         "status_code": attempt.status_code,
@@ -218,12 +48,16 @@ def record_attempt(session: Session, execution: Execution, attempt: Attempt, nex
         "next_attempt_at": rows.maybe_ms(next_attempt_at),
         "completed_at": rows.maybe_ms(execution.completed_at),
     }
-    return session.execute(statements.AFTER_ATTEMPT, after).rowcount == 1
+    if session.execute(statements.AFTER_ATTEMPT, after).rowcount == 1:
+        return True
+    recorded = {name: after[name] for name in ("id", "fence", "attempts", "status")}
+    return session.execute(statements.IS_RECORDED, recorded).fetchone() is not None
 
 
-def _add_attempt(session: Session, execution_id: str, attempt: Attempt) -> None:
+def _add_attempt(session: Session, execution_id: str, attempt: Attempt, fence: int) -> None:
     parameters = {
         "execution": execution_id,
+        "fence": fence,
         "number": attempt.number,
         "started_at": rows.to_ms(attempt.started_at),
         "duration_ms": attempt.duration_ms,
@@ -236,53 +70,54 @@ def _add_attempt(session: Session, execution_id: str, attempt: Attempt) -> None:
     session.execute(statements.ADD_ATTEMPT, parameters)
 
 
-def record_cancelled(session: Session, execution_id: str, attempt: Attempt) -> None:
-    """Adds the attempt that ``replace`` cut off; the execution has its end already."""
-    _add_attempt(session, execution_id, attempt)
-    session.execute(statements.COUNT_ATTEMPTS, {"id": execution_id, "attempts": attempt.number})
+def record_cancelled(session: Session, execution_id: str, attempt: Attempt, fence: int) -> None:
+    """Adds the attempt that was cut off; the execution has its end already."""
+    _add_attempt(session, execution_id, attempt, fence)
+    session.execute(statements.COUNT_ATTEMPTS, {"id": execution_id, "fence": fence, "attempts": attempt.number})
 
 
-def cancel(session: Session, execution_id: str, by: str, at: datetime) -> tuple[Execution, bool] | None:
-    """Ends it unless it has ended; the execution as it is then, and whether this call did it. None: there is none."""
+def cancel(session: Session, execution_id: str, by: str, at: datetime, replica: Replica) -> Execution | None:
+    """Ends it unless it has ended, and tells who runs it; the execution as it is then. None: there is none."""
     parameters = {"id": execution_id, "error": f"cancelled by {by}", "at": rows.to_ms(at)}
-    changed = session.execute(statements.CANCEL_UNFINISHED, parameters).rowcount
+    for changed in session.execute(statements.CANCEL_UNFINISHED, parameters).fetchall():
+        if changed["owner"] not in (None, replica.id):
+            replica.tell(session, changed["owner"])
     row = session.execute(statements.BY_ID, {"id": execution_id}).fetchone()
-    return None if row is None else (rows.execution(row), changed == 1)
+    return None if row is None else rows.execution(row)
 
 
-def unfinished(session: Session) -> list[Unfinished]:
-    found = session.execute(statements.UNFINISHED).fetchall()
+def owned(session: Session, owner: str) -> set[str]:
+    """The ids of all that the runner has to run."""
+    found = session.execute(statements.UNFINISHED_OF_OWNER, {"owner": owner}).fetchall()
+    return {row["id"] for row in found}
+
+
+def lost(session: Session, ids: Iterable[str], owner: str) -> dict[str, str | None]:
+    """Which of these are no longer the runner's to run: the reason of a cancelled one, None for one that went on."""
+    found = session.execute(statements.LOST, {"ids": list(ids), "owner": owner}).fetchall()
+    return {row["id"]: row["reason"] if row["status"] == Status.CANCELLED else None for row in found}
+
+
+def unfinished(session: Session, ids: Iterable[str]) -> list[Unfinished]:
+    found = session.execute(statements.UNFINISHED, {"ids": list(ids)}).fetchall()
     return [
         Unfinished(
             rows.execution(row),
             Job.from_document(json.loads(row["document"])),
             rows.maybe_instant(row["next_attempt_at"]),
+            row["fence"],
         )
         for row in found
     ]
 
 
-def watermarks(session: Session) -> dict[str, Watermark]:
-    found = session.execute(statements.WATERMARKS).fetchall()
-    return {
-        row["job"]: Watermark(row["job"], row["schedule"], row["timezone"], rows.instant(row["watermark"]))
-        for row in found
-    }
-
-
-def set_watermarks(session: Session, marks: Iterable[Watermark]) -> None:
-    parameters = [
-        {"job": m.job, "schedule": m.schedule, "timezone": m.timezone, "watermark": rows.to_ms(m.at)} for m in marks
-    ]
-    session.executemany(statements.SET_WATERMARK, parameters)
-
-
-def drop_watermarks(session: Session, jobs: Iterable[str]) -> None:
-    session.executemany(statements.DROP_WATERMARK, [{"job": job} for job in jobs])
-
-
 def pauses(session: Session) -> dict[str, Pause]:
     return {row["job"]: rows.pause(row) for row in session.execute(statements.PAUSES).fetchall()}
+
+
+def paused(session: Session, jobs: Sequence[str]) -> set[str]:
+    """Which of these jobs are paused."""
+    return {row["job"] for row in session.execute(statements.PAUSED, {"jobs": list(jobs)}).fetchall()}
 
 
 def set_pause(session: Session, pause: Pause) -> None:
@@ -336,9 +171,9 @@ def latest(session: Session, jobs: Sequence[str]) -> Mapping[str, Execution]:
 def ticks(session: Session, job: str, since: datetime, until: datetime) -> list[Execution]:
     """Rows of the job's ticks in [since, until], oldest first; one that stands for a longer range is the last."""
     parameters = {"job": job, "since": rows.to_ms(since), "until": rows.to_ms(until)}
-    found = session.execute(statements.TICKS_BETWEEN, parameters).fetchall()
-    found += session.execute(statements.RANGE_OVER, parameters).fetchall()
-    return [rows.execution(row) for row in found]
+    between = session.execute(statements.TICKS_BETWEEN, parameters).fetchall()
+    beyond = session.execute(statements.RANGE_OVER, parameters).fetchall()
+    return [rows.execution(row) for row in (*between, *beyond)]
 
 
 def running(session: Session, job: str) -> list[Execution]:

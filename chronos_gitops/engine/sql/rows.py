@@ -19,6 +19,11 @@ def to_ms(instant: datetime) -> int:
     return (instant - _EPOCH) // _MILLISECOND
 
 
+def whole(instant: datetime) -> datetime:
+    """What the ledger keeps of it: whole milliseconds."""
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
 def maybe_ms(instant: datetime | None) -> int | None:
     return None if instant is None else to_ms(instant)
 

@@ -3,8 +3,7 @@
 import asyncio
 import logging
 import uuid
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -12,40 +11,21 @@ from chronos_gitops import failpoints
 from chronos_gitops.engine.clock import Clock
 from chronos_gitops.engine.model import Execution, Pause, Reason, Status, Trigger
 from chronos_gitops.engine.observer import Observer
-from chronos_gitops.engine.sql import ledger
+from chronos_gitops.engine.sql import claims, decision, ledger, rows
+from chronos_gitops.engine.sql.claims import Claim, Claimed, Verdict, Watermark
+from chronos_gitops.engine.sql.decision import Decision, Written
 from chronos_gitops.engine.sql.lanes import Lanes, Run
-from chronos_gitops.engine.sql.ledger import Claim, Claimed, Skip, Verdict, Watermark
 from chronos_gitops.engine.sql.store import Operation, Session, Store, StoreError
-from chronos_gitops.engine.timetable import LATE, Due, Timetable, catch_up, given_up
+from chronos_gitops.engine.timetable import Due, Timetable
 from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.jobs.model import Definition, JobSet
-from chronos_gitops.timing.schedule import Schedule, jitter
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _AFTER_TROUBLE = timedelta(seconds=1)
+_OTHERS_DECIDE_S = 0.02
 _CHUNK = 500
-
-
-@dataclass(slots=True)
-class _Batch:
-    """What one decision will write in one transaction."""
-
-    claims: list[Claim] = field(default_factory=list)
-    skips: list[Skip] = field(default_factory=list)
-    marks: list[Watermark] = field(default_factory=list)
-    dropped: list[str] = field(default_factory=list)
-
-    def catch_up(self, definition: Definition, since: datetime, now: datetime) -> None:
-        job = definition.job
-        decided = catch_up(job, since, now)
-        if decided.missed is not None:
-            self.skips.append(Skip(definition, decided.missed))
-        for tick in decided.run:
-            not_before = now + jitter(job.name, tick, job.jitter)
-            self.claims.append(Claim.of_tick(definition, tick, Trigger.CATCHUP, not_before))
-        self.marks.append(Watermark.of(job, max(since, now)))
 
 
 class Scheduler:
@@ -53,6 +33,7 @@ class Scheduler:
 
     def __init__(self, *, store: Store, lanes: Lanes, clock: Clock, observer: Observer) -> None:
         self._store = store
+        self._replica = store.replica
         self._lanes = lanes
         self._clock = clock
         self._observer = observer
@@ -60,18 +41,20 @@ class Scheduler:
         self._watermarks: dict[str, Watermark] = {}
         self._decisions = asyncio.Lock()
         self._wake = asyncio.Event()
+        self._has_news = False
+        self._led = True
         self._stopping = False
+        self._was_applied = False
         self.jobs = JobSet()
         self.pauses: Mapping[str, Pause] = {}
         self.trouble = ""
         self.heartbeat_at: datetime | None = None
 
     async def open(self) -> None:
-        """Reads what an earlier runner left and goes on with its unfinished executions, under the same ids."""
-        self._watermarks = await self._write(ledger.watermarks)
+        """Reads what earlier runners left and goes on with their unfinished executions, under the same ids."""
+        await self._write(self._replica.take_over)
         self.pauses = await self._write(ledger.pauses)
-        for left in await self._write(ledger.unfinished):
-            self._lanes.start(Run(left.execution, left.job, left.next_attempt_at))
+        await self._agree_on_lanes()
 
     async def run(self) -> None:
         """Claims what is due until ``stop``; trouble with the ledger or a defect delays it, and never ends it."""
@@ -81,18 +64,27 @@ class Scheduler:
                 await self._step()
                 self.trouble = ""
             except StoreError as error:
-                self.trouble = str(error)
-                log.error("nothing is claimed: %s", error)
-                await self._clock.sleep(_AFTER_TROUBLE)
+                await self._after_trouble(str(error))
             except Exception as error:
-                self.trouble = f"the scheduler failed: {error}"
                 log.exception("the scheduler failed and goes on")
-                await self._clock.sleep(_AFTER_TROUBLE)
+                await self._after_trouble(f"the scheduler failed: {error}")
             await self._clock.wait(self._next_wake(), self._wake)
             self._wake.clear()
 
+    async def _after_trouble(self, trouble: str) -> None:
+        """A transaction may have been committed though nobody could say so: what it claimed is looked for."""
+        self.trouble = trouble
+        self._has_news = True
+        log.error("nothing is claimed: %s", trouble)
+        await self._clock.sleep(_AFTER_TROUBLE)
+
     def stop(self) -> None:
         self._stopping = True
+        self._wake.set()
+
+    def hear(self) -> None:
+        """Another runner may have done something that is of interest here."""
+        self._has_news = True
         self._wake.set()
 
     def next_tick(self, name: str) -> datetime | None:
@@ -100,124 +92,176 @@ class Scheduler:
 
     async def apply(self, jobs: JobSet) -> None:
         async with self._decisions:
-            now = self._clock.now()
-            batch = self._reconciled(jobs, now)
-            claimed = await self._commit(batch, now)
-            edited = {mark.job for mark in batch.marks} | _rescheduled(self.jobs, jobs)
-            self.jobs = jobs
-            self._dispatch(claimed)
-            self._timetable.retain(definition.job.name for definition in jobs if self._is_active(definition))
-            await self._reschedule(edited)
+            await self._apply(jobs)
         self._wake.set()
+
+    async def _apply(self, jobs: JobSet) -> None:
+        now, before, first = self._clock.now(), self.jobs, not self._was_applied
+        pauses = self.pauses
+
+        def operation(session: Session) -> tuple[bool, Written]:
+            standing = self._replica.join(session, jobs.revision)
+            held = claims.hold_all(session)
+            if not standing.leads:
+                return False, Written([], [], held, self._watermarks.keys() - held.keys())
+            missed_by_all = first and standing.alone
+            decided = decision.on_apply(before, jobs, held, lambda name: missed_by_all and name not in pauses, now)
+            return True, decided.write(session, self._replica, held, now)
+
+        self._led, written = await self._write(operation)
+        edited = {mark.job for mark in written.marks.values() if mark != self._watermarks.get(mark.job)}
+        self._told(written)
+        self.jobs, self._was_applied = jobs, True
+        active = [definition.job.name for definition in jobs if self._is_active(definition)]
+        self._timetable.retain(active)
+        absent = {name for name in active if self._timetable.tick_of(name) is None}
+        await self._reschedule(edited | absent | _rescheduled(before, jobs))
 
     async def trigger(self, name: str, *, key: str | None) -> Execution:
         async with self._decisions:
             definition = self.jobs.get(name)
             if definition is None:
                 raise NotFoundError(f'there is no job "{name}"')
-            now = _to_milliseconds(self._clock.now())
+            now = rows.whole(self._clock.now())
             claim = Claim(definition, None, Trigger.MANUAL, str(uuid.uuid4()), now, request_key=key)
-            claimed = await self._commit(_Batch(claims=[claim]), now)
-            self._dispatch(claimed)
-            return claimed[0].execution
+
+            def operation(session: Session) -> Written:
+                self._replica.hold(session, name)
+                claims.hold(session, name)
+                return Decision(claims=[claim]).write(session, self._replica, {}, now)
+
+            written = await self._write(operation)
+            self._told(written)
+            return written.claimed[0].execution
 
     async def cancel(self, execution_id: str, *, by: str) -> Execution:
         async with self._decisions:
-            now = _to_milliseconds(self._clock.now())
-            found = await self._write(lambda session: ledger.cancel(session, execution_id, by, now))
+            now = rows.whole(self._clock.now())
+            found = await self._write(lambda session: ledger.cancel(session, execution_id, by, now, self._replica))
             if found is None:
                 raise NotFoundError(f'there is no execution "{execution_id[:64]}"')
-            execution, was_running = found
-            if was_running:
-                self._lanes.cancel(execution.job, [execution_id], Reason.OPERATOR)
-            elif execution.status is not Status.CANCELLED:
-                raise ConflictError(f"execution {execution_id} has ended already: {execution.status}")
-            return execution
+            if found.status is not Status.CANCELLED:
+                raise ConflictError(f"execution {execution_id} has ended already: {found.status}")
+            if found.reason == Reason.OPERATOR:
+                self._lanes.cancel([execution_id], Reason.OPERATOR)
+            return found
 
     async def pause(self, pause: Pause) -> None:
         async with self._decisions:
             if self.jobs.get(pause.job) is None:
                 raise NotFoundError(f'there is no job "{pause.job}"')
-            await self._write(lambda session: ledger.set_pause(session, pause))
+
+            def operation(session: Session) -> None:
+                claims.hold(session, pause.job)
+                ledger.set_pause(session, pause)
+                self._replica.tell(session)
+
+            await self._write(operation)
             self.pauses = {**self.pauses, pause.job: pause}
             self._timetable.remove(pause.job)
         self._wake.set()
 
     async def resume(self, name: str) -> None:
         async with self._decisions:
-            await self._resume(name, self._clock.now())
+            await self._resume(name, self._clock.now(), lambda _: True)
         self._wake.set()
 
-    async def _resume(self, name: str, now: datetime) -> None:
-        if name not in self.pauses:
-            return
-        batch = _Batch()
-        definition = self.jobs.get(name)
-        mark = self._watermarks.get(name)
-        if definition is not None and definition.job.enabled and mark is not None:
-            batch.catch_up(definition, mark.at, now)
-        claimed = await self._commit(batch, now, also=lambda session: ledger.end_pause(session, name, now))
-        self.pauses = {job: pause for job, pause in self.pauses.items() if job != name}
-        self._dispatch(claimed)
+    async def _resume(self, name: str, now: datetime, is_over: Callable[[Pause], bool]) -> None:
+        """Whoever ends the pause catches up; another runner that wanted to end it too finds nothing to do."""
+
+        def operation(session: Session) -> tuple[Pause | None, Written]:
+            mark = claims.hold(session, name)
+            held = {} if mark is None else {name: mark}
+            pause = ledger.pauses(session).get(name)
+            if pause is None or not is_over(pause):
+                return pause, Written([], [], held)
+            decided = decision.on_resume(self.jobs.get(name), mark, now)
+            ledger.end_pause(session, name, now)
+            self._replica.tell(session)
+            return None, decided.write(session, self._replica, held, now)
+
+        pause, written = await self._write(operation)
+        others = {job: other for job, other in self.pauses.items() if job != name}
+        self.pauses = others if pause is None else others | {name: pause}
+        self._told(written)
         await self._reschedule([name])
 
     async def _step(self) -> None:
         async with self._decisions:
+            if self._has_news:
+                self._has_news = False
+                await self._follow_others()
             now = self._clock.now()
             for pause in [pause for pause in self.pauses.values() if not pause.holds_at(now)]:
-                await self._resume(pause.job, now)
+                await self._resume(pause.job, now, lambda pause: not pause.holds_at(now))
             due = self._timetable.pop(now)
             if not due:
                 return
+            before = [self._watermarks.get(entry.job) for entry in due]
             try:
-                self._dispatch(await self._commit(self._decided(due, now), now))
+                is_decided = await self._claim(due, now)
                 await asyncio.sleep(0)
             finally:
                 # Also when nothing could be recorded: the watermark has not moved, so the same ticks come again.
-                await self._reschedule(entry.job for entry in due)
+                await self._put_back(due, before)
+        if not is_decided:
+            await asyncio.sleep(_OTHERS_DECIDE_S)
 
-    def _decided(self, due: Iterable[Due], now: datetime) -> _Batch:
-        batch = _Batch()
-        for entry in due:
-            definition = self.jobs.definitions[entry.job]
-            if now - entry.at > LATE:
-                batch.catch_up(definition, self._watermarks[entry.job].at, now)
-            else:
-                batch.claims.append(Claim.of_tick(definition, entry.tick, Trigger.SCHEDULE))
-                batch.marks.append(Watermark.of(definition.job, entry.tick))
-        return batch
+    async def _claim(self, due: list[Due], now: datetime) -> bool:
+        """False when others decide over all of these just now."""
+        names = [entry.job for entry in due]
+        jobs, known = self.jobs, self._watermarks
 
-    def _reconciled(self, jobs: JobSet, now: datetime) -> _Batch:
-        batch = _Batch()
-        for definition in jobs:
-            if definition.job.enabled:
-                self._reconcile_one(batch, definition, now)
-        active = {definition.job.name for definition in jobs if definition.job.enabled}
-        batch.dropped = [name for name in self._watermarks if name not in active]
-        return batch
+        def operation(session: Session) -> Written:
+            held = claims.hold_due(session, names, self._replica.claims_at_once)
+            paused = ledger.paused(session, names)
+            decided = decision.on_due(due, jobs, known, held, paused, now)
+            written = decided.write(session, self._replica, held, now)
+            gone = set() if held else set(names) - claims.marked(session, names)
+            return Written(written.skipped, written.claimed, written.marks, gone)
 
-    def _reconcile_one(self, batch: _Batch, definition: Definition, now: datetime) -> None:
-        job = definition.job
-        mark = self._watermarks.get(job.name)
-        if mark is None:
-            batch.marks.append(Watermark.of(job, now))
-        elif not mark.covers(job):
-            self._give_up_old_ticks(batch, definition, mark, now)
-            batch.marks.append(Watermark.of(job, now))
-        elif self._timetable.tick_of(job.name) is None and job.name not in self.pauses:
-            batch.catch_up(definition, mark.at, now)
+        written = await self._write(operation)
+        self._told(written)
+        return bool(written.marks or written.dropped)
 
-    def _give_up_old_ticks(self, batch: _Batch, definition: Definition, mark: Watermark, now: datetime) -> None:
-        """An edit fires nothing: what the old schedule still owed is recorded as missed."""
-        known = self.jobs.get(mark.job)
-        old = definition if known is None else known
-        schedule = Schedule.parse(mark.schedule, mark.timezone, key=mark.job)
-        missed = given_up(schedule, mark.at, now)
-        if missed is not None:
-            batch.skips.append(Skip(old, missed))
+    async def _follow_others(self) -> None:
+        await self._agree_on_lanes()
+        await self._agree_on_pauses()
+        if self._was_applied and self._replica.leads and not self._led:
+            log.info("nobody with a newer revision is there any more; this runner's revision decides")
+            await self._apply(self.jobs)
+
+    async def _agree_on_lanes(self) -> None:
+        """What was cancelled or taken over elsewhere ends here; what was left to this runner begins."""
+        runs = self._lanes.ids()
+        me = self._replica.id
+
+        def operation(session: Session) -> tuple[dict[str, str | None], list[ledger.Unfinished]]:
+            lost = ledger.lost(session, runs, me) if runs else {}
+            new = ledger.owned(session, me) - runs
+            return lost, ledger.unfinished(session, new) if new else []
+
+        lost, new = await self._write(operation)
+        for execution_id, reason in lost.items():
+            self._lanes.cancel([execution_id], None if reason is None else Reason(reason))
+        for left in new:
+            self._lanes.start(
+                Run(left.execution, left.job, left.next_attempt_at, left.fence, losses=self._replica.losses)
+            )
+
+    async def _agree_on_pauses(self) -> None:
+        pauses = await self._write(ledger.pauses)
+        ended = self.pauses.keys() - pauses.keys()
+        self.pauses = pauses
+        for name in pauses:
+            self._timetable.remove(name)
+        await self._reschedule(ended)
 
     def _is_active(self, definition: Definition) -> bool:
-        return definition.job.enabled and definition.job.name not in self.pauses
+        """Enabled, not paused, and due by the schedule that this runner knows."""
+        job = definition.job
+        mark = self._watermarks.get(job.name)
+        return job.enabled and job.name not in self.pauses and mark is not None and mark.covers(job)
 
     async def _reschedule(self, names: Iterable[str]) -> None:
         for position, name in enumerate(names, 1):
@@ -227,37 +271,40 @@ class Scheduler:
             if position % _CHUNK == 0:
                 await asyncio.sleep(0)
 
-    async def _commit(self, batch: _Batch, now: datetime, *, also: Operation[None] | None = None) -> list[Claimed]:
-        def operation(session: Session) -> tuple[list[Execution], list[Claimed]]:
-            skipped = ledger.skip(session, batch.skips, now)
-            claimed = ledger.claim(session, batch.claims, now)
-            ledger.set_watermarks(session, batch.marks)
-            ledger.drop_watermarks(session, batch.dropped)
-            if also is not None:
-                also(session)
-            if claimed:
-                failpoints.reach("before-claim-commit")
-            return skipped, claimed
+    async def _put_back(self, due: Iterable[Due], before: Iterable[Watermark | None]) -> None:
+        decided = []
+        for entry, mark in zip(due, before, strict=True):
+            definition = self.jobs.get(entry.job)
+            if self._watermarks.get(entry.job) != mark:
+                decided.append(entry.job)
+            elif definition is not None and self._is_active(definition):
+                self._timetable.put_back(entry)
+        await self._reschedule(decided)
 
-        skipped, claimed = await self._write(operation)
-        if claimed:
+    def _told(self, written: Written) -> None:
+        """Takes over what a transaction has written: watermarks, observers, and what is to run now."""
+        if written.claimed:
             failpoints.reach("after-claim")
-        for execution in skipped:
+        for execution in written.skipped:
             self._observer.execution_finished(execution)
-        self._watermarks |= {mark.job: mark for mark in batch.marks}
-        for name in batch.dropped:
-            del self._watermarks[name]
-        return claimed
+        self._watermarks.update(written.marks)
+        for name in written.dropped:
+            self._watermarks.pop(name, None)
+        for each in written.claimed:
+            self._dispatch(each)
 
-    def _dispatch(self, claimed: Iterable[Claimed]) -> None:
-        for each in claimed:
-            job = each.claim.definition.job
-            if each.replaced:
-                self._lanes.cancel(job.name, each.replaced, Reason.REPLACED)
-            if each.verdict is Verdict.RUN:
-                self._lanes.start(Run(each.execution, job, each.claim.not_before))
-            elif each.verdict is Verdict.SKIPPED:
-                self._observer.execution_finished(each.execution)
+    def _dispatch(self, claimed: Claimed) -> None:
+        job = claimed.claim.definition.job
+        if claimed.replaced:
+            self._lanes.cancel(claimed.replaced, Reason.REPLACED)
+        if claimed.verdict is Verdict.SKIPPED:
+            self._observer.execution_finished(claimed.execution)
+        elif claimed.owner == self._replica.id and not self._lanes.has(claimed.execution.id):
+            if claimed.verdict is Verdict.RUN:
+                not_before = claimed.claim.not_before
+                self._lanes.start(Run(claimed.execution, job, not_before, losses=self._replica.losses))
+            elif not claimed.execution.status.is_final:
+                self.hear()
 
     def _next_wake(self) -> datetime | None:
         ends = [pause.until for pause in self.pauses.values() if pause.until is not None]
@@ -275,8 +322,3 @@ def _rescheduled(before: JobSet, after: JobSet) -> set[str]:
         for definition in after
         if (old := before.get(definition.job.name)) is not None and old.job.jitter != definition.job.jitter
     }
-
-
-def _to_milliseconds(instant: datetime) -> datetime:
-    """What the ledger keeps, so that an answer and a later read of the same row agree."""
-    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)

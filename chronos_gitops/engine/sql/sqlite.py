@@ -7,13 +7,14 @@ Debian 12 ships SQLite 3.40, whose WAL can be corrupted when two connections wri
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from chronos_gitops.engine.sql import dialect
-from chronos_gitops.engine.sql.store import Operation, StoreError, StoreUnusable, T, migrations
+from chronos_gitops.engine.sql import dialect, statements
+from chronos_gitops.engine.sql.store import Operation, Session, Standing, StoreError, StoreUnusable, T, migrations
 from chronos_gitops.engine.sql.writer import Writer
 
 _WAY_OUT = "restore it from a backup, or move it away to begin with an empty history"
@@ -30,8 +31,39 @@ class SqliteSession:
             return self._connection.execute(dialect.sqlite(statement))
         return self._connection.execute(dialect.sqlite(statement), dialect.sqlite_parameters(parameters))
 
-    def executemany(self, statement: str, parameters: Iterable[Mapping[str, Any]]) -> None:
-        self._connection.executemany(dialect.sqlite(statement), parameters)
+    def executemany(self, statement: str, parameters: Iterable[Mapping[str, Any]]) -> int:
+        return self._connection.executemany(dialect.sqlite(statement), parameters).rowcount
+
+
+class Alone:
+    """See the Replica protocol: one runner has the file, for it holds the lock of the data folder."""
+
+    trouble = ""
+    is_current = True
+    losses = 0
+    leads = True
+    claims_at_once = 1_000_000
+
+    def __init__(self) -> None:
+        self.id = str(uuid.uuid4())
+
+    def join(self, session: Session, revision: str | None) -> Standing:  # noqa: ARG002 - nobody to tell
+        return Standing(leads=True, alone=True)
+
+    def take_over(self, session: Session) -> None:
+        session.execute(statements.TAKE_ALL, {"owner": self.id})
+
+    def hold(self, session: Session, job: str) -> None:
+        """The writer is the only one."""
+
+    def live(self, session: Session) -> frozenset[str]:  # noqa: ARG002 - nobody to ask
+        return frozenset((self.id,))
+
+    def tell(self, session: Session, other: str = "") -> None:
+        """Nobody is there."""
+
+    def watch(self, hear: Callable[[], None]) -> None:
+        """Nothing happens behind its back."""
 
 
 class SqliteStore:
@@ -43,6 +75,7 @@ class SqliteStore:
         self._open_readers: list[sqlite3.Connection] = []
         self._connection = _open(path)
         self._session = SqliteSession(self._connection)
+        self.replica = Alone()
         self._writer = Writer(self._transaction)
 
     def write(self, operation: Operation[T]) -> "Future[T]":
@@ -53,6 +86,9 @@ class SqliteStore:
             return operation(self._reader())
         except sqlite3.Error as error:
             raise StoreError(f"the ledger {self._path} cannot be read: {error}") from error
+
+    def alone(self, name: str) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002 - there is one runner
+        return contextlib.nullcontext()
 
     def close(self) -> None:
         self._writer.close()
@@ -109,7 +145,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     """The number of the last step is the file's ``user_version``."""
-    steps = migrations()
+    steps = migrations("sqlite")
     have = connection.execute("PRAGMA user_version").fetchone()[0]
     if have > max(steps):
         raise StoreUnusable(

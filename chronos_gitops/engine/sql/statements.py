@@ -7,59 +7,100 @@ EXECUTION_COLUMNS = (
 
 ADD_DEFINITION = "INSERT INTO definitions (digest, document) VALUES (:digest, :document) ON CONFLICT DO NOTHING"
 
-# A conflict on (job, tick) or (job, request_key) returns no row: somebody else has recorded it already.
+# A conflict on (job, tick) or (job, request_key) adds no row: somebody else has recorded it already.
 ADD_EXECUTION = """
 INSERT INTO executions (
     id, job, tick, request_key, scheduled_at, trigger_kind, status, reason, created_at, next_attempt_at,
-    completed_at, version, commit_id, path, definition, ticks, range_start
+    completed_at, version, commit_id, path, definition, ticks, range_start, owner
 ) VALUES (
     :id, :job, :tick, :request_key, :scheduled_at, :trigger_kind, :status, :reason, :created_at, :next_attempt_at,
-    :completed_at, :version, :commit_id, :path, :definition, :ticks, :range_start
-) ON CONFLICT DO NOTHING RETURNING id
+    :completed_at, :version, :commit_id, :path, :definition, :ticks, :range_start, :owner
+) ON CONFLICT DO NOTHING
 """
 
-UNFINISHED_OF_JOB = "SELECT 1 FROM executions WHERE job = :job AND status IN ('pending', 'running') LIMIT 1"
+UNFINISHED_OF_JOBS = """
+SELECT id, job, owner FROM executions WHERE job IN (:jobs[]) AND status IN ('pending', 'running')
+ORDER BY created_at, id
+"""
+
+DEFINITIONS = "SELECT digest FROM definitions WHERE digest IN (:digests[])"
 
 REPLACE_UNFINISHED = """
 UPDATE executions SET status = 'cancelled', reason = 'replaced', completed_at = :at, next_attempt_at = NULL
-WHERE job = :job AND status IN ('pending', 'running') RETURNING id
+WHERE id IN (:ids[]) AND status IN ('pending', 'running')
 """
 
 CANCEL_UNFINISHED = """
 UPDATE executions SET
     status = 'cancelled', reason = 'operator', error = :error, completed_at = :at, next_attempt_at = NULL
-WHERE id = :id AND status IN ('pending', 'running')
+WHERE id = :id AND status IN ('pending', 'running') RETURNING owner
 """
 
-BY_REQUEST_KEY = f"SELECT {EXECUTION_COLUMNS} FROM executions WHERE job = :job AND request_key = :request_key"
+BY_IDS = f"SELECT {EXECUTION_COLUMNS}, owner FROM executions WHERE id IN (:ids[])"
+
+BY_REQUEST_KEY = f"SELECT {EXECUTION_COLUMNS}, owner FROM executions WHERE job = :job AND request_key = :request_key"
 
 START_EXECUTION = """
 UPDATE executions SET status = 'running', started_at = coalesce(started_at, :at), next_attempt_at = NULL
-WHERE id = :id AND status IN ('pending', 'running')
+WHERE id = :id AND fence = :fence AND status IN ('pending', 'running')
 """
 
+# Of the runner that has the execution now, and of nobody who had it before.
 ADD_ATTEMPT = """
 INSERT INTO attempts (execution, number, started_at, duration_ms, status_code, error_class, error, response, phases)
-VALUES (:execution, :number, :started_at, :duration_ms, :status_code, :error_class, :error, :response, :phases)
+SELECT
+    id, CAST(:number AS INTEGER), CAST(:started_at AS BIGINT), CAST(:duration_ms AS INTEGER),
+    CAST(:status_code AS INTEGER), CAST(:error_class AS TEXT), CAST(:error AS TEXT), CAST(:response AS TEXT),
+    CAST(:phases AS TEXT)
+FROM executions WHERE id = :execution AND fence = :fence
 ON CONFLICT DO NOTHING
 """
 
-# The status guard is the fence: a row that was cancelled meanwhile keeps its end.
+# A row that was cancelled meanwhile keeps its end; one that has changed hands belongs to its new owner.
 AFTER_ATTEMPT = """
 UPDATE executions SET
-    attempts = :attempts, status = :status, status_code = :status_code, error_class = :error_class, error = :error,
+    attempts = :attempts, status = :status,
+    started_at = coalesce(started_at, :started_at), status_code = :status_code, error_class = :error_class,
+    error = :error,
     next_attempt_at = :next_attempt_at, completed_at = :completed_at
-WHERE id = :id AND status IN ('pending', 'running')
+WHERE id = :id AND fence = :fence AND status IN ('pending', 'running')
 """
 
-COUNT_ATTEMPTS = "UPDATE executions SET attempts = :attempts WHERE id = :id"
+# After a commit whose outcome nobody knew: was it written?
+IS_RECORDED = "SELECT 1 FROM executions WHERE id = :id AND fence = :fence AND attempts = :attempts AND status = :status"
+
+IS_OURS = "SELECT 1 FROM executions WHERE id = :id AND fence = :fence AND status IN ('pending', 'running')"
+
+COUNT_ATTEMPTS = "UPDATE executions SET attempts = :attempts WHERE id = :id AND fence = :fence"
 
 UNFINISHED = f"""
-SELECT {EXECUTION_COLUMNS}, next_attempt_at, document FROM executions JOIN definitions ON digest = definition
-WHERE status IN ('pending', 'running') ORDER BY scheduled_at, created_at, id
+SELECT {EXECUTION_COLUMNS}, next_attempt_at, fence, document FROM executions JOIN definitions ON digest = definition
+WHERE id IN (:ids[]) ORDER BY scheduled_at, created_at, id
 """
 
-WATERMARKS = "SELECT job, schedule, timezone, watermark FROM watermarks"
+UNFINISHED_OF_OWNER = "SELECT id FROM executions WHERE owner = :owner AND status IN ('pending', 'running')"
+
+# Of what this runner believes to run: what was cancelled, and what belongs to another runner by now.
+LOST = """
+SELECT id, status, reason FROM executions
+WHERE id IN (:ids[]) AND (status = 'cancelled' OR owner IS NULL OR owner <> :owner)
+"""
+
+TAKE_ALL = """
+UPDATE executions SET owner = :owner, fence = fence + 1 WHERE status IN ('pending', 'running') AND
+(owner IS NULL OR owner <> :owner)
+"""
+
+HOLD_ALL = "SELECT job, schedule, timezone, watermark FROM watermarks ORDER BY job FOR UPDATE"
+
+HOLD_ONE = "SELECT job, schedule, timezone, watermark FROM watermarks WHERE job = :job FOR UPDATE"
+
+HOLD_DUE = """
+SELECT job, schedule, timezone, watermark FROM watermarks WHERE job IN (:jobs[])
+ORDER BY job LIMIT :limit FOR UPDATE SKIP LOCKED
+"""
+
+MARKED = "SELECT job FROM watermarks WHERE job IN (:jobs[])"
 
 SET_WATERMARK = """
 INSERT INTO watermarks (job, schedule, timezone, watermark) VALUES (:job, :schedule, :timezone, :watermark)
@@ -67,9 +108,11 @@ ON CONFLICT (job) DO UPDATE SET
     schedule = excluded.schedule, timezone = excluded.timezone, watermark = excluded.watermark
 """
 
-DROP_WATERMARK = "DELETE FROM watermarks WHERE job = :job"
+DROP_WATERMARKS = "DELETE FROM watermarks WHERE job IN (:jobs[])"
 
 PAUSES = "SELECT job, reason, paused_by, paused_at, until FROM pauses"
+
+PAUSED = "SELECT job FROM pauses WHERE job IN (:jobs[])"
 
 SET_PAUSE = """
 INSERT INTO pauses (job, reason, paused_by, paused_at, until) VALUES (:job, :reason, :paused_by, :paused_at, :until)
@@ -82,7 +125,8 @@ DROP_PAUSE = "DELETE FROM pauses WHERE job = :job"
 # A pause whose end came while nobody looked was over at that end.
 LOG_PAUSE = """
 INSERT INTO ended_pauses (job, reason, paused_by, paused_at, ended_at)
-SELECT job, reason, paused_by, paused_at, min(coalesce(until, :at), :at) FROM pauses WHERE job = :job
+SELECT job, reason, paused_by, paused_at, CASE WHEN until < :at THEN until ELSE :at END
+FROM pauses WHERE job = :job AND paused_at < :at
 ON CONFLICT DO NOTHING
 """
 

@@ -1,7 +1,9 @@
 """The seam below the engine: a ledger's database, whichever it is, as operations on a session."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -15,6 +17,10 @@ class StoreError(ChronosError):
     """The ledger cannot be read or written just now; nothing was acknowledged."""
 
     kind = "store"
+
+
+class StoreAway(StoreError):
+    """The database does not answer: every operation would fail."""
 
 
 class StoreUnusable(ChronosError):
@@ -32,7 +38,7 @@ class Rows(Protocol):
 
     def fetchone(self) -> Row | None: ...
 
-    def fetchall(self) -> list[Row]: ...
+    def fetchall(self) -> Sequence[Row]: ...
 
 
 class Session(Protocol):
@@ -40,14 +46,73 @@ class Session(Protocol):
 
     def execute(self, statement: str, parameters: Mapping[str, Any] | None = None) -> Rows: ...
 
-    def executemany(self, statement: str, parameters: Iterable[Mapping[str, Any]]) -> None: ...
+    def executemany(self, statement: str, parameters: Iterable[Mapping[str, Any]]) -> int:
+        """How many rows were changed in all."""
 
 
 Operation = Callable[[Session], T]
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A runner among those that share its database. ``leads``: no other knows a newer revision, so this one says what
+    is due. ``alone``: nobody else was there, so what was not claimed by now was missed."""
+
+    leads: bool
+    alone: bool
+
+
+class Replica(Protocol):
+    """This runner among those that share its database; the embedded engine is always alone."""
+
+    @property
+    def id(self) -> str:
+        """Of this process: the owner of what it runs."""
+
+    @property
+    def trouble(self) -> str:
+        """What keeps it from the others; empty when all is well."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether what it owns is its own for sure, so that requests may be sent."""
+
+    @property
+    def losses(self) -> int:
+        """How often others may have taken over what it owns; what was claimed before must be looked at again."""
+
+    @property
+    def leads(self) -> bool:
+        """As ``Standing`` has it, by what is known now."""
+
+    @property
+    def claims_at_once(self) -> int:
+        """How many jobs one transaction decides over, so that the others get their share."""
+
+    def join(self, session: Session, revision: str | None) -> Standing:
+        """Tells the others what this one has applied, in the transaction that applies it; one replica at a time."""
+
+    def take_over(self, session: Session) -> None:
+        """Makes executions its own whose owner is known to be gone."""
+
+    def hold(self, session: Session, job: str) -> None:
+        """Waits for the right to decide over a job that may have no watermark."""
+
+    def live(self, session: Session) -> frozenset[str]:
+        """The ids of runners that are there."""
+
+    def tell(self, session: Session, other: str = "") -> None:
+        """Wakes the other runner, or all of them, when the transaction is committed."""
+
+    def watch(self, hear: Callable[[], None]) -> None:
+        """From now on ``hear`` is called, in another thread, whenever there may be news in the database."""
+
+
 class Store(Protocol):
     """Safe to call from any thread until ``close``. An operation may run twice: it must decide by what it reads."""
+
+    @property
+    def replica(self) -> Replica: ...
 
     def write(self, operation: Operation[T]) -> "Future[T]":
         """Queues the operation; the future answers when its batch is on stable storage, or fails with StoreError."""
@@ -55,11 +120,18 @@ class Store(Protocol):
     def read(self, operation: Operation[T]) -> T:
         """Runs in the caller's thread, on a connection that cannot write. StoreError."""
 
+    def alone(self, name: str) -> AbstractContextManager[None]:
+        """One at a time of this name, over all runners that share the database. ConflictError after a while."""
+
     def close(self) -> None:
-        """Ends what was queued, then lets go of the database."""
+        """Ends what was queued, lets go of what it owns and of the database."""
 
 
-def migrations() -> dict[int, str]:
-    """Number to SQL, forward only, for both databases."""
+def migrations(database: str) -> dict[int, str]:
+    """Number to SQL, forward only; ``0005.postgres.sql`` is for that one, and nothing for the other."""
     folder = resources.files("chronos_gitops.engine.sql") / "schema"
-    return {int(file.name[:4]): file.read_text() for file in folder.iterdir() if file.name.endswith(".sql")}
+    found = {}
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
+        number, _, kind = file.name.removesuffix(".sql").partition(".")
+        found[int(number)] = file.read_text() if kind in ("", database) else ""
+    return found

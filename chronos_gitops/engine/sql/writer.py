@@ -1,12 +1,15 @@
 """One thread that writes: operations that wait together share one transaction, so that they share one sync to disk."""
 
+import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from chronos_gitops.engine.sql.store import Operation, T
+from chronos_gitops.engine.sql.store import Operation, StoreAway, T
+
+log = logging.getLogger(__name__)
 
 _BATCH = 1000
 
@@ -48,9 +51,11 @@ class Writer:
         try:
             results = self._transaction([operation for operation, _ in batch])
         except Exception as error:
-            if len(batch) == 1:
-                batch[0][1].set_exception(error)
+            if len(batch) == 1 or isinstance(error, StoreAway):
+                for _, future in batch:
+                    future.set_exception(error)
                 return
+            log.warning("a transaction failed; each of its operations is tried alone", extra={"error": str(error)})
             for entry in batch:
                 self._commit([entry])
             return

@@ -1,0 +1,77 @@
+"""Which engine ``--engine`` names, and the clock that goes with it: the one place that knows them all."""
+
+import importlib.util
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from random import SystemRandom
+
+from chronos_gitops.delivery.attempt import Delivery
+from chronos_gitops.engine.clock import Clock, SystemClock
+from chronos_gitops.engine.engine import Engine
+from chronos_gitops.engine.observer import Observer
+from chronos_gitops.engine.sql.engine import SqlEngine
+from chronos_gitops.engine.sql.retention import Keep
+from chronos_gitops.engine.sql.sqlite import SqliteStore
+from chronos_gitops.engine.sql.store import Store
+from chronos_gitops.errors import UsageError
+from chronos_gitops.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """``build`` makes the engine, which nothing has started yet; ``clock`` is what it goes by."""
+
+    build: Callable[[Callable[[], Delivery], Observer], Engine]
+    clock: Clock
+
+
+def choose(settings: Settings, clock: Clock | None = None) -> Choice:
+    """UsageError for an engine that cannot be: an address that means nothing, a package that is not installed."""
+    kind, _, place = settings.engine.partition("://")
+    if kind == "sqlite":
+        path = Path(place) if place else settings.data / "ledger.db"
+        return _on_sql(settings, lambda: SqliteStore(path), clock or SystemClock())
+    if kind == "postgresql":
+        _need("psycopg", "postgres")
+        return _on_postgres(settings, clock)
+    raise UsageError(
+        f'the engine "{kind}" does not come with this version', hint="leave --engine out to use the embedded one"
+    )
+
+
+def _on_postgres(settings: Settings, clock: Clock | None) -> Choice:
+    from chronos_gitops.engine.sql.postgres.store import Address, DatabaseClock, PostgresStore
+
+    address = Address(settings.engine)
+    shared = DatabaseClock(clock or SystemClock())
+    return _on_sql(settings, lambda: PostgresStore(address, place=_place(settings.data), clock=shared), shared)
+
+
+def _on_sql(settings: Settings, open_store: Callable[[], Store], clock: Clock) -> Choice:
+    keep = Keep(age=timedelta(days=settings.retention_days), rows=settings.retention_rows)
+
+    def build(delivery: Callable[[], Delivery], observer: Observer) -> Engine:
+        return SqlEngine(
+            open_store, delivery=delivery, clock=clock, observer=observer, random=SystemRandom(), keep=keep
+        )
+
+    return Choice(build, clock)
+
+
+def _need(module: str, extra: str) -> None:
+    if importlib.util.find_spec(module) is None:
+        raise UsageError(
+            f"this engine needs the package {module}, which is not installed",
+            hint=f"pip install 'chronos-gitops[{extra}]'",
+        )
+
+
+def _place(data: Path) -> str:
+    """The name of a data folder among those of all replicas; its lock says that one process at a time has it."""
+    file = data / "replica-id"
+    if not file.exists():
+        file.write_text(str(uuid.uuid4()))
+    return file.read_text().strip()

@@ -1,0 +1,301 @@
+"""Claims: what is due becomes rows, decided under the jobs' watermarks so that replicas never decide the same twice."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from chronos_gitops.engine.model import Execution, Reason, Status, Trigger, tick_execution_id
+from chronos_gitops.engine.sql import rows, statements
+from chronos_gitops.engine.sql.store import Replica, Session, StoreError
+from chronos_gitops.engine.timetable import Missed
+from chronos_gitops.jobs.model import Concurrency, Definition, Job
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One execution to record before it is sent. ``tick`` is None for a manual trigger, then ``id`` must be given."""
+
+    definition: Definition
+    tick: datetime | None
+    trigger: Trigger
+    id: str
+    scheduled_time: datetime
+    not_before: datetime | None = None
+    request_key: str | None = None
+
+    @classmethod
+    def of_tick(
+        cls, definition: Definition, tick: datetime, trigger: Trigger, not_before: datetime | None = None
+    ) -> "Claim":
+        identity = tick_execution_id(definition.job.name, tick)
+        return cls(definition, tick, trigger, identity, tick, not_before)
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Missed ticks that become one skipped row."""
+
+    definition: Definition
+    missed: Missed
+
+
+class Verdict(StrEnum):
+    RUN = "run"
+    SKIPPED = "skipped"
+    KNOWN = "known"
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """``KNOWN``: the ledger had this (job, tick) or request key before; ``execution`` is then what it holds.
+    ``owner`` is who runs it, ``replaced`` are the executions of this runner that it takes the place of."""
+
+    claim: Claim
+    verdict: Verdict
+    execution: Execution
+    owner: str | None
+    replaced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """Every tick of the job up to ``at`` is accounted for, under this schedule and zone."""
+
+    job: str
+    schedule: str
+    timezone: str
+    at: datetime
+
+    @classmethod
+    def of(cls, job: Job, at: datetime) -> "Watermark":
+        """Whole milliseconds, as the ledger keeps it: what was written and what is read later must be equal."""
+        return cls(job.name, job.schedule.text, job.timezone, rows.whole(at))
+
+    def covers(self, job: Job) -> bool:
+        return (self.schedule, self.timezone) == (job.schedule.text, job.timezone)
+
+
+def hold_due(session: Session, jobs: Sequence[str], limit: int) -> dict[str, Watermark]:
+    """Takes the right to decide over these jobs until the transaction ends; leaves out those that another replica
+    decides over just now, and those that have no watermark."""
+    found = session.execute(statements.HOLD_DUE, {"jobs": list(jobs), "limit": limit})
+    return {row["job"]: _watermark(row) for row in found.fetchall()}
+
+
+def hold(session: Session, job: str) -> Watermark | None:
+    """Waits for the right to decide over one job."""
+    row = session.execute(statements.HOLD_ONE, {"job": job}).fetchone()
+    return None if row is None else _watermark(row)
+
+
+def hold_all(session: Session) -> dict[str, Watermark]:
+    return {row["job"]: _watermark(row) for row in session.execute(statements.HOLD_ALL).fetchall()}
+
+
+def marked(session: Session, jobs: Sequence[str]) -> set[str]:
+    """Which of these jobs have a watermark, whoever decides over it just now."""
+    found = session.execute(statements.MARKED, {"jobs": list(jobs)}).fetchall()
+    return {row["job"] for row in found}
+
+
+def set_watermarks(session: Session, marks: Iterable[Watermark]) -> None:
+    parameters = [
+        {"job": m.job, "schedule": m.schedule, "timezone": m.timezone, "watermark": rows.to_ms(m.at)} for m in marks
+    ]
+    if parameters:
+        session.executemany(statements.SET_WATERMARK, parameters)
+
+
+def drop_watermarks(session: Session, jobs: Sequence[str]) -> None:
+    if jobs:
+        session.execute(statements.DROP_WATERMARKS, {"jobs": list(jobs)})
+
+
+def _watermark(row: rows.Row) -> Watermark:
+    return Watermark(row["job"], row["schedule"], row["timezone"], rows.instant(row["watermark"]))
+
+
+def skip(session: Session, skips: Sequence[Skip], now: datetime) -> list[Execution]:
+    """Records what will not run, so that every due tick ends in a row."""
+    found = [_skipped(each, now) for each in skips]
+    if found:
+        parameters = [_parameters(execution) | {"tick": rows.to_ms(execution.scheduled_time)} for execution in found]
+        session.executemany(statements.ADD_EXECUTION, parameters)
+    return found
+
+
+def _skipped(skip: Skip, now: datetime) -> Execution:
+    missed = skip.missed
+    return Execution(
+        id=tick_execution_id(skip.definition.job.name, missed.last),
+        job=skip.definition.job.name,
+        scheduled_time=missed.last,
+        trigger=Trigger.SCHEDULE,
+        status=Status.SKIPPED,
+        reason=Reason.MISSED,
+        created_at=now,
+        completed_at=now,
+        version=skip.definition.version,
+        commit=skip.definition.commit,
+        path=skip.definition.path,
+        count=missed.count,
+        range_start=missed.first,
+    )
+
+
+def claim(session: Session, claims: Sequence[Claim], now: datetime, replica: Replica) -> list[Claimed]:
+    """Records all of one instant, with its overlap decisions, in the caller's one transaction.
+
+    The caller holds the jobs' watermarks, or the jobs themselves (``Replica.hold``), so nobody decides beside it.
+    """
+    if not claims:
+        return []
+    decision = _Decision(_known(session, claims), _unfinished(session, claims), replica, now)
+    if decision.busy:
+        decision.live = replica.live(session)
+    claimed = [decision.on(each) for each in claims]
+    _write(session, decision, claims)
+    for owner in decision.told - {replica.id}:
+        replica.tell(session, owner)
+    return claimed
+
+
+class _Owned(NamedTuple):
+    id: str
+    owner: str | None
+
+
+@dataclass(slots=True)
+class _Decision:
+    """What becomes of the claims of one transaction; later ones see what earlier ones added."""
+
+    known: dict[str, tuple[Execution, str | None]]
+    busy: dict[str, list[_Owned]]
+    replica: Replica
+    now: datetime
+    live: frozenset[str] = frozenset()
+    added: list[dict[str, Any]] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
+    told: set[str] = field(default_factory=set)
+
+    def on(self, claim: Claim) -> Claimed:
+        job = claim.definition.job
+        known = self.known.get(claim.request_key or claim.id)
+        if known is not None:
+            return Claimed(claim, Verdict.KNOWN, known[0], known[1])
+        busy = self.busy.get(job.name, [])
+        # Missed ticks that are caught up wait their turn instead: they are owed, so an overlap must not swallow them.
+        waits_its_turn = claim.trigger is Trigger.CATCHUP
+        if busy and job.concurrency is Concurrency.FORBID and not waits_its_turn:
+            return Claimed(claim, Verdict.SKIPPED, self._add(claim, Status.SKIPPED, Reason.OVERLAP, None), None)
+        owner = self._owner(job, busy)
+        ours: tuple[str, ...] = ()
+        if busy and job.concurrency is Concurrency.REPLACE and not waits_its_turn:
+            ours = self._replace(busy)
+            busy = []
+        execution = self._add(claim, Status.PENDING, None, owner)
+        self.busy[job.name] = [*busy, _Owned(execution.id, owner)]
+        return Claimed(claim, Verdict.RUN, execution, owner, ours)
+
+    def _owner(self, job: Job, busy: Sequence[_Owned]) -> str:
+        """All that is unfinished of one job belongs to one runner, which lets nothing of it run side by side."""
+        if job.concurrency is Concurrency.ALLOW:
+            return self.replica.id
+        owner = next((each.owner for each in busy if each.owner in self.live), None) or self.replica.id
+        self.told.add(owner)
+        return owner
+
+    def _replace(self, busy: Sequence[_Owned]) -> tuple[str, ...]:
+        self.replaced += [each.id for each in busy]
+        self.told |= {each.owner for each in busy if each.owner is not None}
+        return tuple(each.id for each in busy if each.owner == self.replica.id)
+
+    def _add(self, claim: Claim, status: Status, reason: Reason | None, owner: str | None) -> Execution:
+        execution = Execution(
+            id=claim.id,
+            job=claim.definition.job.name,
+            scheduled_time=claim.scheduled_time,
+            trigger=claim.trigger,
+            status=status,
+            reason=reason,
+            created_at=self.now,
+            completed_at=self.now if status.is_final else None,
+            version=claim.definition.version,
+            commit=claim.definition.commit,
+            path=claim.definition.path,
+        )
+        extra = {
+            "tick": rows.maybe_ms(claim.tick),
+            "request_key": claim.request_key,
+            "next_attempt_at": rows.maybe_ms(claim.not_before),
+            "definition": claim.definition.job.digest,
+            "owner": owner,
+        }
+        self.added.append(_parameters(execution) | extra)
+        return execution
+
+
+def _known(session: Session, claims: Sequence[Claim]) -> dict[str, tuple[Execution, str | None]]:
+    """By id, or by request key where a claim has one."""
+    by_id = [claim.id for claim in claims if claim.request_key is None]
+    found = session.execute(statements.BY_IDS, {"ids": by_id}).fetchall() if by_id else []
+    known = {row["id"]: (rows.execution(row), row["owner"]) for row in found}
+    for claim in claims:
+        if claim.request_key is not None:
+            asked = {"job": claim.definition.job.name, "request_key": claim.request_key}
+            row = session.execute(statements.BY_REQUEST_KEY, asked).fetchone()
+            if row is not None:
+                known[claim.request_key] = (rows.execution(row), row["owner"])
+    return known
+
+
+def _unfinished(session: Session, claims: Sequence[Claim]) -> dict[str, list[_Owned]]:
+    found: dict[str, list[_Owned]] = defaultdict(list)
+    jobs = list({claim.definition.job.name for claim in claims})
+    for row in session.execute(statements.UNFINISHED_OF_JOBS, {"jobs": jobs}).fetchall():
+        found[row["job"]].append(_Owned(row["id"], row["owner"]))
+    return dict(found)
+
+
+def _write(session: Session, decision: _Decision, claims: Sequence[Claim]) -> None:
+    if decision.replaced:
+        at = rows.to_ms(decision.now)
+        session.execute(statements.REPLACE_UNFINISHED, {"ids": decision.replaced, "at": at})
+    if not decision.added:
+        return
+    jobs = {claim.definition.job.digest: claim.definition.job for claim in claims}
+    have = session.execute(statements.DEFINITIONS, {"digests": list(jobs)}).fetchall()
+    new = [jobs[digest] for digest in jobs.keys() - {row["digest"] for row in have}]
+    if new:
+        documents = [{"digest": job.digest, "document": json.dumps(job.document())} for job in new]
+        session.executemany(statements.ADD_DEFINITION, documents)
+    # The unique key has the last word: what it refuses was recorded by somebody who did not wait for the watermark.
+    if session.executemany(statements.ADD_EXECUTION, decision.added) != len(decision.added):
+        raise StoreError("somebody else recorded the same ticks meanwhile", hint="the runner looks again by itself")
+
+
+def _parameters(execution: Execution) -> dict[str, Any]:
+    return {
+        "id": execution.id,
+        "job": execution.job,
+        "scheduled_at": rows.to_ms(execution.scheduled_time),
+        "trigger_kind": execution.trigger.value,
+        "status": execution.status.value,
+        "reason": execution.reason,
+        "created_at": rows.maybe_ms(execution.created_at),
+        "completed_at": rows.maybe_ms(execution.completed_at),
+        "version": execution.version,
+        "commit_id": execution.commit,
+        "path": execution.path,
+        "ticks": execution.count,
+        "range_start": rows.maybe_ms(execution.range_start),
+        "tick": None,
+        "request_key": None,
+        "next_attempt_at": None,
+        "definition": None,
+        "owner": None,
+    }

@@ -1,0 +1,112 @@
+"""What one transaction will write: decided purely, from the jobs, their watermarks and the time."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from chronos_gitops import failpoints
+from chronos_gitops.engine.model import Execution, Trigger
+from chronos_gitops.engine.sql import claims
+from chronos_gitops.engine.sql.claims import Claim, Claimed, Skip, Watermark
+from chronos_gitops.engine.sql.store import Replica, Session
+from chronos_gitops.engine.timetable import LATE, Due, catch_up, given_up
+from chronos_gitops.jobs.model import Definition, JobSet
+from chronos_gitops.timing.schedule import Schedule, jitter
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a transaction has made of it. ``marks`` are the watermarks as they are now, ``dropped`` those that went."""
+
+    skipped: list[Execution]
+    claimed: list[Claimed]
+    marks: Mapping[str, Watermark]
+    dropped: Collection[str] = ()
+
+
+@dataclass(slots=True)
+class Decision:
+    """Grows until it is written."""
+
+    claims: list[Claim] = field(default_factory=list)
+    skips: list[Skip] = field(default_factory=list)
+    marks: list[Watermark] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+
+    def catch_up(self, definition: Definition, since: datetime, now: datetime) -> None:
+        job = definition.job
+        decided = catch_up(job, since, now)
+        if decided.missed is not None:
+            self.skips.append(Skip(definition, decided.missed))
+        for tick in decided.run:
+            not_before = now + jitter(job.name, tick, job.jitter)
+            self.claims.append(Claim.of_tick(definition, tick, Trigger.CATCHUP, not_before))
+        self.marks.append(Watermark.of(job, max(since, now)))
+
+    def write(self, session: Session, replica: Replica, held: Mapping[str, Watermark], now: datetime) -> Written:
+        """In the caller's transaction, which holds the watermarks ``held``."""
+        skipped = claims.skip(session, self.skips, now)
+        claimed = claims.claim(session, self.claims, now, replica)
+        claims.set_watermarks(session, self.marks)
+        claims.drop_watermarks(session, self.dropped)
+        if claimed:
+            failpoints.reach("before-claim-commit")
+        marks = {job: mark for job, mark in held.items() if job not in self.dropped}
+        return Written(skipped, claimed, marks | {mark.job: mark for mark in self.marks}, self.dropped)
+
+
+def on_due(
+    entries: Iterable[Due],
+    jobs: JobSet,
+    known: Mapping[str, Watermark],
+    held: Mapping[str, Watermark],
+    paused: Collection[str],
+    now: datetime,
+) -> Decision:
+    """Over the entries whose watermark is held. Where it is not the one that was ``known``, somebody else has decided
+    or another revision says when the job is due: then nothing is, until the timetable has followed."""
+    decision = Decision()
+    for entry in entries:
+        mark = held.get(entry.job)
+        if mark is None or mark != known.get(entry.job) or entry.job in paused:
+            continue
+        definition = jobs.definitions[entry.job]
+        if now - entry.at > LATE:
+            decision.catch_up(definition, mark.at, now)
+        else:
+            decision.claims.append(Claim.of_tick(definition, entry.tick, Trigger.SCHEDULE))
+            decision.marks.append(Watermark.of(definition.job, entry.tick))
+    return decision
+
+
+def on_apply(
+    before: JobSet, jobs: JobSet, held: Mapping[str, Watermark], is_owed: Callable[[str], bool], now: datetime
+) -> Decision:
+    """A JobSet begins to count. ``is_owed``: whether the ticks since a job's watermark were missed by everybody."""
+    decision = Decision()
+    active = {definition.job.name: definition for definition in jobs if definition.job.enabled}
+    for name, definition in active.items():
+        mark = held.get(name)
+        if mark is None:
+            decision.marks.append(Watermark.of(definition.job, now))
+        elif not mark.covers(definition.job):
+            _give_up_old_ticks(decision, before.get(name) or definition, mark, now)
+            decision.marks.append(Watermark.of(definition.job, now))
+        elif is_owed(name):
+            decision.catch_up(definition, mark.at, now)
+    decision.dropped = [name for name in held if name not in active]
+    return decision
+
+
+def _give_up_old_ticks(decision: Decision, old: Definition, mark: Watermark, now: datetime) -> None:
+    """An edit fires nothing: what the old schedule still owed is recorded as missed."""
+    missed = given_up(Schedule.parse(mark.schedule, mark.timezone, key=mark.job), mark.at, now)
+    if missed is not None:
+        decision.skips.append(Skip(old, missed))
+
+
+def on_resume(definition: Definition | None, mark: Watermark | None, now: datetime) -> Decision:
+    decision = Decision()
+    if definition is not None and definition.job.enabled and mark is not None and mark.covers(definition.job):
+        decision.catch_up(definition, mark.at, now)
+    return decision

@@ -1,0 +1,41 @@
+"""The database's clock as the clock of every replica: what time it is is decided in one place."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+
+from chronos_gitops.engine.clock import Clock
+
+
+class DatabaseClock:
+    """See the Clock protocol. Until it was set it shows what ``base`` shows; from then on a step of this machine's wall
+    clock has no effect, for elapsed time is added to what the database has said."""
+
+    def __init__(self, base: Clock) -> None:
+        self._base = base
+        self._set: tuple[datetime, float] | None = None
+
+    def set(self, at: datetime, monotonic: float) -> None:
+        """The database showed ``at`` when ``time.monotonic()`` was that."""
+        self._set = (at, monotonic)
+
+    @property
+    def offset(self) -> timedelta:
+        """How far the database's clock is ahead of this machine's."""
+        return self.now() - self._base.now()
+
+    def now(self) -> datetime:
+        known = self._set
+        if known is None:
+            return self._base.now()
+        return known[0] + timedelta(seconds=time.monotonic() - known[1])
+
+    async def wait(self, until: datetime | None, wake: asyncio.Event) -> None:
+        await self._base.wait(None if until is None else until - self.offset, wake)
+
+    async def sleep(self, duration: timedelta) -> None:
+        await self._base.sleep(duration)
+
+
+def instant(microseconds: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)

@@ -1,0 +1,171 @@
+"""This runner among those that share the database: its lease, the others' leases, and the news they send."""
+
+import contextlib
+import logging
+import select
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import Final
+
+import psycopg
+
+from chronos_gitops.engine.sql.postgres import membership
+from chronos_gitops.engine.sql.postgres.clock import DatabaseClock, instant
+from chronos_gitops.engine.sql.postgres.connection import Address, Connection, PostgresSession
+from chronos_gitops.engine.sql.store import Session, Standing
+
+log = logging.getLogger(__name__)
+
+LEASE_S: Final = 6.0
+"""Who has not renewed for this long is taken for dead, and what it ran is run by others."""
+_BEATS_IN_A_LEASE: Final = 3
+CLAIMS_AT_ONCE: Final = 200
+_AFTER_TROUBLE_S: Final = 0.5
+
+
+class PostgresReplica:
+    """See the Replica protocol. A thread of its own renews the lease, and looks after dead replicas and news."""
+
+    claims_at_once = CLAIMS_AT_ONCE
+
+    def __init__(self, address: Address, *, place: str, clock: DatabaseClock | None, lease_s: float) -> None:
+        self.id = str(uuid.uuid4())
+        self.trouble = ""
+        self.losses = 0
+        self.leads = True
+        self._address = address
+        self._place = place
+        self._clock = clock
+        self._lease_s = lease_s
+        self._beat_s = lease_s / _BEATS_IN_A_LEASE
+        self._hear: Callable[[], None] = lambda: None
+        self._valid_until = 0.0
+        self._held_since = 0.0
+        self._revision: int | None = None
+        self._connection: Connection | None = None
+        self._stopping = threading.Event()
+        self._woken, self._waker = socket.socketpair()
+        self._thread = threading.Thread(target=self._work, name="replica", daemon=True)
+
+    @property
+    def is_current(self) -> bool:
+        return time.monotonic() < self._valid_until
+
+    def register(self) -> None:
+        """The first beat. psycopg.Error."""
+        self._beat(self._listening())
+
+    def join(self, session: Session, revision: str | None) -> Standing:
+        self._revision = membership.number(session, revision or "", self._revision)
+        others = membership.others(session, self.id, self._revision)
+        self.leads = all(other is None or other <= self._revision for other in others)
+        return Standing(self.leads, alone=not others)
+
+    def take_over(self, session: Session) -> None:
+        """At the start: what an earlier process left that had the same data folder, and what nobody has."""
+        membership.take_place(session, self.id, self._place)
+        membership.take_over(session, self.id, orphans_only=True)
+
+    def hold(self, session: Session, job: str) -> None:
+        session.execute("SELECT pg_advisory_xact_lock(hashtextextended(:job, 1))", {"job": job})
+
+    def live(self, session: Session) -> frozenset[str]:
+        return membership.live(session)
+
+    def tell(self, session: Session, other: str = "") -> None:
+        session.execute("SELECT pg_notify('chronos', :other)", {"other": other})
+
+    def watch(self, hear: Callable[[], None]) -> None:
+        self._hear = hear
+        self._thread.start()
+
+    def leave(self) -> None:
+        """What is unfinished is for the others at once; when the database is away they take it when the lease ends."""
+        self._stopping.set()
+        self._waker.send(b".")
+        if self._thread.ident is not None:
+            self._thread.join()
+        with contextlib.suppress(psycopg.Error):
+            connection = self._connection or self._address.connect()
+            with contextlib.closing(connection), connection.transaction():
+                membership.leave(PostgresSession(connection), self.id)
+        self._woken.close()
+        self._waker.close()
+
+    def _work(self) -> None:
+        """Trouble is told in ``trouble`` and never ends it."""
+        due = time.monotonic() + self._beat_s
+        while not self._stopping.is_set():
+            try:
+                connection = self._listening()
+                if time.monotonic() >= due:
+                    due = time.monotonic() + self._beat_s
+                    self._beat(connection)
+                    self._look_after_the_dead(connection)
+                    self._hear()
+                self.trouble = ""
+                for other in self._calls(connection, due - time.monotonic()):
+                    if not other:
+                        self._look_after_the_dead(connection)
+                    self._hear()
+            except Exception as error:
+                self._lose(error)
+                due = time.monotonic()
+                self._stopping.wait(_AFTER_TROUBLE_S)
+
+    def _lose(self, error: Exception) -> None:
+        """Whatever it was: without this thread the runner would lose its lease for good."""
+        sentence = " ".join(str(error).split())[:300] or type(error).__name__
+        if not isinstance(error, psycopg.Error):
+            log.exception("the replica's thread failed and goes on")
+        elif not self.trouble:
+            log.error("the database does not answer", extra={"error": sentence})
+        self.trouble = f"{self._address} does not answer: {sentence}"
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+    def _listening(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._address.connect()
+            self._connection.execute("LISTEN chronos")
+        return self._connection
+
+    def _beat(self, connection: Connection) -> None:
+        """Renews the lease. One that ran out was a loss, and others need a while to renew theirs after an outage."""
+        before = time.monotonic()
+        with connection.transaction():
+            session = PostgresSession(connection)
+            was_held = membership.renew(session, self.id, self._lease_s)
+            if not was_held:
+                membership.enter(session, self.id, self._place, self._revision, self._lease_s)
+            others = membership.others(session, self.id, None)
+            microseconds = membership.now(session)
+        after = time.monotonic()
+        if self._clock is not None:
+            self._clock.set(instant(microseconds), after)
+        if not was_held:
+            self._held_since = before
+            self.losses += 1
+        self._valid_until = before + self._lease_s
+        if self._revision is not None:
+            mine = self._revision
+            self.leads = all(other is None or other <= mine for other in others)
+
+    def _look_after_the_dead(self, connection: Connection) -> None:
+        is_settled = time.monotonic() - self._held_since >= self._lease_s
+        with connection.transaction():
+            taken = membership.take_over(PostgresSession(connection), self.id, orphans_only=not is_settled)
+        if taken:
+            log.warning("went on with what other runners left", extra={"executions": taken})
+
+    def _calls(self, connection: Connection, seconds: float) -> set[str]:
+        """What somebody told this runner (its id), or all (nothing); waits for it so long."""
+        places = [connection.fileno(), self._woken.fileno()]
+        readable, _, _ = select.select(places, [], [], max(0.0, seconds))
+        if connection.fileno() not in readable:
+            return set()
+        return {notice.payload for notice in connection.notifies(timeout=0)} & {"", self.id}
