@@ -214,6 +214,8 @@ def test_a_bad_value_names_where_it_came_from(flags: dict[str, str], environ: di
             f"[[tokens]]\nname = 'ci'\nsha256 = '{DIGEST}'\nroles = ['read']\nexpires = '2027-01-01'",
             ('token "ci": expires is a time without quotes',),
         ),
+        ("cors_origins = ['*']", ("is no origin; write one like https://dashboard.example.com",)),
+        ("cors_origins = ['https://a.example/']", ("is no origin",)),
         ("hosts = ['https://chronos.example.com']", ("is no name of a host; write one like chronos.example.com",)),
         (f"[[tokens]]\nname = 'ci'\nsha = '{DIGEST}'", ('there is no "sha"', '"sha256"')),
         ("[secrets.bind.Backup]\nhosts = []", ('"Backup" is not the name of a secret',)),
@@ -251,6 +253,11 @@ def test_names_that_a_host_header_may_have(tmp_path: Path) -> None:
     config = chronos_toml(tmp_path, "hosts = ['Chronos.example.com']")
     assert settings.load({}, {}, config).hosts == ("chronos.example.com",)
     assert settings.load({}, {"CHRONOS_HOSTS": "a.example, b.example"}, None).hosts == ("a.example", "b.example")
+
+
+def test_origins_that_may_ask(tmp_path: Path) -> None:
+    config = chronos_toml(tmp_path, "cors_origins = ['https://dashboard.example.com', 'http://localhost:3000']")
+    assert settings.load({}, {}, config).cors_origins == ("https://dashboard.example.com", "http://localhost:3000")
 
 
 def test_the_readmes_file_is_one(tmp_path: Path) -> None:

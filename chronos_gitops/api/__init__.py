@@ -10,6 +10,7 @@ from chronos_gitops.api import (
     callers,
     context,
     control,
+    cors,
     etag,
     events,
     executions,
@@ -86,6 +87,7 @@ def _before(app: Flask) -> None:
     """In this order: who asks, whether now, what is asked; after-handlers run in reverse, so the ETag is first."""
     measure.install(app)
     guard.install(app)
+    cors.install(app)
     readiness.install(app)
     query.install(app)
     headers.install(app)

@@ -38,6 +38,9 @@ ENDPOINTS = frozenset(
         "audit.list_entries",
         "events.list_events",
         "health.version",
+        "pages.jobs",
+        "pages.job",
+        "pages.execution",
     }
 )
 """What answers within a scope. Every other endpoint tells of all jobs, and refuses a token that sees only some."""

@@ -67,6 +67,7 @@ class SecretBinding:
     """Where a secret may be used: in jobs below these folders, towards these hosts or ``*.example.com``; () is all."""
 
     folders: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()  # pages of other sites that may ask, with a token
     hosts: tuple[str, ...] = ()
 
 
@@ -101,6 +102,7 @@ class Settings:
     secret_values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     secret_bindings: Mapping[str, SecretBinding] = field(default_factory=lambda: MappingProxyType({}))
     tokens: tuple[Token, ...] = ()
+    cors_origins: tuple[str, ...] = ()  # pages of other sites that may ask, with a token
     hosts: tuple[str, ...] = ()  # names that a Host header may have beside those of this machine
     github_hook_secrets: tuple[str, ...] = field(default=(), repr=False)
     gitlab_hook_secrets: tuple[str, ...] = field(default=(), repr=False)

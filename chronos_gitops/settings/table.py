@@ -72,6 +72,7 @@ TABLE = (
     Row("secrets.folder", "secrets_folder", values.path, "", "CHRONOS_SECRETS_FOLDER"),
     Row("secrets.bind", "secret_bindings", tables.bindings),
     Row("tokens", "tokens", tables.tokens),
+    Row("cors_origins", "cors_origins", values.origins, "", "CHRONOS_CORS_ORIGINS"),
     Row("hosts", "hosts", values.host_names, "", "CHRONOS_HOSTS"),
     Row("hooks.github_secrets", "github_hook_secrets", values.secrets, "", "CHRONOS_HOOK_SECRET_GITHUB"),
     Row("hooks.gitlab_secrets", "gitlab_hook_secrets", values.secrets, "", "CHRONOS_HOOK_SECRET_GITLAB"),

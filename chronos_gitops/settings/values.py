@@ -10,6 +10,7 @@ from chronos_gitops.timing import duration as timing_duration
 
 _LISTEN: Final = re.compile(r"(?:(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]/]*):)?(?P<port>[0-9]{1,5})\Z")
 
+_ORIGIN: Final = re.compile(r"https?://[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?(:[0-9]{1,5})?\Z", re.ASCII)
 _HOST: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?\Z", re.ASCII)
 
 
@@ -32,6 +33,15 @@ def host_names(value: Any, _base: Path) -> tuple[str, ...]:
     odd = next((name for name in found if not _HOST.match(name)), None)
     if odd is not None:
         raise ValueError(f'"{odd}" is no name of a host; write one like chronos.example.com, without a port')
+    return found
+
+
+def origins(value: Any, _base: Path) -> tuple[str, ...]:
+    """As a browser writes them: scheme, host and a port that is not the usual one; ``*`` is none."""
+    found = texts(value)
+    odd = next((one for one in found if not _ORIGIN.match(one)), None)
+    if odd is not None:
+        raise ValueError(f'"{odd}" is no origin; write one like https://dashboard.example.com, without a path')
     return found
 
 

@@ -6,8 +6,9 @@ from typing import Any
 from flask import Blueprint, current_app, render_template
 from markupsafe import Markup
 
+from chronos_gitops.api import executions as api_executions
 from chronos_gitops.api import jobs as api_jobs
-from chronos_gitops.api import lookup, query, render, versions
+from chronos_gitops.api import lookup, query, render, scope, versions
 from chronos_gitops.api.context import service
 from chronos_gitops.engine.model import ExecutionQuery
 from chronos_gitops.jobs.model import Definition
@@ -49,7 +50,7 @@ def job(name: str) -> str:
 
 @blueprint.get("/executions/<execution_id>")
 def execution(execution_id: str) -> str:
-    found = render.execution_detail(service().engine.execution(execution_id))
+    found = render.execution_detail(api_executions.found(execution_id))
     return render_template("execution.html", execution=found)
 
 
@@ -68,7 +69,7 @@ def _row(definition: Definition, job: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.context_processor
 def _banner() -> dict[str, Any]:
-    status = render.sync(service().follower.status())
+    status = render.sync(scope.status(service().follower.status()))
     return {"sync": status, "state_words": STATE_WORDS}
 
 
