@@ -4,7 +4,7 @@ import fcntl
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -32,6 +32,8 @@ from chronos_gitops.repo.source import open_source
 from chronos_gitops.repo.undo import Undos
 from chronos_gitops.repo.verify import Signers
 from chronos_gitops.settings import Settings
+
+_STALLED_AFTER = timedelta(seconds=60)
 
 
 class DataFolderInUse(ChronosError):
@@ -116,6 +118,15 @@ class Service:
 
     def draining(self) -> bool:
         return self._draining
+
+    def stalled_for(self) -> timedelta | None:
+        """How long the scheduler has not looked at the clock, once that is longer than it can be."""
+        beat = self.engine.health().heartbeat_at
+        late = timedelta() if beat is None else self.now() - beat
+        return late if late > _STALLED_AFTER else None
+
+    def is_stalled(self) -> bool:
+        return self.stalled_for() is not None
 
     def jobs(self) -> JobSet:
         return self.follower.jobs()

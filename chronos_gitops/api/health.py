@@ -3,7 +3,6 @@
 import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -14,7 +13,6 @@ from chronos_gitops.api.context import service
 from chronos_gitops.timing.zone import rules_version
 
 blueprint = Blueprint("health", __name__)
-STALLED_AFTER = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +67,8 @@ def _checks() -> list[Check]:
 
 
 def _heartbeat() -> Check:
-    beat = service().engine.health().heartbeat_at
-    late = None if beat is None else service().now() - beat
-    if late is not None and late > STALLED_AFTER:
+    late = service().stalled_for()
+    if late is not None:
         return Check("scheduler", "fail", f"no heartbeat for {late.total_seconds():.0f} s")
     return Check("scheduler", "pass")
 

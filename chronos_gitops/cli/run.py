@@ -11,6 +11,7 @@ import click
 
 from chronos_gitops import logs, settings
 from chronos_gitops.settings import Settings
+from chronos_gitops.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from chronos_gitops.repo.follow import SyncStatus
@@ -42,10 +43,10 @@ def command(config: Path | None, **flags: Any) -> int:
     """
     chosen = settings.load(flags, os.environ, config)
     logs.configure(chosen.log_format, chosen.log_level)
-    return _serve(chosen)
+    return _serve(chosen, Supervisor.of(os.environ))
 
 
-def _serve(chosen: Settings) -> int:
+def _serve(chosen: Settings, supervisor: Supervisor) -> int:
     """Listens first, so that a taken address ends it before the first webhook; answers questions while it drains."""
     from chronos_gitops.api.server import Server
     from chronos_gitops.service import build
@@ -58,9 +59,15 @@ def _serve(chosen: Settings) -> int:
         port = server.start()
         service.start()
         if not stop.came:
-            click.echo(_ready_line(chosen.host, port, service.follower.status()))
-        stop.wait()
+            line = _ready_line(chosen.host, port, service.follower.status())
+            click.echo(line)
+            supervisor.ready(line)
+        while not stop.wait(supervisor.interval):
+            # A scheduler that hangs is what a restart mends; everything else is told by /readyz and goes on.
+            if not service.is_stalled():
+                supervisor.alive()
     finally:
+        supervisor.stopping(within=chosen.drain.total_seconds())
         service.stop()
         server.stop()
     return 0
@@ -81,9 +88,15 @@ class StopSignals:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._handle)
 
-    def wait(self) -> None:
+    def wait(self, seconds: float | None = None) -> bool:
+        """Whether a signal came, within this time or, with None, ever."""
+        self._hears.settimeout(seconds)
         while not self.came:
-            self._hears.recv(64)
+            try:
+                self._hears.recv(64)
+            except TimeoutError:
+                return self.came
+        return True
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self.came:
