@@ -7,6 +7,7 @@ from flask import Blueprint
 
 import chronos_gitops
 from chronos_gitops.api import operations
+from chronos_gitops.api.kinds import KINDS
 from chronos_gitops.api.schemas import DURATION, INSTANT, NUMBER, TEXT, TEXT_MAP, Schema, components, one_of, ref
 from chronos_gitops.engine.model import Status
 from chronos_gitops.events import Kind
@@ -38,7 +39,8 @@ def _written() -> dict[str, Any]:
             "description": (
                 "Errors are RFC 9457 problems. Every GET has a strong ETag and answers 304. Unknown query parameters "
                 "are refused. Every answer carries X-Request-ID, and X-Chronos-Commit once a revision is applied. "
-                "Security requirements name the role a token needs; a runner without tokens answers on loopback only."
+                "Security requirements name the role a token needs; a browser's session stands for its token. "
+                "A token with tags sees only jobs that have them. A runner without tokens answers on loopback only."
             ),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
@@ -362,7 +364,7 @@ def _problems() -> dict[str, Any]:
     page = {"text/html": {"schema": TEXT}, "text/plain": {"schema": TEXT}}
     one = _answer("The type", ref("ProblemType"))
     one["content"] |= page
-    kind = _path("kind", "The last part of a problem's `type`")
+    kind = _path("kind", "The last part of a problem's `type`") | {"schema": one_of(found.kind for found in KINDS)}
     return {
         "/problems": _get("listProblems", "Every type of problem", _answer("Types", ref("ProblemTypeList")), role=None),
         "/problems/{kind}": _get(
