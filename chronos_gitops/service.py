@@ -202,7 +202,10 @@ def _assembled(settings: Settings, lock: DataLock, given: Clock | None) -> Servi
 
 def _delivery(settings: Settings) -> Callable[[], Delivery]:
     egress = EgressPolicy.parse(
-        settings.egress.level, settings.egress.allow, loopback_allowed=settings.listens_on_loopback
+        settings.egress.level,
+        settings.egress.allow,
+        only=settings.egress.only,
+        loopback_allowed=settings.listens_on_loopback,
     )
     trust = Trust(settings.egress.ca_file, settings.egress.hosts)
     secrets = Secrets(settings.secret_values, settings.secrets_folder, settings.secret_bindings)
@@ -241,5 +244,6 @@ def _follower(settings: Settings, on_change: Callable[[JobSet], None], clock: Cl
         interval=settings.interval,
         data=settings.data,
         now=clock.now,
+        bindings=settings.secret_bindings,
         signers=None if settings.verify_commits is None else Signers(settings.verify_commits),
     )

@@ -185,7 +185,7 @@ def test_a_bad_value_names_where_it_came_from(flags: dict[str, str], environ: di
     [
         ("intervall = '5s'", ('chronos.toml: there is no setting "intervall"', 'did you mean "interval"?')),
         ("[egress]\nlevels = 'any'", ('"egress.levels"', '"egress.level"')),
-        ("egress = 'any'", ('there is no setting "egress"', "egress.level")),
+        ("egress = 'any'", ('there is no setting "egress"', "egress.only")),
         ("interval = 60", ("chronos.toml: interval: 60 is not a text",)),
         ("limits.in_flight = true", ('chronos.toml: limits.in_flight: "True" is not a whole number',)),
         ("[retention]\ndays = 0", ('chronos.toml: retention.days: "0" is not a whole number from 1 on',)),

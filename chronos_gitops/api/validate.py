@@ -43,10 +43,11 @@ def schedule_answer(text: str, timezone: str, *, now: datetime) -> dict[str, Any
 
 
 def _parse(content: bytes, path: str | None) -> Parsed:
+    bindings = service().settings.secret_bindings
     if path is not None:
         if not _FILE_NAME.match(path):
             raise query.InvalidParameter("path is a file's name such as jobs/daily-backup.yaml.")
-        return parse(path, content)
+        return parse(path, content, bindings=bindings)
     # Without a path the file is called like its job, so that no warning complains about a name nobody chose.
     parsed = parse(UNNAMED, content)
     named = f"{parsed.name}.yaml"

@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from chronos_gitops.delivery.special_addresses import IPV4, IPV6, Kind
 from chronos_gitops.errors import ChronosError, UsageError
+from chronos_gitops.jobs.bindings import is_host_in
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -38,6 +39,21 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """One entry of ``only``: a pattern of host names or a network, on one port or (0) on all."""
+
+    where: str | Network
+    port: int
+
+    def holds(self, host: str, address: Address, port: int) -> bool:
+        if self.port not in (0, port):
+            return False
+        if isinstance(self.where, str):
+            return self.where == "*" or is_host_in(host, self.where)
+        return address in self.where
+
+
+@dataclass(frozen=True, slots=True)
 class EgressPolicy:
     """The operator's rule. ``loopback_allowed`` is true while the runner itself listens on loopback only.
 
@@ -50,16 +66,24 @@ class EgressPolicy:
     | everything else that is not public           | entry      | entry                   | yes |
 
     An entry is ``host:port``, ``address:port`` (both exact) or a network in CIDR notation.
+
+    ``only``, when it is not empty, narrows all of that: the host, or the address connected to, must be in one of them.
     """
 
     level: Level = Level.INTERNAL
     endpoints: frozenset[Endpoint] = frozenset()
     networks: tuple[Network, ...] = ()
     loopback_allowed: bool = False
+    only: tuple[Place, ...] = ()
 
     @classmethod
-    def parse(cls, level: str, allow: Iterable[str] = (), *, loopback_allowed: bool = False) -> "EgressPolicy":
-        """``parse("internal", ["169.254.169.254:80", "vault.corp:8200", "100.64.0.0/10"])``; UsageError otherwise."""
+    def parse(
+        cls, level: str, allow: Iterable[str] = (), *, only: Iterable[str] = (), loopback_allowed: bool = False
+    ) -> "EgressPolicy":
+        """``parse("internal", ["169.254.169.254:80", "vault.corp:8200", "100.64.0.0/10"])``; UsageError otherwise.
+
+        ``only`` takes ``api.example.com``, ``*.example.com``, ``10.0.0.0/8`` and ``*``, each with ``:port`` or without.
+        """
         if level not in list(Level):
             raise UsageError(f'"{level}" is not an egress level', hint="write public, internal or any")
         entries = [_entry(text.strip()) for text in allow]
@@ -68,6 +92,7 @@ class EgressPolicy:
             frozenset(entry for entry in entries if isinstance(entry, Endpoint)),
             tuple(entry for entry in entries if not isinstance(entry, Endpoint)),
             loopback_allowed,
+            tuple(_place(text.strip().lower()) for text in only),
         )
 
     def check(self, address: str, port: int, *, host: str = "") -> None:
@@ -78,6 +103,12 @@ class EgressPolicy:
         outer = _canonical(address)
         if outer is None:
             raise RefusedAddress(f'"{address[:80]}" is not an address')
+        if self.only and not any(place.holds(host, outer, port) for place in self.only):
+            name = host or str(outer)
+            raise RefusedAddress(
+                f"{name}:{port} is not among the places that the operator lets requests go to",
+                hint=f'the operator can add it: egress.only = ["{name}:{port}"]',
+            )
         if self.level is Level.ANY or Endpoint(host.lower().rstrip("."), port) in self.endpoints:
             return
         for judged in (outer, *_embedded(outer)):
@@ -154,3 +185,29 @@ def _entry(text: str) -> Endpoint | Network:
             hint="write host:port, 10.1.2.3:8080, [fd00::1]:8080 or a network",
         )
     return Endpoint(known, int(port))
+
+
+_PLACE = re.compile(r"(?:\[(?P<v6>[0-9a-f:./]+)\]|(?P<name>[^:\[\]]+))(?::(?P<port>[0-9]{1,5}))?\Z", re.ASCII)
+
+
+def _place(text: str) -> Place:
+    """``[fd00::/8]:443`` and ``[fd00::1]`` stand in brackets, as IPv6 does beside a port."""
+    found = _PLACE.match(text)
+    name = "" if found is None else found["v6"] or found["name"]
+    port = int(found["port"] or 0) if found is not None else 0
+    if found is None or port > 65535 or (found["port"] and not port):
+        raise _no_place(text)
+    try:
+        return Place(ip_network(name), port)
+    except ValueError:
+        pass
+    if (name != "*" and not _HOST_NAME.match(name.removeprefix("*.").rstrip("."))) or "/" in name or found["v6"]:
+        raise _no_place(text)
+    return Place(name.rstrip("."), port)
+
+
+def _no_place(text: str) -> UsageError:
+    return UsageError(
+        f'egress.only: "{text}" is not an entry',
+        hint="write api.example.com, *.example.com, 10.0.0.0/8 or [fd00::/8], each with :port or without",
+    )

@@ -4,11 +4,11 @@ import errno
 import os
 import stat
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from chronos_gitops.errors import ChronosError
+from chronos_gitops.jobs.bindings import Bindings, SecretBinding
 from chronos_gitops.jobs.template import is_secret_name
-from chronos_gitops.settings import SecretBinding
 
 LARGEST = 8 * 1024
 """Bytes of one secret: each written form of it must fit into what is kept of a response to be scrubbed of it."""
@@ -34,7 +34,7 @@ class Secrets:
         self,
         values: Mapping[str, str],
         folder: Path | None = None,
-        bindings: Mapping[str, SecretBinding] | None = None,
+        bindings: Bindings | None = None,
     ) -> None:
         self._values = values
         self._folder = folder
@@ -67,14 +67,9 @@ class Secrets:
 
         A secret without a binding goes anywhere. A binding to folders refuses when the file is not known.
         """
-        binding = self._bindings.get(name, SecretBinding())
-        if binding.hosts and not any(is_host_in(host, pattern) for pattern in binding.hosts):
-            raise SecretError(f"{reference(name)} may not be sent to {host}", hint="see secrets.bind in chronos.toml")
-        if binding.folders and not any(is_path_in(path, folder) for folder in binding.folders):
-            raise SecretError(
-                f"{reference(name)} may not be used by {path or 'a job whose file is not known'}",
-                hint="see secrets.bind in chronos.toml",
-            )
+        refusal = self._bindings.get(name, SecretBinding()).refusal(host=host, path=path)
+        if refusal is not None:
+            raise SecretError(f"{reference(name)} {refusal}", hint="see secrets.bind in chronos.toml")
 
     def _read(self, name: str) -> str | None:
         if self._folder is None:
@@ -90,17 +85,6 @@ class Secrets:
             return content.decode().removesuffix("\n").removesuffix("\r")
         except UnicodeDecodeError:
             raise SecretError(f"the file of {reference(name)} is not UTF-8 text") from None
-
-
-def is_host_in(host: str, pattern: str) -> bool:
-    """``api.example.com`` is in itself and in ``*.example.com``; case and a final dot do not matter."""
-    host, pattern = host.lower().rstrip("."), pattern.lower().rstrip(".")
-    return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
-
-
-def is_path_in(path: str | None, folder: str) -> bool:
-    """``jobs/team-a/x.yaml`` is in ``jobs/team-a``, not in ``jobs/team``."""
-    return path is not None and PurePosixPath(path).is_relative_to(PurePosixPath(folder))
 
 
 def _read_inside(folder: Path, name: str) -> bytes:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from chronos_gitops.delivery.progress import Phase, current
-from chronos_gitops.delivery.secrets import is_host_in
 from chronos_gitops.errors import UsageError
+from chronos_gitops.jobs.bindings import is_host_in
 from chronos_gitops.settings import HostTls
 
 log = logging.getLogger(__name__)

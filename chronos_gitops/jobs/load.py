@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from chronos_gitops.jobs import rules, schema, source, suppression
+from chronos_gitops.jobs.bindings import Bindings
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.problem import Problem, is_error, ordered
 from chronos_gitops.jobs.rules.naming import is_name
@@ -110,10 +111,12 @@ def parse(
     blob: str | None = None,
     today: datetime | None = None,
     secrets: frozenset[str] | None = None,
+    bindings: Bindings | None = None,
 ) -> Parsed:
     """One file, judged on its own; with ``today`` also by the calendar of the twelve months after it.
 
-    With ``secrets``, the names that there are, a reference to any other one is an error.
+    With ``secrets``, the names that there are, a reference to any other one is an error; with ``bindings`` a reference
+    to a secret that may not be used in this file, or not be sent to its host.
     """
     blob = git_blob_id(content) if blob is None else blob
     if content.startswith(_LFS):
@@ -122,7 +125,7 @@ def parse(
     read = source.read(path, content)
     found = read.problems
     if read.complete:
-        found += schema.check(read) + rules.check(read, today=today, secrets=secrets)
+        found += schema.check(read) + rules.check(read, today=today, secrets=secrets, bindings=bindings)
         found = suppression.apply(read, found, has_calendar=today is not None)
     problems = ordered(found)
     job = None if any(map(is_error, problems)) else Job.from_document(read.value)
@@ -135,11 +138,13 @@ def load(
     *,
     today: datetime | None = None,
     secrets: frozenset[str] | None = None,
+    bindings: Bindings | None = None,
     on_file: Callable[[], None] = lambda: None,
 ) -> Loaded:
     """Every file of the tree; what is unchanged since the last load comes from the cache.
 
-    A cache is for one set of ``secrets`` only. ``on_file`` is called after each file that had to be read.
+    A cache is for one set of ``secrets`` and ``bindings`` only. ``on_file`` is called after each file that had to be
+    read.
     """
     cache = ParseCache() if cache is None else cache
     parsed: dict[str, Parsed] = {}
@@ -154,7 +159,7 @@ def load(
         if content is None:
             parsed[entry.path] = _vanished(entry)
         else:
-            one = parse(entry.path, content, blob=entry.blob, today=today, secrets=secrets)
+            one = parse(entry.path, content, blob=entry.blob, today=today, secrets=secrets, bindings=bindings)
             parsed[entry.path] = one
             cache.put(one, today)
         on_file()

@@ -14,6 +14,7 @@ from typing import Final
 
 from chronos_gitops import failpoints
 from chronos_gitops.errors import ChronosError, ConflictError, NotFoundError
+from chronos_gitops.jobs.bindings import Bindings
 from chronos_gitops.jobs.load import Files, Loaded, ParseCache, git_blob_id, load
 from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.repo.chronicle import continues, recent
@@ -58,12 +59,14 @@ class Follower:
         on_invalid: str = "quarantine",
         interval: timedelta = timedelta(seconds=60),
         signers: Signers | None = None,
+        bindings: Bindings | None = None,
     ) -> None:
         self.source = source
         self._on_change = on_change
         self._on_invalid = OnInvalid(on_invalid)
         self._interval = min(interval, SWEEP) if source.mode is Mode.WORKTREE else interval
         self._signers = signers
+        self._bindings = bindings
         self._verified: str | None = None
         self._data = data
         self.now = now
@@ -195,7 +198,7 @@ class Follower:
     def judge(self, files: Files) -> Loaded:
         """Today's validation of a whole tree, at the price of what differs from the followed one."""
         with self._passing:
-            return load(files, self._cache)
+            return self._load(files)
 
     def read(self, blob: str) -> bytes:
         """The content of a version, or of a file on disk that runs without having been committed. ObjectMissing."""
@@ -280,7 +283,7 @@ class Follower:
 
     def _look(self, tip: Tip) -> tuple[Tip, Loaded]:
         """A file may be half written, a checkout half done: what looks worse than before is looked at again."""
-        loaded = load(tip.files, self._cache)
+        loaded = self._load(tip.files)
         if self.source.mode is not Mode.WORKTREE or not self._announced or not self._looks_worse(loaded):
             return tip, loaded
         for _ in range(_MOST_LOOKS):
@@ -288,7 +291,10 @@ class Follower:
             if not self.source.is_busy():
                 break
         tip = self.source.tip(tip.head)
-        return tip, load(tip.files, self._cache)
+        return tip, self._load(tip.files)
+
+    def _load(self, files: Files) -> Loaded:
+        return load(files, self._cache, bindings=self._bindings)
 
     def _looks_worse(self, loaded: Loaded) -> bool:
         known = broken_files(self._settled[1]) if self._settled else ()

@@ -11,13 +11,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 import platformdirs
 
+from chronos_gitops.jobs.bindings import SecretBinding
 from chronos_gitops.jobs.template import is_secret_name
 from chronos_gitops.settings.model import (
     ROLES,
     Egress,
     GitAccess,
     HostTls,
-    SecretBinding,
     Settings,
     SettingsError,
     Token,
@@ -62,6 +62,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | No
         found.pop("egress_level", "internal"),
         found.pop("egress_allow", ()),
         found.pop("egress_ca", None),
+        found.pop("egress_only", ()),
         found.pop("egress_hosts", MappingProxyType({})),
     )
     git = {name: found.pop(f"git_{name}") for name in _GIT if f"git_{name}" in found}

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from chronos_gitops.errors import UsageError
+from chronos_gitops.jobs.bindings import Bindings
 
 Follow = Literal["worktree", "branch"]
 OnInvalid = Literal["quarantine", "reject"]
@@ -53,22 +54,18 @@ class HostTls:
 
 @dataclass(frozen=True, slots=True)
 class Egress:
-    """Which addresses webhooks may reach (CONTRACT 5). ``allow`` holds ``host:port``, ``address:port`` and networks;
-    ``ca_file`` (PEM) is trusted beside the system's authorities, ``hosts`` are names and ``*.example.com``."""
+    """Which addresses webhooks may reach (CONTRACT 5).
+
+    ``allow`` holds ``host:port``, ``address:port`` and networks that the level would refuse; ``only``, when it is not
+    empty, all hosts, ports and networks that there are. ``ca_file`` (PEM) is trusted beside the system's authorities;
+    ``hosts`` are names, addresses and ``*.example.com``.
+    """
 
     level: EgressLevel = "internal"
     allow: tuple[str, ...] = ()
     ca_file: Path | None = None
+    only: tuple[str, ...] = ()
     hosts: Mapping[str, HostTls] = field(default_factory=lambda: MappingProxyType({}))
-
-
-@dataclass(frozen=True, slots=True)
-class SecretBinding:
-    """Where a secret may be used: in jobs below these folders, towards these hosts or ``*.example.com``; () is all."""
-
-    folders: tuple[str, ...] = ()
-    cors_origins: tuple[str, ...] = ()  # pages of other sites that may ask, with a token
-    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +97,7 @@ class Settings:
     engine: str = field(default="sqlite", repr=False)  # a database URL may carry a password
     secrets_folder: Path | None = None
     secret_values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
-    secret_bindings: Mapping[str, SecretBinding] = field(default_factory=lambda: MappingProxyType({}))
+    secret_bindings: Bindings = field(default_factory=lambda: MappingProxyType({}))
     tokens: tuple[Token, ...] = ()
     cors_origins: tuple[str, ...] = ()  # pages of other sites that may ask, with a token
     hosts: tuple[str, ...] = ()  # names that a Host header may have beside those of this machine

@@ -67,6 +67,7 @@ TABLE = (
     Row("drain", "drain", values.duration(timedelta()), "drain", "CHRONOS_DRAIN"),
     Row("egress.level", "egress_level", values.choice("public", "internal", "any"), "egress", "CHRONOS_EGRESS"),
     Row("egress.allow", "egress_allow", values.texts, "", "CHRONOS_EGRESS_ALLOW"),
+    Row("egress.only", "egress_only", values.texts, "", "CHRONOS_EGRESS_ONLY"),
     Row("egress.ca_file", "egress_ca", values.path, "", "CHRONOS_EGRESS_CA_FILE"),
     Row("egress.hosts", "egress_hosts", tables.hosts),
     Row("secrets.folder", "secrets_folder", values.path, "", "CHRONOS_SECRETS_FOLDER"),

@@ -7,10 +7,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from chronos_gitops.jobs.bindings import Bindings, SecretBinding
 from chronos_gitops.jobs.suggest import did_you_mean
 from chronos_gitops.jobs.template import is_secret_name
 from chronos_gitops.settings import values
-from chronos_gitops.settings.model import ROLES, HostTls, SecretBinding, Token
+from chronos_gitops.settings.model import ROLES, HostTls, Token
 
 
 def tokens(value: Any, _base: Path) -> tuple[Token, ...]:
@@ -82,7 +83,7 @@ def _host_tls(name: str, entry: Mapping[str, Any], base: Path) -> HostTls:
     return HostTls(**files)
 
 
-def bindings(value: Any, _base: Path) -> Mapping[str, SecretBinding]:
+def bindings(value: Any, _base: Path) -> Bindings:
     if not isinstance(value, dict) or not all(isinstance(entry, dict) for entry in value.values()):
         raise ValueError("write one [secrets.bind.NAME] table with folders and hosts for each secret")
     return MappingProxyType({name: _binding(name, entry) for name, entry in value.items()})

@@ -15,8 +15,8 @@ from chronos_gitops.delivery.attempt import Call, Delivery, Outcome, OutcomeKind
 from chronos_gitops.delivery.egress import EgressPolicy
 from chronos_gitops.delivery.secrets import Secrets
 from chronos_gitops.demo.receiver import Receiver
+from chronos_gitops.jobs.bindings import SecretBinding
 from chronos_gitops.jobs.model import BearerAuth, Job, SuccessCodes
-from chronos_gitops.settings import SecretBinding
 
 MakeJob = Callable[..., Job]
 Deliver = Callable[..., Outcome]

@@ -253,3 +253,60 @@ def test_narrowest_row_of_the_table_wins() -> None:
             narrower = [other for other, _ in rows if other != network and network.network_address in other]
             if all(other.prefixlen < network.prefixlen for other in narrower):
                 assert kind_of(network.network_address) is kind
+
+
+ONLY = EgressPolicy.parse(
+    "any",
+    only=["api.example.com", "*.Pay.example:8443", "10.1.0.0/16", "10.2.0.0/16:443", "[fd00::/8]:443", "192.0.2.1"],
+)
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "port", "may"),
+    [
+        ("api.example.com", "192.0.2.9", 80, True),
+        ("API.example.com.", "192.0.2.9", 9999, True),
+        ("x.api.example.com", "192.0.2.9", 80, False),
+        ("eu.pay.example", "192.0.2.9", 8443, True),
+        ("eu.pay.example", "192.0.2.9", 443, False),
+        ("pay.example", "192.0.2.9", 8443, False),
+        ("anything.example", "10.1.2.3", 1234, True),
+        ("anything.example", "::ffff:10.1.2.3", 1234, True),
+        ("anything.example", "10.2.2.3", 443, True),
+        ("anything.example", "10.2.2.3", 80, False),
+        ("anything.example", "fd12::1", 443, True),
+        ("anything.example", "fd12::1", 80, False),
+        ("192.0.2.1", "192.0.2.1", 80, True),
+        ("", "192.0.2.1", 80, True),
+        ("evil.example", "192.0.2.2", 443, False),
+        ("api.example.com.evil.example", "192.0.2.2", 443, False),
+    ],
+)
+def test_a_list_of_the_only_places_narrows_every_level(host: str, address: str, port: int, may: bool) -> None:
+    assert allows(ONLY, address, port, host) is may
+
+
+def test_the_only_places_do_not_open_what_the_level_refuses() -> None:
+    policy = EgressPolicy.parse("internal", only=["*"])
+    assert allows(policy, "192.0.2.1", 80, "api.example.com") is allows(INTERNAL, "192.0.2.1", 80, "api.example.com")
+    assert not allows(policy, "169.254.169.254", 80, "api.example.com")
+    both = EgressPolicy.parse("internal", ["169.254.169.254:80"], only=["*:80"])
+    assert allows(both, "169.254.169.254", 80)
+    assert not allows(both, "93.184.216.34", 443)
+
+
+def test_a_place_that_is_not_listed_is_told_with_the_way_to_list_it() -> None:
+    with pytest.raises(RefusedAddress, match=r'egress\.only = \["evil\.example:443"\]'):
+        ONLY.check("93.184.216.34", 443, host="evil.example")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *("", ":80", "host:", "host:0", "host:65536", "host:x", "http://host", "*host", "a.*.example", "host:80:80"),
+        *("10.0.0.0/33", "10.0.0.1/8", "fd00::1", "[host]", "[fd00::1", "ho st", "[]:80", "*.", "10.0.0.0/8/8"),
+    ],
+)
+def test_a_place_that_cannot_mean_anything_is_an_error(entry: str) -> None:
+    with pytest.raises(UsageError, match=r"egress\.only"):
+        EgressPolicy.parse("internal", only=[entry])

@@ -18,8 +18,8 @@ from chronos_gitops.delivery.oauth2 import parse
 from chronos_gitops.delivery.outcome import ExchangeError
 from chronos_gitops.delivery.secrets import Secrets
 from chronos_gitops.delivery.wire import Answer
+from chronos_gitops.jobs.bindings import SecretBinding
 from chronos_gitops.jobs.model import Job, OAuth2Auth
-from chronos_gitops.settings import SecretBinding
 
 NOON = datetime(2026, 1, 30, 12, tzinfo=UTC)
 MakeJob = Callable[..., Job]

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chronos_gitops.delivery.secrets import LARGEST, SecretError, Secrets, is_host_in, is_path_in
-from chronos_gitops.settings import SecretBinding
+from chronos_gitops.delivery.secrets import LARGEST, SecretError, Secrets
+from chronos_gitops.jobs.bindings import SecretBinding
 
 
 @pytest.fixture
@@ -139,39 +139,6 @@ def test_errors_show_no_value(folder: Path) -> None:
     with pytest.raises(SecretError) as caught:
         Secrets({}, folder).lookup("k")
     assert "v4lue" not in f"{caught.value!r} {caught.value.__cause__!r}"
-
-
-@pytest.mark.parametrize(
-    ("host", "pattern", "inside"),
-    [
-        ("api.example.com", "api.example.com", True),
-        ("API.example.com.", "api.Example.com", True),
-        ("api.example.com", "*.example.com", True),
-        ("a.b.example.com", "*.example.com", True),
-        ("example.com", "*.example.com", False),
-        ("evil-example.com", "*.example.com", False),
-        ("api.example.com.evil.org", "*.example.com", False),
-        ("example.com.evil.org", "example.com", False),
-        ("10.0.0.1", "10.0.0.1", True),
-    ],
-)
-def test_host_pattern(host: str, pattern: str, inside: bool) -> None:
-    assert is_host_in(host, pattern) is inside
-
-
-@pytest.mark.parametrize(
-    ("path", "folder", "inside"),
-    [
-        ("jobs/a/x.yaml", "jobs/a", True),
-        ("jobs/a/x.yaml", "jobs/a/", True),
-        ("jobs/a/b/x.yaml", "jobs", True),
-        ("jobs/ab/x.yaml", "jobs/a", False),
-        ("other/x.yaml", "jobs", False),
-        (None, "jobs", False),
-    ],
-)
-def test_path_pattern(path: str | None, folder: str, inside: bool) -> None:
-    assert is_path_in(path, folder) is inside
 
 
 def test_binding_asks_for_both_host_and_folder() -> None:

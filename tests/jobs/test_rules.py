@@ -17,7 +17,7 @@ SOUND = {
 # A few lines cannot show these: they are about bytes, sizes, other files and what the operator has.
 WITHOUT_EXAMPLE = {
     *("too-large", "encoding", "symlink", "submodule", "lfs-pointer", "unreadable", "duplicate-name", "file-name"),
-    *("empty-file", "top-level", "too-many-problems", "unknown-secret"),
+    *("empty-file", "top-level", "too-many-problems", "unknown-secret", "secret-binding"),
 }
 
 

@@ -21,6 +21,12 @@ RULES = (
         "webhook: {url: https://api.example.com/, headers: {X-Token: '${secret:backup-token}'}}",
     ),
     error(
+        "secret-binding",
+        "The operator does not let this secret be used here.",
+        "A secret can be bound to folders of job files and to hosts, so that no team sends another team's secret to "
+        "an address of its own. The runner judges it when it reads the file, and again when it makes the request.",
+    ),
+    error(
         "unknown-secret",
         "There is no secret of that name.",
         "Looked at only when `chronos-gitops validate --secrets` says which secrets there are: a folder with one file "
