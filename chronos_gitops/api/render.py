@@ -5,10 +5,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from chronos_gitops import __version__
 from chronos_gitops.api import masking
 from chronos_gitops.delivery.curl import curl
-from chronos_gitops.delivery.request import Masked
-from chronos_gitops.engine.model import Attempt, Execution, ExecutionDetail, Pause
+from chronos_gitops.delivery.request import Call, Masked, masked
+from chronos_gitops.engine.model import Attempt, Execution, ExecutionDetail, Pause, Status
 from chronos_gitops.jobs.model import Definition, Job
 from chronos_gitops.jobs.problem import Problem, Severity
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from chronos_gitops.service import Service
 
 Json = dict[str, Any]
+USER_AGENT = f"chronos-gitops/{__version__}"
+_NO_EXECUTION = "00000000-0000-0000-0000-000000000000"
 MOST_PROBLEMS = 1000
 
 
@@ -125,7 +128,18 @@ def execution(found: Execution) -> Json:
 
 
 def execution_detail(found: ExecutionDetail) -> Json:
-    return execution(found.execution) | {"attempts": [attempt(one) for one in found.attempts]}
+    sent = None if found.execution.status is Status.SKIPPED else _sent(found)
+    shown = {"request": None, "curl": None} if sent is None else {"request": request(sent), "curl": curl(sent)}
+    return execution(found.execution) | {"attempts": [attempt(one) for one in found.attempts]} | shown
+
+
+def _sent(found: ExecutionDetail) -> Masked | None:
+    """The request of the newest attempt, or of the first one while there is none."""
+    if found.job is None:
+        return None
+    seen = found.execution
+    call = Call(seen.id, seen.scheduled_time, max(1, seen.attempts), seen.commit, path=seen.path)
+    return masked(found.job, call, user_agent=USER_AGENT)
 
 
 def attempt(found: Attempt) -> Json:
@@ -141,16 +155,15 @@ def attempt(found: Attempt) -> Json:
     }
 
 
-def request(found: Masked, job: str) -> Json:
-    return {
-        "dry_run": True,
-        "job": job,
-        "method": found.method,
-        "url": found.url,
-        "headers": dict(found.headers),
-        "body": found.body,
-        "curl": curl(found),
-    }
+def request(found: Masked) -> Json:
+    return {"method": found.method, "url": found.url, "headers": dict(found.headers), "body": found.body}
+
+
+def rehearsal(definition: Definition, now: datetime) -> Json:
+    """The request that a trigger would send now."""
+    call = Call(_NO_EXECUTION, now, 1, definition.commit, path=definition.path)
+    planned = masked(definition.job, call, user_agent=USER_AGENT)
+    return {"dry_run": True, "job": definition.job.name} | request(planned) | {"curl": curl(planned)}
 
 
 def version(found: "Version", *, current: int | None, deployed_at: datetime | None) -> Json:

@@ -163,11 +163,20 @@ def _executions() -> dict[str, Schema]:
         "Explanation": shape(why, description="What became of one instant of one job."),
         "Execution": shape(fields),
         "ExecutionList": page("Execution"),
-        "ExecutionDetail": shape(fields | {"attempts": listed(ref("Attempt"))}),
+        "ExecutionDetail": shape(
+            fields
+            | {"attempts": listed(ref("Attempt")), "request": nullable(ref("SentRequest")), "curl": nullable(TEXT)},
+            description="`request` and `curl` are the newest attempt's, credentials masked; null where nothing is sent.",
+        ),
+        "SentRequest": shape(_request()),
         "Attempt": shape(
             attempt | {"response": nullable(TEXT), "phases": nullable(_phases())}, description="One HTTP request."
         ),
     }
+
+
+def _request() -> dict[str, Schema]:
+    return {"method": TEXT, "url": TEXT, "headers": TEXT_MAP, "body": nullable(TEXT)}
 
 
 def _phases() -> Schema:
@@ -222,8 +231,8 @@ def _versions() -> dict[str, Schema]:
 
 
 def _answers() -> dict[str, Schema]:
-    planned = {"dry_run": {"const": True}, "job": TEXT, "method": TEXT, "url": TEXT, "headers": TEXT_MAP}
-    planned |= {"body": nullable(TEXT), "curl": TEXT | {"description": "The same as a command for a shell"}}
+    planned = {"dry_run": {"const": True}, "job": TEXT} | _request()
+    planned |= {"curl": TEXT | {"description": "The same as a command for a shell"}}
     wrong = shape({"field": one_of(("schedule", "timezone")), "message": TEXT, "hint": TEXT})
     schedule = {
         "valid": FLAG,

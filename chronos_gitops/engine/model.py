@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from chronos_gitops.delivery.progress import PhaseTimes
+from chronos_gitops.jobs.model import Job
 
 EXECUTION_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://chronos-gitops.dev/execution")
 
@@ -89,8 +90,11 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionDetail:
+    """``job`` is the job as it was claimed; None where nothing was to be sent."""
+
     execution: Execution
     attempts: tuple[Attempt, ...]
+    job: Job | None = None
 
 
 @dataclass(frozen=True, slots=True)

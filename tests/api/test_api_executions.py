@@ -12,6 +12,11 @@ def test_a_trigger_is_accepted_and_its_execution_is_found(own: FlaskClient) -> N
     assert (done["status"], done["status_code"], done["version"]) == ("success", 200, 3)
     assert [attempt["attempt"] for attempt in done["attempts"]] == [1]
     assert done["attempts"][0]["response"] == "<b>answered</b>"
+    sent = done["request"]
+    assert (sent["method"], sent["body"]) == ("GET", None)
+    assert sent["headers"]["X-Chronos-Execution-ID"] == done["id"]
+    assert done["curl"].startswith("curl --globoff --request GET ")
+    assert done["curl"].endswith(f" {sent['url']}")
     phases = done["attempts"][0]["phases"]
     assert list(phases) == ["dns", "connect", "tls", "first_byte", "read"]
     assert phases["tls"] is None

@@ -40,6 +40,15 @@ def test_a_due_tick_becomes_one_request_and_one_row(bench: Bench) -> None:
     assert attempt.phases.first_byte is not None
 
 
+def test_one_execution_comes_with_the_job_as_it_was_claimed(bench: Bench) -> None:
+    job = bench.job(path="/ok?first")
+    engine = bench.start(job)
+    bench.clock.turn(MINUTE)
+    [execution] = bench.seen.wait(1)
+    engine.apply(jobset(bench.job(path="/ok?second")))
+    assert engine.execution(execution.id).job == job
+
+
 def test_the_row_is_on_disk_before_the_first_byte_leaves(bench: Bench) -> None:
     engine = bench.start(bench.job(path="/hold/answer"))
     bench.clock.turn(MINUTE)

@@ -160,7 +160,9 @@ def execution(session: Session, execution_id: str) -> ExecutionDetail | None:
     if row is None:
         return None
     attempts = session.execute(statements.ATTEMPTS, {"id": execution_id}).fetchall()
-    return ExecutionDetail(rows.execution(row), tuple(rows.attempt(each) for each in attempts))
+    claimed = session.execute(statements.DEFINITION_OF, {"id": execution_id}).fetchone()
+    job = None if claimed is None else Job.from_document(json.loads(claimed["document"]))
+    return ExecutionDetail(rows.execution(row), tuple(rows.attempt(each) for each in attempts), job)
 
 
 def latest(session: Session, jobs: Sequence[str]) -> Mapping[str, Execution]:

@@ -155,6 +155,8 @@ DELETE FROM definitions WHERE digest IN (
 
 BY_ID = f"SELECT {EXECUTION_COLUMNS} FROM executions WHERE id = :id"
 
+DEFINITION_OF = "SELECT document FROM definitions JOIN executions ON digest = definition WHERE id = :id"
+
 ATTEMPTS = """
 SELECT number, started_at, duration_ms, status_code, error_class, error, response, phases FROM attempts
 WHERE execution = :id ORDER BY number
