@@ -159,14 +159,14 @@ def _executions() -> dict[str, Schema]:
         "commit": nullable(TEXT) | {"description": "What made it so"},
         "execution": nullable(ref("Execution")),
     }
+    sent = {"request": nullable(ref("SentRequest")), "curl": nullable(TEXT)}
     return {
         "Explanation": shape(why, description="What became of one instant of one job."),
         "Execution": shape(fields),
         "ExecutionList": page("Execution"),
         "ExecutionDetail": shape(
-            fields
-            | {"attempts": listed(ref("Attempt")), "request": nullable(ref("SentRequest")), "curl": nullable(TEXT)},
-            description="`request` and `curl` are the newest attempt's, credentials masked; null where nothing is sent.",
+            fields | {"attempts": listed(ref("Attempt"))} | sent,
+            description="`request` and `curl` are the newest attempt's, masked; null where nothing is sent.",
         ),
         "SentRequest": shape(_request()),
         "Attempt": shape(

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from chronos_gitops.engine.model import Execution, Pause, Reason, Status
-from chronos_gitops.jobs.model import Job
+from chronos_gitops.engine.timetable import CATCHUP_LIMIT
+from chronos_gitops.jobs.model import Job, MissedRunPolicy
 from chronos_gitops.timing import duration
 from chronos_gitops.timing.schedule import jitter
 
@@ -72,8 +73,10 @@ def why(at: datetime, now: datetime, standing: Standing, rows: Sequence[Executio
     row = _row(rows, at, tick)
     if row is not None:
         found = tick if tick is not None and _covers(row, tick) else row.scheduled_time
-        message = _told(row, found, _holding(pauses, found))
-        return Answer(at, True, found, Fate(row.status), message, row.reason, row, row.version, row.commit)
+        reason, message = row.reason, _told(row, found)
+        if row.reason == Reason.MISSED:
+            reason, message = _missed(row, found, _holding(pauses, found), standing.job)
+        return Answer(at, True, found, Fate(row.status), message, reason, row, row.version, row.commit)
     fate, reason, message = _without_row(at, now, standing, tick, pauses)
     due = fate in (Fate.UNKNOWN, Fate.UPCOMING)
     return Answer(at, due, tick, fate, message, reason, None, standing.version, standing.commit)
@@ -107,10 +110,11 @@ def _holding(pauses: Sequence[Pause], tick: datetime) -> Pause | None:
     return next((pause for pause in pauses if pause.at <= tick and pause.holds_at(tick)), None)
 
 
-def _told(row: Execution, tick: datetime, pause: Pause | None) -> str:
+def _told(row: Execution, tick: datetime) -> str:
     made = f"{row.attempts} attempt{'' if row.attempts == 1 else 's'}"
     if row.status is Status.SKIPPED:
-        return f"The tick of {_clock(tick)} was skipped: {_skipped(row, pause)}."
+        overlap = "the execution before it was still running, and the job forbids an overlap"
+        return f"The tick of {_clock(tick)} was skipped: {overlap}."
     if row.status is Status.CANCELLED:
         why = "an operator ended it" if row.reason == Reason.OPERATOR else "a newer one replaced it"
         return f"The execution of {_clock(tick)} was cancelled after {made}: {why}."
@@ -123,12 +127,22 @@ def _told(row: Execution, tick: datetime, pause: Pause | None) -> str:
     return f"It ran and failed after {made}: {row.error or row.error_class or 'no reason was kept'}."
 
 
-def _skipped(row: Execution, pause: Pause | None) -> str:
-    if row.reason == Reason.OVERLAP:
-        return "the execution before it was still running, and the job forbids an overlap"
+def _missed(row: Execution, tick: datetime, pause: Pause | None, job: Job | None) -> tuple[str, str]:
+    """Why a missed tick was missed, and why it was not caught up: the row says ``missed`` for all of them."""
     held = f"the job was paused by {pause.by} ({pause.reason})" if pause else "no runner could claim it then"
+    given_up = "its missed_run_policy and catchup_window did not catch it up"
+    reason = "paused" if pause else str(Reason.MISSED)
+    if job is not None and _is_over_the_limit(row, tick, job):
+        reason, given_up = "catchup-limit", f"only the newest {CATCHUP_LIMIT} of so many ticks are caught up"
     many = f"; one row stands for {row.count} ticks from {_clock(row.range_start)}" if row.range_start else ""
-    return f"{held}, and its missed_run_policy and catchup_window did not catch it up{many}"
+    return reason, f"The tick of {_clock(tick)} was skipped: {held}, and {given_up}{many}."
+
+
+def _is_over_the_limit(row: Execution, tick: datetime, job: Job) -> bool:
+    """It was decided when the row was made: what lay in the window then was given up for their number alone."""
+    if row.created_at is None or job.missed_run_policy is not MissedRunPolicy.EXECUTE_ALL:
+        return False
+    return tick >= row.created_at - job.catchup_window
 
 
 def _without_row(

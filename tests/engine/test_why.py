@@ -85,6 +85,18 @@ def test_a_tick_that_was_missed_in_a_pause_names_the_pause() -> None:
     over = replace(PAUSE, until=TWO + HOUR)
     answer = asked(rows=(row(Status.SKIPPED, reason=Reason.MISSED),), pauses=(over,))
     assert "paused by ada (moving house)" in answer.message
+    assert answer.reason == "paused"
+
+
+def test_a_tick_that_was_one_too_many_to_be_caught_up_says_so() -> None:
+    found = replace(missed(TWO - 12 * HOUR, TWO + HOUR, 781), created_at=TWO + 2 * HOUR)
+    known = standing("* * * * *", missed_run_policy="execute_all", catchup_window="10h")
+    inside, outside = (asked(at, known, (found,)) for at in (TWO, TWO - 9 * HOUR))
+    assert (inside.fate, inside.reason) == (Fate.SKIPPED, "catchup-limit")
+    assert "only the newest 100" in inside.message
+    assert (outside.fate, outside.reason) == (Fate.SKIPPED, "missed")
+    one = asked(TWO, standing("* * * * *", missed_run_policy="execute_one", catchup_window="10h"), (found,))
+    assert one.reason == "missed"
 
 
 @pytest.mark.parametrize("off", [timedelta(0), timedelta(seconds=40), timedelta(seconds=-59)])
