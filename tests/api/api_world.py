@@ -13,16 +13,14 @@ from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
-from jsonschema import Draft202012Validator, FormatChecker
+from support.described import check_answer, conform, operation_of
 from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
-from chronos_gitops.api.openapi import specification
 from chronos_gitops.service import Service
 from chronos_gitops.settings import Settings, Token
 from chronos_gitops.web import create_app
 
-SPECIFICATION = specification()
 XSS = '<script>alert("x")</script>'
 
 
@@ -102,31 +100,10 @@ def check(app: Flask, response: TestResponse) -> None:
     is_error = response.status_code >= 400 and not (response.status_code == 503 and "health" in (rule or "health"))
     if is_error and response.mimetype != "text/html" and rule not in ("/livez", "/readyz", "/health"):
         assert response.mimetype == "application/problem+json"
-        _conform(response.get_json(), {"$ref": "#/components/schemas/Problem"}, response)
-    path = None if rule is None else rule.replace("<", "{").replace(">", "}")
-    operation = SPECIFICATION["paths"].get(path, {}).get(request.method.lower())
+        conform(response.get_json(), {"$ref": "#/components/schemas/Problem"}, request.path)
+    operation = operation_of(rule, request.method)
     if operation is not None:
-        _check_operation(operation, response)
-
-
-def _check_operation(operation: dict[str, Any], response: TestResponse) -> None:
-    declared = operation["responses"].get(str(response.status_code))
-    assert declared is not None, f"{operation['operationId']} does not declare {response.status_code}"
-    declared = SPECIFICATION["components"]["responses"]["Problem"] if "$ref" in declared else declared
-    if "content" not in declared:
-        assert response.get_data() == b""
-        return
-    if response.status_code >= 400 and response.mimetype == "text/html":
-        return  # a problem as a page, for a browser that asked for one
-    assert response.mimetype in declared["content"]
-    if response.is_json or response.mimetype.endswith("+json"):
-        _conform(response.get_json(), declared["content"][response.mimetype]["schema"], response)
-
-
-def _conform(value: Any, schema: dict[str, Any], response: TestResponse) -> None:
-    whole = schema | {"components": SPECIFICATION["components"]}
-    errors = list(Draft202012Validator(whole, format_checker=FormatChecker()).iter_errors(value))
-    assert not errors, f"{response.request.path}: {errors[0].json_path}: {errors[0].message}"
+        check_answer(operation, response, request.path)
 
 
 def _rule(app: Flask, path: str, method: str) -> str | None:

@@ -1,9 +1,9 @@
 import re
 
-from api_world import SPECIFICATION
 from flask import Flask
 from flask.testing import FlaskClient
 from openapi_spec_validator import validate
+from support.described import SPECIFICATION
 
 from chronos_gitops.api import guard
 from chronos_gitops.api.query import PARAMETERS, TAG

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from api_world import SPECIFICATION
 from jsonschema import Draft202012Validator, FormatChecker
+from support.described import SPECIFICATION
 
 from chronos_gitops.api import openapi, operations
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 import schemathesis
-from api_world import SPECIFICATION, Checkout, Receiver, app_of, fill, settings_of, token_of
+from api_world import Checkout, Receiver, app_of, fill, settings_of, token_of
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
+from support.described import SPECIFICATION
 
 from chronos_gitops.service import build
 

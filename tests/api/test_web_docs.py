@@ -6,8 +6,9 @@ from html import unescape
 
 import httpx
 import pytest
-from api_world import SPECIFICATION, XSS, app_of, token_of
+from api_world import XSS, app_of, token_of
 from flask.testing import FlaskClient
+from support.described import SPECIFICATION
 
 from chronos_gitops.service import Service
 

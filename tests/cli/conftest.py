@@ -50,13 +50,15 @@ def jobs_repository(receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture(scope="module")
 def server(jobs_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a runner that follows the repository."""
+    from support.described import hold
+
     from chronos_gitops.api.server import Server
     from chronos_gitops.service import build
     from chronos_gitops.settings import Settings
     from chronos_gitops.web import create_app
 
     with build(Settings(str(jobs_repository), tmp_path_factory.mktemp("data"))) as service:
-        server = Server(create_app(service), host="127.0.0.1", port=0)
+        server = Server(hold(create_app(service)), host="127.0.0.1", port=0)
         port = server.start()
         yield f"http://127.0.0.1:{port}"
         server.stop()
