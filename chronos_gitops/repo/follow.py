@@ -108,7 +108,7 @@ class Follower:
             self._remember()
             self._guarded_pass(patient=len(self._jobs) == 0)
             if not self._announced:
-                self._announce(self._jobs)
+                self._announce_at_start()
             self._status = replace(self._status, jobs=len(self._jobs))
         self._thread.start()
         self._watch.start()
@@ -325,6 +325,13 @@ class Follower:
     def _announce(self, jobs: JobSet) -> None:
         self._on_change(jobs)
         self._jobs, self._announced = jobs, True
+
+    def _announce_at_start(self) -> None:
+        """What is known from the last time, if anything; an engine that cannot take it now gets it by the next pass."""
+        try:
+            self._announce(self._jobs)
+        except ChronosError as error:
+            self._fail(error.kind, str(error))
 
     def _report(self, settlement: Settlement, loaded: Loaded) -> None:
         status = self._status

@@ -4,8 +4,11 @@ from datetime import datetime, timedelta
 from random import Random
 
 import pytest
-from support.bench import NOON, Bench
+from support.bench import NOON, Bench, Seen
+from support.clock import HandClock
+from support.engines import on_postgres
 
+from chronos_gitops.demo.receiver import Receiver
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, ExecutionQuery
 from chronos_gitops.jobs.model import Job
@@ -85,3 +88,13 @@ def test_every_tick_has_exactly_one_row(bench: Bench, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(12, 212))
 def test_every_tick_has_exactly_one_row_in_200_more_histories(bench: Bench, seed: int) -> None:
     check(bench, seed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_tick_has_exactly_one_row_on_postgresql_too(
+    seed: int, postgres_url: str, receiver: Receiver, clock: HandClock, seen: Seen
+) -> None:
+    """Takes some seconds each."""
+    bench = Bench(on_postgres(postgres_url), receiver, clock, seen)
+    check(bench, seed)
+    bench.stop_all()

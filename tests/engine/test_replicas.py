@@ -3,9 +3,15 @@
 By the clock on the wall, for it is the database's that counts: each test takes some seconds.
 """
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
 from statistics import median
 from time import monotonic
 
@@ -19,6 +25,7 @@ from chronos_gitops.engine.model import Execution, ExecutionQuery, Status, Trigg
 from chronos_gitops.engine.sql.engine import SqlEngine
 from chronos_gitops.errors import ConflictError
 
+BENCH = Path(__file__).parents[2] / "bench" / "engines.py"
 EVERYTHING = ExecutionQuery(limit=100_000)
 
 
@@ -46,9 +53,7 @@ def gaps(rows: list[Execution]) -> list[Execution]:
     return [row for row in rows if row.scheduled_time != times[0] and _second_before(row) not in times]
 
 
-def _second_before(row: Execution) -> object:
-    from datetime import timedelta
-
+def _second_before(row: Execution) -> datetime:
     return (row.range_start or row.scheduled_time) - timedelta(seconds=1)
 
 
@@ -231,8 +236,6 @@ class TestTheDatabaseFails:
         fleet = Fleet(server.url(), sink)
         engines = [fleet.start(fleet.job("every-second", concurrency="allow")) for _ in range(2)]
         eventually(lambda: len(ended(engines[0])) > 1)
-        import signal
-
         server.stop(signal.SIGQUIT)
         eventually(lambda: not any(engine.health().ok for engine in engines))
         assert all(engine.health().detail for engine in engines)
@@ -265,3 +268,17 @@ def test_a_runner_that_waits_too_long_for_its_turn_is_told(fleet: Fleet, monkeyp
     one, two = (fleet.start() for _ in range(2))
     with one.alone("rollback"), pytest.raises(ConflictError, match="another runner"), two.alone("rollback"):
         pass
+
+
+@pytest.mark.timeout(120)
+def test_the_measuring_programme_works(postgres_server: str) -> None:
+    """Takes twenty seconds, most of it for a lease and for what is due at a whole second: the smallest size of each."""
+    environ = {**os.environ, "CHRONOS_TEST_POSTGRES": postgres_server}
+    command = [sys.executable, "-W", "error", str(BENCH), "--smallest", "--engines", "sqlite,postgres"]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=110)
+    assert done.returncode == 0, done.stderr
+    told = [(line[:10].strip(), line[11:51].strip()) for line in done.stdout.splitlines()]
+    assert ("sqlite", "throughput, 1 worker") in told
+    assert ("postgres", "throughput, 2 workers") in told
+    assert "lost 0" in done.stdout
+    assert "doubled 0" in done.stdout

@@ -11,8 +11,10 @@ from support.bench import NOON
 from chronos_gitops.engine.model import Attempt, ExecutionQuery, Pause, Status, Trigger, finished
 from chronos_gitops.engine.sql import claims, ledger
 from chronos_gitops.engine.sql.claims import Claim, Skip
+from chronos_gitops.engine.sql.postgres.store import Address, PostgresStore
 from chronos_gitops.engine.sql.retention import BATCH, Keep, Retention
-from chronos_gitops.engine.sql.sqlite import SqliteStore as Store
+from chronos_gitops.engine.sql.sqlite import SqliteStore
+from chronos_gitops.engine.sql.store import Store
 from chronos_gitops.engine.timetable import Missed
 from chronos_gitops.jobs.model import Definition, Job
 
@@ -20,9 +22,12 @@ DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.fixture
-def store(data_folder: Path) -> Iterator[Store]:
-    store = Store(data_folder / "ledger.db")
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest, data_folder: Path) -> Iterator[Store]:
+    store: Store = SqliteStore(data_folder / "ledger.db")
+    if request.param == "postgres":
+        store.close()
+        store = PostgresStore(Address(request.getfixturevalue("postgres_url")), place="test")
     yield store
     store.close()
 
@@ -60,7 +65,9 @@ def kept(store: Store, job: str = "daily-backup") -> list[datetime]:
 
 
 def count(store: Store, table: str) -> int:
-    return int(store.read(lambda connection: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]))
+    return int(
+        store.read(lambda connection: connection.execute(f"SELECT count(*) AS rows FROM {table}").fetchone()["rows"])
+    )
 
 
 def sweep(store: Store, **keep: object) -> int:

@@ -23,7 +23,7 @@ _NETWORK: Final = {
 }
 # A runner that is frozen inside a transaction must not hold its locks for long.
 _SESSION: Final = """
-SET lock_timeout = '5s'; SET statement_timeout = '20s'; SET idle_in_transaction_session_timeout = '5s';
+SET lock_timeout = '5s'; SET statement_timeout = '20s'; SET idle_in_transaction_session_timeout = '15s';
 SET default_transaction_isolation = 'read committed'; SET timezone = 'UTC'
 """
 

@@ -47,7 +47,7 @@ class PostgresReplica:
         self._revision: int | None = None
         self._connection: Connection | None = None
         self._stopping = threading.Event()
-        self._woken, self._waker = socket.socketpair()
+        self._wire: tuple[socket.socket, socket.socket] | None = None
         self._thread = threading.Thread(target=self._work, name="replica", daemon=True)
 
     @property
@@ -80,20 +80,21 @@ class PostgresReplica:
 
     def watch(self, hear: Callable[[], None]) -> None:
         self._hear = hear
+        self._wire = socket.socketpair()
         self._thread.start()
 
     def leave(self) -> None:
         """What is unfinished is for the others at once; when the database is away they take it when the lease ends."""
         self._stopping.set()
-        self._waker.send(b".")
-        if self._thread.ident is not None:
+        if self._wire is not None:
+            self._wire[1].send(b".")
             self._thread.join()
+            for end in self._wire:
+                end.close()
         with contextlib.suppress(psycopg.Error):
             connection = self._connection or self._address.connect()
             with contextlib.closing(connection), connection.transaction():
                 membership.leave(PostgresSession(connection), self.id)
-        self._woken.close()
-        self._waker.close()
 
     def _work(self) -> None:
         """Trouble is told in ``trouble`` and never ends it."""
@@ -164,7 +165,8 @@ class PostgresReplica:
 
     def _calls(self, connection: Connection, seconds: float) -> set[str]:
         """What somebody told this runner (its id), or all (nothing); waits for it so long."""
-        places = [connection.fileno(), self._woken.fileno()]
+        assert self._wire is not None
+        places = [connection.fileno(), self._wire[0].fileno()]
         readable, _, _ = select.select(places, [], [], max(0.0, seconds))
         if connection.fileno() not in readable:
             return set()

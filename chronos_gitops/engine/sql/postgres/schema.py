@@ -7,8 +7,10 @@ _LOCK = "chronos-gitops schema"
 
 
 def migrate(connection: Connection, name: str) -> None:
-    """Each step in a transaction with its number. StoreUnusable for a schema of a newer version."""
+    """Each step in a transaction with its number, however long it takes. StoreUnusable for a newer version's schema.
+    The connection is good for nothing else afterwards: it has no limits any more."""
     steps = migrations("postgres")
+    connection.execute("SET statement_timeout = 0; SET lock_timeout = 0")
     connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [_LOCK])
     try:
         connection.execute("CREATE TABLE IF NOT EXISTS schema_version (number INTEGER PRIMARY KEY)")

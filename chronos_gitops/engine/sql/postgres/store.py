@@ -36,13 +36,14 @@ class PostgresStore:
         self._address = address
         self._away_until = 0.0
         self._idle: queue.SimpleQueue[Connection] = queue.SimpleQueue()
-        self._connection: Connection | None = _first_connection(address)
+        self._connection: Connection | None = None
         self.replica = PostgresReplica(address, place=place, clock=clock, lease_s=lease_s)
         try:
-            migrate(self._connection, str(address))
+            with contextlib.closing(_first_connection(address)) as connection:
+                migrate(connection, str(address))
             self.replica.register()
         except psycopg.Error as error:
-            self._connection.close()
+            self.replica.leave()
             raise StoreUnusable(f"{address} cannot be used: {_sentence(error)}", hint=_HINT) from error
         self._writer = Writer(self._transaction)
 

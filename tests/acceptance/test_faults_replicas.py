@@ -1,0 +1,142 @@
+"""Two runners of the installed program on one PostgreSQL database: one is killed, or frozen beyond its lease."""
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+import yaml
+from support.bench import eventually
+from support.program import Runner
+from support.replicas import Sink
+from support.repository import Repository
+
+from chronos_gitops.engine.sql.postgres.replica import LEASE_S
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    sink = Sink()
+    with sink.server:
+        yield sink
+
+
+def repository(folder: Path, sink: Sink, **fields: Any) -> Path:
+    """A bare repository with one job that is due by hand only."""
+    checkout = Repository.init(folder / "checkout")
+    document = {"name": "held", "schedule": "@yearly", "enabled": True, "webhook": {"url": sink.url("/hold")}, **fields}
+    checkout.write("jobs/held.yaml", yaml.safe_dump(document))
+    checkout.commit("A job")
+    return checkout.bare(folder / "bare.git").root
+
+
+class Pair:
+    """Two runners; a third may take the place of a dead one, on its data folder."""
+
+    def __init__(self, folder: Path, repository: Path, url: str) -> None:
+        self._folder = folder
+        self._repository = str(repository)
+        # A password, though the server takes any: it must be nowhere.
+        self._environ = {"CHRONOS_ENGINE": url.replace("postgres@", "postgres:hunter2@")}
+        self.runners: list[Runner] = []
+
+    def start(self, name: str) -> Runner:
+        runner = Runner(self._repository, data=self._folder / name, environ=self._environ)
+        self.runners.append(runner)
+        return runner
+
+    def close(self) -> None:
+        for runner in self.runners:
+            if runner.process.poll() is None:
+                os.kill(runner.process.pid, signal.SIGCONT)
+                assert runner.stop() == 0
+            runner.client.close()
+        said = "".join(line for runner in self.runners for line in runner.lines)
+        assert "hunter2" not in said
+        assert "Traceback" not in said
+
+
+@pytest.fixture
+def pair(tmp_path: Path, sink: Sink, postgres_url: str) -> Iterator[Pair]:
+    pair = Pair(tmp_path, repository(tmp_path, sink, concurrency="allow", timeout="2m"), postgres_url)
+    yield pair
+    sink.release()
+    pair.close()
+
+
+def trigger(runner: Runner, count: int) -> set[str]:
+    return {runner.client.post("/jobs/held/trigger").json()["id"] for _ in range(count)}
+
+
+def all_ended(runner: Runner, count: int) -> list[dict[str, Any]]:
+    def holds(page: dict[str, Any]) -> bool:
+        items = page["items"]
+        return len(items) == count and all(item["status"] not in ("pending", "running") for item in items)
+
+    return list(runner.until("/executions?limit=1000", holds, timeout=30)["items"])
+
+
+def kill_one_of_two(pair: Pair, sink: Sink, in_flight: int) -> None:
+    one, two = pair.start("one"), pair.start("two")
+    ids = trigger(one, in_flight)
+    eventually(lambda: len(sink.visits) == in_flight)
+    one.kill()
+    killed = monotonic()
+    eventually(lambda: len(sink.visits) == 2 * in_flight, timeout=3 * LEASE_S)
+    again = [visit.since - killed for visit in sink.visits[in_flight:]]
+    sink.release()
+    rows = all_ended(two, in_flight)
+    print(f"kill -9 with {in_flight} in flight: again after {min(again):.1f} to {max(again):.1f} s")
+    assert {row["id"] for row in rows} == ids
+    assert Counter(row["status"] for row in rows) == {"success": in_flight}
+    assert set(Counter(visit.execution for visit in sink.visits).values()) == {2}
+    assert max(again) < 2 * LEASE_S
+
+
+@pytest.mark.timeout(60)
+def test_what_a_killed_runner_ran_is_gone_on_with_by_the_other_one(pair: Pair, sink: Sink) -> None:
+    """Takes ten seconds: a lease has to run out."""
+    kill_one_of_two(pair, sink, in_flight=10)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(120)
+def test_nothing_of_fifty_in_flight_is_lost(pair: Pair, sink: Sink) -> None:
+    kill_one_of_two(pair, sink, in_flight=50)
+
+
+@pytest.mark.timeout(60)
+def test_a_killed_runner_that_comes_back_goes_on_at_once_for_its_data_folder_is_its_own(pair: Pair, sink: Sink) -> None:
+    """Takes some seconds: real processes."""
+    one = pair.start("one")
+    ids = trigger(one, 5)
+    eventually(lambda: len(sink.visits) == 5)
+    one.kill()
+    again = pair.start("one")
+    eventually(lambda: len(sink.visits) == 10, timeout=2.0)
+    sink.release()
+    assert {row["id"] for row in all_ended(again, 5)} == ids
+
+
+@pytest.mark.timeout(90)
+def test_what_a_frozen_runner_records_too_late_is_refused(pair: Pair, sink: Sink) -> None:
+    """Takes ten seconds: a lease has to run out."""
+    one, two = pair.start("one"), pair.start("two")
+    trigger(one, 3)
+    eventually(lambda: len(sink.visits) == 3)
+    os.kill(one.process.pid, signal.SIGSTOP)
+    eventually(lambda: len(sink.visits) == 6, timeout=3 * LEASE_S)
+    sink.release()
+    rows = all_ended(two, 3)
+    before = [two.get(f"/executions/{row['id']}") for row in rows]
+    os.kill(one.process.pid, signal.SIGCONT)
+    one.until("/executions?limit=1000", lambda page: len(page["items"]) == 3)
+    triggered = one.client.post("/jobs/held/trigger").json()["id"]
+    one.until(f"/executions/{triggered}", lambda found: found["status"] == "success")
+    assert [two.get(f"/executions/{row['id']}") for row in rows] == before
+    assert all(len(found["attempts"]) == 1 for found in before)
+    assert Counter(visit.execution for visit in sink.visits) == {row["id"]: 2 for row in rows} | {triggered: 1}
