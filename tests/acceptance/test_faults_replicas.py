@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,8 +45,9 @@ class Pair:
         self._environ = {"CHRONOS_ENGINE": url.replace("postgres@", "postgres:hunter2@")}
         self.runners: list[Runner] = []
 
-    def start(self, name: str) -> Runner:
-        runner = Runner(self._repository, data=self._folder / name, environ=self._environ)
+    def start(self, name: str, failpoint: str = "") -> Runner:
+        environ = self._environ | {"CHRONOS_FAILPOINT": failpoint}
+        runner = Runner(self._repository, data=self._folder / name, environ=environ)
         self.runners.append(runner)
         return runner
 
@@ -140,3 +142,49 @@ def test_what_a_frozen_runner_records_too_late_is_refused(pair: Pair, sink: Sink
     assert [two.get(f"/executions/{row['id']}") for row in rows] == before
     assert all(len(found["attempts"]) == 1 for found in before)
     assert Counter(visit.execution for visit in sink.visits) == {row["id"]: 2 for row in rows} | {triggered: 1}
+
+
+@pytest.mark.timeout(90)
+def test_a_runner_that_froze_before_it_sent_sends_nothing_when_another_one_has(pair: Pair, sink: Sink) -> None:
+    """Takes ten seconds: a lease has to run out."""
+    one, two = pair.start("one", "after-claim:stop"), pair.start("two")
+    asking = threading.Thread(target=lambda: one.client.post("/jobs/held/trigger"))
+    asking.start()
+    eventually(lambda: len(sink.visits) == 1, timeout=3 * LEASE_S)
+    sink.release()
+    [row] = all_ended(two, 1)
+    os.kill(one.process.pid, signal.SIGCONT)
+    asking.join(20)
+    later = one.client.post("/jobs/held/trigger").json()["id"]
+    one.until(f"/executions/{later}", lambda found: found["status"] == "success")
+    assert Counter(visit.execution for visit in sink.visits) == {row["id"]: 1, later: 1}
+
+
+@pytest.mark.timeout(90)
+def test_rollbacks_asked_of_two_runners_at_once_are_all_made(pair: Pair, tmp_path: Path, sink: Sink) -> None:
+    """Takes some seconds: each one fetches, commits and pushes."""
+    one, two = pair.start("one"), pair.start("two")
+    checkout = Repository(tmp_path / "checkout")
+    checkout.write("jobs/held.yaml", (checkout.root / "jobs/held.yaml").read_text() + "description: another\n")
+    head = checkout.commit("Another version")
+    pushed = monotonic()
+    checkout.push("main")
+    for runner in (one, two):
+        runner.until("/sync", lambda sync: sync["revision"]["applied"] == head)
+    print(f"git push to active on both runners: {monotonic() - pushed:.2f} s")
+    answers: list[int] = []
+
+    def roll_back(runner: Runner) -> None:
+        for number in range(5):
+            reason = {"reason": f"try {number}"}
+            answers.append(runner.client.post(f"/jobs/held/rollback/{1 + number % 2}", json=reason).status_code)
+
+    threads = [threading.Thread(target=roll_back, args=[runner]) for runner in (one, two)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(answers) == 10
+    assert set(answers) <= {200, 201}
+    commits = int(checkout.git("-C", str(tmp_path / "bare.git"), "rev-list", "--count", "main"))
+    assert commits == 2 + answers.count(201)

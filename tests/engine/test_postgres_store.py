@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import wait
 from datetime import UTC, datetime, timedelta
@@ -146,11 +147,15 @@ def test_the_clock_follows_the_database_and_no_step_of_the_machine() -> None:
     machine = HandClock(datetime(2020, 1, 1, tzinfo=UTC))
     clock = DatabaseClock(machine)
     assert clock.now() == machine.now(), "nothing better is known yet"
-    import time
-
     clock.set(datetime(2026, 3, 2, 12, tzinfo=UTC), time.monotonic())
     machine._now += timedelta(days=400)
     assert timedelta(0) <= clock.now() - datetime(2026, 3, 2, 12, tzinfo=UTC) < timedelta(seconds=5)
+    slow, real = clock.now() - timedelta(milliseconds=40), clock.now() - timedelta(hours=1)
+    before = clock.now()
+    clock.set(slow, time.monotonic(), within=timedelta(milliseconds=100))
+    assert clock.now() >= before, "a slow answer does not turn it back"
+    clock.set(real, time.monotonic(), within=timedelta(milliseconds=100))
+    assert clock.now() < before - timedelta(minutes=59), "a step of the database's clock does"
 
 
 def test_a_watermark_that_one_decides_over_is_left_out_for_the_other(store: PostgresStore, postgres_url: str) -> None:

@@ -16,12 +16,14 @@ from chronos_gitops.timing.schedule import Schedule, jitter
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a transaction has made of it. ``marks`` are the watermarks as they are now, ``dropped`` those that went."""
+    """What a transaction has made of it. ``marks`` are the watermarks as they are now, ``dropped`` those that went.
+    ``losses`` are the replica's before it was committed: what it claimed may be another's by the time it is told."""
 
     skipped: list[Execution]
     claimed: list[Claimed]
     marks: Mapping[str, Watermark]
     dropped: Collection[str] = ()
+    losses: int = 0
 
 
 @dataclass(slots=True)
@@ -45,6 +47,7 @@ class Decision:
 
     def write(self, session: Session, replica: Replica, held: Mapping[str, Watermark], now: datetime) -> Written:
         """In the caller's transaction, which holds the watermarks ``held``."""
+        losses = replica.losses
         skipped = claims.skip(session, self.skips, now)
         claimed = claims.claim(session, self.claims, now, replica)
         claims.set_watermarks(session, self.marks)
@@ -52,7 +55,7 @@ class Decision:
         if claimed:
             failpoints.reach("before-claim-commit")
         marks = {job: mark for job, mark in held.items() if job not in self.dropped}
-        return Written(skipped, claimed, marks | {mark.job: mark for mark in self.marks}, self.dropped)
+        return Written(skipped, claimed, marks | {mark.job: mark for mark in self.marks}, self.dropped, losses)
 
 
 def on_due(

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -218,7 +219,7 @@ class Scheduler:
             decided = decision.on_due(due, jobs, known, held, paused, now)
             written = decided.write(session, self._replica, held, now)
             gone = set() if held else set(names) - claims.marked(session, names)
-            return Written(written.skipped, written.claimed, written.marks, gone)
+            return replace(written, dropped=gone)
 
         written = await self._write(operation)
         self._told(written)
@@ -234,7 +235,7 @@ class Scheduler:
     async def _agree_on_lanes(self) -> None:
         """What was cancelled or taken over elsewhere ends here; what was left to this runner begins."""
         runs = self._lanes.ids()
-        me = self._replica.id
+        me, losses = self._replica.id, self._replica.losses
 
         def operation(session: Session) -> tuple[dict[str, str | None], list[ledger.Unfinished]]:
             lost = ledger.lost(session, runs, me) if runs else {}
@@ -245,9 +246,7 @@ class Scheduler:
         for execution_id, reason in lost.items():
             self._lanes.cancel([execution_id], None if reason is None else Reason(reason))
         for left in new:
-            self._lanes.start(
-                Run(left.execution, left.job, left.next_attempt_at, left.fence, losses=self._replica.losses)
-            )
+            self._lanes.start(Run(left.execution, left.job, left.next_attempt_at, left.fence, losses))
 
     async def _agree_on_pauses(self) -> None:
         pauses = await self._write(ledger.pauses)
@@ -291,9 +290,9 @@ class Scheduler:
         for name in written.dropped:
             self._watermarks.pop(name, None)
         for each in written.claimed:
-            self._dispatch(each)
+            self._dispatch(each, written.losses)
 
-    def _dispatch(self, claimed: Claimed) -> None:
+    def _dispatch(self, claimed: Claimed, losses: int) -> None:
         job = claimed.claim.definition.job
         if claimed.replaced:
             self._lanes.cancel(claimed.replaced, Reason.REPLACED)
@@ -302,7 +301,7 @@ class Scheduler:
         elif claimed.owner == self._replica.id and not self._lanes.has(claimed.execution.id):
             if claimed.verdict is Verdict.RUN:
                 not_before = claimed.claim.not_before
-                self._lanes.start(Run(claimed.execution, job, not_before, losses=self._replica.losses))
+                self._lanes.start(Run(claimed.execution, job, not_before, losses=losses))
             elif not claimed.execution.status.is_final:
                 self.hear()
 

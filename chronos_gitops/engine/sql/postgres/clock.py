@@ -15,8 +15,11 @@ class DatabaseClock:
         self._base = base
         self._set: tuple[datetime, float] | None = None
 
-    def set(self, at: datetime, monotonic: float) -> None:
-        """The database showed ``at`` when ``time.monotonic()`` was that."""
+    def set(self, at: datetime, monotonic: float, *, within: timedelta = timedelta(0)) -> None:
+        """The database showed ``at`` when ``time.monotonic()`` was that, or ``within`` so long before: what agrees with
+        what was known before to that extent is no news, so that a slow answer does not turn the clock back."""
+        if self._set is not None and abs(self._at(self._set, monotonic) - at) <= within:
+            return
         self._set = (at, monotonic)
 
     @property
@@ -28,7 +31,11 @@ class DatabaseClock:
         known = self._set
         if known is None:
             return self._base.now()
-        return known[0] + timedelta(seconds=time.monotonic() - known[1])
+        return self._at(known, time.monotonic())
+
+    @staticmethod
+    def _at(known: tuple[datetime, float], monotonic: float) -> datetime:
+        return known[0] + timedelta(seconds=monotonic - known[1])
 
     async def wait(self, until: datetime | None, wake: asyncio.Event) -> None:
         await self._base.wait(None if until is None else until - self.offset, wake)

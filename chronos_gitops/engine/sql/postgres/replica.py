@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
 
 import psycopg
@@ -144,10 +145,7 @@ class PostgresReplica:
             if not was_held:
                 membership.enter(session, self.id, self._place, self._revision, self._lease_s)
             others = membership.others(session, self.id, None)
-            microseconds = membership.now(session)
-        after = time.monotonic()
-        if self._clock is not None:
-            self._clock.set(instant(microseconds), after)
+            self._look_at_its_clock(session)
         if not was_held:
             self._held_since = before
             self.losses += 1
@@ -155,6 +153,13 @@ class PostgresReplica:
         if self._revision is not None:
             mine = self._revision
             self.leads = all(other is None or other <= mine for other in others)
+
+    def _look_at_its_clock(self, session: Session) -> None:
+        if self._clock is not None:
+            asked = time.monotonic()
+            shown = instant(membership.now(session))
+            answered = time.monotonic()
+            self._clock.set(shown, answered, within=timedelta(seconds=answered - asked))
 
     def _look_after_the_dead(self, connection: Connection) -> None:
         is_settled = time.monotonic() - self._held_since >= self._lease_s
