@@ -113,7 +113,8 @@ def _judged(
     from chronos_gitops.cli.paths import shown
     from chronos_gitops.cli.progress import progress
     from chronos_gitops.cli.scope import scope
-    from chronos_gitops.jobs.load import load, parse
+    from chronos_gitops.jobs.crew import judge
+    from chronos_gitops.jobs.load import parse
 
     today = datetime.now(UTC)
     if "-" in paths:
@@ -123,7 +124,7 @@ def _judged(
         return 1, parse(shown(Path(stdin_filename)), content, today=today, secrets=secrets).problems
     seen = scope(paths, jobs, changed_since)
     with progress(len(seen.files.entries), sys.stderr) as step:
-        loaded = load(seen.files, today=today, secrets=secrets, on_file=step)
+        loaded = judge(seen.files, today=today, secrets=secrets, on_file=step)
     return len(seen.asked), _asked_for(loaded, seen.asked)
 
 

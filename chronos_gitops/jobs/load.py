@@ -18,6 +18,7 @@ from chronos_gitops.jobs.source import Source, Spot
 from chronos_gitops.jobs.yaml12.text import MAX_BYTES
 
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
+_UNREADABLE: Final = "unreadable"
 _BATCH_BYTES: Final = 16 * 1024 * 1024
 _FIRST_LINE: Final = Spot(1, 1, 2, "")
 
@@ -63,6 +64,11 @@ class Parsed:
     job: Job | None
     problems: tuple[Problem, ...]
     named_at: Spot = _FIRST_LINE
+
+    @property
+    def was_read(self) -> bool:
+        """False for a file that vanished between the listing and the reading, and may be there the next time."""
+        return not self.problems or self.problems[0].rule != _UNREADABLE
 
 
 class ParseCache:
@@ -155,16 +161,29 @@ def load(
             unknown.append(entry)
         else:
             parsed[entry.path] = known
-    for entry, content in _contents(files, unknown):
-        if content is None:
-            parsed[entry.path] = _vanished(entry)
-        else:
-            one = parse(entry.path, content, blob=entry.blob, today=today, secrets=secrets, bindings=bindings)
-            parsed[entry.path] = one
+    for one in parse_each(files, unknown, today=today, secrets=secrets, bindings=bindings):
+        parsed[one.path] = one
+        if one.was_read:
             cache.put(one, today)
         on_file()
     cache.forget_unused()
-    return _together(parsed[path] for path in sorted(parsed))
+    return together(parsed[path] for path in sorted(parsed))
+
+
+def parse_each(
+    files: Files,
+    entries: Sequence[Entry],
+    *,
+    today: datetime | None = None,
+    secrets: frozenset[str] | None = None,
+    bindings: Bindings | None = None,
+) -> Iterator[Parsed]:
+    """These files of the tree, each judged on its own, in this order."""
+    for entry, content in _contents(files, entries):
+        refused = _refusal(entry) or (_vanished(entry) if content is None else None)
+        yield refused or parse(
+            entry.path, content or b"", blob=entry.blob, today=today, secrets=secrets, bindings=bindings
+        )
 
 
 def _name(read: Source) -> str | None:
@@ -172,7 +191,7 @@ def _name(read: Source) -> str | None:
     return name if name and is_name(name) else None
 
 
-def _together(files: Iterable[Parsed]) -> Loaded:
+def together(files: Iterable[Parsed]) -> Loaded:
     """What holds across files: the first file of a name in path order keeps it."""
     judged: list[Parsed] = []
     owners: dict[str, Parsed] = {}
@@ -204,7 +223,7 @@ def _refusal(entry: Entry) -> Parsed | None:
 
 
 def _vanished(entry: Entry) -> Parsed:
-    return _refused(entry.path, entry.blob, "unreadable", "the file could not be read", "check that it is still there")
+    return _refused(entry.path, entry.blob, _UNREADABLE, "the file could not be read", "check that it is still there")
 
 
 def _refused(path: str, blob: str, rule: str, message: str, hint: str) -> Parsed:
@@ -225,5 +244,6 @@ def _contents(files: Files, entries: Sequence[Entry]) -> Iterator[tuple[Entry, b
 
 
 def _read(files: Files, batch: Sequence[Entry]) -> Iterator[tuple[Entry, bytes | None]]:
-    contents = files.read(batch) if batch else {}
+    wanted = [entry for entry in batch if _refusal(entry) is None]
+    contents = files.read(wanted) if wanted else {}
     return ((entry, contents.get(entry.path)) for entry in batch)

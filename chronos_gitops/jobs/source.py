@@ -16,7 +16,7 @@ from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.rulebook import RULES
 from chronos_gitops.jobs.wording import printable
 from chronos_gitops.jobs.yaml12 import syntax, text
-from chronos_gitops.jobs.yaml12.events import Path, Reader, libyaml_events, python_events
+from chronos_gitops.jobs.yaml12.events import NestingError, Path, Reader, libyaml_events, python_events
 from chronos_gitops.jobs.yaml12.syntax import Mark
 
 _EVENTS: Final = libyaml_events if yaml.__with_libyaml__ else python_events
@@ -122,7 +122,11 @@ def read(file: str, content: bytes) -> Source:
         return _undecodable(file, error)
     lines = text.lines(decoded)
     reader = Reader(_EVENTS(decoded), lines)
-    complete = reader.run()
+    try:
+        complete = reader.run()
+    except NestingError:
+        reader = Reader(python_events(decoded), lines)
+        complete = reader.run()
     problems = tuple(
         spot_at(lines, mark).problem(file, rule, *words, fix=syntax.quoted(lines, mark))
         for rule, mark, *words in reader.findings

@@ -38,7 +38,12 @@ _ASSIGNMENT = re.compile(r"(?:CRON_TZ|TZ)=(\S*)", re.IGNORECASE)
 
 def parse(text: str, key: str) -> Pattern:
     """The pattern of a cron expression or macro; ``key`` seeds ``H``. ScheduleError when it is none or never fires."""
-    return _parse(text, key if _HASHED.search(text) else "")
+    return _parse(text, key if is_hashed(text) else "")
+
+
+def is_hashed(text: str) -> bool:
+    """Whether an ``H`` stands in it, so that its ticks depend on the key."""
+    return not text.lstrip().startswith("@") and bool(_HASHED.search(text))
 
 
 def written_out(text: str, key: str) -> tuple[str, ...]:
@@ -108,6 +113,8 @@ def _mask(index: int, word: str) -> int:
         return 0
     if items == "*":
         return (1 << field.top + 1) - (1 << field.low)
+    if items.isdigit():
+        return 1 << (0 if index == _WEEKDAY and items == "7" else int(items))
     from croniter import CroniterError, croniter  # here, because it takes 50 ms that most commands need not spend
 
     try:

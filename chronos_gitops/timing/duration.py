@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from functools import lru_cache
 
 _UNITS_US = {"ns": 0.001, "us": 1.0, "µs": 1.0, "μs": 1.0, "ms": 1e3, "s": 1e6, "m": 60e6, "h": 3600e6}
 _NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,9})?"
@@ -15,6 +16,7 @@ class DurationError(ValueError):
     """The text is not a duration; ``str()`` says why and what one looks like."""
 
 
+@lru_cache(maxsize=1024)
 def parse(text: str) -> timedelta:
     """``"1h30m"`` to a timedelta, at microsecond precision, between zero and ten years."""
     if not _WHOLE.match(text):

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 
 from chronos_gitops.timing import cron, duration, words, zone
@@ -45,7 +46,9 @@ class Schedule:
     _ticks: Ticks = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_ticks", _parse(self.text, self.timezone, self.key))
+        object.__setattr__(
+            self, "_ticks", _parse(self.text, self.timezone, self.key if cron.is_hashed(self.text) else "")
+        )
 
     def __reduce__(self) -> tuple[type["Schedule"], tuple[str, str, str]]:
         return Schedule, (self.text, self.timezone, self.key)
@@ -112,7 +115,9 @@ def _within(instant: datetime) -> datetime:
     return min(max(instant, _FIRST), _LAST)
 
 
+@lru_cache(maxsize=16_384)
 def _parse(text: str, timezone: str, key: str) -> Ticks:
+    """Jobs of one schedule share its ticks, for only ``H`` tells them apart."""
     if not text.strip():
         raise ScheduleError("the schedule is empty", hint="write one like 0 2 * * *, @daily or @every 5m")
     if len(text) > LONGEST:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
@@ -37,7 +38,8 @@ def check(source: Source) -> Iterator[Problem]:
 
 def _url(source: Source, path: Path, url: str) -> Iterator[Problem]:
     spot = source.spot(path)
-    plain = template.substitute(url, variable=lambda _: "x", secret=lambda _: "x")
+    has_placeholders = "{{" in url or "${" in url
+    plain = template.substitute(url, variable=lambda _: "x", secret=lambda _: "x") if has_placeholders else url
     if url.startswith("${secret:"):
         return
     wrong = _wrong(plain)
@@ -74,6 +76,7 @@ def _wrong(url: str) -> tuple[str, str] | None:
     return None
 
 
+@lru_cache(maxsize=1024)
 def _is_host(host: str) -> bool:
     """A name, or an address as RFC 3986 writes it; not 127.1, 0x7f.1 or 2130706433, which resolvers read as one."""
     name = host.lower().removesuffix(".")
@@ -95,6 +98,7 @@ def _host(source: Source, spot: Spot, parts: SplitResult) -> Iterator[Problem]:
         yield spot.problem(source.file, "private-host", f"the host {short(host)} is private", hint)
 
 
+@lru_cache(maxsize=1024)
 def _network(host: str) -> str:
     """public, private or special, as far as the text tells; the runner checks the address it connects to."""
     name = host.lower().removesuffix(".")

@@ -31,7 +31,7 @@ def check(source: Source) -> Iterator[Problem]:
         if name.lower() in seen:
             message = f"the header {short(name)} is set already, by {seen[name.lower()]}"
             yield source.key_spot(path).problem(source.file, "duplicate-header", message, "remove one of the two")
-        seen[name.lower()] = dotted(path)
+        seen[name.lower()] = f"webhook.headers.{short(name)}"
     header = source.text("webhook", "auth", "header")
     if header:
         yield from _name(source, ("webhook", "auth", "header"), header, at_key=False)
@@ -45,15 +45,17 @@ def _of_auth(source: Source) -> dict[str, str]:
 
 
 def _name(source: Source, path: Path, name: str, *, at_key: bool) -> Iterator[Problem]:
-    spot = source.key_spot(path) if at_key else source.spot(path)
     is_ignored = bool(_IGNORED.fullmatch(name))
+    if _TOKEN.match(name) and not is_ignored and name.lower() not in _FORBIDDEN:
+        return
+    spot = source.key_spot(path) if at_key else source.spot(path)
     if not _TOKEN.match(name):
         message = f'"{short(name)}" is not a header name'
         yield spot.problem(source.file, "header-name", message, "write letters, digits and hyphens, without the colon")
     elif name.lower() in _FORBIDDEN or (is_ignored and not at_key):
         message = f"the runner sets the header {name} itself"
         yield spot.problem(source.file, "forbidden-header", message, "remove it")
-    elif is_ignored:
+    else:
         message = f"the runner sets the header {name} itself; this one is not sent"
         yield spot.problem(source.file, "ignored-header", message, "remove it")
 

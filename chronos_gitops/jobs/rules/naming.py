@@ -19,11 +19,12 @@ def check(source: Source) -> Iterator[Problem]:
     name = source.text("name")
     if name is None or not is_name(name):
         return
-    spot = source.spot(("name",))
     if "-" not in name:
+        spot = source.spot(("name",))
         hint = "say what happens and how often, like daily-database-backup"
         yield spot.problem(source.file, "one-word-name", f'the name "{name}" is one word', hint)
     stem = source.file.rpartition("/")[2].rpartition(".")[0]
     if stem and stem != name:
+        spot = source.spot(("name",))
         hint = f"rename the file to {name}.yaml; the job keeps its history"
         yield spot.problem(source.file, "file-name", f'the job "{name}" is in a file named {stem[:100]}', hint)

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import islice, pairwise
 
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.source import Source
 from chronos_gitops.jobs.yaml12.events import Path
-from chronos_gitops.timing import duration
+from chronos_gitops.timing import cron, duration
 from chronos_gitops.timing.schedule import LONGEST, Schedule, ScheduleError
 
 _DURATIONS: tuple[Path, ...] = (
@@ -53,10 +54,10 @@ def gap_notes(source: Source, today: datetime) -> Iterator[Problem]:
     if text is None or zone == "UTC":
         return
     try:
-        schedule = Schedule.parse(text, zone, key=source.text("name") or "")
+        schedule = Schedule.parse(text, zone, key=_key(source, text))
     except ScheduleError:
         return
-    moved = next(iter(schedule.gap_ticks(today, today + _YEAR)), None)
+    moved = _first_moved(schedule, today)
     if moved is not None:
         when = moved.astimezone(UTC).isoformat().replace("+00:00", "Z")
         message = f"daylight saving skips a scheduled time in {zone}; that run comes at {when}"
@@ -64,17 +65,26 @@ def gap_notes(source: Source, today: datetime) -> Iterator[Problem]:
         yield source.spot(("schedule",)).problem(source.file, "daylight-saving-gap", message, hint)
 
 
+def _key(source: Source, text: str) -> str:
+    """The name where ``H`` stands, so that all other jobs of one schedule are judged once."""
+    return (source.text("name") or "") if cron.is_hashed(text) else ""
+
+
+@lru_cache(maxsize=4096)
+def _first_moved(schedule: Schedule, today: datetime) -> datetime | None:
+    return next(iter(schedule.gap_ticks(today, today + _YEAR)), None)
+
+
 def _absent(source: Source) -> Iterator[Problem]:
-    spot = source.key_spot(("name",))
     if "enabled" not in source.value:
         message, hint = (
             "`enabled` is absent, so the job does not run",
             "write enabled: true, or false to say it is meant",
         )
-        yield spot.problem(source.file, "enabled-absent", message, hint)
+        yield source.key_spot(("name",)).problem(source.file, "enabled-absent", message, hint)
     if "timeout" not in source.value and source.get("webhook", "timeout") is None:
         message, hint = "`timeout` is absent, so an attempt may take 5m", "write timeout: 5m, or what fits the receiver"
-        yield spot.problem(source.file, "timeout-absent", message, hint)
+        yield source.key_spot(("name",)).problem(source.file, "timeout-absent", message, hint)
 
 
 def _duration(source: Source, path: Path) -> timedelta | duration.DurationError | None:
@@ -108,23 +118,25 @@ def _schedule(source: Source, lengths: dict[Path, timedelta]) -> Iterator[Proble
     text, zone = source.text("schedule"), source.text("timezone") or "UTC"
     if not text or len(text) > LONGEST:
         return
-    schedule, errors = _parse(text, zone, source.text("name") or "")
+    schedule, errors = _parse(text, zone, _key(source, text))
     for error in errors:
         fix = _every(text) if error.field == "schedule" else ""
         yield source.spot((error.field,)).problem(source.file, error.field, str(error), error.hint, fix=fix)
     if schedule is None:
         return
-    spot = source.spot(("schedule",))
+    place: Path = ("schedule",)
     if schedule.both_day_fields:
         message = "day of month and day of week are both restricted; either one is enough for a run"
-        yield spot.problem(source.file, "both-day-fields", message, "write * in one of them unless either is meant")
+        hint = "write * in one of them unless either is meant"
+        yield source.spot(place).problem(source.file, "both-day-fields", message, hint)
     is_quick = text.startswith("@every") or len(text.split()) == 6
     gap = shortest_gap(schedule) if is_quick or source.text("concurrency") == "allow" else None
     if gap is None:
         return
     if gap < _QUICKEST:
         message = f"the job runs every {duration.render(gap)}"
-        yield spot.problem(source.file, "too-frequent", message, "a queue or a resident process does this better")
+        hint = "a queue or a resident process does this better"
+        yield source.spot(place).problem(source.file, "too-frequent", message, hint)
     yield from _overlap(source, lengths, gap)
 
 
@@ -138,6 +150,7 @@ def _parse(text: str, zone: str, key: str) -> tuple[Schedule | None, list[Schedu
         return None, [error, *_parse(text, "UTC", key)[1]]
 
 
+@lru_cache(maxsize=4096)
 def shortest_gap(schedule: Schedule) -> timedelta | None:
     """The shortest time between two of the first ticks of a year; None for less than two ticks in it."""
     ticks = islice(schedule.between(_REFERENCE, _REFERENCE + _YEAR), _SAMPLE)

@@ -1,6 +1,7 @@
 """The parser's events to values and places, with every guard: depth, size, duplicate keys, aliases, tags, documents."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 import yaml
@@ -41,6 +42,10 @@ class _Stop(Exception):
         self.finding: Finding = (rule, mark, message, hint)
 
 
+class NestingError(Exception):
+    """libyaml (from PyYAML 6.0.4 on) looks ahead over a thousand brackets and gives up before it tells of the first."""
+
+
 class Reader:
     """One pass over the events of one text. ``root`` is what was read, also when reading had to stop half-way."""
 
@@ -55,13 +60,15 @@ class Reader:
         self._values_read = 0
 
     def run(self) -> bool:
-        """Reads it all; False when reading had to stop before the end."""
+        """Reads it all; False when reading had to stop before the end. NestingError."""
         try:
             self._document()
         except _Stop as stop:
             self.findings.append(stop.finding)
             return False
         except yaml.YAMLError as error:
+            if "maximum nesting depth" in str(error):
+                raise NestingError from error
             self._found_syntax(syntax.explain(error, self._lines))
             return False
         return True
@@ -104,7 +111,8 @@ class Reader:
 
     def _open(self, event: Any, path: Path) -> None:
         _check_depth(event, len(path) + 1)
-        self._check_properties(event, path)
+        if event.anchor is not None or event.tag is not None:
+            self._check_properties(event, path)
 
     def _count(self, event: Event) -> None:
         self._values_read += 1
@@ -137,9 +145,10 @@ class Reader:
         if type(event) is not ScalarEvent:
             self._complex_key(event, mark, path)
             return None
-        self._check_properties(event, path)
+        if event.anchor is not None or event.tag is not None:
+            self._check_properties(event, path)
         key: str = event.value
-        if event.implicit[0] and (key == "<<" or not isinstance(_resolved(key), str)):
+        if event.implicit[0] and not _is_text(key):
             self._key_that_is_no_text(key, mark, path)
             return None
         place = (*path, key)
@@ -232,7 +241,10 @@ def _check_depth(event: Event, depth: int) -> None:
 
 
 def libyaml_events(text: str) -> Callable[[], Any]:
-    return yaml.CSafeLoader(text.encode()).get_event
+    # The bare parser: CSafeLoader also sets up a resolver and a constructor, which takes as long as parsing a job.
+    from yaml._yaml import CParser  # here, because a PyYAML without libyaml has no such module
+
+    return CParser(text.encode()).get_event
 
 
 def python_events(text: str) -> Callable[[], Any]:
@@ -254,8 +266,10 @@ def _mark(event: Any) -> Mark:
     return start.line, start.column, end.line, end.column
 
 
-def _resolved(text: str) -> Scalar:
+@lru_cache(maxsize=1024)
+def _is_text(key: str) -> bool:
+    """Whether a plain key is text, and not a number, a word like true, or the sign of a merge."""
     try:
-        return scalars.resolve(text)
+        return key != "<<" and isinstance(scalars.resolve(key), str)
     except scalars.NumberError:
-        return None
+        return False
