@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from support.bench import MINUTE, NOON, Bench, Seen, jobset
 from support.clock import HandClock
-from support.engines import on_sqlite
+from support.engines import EngineMaker, on_postgres, on_sqlite
+from support.postgres import database
 from support.servers import Connection, Hostile, answer
 
 from chronos_gitops.demo.receiver import Receiver
@@ -78,18 +79,19 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.closing = contextlib.ExitStack()
-        folder = self.closing.enter_context(tempfile.TemporaryDirectory())
         self.desk = Desk()
         self.server = self.closing.enter_context(Hostile(self.desk.talk))
         self.clock = HandClock(NOON)
-        self.bench = Bench(
-            on_sqlite(Path(folder) / "ledger.db"), self.closing.enter_context(Receiver()), self.clock, Seen()
-        )
+        self.bench = Bench(self.maker(), self.closing.enter_context(Receiver()), self.clock, Seen())
         self.edits = 0
         self.ended: dict[str, Status] = {}
         self.paused: dict[str, datetime] = {}
         self.pauses: list[tuple[str, datetime, datetime]] = []
         self.engine = self.bench.start(*self.jobs())
+
+    def maker(self) -> EngineMaker:
+        folder = self.closing.enter_context(tempfile.TemporaryDirectory())
+        return on_sqlite(Path(folder) / "ledger.db")
 
     def jobs(self, **fields: object) -> list[Job]:
         retry = {"max_attempts": ATTEMPTS, "initial_interval": "20s", "max_interval": "20s"}
@@ -194,9 +196,9 @@ def ticks_of(job: Job, row: Execution) -> Iterator[datetime]:
     return job.schedule.between(row.range_start - timedelta(milliseconds=1), row.scheduled_time)
 
 
-def run(examples: int, steps: int) -> None:
+def run(examples: int, steps: int, machine: type[Machine] = Machine) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        Machine,
+        machine,
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
@@ -218,3 +220,26 @@ def test_the_promises_hold_under_a_random_hand() -> None:
 def test_the_promises_hold_for_ten_thousand_steps() -> None:
     """Takes some minutes."""
     run(examples=200, steps=50)
+
+
+def on_server(url: str) -> type[Machine]:
+    class PostgresMachine(Machine):
+        """The same on a database of its own for each run."""
+
+        def maker(self) -> EngineMaker:
+            return on_postgres(self.closing.enter_context(database(url)))
+
+    return PostgresMachine
+
+
+@pytest.mark.timeout(120)
+def test_the_promises_hold_on_postgresql_too(postgres_server: str) -> None:
+    """Takes some ten seconds: a hundred steps with real requests and a real database."""
+    run(examples=3, steps=30, machine=on_server(postgres_server))
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1800)
+def test_the_promises_hold_on_postgresql_for_three_thousand_steps(postgres_server: str) -> None:
+    """Takes some minutes."""
+    run(examples=60, steps=50, machine=on_server(postgres_server))

@@ -209,7 +209,7 @@ class Scheduler:
             await asyncio.sleep(_OTHERS_DECIDE_S)
 
     async def _claim(self, due: list[Due], now: datetime) -> bool:
-        """False when others decide over all of these just now."""
+        """False when nothing was: others decide over all of these just now, or know of a pause that is news here."""
         names = [entry.job for entry in due]
         jobs, known = self.jobs, self._watermarks
 
@@ -222,13 +222,18 @@ class Scheduler:
             return replace(written, dropped=gone)
 
         written = await self._write(operation)
+        has_moved = any(mark != known.get(job) for job, mark in written.marks.items())
         self._told(written)
-        return bool(written.marks or written.dropped)
+        if not has_moved and written.marks:
+            self._has_news = True
+        return has_moved or bool(written.dropped)
 
     async def _follow_others(self) -> None:
         await self._agree_on_lanes()
         await self._agree_on_pauses()
-        if self._was_applied and self._replica.leads and not self._led:
+        if not self._replica.leads:
+            self._led = False
+        elif self._was_applied and not self._led:
             log.info("nobody with a newer revision is there any more; this runner's revision decides")
             await self._apply(self.jobs)
 
