@@ -13,6 +13,7 @@ from chronos_gitops import failpoints
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import ExecutionQuery, Status, Trigger, tick_execution_id
 from chronos_gitops.errors import ConflictError, NotFoundError
+from chronos_gitops.jobs.model import JobSet
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -244,6 +245,17 @@ class TestMissedRuns:
         bench.stop(bench.start(job))
         engine = bench.start(job)
         assert statuses(engine) == [("skipped", "missed")]
+
+    def test_a_start_without_knowing_any_job_forgets_nothing_that_is_owed(self, bench: Bench) -> None:
+        job = bench.job()
+        bench.stop(bench.start(job))
+        bench.clock._now += 5 * MINUTE
+        engine = bench.build()
+        engine.start()
+        engine.apply(JobSet())
+        engine.apply(jobset(job))
+        assert bench.settled(engine) == [("skipped", "missed"), ("success", None)]
+        engine.stop(0.0)
 
     def test_a_pause_follows_the_same_rule(self, bench: Bench) -> None:
         engine = bench.start(bench.job())

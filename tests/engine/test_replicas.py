@@ -165,6 +165,15 @@ def test_a_runner_that_lags_behind_neither_runs_the_old_schedule_nor_undoes_a_de
     eventually(lambda: len(ended(lagging, "moved")) > after["moved"] + 1, timeout=15)
 
 
+def test_a_runner_that_knows_no_jobs_yet_ends_none_of_the_others(fleet: Fleet) -> None:
+    one = fleet.start(fleet.job("same"))
+    eventually(lambda: ended(one))
+    fleet.start(revision=None)
+    count = len(ended(one))
+    eventually(lambda: len(ended(one)) > count + 2)
+    assert gaps(list(one.executions(EVERYTHING))) == []
+
+
 def test_a_branch_that_is_forced_back_is_the_newest_again(fleet: Fleet) -> None:
     one = fleet.start(fleet.job("same"), revision="1" * 40)
     two = fleet.start(fleet.job("same"), revision="1" * 40)

@@ -5,7 +5,7 @@ import contextlib
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from time import monotonic
 from typing import Any
@@ -116,7 +116,7 @@ class Fleet:
         self.seen: list[Seen] = []
 
     def start(
-        self, *jobs: Job, url: str | None = None, revision: str = "c" * 40, lease_s: float = LEASE_S
+        self, *jobs: Job, url: str | None = None, revision: str | None = "c" * 40, lease_s: float = LEASE_S
     ) -> SqlEngine:
         address, seen, place = Address(url or self.url), Seen(), f"place-{len(self.engines)}"
         engine = SqlEngine(
@@ -136,9 +136,8 @@ class Fleet:
         self.apply(engine, *jobs, revision=revision)
         return engine
 
-    def apply(self, engine: SqlEngine, *jobs: Job, revision: str) -> None:
-        found = jobset(*jobs)
-        engine.apply(type(found)(revision, found.definitions))
+    def apply(self, engine: SqlEngine, *jobs: Job, revision: str | None) -> None:
+        engine.apply(replace(jobset(*jobs), revision=revision))
 
     def stop(self, engine: SqlEngine, grace: float = 0.0) -> None:
         engine.stop(grace)

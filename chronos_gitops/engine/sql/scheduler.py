@@ -97,6 +97,8 @@ class Scheduler:
         self._wake.set()
 
     async def _apply(self, jobs: JobSet) -> None:
+        if jobs.revision is None and not len(jobs) and not self._was_applied:
+            return  # nothing is known yet, as when the remote is away: that is nobody's decision to end all jobs
         now, before, first = self._clock.now(), self.jobs, not self._was_applied
         pauses = self.pauses
 
