@@ -28,7 +28,7 @@ def receive(forge: str) -> tuple[dict[str, Any], int]:
         return {"status": "ignored"}, 202
     if not service().deliveries.is_new(hooks.delivery(sender, header), service().now()):
         return {"status": "duplicate"}, 202
-    service().follower.nudge()
+    service().follower.nudge(expecting=hooks.pushed_commit(sender, header, body))
     return {"status": "accepted"}, 202
 
 

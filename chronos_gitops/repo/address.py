@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
+from chronos_gitops import location
 from chronos_gitops.errors import UsageError
 
 _SCHEMES = {"https": "https", "http": "http:https", "ssh": "ssh", "git": "git", "file": "file"}
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_SCP = re.compile(r"(?:[^/\s:@]+@)?[^/\s:@]{2,}:(?!//)\S+")
 _USER_INFO = re.compile(r"(?<=://)[^/\s@]*(?::[^/\s@]*)?@|(?<=://)[^/\s]*:[^/\s]*@")
 
 
@@ -37,14 +36,14 @@ class Address:
         """A path, ``scheme://...`` with https, http, ssh, git or file, or ``[user@]host:path`` as ssh has it."""
         if not text or "\0" in text or "\n" in text:
             raise UsageError("the repository is empty or holds a line break", hint="give a folder or a URL")
-        url = _URL.match(text)
-        if url is not None:
-            return cls._of_url(text, url.group(1).lower())
-        if "::" in text.split("/", 1)[0]:
+        scheme = location.scheme_of(text)
+        if scheme is not None:
+            return cls._of_url(text, scheme)
+        if location.names_helper(text):
             raise UsageError(
                 f'"{redact(text)}" names a git remote helper', hint="use https, ssh, git, file or a folder"
             )
-        if _SCP.fullmatch(text) and not Path(text).exists():
+        if location.is_address(text):
             return cls._of_scp(text)
         path = Path(text).absolute()
         return cls(str(path), "file", path)

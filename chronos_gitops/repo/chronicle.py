@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from chronos_gitops.repo.faults import GitError
 from chronos_gitops.repo.git import Git
 from chronos_gitops.repo.snapshot import is_job_file
 
@@ -70,6 +71,16 @@ def continues(git: Git, since: str, head: str) -> bool:
     done = git.attempt("rev-list", "--first-parent", "--parents", "--end-of-options", f"{since}..{head}", "--")
     lines = done.stdout.decode().splitlines() if done.code == 0 else []
     return bool(lines) and lines[-1].split()[1:2] == [since]
+
+
+def contains(git: Git, head: str | None, commit: str) -> bool:
+    """Whether the commit is in the history of ``head``; no, where that cannot be told."""
+    if head is None:
+        return False
+    try:
+        return git.attempt("merge-base", "--is-ancestor", "--end-of-options", commit, head).code == 0
+    except GitError:
+        return False
 
 
 def recent(git: Git, head: str, count: int) -> list[Commit]:

@@ -17,14 +17,14 @@ from chronos_gitops.errors import ChronosError, ConflictError, NotFoundError
 from chronos_gitops.jobs.bindings import Bindings
 from chronos_gitops.jobs.load import Files, Loaded, ParseCache, git_blob_id, load
 from chronos_gitops.jobs.model import JobSet
-from chronos_gitops.repo.chronicle import continues, recent
+from chronos_gitops.repo.chronicle import contains, continues, recent
 from chronos_gitops.repo.deployed import Deployments
 from chronos_gitops.repo.epochs import Epochs
 from chronos_gitops.repo.faults import GitError, ObjectMissing, PathMissing, Stopped
 from chronos_gitops.repo.history import History, Index, Version
 from chronos_gitops.repo.lastgood import LastGood
 from chronos_gitops.repo.memory import Memory
-from chronos_gitops.repo.pace import SWEEP, wait_for_next
+from chronos_gitops.repo.pace import SWEEP, Awaited, wait_for_next
 from chronos_gitops.repo.recall import recall
 from chronos_gitops.repo.settle import Consent, Settlement, Tree, allowance, broken_files, settle
 from chronos_gitops.repo.snapshot import NoFiles
@@ -83,6 +83,7 @@ class Follower:
         self._planning = threading.Lock()
         self._due = self._ended = 0.0
         self._nudged = False
+        self._awaited = Awaited()
         self._failures = 0
         self._key: Hashable = None
         self._settled: tuple[Settlement, Loaded] | None = None
@@ -124,18 +125,20 @@ class Follower:
             self._thread.join(_PATIENCE)
         self.source.close()
 
-    def nudge(self) -> None:
+    def nudge(self, *, expecting: str | None = None) -> None:
         """A pass soon, in the follower's own thread: at once when the last one is 2 s ago, and one for many nudges.
 
-        A nudge during a pass is for what that pass may have been too early to see: it gets a pass of its own.
+        One during a pass gets a pass of its own. ``expecting``, a commit said to be there, is looked for a few times.
         """
+        self._awaited.expect(expecting)
         with self._planning:
             self._nudged = True
             self._due = min(self._due, max(time.monotonic(), self._ended + _NUDGE_GAP))
         self._wake.set()
 
-    def sync(self) -> SyncStatus:
-        """One pass now, in the caller's thread."""
+    def sync(self, *, expecting: str | None = None) -> SyncStatus:
+        """One pass now, in the caller's thread; ``expecting`` as for a nudge."""
+        self._awaited.expect(expecting)
         with self._passing:
             self._guarded_pass()
             return self._status
@@ -388,6 +391,9 @@ class Follower:
     def _plan_next(self) -> None:
         reason = self._status.reason if self._failures else None
         wait = wait_for_next(self._interval, self._failures, reason, self._random)
+        if not self._failures:
+            head = self._status.revision.desired
+            wait = min(wait, self._awaited.wait(lambda commit: contains(self.source.git, head, commit)) or wait)
         with self._planning:
             self._ended = time.monotonic()
             self._due = self._ended + min(wait.total_seconds(), _NUDGE_GAP if self._nudged else wait.total_seconds())

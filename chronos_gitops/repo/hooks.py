@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -46,6 +47,7 @@ _IDS: Final = {
     Forge.GITLAB: ("webhook-id", "Idempotency-Key", "X-Gitlab-Event-UUID"),
     Forge.GITEA: ("X-Forgejo-Delivery", "X-Gitea-Delivery", "X-Gogs-Delivery", "X-GitHub-Delivery"),
 }
+_COMMIT: Final = re.compile(r"(?!0+\Z)(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _PUSHES: Final = ("push", "Push Hook", "System Hook")
 
 
@@ -106,6 +108,12 @@ def is_push_to(ref: str | None, forge: Forge, header: Header, body: bytes) -> bo
     if not isinstance(pushed, str):
         raise UnreadablePayload('The payload of the push has no text "ref".')
     return pushed == ref or (ref is None and pushed.startswith("refs/heads/"))
+
+
+def pushed_commit(forge: Forge, header: Header, body: bytes) -> str | None:
+    """The commit that the push says it brought; None for a deleted branch and for what is no commit id."""
+    after = _payload(forge, header, body).get("after")
+    return after if isinstance(after, str) and _COMMIT.match(after) else None
 
 
 class Deliveries:

@@ -70,5 +70,5 @@ class Offline:
         name, email = author_of(self.place) or ("", "")
         return Person(name, email).cleaned()
 
-    def sync(self) -> None:
+    def sync(self, *, expecting: str | None = None) -> None:
         """A runner, if there is one, notices by itself."""

@@ -96,7 +96,7 @@ class Rollbacks:
         """One new commit, applied when this returns. Raises what ``plan`` raises."""
         result = self.workshop.tried(lambda head: self._attempt(request, head))
         if result.changed:
-            self.workshop.followed.sync()
+            self.workshop.followed.sync(expecting=None if result.branch else result.commit)
         return result
 
     def _attempt(self, request: RollbackRequest, head: str) -> RollbackResult | None:

@@ -68,7 +68,7 @@ class Undos:
         """One new commit, applied when this returns. Raises what ``plan`` raises."""
         result = self._workshop.tried(lambda head: self._attempt(request, head))
         if result.changed:
-            self._workshop.followed.sync()
+            self._workshop.followed.sync(expecting=None if result.branch else result.commit)
         return result
 
     def _attempt(self, request: UndoRequest, head: str) -> UndoResult | None:

@@ -70,8 +70,8 @@ class Followed(Protocol):
 
     def judge(self, files: Files) -> Loaded: ...
 
-    def sync(self) -> object:
-        """Applies what was committed."""
+    def sync(self, *, expecting: str | None = None) -> object:
+        """Applies what was committed; ``expecting`` is our own commit, which a server may show a little later."""
 
     def now(self) -> datetime:
         """The time a commit is dated with."""

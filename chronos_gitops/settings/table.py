@@ -1,15 +1,13 @@
 """Every setting in one table: its key in chronos.toml, its flag, its variable, and how its value is read."""
 
-import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from chronos_gitops import failpoints
+from chronos_gitops.location import is_address
 from chronos_gitops.settings import tables, values
-
-_SCP = re.compile(r"(?:[^/\s:@]+@)?[^/\s:@]{2,}:(?!//)\S+")
 
 
 class Row(NamedTuple):
@@ -22,13 +20,8 @@ class Row(NamedTuple):
     variable: str = ""
 
 
-def is_url(repo: str) -> bool:
-    """``https://...`` and ssh's ``[user@]host:path``, as git itself tells them from a folder."""
-    return "://" in repo or (_SCP.fullmatch(repo) is not None and not Path(repo).exists())
-
-
 def _repo(value: Any, base: Path) -> str:
-    return value if is_url(values.text(value)) else str(values.path(value, base))
+    return value if is_address(values.text(value)) else str(values.path(value, base))
 
 
 def _engine(value: Any, _base: Path) -> str:

@@ -81,6 +81,21 @@ def test_a_thousand_hooks_are_few_fetches_and_the_last_one_counts(remote: Servic
     assert len(attempts) <= 5
 
 
+def test_a_commit_that_the_server_shows_only_later_is_looked_for_again(remote: Service, checkout: Checkout) -> None:
+    """The hook comes from the machine that took the push, the fetch asks another: no second hook, an hour's interval.
+
+    Takes 1 to 3 s, the pauses between the looks.
+    """
+    before = remote.follower.status().last_attempt_at
+    checkout.write("fresh", job_yaml("fresh", "http://127.0.0.1:9/"))
+    commit = checkout.commit("Add a job")
+    assert send(hooked(remote), PUSH | {"after": commit}).status_code == 202
+    eventually(lambda: remote.follower.status().last_attempt_at != before)
+    assert remote.follower.status().revision.applied != commit
+    checkout.git("push", "-q", "origin", "main")
+    eventually(lambda: remote.follower.status().revision.applied == commit)
+
+
 def test_the_payload_gives_no_orders(remote: Service, checkout: Checkout) -> None:
     before, last = remote.follower.status().revision, remote.follower.status().last_attempt_at
     payload = PUSH | {"after": "f" * 40, "repository": {"clone_url": "http://127.0.0.1:9/evil.git"}}

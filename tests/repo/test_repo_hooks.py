@@ -178,6 +178,25 @@ def test_github_may_send_a_form_and_nobody_else() -> None:
         is_push(Forge.GITEA, form | {"X-Gitea-Event": "push"}, body)
 
 
+@pytest.mark.parametrize(
+    ("after", "commit"),
+    [
+        ("a" * 40, "a" * 40),
+        ("b" * 64, "b" * 64),
+        ("0" * 40, None),
+        ("--upload-pack=x", None),
+        ("a" * 41, None),
+        ("a" * 40 + "\n", None),
+        (7, None),
+        (None, None),
+    ],
+)
+def test_the_commit_that_a_push_names(after: object, commit: str | None) -> None:
+    headers = {"X-GitHub-Event": "push", "Content-Type": "application/json"}
+    body = json.dumps({"ref": "refs/heads/main", "after": after}).encode()
+    assert hooks.pushed_commit(Forge.GITHUB, headers.get, body) == commit
+
+
 def test_a_delivery_is_new_once_in_a_day() -> None:
     seen = Deliveries()
     assert seen.is_new("github:1", NOW)

@@ -14,7 +14,7 @@ from chronos_gitops.jobs.model import Definition, JobSet
 from chronos_gitops.repo.history import Index
 from chronos_gitops.repo.lastgood import LastGood
 from chronos_gitops.repo.message import Person, clean, rollback_message
-from chronos_gitops.repo.pace import wait_for_next
+from chronos_gitops.repo.pace import Awaited, wait_for_next
 from chronos_gitops.repo.settle import Consent, Settlement, Tree, allowance, settle
 from chronos_gitops.repo.status import OnInvalid, SyncState
 
@@ -143,6 +143,18 @@ def test_failures_wait_longer_and_longer(failures: int, seconds: float) -> None:
 
 def test_refused_credentials_do_not_quicken_the_loop() -> None:
     assert wait_for_next(timedelta(minutes=1), 1, "AuthenticationFailed", Random(1)) > timedelta(seconds=53)
+
+
+def test_a_commit_that_was_named_is_looked_for_a_few_times_and_then_forgotten() -> None:
+    awaited = Awaited()
+    assert awaited.wait(lambda _: False) is None
+    awaited.expect("a" * 40)
+    looks = [awaited.wait(lambda _: False) for _ in range(7)]
+    assert [look and look.total_seconds() for look in looks] == [0.5, 1, 2, 4, 8, 16, None]
+    awaited.expect("b" * 40)
+    awaited.expect(None)
+    assert awaited.wait(lambda _: False) == timedelta(seconds=0.5)
+    assert awaited.wait(lambda commit: commit == "b" * 40) is None
 
 
 def test_the_last_good_state_comes_back_as_it_was(tmp_path: Path) -> None:
