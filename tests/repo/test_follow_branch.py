@@ -376,6 +376,26 @@ def test_a_damaged_mirror_is_made_anew(
     assert following.follower.status().state is SyncState.SYNCED
 
 
+@pytest.mark.parametrize("keep", [0, 40, 0.5])
+def test_a_broken_pack_is_made_anew(
+    repository: Repository, bare: Repository, follow: Follow, data_folder: Path, keep: float
+) -> None:
+    """A pack without content, with its head only, and cut in the middle."""
+    follow(bare.root).follower.stop()
+    mirror = Repository(mirror_of(data_folder))
+    mirror.git("repack", "-a", "-d", "--quiet")
+    (pack,) = mirror.root.glob("objects/pack/*.pack")
+    content = pack.read_bytes()
+    pack.chmod(0o600)
+    pack.write_bytes(content[: int(keep * len(content)) if keep < 1 else int(keep)])
+    repository.write_job("three")
+    repository.commit()
+    repository.push()
+    following = follow(bare.root)
+    assert following.names == ["one", "three", "two"], following.follower.status()
+    assert following.follower.status().state is SyncState.SYNCED
+
+
 def test_two_runners_do_not_share_a_mirror(bare: Repository, follow: Follow, data_folder: Path) -> None:
     follow(bare.root)
     with pytest.raises(ConflictError, match="same data folder"):
