@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full check lock clean
+.PHONY: help demo test test-full check bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -33,6 +33,19 @@ check: $(READY) ## style, types, import direction
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+BENCHES := limits validate reload start dispatch soak
+SIZE    ?= quick
+$(VENV)/.bench: requirements/bench.lock
+	@$(PYTHON) -m venv $(VENV)/bench
+	@$(VENV)/bench/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/bench.lock
+	@$(VENV)/bench/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+bench: $(READY) $(VENV)/.bench ## measure, beside others (SIZE=full takes an hour); the page is build/bench/performance.md
+	@mkdir -p build/bench
+	@for name in $(BENCHES); do $(VENV)/bench/bin/python bench/$$name.py --size $(SIZE) --json build/bench/$$name.json || exit 1; done
+	@$(BIN)/python bench/report.py build/bench > build/bench/performance.md
 
 lock: ## resolve the dependencies again, with hashes and without index addresses (needs uv)
 	uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements/runtime.lock

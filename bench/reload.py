@@ -1,105 +1,108 @@
-"""10,000 job files, one changed: from the commit to the moment it runs: ``python bench/reload.py [files] [changes]``.
+"""One of many job files changed: from the commit, or the save, to the moment it runs.
 
-A bare repository on this machine, followed by its branch; its refs are watched. The clock starts before git writes the
-commit and stops when the new JobSet is announced, so that making the commit is in it too.
+    python bench/reload.py [--size smallest|quick|full] [--json FILE]
+
+A repository on this machine, followed by its branch or by its files. The clock starts before git writes the commit, or
+before the file is written, and stops when the new JobSet is announced. The floor for a tool that reads everything again
+is our own first pass, with nothing cached.
 """
 
-import statistics
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from figures import Figures, options, p99
+from runner import commit
+
 from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.repo.follow import Follower
 from chronos_gitops.repo.source import open_source
 
-JOB = 'name: job-{job}\nschedule: "{minute} {hour} * * *"\nenabled: true\nwebhook:\n  url: https://example.com/{tick}\n'
+SIZES = {"smallest": (10, 2), "quick": (10_000, 20), "full": (10_000, 100)}
+OURS = "chronos-gitops"
 
 
 class Announced:
-    """The newest JobSet, and waiting for a revision."""
+    """The newest JobSet, and waiting for one that has a schedule."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._revision: str | None = None
+        self._jobs = JobSet()
 
     def take(self, jobs: JobSet) -> None:
         with self._changed:
-            self._revision = jobs.revision
+            self._jobs = jobs
             self._changed.notify_all()
 
-    def wait(self, revision: str) -> None:
+    def wait(self, name: str, url: str) -> None:
+        def is_there() -> bool:
+            found = self._jobs.get(name)
+            return found is not None and found.job.webhook.url == url
+
         with self._changed:
-            if not self._changed.wait_for(lambda: self._revision == revision, 60):
-                raise SystemExit(f"{revision} did not become active within a minute")
+            if not self._changed.wait_for(is_there, 60):
+                raise SystemExit(f"{name} did not become active within a minute")
 
 
-def say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
+def url(tick: int) -> str:
+    return f"https://example.com/{tick}"
 
 
-def content(job: int, tick: int) -> bytes:
-    return JOB.format(job=job, minute=tick % 60, hour=tick % 24, tick=tick).encode()
+def text(number: int, tick: int) -> str:
+    schedule = f"{number % 60} {number % 24} * * *"
+    return f'name: job-{number}\nschedule: "{schedule}"\nenabled: true\nwebhook:\n  url: {url(tick)}\n'
 
 
-def commit(folder: Path, files: dict[int, bytes], *, onto: bool) -> str:
-    """All files as one commit; its id. See git-fast-import(1)."""
-    text = b"commit refs/heads/main\ncommitter A <a@example.com> %d +0000\ndata 6\nChange\n" % time.time()
-    text += b"from refs/heads/main^0\n" if onto else b""
-    text += b"".join(
-        b"M 100644 inline jobs/team-%d/job-%d.yaml\ndata %d\n%s\n" % (job % 50, job, len(body), body)
-        for job, body in files.items()
+def main() -> None:
+    given = options(__doc__).parse_args()
+    (files, changes), figures = SIZES[given.size], Figures("reload")
+    for mode in ("branch", "worktree"):
+        with tempfile.TemporaryDirectory() as temporary:
+            measure(figures, Path(temporary), mode, files, changes)
+    figures.save(given.json)
+
+
+def measure(figures: Figures, temporary: Path, mode: str, files: int, changes: int) -> None:
+    folder, data, announced = temporary / "repository", temporary / "data", Announced()
+    subprocess.run(["git", "init", "--quiet", "-b", "main", str(folder)], check=True)
+    commit(folder, ((f"job-{number}", text(number, 0)) for number in range(files)))
+    subprocess.run(["git", "-C", str(folder), "reset", "--quiet", "--hard"], check=True)
+    follower = Follower(
+        open_source(str(folder), data=data, mode=mode),
+        on_change=announced.take,
+        data=data,
+        now=lambda: datetime.now(UTC),
+        interval=timedelta(hours=1),
     )
-    command = [
-        "git",
-        "-C",
-        str(folder),
-        "fast-import",
-        "--quiet",
-    ]
-    subprocess.run(command, input=text, check=True)
-    show = ["git", "-C", str(folder), "rev-parse", "refs/heads/main"]
-    return subprocess.run(show, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def main(files: int = 10_000, changes: int = 50) -> None:
-    with tempfile.TemporaryDirectory() as temporary:
-        folder, announced = Path(temporary, "repo.git"), Announced()
-        subprocess.run(["git", "init", "--quiet", "--bare", "-b", "main", str(folder)], check=True)
-        first = commit(folder, {job: content(job, job) for job in range(files)}, onto=False)
-        follower = Follower(
-            open_source(str(folder), data=Path(temporary, "data")),
-            on_change=announced.take,
-            data=Path(temporary, "data"),
-            now=lambda: datetime.now(UTC),
-            interval=timedelta(hours=1),
-        )
-        begun = time.perf_counter()
-        follower.start()
-        announced.wait(first)
-        say(f"{files:,} files, first start {time.perf_counter() - begun:.2f} s")
-        measure(folder, follower, announced, changes)
+    begun = time.perf_counter()
+    follower.start()
+    announced.wait(f"job-{files - 1}", url(0))
+    figures.add(f"{files:,} files, {mode}, all of them read", OURS, time.perf_counter() - begun, "s")
+    try:
+        edits(figures, folder, mode, announced, files, changes)
+    finally:
         follower.stop()
 
 
-def measure(folder: Path, follower: Follower, announced: Announced, changes: int) -> None:
-    whole, inside = [], []
-    for tick in range(changes):
+def edits(figures: Figures, folder: Path, mode: str, announced: Announced, files: int, changes: int) -> None:
+    taken = []
+    for tick in range(1, changes + 1):
+        time.sleep(0.5)  # the change comes to a follower that is at rest
+        number = tick % files
         begun = time.perf_counter()
-        revision = commit(folder, {tick: content(tick, 100_000 + tick)}, onto=True)
-        announced.wait(revision)
-        whole.append((time.perf_counter() - begun) * 1000)
-        time.sleep(0.3)  # the next change comes to a follower that is at rest
-        inside.append(follower.status().reload_ms or 0.0)
-    for name, found in (("commit to active", whole), ("noticed to active", inside)):
-        ordered = sorted(found)
-        p99 = ordered[max(0, round(len(ordered) * 0.99) - 1)]
-        say(f"  {name:18} p50 {statistics.median(ordered):7.1f} ms   p99 {p99:7.1f} ms   worst {ordered[-1]:7.1f} ms")
+        if mode == "branch":
+            commit(folder, [(f"job-{number}", text(number, tick))], onto=True)
+        else:
+            (folder / f"jobs/team-{number % 50}/job-{number}.yaml").write_text(text(number, tick))
+        announced.wait(f"job-{number}", url(tick))
+        taken.append((time.perf_counter() - begun) * 1000)
+    what = "commit" if mode == "branch" else "save"
+    figures.add(f"one of {files:,} files, {what} to active, p50", OURS, taken, "ms")
+    figures.add(f"one of {files:,} files, {what} to active, p99", OURS, p99(taken), "ms")
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

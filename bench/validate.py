@@ -1,20 +1,21 @@
-"""``validate`` beside check-jsonschema, on the same files and schema, one after the other in every round.
+"""``validate`` beside what else checks YAML files, on the same files and schema, one after the other in every round.
 
-    python bench/validate.py --other path/to/check-jsonschema [--files 1000 10000] [--rounds 3]
+    python bench/validate.py [--size smallest|quick|full] [--json FILE]
 
-Wall-clock and processor time of whole processes, "1.20s (0.90s)"; the median of the rounds. check-jsonschema knows the
-schema only; ours also looks at schedules, zones, names over all files, credentials and addresses, and tells lines and
-columns.
+Wall-clock and processor seconds of whole processes. check-jsonschema knows the schema only, yamllint the layout only;
+ours also looks at schedules, zones, names over all files, credentials and addresses, and tells lines and columns.
 """
 
-import argparse
+import importlib.util
+import os
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from figures import Figures, options
 
 ROOT = Path(__file__).resolve().parents[1]
 JOB = """\
@@ -38,23 +39,22 @@ tags:
   team: team-{team}
   tier: "{tier}"
 """
-Seconds = tuple[float, ...]
-"""Wall-clock, processor."""
 ZONES = ("UTC", "Europe/Paris", "America/New_York", "Asia/Tokyo")
+SIZES = {"smallest": ((1, 5), 1), "quick": ((1, 1_000, 10_000), 2), "full": ((1, 1_000, 10_000), 5)}
+MODULES = {"check-jsonschema": "check_jsonschema", "yamllint": "yamllint"}
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--other", help="the program check-jsonschema; without it only ours is measured")
-    options.add_argument("--files", type=int, nargs="+", default=[1, 1_000, 10_000])
-    options.add_argument("--rounds", type=int, default=3)
-    given = options.parse_args()
-    sys.stdout.write(f"{'files':>7}  {'ours':>16}  {'other':>16}  ratio of the two\n")
-    for number in given.files:
+    given = options(__doc__).parse_args()
+    (counts, rounds), figures = SIZES[given.size], Figures("validate")
+    for count in counts:
         with tempfile.TemporaryDirectory() as folder:
-            write(Path(folder) / "jobs", number)
-            sys.stdout.write(row(number, measure(Path(folder), given.other, given.rounds)) + "\n")
-            sys.stdout.flush()
+            write(Path(folder) / "jobs", count)
+            measure(figures, Path(folder), count, rounds)
+    for name, module in MODULES.items():
+        if importlib.util.find_spec(module) is None:
+            figures.add("validate", name, None, "", "left out: not installed here, see requirements/bench.lock")
+    figures.save(given.json)
 
 
 def write(jobs: Path, files: int) -> None:
@@ -66,31 +66,35 @@ def write(jobs: Path, files: int) -> None:
         (folder / f"daily-job-{number}.yaml").write_text(text)
 
 
-def measure(folder: Path, other: str | None, rounds: int) -> dict[str, Seconds]:
-    commands = {"ours": [sys.executable, "-m", "chronos_gitops", "validate", "jobs", "--format", "json"]}
-    if other:
-        files = sorted(str(path) for path in (folder / "jobs").rglob("*.yaml"))
-        commands["other"] = [other, "--schemafile", str(ROOT / "schemas/job.schema.json"), *files]
-    taken: dict[str, list[Seconds]] = {name: [] for name in commands}
+def commands(folder: Path) -> dict[str, list[str]]:
+    found = {"chronos-gitops": [sys.executable, "-m", "chronos_gitops", "validate", "jobs", "--format", "json"]}
+    files = sorted(str(path) for path in (folder / "jobs").rglob("*.yaml"))
+    schema = ["--schemafile", str(ROOT / "schemas/job.schema.json")]
+    others = {"check-jsonschema": [*schema, *files], "yamllint": ["-d", "{rules: {key-duplicates: enable}}", "jobs"]}
+    for name, given in others.items():
+        if importlib.util.find_spec(MODULES[name]):
+            found[name] = [sys.executable, "-m", MODULES[name], *given]
+    return found
+
+
+def measure(figures: Figures, folder: Path, count: int, rounds: int) -> None:
+    programs = commands(folder)
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
     for _ in range(rounds):
-        for name, command in commands.items():
+        for name, command in programs.items():
             taken[name].append(seconds(command, folder))
-    return {name: tuple(map(statistics.median, zip(*each, strict=True))) for name, each in taken.items()}
+    for name, each in taken.items():
+        wall, processor = zip(*each, strict=True)
+        figures.add(f"validate {count:,} files", name, wall, "s")
+        figures.add(f"validate {count:,} files, processor time", name, processor, "s")
 
 
-def seconds(command: list[str], folder: Path) -> Seconds:
+def seconds(command: list[str], folder: Path) -> tuple[float, float]:
+    """Wall-clock and processor; see getrusage(2)."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def row(files: int, taken: dict[str, Seconds]) -> str:
-    shown = {name: f"{wall:.2f}s ({cpu:.2f}s)" for name, (wall, cpu) in taken.items()}
-    ratio = "-"
-    if "other" in taken:
-        ratio = " ".join(f"{theirs / ours:.1f}" for theirs, ours in zip(taken["other"], taken["ours"], strict=True))
-    return f"{files:>7,}  {shown['ours']:>16}  {shown.get('other', '-'):>16}  {ratio}"
 
 
 if __name__ == "__main__":

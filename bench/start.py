@@ -1,0 +1,74 @@
+"""A runner with many jobs: seconds until it is ready, memory, and what it costs while nothing is due.
+
+    python bench/start.py [--size smallest|quick|full] [--json FILE]
+
+APScheduler 3 has the same jobs in memory, each with its own CronTrigger; it reads no files and records nothing.
+"""
+
+import importlib.util
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from figures import Figures, options
+from runner import job, repository, run
+
+SIZES = {"smallest": ((20,), 1), "quick": ((1_000, 10_000), 10), "full": ((10_000, 100_000), 60)}
+PEER = """
+import sys, time
+begun = time.monotonic()
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+scheduler = BackgroundScheduler(timezone="UTC")
+for number in range(int(sys.argv[1])):
+    scheduler.add_job(print, CronTrigger.from_crontab(f"{number % 60} * * * *"), id=f"job-{number}")
+scheduler.start()
+took = time.monotonic() - begun
+before, at = time.process_time(), time.monotonic()
+time.sleep(float(sys.argv[2]))
+memory = int(open("/proc/self/status").read().partition("VmRSS:")[2].split()[0]) / 1000
+print(took, memory, (time.process_time() - before) / (time.monotonic() - at) * 100)
+"""
+
+
+def main() -> None:
+    given = options(__doc__).parse_args()
+    (counts, idle), figures = SIZES[given.size], Figures("start")
+    for count in counts:
+        ours(figures, count, idle)
+        theirs(figures, count, idle)
+    figures.save(given.json)
+
+
+def ours(figures: Figures, count: int, idle: float) -> None:
+    files = ((f"job-{n}", job(f"job-{n}", f"{n % 60} * * * *", "http://127.0.0.1:9/")) for n in range(count))
+    with repository(files) as folder, tempfile.TemporaryDirectory() as data:
+        for start in ("first start", "start again"):
+            with run(folder, Path(data)) as runner:
+                figures.add(f"{count:,} jobs, {start}", "chronos-gitops", runner.ready_after, "s")
+                if start == "start again":
+                    time.sleep(min(5.0, idle))  # what the start left to do
+                    before, at = runner.processor_seconds(), time.monotonic()
+                    time.sleep(idle)
+                    used = (runner.processor_seconds() - before) / (time.monotonic() - at) * 100
+                    figures.add(f"{count:,} jobs, resident memory", "chronos-gitops", runner.memory(), "MB")
+                    figures.add(f"{count:,} jobs due hourly, idle", "chronos-gitops", used, "% of a core")
+
+
+def theirs(figures: Figures, count: int, idle: float) -> None:
+    if importlib.util.find_spec("apscheduler") is None:
+        figures.add(f"{count:,} jobs", "apscheduler", None, "", "left out: not installed here")
+        return
+    done = subprocess.run(
+        [sys.executable, "-c", PEER, str(count), str(idle)], capture_output=True, text=True, check=True
+    )
+    took, memory, used = map(float, done.stdout.split()[-3:])
+    figures.add(f"{count:,} jobs, first start", "apscheduler", took, "s", "in memory, without files")
+    figures.add(f"{count:,} jobs, resident memory", "apscheduler", memory, "MB")
+    figures.add(f"{count:,} jobs due hourly, idle", "apscheduler", used, "% of a core")
+
+
+if __name__ == "__main__":
+    main()
