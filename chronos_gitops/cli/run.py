@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 @click.option(
     "--egress", metavar="LEVEL", help="Addresses webhooks reach: public, internal or any.  [default: internal]"
 )
-@click.option("--engine", metavar="ENGINE", help="What keeps executions.  [default: sqlite]")
+@click.option(
+    "--engine",
+    metavar="ENGINE",
+    help="What keeps executions: sqlite[:///FILE] or postgresql://...; see docs/scale.md.  [default: sqlite]",
+)
 @click.option("--verify-commits", metavar="FILE", help="Run only commits signed by one of these SSH keys.")
 @click.option("--signing-key", metavar="FILE", help="The SSH key that signs the runner's own rollback commits.")
 @click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="A chronos.toml.")

@@ -85,6 +85,22 @@ def test_a_lost_connection_is_made_anew(store: PostgresStore, postgres_url: str)
     assert store.read(names) == ["a"]
 
 
+def test_a_server_that_only_reads_is_left_for_a_new_connection(store: PostgresStore) -> None:
+    def who(session: Session) -> int:
+        row = session.execute("SELECT pg_backend_pid() AS pid").fetchone()
+        assert row is not None
+        return int(row["pid"])
+
+    def on_a_standby(session: Session) -> None:
+        session.execute("SET LOCAL transaction_read_only = on")
+        session.execute("INSERT INTO definitions VALUES ('a', '{}')")
+
+    before = store.write(who).result(5)
+    with pytest.raises(StoreAway, match="read-only"):
+        store.write(on_a_standby).result(5)
+    assert store.write(who).result(5) != before
+
+
 def test_while_it_is_away_every_question_fails_at_once_and_then_works_again() -> None:
     server = Server()
     store = PostgresStore(Address(server.url()), place="test")

@@ -171,8 +171,9 @@ class PostgresReplica:
     def _calls(self, connection: Connection, seconds: float) -> set[str]:
         """What somebody told this runner (its id), or all (nothing); waits for it so long."""
         assert self._wire is not None
-        places = [connection.fileno(), self._wire[0].fileno()]
-        readable, _, _ = select.select(places, [], [], max(0.0, seconds))
-        if connection.fileno() not in readable:
+        waiting = select.poll()  # select(2) knows no descriptor beyond 1023, and a runner may have many
+        for place in (connection.fileno(), self._wire[0].fileno()):
+            waiting.register(place, select.POLLIN)
+        if connection.fileno() not in dict(waiting.poll(max(0.0, seconds) * 1000)):
             return set()
         return {notice.payload for notice in connection.notifies(timeout=0)} & {"", self.id}

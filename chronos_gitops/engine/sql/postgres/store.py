@@ -103,14 +103,14 @@ class PostgresStore:
         try:
             return self._attempt(operations)
         except psycopg.Error as error:
-            if not self._is_lost():
+            if not self._is_lost(error):
                 raise StoreError(f"{self._address} cannot be written: {_sentence(error)}") from error
             if was_fresh:
                 raise StoreAway(f"{self._address} does not answer: {_sentence(error)}") from error
         try:
             return self._attempt(operations)
         except psycopg.Error as error:
-            self._is_lost()
+            self._is_lost(error)
             raise StoreAway(f"{self._address} does not answer: {_sentence(error)}") from error
 
     def _attempt(self, operations: Sequence[Operation[Any]]) -> list[Any]:
@@ -127,8 +127,11 @@ class PostgresStore:
             raise
         return results
 
-    def _is_lost(self) -> bool:
-        if self._connection is not None and not self._connection.broken and not self._connection.closed:
+    def _is_lost(self, error: psycopg.Error) -> bool:
+        """A server that only reads was the primary before a failover: the address may lead to another one by now."""
+        if self._connection is not None and isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+            self._connection.close()
+        if self._connection is not None and not self._connection.closed:
             return False
         self._connection = None
         return True
