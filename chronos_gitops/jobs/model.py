@@ -295,7 +295,7 @@ class JobSet:
     @classmethod
     def of(cls, revision: str | None, definitions: Iterable[Definition]) -> "JobSet":
         by_name = {definition.job.name: definition for definition in definitions}
-        return cls(revision, MappingProxyType(dict(sorted(by_name.items()))))
+        return cls(revision, MappingProxyType({name: by_name[name] for name in sorted(by_name)}))
 
     def __iter__(self) -> Iterator[Definition]:
         return iter(self.definitions.values())

@@ -55,7 +55,10 @@ def settle(
     last_good: Mapping[str, Definition] | None = None,
 ) -> Settlement:
     """``last_good`` are definitions for broken files, by path, where nothing of that job runs yet."""
-    fresh = {name: _define(name, parsed, tree) for name, parsed in tree.loaded.jobs.items()}
+    fresh = {
+        name: _unchanged(running.get(name), parsed, tree) or _define(name, parsed, tree)
+        for name, parsed in tree.loaded.jobs.items()
+    }
     broken = broken_files(tree.loaded)
     if broken and on_invalid is OnInvalid.REJECT:
         return _rejected(broken, running)
@@ -97,6 +100,20 @@ def placed(job: Job, path: str, blob: str, versions: Sequence[Version], version:
     )
 
 
+def _unchanged(known: Definition | None, parsed: Parsed, tree: Tree) -> Definition | None:
+    """What runs already, when it is committed and its newest version: making 10,000 of them anew takes 200 ms."""
+    if known is None or known.job is not parsed.job or known.draft or known.quarantined:
+        return None
+    versions = tree.index.versions(known.job.name)
+    here = (parsed.path, parsed.blob)
+    if not versions or tree.committed.get(parsed.path) != parsed.blob or (known.path, known.blob) != here:
+        return None
+    newest, first = versions[-1], versions[0]
+    was = (known.blob, known.version, known.commit, known.updated_at, known.created_at)
+    now = (newest.blob, newest.number, newest.commit, newest.committed_at, first.committed_at)
+    return known if was == now else None
+
+
 def _define(name: str, parsed: Parsed, tree: Tree) -> Definition:
     assert parsed.job is not None
     versions = tree.index.versions(name)
@@ -123,9 +140,8 @@ def _kept(
 
 
 def _held(tree: Tree, running: JobSet, wanted: Mapping[str, Definition], consent: Consent) -> HeldDeletions | None:
-    after = JobSet.of(tree.head, wanted.values())
-    gone = tuple(definition.job.name for definition in running if after.get(definition.job.name) is None)
-    unsafe = tuple(unsafe_deletions(running, after)) if tree.loaded.files else gone
+    gone = tuple(definition.job.name for definition in running if definition.job.name not in wanted)
+    unsafe = unsafe_deletions(running, JobSet(tree.head, wanted)) if tree.loaded.files else gone
     if not unsafe:
         return None
     checksum = deletion_checksum(unsafe)

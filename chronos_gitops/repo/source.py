@@ -122,6 +122,7 @@ class WorktreeSource:
         self._root = place.root
         self._scanner = Scanner(place.root, jobs)
         self._committed: tuple[str | None, Mapping[str, str]] = (None, MappingProxyType({}))
+        self._last: CommitFiles | None = None
 
     def open(self) -> None:
         """There is nothing of ours to prepare."""
@@ -170,9 +171,10 @@ class WorktreeSource:
         if head is None:
             return MappingProxyType({})
         try:
-            return CommitFiles(self.git, head, self.jobs).blobs
+            self._last = CommitFiles(self.git, head, self.jobs, self._last)
         except PathMissing:
             return MappingProxyType({})
+        return self._last.blobs
 
 
 class BranchSource:
@@ -196,6 +198,7 @@ class BranchSource:
         self.mirror = Mirror(address if place is None else _at(address, place), data, access, jobs=jobs)
         self._place = place
         self._address = address
+        self._last: CommitFiles | None = None
 
     @property
     def git(self) -> Git:
@@ -227,10 +230,11 @@ class BranchSource:
         assert head is not None
         assert self.branch is not None
         try:
-            files = CommitFiles(self.git, head, self.jobs)
+            files = CommitFiles(self.git, head, self.jobs, self._last)
         except (Corrupt, ObjectMissing):
             head = self.mirror.renew(self.branch)
             files = CommitFiles(self.git, head, self.jobs)
+        self._last = files
         return Tip(head, without_ignored_at(files, self.git, head, self.jobs), files.blobs, head)
 
     def read_path(self, path: str) -> bytes | None:  # noqa: ARG002 - every file here was committed

@@ -27,6 +27,7 @@ def parse(text: str) -> timedelta:
     return timedelta(microseconds=round(microseconds))
 
 
+@lru_cache(maxsize=1024)
 def render(duration: timedelta) -> str:
     """The shortest Go text: ``timedelta(minutes=90)`` to ``"1h30m"``, zero to ``"0s"``."""
     microseconds = duration // timedelta(microseconds=1)
