@@ -112,6 +112,22 @@ def test_replace_holds_over_replicas_and_the_newest_wins(fleet: Fleet) -> None:
     engines[0].cancel(newest.id, by="test")
 
 
+def test_forbid_holds_for_triggers_of_a_job_that_has_no_ticks(fleet: Fleet) -> None:
+    engines = [fleet.start(fleet.job("by-hand", "/hold", enabled=False)) for _ in range(2)]
+    triggered: list[Execution] = []
+
+    def ask(engine: SqlEngine) -> None:
+        for _ in range(5):
+            triggered.append(engine.trigger("by-hand"))
+
+    threads = [threading.Thread(target=ask, args=[engine]) for engine in engines]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert Counter(row.reason for row in triggered) == {None: 1, "overlap": 9}
+
+
 def test_cancel_on_one_replica_ends_what_another_one_runs(fleet: Fleet) -> None:
     one = fleet.start(fleet.job("held", "/hold", schedule="@yearly", concurrency="allow"))
     two = fleet.start(fleet.job("held", "/hold", schedule="@yearly", concurrency="allow"))
