@@ -1,0 +1,114 @@
+"""The last good state on disk: what changed is appended, and whatever becomes of it, nothing old comes back."""
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.repository import job_text
+
+from chronos_gitops.jobs.load import parse
+from chronos_gitops.jobs.model import Definition, JobSet
+from chronos_gitops.repo import lastgood
+from chronos_gitops.repo.lastgood import LastGood
+
+
+def definition(name: str, version: int) -> Definition:
+    job = parse(f"jobs/{name}.yaml", job_text(name).encode()).job
+    assert job is not None
+    return Definition(job, f"jobs/{name}.yaml", "b" * 40, version, f"{version:040}")
+
+
+def jobs_of(count: int) -> JobSet:
+    return JobSet.of("0", [definition(f"job-{number}", 1) for number in range(count)])
+
+
+def loaded(path: Path) -> JobSet | None:
+    return LastGood(path, "this").load()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "lastgood.json"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_was_saved_is_what_is_loaded(path: Path, seed: int) -> None:
+    chance, jobs, state = random.Random(seed), jobs_of(8), LastGood(path, "this")
+    state.save(jobs)
+    for number in range(1, 120):
+        if chance.random() < 0.05:
+            state = LastGood(path, "this")  # a restart
+        known = dict(jobs.definitions)
+        for _ in range(chance.randint(0, 3)):
+            name = f"job-{chance.randrange(12)}"
+            if chance.random() < 0.3:
+                known.pop(name, None)
+            else:
+                known[name] = definition(name, number)
+        jobs = JobSet.of(str(number), known.values())
+        state.save(jobs)
+        assert loaded(path) == jobs
+
+
+def test_one_changed_job_is_appended_and_many_are_written_whole(path: Path) -> None:
+    state, jobs = LastGood(path, "this"), jobs_of(300)
+    state.save(jobs)
+    whole = path.read_bytes()
+    one = JobSet.of("1", [*jobs.definitions.values(), definition("job-7", 2)])
+    state.save(one)
+    assert path.read_bytes() == whole
+    assert path.with_suffix(".changes").stat().st_mode & 0o777 == 0o600
+    state.save(JobSet.of("2", [replace(each, version=3) for each in one]))
+    assert path.read_bytes() != whole
+    assert not path.with_suffix(".changes").exists()
+
+
+@pytest.mark.parametrize("kept", [0, 1, 40, -2])
+def test_a_torn_line_is_passed_over_and_the_next_save_has_its_content(path: Path, kept: int) -> None:
+    state, jobs = LastGood(path, "this"), jobs_of(20)
+    state.save(jobs)
+    after = JobSet.of("1", [*jobs.definitions.values(), definition("job-7", 2)])
+    changes = path.with_suffix(".changes")
+
+    def torn(target: Path, content: bytes) -> None:
+        with target.open("ab") as file:
+            file.write(content[:kept])
+        raise OSError("no space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lastgood, "_append", torn)
+        with pytest.raises(OSError, match="no space"):
+            state.save(after)
+    assert changes.exists()
+    assert loaded(path) == jobs
+    last = JobSet.of("2", [*jobs.definitions.values(), definition("job-8", 2)])
+    state.save(last)
+    assert loaded(path) == last
+
+
+def test_a_line_that_nobody_knew_was_written_does_not_come_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state, jobs = LastGood(path, "this"), jobs_of(20)
+    state.save(jobs)
+
+    def written_and_yet(target: Path, content: bytes) -> None:
+        target.write_bytes(content)
+        raise OSError("fsync failed")
+
+    monkeypatch.setattr(lastgood, "_append", written_and_yet)
+    with pytest.raises(OSError, match="fsync"):
+        state.save(JobSet.of("1", [*jobs.definitions.values(), definition("job-99", 1)]))
+    state.save(jobs)
+    assert loaded(path) == jobs
+
+
+def test_changes_of_an_older_file_do_not_come_back(path: Path) -> None:
+    """Killed between the new file and the removal of the changes to the old one."""
+    state, jobs = LastGood(path, "this"), jobs_of(20)
+    state.save(jobs)
+    state.save(JobSet.of("1", [*jobs.definitions.values(), definition("job-7", 2)]))
+    left = path.with_suffix(".changes").read_bytes()
+    newest = JobSet.of("2", [replace(each, version=3) for each in jobs])
+    LastGood(path, "this").save(newest)
+    path.with_suffix(".changes").write_bytes(left)
+    assert loaded(path) == newest
