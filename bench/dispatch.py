@@ -39,7 +39,7 @@ class Size:
 
 SIZES = {
     "smallest": Size((5,), 1, (10,), 1, 0),
-    "quick": Size((10, 100, 500), 8, (1000, 5000), 1, 3),
+    "quick": Size((100, 500), 8, (1000, 5000), 1, 3),
     "full": Size((10, 100, 500), 60, (1000, 5000), 3, 3),
 }
 
@@ -72,7 +72,7 @@ def lateness(figures: Figures, programs: dict[str, Callable], arrivals: Receiver
         wanted = rate * size.seconds
         first = soon(3 + size.head_start * wanted / 1000)
         with programs[name](arrivals.url, first, rate, size.seconds):
-            wait_until(first + size.seconds + 1)
+            wait_until(max(first, time.time()) + size.seconds + 1)  # who was ready too late is late, and seen to be
             late = arrivals.report()["late"]
             if name == OURS:  # its jobs run on: what came within the time is what counts
                 wanted = len(late)

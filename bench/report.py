@@ -25,7 +25,8 @@ HEAD = """\
 Figures that you can reproduce: `make bench` measures them anew (under ten minutes) and writes this page into
 `build/bench/performance.md`. Each bench is one script in [bench](../bench), which says how it measures; all programs
 ran one after the other on the same machine. A ratio above 1 means that ours is better. Nobody's machine is like
-another: compare lines, and not pages.
+another: compare lines, and not pages. The load average says how busy the machine was when a bench ended: where it is
+above the number of processors, seconds are too long, and ratios and processor time are what counts.
 """
 
 

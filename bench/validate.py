@@ -40,7 +40,7 @@ tags:
   tier: "{tier}"
 """
 ZONES = ("UTC", "Europe/Paris", "America/New_York", "Asia/Tokyo")
-SIZES = {"smallest": ((1, 5), 1), "quick": ((1, 1_000, 10_000), 2), "full": ((1, 1_000, 10_000), 5)}
+SIZES = {"smallest": ((1, 5), 1), "quick": ((1, 1_000, 10_000), 1), "full": ((1, 1_000, 10_000), 5)}
 MODULES = {"check-jsonschema": "check_jsonschema", "yamllint": "yamllint"}
 
 
