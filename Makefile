@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full check bench lock clean
+.PHONY: help demo test test-full check docs bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -33,6 +33,9 @@ check: $(READY) ## style, types, import direction
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+docs: $(READY) ## write the pages that are made of what the program knows: docs/rules.md and docs/reference
+	@cd tests && ../$(BIN)/python -m support.reference
 
 BENCHES := limits validate reload start dispatch soak
 SIZE    ?= quick

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from support.reference.markdown import anchor
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -12,9 +13,9 @@ _TEST = re.compile(r"`(test_\w+)`")
 
 
 def anchors(page: Path) -> set[str]:
-    """As forges make them of headings: lower case, words joined by hyphens, punctuation gone."""
+    """Of all headings."""
     titles = re.findall(r"^#+ +(.+?) *$", page.read_text(), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    return set(map(anchor, titles))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

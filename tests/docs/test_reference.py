@@ -1,0 +1,50 @@
+"""The pages that are made of what the program knows say what it knows now."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from support.reference import PAGES, ROOT
+from support.reference.settings import meaning_of
+
+from chronos_gitops.api.openapi import specification
+from chronos_gitops.cli import COMMANDS
+from chronos_gitops.jobs.shipped import shipped
+from chronos_gitops.settings.table import TABLE
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_written_page_is_not_stale(name: str) -> None:
+    assert (ROOT / name).read_text("utf-8") == PAGES[name](), f"{name} is stale; run: make docs"
+
+
+def test_every_page_of_the_reference_is_written_by_make_docs() -> None:
+    assert {str(path.relative_to(ROOT)) for path in (ROOT / "docs/reference").iterdir()} < set(PAGES)
+
+
+def test_every_setting_has_a_meaning() -> None:
+    silent = [row.key for row in TABLE if not meaning_of(row.key)]
+    mend = "say what they mean in MEANINGS of tests/support/reference/settings.py, then run: make docs"
+    assert not silent, f"{mend}: {silent}"
+
+
+def test_what_there_is_stands_on_its_page() -> None:
+    def page(name: str) -> str:
+        return (ROOT / f"docs/reference/{name}.md").read_text("utf-8")
+
+    for name in (name for section in COMMANDS.values() for name in section):
+        assert f"\n## chronos-gitops {name}\n" in page("commands")
+    for name in json.loads(shipped("job.schema.json").read_text("utf-8"))["properties"]:
+        assert f"| `{name}` |" in page("job")
+    for path in specification()["paths"]:
+        assert re.search(rf"^### [A-Z]+ {re.escape(path)}$", page("api"), re.MULTILINE)
+    for series in ("chronos_executions_total", "chronos_job_next_run_timestamp_seconds", "chronos_build_info"):
+        assert f"| `{series}` |" in page("metrics")
+
+
+def test_no_page_knows_the_machine_that_wrote_it() -> None:
+    for name in PAGES:
+        text = (ROOT / name).read_text("utf-8")
+        assert str(Path.home()) not in text
+        assert str(ROOT) not in text

@@ -1,0 +1,57 @@
+"""Every series that a runner exports, read from the registry of a runner on a repository with one job."""
+
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from prometheus_client.core import Metric
+from support.reference.markdown import code, head, table
+
+from chronos_gitops import settings
+from chronos_gitops.metrics import Metrics
+from chronos_gitops.service import build
+
+_JOB = 'name: daily-backup\nschedule: "0 2 * * *"\nenabled: true\nwebhook:\n  url: http://127.0.0.1:9/\n'
+_SUFFIX = {"counter": "_total", "info": "_info"}
+
+
+def page() -> str:
+    words = (
+        "`GET /metrics`, in the text format or as OpenMetrics. The label `job` is kept for the first 500 jobs; later "
+        "ones share the value `other`. What `process_*` and `python_*` mean is told by prometheus_client. Alerts and a "
+        "dashboard made of these series are in [deploy/monitoring](../../deploy/monitoring)."
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        found = dict(series(Path(folder)))
+    rows = (
+        (code(name), kind, " ".join(map(code, labels)), text) for name, (kind, labels, text) in sorted(found.items())
+    )
+    title = head("Metrics", "the registry of a runner", words)
+    return f"{title}\n\n{table(('series', 'kind', 'labels', 'meaning'), rows)}\n"
+
+
+def series(folder: Path) -> Iterator[tuple[str, tuple[str, Sequence[str], str]]]:
+    """Name to (kind, labels, words), of a runner on a throw-away repository in ``folder``."""
+    repo = folder / "repo"
+    subprocess.run(["git", "init", "-q", "-b", "main", str(repo)], check=True)
+    (repo / "jobs").mkdir()
+    (repo / "jobs" / "daily-backup.yaml").write_text(_JOB)
+    chosen = settings.load({"repo": str(repo), "data": str(folder / "data")}, {}, None)
+    with build(chosen) as service:
+        yield from _families(service.metrics)
+
+
+def _families(metrics: Metrics) -> Iterator[tuple[str, tuple[str, Sequence[str], str]]]:
+    # prometheus_client tells label names of a series without samples nowhere else.
+    for collector in list(metrics.registry._collector_to_names):
+        for family in collector.collect():
+            if family.name.startswith("chronos_"):
+                own = getattr(collector, "_labelnames", None)
+                labels = own if own is not None else _labels(family)
+                yield family.name + _SUFFIX.get(family.type, ""), (family.type, labels, family.documentation)
+
+
+def _labels(family: Metric) -> Sequence[str]:
+    declared = getattr(family, "_labelnames", ())
+    return declared or sorted({label for sample in family.samples for label in sample.labels})

@@ -1,0 +1,95 @@
+"""Every setting with its flag, variable and default, from the table of settings; what it means stands in here."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from datetime import timedelta
+from typing import Any
+
+import click
+from support.reference.markdown import code, head, table
+
+from chronos_gitops.cli.run import command as run
+from chronos_gitops.settings.model import Egress, Settings
+from chronos_gitops.settings.table import TABLE, Row
+from chronos_gitops.timing import duration
+
+MEANINGS: Mapping[str, str] = {
+    "repo": "The repository: a checkout, a bare repository or a URL; the current folder when absent.",
+    "git.username": "The user name that the git server is shown.",
+    "git.password": "The password or token for the git server; better in a file.",
+    "git.password_file": "A file with the password or token, read at each attempt.",
+    "git.ssh_key_file": "The private key for a repository over ssh, read at each attempt.",
+    "git.known_hosts_file": "The host keys that are trusted over ssh.",
+    "drain": "How long running executions may take to end after SIGTERM.",
+    "egress.allow": "`host:port`, `address:port` and networks that the level would refuse.",
+    "egress.only": "When not empty: all hosts, ports and networks that webhooks may reach.",
+    "egress.ca_file": "Authorities (PEM) that are trusted beside the system's.",
+    "egress.hosts": '`[egress.hosts."HOST"]` with `ca_file`, `cert_file`, `key_file`: TLS of one host.',
+    "secrets.folder": "A folder with one file for each secret, read when a request is sent.",
+    "secrets.bind": "`[secrets.bind.NAME]` with `folders` and `hosts`: who may use a secret, and where it may go.",
+    "tokens": "`[[tokens]]` with `name`, `sha256`, `roles` (read, operate, rollback), and `tags`, `expires` if wanted; "
+    "`chronos-gitops token create` makes one.",
+    "cors_origins": "Origins of other sites whose pages may ask the API, with a token.",
+    "hosts": "Names that the Host header may have beside those of this machine.",
+    "hooks.github_secrets": "Secrets that sign GitHub's push webhooks; several while one is replaced.",
+    "hooks.gitlab_secrets": "Secrets of GitLab's push webhooks.",
+    "hooks.gitea_secrets": "Secrets of Gitea's and Forgejo's push webhooks.",
+    "limits.in_flight": "Requests at one time.",
+    "limits.in_flight_per_host": "Requests at one time to one host.",
+    "limits.rate_per_host": "Requests a second to one host; 0: no limit.",
+    "limits.breaker_after": "Failures in a row after which a host is left alone for a while; 0: never.",
+    "retention.days": "How long executions are kept.",
+    "retention.rows": "How many executions of one job are kept.",
+    "failpoint": "For tests of this project only: where the runner kills itself.",
+}
+_SPECIAL = {"listen": "127.0.0.1:8080", "data": "the user's state folder", "repo": "."}
+_DEFAULTS = {field.name: field.default for field in fields(Settings)}
+
+
+def page() -> str:
+    words = (
+        "Flags of `run` win over `CHRONOS_*` variables, which win over `chronos.toml`. That file is the operator's: it "
+        "is read where `--config` or `CHRONOS_CONFIG` points, and never out of the jobs repository. A dot in a key is "
+        "a table of TOML: `egress.level` is `level` in `[egress]`. Relative paths in the file are relative to it."
+    )
+    rows = (
+        (code(row.key), code(_flag(row)), code(row.variable), code(_default(row)), meaning_of(row.key)) for row in TABLE
+    )
+    return (
+        "\n\n".join(
+            [
+                head("Settings of a runner", "settings/table.py", words),
+                table(("chronos.toml", "flag", "variable", "default", "meaning"), rows),
+                "Values of secrets are no settings: `CHRONOS_SECRET_BACKUP_TOKEN` is what `${secret:backup-token}` "
+                "stands for. The commands that ask a runner read `CHRONOS_SERVER` and `CHRONOS_TOKEN`.",
+            ]
+        )
+        + "\n"
+    )
+
+
+def meaning_of(key: str) -> str:
+    """Empty when nobody has said it: neither a flag's help nor a line of MEANINGS."""
+    flag = next((row.flag for row in TABLE if row.key == key), "")
+    helps = {option.name: option.help or "" for option in run.params if isinstance(option, click.Option)}
+    return MEANINGS.get(key) or helps.get(flag, "").partition("  [default")[0]
+
+
+def _flag(row: Row) -> str:
+    if row.key == "repo":
+        return "run REPO"
+    return f"--{row.flag.replace('_', '-')}" if row.flag else ""
+
+
+def _default(row: Row) -> str:
+    if row.key in _SPECIAL:
+        return _SPECIAL[row.key]
+    if row.field == "egress_level":
+        return Egress().level
+    return _told(_DEFAULTS.get(row.field, MISSING))
+
+
+def _told(value: Any) -> str:
+    if value is MISSING or value is None or value in ((), ""):
+        return ""
+    return duration.render(value) if isinstance(value, timedelta) else str(value)
