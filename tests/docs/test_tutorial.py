@@ -94,17 +94,17 @@ def answer(shell: Shell, step: Step) -> str:
     return found
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+def free_ports() -> tuple[int, int]:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        return one.getsockname()[1], other.getsockname()[1]
 
 
 @pytest.mark.timeout(110)
 def test_each_command_prints_what_the_tutorial_says(tmp_path: Path) -> None:
     """Takes some seconds: a real runner, a real receiver and real ticks."""
-    runner, receiver = f"127.0.0.1:{free_port()}", free_port()
-    text = TUTORIAL.read_text().replace("127.0.0.1:8080", runner).replace("9000", str(receiver))
+    port, receiver = free_ports()
+    runner = f"127.0.0.1:{port}"
+    text = TUTORIAL.read_text().replace("9000", str(receiver)).replace("127.0.0.1:8080", runner)
     environ = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -112,7 +112,6 @@ def test_each_command_prints_what_the_tutorial_says(tmp_path: Path) -> None:
         "CHRONOS_SERVER": f"http://{runner}",
         "CHRONOS_DATA": str(tmp_path / "state"),
         "no_proxy": "*",
-        "PYTHONUNBUFFERED": "1",
     }
     for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
         environ.pop(name, None)

@@ -14,7 +14,7 @@ from chronos_gitops.settings.table import TABLE, Row
 from chronos_gitops.timing import duration
 
 MEANINGS: Mapping[str, str] = {
-    "repo": "The repository: a checkout, a bare repository or a URL; the current folder when absent.",
+    "repo": "The repository: a checkout, a bare repository or a URL.",
     "git.username": "The user name that the git server is shown.",
     "git.password": "The password or token for the git server; better in a file.",
     "git.password_file": "A file with the password or token, read at each attempt.",
@@ -38,11 +38,17 @@ MEANINGS: Mapping[str, str] = {
     "limits.in_flight_per_host": "Requests at one time to one host.",
     "limits.rate_per_host": "Requests a second to one host; 0: no limit.",
     "limits.breaker_after": "Failures in a row after which a host is left alone for a while; 0: never.",
-    "retention.days": "How long executions are kept.",
+    "retention.days": "How many days executions are kept.",
     "retention.rows": "How many executions of one job are kept.",
     "failpoint": "For tests of this project only: where the runner kills itself.",
 }
-_SPECIAL = {"listen": "127.0.0.1:8080", "data": "the user's state folder", "repo": "."}
+_SPECIAL = {
+    "repo": "the current folder",
+    "follow": "worktree; branch for a URL or a bare repository",
+    "branch": "the repository's HEAD",
+    "listen": "`127.0.0.1:8080`",
+    "data": "the user's state folder",
+}
 _DEFAULTS = {field.name: field.default for field in fields(Settings)}
 
 
@@ -52,9 +58,7 @@ def page() -> str:
         "is read where `--config` or `CHRONOS_CONFIG` points, and never out of the jobs repository. A dot in a key is "
         "a table of TOML: `egress.level` is `level` in `[egress]`. Relative paths in the file are relative to it."
     )
-    rows = (
-        (code(row.key), code(_flag(row)), code(row.variable), code(_default(row)), meaning_of(row.key)) for row in TABLE
-    )
+    rows = ((code(row.key), code(_flag(row)), code(row.variable), _default(row), meaning_of(row.key)) for row in TABLE)
     return (
         "\n\n".join(
             [
@@ -85,11 +89,11 @@ def _default(row: Row) -> str:
     if row.key in _SPECIAL:
         return _SPECIAL[row.key]
     if row.field == "egress_level":
-        return Egress().level
+        return code(Egress().level)
     return _told(_DEFAULTS.get(row.field, MISSING))
 
 
 def _told(value: Any) -> str:
     if value is MISSING or value is None or value in ((), ""):
         return ""
-    return duration.render(value) if isinstance(value, timedelta) else str(value)
+    return code(duration.render(value) if isinstance(value, timedelta) else str(value))
