@@ -14,6 +14,7 @@ from chronos_gitops.api import (
     etag,
     events,
     executions,
+    forms,
     guard,
     headers,
     health,
@@ -85,6 +86,7 @@ def create_app(service: "Service", *pages: Blueprint) -> Flask:
 
 def _before(app: Flask) -> None:
     """In this order: who asks, whether now, what is asked; after-handlers run in reverse, so the ETag is first."""
+    forms.install(app)
     measure.install(app)
     guard.install(app)
     cors.install(app)

@@ -1,13 +1,11 @@
 """The audit log: every call that changes something, or was not let, written down before it is answered."""
 
-import json
 import logging
 from typing import Any
 
 from flask import Blueprint, Flask, Response, request
-from werkzeug.exceptions import HTTPException
 
-from chronos_gitops.api import paging, render, scope
+from chronos_gitops.api import body, paging, render, scope
 from chronos_gitops.api.context import caller, request_id, service
 from chronos_gitops.audit import Entry
 from chronos_gitops.delivery.scrub import scrub
@@ -69,7 +67,7 @@ def _note(response: Response) -> Response:
     action = ACTIONS.get(request.endpoint or "")
     if action is None or request.method != "POST" or response.status_code in _NOBODY_KNOWN:
         return response
-    given = _given()
+    given = body.given()
     if given.get("dry_run") is not True:
         entry = _entry(action, given, response)
         service().events.add(_event(entry))
@@ -128,14 +126,6 @@ def _result(status: int, said: dict[str, Any]) -> str:
     if said.get("changed") is False:
         return "unchanged"
     return "proposed" if said.get("branch") and said.get("changed") else "done"
-
-
-def _given() -> dict[str, Any]:
-    try:
-        given = json.loads(request.get_data())
-    except (ValueError, RecursionError, HTTPException):
-        return {}
-    return given if isinstance(given, dict) else {}
 
 
 def _text(value: Any) -> str | None:

@@ -3,8 +3,10 @@
 import json
 import unicodedata
 from typing import Any, NoReturn
+from urllib.parse import parse_qsl
 
 from flask import request
+from werkzeug.exceptions import HTTPException
 
 from chronos_gitops.api.problems import ApiError
 from chronos_gitops.jobs.suggest import closest
@@ -41,10 +43,41 @@ def _check_text(name: str, value: str) -> None:
         raise InvalidBody(f'"{name}" has control characters in it.')
 
 
+def form() -> dict[str, str] | None:
+    """The fields of a form of our own page, those left empty apart; None for a body that is none.
+
+    ``curl --data '{...}'`` says that it sends a form, and sends JSON. Names that begin with ``_`` are about the form.
+    """
+    if request.mimetype != "application/x-www-form-urlencoded":
+        return None
+    try:
+        content = request.get_data().strip()
+    except HTTPException:  # too large, or cut off: that was the answer already
+        return None
+    if not content or content.startswith(b"{"):
+        return None
+    try:
+        pairs = parse_qsl(content.decode("utf-8"), keep_blank_values=True, max_num_fields=20)
+    except ValueError:
+        return None
+    return {name: value.replace("\r\n", "\n") for name, value in pairs if value}
+
+
+def given() -> dict[str, Any]:
+    """The same fields without any check, for who writes down what was asked; {} for what cannot be read."""
+    try:
+        return _object()
+    except (InvalidBody, HTTPException):
+        return {}
+
+
 def _object() -> dict[str, Any]:
     content = request.get_data()
     if not content.strip():
         return {}
+    filled_in = form()
+    if filled_in is not None:
+        return {name: value for name, value in filled_in.items() if not name.startswith("_")}
     try:
         value = json.loads(content, parse_constant=_refuse, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:

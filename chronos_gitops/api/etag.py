@@ -4,7 +4,7 @@ import hashlib
 
 from flask import Flask, Response, request
 
-from chronos_gitops.api import kinds, problems
+from chronos_gitops.api import body, kinds, problems
 from chronos_gitops.api.problems import ApiError
 
 
@@ -23,11 +23,15 @@ def with_definition(response: Response, blob: str) -> Response:
 
 
 def require_match(blob: str | None) -> None:
-    """``If-Match`` with the ETag of the job: StaleVersion when the job's file is not the one it was given for."""
+    """``If-Match`` with the ETag of the job: StaleVersion when the job's file is not the one it was given for.
+
+    A form cannot send a header; its field ``_match`` says the same.
+    """
     wanted = request.if_match
-    if "If-Match" not in request.headers or (blob is not None and wanted.star_tag):
+    seen = {tag.partition("-")[0] for tag in wanted.as_set() if tag} | {(body.form() or {}).get("_match", "")} - {""}
+    if ("If-Match" not in request.headers and not seen) or (blob is not None and wanted.star_tag):
         return
-    if blob is None or _definition(blob) not in {tag.partition("-")[0] for tag in wanted.as_set()}:
+    if blob is None or _definition(blob) not in seen:
         raise StaleVersion(
             "The job is not the one your If-Match names: its file changed since.",
             hint="GET the job again and repeat with its new ETag.",
@@ -59,6 +63,11 @@ def _not_modified(response: Response) -> Response:
 
 def _digest(response: Response) -> str:
     return hashlib.sha256(response.get_data()).hexdigest()[:20]
+
+
+def match_of(blob: str | None) -> str:
+    """What a form sends back as ``_match``."""
+    return "" if blob is None else _definition(blob)
 
 
 def _definition(blob: str) -> str:

@@ -31,20 +31,20 @@ def livez() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    return _plain(_checks(), "readyz")
+    return _plain(checks(), "readyz")
 
 
 @blueprint.get("/health")
 def health() -> tuple[dict[str, Any], int]:
-    checks = _checks()
+    found = checks()
     answer: dict[str, Any] = {
-        "status": _worst(checks),
+        "status": _worst(found),
         "version": chronos_gitops.__version__,
         "tzdata": rules_version(),
     }
     if _tells_all():
-        answer["checks"] = {check.name: {"status": check.status, "detail": check.detail} for check in checks}
-    return answer, 503 if _worst(checks) == "fail" else 200
+        answer["checks"] = {check.name: {"status": check.status, "detail": check.detail} for check in found}
+    return answer, 503 if _worst(found) == "fail" else 200
 
 
 @blueprint.get("/metrics")
@@ -62,7 +62,7 @@ def version() -> dict[str, Any]:
     }
 
 
-def _checks() -> list[Check]:
+def checks() -> list[Check]:
     return [_heartbeat(), _engine(), _targets(), _sync(), _draining()]
 
 

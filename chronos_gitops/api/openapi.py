@@ -96,6 +96,10 @@ def _get(name: str, summary: str, answer: dict[str, Any], **more: Any) -> dict[s
 
 def _post(name: str, summary: str, answers: dict[int, dict[str, Any]], **more: Any) -> dict[str, Any]:
     errors = (413, *more.pop("errors", ()))
+    if more.get("role") in ("operate", "rollback"):
+        # The same answer as a program gets, with the address of the page that the form names.
+        done = next(answer for status, answer in answers.items() if status < 300)
+        answers = answers | {303: done | {"description": "Done: a form of the page, sent on to the page of its _next"}}
     return {"post": _operation(name, summary, answers, errors=errors, **more)}
 
 

@@ -29,7 +29,8 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "health.livez": ("verbose",),
     "health.readyz": ("verbose",),
     "login.form": ("next",),
-    "pages.jobs": ("state", "q", TAG),
+    "pages.jobs": ("state", "standing", "page", "q", TAG),
+    "pages.outlook": ("state", "q", TAG),
 }
 """What each endpoint takes; ``tag.`` stands for any ``tag.<key>``. An endpoint that is not here takes none."""
 

@@ -40,6 +40,9 @@ ENDPOINTS = frozenset(
         "health.version",
         "pages.jobs",
         "pages.job",
+        "pages.version",
+        "pages.rollback",
+        "pages.outlook",
         "pages.execution",
     }
 )

@@ -56,6 +56,9 @@ class Engine(Protocol):
     def latest(self, names: Sequence[str]) -> Mapping[str, Execution]:
         """The newest execution of each of these jobs that has one."""
 
+    def recent(self, names: Sequence[str], count: int) -> Mapping[str, Sequence[Execution]]:
+        """The newest executions of each of these jobs that has some, newest first, at most ``count`` of each."""
+
     def running(self, name: str) -> Sequence[Execution]:
         """Pending and running executions of one job, oldest first."""
 

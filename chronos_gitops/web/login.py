@@ -2,23 +2,22 @@
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 
-from chronos_gitops.api import callers, guard, kinds, origin, query, session
+from chronos_gitops.api import callers, forms, guard, kinds, origin, query, session
 from chronos_gitops.api.callers import TooManyFailures, Unauthorized
 from chronos_gitops.api.context import service
 
 blueprint = Blueprint("login", __name__)
-START = "/"
 
 
 @blueprint.get("/login")
 def form() -> Response:
-    way_back = own_path(query.text("next"))
+    way_back = forms.own_path(query.text("next"))
     return _to(way_back) if not guard.has_tokens() else _page(way_back)
 
 
 @blueprint.post("/login")
 def enter() -> Response:
-    way_back = own_path(request.form.get("next"))
+    way_back = forms.own_path(request.form.get("next"))
     if not guard.has_tokens():
         return _to(way_back)
     _check_origin()  # a page of another site must not log its reader in as somebody else
@@ -40,15 +39,9 @@ def enter() -> Response:
 @blueprint.post("/logout")
 def leave() -> Response:
     _check_origin()
-    answer = _to(url_for("login.form") if guard.has_tokens() else START)
+    answer = _to(url_for("login.form") if guard.has_tokens() else forms.START)
     session.forget(answer)
     return answer
-
-
-def own_path(path: str | None) -> str:
-    """A path of this runner, else the start: browsers read ``//host`` and ``/\\host`` as another machine."""
-    is_own = path is not None and path.startswith("/") and path[1:2] not in ("/", "\\") and path.isprintable()
-    return path if path is not None and is_own else START
 
 
 def _check_origin() -> None:

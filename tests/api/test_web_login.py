@@ -12,9 +12,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from chronos_gitops.api import session
+from chronos_gitops.api.forms import own_path
 from chronos_gitops.api.session import COOKIE, Sessions
 from chronos_gitops.service import DataFolderUnusable, Service
-from chronos_gitops.web.login import own_path
 
 SECRET, READER = token_of("reader", "read", "operate")
 HTML = {"Accept": "text/html"}

@@ -481,6 +481,13 @@ class TestLists:
             "other-job": NOON + 2 * MINUTE,
         }
 
+    def test_recent_are_the_newest_of_each_job_newest_first(self, bench: Bench) -> None:
+        engine = self.ran(bench, 3)
+        recent = engine.recent(["daily-backup", "never-ran"], 2)
+        times = [execution.scheduled_time for execution in recent["daily-backup"]]
+        assert times == [NOON + 3 * MINUTE, NOON + 2 * MINUTE]
+        assert set(recent) == {"daily-backup"}
+
     def test_an_unknown_execution_is_an_error(self, bench: Bench) -> None:
         with pytest.raises(NotFoundError):
             bench.start().execution("nothing")

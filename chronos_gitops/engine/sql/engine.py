@@ -121,6 +121,9 @@ class SqlEngine:
     def latest(self, names: Sequence[str]) -> Mapping[str, Execution]:
         return self._store.read(lambda session: ledger.latest(session, names))
 
+    def recent(self, names: Sequence[str], count: int) -> Mapping[str, Sequence[Execution]]:
+        return self._store.read(lambda session: ledger.recent(session, names, count))
+
     def running(self, name: str) -> Sequence[Execution]:
         return self._store.read(lambda session: ledger.running(session, name))
 

@@ -170,6 +170,11 @@ def latest(session: Session, jobs: Sequence[str]) -> Mapping[str, Execution]:
     return {job: rows.execution(row) for job, row in found if row is not None}
 
 
+def recent(session: Session, jobs: Sequence[str], count: int) -> Mapping[str, Sequence[Execution]]:
+    found = ((job, executions(session, ExecutionQuery(job=job, limit=count))) for job in jobs)
+    return {job: rows for job, rows in found if rows}
+
+
 def ticks(session: Session, job: str, since: datetime, until: datetime) -> list[Execution]:
     """Rows of the job's ticks in [since, until], oldest first; one that stands for a longer range is the last."""
     parameters = {"job": job, "since": rows.to_ms(since), "until": rows.to_ms(until)}

@@ -1,0 +1,66 @@
+"""Numbers to shapes: columns of a strip and bars of runs, as whole units that an SVG draws. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chronos_gitops.engine.model import Execution, Status
+
+HEIGHT = 40
+_LEAST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """``x`` counts columns from the left; ``height`` of HEIGHT, 0 for none. ``title`` says it in words."""
+
+    x: int
+    height: int
+    title: str
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """A row of columns with its peak; ``peak_at`` is None when nothing is due."""
+
+    columns: tuple[Column, ...]
+    total: int
+    peak: int
+    peak_at: datetime | None
+
+
+def strip(counts: Sequence[int], start: datetime, bucket: timedelta) -> Strip:
+    """How much is due in each bucket from ``start`` on."""
+    most = max(counts, default=0)
+    columns = tuple(
+        Column(index, _scaled(count, most), f"{start + bucket * index:%a %H:%M} UTC: {count}")
+        for index, count in enumerate(counts)
+    )
+    peak_at = start + bucket * list(counts).index(most) if most else None
+    return Strip(columns, sum(counts), most, peak_at)
+
+
+def bars(executions: Sequence[Execution], count: int) -> tuple[Column, ...]:
+    """The newest runs, oldest first; the higher the longer they took, none shorter than can be seen."""
+    shown = list(reversed(executions[:count]))
+    longest = max((one.duration_ms or 0 for one in shown), default=0)
+    first = count - len(shown)
+    return tuple(
+        Column(first + index, _height(one, longest), _told(one), one.status.value) for index, one in enumerate(shown)
+    )
+
+
+def _height(execution: Execution, longest: int) -> int:
+    if execution.status in (Status.SKIPPED, Status.PENDING):
+        return HEIGHT // 4
+    return max(HEIGHT // 4, _scaled(execution.duration_ms or 0, longest))
+
+
+def _scaled(count: int, most: int) -> int:
+    return 0 if count == 0 else max(_LEAST, round(HEIGHT * count / most))
+
+
+def _told(execution: Execution) -> str:
+    reason = f" ({execution.reason})" if execution.reason else ""
+    return f"{execution.scheduled_time:%Y-%m-%d %H:%M:%S} UTC: {execution.status.value}{reason}"

@@ -1,0 +1,51 @@
+"""What every page shares: its blueprint, who may press what, times and numbers as people say them."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, current_app, request
+from markupsafe import Markup
+
+from chronos_gitops.api import guard, render, scope
+from chronos_gitops.api.context import caller, service
+from chronos_gitops.timing.schedule import Schedule
+from chronos_gitops.web import words
+
+blueprint = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
+IN_WORDS = "chronos_gitops.in_words"
+_TIME = Markup('<time datetime="{iso}" title="{absolute}">{relative}</time>')
+
+
+def in_words(schedule: Schedule) -> str:
+    """A millisecond each, and a page has hundreds: kept, for what a schedule means never changes."""
+    said: str = current_app.extensions[IN_WORDS](schedule)
+    return said
+
+
+@blueprint.app_context_processor
+def _shared() -> dict[str, Any]:
+    """For pages only: an API answer is made without any of it."""
+    status = scope.status(service().follower.status())
+    return {
+        "sync": render.sync(status),
+        "may_operate": guard.may(guard.OPERATE),
+        "may_roll_back": guard.may(guard.ROLLBACK),
+        "has_login": guard.has_tokens(),
+        "who": caller(),
+        "here": request.path,
+    }
+
+
+@blueprint.app_template_filter("moment")
+def moment(value: str | datetime | None) -> Markup | str:
+    """A time as people say it, with the exact one behind it."""
+    if value is None:
+        return "–"
+    instant = datetime.fromisoformat(value) if isinstance(value, str) else value
+    relative = words.relative(instant, service().now())
+    return _TIME.format(iso=render.instant(instant), absolute=words.absolute(instant), relative=relative)
+
+
+@blueprint.app_template_filter("milliseconds")
+def milliseconds(value: float | None) -> str:
+    return "–" if value is None else words.length(timedelta(milliseconds=value))

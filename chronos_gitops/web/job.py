@@ -1,0 +1,138 @@
+"""One job: how it stands and why, what comes, its runs, its file, its versions, and the way back to one of them."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from flask import render_template
+
+from chronos_gitops.api import compare, etag, lookup, render, versions
+from chronos_gitops.api.context import service
+from chronos_gitops.api.rollback import person
+from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
+from chronos_gitops.errors import ChronosError
+from chronos_gitops.repo.faults import GitError
+from chronos_gitops.repo.history import Version
+from chronos_gitops.repo.rollback import RollbackRequest
+from chronos_gitops.timing import zone as zones
+from chronos_gitops.web import charts
+from chronos_gitops.web.annotate import Line, annotate
+from chronos_gitops.web.frame import blueprint, in_words
+from chronos_gitops.web.standing import WORDS, standing
+
+NEWEST = 50
+_RUNS = 40
+_ANNOTATED = 100
+_PAUSES = (("an hour", timedelta(hours=1)), ("8 hours", timedelta(hours=8)), ("a day", timedelta(days=1)))
+
+
+@blueprint.get("/jobs/<name>")
+def job(name: str) -> str:
+    known = lookup.name(service(), name)
+    definition = service().jobs().get(known)
+    history = service().follower.index().versions(known)
+    runs = service().engine.executions(ExecutionQuery(job=known, limit=NEWEST))
+    current = versions.current_number(known)
+    return render_template(
+        "job.html",
+        name=known,
+        job=None if definition is None else render.job(service(), definition),
+        standing=None if definition is None else _standing(known),
+        words={} if definition is None else {"schedule": in_words(definition.job.schedule), "standing": WORDS},
+        next_runs=_next_runs(known),
+        runs=[render.execution(run) | {"late_ms": _late(run)} for run in runs],
+        bars=charts.bars(runs, _RUNS),
+        bar_count=_RUNS,
+        blamed=_failing_since(runs, history),
+        versions=[versions.rendered(version, current) for version in reversed(history[-NEWEST:])],
+        lines=_lines(history[:current]),
+        authors={version.number: version for version in history},
+        pauses=[(words, render.instant(service().now() + span)) for words, span in _PAUSES],
+    )
+
+
+@blueprint.get("/jobs/<name>/versions/<n>")
+def version(name: str, n: str) -> str:
+    known = lookup.name(service(), name)
+    after = versions.at(known, n)
+    number = after.version.number
+    before = versions.at(known, str(number - 1)) if number > 1 else None
+    current = versions.current_number(known)
+    return render_template(
+        "version.html",
+        name=known,
+        version=versions.rendered(after.version, current),
+        yaml=after.yaml,
+        problems=[render.problem(found) for found in (after.parsed.problems if after.parsed else ())],
+        diff=compare.versions(before, after, now=service().now()),
+        newest=len(service().follower.index().versions(known)),
+    )
+
+
+@blueprint.get("/jobs/<name>/rollback/<n>")
+def rollback(name: str, n: str) -> str:
+    """What the commit would be; the form below it makes it."""
+    known = lookup.name(service(), name)
+    running = service().jobs().get(known)
+    target = service().follower.index().version(known, n)
+    plan, refusal = None, None
+    try:
+        found = service().rollbacks.plan(RollbackRequest(known, n, "", person(), ""))
+        before, after = versions.content_of(found.current), versions.content_of(found.target)
+        plan = found.document() | compare.versions(before, after, now=service().now())
+    except ChronosError as error:
+        refusal = error
+    return render_template(
+        "rollback.html",
+        name=known,
+        target=versions.rendered(target, versions.current_number(known)),
+        plan=plan,
+        refusal=refusal,
+        match=etag.match_of(None if running is None else running.blob),
+    )
+
+
+def _standing(name: str) -> Any:
+    definition = service().jobs().definitions[name]
+    latest = service().engine.latest([name]).get(name)
+    return standing(definition, latest, service().engine.pauses().get(name), service().now())
+
+
+def _next_runs(name: str) -> list[dict[str, str]]:
+    definition = service().jobs().get(name)
+    if definition is None:
+        return []
+    zone = zones.load(definition.job.timezone)
+    return [
+        {"at": str(render.instant(tick)), "wall": f"{tick.astimezone(zone):%a %Y-%m-%d %H:%M:%S %Z}"}
+        for tick in service().next_runs(name, 5)
+    ]
+
+
+def _late(run: Execution) -> float | None:
+    """Milliseconds from the tick to the start; none where nothing was due at an instant."""
+    if run.started_at is None or run.trigger.value != "schedule":
+        return None
+    return max(0.0, (run.started_at - run.scheduled_time).total_seconds() * 1000)
+
+
+def _failing_since(runs: Sequence[Execution], history: Sequence[Version]) -> dict[str, Any] | None:
+    """The first of the newest failures in a row, and who made the version that it ran."""
+    ended = [run for run in runs if run.status in (Status.SUCCESS, Status.FAILED)]
+    if not ended or ended[0].status is not Status.FAILED:
+        return None
+    first_success = next((at for at, run in enumerate(ended) if run.status is Status.SUCCESS), len(ended))
+    first = ended[first_success - 1]
+    made = next((version for version in history if version.number == first.version), None)
+    before = ended[first_success].version if first_success < len(ended) else None
+    return {"run": render.execution(first), "count": first_success, "version": made, "before": before}
+
+
+def _lines(history: Sequence[Version]) -> Sequence[Line]:
+    """The file as committed, each line with the version that wrote it; none where a content is away."""
+    written = [version for version in history[-_ANNOTATED:] if version.blob]
+    try:
+        contents = [(one.number, versions.content_of(one).yaml or "") for one in written]
+    except GitError:
+        return ()
+    return annotate(contents)

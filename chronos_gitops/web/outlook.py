@@ -1,0 +1,66 @@
+"""What comes: 24 hours, a week as a heat map, and when it is quiet."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from flask import render_template
+
+from chronos_gitops.api import render, upcoming
+from chronos_gitops.api.context import service
+from chronos_gitops.api.query import InvalidParameter
+from chronos_gitops.jobs import forecast
+from chronos_gitops.web import charts
+from chronos_gitops.web.frame import blueprint
+
+_QUARTER = timedelta(minutes=15)
+_HOUR = timedelta(hours=1)
+_LISTED = 100
+_QUIET = 5
+_SHADES = 5
+
+
+@blueprint.get("/upcoming")
+def outlook() -> str:
+    now = service().now()
+    return render_template(
+        "upcoming.html", day=_day(now), week=_week(now), ticks=_ticks(now), listed=_LISTED, jobs=len(upcoming.due())
+    )
+
+
+def _day(now: datetime) -> charts.Strip | None:
+    try:
+        found = upcoming.load(now, _QUARTER, 96)
+    except InvalidParameter:
+        return None
+    return charts.strip(found.counts, now, _QUARTER)
+
+
+def _week(now: datetime) -> dict[str, Any] | None:
+    """Seven rows of 24 hours from midnight on, in shades from 0 (nothing) to 5, and the quietest hours of the day."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    try:
+        counts = upcoming.load(midnight, _HOUR, 7 * 24).counts
+    except InvalidParameter:
+        return None
+    most = max(counts) or 1
+    rows = [
+        {
+            "day": f"{midnight + timedelta(days=day):%a %d %b}",
+            "cells": [(count, -(-count * _SHADES // most)) for count in counts[day * 24 : day * 24 + 24]],
+        }
+        for day in range(7)
+    ]
+    return {"rows": rows, "most": most, "quiet": _quiet(counts)}
+
+
+def _quiet(counts: Sequence[int]) -> list[tuple[int, int]]:
+    """Hours of the day with the fewest ticks over the week: where a new job would meet the fewest others."""
+    by_hour = [(sum(counts[hour::24]), hour) for hour in range(24)]
+    return [(hour, count) for count, hour in sorted(by_hour)[:_QUIET]]
+
+
+def _ticks(now: datetime) -> list[dict[str, Any]]:
+    merged = forecast.ticks(forecast.alike(upcoming.due()), now, now + timedelta(days=1))
+    return [{"at": render.instant(at), "job": job} for at, job in islice(merged, _LISTED)]
