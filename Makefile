@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+CHROMIUM ?= /usr/bin/chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full check docs bench lock clean
+.PHONY: help demo test test-browser test-full check docs bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -23,7 +24,16 @@ demo: $(READY) ## the main job, end to end, on real git and real HTTP (DEMO="--d
 
 test: $(READY) ## linters, types, import direction and the whole test suite
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest -n auto -m "not full" --durations=5
+	@$(BIN)/python -m pytest -n auto -m "not full" --durations=5 --ignore=tests/browser
+	@$(MAKE) --no-print-directory test-browser
+
+test-browser: $(READY) $(CHROMIUM) ## the pages in a real browser; screenshots in build/screenshots
+	@CHRONOS_TEST_CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest -n 2 tests/browser
+
+$(CHROMIUM):
+	@echo "installing chromium (once)"
+	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "make test-browser needs Chromium: install Debian's package chromium, or say CHROMIUM=/path/to/it"; exit 1; }
+	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null
 
 test-full: $(READY) ## the long programmes too (every zone of tzdata)
 	@$(BIN)/python -m pytest -n auto

@@ -20,7 +20,7 @@ _SHOWN = 200
 _PAGE = Markup(
     '<!doctype html><html lang="en"><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    '<title>{title}</title><link rel="stylesheet" href="/static/chronos.css">'
+    '<title>{title}</title><link rel="icon" href="data:,"><link rel="stylesheet" href="/static/chronos.css">'
     '<main><h1>{title}</h1><p>{detail}</p><p>{hint}</p><p><a href="/">All jobs</a></p></main></html>\n'
 )
 

@@ -33,11 +33,17 @@ class Strip:
 def strip(counts: Sequence[int], start: datetime, bucket: timedelta) -> Strip:
     """How much is due in each bucket from ``start`` on."""
     most = max(counts, default=0)
+    peak = list(counts).index(most) if most else None
     columns = tuple(
-        Column(index, _scaled(count, most), f"{start + bucket * index:%a %H:%M} UTC: {count}")
+        Column(
+            index,
+            _scaled(count, most),
+            f"{start + bucket * index:%a %H:%M} UTC: {count}",
+            "peak" if index == peak else "due",
+        )
         for index, count in enumerate(counts)
     )
-    peak_at = start + bucket * list(counts).index(most) if most else None
+    peak_at = None if peak is None else start + bucket * peak
     return Strip(columns, sum(counts), most, peak_at)
 
 

@@ -48,4 +48,6 @@ def moment(value: str | datetime | None) -> Markup | str:
 
 @blueprint.app_template_filter("milliseconds")
 def milliseconds(value: float | None) -> str:
-    return "–" if value is None else words.length(timedelta(milliseconds=value))
+    if value is None:
+        return "–"
+    return f"{value:.0f} ms" if value < 1000 else words.length(timedelta(milliseconds=value))

@@ -1,0 +1,157 @@
+"""Every page in both themes and two widths: read by axe, photographed, without a word of complaint."""
+
+import re
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browser.conftest import XSS, Site
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+PAGES = {
+    "jobs": "/",
+    "job": "/jobs/daily-backup",
+    "failing": "/jobs/always-fails",
+    "hostile": "/jobs/hostile-words",
+    "version": "/jobs/daily-backup/versions/2",
+    "rollback": "/jobs/daily-backup/rollback/1",
+    "run": "",
+    "upcoming": "/upcoming",
+    "changes": "/changes",
+    "status": "/status",
+    "docs": "/api/docs",
+    "problem": "/problems/stale-version",
+}
+
+
+def path_of(site: Site, name: str) -> str:
+    if name != "run":
+        return PAGES[name]
+    runs: str = site.runner.get("/jobs/daily-backup/executions")["items"][0]["id"]
+    return f"/executions/{runs}"
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_accessible_quiet_and_fits(site: Site, chromium: Browser, name: str, scheme: str, width: int) -> None:
+    site.troubles.clear()
+    context = chromium.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})  # type: ignore[arg-type]  # one of its literals
+    page = site.watch(context.new_page())
+    page.goto(site.url(path_of(site, name)))
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / f"{name}-{scheme}-{width}.png")
+    found = Axe().run(page).response["violations"]
+    serious = [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in ("serious", "critical")]
+    assert serious == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("window.pwned") is None
+    assert site.troubles == []
+    context.close()
+
+
+def test_thirty_hostile_texts_are_shown_and_none_is_run(site: Site, context: BrowserContext) -> None:
+    assert len(XSS) == 30
+    page = site.watch(context.new_page())
+    for path in ("/", "/jobs/hostile-words", "/changes", "/jobs/daily-backup", "/jobs/weekly-report"):
+        page.goto(site.url(path))
+        assert page.evaluate("window.pwned") is None, path
+    page.goto(site.url("/jobs/hostile-words"))
+    shown = page.inner_text(".lead")
+    assert [text for text in XSS if text not in shown] == []
+    for text in XSS:
+        page.goto(site.url("/"))
+        page.fill("input[name=q]", text)
+        page.click("text=Show")
+        assert page.evaluate("window.pwned") is None
+
+
+def test_without_scripts_everything_is_there(site: Site, chromium: Browser) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(site.url("/"))
+    page.click("text=daily-backup")
+    expect(page.locator("h1")).to_have_text("daily-backup")
+    page.click("text=roll back…")
+    expect(page.locator("button.strong")).to_have_text("Commit the rollback")
+    context.close()
+
+
+def test_a_rollback_by_clicking_is_a_commit(own_site: Site, context: BrowserContext) -> None:
+    page = own_site.watch(context.new_page())
+    page.goto(own_site.url("/"))
+    page.click("text=daily-backup")
+    page.click("text=roll back…")
+    page.fill("input[name=reason]", "it was better before")
+    page.click("text=Commit the rollback")
+    page.wait_for_url("**/jobs/daily-backup")
+    expect(page.locator("main")).to_contain_text("Roll back daily-backup to version 1")
+    said = own_site.repository.git("log", "-1", "--format=%s%n%b")
+    assert said.startswith("Roll back daily-backup to version 1")
+    assert "Chronos-Reason: it was better before" in said
+
+
+def test_pausing_needs_a_reason_and_resuming_ends_it(own_site: Site, context: BrowserContext) -> None:
+    page = own_site.watch(context.new_page())
+    page.goto(own_site.url("/jobs/daily-backup"))
+    page.click("summary:has-text('Pause')")
+    page.click("details button:has-text('Pause')")
+    assert page.url.endswith("/jobs/daily-backup")  # the browser asks for the reason itself
+    page.fill("input[name=reason]", "the storage moves")
+    page.click("details button:has-text('Pause')")
+    expect(page.locator(".head .standing")).to_have_text("paused")
+    page.click("text=Resume")
+    expect(page.locator(".head .standing")).to_have_text("healthy")
+
+
+def test_a_run_by_hand_appears_without_a_reload(own_site: Site, context: BrowserContext) -> None:
+    page = own_site.watch(context.new_page())
+    page.goto(own_site.url("/jobs/daily-backup"))
+    page.click("text=Versions")  # nothing has the focus
+    own_site.runner.client.post("/jobs/daily-backup/trigger").raise_for_status()
+    expect(page.locator("[data-live=runs] tbody tr")).to_have_count(2, timeout=15_000)
+
+
+def test_a_refresh_leaves_what_somebody_types(own_site: Site, context: BrowserContext) -> None:
+    page = own_site.watch(context.new_page())
+    page.goto(own_site.url("/jobs/daily-backup"))
+    page.click("summary:has-text('Pause')")
+    page.fill("input[name=reason]", "half a sen")
+    with page.expect_response(re.compile("/jobs/daily-backup$"), timeout=15_000):
+        pass
+    own_site.runner.client.post("/jobs/daily-backup/trigger").raise_for_status()
+    expect(page.locator("[data-live=runs] tbody tr")).to_have_count(2, timeout=15_000)
+    expect(page.locator("input[name=reason]")).to_have_value("half a sen")
+    expect(page.locator("input[name=reason]")).to_be_focused()
+
+
+def test_keys_move_and_can_be_turned_off(site: Site, context: BrowserContext) -> None:
+    page = site.watch(context.new_page())
+    page.goto(site.url("/"))
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    assert page.evaluate("[...document.querySelectorAll('[data-row]')].findIndex(r => r.matches('.at'))") == 1
+    press(page, "/")
+    expect(page.locator("input[type=search]")).to_be_focused()
+    press(page, "Escape")
+    press(page, "g")
+    press(page, "u")
+    page.wait_for_url("**/upcoming")
+    page.click("#keys")
+    press(page, "g")
+    press(page, "c")
+    assert page.url.endswith("/upcoming")
+
+
+def test_the_first_load_is_small(site: Site) -> None:
+    sizes = {}
+    for path in ("/", "/static/chronos.css", "/static/chronos.js"):
+        content = site.runner.client.get(site.url(path), headers={"Accept": "text/html"}).content
+        sizes[path] = len(content)
+    print(sizes)
+    assert sum(sizes.values()) < 90_000
+
+
+def press(page: Page, key: str) -> None:
+    page.keyboard.press(key)
