@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 import chronos_gitops
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, Reason, Status, Trigger
+from chronos_gitops.errors import ChronosError
 from chronos_gitops.jobs.model import Job, JobSet
 
 if TYPE_CHECKING:
@@ -161,7 +162,10 @@ class _Gauges(Collector):
         yield _gauge("chronos_jobs_quarantined", "Jobs that run their last good version.", quarantined)
 
     def _per_job(self, names: Sequence[str]) -> Iterator[Metric]:
-        latest = self._source.engine.latest(names)
+        try:
+            latest = self._source.engine.latest(names)
+        except ChronosError:
+            latest = {}  # chronos_engine_up tells; a scrape that fails as a whole would tell nothing
         following = {name: self._source.next_runs(name, 1) for name in names}
         next_runs = {name: runs[0].timestamp() for name, runs in following.items() if runs}
         yield _labelled("chronos_job_next_run_timestamp_seconds", "The next tick.", "job", next_runs)

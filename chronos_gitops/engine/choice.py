@@ -37,6 +37,9 @@ def choose(settings: Settings, clock: Clock | None = None) -> Choice:
     if kind == "postgresql":
         _need("psycopg", "postgres")
         return _on_postgres(settings, clock)
+    if kind == "temporal":
+        _need("temporalio", "temporal")
+        return _on_temporal(settings, clock or SystemClock())
     raise UsageError(
         f'the engine "{kind}" does not come with this version', hint="leave --engine out to use the embedded one"
     )
@@ -48,6 +51,18 @@ def _on_postgres(settings: Settings, clock: Clock | None) -> Choice:
     address = Address(settings.engine)
     shared = DatabaseClock(clock or SystemClock())
     return _on_sql(settings, lambda: PostgresStore(address, place=_place(settings.data), clock=shared), shared)
+
+
+def _on_temporal(settings: Settings, clock: Clock) -> Choice:
+    from chronos_gitops.engine.temporal.address import Access
+    from chronos_gitops.engine.temporal.engine import TemporalEngine
+
+    access = Access.parse(settings.engine, settings.temporal)
+
+    def build(delivery: Callable[[], Delivery], observer: Observer) -> Engine:
+        return TemporalEngine(access, delivery=delivery, clock=clock, observer=observer, random=SystemRandom())
+
+    return Choice(build, clock)
 
 
 def _on_sql(settings: Settings, open_store: Callable[[], Store], clock: Clock) -> Choice:

@@ -20,6 +20,7 @@ from chronos_gitops.settings.model import (
     HostTls,
     Settings,
     SettingsError,
+    TemporalAccess,
     Token,
 )
 from chronos_gitops.settings.table import TABLE, Row
@@ -34,6 +35,7 @@ __all__ = [
     "SecretBinding",
     "Settings",
     "SettingsError",
+    "TemporalAccess",
     "Token",
     "client",
     "default_data",
@@ -42,6 +44,7 @@ __all__ = [
 
 DEFAULT_SERVER = "http://127.0.0.1:8080"
 _SECRET_PREFIX = "CHRONOS_SECRET_"
+_TEMPORAL = ("tls_ca_file", "tls_cert_file", "tls_key_file", "api_key_file", "api_key")
 _GIT = ("username", "password", "password_file", "ssh_key_file", "known_hosts_file")
 
 
@@ -65,6 +68,8 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | No
         found.pop("egress_only", ()),
         found.pop("egress_hosts", MappingProxyType({})),
     )
+    temporal = {name: found.pop(f"temporal_{name}") for name in _TEMPORAL if f"temporal_{name}" in found}
+    found["temporal"] = TemporalAccess(**temporal)
     git = {name: found.pop(f"git_{name}") for name in _GIT if f"git_{name}" in found}
     found["git"] = GitAccess(**git)
     repo = found.pop("repo", None) or str(Path.cwd())

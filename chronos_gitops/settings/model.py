@@ -80,6 +80,19 @@ class GitAccess:
 
 
 @dataclass(frozen=True, slots=True)
+class TemporalAccess:
+    """What a Temporal server is shown; with any of these the connection is made over TLS. ``tls_ca_file`` (PEM) stands
+    in for the system's authorities, ``tls_cert_file`` and ``tls_key_file`` go together. Files are read at each
+    connection."""
+
+    tls_ca_file: Path | None = None
+    tls_cert_file: Path | None = None
+    tls_key_file: Path | None = None
+    api_key_file: Path | None = None
+    api_key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """One runner's settings. ``repo`` is an absolute path or a URL; ``port`` 0 takes a free one."""
 
@@ -92,6 +105,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8080
     git: GitAccess = GitAccess()
+    temporal: TemporalAccess = TemporalAccess()
     on_invalid: OnInvalid = "quarantine"
     egress: Egress = field(default_factory=Egress)
     engine: str = field(default="sqlite", repr=False)  # a database URL may carry a password

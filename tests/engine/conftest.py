@@ -5,6 +5,7 @@ import pytest
 from support.bench import NOON, Bench, Seen
 from support.clock import HandClock
 from support.engines import EngineMaker, on_sqlite
+from support.temporal import TemporalServer
 
 from chronos_gitops.demo.receiver import Receiver
 
@@ -36,3 +37,10 @@ def bench(engine_maker: EngineMaker, receiver: Receiver, clock: HandClock, seen:
     bench = Bench(engine_maker, receiver, clock, seen)
     yield bench
     bench.stop_all()
+
+
+@pytest.fixture(scope="session")
+def temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
+    """One server for the tests of one worker; each test takes a namespace of its own."""
+    with TemporalServer(tmp_path_factory.mktemp("temporal")) as server:
+        yield server

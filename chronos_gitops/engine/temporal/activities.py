@@ -1,0 +1,256 @@
+"""What workflows ask a runner to do: decide about time, send one attempt, watch an execution, tell the observer."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from random import Random
+
+from temporalio import activity
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from chronos_gitops import failpoints
+from chronos_gitops.delivery.attempt import Call, Delivery, Outcome, OutcomeKind
+from chronos_gitops.delivery.outcome import ErrorClass
+from chronos_gitops.delivery.retry import next_wait
+from chronos_gitops.engine.clock import Clock
+from chronos_gitops.engine.model import Execution, Reason, Status, Trigger, tick_execution_id
+from chronos_gitops.engine.observer import Observer
+from chronos_gitops.engine.temporal import decisions, messages, names, reconciler
+from chronos_gitops.engine.temporal.decisions import Decision
+from chronos_gitops.engine.temporal.messages import (
+    CUT_OFF,
+    Applied,
+    AttemptOrder,
+    AttemptReport,
+    Order,
+    Row,
+    Situation,
+    Verdict,
+    instant,
+    maybe_instant,
+    maybe_ms,
+    to_ms,
+)
+from chronos_gitops.engine.timetable import Missed
+from chronos_gitops.jobs.model import Job, JobSet
+
+log = logging.getLogger(__name__)
+
+_SOON = timedelta(seconds=1)
+_LOADED_WITHIN = timedelta(seconds=60)
+"""A runner has read its jobs by then; one that has not stops holding up what it does not know better."""
+
+
+class Timing:
+    """``decide`` and ``settle``: the schedule is asked here, in a local activity, so that a replay does not ask it."""
+
+    def __init__(self, *, late: timedelta, now: Callable[[], datetime]) -> None:
+        self._late = late
+        self._now = now
+        self._started_at = now()
+        self._expected: Mapping[str, Applied] | None = None
+
+    def expect(self, jobs: JobSet) -> None:
+        """What this runner is about to hand over to the timetables."""
+        self._expected = {definition.job.name: reconciler.applied(definition) for definition in jobs}
+
+    @activity.defn(name=names.DECIDE)
+    async def decide(self, situation: Situation) -> Verdict:
+        applied, mark, now = situation.before, maybe_instant(situation.mark), instant(situation.now)
+        if applied is None or mark is None:
+            return Verdict(situation.mark)
+        job = _readable(applied)
+        if job is None:
+            raise ApplicationError(f"{applied.path}: this release cannot read the job", non_retryable=True)
+        decided = decisions.decide(job, mark, now, is_resumed=situation.is_resumed, late=self._late)
+        if decided.follows_an_outage and not situation.is_resumed and self._is_outdated(applied):
+            return Verdict(situation.mark, to_ms(now + _SOON))
+        return _verdict(decided, applied, situation.now)
+
+    def _is_outdated(self, applied: Applied) -> bool:
+        """Whether git says something else by now: after an outage an edit fires nothing, so it has to arrive first."""
+        if self._expected is None:
+            return self._now() - self._started_at < _LOADED_WITHIN
+        expected = self._expected.get(applied.document["name"])
+        return expected is not None and reconciler.is_newer(expected.digest, applied.digest)
+
+    @activity.defn(name=names.SETTLE)
+    async def settle(self, situation: Situation) -> Verdict:
+        before, after = situation.before, situation.after
+        if after is None:
+            return Verdict(situation.mark)
+        was = None if before is None else _readable(before)
+        decided = decisions.settle(
+            was, Job.from_document(after.document), maybe_instant(situation.mark), instant(situation.now)
+        )
+        return _verdict(decided, before or after, situation.now)
+
+
+class Sending:
+    """``attempt`` and ``tell``. ``in_flight`` requests are under way; ``untold`` executions have had their last one,
+    and their workflow has not come to its end yet."""
+
+    def __init__(self, *, delivery: Delivery, clock: Clock, observer: Observer, random: Random) -> None:
+        self._delivery = delivery
+        self._clock = clock
+        self._observer = observer
+        self._random = random
+        self._sending: set[asyncio.Task[AttemptReport]] = set()
+        self.untold: set[str] = set()
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._sending)
+
+    def cut_off(self) -> None:
+        """The runner stops: what is under way is left to be sent again, under the same ids."""
+        for task in self._sending:
+            task.cancel()
+
+    @activity.defn(name=names.ATTEMPT)
+    async def attempt(self, order: AttemptOrder) -> AttemptReport:
+        started_at = self._clock.now()
+        task = asyncio.create_task(self._report(order))
+        self._sending.add(task)
+        try:
+            async with _beating():
+                await asyncio.wait([task])
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait([task])
+            details = activity.cancellation_details()
+            if details is None or not details.cancel_requested:
+                raise
+            if task.cancelled():
+                duration_ms = max(0, to_ms(self._clock.now()) - to_ms(started_at))
+                error = "cut off: the execution was cancelled"
+                return AttemptReport(
+                    order.number, to_ms(started_at), duration_ms, OutcomeKind.FAILED, error_class=CUT_OFF, error=error
+                )
+        finally:
+            self._sending.discard(task)
+        if task.cancelled():
+            raise ApplicationError("the runner stops", type="Drained")
+        return task.result()
+
+    async def _report(self, order: AttemptOrder) -> AttemptReport:
+        started_at = self._clock.now()
+        try:
+            job = Job.from_document(order.document)
+            scheduled = instant(order.scheduled_time)
+            call = Call(order.execution_id, scheduled, order.number, order.commit, path=order.path)
+            outcome = await self._delivery.attempt(job, call)
+            self._observer.attempt_finished(job, outcome)
+            wait = next_wait(job.retry_policy, order.number, outcome, random=self._random)
+            failpoints.reach("before-record")
+        except Exception as error:
+            log.exception("execution broke", extra={"execution_id": order.execution_id})
+            message = f"an internal error ({type(error).__name__}); see the log of the runner"
+            outcome = Outcome(OutcomeKind.FAILED, error_class=ErrorClass.INTERNAL, error=message)
+            wait = None
+        if wait is None:
+            self.untold.add(order.execution_id)
+        return _told(order.number, to_ms(started_at), outcome, wait)
+
+    @activity.defn(name=names.TELL)
+    async def tell(self, row: Row) -> None:
+        self.untold.discard(row["id"])
+        self._observer.execution_finished(messages.execution(row))
+
+
+class Watching:
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    @activity.defn(name=names.WATCH)
+    async def watch(self, execution_id: str) -> None:
+        """Returns when the execution has ended, however; one that is not there has."""
+        async with _beating():
+            try:
+                await self._client.get_workflow_handle(execution_id).result()
+            except WorkflowFailureError:
+                return
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+
+
+@contextlib.asynccontextmanager
+async def _beating() -> AsyncIterator[None]:
+    """Heartbeats: they carry cancellation to us, and our silence to the server."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(names.HEARTBEAT.total_seconds())
+
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+def _told(number: int, started_at: int, outcome: Outcome, wait: timedelta | None) -> AttemptReport:
+    return AttemptReport(
+        number,
+        started_at,
+        round(outcome.duration.total_seconds() * 1000),
+        outcome.kind.value,
+        outcome.status_code,
+        None if outcome.error_class is None else str(outcome.error_class),
+        outcome.error,
+        outcome.response,
+        None if outcome.phases is None else asdict(outcome.phases),
+        None if wait is None else wait // timedelta(milliseconds=1),
+    )
+
+
+def _readable(applied: Applied) -> Job | None:
+    """A document was valid when it was applied; a later release may read it otherwise."""
+    try:
+        return Job.from_document(applied.document)
+    except Exception:
+        log.exception("a job that was applied cannot be read", extra={"path": applied.path})
+        return None
+
+
+def _verdict(decided: Decision, applied: Applied, now: int) -> Verdict:
+    orders = [] if decided.missed is None else [Order(messages.row(_missed(decided.missed, applied, now)))]
+    for claim in decided.claims:
+        execution = _execution(applied, claim.tick, claim.trigger, now)
+        orders.append(Order(messages.row(execution), not_before=maybe_ms(claim.not_before)))
+    return Verdict(maybe_ms(decided.mark), maybe_ms(decided.wake_at), orders)
+
+
+def _missed(missed: Missed, applied: Applied, now: int) -> Execution:
+    """One row for all of the ticks, so that every due tick ends in one."""
+    execution = _execution(applied, missed.last, Trigger.SCHEDULE, now)
+    return replace(
+        execution,
+        status=Status.SKIPPED,
+        reason=Reason.MISSED,
+        completed_at=instant(now),
+        count=missed.count,
+        range_start=missed.first,
+    )
+
+
+def _execution(applied: Applied, tick: datetime, trigger: Trigger, now: int) -> Execution:
+    job = applied.document["name"]
+    return Execution(
+        tick_execution_id(job, tick),
+        job,
+        tick,
+        trigger,
+        Status.PENDING,
+        created_at=instant(now),
+        version=applied.version,
+        commit=applied.commit,
+        path=applied.path,
+    )

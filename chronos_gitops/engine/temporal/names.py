@@ -1,0 +1,26 @@
+"""The names by which workflows, activities and queues know each other; histories hold them, so they never change."""
+
+from datetime import timedelta
+
+TIMETABLES = "chronos-timetables"
+EXECUTIONS = "chronos-executions"
+"""Two task queues: a runner that drains leaves the first one at once and goes on with the second."""
+
+TIMETABLE = "ChronosTimetable"
+EXECUTION = "ChronosExecution"
+
+DECIDE, SETTLE, WATCH, ATTEMPT, TELL = "decide", "settle", "watch", "attempt", "tell"
+
+APPLY, REMOVE, PAUSE, RESUME, TRIGGER = "apply", "remove", "pause", "resume", "trigger"
+GO, END, CANCEL = "go", "end", "cancel"
+
+ROW, NEWEST, PAUSES = "row", "newest", "pauses"
+"""Keys of memos: an execution's row; a timetable's newest execution, and its pauses, the one that holds last."""
+
+HEARTBEAT = timedelta(seconds=1)
+HEARTBEAT_TIMEOUT = timedelta(seconds=15)
+"""A runner that is silent for so long has lost its requests; they are sent again, under the same ids."""
+
+
+def timetable_id(job: str) -> str:
+    return f"timetable/{job}"

@@ -1,0 +1,107 @@
+"""JobSet to timetables, idempotently: several runners may do it at once, and exactly one of them makes each change."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from temporalio.client import Client, WithStartWorkflowOperation
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.service import RPCError, RPCStatusCode
+
+from chronos_gitops.engine.temporal import attributes, names
+from chronos_gitops.engine.temporal.messages import Applied, TimetableState, to_ms
+from chronos_gitops.engine.temporal.visibility import Visibility
+from chronos_gitops.jobs.model import Definition, JobSet
+
+_AT_ONCE = 20
+
+
+class Reconciler:
+    """A change is one update of one timetable; when nothing changed, all of it is one list of digests."""
+
+    def __init__(self, client: Client, visibility: Visibility) -> None:
+        self._client = client
+        self._visibility = visibility
+        self._said: dict[str, str] = {}
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def apply(self, jobs: JobSet) -> None:
+        """Makes the timetables those of this JobSet; what it does not name ends."""
+        wanted = _wanted(jobs)
+        known = await self._visibility.digests()
+        changed = [applied for name, applied in wanted.items() if self._differs(name, applied, known)]
+        gone = [name for name in {**self._said, **known} if name not in wanted and not self._is_gone(name, known)]
+        await asyncio.gather(*map(self.give, changed), *map(self._remove, gone))
+
+    async def check(self, jobs: JobSet) -> None:
+        """Mends what is missing or older than what this runner knows; a runner behind the others changes nothing."""
+        known = await self._visibility.digests()
+        stale = [
+            applied
+            for name, applied in _wanted(jobs).items()
+            if name not in known or is_newer(applied.digest, known[name])
+        ]
+        await asyncio.gather(*map(self.give, stale))
+
+    async def give(self, applied: Applied) -> bool:
+        """Whether it was news to the timetable, which is started when there is none."""
+        name = applied.document["name"]
+        async with self._slots:
+            start: WithStartWorkflowOperation[Any, None] = WithStartWorkflowOperation(
+                names.TIMETABLE,
+                TimetableState(job=name),
+                id=names.timetable_id(name),
+                task_queue=names.TIMETABLES,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                search_attributes=attributes.of_timetable(name, "", attributes.DISABLED_STATUS),
+            )
+            was_news: bool = await self._client.execute_update_with_start_workflow(
+                names.APPLY, applied, start_workflow_operation=start, result_type=bool
+            )
+        self._said[name] = applied.digest
+        return was_news
+
+    async def _remove(self, name: str) -> None:
+        async with self._slots:
+            handle = self._client.get_workflow_handle(names.timetable_id(name))
+            try:
+                await handle.execute_update(names.REMOVE, result_type=bool)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+        self._said[name] = attributes.REMOVED_STATUS
+
+    def _differs(self, name: str, applied: Applied, known: Mapping[str, str]) -> bool:
+        """Visibility lags a little; what this runner said last is known for certain."""
+        return known.get(name) != applied.digest or self._said.get(name, applied.digest) != applied.digest
+
+    def _is_gone(self, name: str, known: Mapping[str, str]) -> bool:
+        said = self._said.get(name)
+        return attributes.REMOVED_STATUS in (said, known.get(name)) and said in (None, attributes.REMOVED_STATUS)
+
+
+def applied(definition: Definition) -> Applied:
+    """The digest covers the job and where it stands in git, for both are written into rows."""
+    document = definition.job.document()
+    place = [document, definition.version, definition.commit, definition.path]
+    canonical = json.dumps(place, sort_keys=True, separators=(",", ":"))
+    changed_at = 0 if definition.updated_at is None else to_ms(definition.updated_at)
+    digest = f"{changed_at}.{hashlib.sha256(canonical.encode()).hexdigest()[:32]}"
+    return Applied(document, digest, definition.version, definition.commit, definition.path)
+
+
+def _wanted(jobs: Iterable[Definition]) -> dict[str, Applied]:
+    return {definition.job.name: applied(definition) for definition in jobs}
+
+
+def is_newer(digest: str, known: str) -> bool:
+    """Whether the job behind the first digest is another one, and not an older one."""
+    return digest != known and _age(known) <= _age(digest)
+
+
+def _age(digest: str) -> int:
+    """When the job changed last, by the digest of its timetable; one that was removed is older than everything."""
+    changed_at = digest.partition(".")[0]
+    return int(changed_at) if changed_at.isdecimal() else -1
