@@ -37,12 +37,8 @@ def choose(settings: Settings, clock: Clock | None = None) -> Choice:
     if kind == "postgresql":
         _need("psycopg", "postgres")
         return _on_postgres(settings, clock)
-    if kind == "temporal":
-        _need("temporalio", "temporal")
-        return _on_temporal(settings, clock or SystemClock())
-    raise UsageError(
-        f'the engine "{kind}" does not come with this version', hint="leave --engine out to use the embedded one"
-    )
+    _need("temporalio", "temporal")
+    return _on_temporal(settings, clock or SystemClock())
 
 
 def _on_postgres(settings: Settings, clock: Clock | None) -> Choice:

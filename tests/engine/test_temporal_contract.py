@@ -105,10 +105,10 @@ def test_a_due_tick_becomes_one_request_and_one_row(bench: Bench) -> None:
 def test_one_execution_comes_with_the_job_as_it_was_claimed(bench: Bench) -> None:
     job = bench.job(path="/ok?first", schedule=NEVER)
     engine = bench.start(job)
-    claimed = engine.trigger("daily-backup")
+    execution = engine.trigger("daily-backup")
     bench.seen.wait(1)
     engine.apply(jobset(bench.job(path="/ok?second", schedule=NEVER)))
-    assert engine.execution(claimed.id).job == job
+    assert engine.execution(execution.id).job == job
 
 
 def test_the_row_is_on_disk_before_the_first_byte_leaves(bench: Bench) -> None:
@@ -247,11 +247,15 @@ class TestRetries:
 class TestMissedRuns:
     """An outage is a timetable that nobody has looked at since: the server keeps it while every runner is away."""
 
-    def outage(self, bench: Bench, namespace: str, temporal: TemporalServer, job: Job, hours: int) -> Engine:
-        self.asleep(namespace, temporal, job, hours)
-        return bench.start(job)
-
-    def asleep(self, namespace: str, temporal: TemporalServer, job: Job, hours: int) -> None:
+    def outage(
+        self,
+        bench: Bench,
+        namespace: str,
+        temporal: TemporalServer,
+        job: Job,
+        hours: int,
+        first: JobSet | None = None,
+    ) -> Engine:
         mark = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - hours * HOUR
         jobs = jobset(job)
 
@@ -260,6 +264,11 @@ class TestMissedRuns:
             await sleep_since(client, jobs.definitions[job.name], mark)
 
         run(asleep())
+        engine = bench.build()
+        engine.start()
+        bench._running.append(engine)
+        engine.apply(jobs if first is None else first)
+        return engine
 
     def hourly(self, bench: Bench, **fields: str) -> Job:
         return bench.job(schedule="0 * * * *", catchup_window="24h", **fields)
@@ -275,19 +284,6 @@ class TestMissedRuns:
         assert skipped.scheduled_time == caught.scheduled_time - HOUR
         assert skipped.count in (29, 30)  # 30 when the hour has just changed
         ends_as(engine, ("skipped", "missed"), ("success", None))
-
-    def test_a_start_without_knowing_any_job_forgets_nothing_that_is_owed(
-        self, bench: Bench, namespace: str, temporal: TemporalServer
-    ) -> None:
-        job = self.hourly(bench)
-        self.asleep(namespace, temporal, job, 30)
-        engine = bench.build()
-        engine.start()
-        engine.apply(JobSet())
-        engine.apply(jobset(job))
-        bench.seen.wait(2)
-        ends_as(engine, ("skipped", "missed"), ("success", None))
-        engine.stop(0.0)
 
     def test_ignore_runs_none(self, bench: Bench, namespace: str, temporal: TemporalServer) -> None:
         self.outage(bench, namespace, temporal, self.hourly(bench, missed_run_policy="ignore"), 5)
@@ -320,6 +316,14 @@ class TestMissedRuns:
         engine = bench.start(job)
         quiet(0.5)
         ends_as(engine, ("skipped", "missed"))
+
+    def test_a_start_without_knowing_any_job_forgets_nothing_that_is_owed(
+        self, bench: Bench, namespace: str, temporal: TemporalServer
+    ) -> None:
+        job = self.hourly(bench)
+        engine = self.outage(bench, namespace, temporal, job, 5, first=JobSet())
+        engine.apply(jobset(job))
+        ends_as(engine, ("skipped", "missed"), ("success", None))
 
     def test_a_pause_follows_the_same_rule(self, bench: Bench) -> None:
         engine = bench.start(bench.job(schedule=OFTEN))
@@ -539,9 +543,9 @@ class TestLists:
 
     def test_recent_are_the_newest_of_each_job_newest_first(self, bench: Bench) -> None:
         engine = self.ran(bench, 3)
-        recent = engine.recent(["daily-backup", "never-ran", "no name' OR"], 2)
-        newest = [one.id for one in engine.executions(ExecutionQuery(job="daily-backup", limit=2))]
-        assert {name: [one.id for one in rows] for name, rows in recent.items()} == {"daily-backup": newest}
+        newest = [row.id for row in engine.executions(ExecutionQuery(job="daily-backup", limit=2))]
+        recent = engine.recent(["daily-backup", "never-ran"], 2)
+        assert {name: [row.id for row in rows] for name, rows in recent.items()} == {"daily-backup": newest}
 
     def test_an_unknown_execution_is_an_error(self, bench: Bench) -> None:
         engine = bench.start(bench.job(schedule=NEVER))

@@ -23,6 +23,9 @@ class Access:
     namespace: str
     shown: TemporalAccess
 
+    def __str__(self) -> str:
+        return f"Temporal at {self.target} (namespace {self.namespace})"
+
     @classmethod
     def parse(cls, url: str, shown: TemporalAccess) -> "Access":
         """``temporal://host:port/namespace``; raises UsageError, also for files that cannot be read."""

@@ -5,9 +5,8 @@ import contextlib
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -31,11 +30,11 @@ from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.temporal import messages
 from chronos_gitops.engine.temporal.activities import Sending, Timing
 from chronos_gitops.engine.temporal.address import Access
-from chronos_gitops.engine.temporal.errors import Unavailable
+from chronos_gitops.engine.temporal.errors import Unavailable, told, unavailable
 from chronos_gitops.engine.temporal.messages import TriggerRequest, to_ms
-from chronos_gitops.engine.temporal.session import Session, connect, held_now, missing, unavailable
+from chronos_gitops.engine.temporal.session import Session, connect, held_now, missing
 from chronos_gitops.engine.timetable import LATE
-from chronos_gitops.errors import ConflictError, NotFoundError
+from chronos_gitops.errors import ChronosError, ConflictError, NotFoundError
 from chronos_gitops.jobs.model import Definition, JobSet
 
 log = logging.getLogger(__name__)
@@ -108,12 +107,12 @@ class TemporalEngine:
         if not self._is_running():
             raise _not_running()
         if jobs.revision is None and not len(jobs) and not self._is_applied:
-            return  # nothing is known yet, as when the remote is away: that is nobody's decision to end all timetables
+            return  # nothing is known yet, as when the remote is away: that is nobody's decision to end all jobs
         self._jobs, self._is_applied = jobs, True
         self._timing.expect(jobs)
         session = self._session
         if session is None:
-            log.warning("the jobs are applied when Temporal answers: %s", self._trouble)
+            log.warning("the jobs are applied when %s answers", self._access)
             return
         future = asyncio.run_coroutine_threadsafe(session.apply(jobs), self._loop)
         try:
@@ -175,9 +174,17 @@ class TemporalEngine:
     def pauses_of(self, name: str, since: datetime) -> Sequence[Pause]:
         return self._ask(lambda session: session.visibility.pauses_of(name, since))
 
-    def alone(self, name: str) -> AbstractContextManager[None]:  # noqa: ARG002 - see below
-        """Runners do not wait for each other here: whoever loses the race for the branch builds its commit again."""
-        return contextlib.nullcontext()
+    @contextlib.contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """The server keeps the turn; that of a runner which dies ends by itself."""
+        turn = self._ask(lambda session: session.take_turn(name))
+        if turn is None:
+            raise ConflictError(f"another runner is at it for too long: {name}", hint="try again")
+        try:
+            yield
+        finally:
+            with contextlib.suppress(Unavailable):
+                self._ask(lambda session: session.end_turn(turn))
 
     def health(self) -> EngineHealth:
         if not self._is_running():
@@ -185,7 +192,8 @@ class TemporalEngine:
         session = self._session
         trouble = self._trouble or (session.trouble if session is not None else "")
         hosts = self._delivery.open_circuits()
-        return EngineHealth(not trouble, trouble or "claiming", self._sending.in_flight, self._heartbeat_at, hosts)
+        detail = f"{self._access}: {trouble}" if trouble else "claiming"
+        return EngineHealth(not trouble, detail, self._sending.in_flight, self._heartbeat_at, hosts)
 
     def _definition(self, name: str) -> Definition:
         if not self._is_running():
@@ -216,7 +224,7 @@ class TemporalEngine:
             future.cancel()
             raise unavailable(self._access, f"no answer within {_ANSWER_WITHIN:.0f} s") from error
         except (RPCError, WorkflowUpdateFailedError) as error:
-            raise unavailable(self._access, error) from error
+            raise unavailable(self._access, told(error)) from error
 
     def _is_running(self) -> bool:
         return self._ready.is_set() and self._thread.is_alive()
@@ -266,8 +274,7 @@ class TemporalEngine:
                 await self._connected()
                 rest = 1.0
             except Exception as error:
-                self._trouble = str(unavailable(self._access, error))
-                log.warning("%s", self._trouble, exc_info=not isinstance(error, (RPCError, RuntimeError, Unavailable)))
+                self._note_trouble(told(error), is_ours=not isinstance(error, (RPCError, RuntimeError, ChronosError)))
             self._session = None
             self._tried.set()
             await asyncio.sleep(rest)
@@ -297,9 +304,15 @@ class TemporalEngine:
             await session.probe()
             trouble = ""
         except RPCError as error:
-            trouble = str(unavailable(self._access, error))
+            trouble = told(error)
         if self._session is session:
-            self._trouble = trouble
+            self._note_trouble(trouble)
+
+    def _note_trouble(self, trouble: str, *, is_ours: bool = False) -> None:
+        """Logged when it changes: a server that is away for a night is one line."""
+        if trouble and trouble != self._trouble:
+            log.warning("%s: %s", self._access, trouble, exc_info=is_ours)
+        self._trouble = trouble
 
 
 def _not_running() -> ConflictError:

@@ -6,6 +6,10 @@ TIMETABLES = "chronos-timetables"
 EXECUTIONS = "chronos-executions"
 """Two task queues: a runner that drains leaves the first one at once and goes on with the second."""
 
+TURNS = "chronos-turns"
+"""No worker polls it: such a workflow only is there, under an id that one at a time can have."""
+
+TURN = "ChronosTurn"
 TIMETABLE = "ChronosTimetable"
 EXECUTION = "ChronosExecution"
 

@@ -1,13 +1,16 @@
 """One connection to a server and all that lives on it: workers, reconciliation, the pauses as they were seen last."""
 
 import asyncio
+import contextlib
 import functools
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
-from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -15,7 +18,7 @@ from chronos_gitops.engine.model import Pause
 from chronos_gitops.engine.temporal import attributes, names
 from chronos_gitops.engine.temporal.activities import Sending, Timing
 from chronos_gitops.engine.temporal.address import Access
-from chronos_gitops.engine.temporal.errors import Unavailable
+from chronos_gitops.engine.temporal.errors import told
 from chronos_gitops.engine.temporal.messages import Held, Row, TriggerRequest, maybe_ms, to_ms
 from chronos_gitops.engine.temporal.reconciler import Reconciler, applied
 from chronos_gitops.engine.temporal.visibility import Visibility
@@ -28,6 +31,10 @@ log = logging.getLogger(__name__)
 CHECK_EVERY = 60.0
 _PAUSES_EVERY = 2.0
 _AFTER_TROUBLE = 1.0
+_TURN_WITHIN = 20.0
+_TURN_AGAIN = 0.1
+_LONGEST_TURN = timedelta(minutes=2)
+"""A runner that died in its turn holds the others up for so long."""
 _SAID_LATELY = 5.0
 _PROBE = timedelta(seconds=5)
 _CONNECT = timedelta(seconds=5)
@@ -36,6 +43,7 @@ _CONNECT = timedelta(seconds=5)
 @functools.cache
 def _runtime() -> Runtime:
     """The SDK's threads, once for a process; what it logs goes where ours goes."""
+    logging.getLogger("temporalio.worker").setLevel(logging.WARNING)  # it tells each shutdown, in its own terms
     forwarding = LogForwardingConfig(logger=logging.getLogger("temporalio.core"))
     filters = TelemetryFilter(core_level="ERROR", other_level="ERROR")
     return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=filters, forwarding=forwarding)))
@@ -103,6 +111,23 @@ class Session:
         await self._update(definition, names.PAUSE, held)
         self._note(pause.job, {**self.pauses, pause.job: pause})
 
+    async def take_turn(self, name: str) -> "WorkflowHandle[Any, Any] | None":
+        """None when another runner has the turn for all of the time that is worth waiting."""
+        deadline = asyncio.get_running_loop().time() + _TURN_WITHIN
+        while True:
+            try:
+                return await self._client.start_workflow(
+                    names.TURN, id=f"turn/{name}", task_queue=names.TURNS, run_timeout=_LONGEST_TURN
+                )
+            except WorkflowAlreadyStartedError:
+                if asyncio.get_running_loop().time() > deadline:
+                    return None
+            await asyncio.sleep(_TURN_AGAIN)
+
+    async def end_turn(self, turn: "WorkflowHandle[Any, Any]") -> None:
+        with contextlib.suppress(RPCError):  # it has taken so long that it was ended, or ends by itself
+            await turn.terminate("the turn is over")
+
     async def resume(self, name: str) -> None:
         handle = self._client.get_workflow_handle(names.timetable_id(name))
         try:
@@ -154,8 +179,8 @@ class Session:
                 await (self._reconciler.check(jobs) if is_check else self._reconciler.apply(jobs))
                 self.trouble = ""
             except (RPCError, WorkflowUpdateFailedError) as error:
-                self.trouble = f"the jobs are not applied yet: {error}"
-                log.warning("the timetables are not those of the jobs yet: %s", error)
+                self.trouble = f"the jobs are not applied yet: {told(error)}"
+                log.warning("%s", self.trouble)
                 await asyncio.sleep(_AFTER_TROUBLE)
                 if not is_check:
                     self._news.set()
@@ -196,13 +221,6 @@ async def _within(seconds: float, event: asyncio.Event) -> bool:
 
 def missing(name: str) -> NotFoundError:
     return NotFoundError(f'there is no job "{name}"')
-
-
-def unavailable(access: Access, error: BaseException | str) -> Unavailable:
-    told = error.message if isinstance(error, RPCError) else str(error)
-    return Unavailable(
-        f"Temporal at {access.target} (namespace {access.namespace}): {told}", hint="the runner goes on trying"
-    )
 
 
 def held_now(pauses: Mapping[str, Pause], now: datetime) -> dict[str, Pause]:

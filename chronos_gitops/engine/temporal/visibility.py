@@ -28,6 +28,7 @@ from chronos_gitops.jobs.model import Job
 _PAGE = 1000
 _CHUNK = 200
 _AT_ONCE = 20
+_MARGIN = 10
 _FEW = 500
 """So many rows are simply all read; more are asked for by spans of time, for a server does not order by attributes."""
 _SPAN = timedelta(hours=1)
@@ -110,30 +111,18 @@ class Visibility:
         return ExecutionDetail(execution, tuple(_explained(attempt, execution) for attempt in attempts), job)
 
     async def _history(self, handle: "WorkflowHandle[object, object]") -> tuple[Job | None, list[Attempt]]:
-        """The job as it was claimed, out of what the workflow was started with, and what its attempts have told."""
+        decode = self._client.data_converter.decode
         job: Job | None = None
         attempts = []
         async for event in handle.fetch_history_events():
             if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
-                payloads = event.workflow_execution_started_event_attributes.input.payloads
-                [order] = await self._client.data_converter.decode(payloads, [Order])
-                job = Job.from_document(order.document) if order.document else None
-            if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
-                payloads = event.activity_task_completed_event_attributes.result.payloads
-                [report] = await self._client.data_converter.decode(payloads, [AttemptReport])
+                given = event.workflow_execution_started_event_attributes.input.payloads
+                [order] = await decode(given, [Order])
+                job = None if order.document is None else Job.from_document(order.document)
+            elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+                [report] = await decode(event.activity_task_completed_event_attributes.result.payloads, [AttemptReport])
                 attempts.append(report.attempt())
         return job, attempts
-
-    async def recent(self, job_names: Sequence[str], count: int) -> Mapping[str, Sequence[Execution]]:
-        """One question for each job, a few at a time: a server does not order within groups."""
-        some = asyncio.Semaphore(_AT_ONCE)
-
-        async def of(name: str) -> list[Execution]:
-            async with some:
-                return await self.executions(ExecutionQuery(job=name, limit=count))
-
-        found = await asyncio.gather(*(of(name) for name in job_names))
-        return {name: rows for name, rows in zip(job_names, found, strict=True) if rows}
 
     async def latest(self, job_names: Sequence[str]) -> Mapping[str, Execution]:
         """Two lists for each chunk: a timetable's memo names its newest execution."""
@@ -154,6 +143,21 @@ class Visibility:
             return []
         ids = _listed(execution_id for _, execution_id in newest.values())
         return await self._rows([_EXECUTIONS, f"WorkflowId IN ({ids})"])
+
+    async def recent(self, job_names: Sequence[str], count: int) -> Mapping[str, Sequence[Execution]]:
+        """Of each job one short list: a server gives those that run first, then those that ended last."""
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def of(job: str) -> list[Execution]:
+            query = " AND ".join([_EXECUTIONS, f"ChronosJob = '{job}'"])
+            async with slots:
+                found = self._client.list_workflows(query, limit=2 * count + _MARGIN)
+                rows = [await _execution(one) async for one in found]
+            return sorted(rows, key=_age, reverse=True)[:count]
+
+        known = [name for name in job_names if _NAME.match(name)]
+        found = await asyncio.gather(*map(of, known))
+        return {name: rows for name, rows in zip(known, found, strict=True) if rows}
 
     async def running(self, job: str) -> list[Execution]:
         if not _NAME.match(job):
