@@ -1,0 +1,71 @@
+"""SIGTERM again and again, at random moments: nothing is claimed after it, it exits 0, and what waits goes on later."""
+
+import random
+import signal
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from support.program import Runner
+from support.repository import Repository
+
+from chronos_gitops.demo.receiver import Receiver
+
+CLAIMS_END = 0.1
+"""Seconds after the signal; CONTRACT 5 and the fault programme."""
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("loops", [4, pytest.param(100, marks=pytest.mark.full)])
+def test_sigterm_ends_claiming_at_once_and_loses_nothing(tmp_path: Path, data_folder: Path, loops: int) -> None:
+    """Twenty ticks a second, and a job that fails and waits for its retry; about a second and a half for each loop."""
+    chance = random.Random(20261125)
+    late: list[float] = []
+    with Receiver() as receiver:
+        repository = Repository.init(tmp_path / "checkout")
+        for number in range(10):
+            write(repository, f"often-{number}", "@every 500ms", receiver.url("/ok"))
+        write(repository, "fails-again", "@every 1s", receiver.url("/status/503"))
+        repository.commit()
+        for _ in range(loops):
+            runner = Runner(str(repository.root), data=data_folder)
+            threading.Event().wait(chance.uniform(0, 0.7))
+            asked_at = time.time()
+            runner.process.send_signal(signal.SIGTERM)
+            assert runner.wait() == 0
+            runner.client.close()
+            late.append(last_claim(data_folder) - asked_at)
+        with Runner(str(repository.root), data=data_folder) as runner:
+            path = "/executions?status=running&limit=1000"
+            runner.until("/jobs/often-0", lambda job: job["last_execution"]["status"] == "success")
+            runner.until(path, lambda found: all(row["job"] == "fails-again" for row in found["items"]))
+    print(f"{loops} SIGTERMs: the last claim came {max(late) * 1000:.0f} ms after the signal at most")
+    assert max(late) < CLAIMS_END
+    assert rows_without_end(data_folder) == []
+
+
+def last_claim(data: Path) -> float:
+    """Seconds since 1970."""
+    [(newest,)] = read(data, "SELECT max(created_at) FROM executions")
+    return float(newest or 0) / 1000
+
+
+def rows_without_end(data: Path) -> list[tuple[object, ...]]:
+    """What did not end although nothing kept it: only the job that waits for its retry may be under way."""
+    return read(data, "SELECT id, job FROM executions WHERE status IN ('pending', 'running') AND job <> 'fails-again'")
+
+
+def read(data: Path, sql: str) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(f"{(data / 'ledger.db').as_uri()}?mode=ro", uri=True)
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
+def write(repository: Repository, name: str, schedule: str, url: str) -> None:
+    lines = [f"name: {name}", f'schedule: "{schedule}"', "enabled: true", "webhook:", f"  url: {url}"]
+    lines += ["missed_run_policy: ignore", "retry_policy: {max_attempts: 3, initial_interval: 2s}"]
+    repository.write(f"jobs/{name}.yaml", "\n".join(lines) + "\n")
