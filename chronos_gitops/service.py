@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -34,6 +34,8 @@ from chronos_gitops.repo.verify import Signers
 from chronos_gitops.settings import Settings
 
 _STALLED_AFTER = timedelta(seconds=60)
+_PAUSE_KEPT = timedelta(days=30)
+"""So long a deleted job that comes back is still paused."""
 
 
 class DataFolderInUse(ChronosError):
@@ -175,6 +177,8 @@ def _assembled(settings: Settings, lock: DataLock, given: Clock | None) -> Servi
 
     def apply(jobs: JobSet) -> None:
         engine.apply(jobs)
+        for name in _outlived(engine.pauses(), jobs, follower, clock.now()):
+            engine.resume(name)
         feed.jobs_changed(jobs)
 
     follower = _follower(settings, apply, clock)
@@ -198,6 +202,19 @@ def _assembled(settings: Settings, lock: DataLock, given: Clock | None) -> Servi
     )
     metrics.watch(service)
     return service
+
+
+def _outlived(pauses: Iterable[str], jobs: JobSet, follower: Follower, now: datetime) -> list[str]:
+    """Paused jobs that git deleted so long ago that nobody is going to bring them back paused."""
+    found = []
+    for name in pauses:
+        newest = follower.index().current(name)
+        if name in jobs.definitions or newest is None or newest.blob:
+            continue
+        deleted_at = follower.deployments.at(name, newest.commit) or newest.committed_at
+        if now - deleted_at > _PAUSE_KEPT:
+            found.append(name)
+    return found
 
 
 def _delivery(settings: Settings) -> Callable[[], Delivery]:

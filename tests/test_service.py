@@ -56,6 +56,36 @@ def test_an_engine_whose_package_is_missing_says_what_to_install(
     assert refused.value.hint == "pip install 'chronos-gitops[postgres]'"
 
 
+def test_a_pause_is_kept_for_thirty_days_after_its_job_was_deleted(repo: Path, data_folder: Path) -> None:
+    """The wall clock is stepped; what changes is another job."""
+
+    def commit(name: str, text: str | None) -> None:
+        path = repo / "jobs" / f"{name}.yaml"
+        if text is None:
+            path.unlink()
+        else:
+            path.write_text(text)
+        subprocess.run(["git", "-C", str(repo), "add", "-A"], check=True)
+        subprocess.run(["git", "-C", str(repo), "commit", "-qm", f"Change {name}"], check=True)
+        service.follower.sync()
+
+    def text(name: str, schedule: str = "@yearly") -> str:
+        return f'name: {name}\nschedule: "{schedule}"\nenabled: true\nwebhook: {{url: "http://127.0.0.1:9/"}}\n'
+
+    clock = HandClock(datetime(2026, 3, 2, 12, tzinfo=UTC))
+    with build(chosen(repo, data_folder, follow="branch"), clock=clock) as service:
+        commit("other", text("other"))
+        commit("paused", text("paused"))
+        service.engine.pause("paused", reason="the move", by="ada")
+        commit("paused", None)
+        clock.step(timedelta(days=29))
+        commit("other", text("other", "@monthly"))
+        assert set(service.engine.pauses()) == {"paused"}
+        clock.step(timedelta(days=2))
+        commit("other", text("other", "@weekly"))
+        assert set(service.engine.pauses()) == set()
+
+
 def test_an_address_that_means_nothing_is_refused_without_its_password(repo: Path, data_folder: Path) -> None:
     with pytest.raises(UsageError) as refused:
         build(chosen(repo, data_folder, engine="postgresql://chronos:hunter2@db.example.com:nonsense/x?hunter2"))

@@ -280,6 +280,7 @@ def _sync() -> dict[str, Schema]:
         "held": nullable(held),
         "jobs": COUNT,
         "quarantined": listed(TEXT),
+        "pauses": listed(shape({"job": TEXT, "reason": TEXT, "by": TEXT, "at": INSTANT, "until": nullable(INSTANT)})),
         "reload_ms": nullable({"type": "number"}),
         "history_epoch": NUMBER
         | {"description": "Version numbers hold within one; a rewritten history begins another"},

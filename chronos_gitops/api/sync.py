@@ -1,27 +1,37 @@
 """Following git: the status, a pass now, held deletions approved."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint
 
 from chronos_gitops.api import body, render, scope
 from chronos_gitops.api.context import service
 
+if TYPE_CHECKING:
+    from chronos_gitops.repo.status import SyncStatus
+
 blueprint = Blueprint("sync", __name__, url_prefix="/api/v1/sync")
 
 
 @blueprint.get("")
 def status() -> dict[str, Any]:
-    return render.sync(scope.status(service().follower.status()))
+    return _told(service().follower.status())
 
 
 @blueprint.post("")
 def sync_now() -> tuple[dict[str, Any], int]:
     body.fields({})
-    return render.sync(scope.status(service().follower.sync())), 202
+    return _told(service().follower.sync()), 202
 
 
 @blueprint.post("/approve")
 def approve() -> dict[str, Any]:
     given = body.fields({"checksum": str}, required=("checksum",))
-    return render.sync(service().follower.approve(given["checksum"]))
+    return _told(service().follower.approve(given["checksum"]))
+
+
+def _told(status: "SyncStatus") -> dict[str, Any]:
+    """What git says, and beside it what operators hold back: pauses, also of jobs that are deleted by now."""
+    pauses = service().engine.pauses()
+    seen = {name: render.pause(pauses[name]) for name in sorted(pauses) if scope.sees(name)}
+    return render.sync(scope.status(status)) | {"pauses": [{"job": name} | pause for name, pause in seen.items()]}

@@ -15,6 +15,7 @@ def changes() -> str:
     return render_template(
         "changes.html",
         events=[event.document() for _, event in found],
+        known=service().jobs().definitions.keys() | service().follower.index().jobs(),
         problems=[render.problem(one) for one in scope.status(service().follower.status()).problems],
     )
 

@@ -9,6 +9,13 @@ def test_the_status_tells_what_is_applied(own: FlaskClient, checkout: Checkout) 
     assert status["held"] is None
 
 
+def test_pauses_stand_beside_what_git_says_also_of_jobs_that_are_gone(own: FlaskClient, checkout: Checkout) -> None:
+    own.post("/api/v1/jobs/off/pause", json={"reason": "the move"})
+    checkout.remove("off")
+    [pause] = own.post("/api/v1/sync").get_json()["pauses"]
+    assert (pause["job"], pause["reason"], pause["until"]) == ("off", "the move", None)
+
+
 def test_a_pass_now_applies_what_was_saved(own: FlaskClient, checkout: Checkout) -> None:
     checkout.write("fresh", job_yaml("fresh", "http://127.0.0.1:9/"))
     response = own.post("/api/v1/sync")
