@@ -11,6 +11,7 @@ from typing import Self
 
 from chronos_gitops import __version__, failpoints
 from chronos_gitops.audit import AuditLog
+from chronos_gitops.canonical import CanonicalLog
 from chronos_gitops.delivery.attempt import Delivery
 from chronos_gitops.delivery.egress import EgressPolicy
 from chronos_gitops.delivery.secrets import Secrets
@@ -173,7 +174,7 @@ def _assembled(settings: Settings, lock: DataLock, given: Clock | None) -> Servi
     failpoints.arm(settings.failpoint)
     events = EventLog(settings.data / "events.jsonl")
     feed = Feed(events, status=lambda: follower.status(), now=clock.now)
-    engine = chosen.build(_delivery(settings), Observers((metrics, feed)))
+    engine = chosen.build(_delivery(settings), Observers((metrics, feed, CanonicalLog())))
 
     def apply(jobs: JobSet) -> None:
         engine.apply(jobs)

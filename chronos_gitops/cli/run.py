@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.option(
     "--engine",
     metavar="ENGINE",
-    help="What keeps executions: sqlite[:///FILE] or postgresql://...; see docs/scale.md.  [default: sqlite]",
+    help="What keeps executions: sqlite[:///FILE], postgresql://..., temporal://...  [default: sqlite]",
 )
 @click.option("--verify-commits", metavar="FILE", help="Run only commits signed by one of these SSH keys.")
 @click.option("--signing-key", metavar="FILE", help="The SSH key that signs the runner's own rollback commits.")

@@ -39,6 +39,11 @@ MEANINGS: Mapping[str, str] = {
     "limits.rate_per_host": "Requests a second to one host; 0: no limit.",
     "limits.breaker_after": "Failures in a row after which a host is left alone for a while; 0: never.",
     "retention.days": "How many days executions are kept.",
+    "temporal.tls_ca_file": "The authority (PEM) of the Temporal server, in place of the system's.",
+    "temporal.tls_cert_file": "The client certificate for the Temporal server, with its key file.",
+    "temporal.tls_key_file": "The key of the client certificate.",
+    "temporal.api_key_file": "A file with the API key for Temporal, read at each connection.",
+    "temporal.api_key": "The API key for Temporal; better in a file.",
     "retention.rows": "How many executions of one job are kept.",
     "failpoint": "For tests of this project only: where the runner kills itself.",
 }
