@@ -152,10 +152,11 @@ def test_the_file_names_the_version_that_wrote_each_line(client: FlaskClient) ->
     assert len(set(blamed)) >= 2
 
 
-def test_the_other_pages_answer(client: FlaskClient) -> None:
-    assert "Quietest hours" in page(client, "/upcoming")
-    assert "commit applied" in page(client, "/changes")
-    assert "looked at the clock" in page(client, "/status")
+def test_the_other_pages_answer(own: FlaskClient) -> None:
+    assert "Quietest hours" in page(own, "/upcoming")
+    own.post("/api/v1/sync")
+    assert "sync requested" in page(own, "/changes")
+    assert "looked at the clock" in page(own, "/status")
 
 
 def test_a_rollback_is_one_form_away_and_comes_back_to_the_job(own: FlaskClient, service: Service) -> None:
