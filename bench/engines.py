@@ -1,4 +1,4 @@
-"""Every engine side by side, interleaved: ``python bench/engines.py [--engines sqlite,postgres] [--smallest]``.
+"""Every engine side by side, interleaved: ``python bench/engines.py [--engines sqlite,temporal] [--smallest]``.
 
 Workers are processes; the receiver is this process, on the same machine, and so is the database. What is told:
 
@@ -36,6 +36,7 @@ from chronos_gitops.timing.schedule import jitter  # noqa: E402
 
 if TYPE_CHECKING:
     from support.postgres import Server
+    from support.temporal import TemporalServer
 
 SECOND = timedelta(seconds=1)
 
@@ -46,6 +47,12 @@ class Kind:
 
     open: Callable[[Path], AbstractContextManager[str]]
     workers: tuple[int, ...]
+    apply_s: float = 0.001
+    """Seconds that it takes to hand over one job."""
+    most: int = 1000
+    """So many jobs are enough for a burst."""
+    rate: int = 250
+    """More than so many due in a second are not tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +94,28 @@ def _postgres() -> "Server":
     return server
 
 
+@contextmanager
+def on_temporal(_folder: Path) -> Iterator[str]:
+    """A namespace of its own on a dev server, in memory: it says nothing of a cluster."""
+    server = _temporal()
+    yield server.url(server.namespace())
+
+
+@functools.cache
+def _temporal() -> "TemporalServer":
+    from support.temporal import TemporalServer
+
+    folder = tempfile.TemporaryDirectory()
+    server = TemporalServer(Path(folder.name)).start()
+    atexit.register(folder.cleanup)
+    atexit.register(server.stop)
+    return server
+
+
 KINDS: Mapping[str, Kind] = {
     "sqlite": Kind(on_sqlite, workers=(1,)),
     "postgres": Kind(on_postgres, workers=(1, 2, 4)),
+    "temporal": Kind(on_temporal, workers=(1, 2), apply_s=0.05, most=200, rate=10),
 }
 
 
@@ -206,14 +232,15 @@ def throughput(name: str, workers: int, size: Size) -> float:
     with contextlib.ExitStack() as closing:
         this = Round(name, closing)
         ready = this.workers(workers)
-        due = soon(0.2 + size.burst * workers / 1000)
-        this.plan(size.burst, schedule=once_at(due))
+        burst = min(size.burst, KINDS[name].most)
+        due = soon(0.2 + burst * workers * KINDS[name].apply_s)
+        this.plan(burst, schedule=once_at(due))
         this.give(ready)
         if datetime.now(UTC) > due:
             raise SystemExit("the workers were not ready in time")
-        this.wait_for(size.burst, 120)
+        this.wait_for(burst, 120)
         took = max(request.arrived_at for request in this.receiver.requests) - due
-        return size.burst / took.total_seconds()
+        return burst / took.total_seconds()
 
 
 def lateness(name: str, rate: int, seconds: int) -> tuple[float, float]:
@@ -240,7 +267,9 @@ def killed(name: str, in_flight: int) -> tuple[int, float, float]:
     with contextlib.ExitStack() as closing:
         this = Round(name, closing)
         victim = this.launch().wait_until_ready()
-        this.plan(in_flight, path="/hold/answer", schedule=once_at(soon(0.2)), timeout="2m")
+        this.plan(
+            in_flight, path="/hold/answer", schedule=once_at(soon(0.2 + in_flight * KINDS[name].apply_s)), timeout="2m"
+        )
         this.give([victim])
         this.wait_for(in_flight, 60)
         other = this.launch().wait_until_ready() if has_replicas else None
@@ -260,9 +289,9 @@ def raced(name: str, ticks: int) -> tuple[int, int]:
     """Two workers and the same ticks: how many requests there were, how many of them for the second time."""
     with contextlib.ExitStack() as closing:
         this = Round(name, closing)
-        this.plan(max(1, ticks // 4), schedule="* * * * * *")
+        this.plan(min(max(1, ticks // 4), KINDS[name].rate), schedule="* * * * * *")
         this.workers(2)
-        this.wait_for(ticks, 120)
+        this.wait_for(ticks, 200)
         return len(this.receiver.requests), this.doubled()
 
 
@@ -279,7 +308,7 @@ def measure(names: list[str], size: Size) -> None:
             for workers in (count for count in KINDS[name].workers if count <= size.workers):
                 rates.setdefault((name, workers), []).append(throughput(name, workers, size))
         for rate, seconds in size.lateness:
-            for name in names:
+            for name in (each for each in names if rate <= KINDS[each].rate):
                 late.setdefault((name, rate), []).append(lateness(name, rate, seconds))
     for (name, workers), found in rates.items():
         spread = f"{statistics.median(found):.0f}/s ({min(found):.0f}-{max(found):.0f}, n={len(found)})"

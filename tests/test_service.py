@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -47,13 +48,63 @@ def test_what_fails_while_building_gives_the_data_folder_back(tmp_path: Path, da
     DataLock(data_folder).release()
 
 
+@pytest.mark.parametrize(
+    ("engine", "package", "extra"),
+    [
+        ("postgresql://db.example.com/chronos", "psycopg", "postgres"),
+        ("temporal://temporal.example.com:7233/chronos", "temporalio", "temporal"),
+    ],
+)
 def test_an_engine_whose_package_is_missing_says_what_to_install(
-    repo: Path, data_folder: Path, monkeypatch: pytest.MonkeyPatch
+    repo: Path, data_folder: Path, monkeypatch: pytest.MonkeyPatch, engine: str, package: str, extra: str
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    with pytest.raises(UsageError, match="psycopg") as refused:
-        build(chosen(repo, data_folder, engine="postgresql://db.example.com/chronos"))
-    assert refused.value.hint == "pip install 'chronos-gitops[postgres]'"
+    with pytest.raises(UsageError, match=package) as refused:
+        build(chosen(repo, data_folder, engine=engine))
+    assert refused.value.hint == f"pip install 'chronos-gitops[{extra}]'"
+
+
+def test_a_runner_on_sqlite_loads_no_other_engine() -> None:
+    program = (
+        "import sys, chronos_gitops.service; print([name for name in ('temporalio', 'psycopg') if name in sys.modules])"
+    )
+    seen = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert seen.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "temporal://",
+        "temporal:///chronos",
+        "temporal://host:nonsense/chronos",
+        "temporal://host:99999/chronos",
+        "temporal://ada:hunter2@host:7233/chronos",
+        "temporal://host:7233/chronos?tls=hunter2",
+        "temporal://host:7233/a/b",
+        "temporal://host:7233/" + "x" * 300,
+    ],
+)
+def test_an_address_that_is_none_of_temporal_is_refused_with_the_right_form(
+    repo: Path, data_folder: Path, address: str
+) -> None:
+    with pytest.raises(UsageError, match="temporal://host:port/namespace") as refused:
+        build(chosen(repo, data_folder, engine=address))
+    assert "ada:hunter2" not in str(refused.value)
+
+
+def test_what_a_temporal_server_is_shown_is_read_before_anything_starts(
+    repo: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_bytes(b"\xff\xfe")
+    for variables, told in (
+        ({"CHRONOS_TEMPORAL_TLS_CERT_FILE": "cert.pem"}, "go together"),
+        ({"CHRONOS_TEMPORAL_TLS_CA_FILE": str(tmp_path / "nowhere.pem")}, "nowhere.pem cannot be read"),
+        ({"CHRONOS_TEMPORAL_API_KEY_FILE": str(tmp_path / "key")}, "holds no API key"),
+    ):
+        flags = {"repo": str(repo), "data": str(data_folder), "engine": "temporal://127.0.0.1:1/chronos"}
+        with pytest.raises(UsageError, match=told):
+            build(settings.load(flags, variables, None))
 
 
 def test_a_pause_is_kept_for_thirty_days_after_its_job_was_deleted(repo: Path, data_folder: Path) -> None:

@@ -92,8 +92,8 @@ class Timing:
 
 
 class Sending:
-    """``attempt`` and ``tell``. ``in_flight`` requests are under way; ``untold`` executions have had their last one,
-    and their workflow has not come to its end yet."""
+    """``attempt`` and ``tell``. ``in_flight`` requests are under way; ``untold`` are executions that had their last one
+    in a drain, and their workflow has not come to its end here yet."""
 
     def __init__(self, *, delivery: Delivery, clock: Clock, observer: Observer, random: Random) -> None:
         self._delivery = delivery
@@ -102,10 +102,14 @@ class Sending:
         self._random = random
         self._sending: set[asyncio.Task[AttemptReport]] = set()
         self.untold: set[str] = set()
+        self._is_draining = False
 
     @property
     def in_flight(self) -> int:
         return len(self._sending)
+
+    def begin_drain(self) -> None:
+        self._is_draining = True
 
     def cut_off(self) -> None:
         """The runner stops: what is under way is left to be sent again, under the same ids."""
@@ -153,7 +157,7 @@ class Sending:
             message = f"an internal error ({type(error).__name__}); see the log of the runner"
             outcome = Outcome(OutcomeKind.FAILED, error_class=ErrorClass.INTERNAL, error=message)
             wait = None
-        if wait is None:
+        if wait is None and self._is_draining:
             self.untold.add(order.execution_id)
         return _told(order.number, to_ms(started_at), outcome, wait)
 

@@ -29,8 +29,6 @@ _PAGE = 1000
 _CHUNK = 200
 _AT_ONCE = 20
 _MARGIN = 10
-_FEW = 500
-"""So many rows are simply all read; more are asked for by spans of time, for a server does not order by attributes."""
 _SPAN = timedelta(hours=1)
 _SHORTEST = timedelta(seconds=1)
 _GROWTH = 4
@@ -55,8 +53,12 @@ _STOPPED_QUERY = "ExecutionStatus IN ('Terminated', 'Canceled', 'Failed', 'Timed
 
 
 class Visibility:
-    def __init__(self, client: Client) -> None:
+    """``few``: so many rows are simply all read; more are asked for by spans of time, for a server does not order by
+    attributes of ours."""
+
+    def __init__(self, client: Client, *, few: int = 500) -> None:
         self._client = client
+        self._few = few
 
     async def executions(self, query: ExecutionQuery) -> list[Execution]:
         """Newest first by (scheduled_time, id)."""
@@ -70,7 +72,7 @@ class Visibility:
         if query.before is not None:
             where.append(_scheduled(None, query.before[0]))
         top = None if query.before is None else query.before[0]
-        if await self._count(where) <= max(_FEW, query.limit):
+        if await self._count(where) <= max(self._few, query.limit):
             found = await self._rows(where)
         else:
             found = await self._newest(where, top, query)
@@ -85,7 +87,7 @@ class Visibility:
             low = max(high - span, datetime(1970, 1, 1, tzinfo=UTC))
             within = [*where, _scheduled(low, high)]
             count = await self._count(within)
-            if count > max(_FEW, 2 * query.limit) and span > _SHORTEST:
+            if count > max(self._few, 2 * query.limit) and span > _SHORTEST:
                 span = max(_SHORTEST, span / _GROWTH)
                 continue
             if count:

@@ -65,6 +65,7 @@ class Workers:
         await asyncio.gather(*(worker.run() for worker in workers))
 
     async def drain(self, grace: float) -> None:
+        self._sending.begin_drain()
         stopping = asyncio.gather(self._timetables.shutdown(), self._attempts.shutdown())
         await asyncio.wait([stopping], timeout=grace)
         self._sending.cut_off()

@@ -1,0 +1,339 @@
+"""Several runners on one Temporal server, what operators do behind our back, and what outlives a release."""
+
+import itertools
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.bench import Bench, Seen, eventually, jobset
+from support.temporal import TemporalServer, free_port, on_temporal, run
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHistory
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
+
+from chronos_gitops.delivery.attempt import Delivery
+from chronos_gitops.delivery.egress import EgressPolicy, Level
+from chronos_gitops.delivery.secrets import Secrets
+from chronos_gitops.demo.receiver import Receiver
+from chronos_gitops.engine.clock import SystemClock
+from chronos_gitops.engine.model import ExecutionQuery, Status
+from chronos_gitops.engine.temporal import names, session, timetable
+from chronos_gitops.engine.temporal.errors import Unavailable
+from chronos_gitops.engine.temporal.execution import ExecutionWorkflow
+from chronos_gitops.engine.temporal.reconciler import Reconciler, applied
+from chronos_gitops.engine.temporal.timetable import TimetableWorkflow
+from chronos_gitops.engine.temporal.visibility import Visibility
+from chronos_gitops.errors import ConflictError
+from chronos_gitops.jobs.model import Job, JobSet
+from chronos_gitops.timing.schedule import Schedule
+
+SECOND = timedelta(seconds=1)
+OFTEN, NEVER = "@every 1s", "@yearly"
+HISTORIES = Path(__file__).with_name("histories")
+
+
+@pytest.fixture
+def namespace(temporal: TemporalServer) -> str:
+    return temporal.namespace()
+
+
+@pytest.fixture
+def client(temporal: TemporalServer, namespace: str) -> Callable[[], Any]:
+    """To be awaited in the loop that uses it."""
+    return lambda: temporal.client(namespace)
+
+
+@pytest.fixture
+def bench(temporal: TemporalServer, namespace: str, receiver: Receiver, seen: Seen) -> Iterator[Bench]:
+    bench = Bench(on_temporal(temporal.url(namespace)), receiver, SystemClock(), seen)  # type: ignore[arg-type]  # real
+    yield bench
+    bench.stop_all()
+
+
+def quiet(seconds: float) -> None:
+    threading.Event().wait(seconds)
+
+
+def open_at_once(receiver: Receiver, until: Callable[[Receiver], bool], timeout: float) -> int:
+    """The most requests to ``/hold`` that were open at the same time before ``until`` held."""
+    most = 0
+
+    def look(receiver: Receiver) -> bool:
+        nonlocal most
+        most = max(most, len(receiver.requests) - len(receiver.abandoned))
+        return until(receiver)
+
+    assert receiver.wait_for(look, timeout)
+    return most
+
+
+def test_two_runners_double_nothing_and_miss_nothing(bench: Bench) -> None:
+    jobs = [bench.job(f"job-{number}", schedule=OFTEN, concurrency="allow") for number in range(4)]
+    engine, _ = bench.start(*jobs), bench.start(*jobs)
+    assert bench.receiver.wait_for(16, 20)
+    engine.apply(jobset())
+    sent = [request.execution_id for request in bench.receiver.requests]
+    assert len(set(sent)) == len(sent)
+    for job in jobs:
+        ticks = sorted(row.scheduled_time for row in engine.executions(ExecutionQuery(job=job.name)))
+        assert [later - earlier for earlier, later in itertools.pairwise(ticks)] == [SECOND] * (len(ticks) - 1)
+
+
+def test_exactly_one_of_two_reconcilers_makes_a_change(bench: Bench, client: Callable[[], Any]) -> None:
+    bench.start()
+    given = [applied(definition) for definition in jobset(*(bench.job(f"job-{n}", schedule=NEVER) for n in range(5)))]
+
+    async def both() -> list[bool]:
+        found: Client = await client()
+        one, other = (Reconciler(found, Visibility(found)) for _ in range(2))
+        return [await one.give(each) + await other.give(each) for each in given]
+
+    assert run(both()) == [1] * 5
+
+
+def test_replace_lets_one_run_at_a_time_and_the_newest_wins(bench: Bench) -> None:
+    job = bench.job(path="/hold/answer", schedule=OFTEN, concurrency="replace")
+    engine, _ = bench.start(job), bench.start(job)
+    assert open_at_once(bench.receiver, lambda receiver: len(receiver.abandoned) >= 3, 20) == 1
+    engine.apply(jobset(replace(job, enabled=False)))
+    newest = eventually(
+        lambda: len(running := engine.running("daily-backup")) == 1 and running[0].status is Status.RUNNING and running
+    )[0]
+    bench.receiver.release("answer")
+    eventually(lambda: engine.execution(newest.id).execution.status is Status.SUCCESS)
+    rows = engine.executions(ExecutionQuery())
+    assert rows[0].id == newest.id
+    assert {(row.status, row.reason) for row in rows[1:]} == {(Status.CANCELLED, "replaced")}
+
+
+def test_forbid_lets_one_run_at_a_time_also_when_a_timetable_continues_as_new(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, client: Callable[[], Any]
+) -> None:
+    monkeypatch.setattr(timetable, "CONTINUE_AFTER", 2)
+    engine = bench.start(bench.job(path="/hold/answer", schedule=OFTEN))
+    bench.seen.wait_until(lambda: len(bench.seen.ended) >= 4, 20)
+    assert len(bench.receiver.requests) == 1
+
+    async def runs() -> int:
+        found: Client = await client()
+        return (await found.count_workflows("ExecutionStatus = 'ContinuedAsNew'")).count
+
+    assert eventually(lambda: run(runs())) >= 2
+    bench.receiver.release("answer")
+    bench.seen.wait_until(lambda: sum(row.status is Status.SUCCESS for row in bench.seen.ended) >= 2, 20)
+    engine.pause("daily-backup", reason="seen enough", by="ada")
+    ticks = sorted(row.scheduled_time for row in engine.executions(ExecutionQuery()))
+    assert [later - earlier for earlier, later in itertools.pairwise(ticks)] == [SECOND] * (len(ticks) - 1)
+
+
+def test_a_removed_job_ends_its_timetable_and_a_paused_one_keeps_its_pause(
+    bench: Bench, client: Callable[[], Any]
+) -> None:
+    jobs = [bench.job(name, schedule=NEVER) for name in ("removed", "removed-while-paused")]
+    engine = bench.start(*jobs)
+    engine.pause("removed-while-paused", reason="maintenance", by="ada")
+    engine.apply(jobset())
+
+    async def status(job: str) -> WorkflowExecutionStatus | None:
+        return (await (await client()).get_workflow_handle(names.timetable_id(job)).describe()).status
+
+    eventually(lambda: run(status("removed")) is WorkflowExecutionStatus.COMPLETED)
+    assert run(status("removed-while-paused")) is WorkflowExecutionStatus.RUNNING
+    engine.apply(jobset(*jobs))
+    assert set(engine.pauses()) == {"removed-while-paused"}
+    assert engine.trigger("removed").status is Status.PENDING
+
+
+def test_an_execution_that_somebody_terminates_has_an_end_and_frees_its_job(
+    bench: Bench, client: Callable[[], Any]
+) -> None:
+    engine = bench.start(bench.job(path="/hold/answer", schedule=NEVER))
+    first = engine.trigger("daily-backup")
+    assert bench.receiver.wait_for(1, 5)
+
+    async def terminate(workflow_id: str) -> None:
+        await (await client()).get_workflow_handle(workflow_id).terminate()
+
+    run(terminate(first.id))
+    eventually(lambda: engine.execution(first.id).execution.status is Status.CANCELLED)
+    eventually(lambda: [row.id for row in engine.executions(ExecutionQuery(status=Status.CANCELLED))] == [first.id])
+    assert bench.receiver.wait_for(lambda receiver: len(receiver.abandoned) == 1, 5)
+    eventually(lambda: engine.trigger("daily-backup").status is Status.PENDING)
+    bench.receiver.release("answer")
+
+
+def test_a_timetable_that_somebody_terminates_is_started_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, client: Callable[[], Any]
+) -> None:
+    monkeypatch.setattr(session, "CHECK_EVERY", 0.2)
+    bench.start(bench.job(schedule=OFTEN))
+    bench.seen.wait(1)
+
+    async def terminate() -> None:
+        await (await client()).get_workflow_handle(names.timetable_id("daily-backup")).terminate()
+
+    run(terminate())
+    count = len(bench.seen.ended)
+    bench.seen.wait(count + 2)
+
+
+def test_a_runner_that_lags_behind_does_not_bring_an_old_version_back(bench: Bench, client: Callable[[], Any]) -> None:
+    old, new = (
+        JobSet.of("c" * 40, [replace(definition, updated_at=at, version=version) for definition in jobset(job)])
+        for job, at, version in (
+            (bench.job(schedule=NEVER), datetime(2026, 1, 1, tzinfo=UTC), 1),
+            (bench.job(schedule=NEVER, description="new"), datetime(2026, 1, 2, tzinfo=UTC), 2),
+        )
+    )
+    engine = bench.start()
+    engine.apply(new)
+
+    async def check(jobs: JobSet) -> str:
+        found: Client = await client()
+        await Reconciler(found, Visibility(found)).check(jobs)
+        return (await Visibility(found).digests())["daily-backup"]
+
+    newest, oldest = (applied(jobs.definitions["daily-backup"]).digest for jobs in (new, old))
+    eventually(lambda: run(check(old)) == newest)
+    engine.apply(old)  # it was told so: a branch that is forced back, for example
+    eventually(lambda: run(check(JobSet())) == oldest)
+    eventually(lambda: run(check(new)) == newest)
+
+
+def test_no_value_of_a_secret_enters_a_history(bench: Bench, client: Callable[[], Any], namespace: str) -> None:
+    def delivery() -> Delivery:
+        egress = EgressPolicy(level=Level.INTERNAL, loopback_allowed=True)
+        return Delivery(secrets=Secrets({"backup-token": "hunter2-hunter2"}), egress=egress, user_agent="test")
+
+    engine = bench._maker(delivery, SystemClock(), bench.seen)  # type: ignore[arg-type]  # a real clock
+    engine.start()
+    bench._running.append(engine)
+    headers = {"Authorization": "Bearer ${secret:backup-token}"}
+    url = bench.receiver.url("/status/404")
+    webhook = {"url": url, "method": "POST", "headers": headers, "body": "token=${secret:backup-token}"}
+    job = Job.from_document({"name": "daily-backup", "schedule": NEVER, "enabled": True, "webhook": webhook})
+    engine.apply(jobset(job))
+    engine.trigger("daily-backup")
+    bench.seen.wait(1)
+    assert bench.receiver.requests[0].header("Authorization") == "Bearer hunter2-hunter2"
+    everything = run(histories(client))
+    assert len(everything) == 2
+    for history in everything.values():
+        assert "hunter2" not in decoded(history)
+        assert "${secret:backup-token}" in decoded(history)
+
+
+async def histories(client: Callable[[], Any]) -> dict[str, WorkflowHistory]:
+    found: Client = await client()
+    listed = [workflow async for workflow in found.list_workflows()]
+    fetched = [
+        await found.get_workflow_handle(workflow.id, run_id=workflow.run_id).fetch_history() for workflow in listed
+    ]
+    return {f"{workflow.workflow_type}-{workflow.run_id}": one for workflow, one in zip(listed, fetched, strict=True)}
+
+
+def decoded(history: WorkflowHistory) -> str:
+    """All of it, payloads too: they are base64 in the JSON form."""
+    return "".join(str(event) for event in history.events)
+
+
+@pytest.mark.parametrize("recorded", sorted(HISTORIES.glob("*.json")), ids=lambda path: path.stem)
+def test_recorded_histories_replay_when_time_rules_have_changed(
+    recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A schedule that is asked while workflow code runs would answer otherwise now, and the commands would differ."""
+
+    def changed(*_: object) -> None:
+        raise AssertionError("workflow code has asked a schedule")
+
+    for question in ("next_after", "latest", "count", "between"):
+        monkeypatch.setattr(Schedule, question, changed)
+    history = WorkflowHistory.from_json("recorded", recorded.read_text())
+    run(replayer().replay_workflow(history))
+
+
+def test_a_fresh_history_replays(bench: Bench, client: Callable[[], Any]) -> None:
+    engine = bench.start(bench.job(schedule=OFTEN, path="/flaky/1", retry_policy={"initial_interval": "10ms"}))
+    bench.seen.wait(2)
+    engine.pause("daily-backup", reason="seen enough", by="ada")
+    engine.resume("daily-backup")
+    for history in run(histories(client)).values():
+        run(replayer().replay_workflow(history))
+
+
+def replayer() -> Replayer:
+    return Replayer(workflows=[TimetableWorkflow, ExecutionWorkflow], workflow_runner=UnsandboxedWorkflowRunner())
+
+
+def test_a_long_list_is_read_by_spans_of_time(bench: Bench, client: Callable[[], Any]) -> None:
+    engine = bench.start(bench.job(schedule=NEVER, concurrency="allow"))
+    for number in range(7):
+        engine.trigger("daily-backup")
+        bench.seen.wait(number + 1)
+    eventually(lambda: len(engine.executions(ExecutionQuery(status=Status.SUCCESS))) == 7)
+    everything = engine.executions(ExecutionQuery())
+
+    async def pages() -> list[str]:
+        found: Client = await client()
+        ids: list[str] = []
+        before = None
+        while rows := await Visibility(found, few=1).executions(ExecutionQuery(limit=2, before=before)):
+            ids += [row.id for row in rows]
+            before = (rows[-1].scheduled_time, rows[-1].id)
+        return ids
+
+    assert run(pages()) == [row.id for row in everything]
+
+
+def test_one_at_a_time_over_all_runners(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_TURN_WITHIN", 0.3)
+    one, other = bench.start(), bench.start()
+    with one.alone("rollback"), pytest.raises(ConflictError, match="another runner"), other.alone("rollback"):
+        pass
+    with other.alone("rollback"), one.alone("something else"):
+        pass
+
+
+def test_a_server_that_is_away_is_waited_for(
+    tmp_path: Path, receiver: Receiver, seen: Seen, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = TemporalServer(tmp_path, port=free_port(), database=tmp_path / "temporal.db")
+    bench = Bench(on_temporal(server.url("default"), late=SECOND), receiver, SystemClock(), seen)  # type: ignore[arg-type]  # real
+    engine = bench.start(bench.job(schedule=OFTEN, missed_run_policy="ignore"))
+    assert not engine.health().ok
+    assert "no connection" in engine.health().detail
+    assert engine.pauses() == {}
+    for question in (lambda: engine.trigger("daily-backup"), lambda: engine.executions(ExecutionQuery())):
+        with pytest.raises(Unavailable, match="Temporal at 127"):
+            question()
+    server.start()
+    try:
+        seen.wait(1, 30)
+        assert engine.health().ok
+        server.stop(how=signal.SIGKILL)
+        eventually(lambda: not engine.health().ok, 20)
+        server.start()
+        count = len(seen.ended)
+        seen.wait(count + 2, 30)
+        eventually(lambda: engine.health().ok)
+        told = {row.id: row for row in engine.executions(ExecutionQuery(limit=1000))}
+        assert accounted_for(told.values())
+        assert len({request.execution_id for request in receiver.requests}) == len(receiver.requests)
+        assert "Traceback" not in caplog.text
+    finally:
+        bench.stop_all()
+        server.stop(how=signal.SIGKILL)
+
+
+def accounted_for(rows: Any) -> bool:
+    """Whether every second between the first and the last tick stands in a row."""
+    ticks: list[datetime] = []
+    for row in rows:
+        first = row.range_start or row.scheduled_time
+        ticks += [first + number * SECOND for number in range(round((row.scheduled_time - first) / SECOND) + 1)]
+    ticks.sort()
+    return [later - earlier for earlier, later in itertools.pairwise(ticks)] == [SECOND] * (len(ticks) - 1)
