@@ -32,8 +32,8 @@ from chronos_gitops.jobs.model import Job, JobSet
 from chronos_gitops.timing.schedule import Schedule
 
 pytestmark = pytest.mark.full
-"""Half a minute of real servers, killed and started. One of them failed once: an update that met a timetable which continued
-as new was answered with an error, and was handed over a moment later."""
+"""Half a minute of real servers, killed and started. One of them failed once: an update met a timetable that
+continued as new, was answered with an error, and was handed over a moment later."""
 
 SECOND = timedelta(seconds=1)
 OFTEN, NEVER = "@every 1s", "@yearly"
