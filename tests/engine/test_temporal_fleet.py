@@ -13,7 +13,6 @@ import pytest
 from support.bench import Bench, Seen, eventually, jobset
 from support.temporal import TemporalServer, free_port, on_temporal, run
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHistory
-from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from chronos_gitops.delivery.attempt import Delivery
 from chronos_gitops.delivery.egress import EgressPolicy, Level
@@ -23,21 +22,16 @@ from chronos_gitops.engine.clock import SystemClock
 from chronos_gitops.engine.model import ExecutionQuery, Status
 from chronos_gitops.engine.temporal import names, session, timetable
 from chronos_gitops.engine.temporal.errors import Unavailable
-from chronos_gitops.engine.temporal.execution import ExecutionWorkflow
 from chronos_gitops.engine.temporal.reconciler import Reconciler, applied
-from chronos_gitops.engine.temporal.timetable import TimetableWorkflow
 from chronos_gitops.engine.temporal.visibility import Visibility
 from chronos_gitops.errors import ConflictError
 from chronos_gitops.jobs.model import Job, JobSet
-from chronos_gitops.timing.schedule import Schedule
 
 pytestmark = pytest.mark.full
-"""Half a minute of real servers, killed and started. One of them failed once: an update met a timetable that
-continued as new, was answered with an error, and was handed over a moment later."""
+"""Half a minute of real servers, killed and started."""
 
 SECOND = timedelta(seconds=1)
 OFTEN, NEVER = "@every 1s", "@yearly"
-HISTORIES = Path(__file__).with_name("histories")
 
 
 @pytest.fixture
@@ -243,34 +237,6 @@ async def histories(client: Callable[[], Any]) -> dict[str, WorkflowHistory]:
 def decoded(history: WorkflowHistory) -> str:
     """All of it, payloads too: they are base64 in the JSON form."""
     return "".join(str(event) for event in history.events)
-
-
-@pytest.mark.parametrize("recorded", sorted(HISTORIES.glob("*.json")), ids=lambda path: path.stem)
-def test_recorded_histories_replay_when_time_rules_have_changed(
-    recorded: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A schedule that is asked while workflow code runs would answer otherwise now, and the commands would differ."""
-
-    def changed(*_: object) -> None:
-        raise AssertionError("workflow code has asked a schedule")
-
-    for question in ("next_after", "latest", "count", "between"):
-        monkeypatch.setattr(Schedule, question, changed)
-    history = WorkflowHistory.from_json("recorded", recorded.read_text())
-    run(replayer().replay_workflow(history))
-
-
-def test_a_fresh_history_replays(bench: Bench, client: Callable[[], Any]) -> None:
-    engine = bench.start(bench.job(schedule=OFTEN, path="/flaky/1", retry_policy={"initial_interval": "10ms"}))
-    bench.seen.wait(2)
-    engine.pause("daily-backup", reason="seen enough", by="ada")
-    engine.resume("daily-backup")
-    for history in run(histories(client)).values():
-        run(replayer().replay_workflow(history))
-
-
-def replayer() -> Replayer:
-    return Replayer(workflows=[TimetableWorkflow, ExecutionWorkflow], workflow_runner=UnsandboxedWorkflowRunner())
 
 
 def test_a_long_list_is_read_by_spans_of_time(bench: Bench, client: Callable[[], Any]) -> None:

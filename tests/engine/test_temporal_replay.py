@@ -1,6 +1,7 @@
 """A timetable's history is replayed under other time rules: nothing of the schedule is computed in workflow code."""
 
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from support.bench import Bench, Seen, eventually
@@ -15,6 +16,8 @@ from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.execution import ExecutionWorkflow
 from chronos_gitops.engine.temporal.timetable import TimetableWorkflow
 from chronos_gitops.timing.schedule import Schedule
+
+HISTORIES = Path(__file__).with_name("histories")
 
 
 def test_recorded_histories_replay_when_the_schedule_would_say_something_else(
@@ -50,3 +53,17 @@ def test_recorded_histories_replay_when_the_schedule_would_say_something_else(
         return len(histories)
 
     assert run(replay()) >= 4
+
+
+@pytest.mark.parametrize("recorded", sorted(HISTORIES.glob("*.json")), ids=lambda path: path.stem)
+def test_histories_of_earlier_releases_replay(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A schedule that is asked while workflow code runs would answer otherwise now, and the commands would differ."""
+
+    def changed(*_: object) -> None:
+        raise AssertionError("workflow code has asked a schedule")
+
+    for question in ("next_after", "latest", "count", "between"):
+        monkeypatch.setattr(Schedule, question, changed)
+    history = WorkflowHistory.from_json("recorded", recorded.read_text())
+    replayer = Replayer(workflows=[TimetableWorkflow, ExecutionWorkflow], workflow_runner=UnsandboxedWorkflowRunner())
+    run(replayer.replay_workflow(history))

@@ -1,4 +1,4 @@
-"""Records the histories that `test_recorded_histories_replay_when_time_rules_have_changed` replays.
+"""Records the histories that `test_histories_of_earlier_releases_replay` replays.
 
 ``cd tests && python -m support.histories`` writes them again: only when workflow code may forget those of older
 releases, for the files that are there stand for what runs at users.

@@ -1,6 +1,7 @@
 """JobSet to timetables, idempotently: several runners may do it at once, and exactly one of them makes each change."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -8,9 +9,8 @@ from typing import Any
 
 from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.service import RPCError, RPCStatusCode
 
-from chronos_gitops.engine.temporal import attributes, names
+from chronos_gitops.engine.temporal import attributes, names, updates
 from chronos_gitops.engine.temporal.messages import Applied, TimetableState, to_ms
 from chronos_gitops.engine.temporal.visibility import Visibility
 from chronos_gitops.jobs.model import Definition, JobSet
@@ -47,30 +47,31 @@ class Reconciler:
 
     async def give(self, applied: Applied) -> bool:
         """Whether it was news to the timetable, which is started when there is none."""
-        name = applied.document["name"]
         async with self._slots:
-            start: WithStartWorkflowOperation[Any, None] = WithStartWorkflowOperation(
-                names.TIMETABLE,
-                TimetableState(job=name),
-                id=names.timetable_id(name),
-                task_queue=names.TIMETABLES,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                search_attributes=attributes.of_timetable(name, "", attributes.DISABLED_STATUS),
-            )
-            was_news: bool = await self._client.execute_update_with_start_workflow(
-                names.APPLY, applied, start_workflow_operation=start, result_type=bool
-            )
-        self._said[name] = applied.digest
+            was_news = await updates.again(lambda update_id: self._give(applied, update_id))
+        self._said[applied.document["name"]] = applied.digest
+        return was_news
+
+    async def _give(self, applied: Applied, update_id: str) -> bool:
+        name = applied.document["name"]
+        start: WithStartWorkflowOperation[Any, None] = WithStartWorkflowOperation(
+            names.TIMETABLE,
+            TimetableState(job=name),
+            id=names.timetable_id(name),
+            task_queue=names.TIMETABLES,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            search_attributes=attributes.of_timetable(name, "", attributes.DISABLED_STATUS),
+        )
+        was_news: bool = await self._client.execute_update_with_start_workflow(
+            names.APPLY, applied, id=update_id, start_workflow_operation=start, result_type=bool
+        )
         return was_news
 
     async def _remove(self, name: str) -> None:
         async with self._slots:
             handle = self._client.get_workflow_handle(names.timetable_id(name))
-            try:
-                await handle.execute_update(names.REMOVE, result_type=bool)
-            except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
-                    raise
+            with contextlib.suppress(updates.Ended):
+                await updates.send(handle, names.REMOVE, result_type=bool)
         self._said[name] = attributes.REMOVED_STATUS
 
     def _differs(self, name: str, applied: Applied, known: Mapping[str, str]) -> bool:

@@ -12,10 +12,10 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from chronos_gitops.engine.model import Pause
-from chronos_gitops.engine.temporal import attributes, names
+from chronos_gitops.engine.temporal import attributes, names, updates
 from chronos_gitops.engine.temporal.activities import Sending, Timing
 from chronos_gitops.engine.temporal.address import Access
 from chronos_gitops.engine.temporal.errors import told
@@ -130,22 +130,16 @@ class Session:
 
     async def resume(self, name: str) -> None:
         handle = self._client.get_workflow_handle(names.timetable_id(name))
-        try:
-            await handle.execute_update(names.RESUME)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
+        with contextlib.suppress(updates.Ended):  # then no pause is held either
+            await updates.send(handle, names.RESUME, result_type=None)
         self._note(name, {job: pause for job, pause in self.pauses.items() if job != name})
 
     async def cancel(self, execution_id: str, by: str) -> Row | None:
         """The row with its end; None when it had one before."""
+        handle = self._client.get_workflow_handle(execution_id)
         try:
-            row: Row = await self._client.get_workflow_handle(execution_id).execute_update(
-                names.CANCEL, by, result_type=dict
-            )
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
+            row: Row = await updates.send(handle, names.CANCEL, by, result_type=dict)
+        except updates.Ended:
             return None
         return row
 
@@ -155,13 +149,10 @@ class Session:
         handle = self._client.get_workflow_handle(names.timetable_id(name))
         answer: Row | None
         try:
-            answer = await handle.execute_update(update, argument, result_type=dict)
-            return answer
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-        await self._reconciler.give(applied(definition))
-        answer = await handle.execute_update(update, argument, result_type=dict)
+            answer = await updates.send(handle, update, argument, result_type=dict)
+        except updates.Ended:
+            await self._reconciler.give(applied(definition))
+            answer = await updates.send(handle, update, argument, result_type=dict)
         return answer
 
     def _note(self, job: str, pauses: Mapping[str, Pause]) -> None:

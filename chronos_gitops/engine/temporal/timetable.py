@@ -84,6 +84,8 @@ class TimetableWorkflow:
     @workflow.update(name=names.PAUSE)
     async def pause(self, held: Held) -> None:
         async with self._turns:
+            if held == self._state.pause:
+                return  # said again, for its sender did not hear that it arrived
             self._remember_pause(held.at)
             self._state.pause = held
             self._look_again()

@@ -1,0 +1,79 @@
+"""Updates that arrive: a workflow which they meet while it changes runs makes the server refuse or lose them."""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from temporalio.client import (
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+T = TypeVar("T")
+
+WITHIN = 10.0
+"""Seconds for which an update is sent again; a timetable changes runs within milliseconds."""
+_FIRST_REST, _LONGEST_REST = 0.02, 0.5
+_LOST_WITH_ITS_RUN = "AcceptedUpdateCompletedWorkflow"
+"""The type of the failure by which a server tells that a run ended before the update that it had accepted."""
+
+
+class Ended(Exception):
+    """No workflow of this id is open, so nobody can hear the update."""
+
+
+async def send(handle: "WorkflowHandle[Any, Any]", update: str, *arguments: object, result_type: type | None) -> Any:
+    """The workflow's answer to an update, which it may hear twice. Raises what ``again`` raises."""
+    return await again(
+        lambda update_id: handle.execute_update(update, args=arguments, id=update_id, result_type=result_type), handle
+    )
+
+
+async def again(once: Callable[[str], Awaitable[T]], handle: "WorkflowHandle[Any, Any] | None" = None) -> T:
+    """``once`` with the id of an update, sent again when the run that it met could not take it.
+
+    An update that waits for a workflow task which fails, because something else happened to a workflow that was about
+    to end or to continue as new, is refused (FAILED_PRECONDITION) although the same workflow task is tried again. One
+    that finds a run which has just ended is told NOT_FOUND, which says nothing of the run after it: so ``handle`` is
+    asked whether the workflow is open.
+
+    Raises Ended, and whatever else the server says as RPCError or WorkflowUpdateFailedError.
+    """
+    loop, update_id = asyncio.get_running_loop(), str(uuid.uuid4())
+    deadline, rest = loop.time() + WITHIN, _FIRST_REST
+    while True:
+        try:
+            return await once(update_id)
+        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+            raise error.__cause__ or error from None  # the SDK disguises our own cancellation as well
+        except (RPCError, WorkflowUpdateFailedError) as error:
+            if _was_not_found(error) and handle is not None and not await _is_open(handle):
+                raise Ended from error
+            if not _met_a_change_of_runs(error) or loop.time() > deadline:
+                raise
+        await asyncio.sleep(rest)
+        rest = min(2 * rest, _LONGEST_REST)
+
+
+def _was_not_found(error: Exception) -> bool:
+    return isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND
+
+
+def _met_a_change_of_runs(error: RPCError | WorkflowUpdateFailedError) -> bool:
+    if isinstance(error, RPCError):
+        return error.status in (RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.NOT_FOUND)
+    return isinstance(error.cause, ApplicationError) and error.cause.type == _LOST_WITH_ITS_RUN
+
+
+async def _is_open(handle: "WorkflowHandle[Any, Any]") -> bool:
+    try:
+        return (await handle.describe()).status is WorkflowExecutionStatus.RUNNING
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return False
