@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from chronos_gitops.durable import sync_folder
+
 Entry: TypeAlias = Mapping[str, Any]
 _LONGEST_LINE: Final = 64 * 1024
 
@@ -62,11 +64,7 @@ class AuditLog:
         is_new = not self._path.exists()
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if is_new:
-            folder = os.open(self._path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)  # else the file may be gone after a power cut, whatever was written into it
-            finally:
-                os.close(folder)
+            sync_folder(self._path.parent)
         return descriptor
 
     def _known(self) -> "array[int]":

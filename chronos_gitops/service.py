@@ -239,11 +239,6 @@ def _delivery(settings: Settings) -> Callable[[], Delivery]:
     )
 
 
-def _access(settings: Settings) -> Access:
-    git = settings.git
-    return Access(git.username, git.password, git.password_file, git.ssh_key_file, git.known_hosts_file)
-
-
 def _follower(settings: Settings, on_change: Callable[[JobSet], None], clock: Clock) -> Follower:
     source = open_source(
         settings.repo,
@@ -251,7 +246,7 @@ def _follower(settings: Settings, on_change: Callable[[JobSet], None], clock: Cl
         mode=settings.follow,
         branch=settings.branch,
         jobs=settings.jobs_folder,
-        access=_access(settings),
+        access=Access(settings.git),
     )
     if settings.verify_commits is not None and source.mode is Mode.WORKTREE:
         raise UsageError("--verify-commits needs --follow branch", hint="what is on disk is signed by nobody")

@@ -1,6 +1,5 @@
 """A browser's session: a signed cookie that stands for a token, for half a day, and only for our own pages."""
 
-import os
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -11,6 +10,7 @@ from flask import Response, request
 from itsdangerous import BadData, URLSafeSerializer
 
 from chronos_gitops.api import origin
+from chronos_gitops.durable import write_atomically
 from chronos_gitops.service import DataFolderUnusable
 
 if TYPE_CHECKING:
@@ -55,13 +55,7 @@ def load(data: Path) -> Sessions:
 
 def _made(path: Path) -> bytes:
     key = secrets.token_bytes(_KEY_BYTES)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(key)
-        file.flush()
-        os.fsync(descriptor)
-    fresh.replace(path)
+    write_atomically(path, key)
     return key
 
 

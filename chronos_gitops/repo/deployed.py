@@ -2,15 +2,14 @@
 
 import json
 import logging
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from chronos_gitops.durable import append_line, read_lines, write_atomically
 from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.repo.history import Index
-from chronos_gitops.repo.lastgood import write_atomically
 
 _FORMAT: Final = 1
 _KEPT: Final = 200_000
@@ -63,11 +62,7 @@ class Deployments:
             self._rewrite()
             return
         try:
-            with self._path.open("ab") as file:
-                # Begins on a line of its own, also after one that a full disk or a kill has cut.
-                file.write(b"\n" + json.dumps(line).encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
+            append_line(self._path, line)
         except OSError as error:
             _log.warning("the time of deployment could not be saved", extra={"error": str(error)})
 
@@ -84,8 +79,8 @@ class Deployments:
 
     def _lines(self) -> Iterator[tuple[datetime, list[Deployed]]]:
         try:
-            first, *rest = self._path.read_text("utf-8").splitlines()
-            if json.loads(first) != self._header:
+            first, *rest = read_lines(self._path)
+            if first != self._header:
                 raise ValueError("it belongs to another repository")
         except FileNotFoundError:
             return
@@ -93,14 +88,13 @@ class Deployments:
             _log.warning("the times of deployment begin anew", extra={"error": str(error)})
             return
         self._goes_on = True
-        for line in filter(None, rest):
+        for said in rest:
             try:
-                said = json.loads(line)
                 commits: Mapping[str, list[str]] = said["commits"]
                 at = datetime.fromisoformat(said["at"])
                 yield at, [(job, commit) for commit, jobs in commits.items() for job in jobs]
             except (ValueError, KeyError, TypeError, AttributeError):
-                continue  # cut by a full disk or a kill; what follows it is whole
+                continue  # another version's
 
 
 def _entries(before: JobSet, after: JobSet, index: Index) -> Iterator[Deployed]:

@@ -5,9 +5,9 @@ import logging
 from pathlib import Path
 from typing import Final
 
+from chronos_gitops.durable import write_atomically
 from chronos_gitops.repo.faults import GitError
 from chronos_gitops.repo.git import Git
-from chronos_gitops.repo.lastgood import write_atomically
 
 _KEPT: Final = 20
 _log = logging.getLogger(__name__)

@@ -9,7 +9,6 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from random import Random
 from typing import Final
 
 from chronos_gitops import failpoints
@@ -24,7 +23,7 @@ from chronos_gitops.repo.faults import GitError, ObjectMissing, PathMissing, Sto
 from chronos_gitops.repo.history import History, Index, Version
 from chronos_gitops.repo.lastgood import LastGood
 from chronos_gitops.repo.memory import Memory
-from chronos_gitops.repo.pace import SWEEP, Awaited, wait_for_next
+from chronos_gitops.repo.pace import SWEEP, Pace
 from chronos_gitops.repo.recall import recall
 from chronos_gitops.repo.settle import Consent, Settlement, Tree, allowance, broken_files, settle
 from chronos_gitops.repo.snapshot import NoFiles
@@ -38,7 +37,6 @@ __all__ = ["Follower", "HeldDeletions", "Mode", "OnInvalid", "Revision", "SyncSt
 _SECOND_LOOK: Final = 0.1
 _MOST_LOOKS: Final = 10
 _PATIENCE: Final = 15.0
-_NUDGE_GAP: Final = 2.0
 _COMMIT_DIGITS: Final = 7
 _log = logging.getLogger(__name__)
 
@@ -64,26 +62,18 @@ class Follower:
         self.source = source
         self._on_change = on_change
         self._on_invalid = OnInvalid(on_invalid)
-        self._interval = min(interval, SWEEP) if source.mode is Mode.WORKTREE else interval
+        self._pace = Pace(min(interval, SWEEP) if source.mode is Mode.WORKTREE else interval)
         self._signers = signers
         self._bindings = bindings
         self._verified: str | None = None
         self._data = data
         self.now = now
-        self._random = Random()
         identity = f"{source.repository}\n{source.jobs}"
         self._history = History(source.git, source.jobs, Memory(data / "history.json", identity))
         self._cache = ParseCache()
         self._passing = threading.RLock()
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="chronos-follow", daemon=True)
-        self._watch = Watch(source, self._notice)
-        self._noticed: float | None = None
-        self._planning = threading.Lock()
-        self._due = self._ended = 0.0
-        self._nudged = False
-        self._awaited = Awaited()
+        self._watch = Watch(source, self._pace.notice)
         self._failures = 0
         self._key: Hashable = None
         self._settled: tuple[Settlement, Loaded] | None = None
@@ -116,8 +106,7 @@ class Follower:
 
     def stop(self) -> None:
         """Ends running git commands and both threads. What was answered last stays readable."""
-        self._stopping.set()
-        self._wake.set()
+        self._pace.stop()
         self._history.save()
         self.source.git.close()
         if self._thread.ident is not None:
@@ -130,15 +119,12 @@ class Follower:
 
         One during a pass gets a pass of its own. ``expecting``, a commit said to be there, is looked for a few times.
         """
-        self._awaited.expect(expecting)
-        with self._planning:
-            self._nudged = True
-            self._due = min(self._due, max(time.monotonic(), self._ended + _NUDGE_GAP))
-        self._wake.set()
+        self._pace.expect(expecting)
+        self._pace.nudge()
 
     def sync(self, *, expecting: str | None = None) -> SyncStatus:
         """One pass now, in the caller's thread; ``expecting`` as for a nudge."""
-        self._awaited.expect(expecting)
+        self._pace.expect(expecting)
         with self._passing:
             self._guarded_pass()
             return self._status
@@ -223,24 +209,13 @@ class Follower:
                 return git.read(blob)
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.wait(max(0.0, self._due - time.monotonic()))
-            self._wake.clear()
-            if self._stopping.is_set():
-                return
-            # Somebody called sync meanwhile: then the next pass is due later.
-            if self._noticed is not None or time.monotonic() >= self._due:
-                with self._passing:
-                    self._guarded_pass()
-
-    def _notice(self) -> None:
-        if self._noticed is None:
-            self._noticed = time.monotonic()
-        self._wake.set()
+        while self._pace.sleep():
+            with self._passing:
+                self._guarded_pass()
 
     def _guarded_pass(self, *, patient: bool = True, refresh: bool = True, consent: str | None = None) -> None:
         """The one broad catch of this loop: a pass that fails must not be the last one."""
-        began, self._noticed, self._nudged = self._noticed or time.monotonic(), None, False
+        began = self._pace.begin()
         self._status = replace(self._status, last_attempt_at=self.now())
         try:
             self._pass(began, patient=patient, refresh=refresh, consent=consent)
@@ -290,7 +265,7 @@ class Follower:
         if self.source.mode is not Mode.WORKTREE or not self._announced or not self._looks_worse(loaded):
             return tip, loaded
         for _ in range(_MOST_LOOKS):
-            self._stopping.wait(_SECOND_LOOK)
+            self._pace.stopping.wait(_SECOND_LOOK)
             if not self.source.is_busy():
                 break
         tip = self.source.tip(tip.head)
@@ -356,7 +331,7 @@ class Follower:
 
     def _fail(self, reason: str, message: str) -> None:
         self._failures += 1
-        if self._failures == 1 and not self._stopping.is_set():
+        if self._failures == 1 and not self._pace.stopping.is_set():
             _log.warning("the repository cannot be followed", extra={"reason": reason, "error": message})
         self._status = replace(self._status, state=SyncState.FAILED, reason=reason, message=message)
         if self._index.head is None and self._jobs.revision is not None:
@@ -389,12 +364,8 @@ class Follower:
             self._status = replace(self._status, revision=Revision(applied=remembered.revision), jobs=len(remembered))
 
     def _plan_next(self) -> None:
-        reason = self._status.reason if self._failures else None
-        wait = wait_for_next(self._interval, self._failures, reason, self._random)
-        if not self._failures:
-            head = self._status.revision.desired
-            wait = min(wait, self._awaited.wait(lambda commit: contains(self.source.git, head, commit)) or wait)
-        with self._planning:
-            self._ended = time.monotonic()
-            self._due = self._ended + min(wait.total_seconds(), _NUDGE_GAP if self._nudged else wait.total_seconds())
+        head = self._status.revision.desired
+        wait = self._pace.end(
+            self._failures, self._status.reason, lambda commit: contains(self.source.git, head, commit)
+        )
         self._status = replace(self._status, next_attempt_at=self.now() + wait)

@@ -3,13 +3,12 @@
 import hashlib
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from chronos_gitops.durable import append_line, read_lines, write_atomically
 from chronos_gitops.jobs.model import Definition, Job, JobSet
 
 _FORMAT: Final = 1
@@ -47,7 +46,7 @@ class LastGood:
         documents = [_document(definition) for definition in changed]
         line = {"base": self._base, "revision": jobs.revision, "changed": documents, "removed": removed}
         self._saved = None  # until it is known to be on disk
-        _append(self._changes, b"\n" + json.dumps(line).encode() + b"\n")
+        append_line(self._changes, line)
         self._saved, self._appended = jobs, self._appended + len(changed) + len(removed)
 
     def _write_whole(self, jobs: JobSet) -> None:
@@ -81,49 +80,11 @@ class LastGood:
             _log.warning("the last good state cannot be read", extra={"path": str(self._path), "error": str(error)})
             return None
 
-    def _lines(self, base: str) -> Iterator[dict[str, Any]]:
+    def _lines(self, base: str) -> list[dict[str, Any]]:
         try:
-            lines = self._changes.read_bytes().splitlines()
+            return [line for line in read_lines(self._changes) if line["base"] == base]
         except FileNotFoundError:
-            return
-        for text in lines:
-            try:
-                line = json.loads(text)
-            except ValueError:
-                continue
-            if line["base"] == base:
-                yield line
-
-
-def _append(path: Path, content: bytes) -> None:
-    """On stable storage when it returns, the name of a new file included."""
-    is_new = not path.exists()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "ab") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    if is_new:
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """The old content or the new one, never a part; on stable storage when it returns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+            return []
 
 
 def _document(definition: Definition) -> dict[str, Any]:

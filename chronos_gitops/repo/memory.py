@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from chronos_gitops import __version__
-from chronos_gitops.repo.lastgood import write_atomically
+from chronos_gitops.durable import write_atomically
 from chronos_gitops.repo.ledger import Change, Ledger, Version
 
 _FORMAT: Final = 1

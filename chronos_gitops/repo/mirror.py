@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Final
 
+from chronos_gitops.durable import write_atomically
 from chronos_gitops.errors import ConflictError
 from chronos_gitops.repo import blobless
 from chronos_gitops.repo.access import Access
@@ -18,7 +19,6 @@ from chronos_gitops.repo.address import Address
 from chronos_gitops.repo.branch import arriving, branch_name, heads, tracked
 from chronos_gitops.repo.faults import BranchNotFound, Corrupt, GitError, Stopped, failure, words
 from chronos_gitops.repo.git import Git, Place
-from chronos_gitops.repo.lastgood import write_atomically
 
 _FIRST_FETCH: Final = 600.0
 _FETCH: Final = 60.0

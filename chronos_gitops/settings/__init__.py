@@ -4,6 +4,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -44,8 +45,6 @@ __all__ = [
 
 DEFAULT_SERVER = "http://127.0.0.1:8080"
 _SECRET_PREFIX = "CHRONOS_SECRET_"
-_TEMPORAL = ("tls_ca_file", "tls_cert_file", "tls_key_file", "api_key_file", "api_key")
-_GIT = ("username", "password", "password_file", "ssh_key_file", "known_hosts_file")
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | None) -> Settings:
@@ -68,10 +67,8 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | No
         found.pop("egress_only", ()),
         found.pop("egress_hosts", MappingProxyType({})),
     )
-    temporal = {name: found.pop(f"temporal_{name}") for name in _TEMPORAL if f"temporal_{name}" in found}
-    found["temporal"] = TemporalAccess(**temporal)
-    git = {name: found.pop(f"git_{name}") for name in _GIT if f"git_{name}" in found}
-    found["git"] = GitAccess(**git)
+    found["temporal"] = TemporalAccess(**_gathered(found, "temporal", TemporalAccess))
+    found["git"] = GitAccess(**_gathered(found, "git", GitAccess))
     repo = found.pop("repo", None) or str(Path.cwd())
     data = found.pop("data", None) or default_data(repo)
     settings = Settings(repo, data, secret_values=_secret_values(environ), **found)
@@ -96,6 +93,12 @@ def default_data(repo: str) -> Path:
     name = PurePosixPath(plain.rpartition(":")[2]).name.removesuffix(".git").lower()
     stem = re.sub(r"[^a-z0-9]+", "-", name).strip("-") or "repository"
     return platformdirs.user_state_path("chronos-gitops") / f"{stem}-{hashlib.sha256(plain.encode()).hexdigest()[:10]}"
+
+
+def _gathered(found: dict[str, Any], prefix: str, kind: type) -> dict[str, Any]:
+    """Takes the fields of one dataclass out of what was found under its prefix."""
+    named = ((one.name, f"{prefix}_{one.name}") for one in fields(kind))
+    return {name: found.pop(key) for name, key in named if key in found}
 
 
 class _Given(NamedTuple):

@@ -215,5 +215,6 @@ def test_a_key_that_was_cut_short_is_made_anew(tmp_path: Path) -> None:
 
 
 def test_a_data_folder_that_cannot_keep_the_key_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
     with pytest.raises(DataFolderUnusable, match="cannot be kept"):
-        session.load(tmp_path / "gone")
+        session.load(tmp_path / "file")

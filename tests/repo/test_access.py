@@ -15,6 +15,7 @@ from chronos_gitops.repo.access import Access
 from chronos_gitops.repo.faults import AuthenticationFailed
 from chronos_gitops.repo.follow import SyncState
 from chronos_gitops.repo.rollback import Person, RollbackRequest, Rollbacks
+from chronos_gitops.settings import GitAccess
 
 HEADER = "http.https://git.example.com/.extraHeader"
 
@@ -34,7 +35,7 @@ def password_file(tmp_path: Path) -> Path:
 
 
 def test_a_rotated_password_is_taken_at_the_next_attempt(web: HttpGit, follow: Follow, password_file: Path) -> None:
-    following = follow(web.url("server.git"), access=Access("runner", password_file=password_file))
+    following = follow(web.url("server.git"), access=Access(GitAccess("runner", password_file=password_file)))
     assert following.names == ["one", "two"]
     expire(web, "second")
     status = following.follower.sync()
@@ -49,7 +50,7 @@ def test_a_push_shows_the_password_too(
     repository.write_job("one", schedule="30 3 * * *")
     repository.commit()
     repository.push()
-    following = follow(web.url("server.git"), access=Access("runner", password_file=password_file))
+    following = follow(web.url("server.git"), access=Access(GitAccess("runner", password_file=password_file)))
     asked = RollbackRequest("one", "1", "", Person("Alice", "a@example.com"), "id-1")
     assert Rollbacks(following.follower).perform(asked).commit == bare.head("refs/heads/main")
 
@@ -57,7 +58,7 @@ def test_a_push_shows_the_password_too(
 def test_the_password_is_on_no_command_line_and_in_no_file_of_the_runner(
     web: HttpGit, follow: Follow, password_file: Path, data_folder: Path
 ) -> None:
-    following = follow(web.url("server.git"), access=Access("runner", password_file=password_file))
+    following = follow(web.url("server.git"), access=Access(GitAccess("runner", password_file=password_file)))
     assert web.expected is not None
     encoded = web.expected.split()[1].encode()
     assert encoded not in web.commands
@@ -66,7 +67,9 @@ def test_the_password_is_on_no_command_line_and_in_no_file_of_the_runner(
 
 
 def test_it_wins_over_the_user_info_of_the_url(web: HttpGit, follow: Follow, password_file: Path) -> None:
-    following = follow(web.url("server.git", "runner:old@"), access=Access("runner", password_file=password_file))
+    following = follow(
+        web.url("server.git", "runner:old@"), access=Access(GitAccess("runner", password_file=password_file))
+    )
     assert following.follower.status().state is SyncState.SYNCED
 
 
@@ -76,7 +79,7 @@ def test_it_wins_over_the_user_info_of_the_url(web: HttpGit, follow: Follow, pas
 def test_a_file_without_a_password_is_named_and_keeps_what_runs(
     content: str | None, said: str, web: HttpGit, follow: Follow, password_file: Path
 ) -> None:
-    following = follow(web.url("server.git"), access=Access("runner", password_file=password_file))
+    following = follow(web.url("server.git"), access=Access(GitAccess("runner", password_file=password_file)))
     password_file.unlink()
     if content is not None:
         password_file.write_text(content)
@@ -87,23 +90,23 @@ def test_a_file_without_a_password_is_named_and_keeps_what_runs(
 
 
 def test_a_token_needs_no_user_name_and_goes_to_its_own_host_only() -> None:
-    found = Access(password="t0ken").config("https://git.example.com/jobs.git")
+    found = Access(GitAccess(password="t0ken")).config("https://git.example.com/jobs.git")
     assert found == ((HEADER, ""), (HEADER, "Authorization: Basic Z2l0OnQwa2Vu"))
-    assert "t0ken" not in repr(Access(password="t0ken"))
+    assert "t0ken" not in repr(Access(GitAccess(password="t0ken")))
 
 
 @pytest.mark.parametrize(
     "location", ["/srv/jobs.git", "git@host:jobs.git", "ssh://host/jobs.git", "git://host/jobs.git"]
 )
 def test_a_password_is_for_http_only(location: str) -> None:
-    assert Access(password="t0ken").config(location) == ()
+    assert Access(GitAccess(password="t0ken")).config(location) == ()
 
 
 def test_a_line_break_in_a_password_cannot_become_a_second_header(tmp_path: Path) -> None:
     path = tmp_path / "password"
     path.write_text("one\r\nX-Injected: yes")
     with pytest.raises(AuthenticationFailed, match="holds no password"):
-        Access(password_file=path).config("https://git.example.com/jobs.git")
+        Access(GitAccess(password_file=path)).config("https://git.example.com/jobs.git")
 
 
 def test_ssh_is_given_the_key_and_strict_host_keys(
@@ -117,7 +120,7 @@ def test_ssh_is_given_the_key_and_strict_host_keys(
     monkeypatch.setenv("PATH", f"{ssh.parent}{os.pathsep}{os.environ['PATH']}")
     key, hosts = tmp_path / "the key", tmp_path / "known hosts"
     status = follow(
-        "git@git.invalid:jobs.git", access=Access(ssh_key_file=key, known_hosts_file=hosts)
+        "git@git.invalid:jobs.git", access=Access(GitAccess(ssh_key_file=key, known_hosts_file=hosts))
     ).follower.status()
     assert status.state is SyncState.FAILED
     called = (tmp_path / "called").read_text().splitlines()

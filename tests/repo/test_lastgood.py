@@ -1,5 +1,6 @@
 """The last good state on disk: what changed is appended, and whatever becomes of it, nothing old comes back."""
 
+import os
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,6 @@ from support.repository import job_text
 
 from chronos_gitops.jobs.load import parse
 from chronos_gitops.jobs.model import Definition, JobSet
-from chronos_gitops.repo import lastgood
 from chronos_gitops.repo.lastgood import LastGood
 
 
@@ -71,13 +71,12 @@ def test_a_torn_line_is_passed_over_and_the_next_save_has_its_content(path: Path
     after = JobSet.of("1", [*jobs.definitions.values(), definition("job-7", 2)])
     changes = path.with_suffix(".changes")
 
-    def torn(target: Path, content: bytes) -> None:
-        with target.open("ab") as file:
-            file.write(content[:kept])
+    def torn(descriptor: int) -> None:
+        os.truncate(descriptor, kept if kept >= 0 else os.fstat(descriptor).st_size + kept)
         raise OSError("no space left on device")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lastgood, "_append", torn)
+        patch.setattr(os, "fsync", torn)
         with pytest.raises(OSError, match="no space"):
             state.save(after)
     assert changes.exists()
@@ -87,17 +86,17 @@ def test_a_torn_line_is_passed_over_and_the_next_save_has_its_content(path: Path
     assert loaded(path) == last
 
 
-def test_a_line_that_nobody_knew_was_written_does_not_come_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_that_nobody_knew_was_written_does_not_come_back(path: Path) -> None:
     state, jobs = LastGood(path, "this"), jobs_of(20)
     state.save(jobs)
 
-    def written_and_yet(target: Path, content: bytes) -> None:
-        target.write_bytes(content)
+    def written_and_yet(_: int) -> None:
         raise OSError("fsync failed")
 
-    monkeypatch.setattr(lastgood, "_append", written_and_yet)
-    with pytest.raises(OSError, match="fsync"):
-        state.save(JobSet.of("1", [*jobs.definitions.values(), definition("job-99", 1)]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", written_and_yet)
+        with pytest.raises(OSError, match="fsync"):
+            state.save(JobSet.of("1", [*jobs.definitions.values(), definition("job-99", 1)]))
     state.save(jobs)
     assert loaded(path) == jobs
 

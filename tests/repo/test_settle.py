@@ -1,9 +1,7 @@
 """Decisions about a new tree, as values."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from pathlib import Path
-from random import Random
 from types import MappingProxyType
 
 import pytest
@@ -14,7 +12,6 @@ from chronos_gitops.jobs.model import Definition, JobSet
 from chronos_gitops.repo.history import Index
 from chronos_gitops.repo.lastgood import LastGood
 from chronos_gitops.repo.message import Person, clean, rollback_message
-from chronos_gitops.repo.pace import Awaited, wait_for_next
 from chronos_gitops.repo.settle import Consent, Settlement, Tree, allowance, settle
 from chronos_gitops.repo.status import OnInvalid, SyncState
 
@@ -130,31 +127,6 @@ def test_what_is_not_committed_is_a_draft() -> None:
 )
 def test_the_trailer_that_allows_deletions(message: str, count: int | None) -> None:
     assert allowance(message) == count
-
-
-@pytest.mark.parametrize(
-    ("failures", "seconds"), [(0, 60), (1, 5), (2, 10), (3, 20), (4, 40), (6, 160), (7, 300), (99, 300)]
-)
-def test_failures_wait_longer_and_longer(failures: int, seconds: float) -> None:
-    waits = [wait_for_next(timedelta(minutes=1), failures, "NetworkError", Random(seed)) for seed in range(50)]
-    assert all(0.9 * seconds <= wait.total_seconds() <= 1.1 * seconds for wait in waits)
-    assert len(set(waits)) > 40
-
-
-def test_refused_credentials_do_not_quicken_the_loop() -> None:
-    assert wait_for_next(timedelta(minutes=1), 1, "AuthenticationFailed", Random(1)) > timedelta(seconds=53)
-
-
-def test_a_commit_that_was_named_is_looked_for_a_few_times_and_then_forgotten() -> None:
-    awaited = Awaited()
-    assert awaited.wait(lambda _: False) is None
-    awaited.expect("a" * 40)
-    looks = [awaited.wait(lambda _: False) for _ in range(7)]
-    assert [look and look.total_seconds() for look in looks] == [0.5, 1, 2, 4, 8, 16, None]
-    awaited.expect("b" * 40)
-    awaited.expect(None)
-    assert awaited.wait(lambda _: False) == timedelta(seconds=0.5)
-    assert awaited.wait(lambda commit: commit == "b" * 40) is None
 
 
 def test_the_last_good_state_comes_back_as_it_was(tmp_path: Path) -> None:

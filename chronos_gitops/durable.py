@@ -1,0 +1,58 @@
+"""Small files that survive a crash: replaced whole, or lines of JSON that are only ever added to."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """The old content or the new one, never a part; on stable storage when it returns. Readable for the owner only."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def append_line(path: Path, document: Mapping[str, Any]) -> None:
+    """On stable storage when it returns, the name of a new file included. OSError when it cannot be.
+
+    The line begins on a line of its own, also after one that a full disk or a kill has cut.
+    """
+    is_new = not path.exists()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "ab") as file:
+        file.write(b"\n" + json.dumps(document).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    if is_new:
+        sync_folder(path.parent)
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines that are whole, in order; what a crash has cut is passed over. OSError as for any file."""
+    for text in path.read_bytes().splitlines():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict):
+            yield line
+
+
+def sync_folder(path: Path) -> None:
+    """Without it a new file may be gone after a power cut, whatever was written into it: fsync(2)."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

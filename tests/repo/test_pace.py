@@ -1,0 +1,98 @@
+"""When a follower looks again."""
+
+import threading
+import time
+from datetime import timedelta
+from random import Random
+
+import pytest
+
+from chronos_gitops.repo.pace import Awaited, Pace, wait_for_next
+
+PATIENCE = 30.0
+HOUR = timedelta(hours=1)
+
+
+def never(_: str) -> bool:
+    return False
+
+
+@pytest.mark.parametrize(
+    ("failures", "seconds"), [(0, 60), (1, 5), (2, 10), (3, 20), (4, 40), (6, 160), (7, 300), (99, 300)]
+)
+def test_failures_wait_longer_and_longer(failures: int, seconds: float) -> None:
+    waits = [wait_for_next(timedelta(minutes=1), failures, "NetworkError", Random(seed)) for seed in range(50)]
+    assert all(0.9 * seconds <= wait.total_seconds() <= 1.1 * seconds for wait in waits)
+    assert len(set(waits)) > 40
+
+
+def test_refused_credentials_do_not_quicken_the_loop() -> None:
+    assert wait_for_next(timedelta(minutes=1), 1, "AuthenticationFailed", Random(1)) > timedelta(seconds=53)
+
+
+def test_a_commit_that_was_named_is_looked_for_a_few_times_and_then_forgotten() -> None:
+    awaited = Awaited()
+    assert awaited.wait(lambda _: False) is None
+    awaited.expect("a" * 40)
+    looks = [awaited.wait(lambda _: False) for _ in range(7)]
+    assert [look and look.total_seconds() for look in looks] == [0.5, 1, 2, 4, 8, 16, None]
+    awaited.expect("b" * 40)
+    awaited.expect(None)
+    assert awaited.wait(lambda _: False) == timedelta(seconds=0.5)
+    assert awaited.wait(lambda commit: commit == "b" * 40) is None
+
+
+class TestAPaceBetweenPasses:
+    """The first pass is over, and the next one is an hour away."""
+
+    @pytest.fixture
+    def pace(self) -> Pace:
+        pace = Pace(HOUR)
+        pace.begin()
+        pace.end(0, None, never)
+        return pace
+
+    def answer(self, pace: Pace) -> "list[bool]":
+        """What the follower's thread is told when it sleeps by this pace."""
+        answers: list[bool] = []
+        thread = threading.Thread(target=lambda: answers.append(pace.sleep()), daemon=True)
+        thread.start()
+        thread.join(PATIENCE)
+        return answers
+
+    def test_sleeps_until_something_is_noticed(self, pace: Pace) -> None:
+        before = time.monotonic()
+        pace.notice()
+        assert self.answer(pace) == [True]
+        assert before <= pace.begin() <= time.monotonic()
+
+    def test_the_first_of_several_notices_says_when(self, pace: Pace) -> None:
+        pace.notice()
+        between = time.monotonic()
+        pace.notice()
+        assert pace.begin() <= between
+
+    def test_ends_when_it_is_stopped(self, pace: Pace) -> None:
+        pace.stop()
+        assert self.answer(pace) == [False]
+
+    def test_a_nudge_right_after_a_pass_is_answered_a_little_later(self, pace: Pace) -> None:
+        began = time.monotonic()
+        pace.nudge()
+        assert self.answer(pace) == [True]
+        assert time.monotonic() - began >= 1.9
+
+    def test_a_nudge_during_a_pass_gets_a_pass_of_its_own(self, pace: Pace) -> None:
+        pace.begin()
+        pace.nudge()
+        assert pace.end(0, None, never) > timedelta(minutes=50)
+        assert self.answer(pace) == [True]
+
+    def test_an_awaited_commit_shortens_the_wait_until_it_is_there(self, pace: Pace) -> None:
+        pace.expect("a" * 40)
+        assert pace.end(0, None, never) == timedelta(seconds=0.5)
+        assert pace.end(0, None, lambda commit: commit == "a" * 40) > timedelta(minutes=50)
+
+    def test_failures_decide_before_what_is_awaited(self, pace: Pace) -> None:
+        pace.expect("a" * 40)
+        assert timedelta(seconds=4) < pace.end(1, "NetworkError", never) < timedelta(seconds=6)
