@@ -7,6 +7,7 @@ import logging
 from datetime import timedelta
 
 from chronos_gitops.delivery.attempt import Outcome
+from chronos_gitops.delivery.request import trace_id_of
 from chronos_gitops.engine.model import Execution, Status
 from chronos_gitops.jobs.model import Job
 
@@ -36,6 +37,7 @@ def fields(execution: Execution) -> dict[str, object]:
         "status": str(execution.status),
         "reason": execution.reason,
         "attempts": execution.attempts,
+        "trace_id": trace_id_of(execution.id) if execution.attempts else None,
         "status_code": execution.status_code,
         "error_class": execution.error_class,
         "duration_ms": execution.duration_ms,

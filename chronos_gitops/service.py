@@ -20,6 +20,7 @@ from chronos_gitops.engine.choice import choose
 from chronos_gitops.engine.clock import Clock
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.observer import Observers
+from chronos_gitops.engine.timetable import upcoming
 from chronos_gitops.errors import ChronosError, UsageError
 from chronos_gitops.events import EventLog
 from chronos_gitops.feed import Feed
@@ -137,15 +138,9 @@ class Service:
     def next_runs(self, name: str, count: int, *, after: datetime | None = None) -> tuple[datetime, ...]:
         """The next ticks of a job; none while it is disabled, none before a pause ends."""
         definition = self.jobs().get(name)
-        if definition is None or not definition.job.enabled:
+        if definition is None:
             return ()
-        instant = after or self.now()
-        pause = self.engine.pauses().get(name)
-        if pause is not None:
-            if pause.until is None:
-                return ()
-            instant = max(instant, pause.until)
-        return definition.job.schedule.upcoming(instant, count)
+        return upcoming(definition.job, self.engine.pauses().get(name), after or self.now(), count)
 
     def __enter__(self) -> Self:
         self.start()
@@ -170,7 +165,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
 def _assembled(settings: Settings, lock: DataLock, given: Clock | None) -> Service:
     chosen = choose(settings, given)
     clock = chosen.clock
-    metrics = Metrics()
+    metrics = Metrics(settings.metrics)
     failpoints.arm(settings.failpoint)
     events = EventLog(settings.data / "events.jsonl")
     feed = Feed(events, status=lambda: follower.status(), now=clock.now)
@@ -182,7 +177,7 @@ def _assembled(settings: Settings, lock: DataLock, given: Clock | None) -> Servi
             engine.resume(name)
         feed.jobs_changed(jobs)
 
-    follower = _follower(settings, apply, clock)
+    follower = _follower(settings, apply, metrics, clock)
     must_sign = settings.verify_commits is not None
     rollbacks = Rollbacks(
         follower, signing_key=settings.signing_key, must_sign=must_sign, turn=lambda: engine.alone("rollback")
@@ -239,7 +234,7 @@ def _delivery(settings: Settings) -> Callable[[], Delivery]:
     )
 
 
-def _follower(settings: Settings, on_change: Callable[[JobSet], None], clock: Clock) -> Follower:
+def _follower(settings: Settings, on_change: Callable[[JobSet], None], metrics: Metrics, clock: Clock) -> Follower:
     source = open_source(
         settings.repo,
         data=settings.data,
@@ -247,6 +242,7 @@ def _follower(settings: Settings, on_change: Callable[[JobSet], None], clock: Cl
         branch=settings.branch,
         jobs=settings.jobs_folder,
         access=Access(settings.git),
+        on_fetch=lambda result, seconds: metrics.git_fetched(result, seconds, clock.now()),
     )
     if settings.verify_commits is not None and source.mode is Mode.WORKTREE:
         raise UsageError("--verify-commits needs --follow branch", hint="what is on disk is signed by nobody")

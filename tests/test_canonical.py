@@ -9,6 +9,7 @@ import pytest
 
 from chronos_gitops import logs
 from chronos_gitops.canonical import CanonicalLog
+from chronos_gitops.delivery.request import Call, traceparent
 from chronos_gitops.engine.model import Execution, Status, Trigger
 
 TICK = datetime(2026, 11, 25, 2, tzinfo=UTC)
@@ -39,15 +40,21 @@ def written() -> Iterator[io.StringIO]:
     root.setLevel(level)
 
 
+def lines(written: io.StringIO) -> list[str]:
+    logging.getLogger().handlers[0].flush()
+    return written.getvalue().splitlines()
+
+
 def test_an_execution_is_one_line_with_stable_names(written: io.StringIO) -> None:
     CanonicalLog().execution_finished(RUN)
-    (line,) = written.getvalue().splitlines()
+    (line,) = lines(written)
     found = json.loads(line)
     assert found.pop("ts").endswith("Z")
+    assert traceparent(Call("0f3a", TICK, 1, None)).split("-")[1] == found["trace_id"]
     assert found == {
         "level": "info",
         "logger": "chronos_gitops.canonical",
-        "message": "execution finished",
+        "msg": "execution finished",
         "event": "execution_finished",
         "job": "daily-backup",
         "execution_id": "0f3a",
@@ -55,6 +62,7 @@ def test_an_execution_is_one_line_with_stable_names(written: io.StringIO) -> Non
         "status": "success",
         "reason": None,
         "attempts": 2,
+        "trace_id": found["trace_id"],
         "status_code": 200,
         "error_class": None,
         "duration_ms": 900,
@@ -69,7 +77,7 @@ def test_a_failure_is_a_warning_and_what_the_receiver_said_stays_out(written: io
     CanonicalLog().execution_finished(
         replace(RUN, status=Status.FAILED, status_code=500, error_class="status", error="token=hunter2\n{}")
     )
-    (line,) = written.getvalue().splitlines()
+    (line,) = lines(written)
     assert "hunter2" not in line
     assert json.loads(line)["level"] == "warning"
 
@@ -78,5 +86,5 @@ def test_what_was_never_sent_has_no_lateness(written: io.StringIO) -> None:
     CanonicalLog().execution_finished(
         Execution("1", "daily-backup", TICK, Trigger.SCHEDULE, Status.SKIPPED, reason="overlap", count=7)
     )
-    found = json.loads(written.getvalue())
+    found = json.loads(lines(written)[0])
     assert (found["lateness_ms"], found["reason"], found["count"]) == (None, "overlap", 7)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from docs.test_documents import anchors
+from support.reference.metrics import series
 
 from chronos_gitops import settings
 from chronos_gitops.settings.table import TABLE
@@ -20,25 +21,11 @@ DEPLOY = ROOT / "deploy"
 MANIFESTS = sorted(DEPLOY.glob("kubernetes/*/*.yaml"))
 _VARIABLE = re.compile(r"\bCHRONOS_[A-Z_]+\b")
 _METRIC = re.compile(r"\bchronos_[a-z_]+")
-_SUFFIXES = ("_bucket", "_total", "_sum", "_count", "_info")
+_OF_HISTOGRAMS = ("_bucket", "_sum", "_count")
 
 
 def documents(path: Path) -> list[Any]:
     return [document for document in yaml.safe_load_all(path.read_text()) if document]
-
-
-def exported() -> set[str]:
-    """Names of all series as a runner's code declares them."""
-    sources = "\n".join(path.read_text() for path in (ROOT / "chronos_gitops").rglob("metrics*/**/*.py"))
-    sources += (ROOT / "chronos_gitops/metrics.py").read_text() if (ROOT / "chronos_gitops/metrics.py").exists() else ""
-    quoted = set(re.findall(r'(?:counter|histogram|gauge)\(\s*"(\w+)"', sources))
-    full = set(re.findall(r'"(chronos_\w+)"', sources))
-    moments = {f"{name}_timestamp_seconds" for name in full}
-    return {f"chronos_{name}" for name in quoted} | full | moments
-
-
-def without_suffix(metric: str) -> str:
-    return next((metric.removesuffix(end) for end in _SUFFIXES if metric.endswith(end)), metric)
 
 
 @pytest.mark.parametrize("path", sorted(p for p in DEPLOY.rglob("*") if p.is_file()), ids=lambda path: path.name)
@@ -112,15 +99,30 @@ def test_every_alert_has_words_and_a_runbook() -> None:
         assert anchor in anchors(ROOT / page)
 
 
-def test_every_metric_of_an_alert_and_of_the_dashboard_is_exported() -> None:
+def test_every_metric_of_an_alert_and_of_the_dashboard_is_exported(tmp_path: Path) -> None:
     dashboard = json.loads((DEPLOY / "monitoring/dashboard.json").read_text())
     panels = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     expressions = [*(rule["expr"] for rule in rules()), *panels]
     expressions += [one["expr"] for one in dashboard["annotations"]["list"]]
     used = {metric for expression in expressions for metric in _METRIC.findall(expression)}
     assert len(used) >= 15
-    known = exported()
-    assert {metric for metric in used if metric not in known and without_suffix(metric) not in known} == set()
+    known: set[str] = set()
+    for name, (kind, _, _) in series(tmp_path):
+        known |= {name + end for end in _OF_HISTOGRAMS} if kind == "histogram" else {name}
+    assert used - known == set()
+
+
+def test_the_rules_ring_when_they_should(tmp_path: Path) -> None:
+    """alerts_test.yaml holds a case for each rule; promtool comes with Prometheus (Debian: prometheus)."""
+    cases = yaml.safe_load((DEPLOY / "monitoring/alerts_test.yaml").read_text())
+    expected = [one for case in cases["tests"] for test in case["promql_expr_test"] for one in test["exp_samples"]]
+    assert {one["labels"] for one in expected} == {f'{{alertname="{rule["alert"]}"}}' for rule in rules()}
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not on this machine")
+    command = [promtool, "test", "rules", DEPLOY / "monitoring/alerts_test.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_unit_is_one_that_systemd_takes_and_exposes_little(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from chronos_gitops.delivery.request import Call, Rendered, render
 from chronos_gitops.delivery.scrub import excerpt, printable, scrub
 from chronos_gitops.delivery.secrets import SecretError, Secrets
 from chronos_gitops.delivery.slots import Slots
-from chronos_gitops.delivery.target import RequestError
+from chronos_gitops.delivery.target import RequestError, authority_of
 from chronos_gitops.delivery.tls import Trust
 from chronos_gitops.delivery.wire import Answer, Wire
 from chronos_gitops.jobs.model import Job, OAuth2Auth
@@ -78,7 +78,7 @@ class Delivery:
 
     async def attempt(self, job: Job, call: Call) -> Outcome:
         """One request and what it brought; raises nothing but CancelledError, and then the connection is closed."""
-        host = _authority(job.webhook.url)
+        host = authority_of(job.webhook.url)
         async with self._slots.hold(host):
             started = time.monotonic()
             labels: dict[str, str] = {}
@@ -158,8 +158,3 @@ class Delivery:
         for name in request.secret_names:
             self._secrets.check_use(name, host=request.target.host, path=call.path)
         return await self._wire.exchange(request, progress)
-
-
-def _authority(url: str) -> str:
-    """What the requests to one host share, before secrets are filled in."""
-    return url.partition("://")[2].partition("/")[0].lower() or url

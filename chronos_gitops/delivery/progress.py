@@ -32,6 +32,12 @@ class PhaseTimes:
     first_byte: float | None = None
     read: float | None = None
 
+    def spent(self) -> list[tuple[str, float]]:
+        """The phases that there were, with their milliseconds."""
+        several = (("dns", self.dns), ("connect", self.connect), ("tls", self.tls))
+        both = (*several, ("first_byte", self.first_byte), ("read", self.read))
+        return [(name, milliseconds) for name, milliseconds in both if milliseconds is not None]
+
 
 @dataclass(slots=True)
 class Progress:

@@ -105,8 +105,13 @@ def identity(job: Job, call: Call) -> Headers:
 
 def traceparent(call: Call) -> str:
     """https://www.w3.org/TR/trace-context/: one trace per execution, one parent id per attempt, sampled."""
-    trace_id = call.trace_id if _TRACE_ID.match(call.trace_id) else _hex_id(call.execution_id, 32)
+    trace_id = call.trace_id if _TRACE_ID.match(call.trace_id) else trace_id_of(call.execution_id)
     return f"00-{trace_id}-{_hex_id(f'{call.execution_id}#{call.attempt}', 16)}-01"
+
+
+def trace_id_of(execution_id: str) -> str:
+    """Of all attempts of one execution."""
+    return _hex_id(execution_id, 32)
 
 
 def rfc3339(instant: datetime) -> str:

@@ -58,6 +58,11 @@ class Target:
         return cls(f"{scheme}://{place}{shown_port}{path}", host, port)
 
 
+def authority_of(url: str) -> str:
+    """What the requests to one host share, in lower case; secrets in the url are references still."""
+    return re.split(r"[/?#\\]", url.partition("://")[2], maxsplit=1)[0].lower() or url
+
+
 def _ipv6(text: str) -> str:
     try:
         return str(IPv6Address(text))

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from chronos_gitops.engine.model import Pause
 from chronos_gitops.jobs.model import Job, MissedRunPolicy
 from chronos_gitops.timing.schedule import Schedule, jitter
 
@@ -48,6 +49,14 @@ def given_up(schedule: Schedule, since: datetime, until: datetime) -> Missed | N
         return None
     last = schedule.latest(since, until, 1)[-1]
     return Missed(schedule.count(since, until), first, last)
+
+
+def upcoming(job: Job, pause: Pause | None, after: datetime, count: int) -> tuple[datetime, ...]:
+    """The next ticks of a job; none while it is disabled, none before a pause ends."""
+    if not job.enabled or (pause is not None and pause.until is None):
+        return ()
+    start = after if pause is None or pause.until is None else max(after, pause.until)
+    return tuple(job.schedule.upcoming(start, count))
 
 
 @dataclass(frozen=True, slots=True)

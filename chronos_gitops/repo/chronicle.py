@@ -83,6 +83,11 @@ def contains(git: Git, head: str | None, commit: str) -> bool:
         return False
 
 
+def distance(git: Git, since: str, head: str) -> int:
+    """How many commits of the history of ``head`` are not in that of ``since``."""
+    return int(git.run("rev-list", "--count", "--end-of-options", f"{since}..{head}", "--"))
+
+
 def recent(git: Git, head: str, count: int) -> list[Commit]:
     """The newest commits of the chain, newest first, without their edits."""
     output = git.run(

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Final
 
 from chronos_gitops.durable import write_atomically
+from chronos_gitops.errors import NotFoundError
 from chronos_gitops.repo.faults import GitError
 from chronos_gitops.repo.git import Git
+from chronos_gitops.repo.history import History, Version
 
 _KEPT: Final = 20
+_COMMIT_DIGITS: Final = 7
 _log = logging.getLogger(__name__)
 
 
@@ -31,6 +34,17 @@ class Epochs:
             write_atomically(self._path, json.dumps(document).encode())
         except OSError as error:
             _log.warning("the epoch could not be saved", extra={"error": str(error)})
+
+    def version(self, git: Git, jobs: str, job: str, commit: str) -> Version | None:
+        """The version that a commit (seven digits or more) made of a job in the newest epoch that knows it."""
+        if len(commit) < _COMMIT_DIGITS:
+            return None
+        for tip in reversed(self.tips):
+            try:
+                return History(git, jobs).index(tip).version(job, commit)
+            except (GitError, NotFoundError):
+                continue
+        return None
 
     def _keep(self, git: Git, tip: str) -> None:
         self.tips = (*self.tips, tip)[-_KEPT:]

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from chronos_gitops import failpoints
-from chronos_gitops.errors import ChronosError, ConflictError, NotFoundError
+from chronos_gitops.errors import ChronosError, ConflictError
 from chronos_gitops.jobs.bindings import Bindings
 from chronos_gitops.jobs.load import Files, Loaded, ParseCache, git_blob_id, load
 from chronos_gitops.jobs.model import JobSet
-from chronos_gitops.repo.chronicle import contains, continues, recent
+from chronos_gitops.repo.chronicle import Commit, contains, continues, recent
 from chronos_gitops.repo.deployed import Deployments
 from chronos_gitops.repo.epochs import Epochs
 from chronos_gitops.repo.faults import GitError, ObjectMissing, PathMissing, Stopped
@@ -37,7 +37,6 @@ __all__ = ["Follower", "HeldDeletions", "Mode", "OnInvalid", "Revision", "SyncSt
 _SECOND_LOOK: Final = 0.1
 _MOST_LOOKS: Final = 10
 _PATIENCE: Final = 15.0
-_COMMIT_DIGITS: Final = 7
 _log = logging.getLogger(__name__)
 
 
@@ -157,14 +156,7 @@ class Follower:
 
     def former(self, job: str, commit: str) -> Version | None:
         """The version that a commit made before the history was rewritten, if that history ever ran here."""
-        if len(commit) < _COMMIT_DIGITS:
-            return None
-        for tip in reversed(self._epochs.tips):
-            try:
-                return History(self.source.git, self.source.jobs).index(tip).version(job, commit)
-            except (GitError, NotFoundError):
-                continue
-        return None
+        return self._epochs.version(self.source.git, self.source.jobs, job, commit)
 
     def refresh(self) -> str | None:
         """The head of the followed branch now, without applying it. A GitError when it cannot be told.
@@ -239,7 +231,8 @@ class Follower:
         tip, loaded = self._look(tip)
         index = self._history.index(tip.head)
         self._note_rewrite(tip.head)
-        settlement = self._settle(Tree(tip.head, loaded, index, tip.committed), consent)
+        newest = None if tip.head is None else next(iter(recent(self.source.git, tip.head, 1)), None)
+        settlement = self._settle(Tree(tip.head, loaded, index, tip.committed), newest, consent)
         self._index = index
         self._status = replace(self._status, revision=replace(revision, desired=tip.head, attempted=tip.head))
         is_new = settlement.jobs != self._jobs or not self._announced
@@ -249,6 +242,9 @@ class Follower:
             self._announce(settlement.jobs)
             self.deployments.note(before, settlement.jobs, index, self.now())
             self._status = replace(self._status, reload_ms=round((time.monotonic() - began) * 1000, 1))
+            if settlement.applied:
+                committed_at = None if newest is None else newest.committed_at
+                self._status = replace(self._status, applied_at=self.now(), committed_at=committed_at)
         self._key, self._settled = tip.key, (settlement, loaded)
         self._report(settlement, loaded)
         if is_new and settlement.applied:
@@ -281,9 +277,8 @@ class Follower:
             name not in loaded.jobs for name in self._jobs.definitions
         )
 
-    def _settle(self, tree: Tree, consent: str | None) -> Settlement:
-        message = recent(self.source.git, tree.head, 1) if tree.head is not None else []
-        count = allowance(f"{message[0].subject}\n\n{message[0].body}") if message and message[0].body else None
+    def _settle(self, tree: Tree, newest: Commit | None, consent: str | None) -> Settlement:
+        count = allowance(f"{newest.subject}\n\n{newest.body}") if newest is not None and newest.body else None
         return settle(
             tree,
             self._jobs,

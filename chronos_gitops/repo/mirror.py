@@ -6,10 +6,11 @@ import hashlib
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Literal, TypeAlias
 
 from chronos_gitops.durable import write_atomically
 from chronos_gitops.errors import ConflictError
@@ -46,14 +47,27 @@ class Push(StrEnum):
     REFUSED = "refused"
 
 
+OnFetch: TypeAlias = Callable[[Literal["updated", "unchanged", "failed"], float], None]
+"""Told what each fetch came to, and how many seconds it took."""
+
+
 class Mirror:
     """Owned by one process (flock); ``git`` reads it, ``fetch`` and ``push`` speak to the address.
 
     Of a server behind a URL, where that can filter, it holds the contents of the folder ``jobs`` only.
     """
 
-    def __init__(self, address: Address, data: Path, access: Access | None = None, *, jobs: str = ".") -> None:
+    def __init__(
+        self,
+        address: Address,
+        data: Path,
+        access: Access | None = None,
+        *,
+        jobs: str = ".",
+        on_fetch: OnFetch | None = None,
+    ) -> None:
         self.address = address
+        self._on_fetch = on_fetch
         self._jobs = jobs
         self._access = access or Access()
         key = hashlib.sha256(f"{address.location}\n{jobs}".encode()).hexdigest()[:12]
@@ -94,20 +108,32 @@ class Mirror:
 
     def fetch(self, branch: str, *, timeout: float | None = None) -> str:
         """The commit the branch is at now; a GitError leaves the mirror as it was."""
+        before, since = self._fetched(branch), time.monotonic()
+        head = None
+        try:
+            head = self._healed(branch, before, timeout)
+        finally:
+            result: Literal["updated", "unchanged", "failed"] = "unchanged" if head == before else "updated"
+            if self._on_fetch is not None:
+                self._on_fetch(result if head is not None else "failed", time.monotonic() - since)
+        if head != before:
+            self._tidy()
+        return head
+
+    def _fetched(self, branch: str) -> str | None:
         # Asked so that a ref of garbage is no error yet: the fetch is where that is seen and healed.
         asked = self.git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", tracked(branch))
-        before = asked.stdout.decode().strip() or None
+        return asked.stdout.decode().strip() or None
+
+    def _healed(self, branch: str, before: str | None, timeout: float | None) -> str:
         try:
-            head = self._fetch(self.git, branch, before, timeout)
+            return self._fetch(self.git, branch, before, timeout)
         except Corrupt as error:
             _log.warning("the mirror is damaged and made anew", extra={"error": str(error)})
             return self.renew(branch)
         except blobless.Refused as error:
             _log.warning("the server filters and gives no single objects; all is fetched", extra={"error": str(error)})
             return self.renew(branch, whole=True)
-        if head != before:
-            self._tidy()
-        return head
 
     def renew(self, branch: str, *, whole: bool = False) -> str:
         """A new copy beside the damaged one, which takes its place once it is complete."""

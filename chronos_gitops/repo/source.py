@@ -17,7 +17,7 @@ from chronos_gitops.repo.checkout import Checkout
 from chronos_gitops.repo.faults import Corrupt, NotARepository, ObjectMissing, PathMissing
 from chronos_gitops.repo.git import Git, Place, discover
 from chronos_gitops.repo.ignored import without_ignored_at, without_ignored_on_disk
-from chronos_gitops.repo.mirror import Mirror
+from chronos_gitops.repo.mirror import Mirror, OnFetch
 from chronos_gitops.repo.snapshot import CommitFiles, Scanner, read_file
 from chronos_gitops.repo.status import Mode
 
@@ -90,6 +90,7 @@ def open_source(
     branch: str | None = None,
     jobs: str = "jobs",
     access: Access | None = None,
+    on_fetch: OnFetch | None = None,
 ) -> Source:
     """A checkout is followed by its files unless a mode says "branch"; a URL or a bare repository by its branch."""
     address = Address.parse(repository)
@@ -100,7 +101,7 @@ def open_source(
         if mode == Mode.WORKTREE:
             raise UsageError(f"{address} has no files on disk to follow", hint="use --follow branch")
         inside = jobs_in(jobs, address.path, place)
-        return BranchSource(address, place, branch=name, jobs=inside, data=data, access=access)
+        return BranchSource(address, place, branch=name, jobs=inside, data=data, access=access, on_fetch=on_fetch)
     if name is not None:
         raise UsageError("--branch cannot go with --follow worktree", hint="check the branch out, or --follow branch")
     return WorktreeSource(place, jobs=jobs_in(jobs, address.path, place))
@@ -191,11 +192,13 @@ class BranchSource:
         jobs: str,
         data: Path,
         access: Access | None = None,
+        on_fetch: OnFetch | None = None,
     ) -> None:
         self.jobs = jobs
         self.repository = str(address)
         self.branch = branch
-        self.mirror = Mirror(address if place is None else _at(address, place), data, access, jobs=jobs)
+        there = address if place is None else _at(address, place)
+        self.mirror = Mirror(there, data, access, jobs=jobs, on_fetch=on_fetch)
         self._place = place
         self._address = address
         self._last: CommitFiles | None = None

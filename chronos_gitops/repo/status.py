@@ -48,7 +48,8 @@ class SyncStatus:
     """``repository`` holds no credentials; ``quarantined`` are names of jobs, or paths of files without one.
 
     ``reload_ms`` is the time from noticing the last applied change to the JobSet swapped. ``history_epoch`` counts the
-    histories seen: numbers of versions hold within one.
+    histories seen: numbers of versions hold within one. ``applied_at`` is when what runs last changed, and
+    ``committed_at`` the time that its commit claims.
     """
 
     state: SyncState
@@ -61,6 +62,8 @@ class SyncStatus:
     problems: tuple[Problem, ...] = ()
     last_attempt_at: datetime | None = None
     last_success_at: datetime | None = None
+    applied_at: datetime | None = None
+    committed_at: datetime | None = None
     next_attempt_at: datetime | None = None
     held: HeldDeletions | None = None
     jobs: int = 0

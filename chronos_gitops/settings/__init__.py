@@ -19,6 +19,7 @@ from chronos_gitops.settings.model import (
     Egress,
     GitAccess,
     HostTls,
+    Series,
     Settings,
     SettingsError,
     TemporalAccess,
@@ -34,6 +35,7 @@ __all__ = [
     "GitAccess",
     "HostTls",
     "SecretBinding",
+    "Series",
     "Settings",
     "SettingsError",
     "TemporalAccess",
@@ -69,6 +71,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | No
     )
     found["temporal"] = TemporalAccess(**_gathered(found, "temporal", TemporalAccess))
     found["git"] = GitAccess(**_gathered(found, "git", GitAccess))
+    found["metrics"] = Series(**_gathered(found, "metrics", Series))
     repo = found.pop("repo", None) or str(Path.cwd())
     data = found.pop("data", None) or default_data(repo)
     settings = Settings(repo, data, secret_values=_secret_values(environ), **found)

@@ -93,6 +93,15 @@ class TemporalAccess:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """Of metrics: ``per_job`` jobs have series of their own, later ones share the label ``other``; ``tags`` are the
+    keys of a job's tags that ``chronos_job_info`` shows."""
+
+    per_job: int = 500
+    tags: tuple[str, ...] = ("team", "environment")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """One runner's settings. ``repo`` is an absolute path or a URL; ``port`` 0 takes a free one."""
 
@@ -126,6 +135,7 @@ class Settings:
     breaker_after: int = 10  # failures in a row until a host is left alone; 0: never
     retention_days: int = 100
     retention_rows: int = 10_000
+    metrics: Series = Series()
     failpoint: str = ""
     drain: timedelta = timedelta(seconds=25)
     log_format: LogFormat = "auto"

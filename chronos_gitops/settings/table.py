@@ -86,6 +86,8 @@ TABLE = (
     Row("temporal.tls_key_file", "temporal_tls_key_file", values.path, "", "CHRONOS_TEMPORAL_TLS_KEY_FILE"),
     Row("temporal.api_key_file", "temporal_api_key_file", values.path, "", "CHRONOS_TEMPORAL_API_KEY_FILE"),
     Row("temporal.api_key", "temporal_api_key", values.secret, "", "CHRONOS_TEMPORAL_API_KEY"),
+    Row("metrics.per_job", "metrics_per_job", values.at_least(0), "", "CHRONOS_METRICS_PER_JOB"),
+    Row("metrics.tags", "metrics_tags", values.texts, "", "CHRONOS_METRICS_TAGS"),
     Row("failpoint", "failpoint", _failpoint, "", "CHRONOS_FAILPOINT"),
     Row("log.format", "log_format", values.choice("auto", "plain", "json"), "log_format", "CHRONOS_LOG_FORMAT"),
     Row("log.level", "log_level", values.choice("debug", "info", "warning", "error"), "log_level", "CHRONOS_LOG_LEVEL"),

@@ -19,9 +19,10 @@ _SUFFIX = {"counter": "_total", "info": "_info"}
 
 def page() -> str:
     words = (
-        "`GET /metrics`, in the text format or as OpenMetrics. The label `job` is kept for the first 500 jobs; later "
-        "ones share the value `other`. What `process_*` and `python_*` mean is told by prometheus_client. Alerts and a "
-        "dashboard made of these series are in [deploy/monitoring](../../deploy/monitoring)."
+        "`GET /metrics`, in the text format or as OpenMetrics. Series with the label `job` are kept for 500 jobs "
+        "(`metrics.per_job`): counters of later ones share the value `other`, and gauges show the first by name. What "
+        "`process_*` and `python_*` mean is told by prometheus_client. Alerts and a dashboard made of these series are "
+        "in [deploy/monitoring](../../deploy/monitoring)."
     )
     with tempfile.TemporaryDirectory() as folder:
         found = dict(series(Path(folder)))
@@ -38,7 +39,10 @@ def series(folder: Path) -> Iterator[tuple[str, tuple[str, Sequence[str], str]]]
     subprocess.run(["git", "init", "-q", "-b", "main", str(repo)], check=True)
     (repo / "jobs").mkdir()
     (repo / "jobs" / "daily-backup.yaml").write_text(_JOB)
-    chosen = settings.load({"repo": str(repo), "data": str(folder / "data")}, {}, None)
+    person = ("-c", "user.name=Author", "-c", "user.email=author@example.com")
+    for words in (("add", "-A"), (*person, "commit", "-q", "-m", "Add a job")):
+        subprocess.run(["git", "-C", str(repo), *words], check=True)
+    chosen = settings.load({"repo": str(repo), "data": str(folder / "data"), "follow": "branch"}, {}, None)
     with build(chosen) as service:
         # A series that has no value yet is not exported; these two come from other threads.
         eventually(lambda: service.engine.health().heartbeat_at and service.follower.status().last_success_at)

@@ -9,7 +9,7 @@ import click
 from support.reference.markdown import code, head, table
 
 from chronos_gitops.cli.run import command as run
-from chronos_gitops.settings.model import Egress, Settings
+from chronos_gitops.settings.model import Egress, Series, Settings
 from chronos_gitops.settings.table import TABLE, Row
 from chronos_gitops.timing import duration
 
@@ -45,6 +45,8 @@ MEANINGS: Mapping[str, str] = {
     "temporal.api_key_file": "A file with the API key for Temporal, read at each connection.",
     "temporal.api_key": "The API key for Temporal; better in a file.",
     "retention.rows": "How many executions of one job are kept.",
+    "metrics.per_job": "How many jobs, by name, have series of their own in `/metrics`; later ones share `other`.",
+    "metrics.tags": "Keys of tags that `chronos_job_info` shows, as labels like `tag_team`.",
     "failpoint": "For tests of this project only: where the runner kills itself.",
 }
 _SPECIAL = {
@@ -54,7 +56,9 @@ _SPECIAL = {
     "listen": "`127.0.0.1:8080`",
     "data": "the user's state folder",
 }
-_DEFAULTS = {field.name: field.default for field in fields(Settings)}
+_DEFAULTS = {field.name: field.default for field in fields(Settings)} | {
+    f"metrics_{field.name}": field.default for field in fields(Series)
+}
 
 
 def page() -> str:
@@ -101,4 +105,6 @@ def _default(row: Row) -> str:
 def _told(value: Any) -> str:
     if value is MISSING or value is None or value in ((), ""):
         return ""
+    if isinstance(value, tuple):
+        return ", ".join(map(code, value))
     return code(duration.render(value) if isinstance(value, timedelta) else str(value))

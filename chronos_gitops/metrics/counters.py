@@ -1,0 +1,45 @@
+"""What is counted as it happens: every counter and histogram of a runner, declared in one place."""
+
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+_DURATIONS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
+_LAGS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+_PHASES = (0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+_FETCHES = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600)
+_ATTEMPTS = (1, 2, 3, 4, 5, 10, 20)
+
+
+class Counters:
+    """Names end as Prometheus wants them: ``_total`` is added to counters by prometheus_client."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"chronos_{name}", text, labels, registry=registry)
+
+        def histogram(name: str, text: str, buckets: Sequence[float], *labels: str) -> Histogram:
+            return Histogram(f"chronos_{name}", text, labels, buckets=buckets, registry=registry)
+
+        self.executions = counter("executions", "Executions that ended.", "job", "status", "trigger")
+        self.duration = histogram("execution_duration_seconds", "First attempt to last byte.", _DURATIONS, "job")
+        self.execution_attempts = histogram("execution_attempts", "Requests that one execution took.", _ATTEMPTS)
+        self.lag = histogram("schedule_lag_seconds", "From a tick to the start of its execution.", _LAGS)
+        self.skipped = counter("skipped_runs", "Ticks that were not executed.", "job", "reason")
+        self.missed = counter("missed_runs", "Ticks that fell while nothing could run them.", "job")
+        self.attempts = counter("attempts", "HTTP requests made.", "job", "outcome")
+        text = "Answers by class, 2xx to 5xx or none, and by host; from the 101st host on: other."
+        self.responses = counter("webhook_responses", text, "code_class", "host")
+        text = "Time of requests by phase: dns, connect, tls, first_byte, read."
+        self.phases = histogram("webhook_phase_seconds", text, _PHASES, "phase")
+        self.fetches = counter("git_fetch", "Fetches from the remote: updated, unchanged, failed.", "result")
+        self.fetch_time = histogram("git_fetch_duration_seconds", "Time of one fetch, also of failed ones.", _FETCHES)
+        text = "Rollbacks asked for: committed, proposed, unchanged, refused."
+        self.rollbacks = counter("rollbacks", text, "result")
+        self.http = counter("http_requests", "API requests.", "method", "route", "status")
+        self.http_time = histogram("http_request_duration_seconds", "API request time.", _LAGS, "method", "route")
+
+    def forget(self, job: str) -> None:
+        """Ends the series of a job that is no more."""
+        for family in (self.executions, self.duration, self.skipped, self.missed, self.attempts):
+            family.remove_by_labels({"job": job})
