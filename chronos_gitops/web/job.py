@@ -9,7 +9,8 @@ from flask import render_template
 from chronos_gitops.api import compare, etag, lookup, render, versions
 from chronos_gitops.api.context import service
 from chronos_gitops.api.rollback import person
-from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
+from chronos_gitops.engine import streak
+from chronos_gitops.engine.model import Execution, ExecutionQuery
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.repo.faults import GitError
 from chronos_gitops.repo.history import Version
@@ -118,14 +119,12 @@ def _late(run: Execution) -> float | None:
 
 def _failing_since(runs: Sequence[Execution], history: Sequence[Version]) -> dict[str, Any] | None:
     """The first of the newest failures in a row, and who made the version that it ran."""
-    ended = [run for run in runs if run.status in (Status.SUCCESS, Status.FAILED)]
-    if not ended or ended[0].status is not Status.FAILED:
+    found = streak.newest(runs)
+    if found is None:
         return None
-    first_success = next((at for at, run in enumerate(ended) if run.status is Status.SUCCESS), len(ended))
-    first = ended[first_success - 1]
-    made = next((version for version in history if version.number == first.version), None)
-    before = ended[first_success].version if first_success < len(ended) else None
-    return {"run": render.execution(first), "count": first_success, "version": made, "before": before}
+    made = streak.version_of(found.first, history)
+    before = None if found.before is None else found.before.version
+    return {"run": render.execution(found.first), "count": found.count, "version": made, "before": before}
 
 
 def _lines(history: Sequence[Version]) -> Sequence[Line]:
