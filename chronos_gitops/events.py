@@ -33,6 +33,8 @@ class Kind(StrEnum):
     COMMIT_UNDONE = "commit_undone"
     SYNC_REQUESTED = "sync_requested"
     DELETIONS_APPROVED = "deletions_approved"
+    NOTIFICATION_SENT = "notification_sent"
+    NOTIFICATION_FAILED = "notification_failed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ POINTS: Final = {
     "after-push": "the commit of a rollback is pushed, nothing else happened",
     "after-swap-ref": "the branch of a checkout has the commit of a rollback, its files are as before",
     "after-files": "the files of a checkout follow the commit of a rollback, its index does not",
+    "before-notice": "an incident is news, nothing of it is on disk",
+    "after-notice": "a notification was accepted, nobody remembers it",
     "in-drain": "the runner was asked to end and lets requests end",
 }
 ACTIONS: Final = ("kill", "stop", "fail")

@@ -26,6 +26,10 @@ from chronos_gitops.events import EventLog
 from chronos_gitops.feed import Feed
 from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.metrics import Metrics
+from chronos_gitops.notify.notifier import Notifier, event_of
+from chronos_gitops.notify.outlet import Outlet
+from chronos_gitops.notify.sender import Report
+from chronos_gitops.notify.watcher import World
 from chronos_gitops.repo.access import Access
 from chronos_gitops.repo.follow import Follower, Mode
 from chronos_gitops.repo.hooks import Deliveries
@@ -97,6 +101,8 @@ class Service:
     audit: AuditLog
     events: EventLog
     feed: Feed
+    notifier: Notifier
+    is_desk_shared: bool = True
     deliveries: Deliveries = field(default_factory=Deliveries)
     _draining: bool = field(default=False, init=False)
 
@@ -105,6 +111,9 @@ class Service:
         self.engine.start()
         try:
             self.follower.start()
+            self.notifier.start(
+                World(self.engine, self.follower, self.now, self.settings.public_url, is_shared=self.is_desk_shared)
+            )
         except BaseException:
             self.stop()
             raise
@@ -113,7 +122,9 @@ class Service:
         """Stops following and claiming at once, drains what runs, frees the data folder."""
         self._draining = True
         self.follower.stop()
+        self.notifier.stop()
         self.engine.stop(self.settings.drain.total_seconds())
+        self.notifier.join()
         self.feed.stop()
         self.lock.release()
 
@@ -131,6 +142,10 @@ class Service:
 
     def is_stalled(self) -> bool:
         return self.stalled_for() is not None
+
+    def is_alive(self) -> bool:
+        """Whether the scheduler has looked at the clock, lately."""
+        return self.engine.health().heartbeat_at is not None and not self.is_stalled()
 
     def jobs(self) -> JobSet:
         return self.follower.jobs()
@@ -169,7 +184,21 @@ def _assembled(settings: Settings, lock: DataLock, given: Clock | None) -> Servi
     failpoints.arm(settings.failpoint)
     events = EventLog(settings.data / "events.jsonl")
     feed = Feed(events, status=lambda: follower.status(), now=clock.now)
-    engine = chosen.build(_delivery(settings), Observers((metrics, feed, CanonicalLog())))
+
+    def told(report: Report) -> None:
+        metrics.notification(report.channel, report.result)
+        event = event_of(report, clock.now())
+        if event is not None:
+            events.add(event)
+
+    notifier = Notifier(
+        settings,
+        Outlet.of(settings, clock.now),
+        open_store=chosen.notes,
+        is_alive=lambda: service.is_alive(),
+        hear=told,
+    )
+    engine = chosen.build(_delivery(settings), Observers((metrics, feed, CanonicalLog(), notifier.watcher)))
 
     def apply(jobs: JobSet) -> None:
         engine.apply(jobs)
@@ -195,6 +224,8 @@ def _assembled(settings: Settings, lock: DataLock, given: Clock | None) -> Servi
         audit=AuditLog(settings.data / "audit.jsonl"),
         events=events,
         feed=feed,
+        notifier=notifier,
+        is_desk_shared=chosen.is_shared,
     )
     metrics.watch(service)
     return service

@@ -208,7 +208,7 @@ def test_a_bad_value_names_where_it_came_from(flags: dict[str, str], environ: di
         ),
         (
             f"[[tokens]]\nname = 'ci'\nsha256 = '{DIGEST}'\nroles = ['read']\ntags = {{}}",
-            ('token "ci": tags is empty; leave it out for a token that sees every job',),
+            ('token "ci": tags is empty; leave it out to mean every job',),
         ),
         (
             f"[[tokens]]\nname = 'ci'\nsha256 = '{DIGEST}'\nroles = ['read']\nexpires = '2027-01-01'",

@@ -63,7 +63,7 @@ def version() -> dict[str, Any]:
 
 
 def checks() -> list[Check]:
-    return [_heartbeat(), _engine(), _targets(), _sync(), _draining()]
+    return [_heartbeat(), _engine(), _targets(), _sync(), *_notifications(), _draining()]
 
 
 def _heartbeat() -> Check:
@@ -88,6 +88,16 @@ def _sync() -> Check:
     if status.state == "starting":
         return Check("git", "fail", "nothing is loaded yet")
     return Check("git", "pass" if status.state == "synced" else "warn", status.message)
+
+
+def _notifications() -> list[Check]:
+    """None where nobody wants to be told."""
+    notifier = service().notifier
+    if not notifier.channels:
+        return []
+    troubles = notifier.troubles()
+    told = f"sent again later: {'; '.join(troubles)}" if troubles else ", ".join(notifier.channels)
+    return [Check("notifications", "warn" if troubles else "pass", told)]
 
 
 def _draining() -> Check:

@@ -51,6 +51,7 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
     "Run": {
         "run": Entry("run", "Follow a repository and run its jobs, with the REST API and the page."),
         "token": Entry("token", "Make a token for the API and the page."),
+        "notify": Entry("notify", "Try the channels that notifications go to."),
         "demo": Entry("demo", "Show all of it: a repository, a receiver, a runner and a live table."),
     },
     "Ask a runner": {

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import ssl
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +26,24 @@ class Trust:
 
     ``ca_file`` (PEM) is trusted beside the system's authorities by hosts without an authority of their own; an entry's
     is trusted in their place, for that host only. ``hosts`` are names, addresses or ``*.example.com``; the exact one
-    counts, then the longest.
+    counts, then the longest. ``protocols`` are offered by ALPN.
     """
 
-    def __init__(self, ca_file: Path | None = None, hosts: Mapping[str, HostTls] | None = None) -> None:
+    def __init__(
+        self,
+        ca_file: Path | None = None,
+        hosts: Mapping[str, HostTls] | None = None,
+        *,
+        protocols: Sequence[str] = ("http/1.1",),
+    ) -> None:
         entries = (hosts or {}).items()
-        self._default = _Kept(HostTls(ca_file=ca_file), "egress", system_too=True)
+        self._default = _Kept(HostTls(ca_file=ca_file), "egress", system_too=True, protocols=protocols)
         self._hosts = {
             host: _Kept(
                 HostTls(entry.ca_file or ca_file, entry.cert_file, entry.key_file),
                 f"egress.hosts.{host}",
                 system_too=entry.ca_file is None,
+                protocols=protocols,
             )
             for host, entry in sorted(entries, key=lambda each: (each[0].startswith("*."), -len(each[0])))
         }
@@ -49,10 +56,11 @@ class Trust:
 class _Kept:
     """The context of some files; when they have changed into something that cannot be used, the one before stays."""
 
-    def __init__(self, files: HostTls, place: str, *, system_too: bool) -> None:
+    def __init__(self, files: HostTls, place: str, *, system_too: bool, protocols: Sequence[str]) -> None:
         self._files = files
         self._place = place
         self._system_too = system_too
+        self._protocols = protocols
         self._stamp = self._look()
         self._context = self._load()
 
@@ -75,7 +83,8 @@ class _Kept:
     def _load(self) -> ssl.SSLContext:
         context = _Context(ssl.PROTOCOL_TLS_CLIENT)  # it verifies certificate and name
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_alpn_protocols(["http/1.1"])
+        if self._protocols:
+            context.set_alpn_protocols(self._protocols)
         if sys.version_info >= (3, 13):  # what ssl.create_default_context() asks of a chain there
             context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
         if self._system_too:

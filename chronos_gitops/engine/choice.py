@@ -1,8 +1,10 @@
 """Which engine ``--engine`` names, and the clock that goes with it: the one place that knows them all."""
 
+import contextlib
 import importlib.util
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -22,10 +24,13 @@ from chronos_gitops.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """``build`` makes the engine, which nothing has started yet; ``clock`` is what it goes by."""
+    """``build`` makes the engine, which nothing has started yet; ``clock`` is what it goes by. ``notes`` opens where
+    notifications are kept, once the engine runs; ``is_shared`` says whether that is one place for a whole fleet."""
 
     build: Callable[[Callable[[], Delivery], Observer], Engine]
     clock: Clock
+    notes: Callable[[Engine], AbstractContextManager[Store]]
+    is_shared: bool = True
 
 
 def choose(settings: Settings, clock: Clock | None = None) -> Choice:
@@ -58,7 +63,8 @@ def _on_temporal(settings: Settings, clock: Clock) -> Choice:
     def build(delivery: Callable[[], Delivery], observer: Observer) -> Engine:
         return TemporalEngine(access, delivery=delivery, clock=clock, observer=observer, random=SystemRandom())
 
-    return Choice(build, clock)
+    path = settings.data / "notify.db"
+    return Choice(build, clock, lambda _: contextlib.closing(SqliteStore(path)), is_shared=False)
 
 
 def _on_sql(settings: Settings, open_store: Callable[[], Store], clock: Clock) -> Choice:
@@ -69,7 +75,12 @@ def _on_sql(settings: Settings, open_store: Callable[[], Store], clock: Clock) -
             open_store, delivery=delivery, clock=clock, observer=observer, random=SystemRandom(), keep=keep
         )
 
-    return Choice(build, clock)
+    return Choice(build, clock, _lent)
+
+
+def _lent(engine: Engine) -> AbstractContextManager[Store]:
+    assert isinstance(engine, SqlEngine)
+    return engine.lend()
 
 
 def _need(module: str, extra: str) -> None:

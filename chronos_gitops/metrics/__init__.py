@@ -80,6 +80,10 @@ class Metrics:
         """``result``: committed, proposed (a branch for review), unchanged or refused."""
         self._count.rollbacks.labels(result).inc()
 
+    def notification(self, channel: str, result: str) -> None:
+        """``result``: sent, failed (it is tried again) or dropped."""
+        self._count.notifications.labels(channel, result).inc()
+
     def http_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """``route`` is a rule of the URL map, never a path, so that the series stay countable."""
         known = method if method in _METHODS else "other"

@@ -36,6 +36,8 @@ class Counters:
         self.fetch_time = histogram("git_fetch_duration_seconds", "Time of one fetch, also of failed ones.", _FETCHES)
         text = "Rollbacks asked for: committed, proposed, unchanged, refused."
         self.rollbacks = counter("rollbacks", text, "result")
+        text = "Notifications by channel: sent, failed (it is tried again), dropped."
+        self.notifications = counter("notifications", text, "channel", "result")
         self.http = counter("http_requests", "API requests.", "method", "route", "status")
         self.http_time = histogram("http_request_duration_seconds", "API request time.", _LAGS, "method", "route")
 

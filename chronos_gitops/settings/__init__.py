@@ -14,6 +14,7 @@ import platformdirs
 
 from chronos_gitops.jobs.bindings import SecretBinding
 from chronos_gitops.jobs.template import is_secret_name
+from chronos_gitops.settings.channels import Channel, Heartbeat
 from chronos_gitops.settings.model import (
     ROLES,
     Egress,
@@ -31,8 +32,10 @@ from chronos_gitops.settings.tables import one_of
 __all__ = [
     "DEFAULT_SERVER",
     "ROLES",
+    "Channel",
     "Egress",
     "GitAccess",
+    "Heartbeat",
     "HostTls",
     "SecretBinding",
     "Series",
@@ -72,6 +75,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | No
     found["temporal"] = TemporalAccess(**_gathered(found, "temporal", TemporalAccess))
     found["git"] = GitAccess(**_gathered(found, "git", GitAccess))
     found["metrics"] = Series(**_gathered(found, "metrics", Series))
+    found["heartbeat"] = _heartbeat(found)
     repo = found.pop("repo", None) or str(Path.cwd())
     data = found.pop("data", None) or default_data(repo)
     settings = Settings(repo, data, secret_values=_secret_values(environ), **found)
@@ -149,6 +153,14 @@ def _from_flags(flags: Mapping[str, Any]) -> Iterator[tuple[str, _Given]]:
         if row.flag and flags.get(row.flag) is not None:
             place = "REPO" if row.flag == "repo" else f"--{row.flag.replace('_', '-')}"
             yield row.key, _Given(place, flags[row.flag], Path.cwd())
+
+
+def _heartbeat(found: dict[str, Any]) -> Heartbeat:
+    """Takes what belongs to it out of ``found``."""
+    url, file = found.pop("heartbeat_url", None), found.pop("heartbeat_file", None)
+    if url is not None and file is not None:
+        raise SettingsError("heartbeat.url and heartbeat.url_file are two answers", hint="leave one of them out")
+    return Heartbeat(url or file, found.pop("heartbeat_interval", Heartbeat().interval))
 
 
 def _parsed(row: Row, given: _Given) -> Any:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from chronos_gitops.errors import UsageError
 from chronos_gitops.jobs.bindings import Bindings
+from chronos_gitops.settings.channels import Channel, Heartbeat
 
 Follow = Literal["worktree", "branch"]
 OnInvalid = Literal["quarantine", "reject"]
@@ -123,10 +124,13 @@ class Settings:
     secret_bindings: Bindings = field(default_factory=lambda: MappingProxyType({}))
     tokens: tuple[Token, ...] = ()
     cors_origins: tuple[str, ...] = ()  # pages of other sites that may ask, with a token
+    public_url: str = ""  # where targets reach this runner, without a trailing slash; empty: where it listens
     hosts: tuple[str, ...] = ()  # names that a Host header may have beside those of this machine
     github_hook_secrets: tuple[str, ...] = field(default=(), repr=False)
     gitlab_hook_secrets: tuple[str, ...] = field(default=(), repr=False)
     gitea_hook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    channels: tuple[Channel, ...] = ()  # who is told that something fails
+    heartbeat: Heartbeat = field(default_factory=Heartbeat)
     verify_commits: Path | None = None  # allowed signers (ssh-keygen(1)); what they did not sign does not run
     signing_key: Path | None = None
     max_in_flight: int = 200

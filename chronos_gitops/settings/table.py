@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from chronos_gitops import failpoints
 from chronos_gitops.location import is_address
-from chronos_gitops.settings import tables, values
+from chronos_gitops.settings import notify, tables, values
 
 
 class Row(NamedTuple):
@@ -49,6 +49,7 @@ TABLE = (
     Row("branch", "branch", values.text, "branch", "CHRONOS_BRANCH"),
     Row("interval", "interval", values.duration(_SECOND), "interval", "CHRONOS_INTERVAL"),
     Row("listen", "listen", values.listen, "listen", "CHRONOS_LISTEN"),
+    Row("public_url", "public_url", values.public_url, "", "CHRONOS_PUBLIC_URL"),
     Row("data", "data", values.path, "data", "CHRONOS_DATA"),
     Row("git.username", "git_username", values.text, "", "CHRONOS_GIT_USERNAME"),
     Row("git.password", "git_password", values.secret, "", "CHRONOS_GIT_PASSWORD"),
@@ -71,6 +72,10 @@ TABLE = (
     Row("hooks.github_secrets", "github_hook_secrets", values.secrets, "", "CHRONOS_HOOK_SECRET_GITHUB"),
     Row("hooks.gitlab_secrets", "gitlab_hook_secrets", values.secrets, "", "CHRONOS_HOOK_SECRET_GITLAB"),
     Row("hooks.gitea_secrets", "gitea_hook_secrets", values.secrets, "", "CHRONOS_HOOK_SECRET_GITEA"),
+    Row("notify", "channels", notify.channels),
+    Row("heartbeat.url", "heartbeat_url", notify.address, "", "CHRONOS_HEARTBEAT_URL"),
+    Row("heartbeat.url_file", "heartbeat_file", notify.address_file, "", "CHRONOS_HEARTBEAT_URL_FILE"),
+    Row("heartbeat.interval", "heartbeat_interval", values.duration(_SECOND), "", "CHRONOS_HEARTBEAT_INTERVAL"),
     Row("verify_commits", "verify_commits", values.path, "verify_commits", "CHRONOS_VERIFY_COMMITS"),
     Row("signing_key", "signing_key", values.path, "signing_key", "CHRONOS_SIGNING_KEY"),
     Row("limits.in_flight", "max_in_flight", values.at_least(1), "", "CHRONOS_MAX_IN_FLIGHT"),

@@ -24,7 +24,7 @@ def tokens(value: Any, _base: Path) -> tuple[Token, ...]:
 
 
 def _token(entry: Mapping[str, Any]) -> Token:
-    _refuse_unknown(entry, ("name", "sha256", "roles", "tags", "expires"))
+    refuse_unknown(entry, ("name", "sha256", "roles", "tags", "expires"))
     name, digest, roles = (
         values.text(entry.get("name", "")),
         str(entry.get("sha256", "")),
@@ -35,15 +35,20 @@ def _token(entry: Mapping[str, Any]) -> Token:
     unknown = next((role for role in roles if role not in ROLES), None)
     if unknown is not None or not roles:
         raise ValueError(f'token "{name}": roles are some of {", ".join(ROLES)}; got {unknown or "none"}')
-    return Token(name, digest.lower(), frozenset(roles), _tags(name, entry), _expires(name, entry))
+    try:
+        tags = tags_of(entry)
+    except ValueError as error:
+        raise ValueError(f'token "{name}": {error}') from error
+    return Token(name, digest.lower(), frozenset(roles), tags, _expires(name, entry))
 
 
-def _tags(name: str, entry: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def tags_of(entry: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Tags that a job must have, all of them; () where none are given."""
     tags = entry.get("tags", {})
     if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
-        raise ValueError(f'token "{name}": tags is a table of texts, like {{ team = "backend" }}')
+        raise ValueError('tags is a table of texts, like { team = "backend" }')
     if "tags" in entry and not tags:
-        raise ValueError(f'token "{name}": tags is empty; leave it out for a token that sees every job')
+        raise ValueError("tags is empty; leave it out to mean every job")
     return tuple(sorted(tags.items()))
 
 
@@ -76,7 +81,7 @@ def _host(name: str) -> str:
 
 
 def _host_tls(name: str, entry: Mapping[str, Any], base: Path) -> HostTls:
-    _refuse_unknown(entry, ("ca_file", "cert_file", "key_file"))
+    refuse_unknown(entry, ("ca_file", "cert_file", "key_file"))
     files = {key: values.path(file, base) for key, file in entry.items()}
     if "key_file" in files and "cert_file" not in files:
         raise ValueError(f'"{name}": a key_file belongs to a cert_file')
@@ -92,11 +97,11 @@ def bindings(value: Any, _base: Path) -> Bindings:
 def _binding(name: str, entry: Mapping[str, Any]) -> SecretBinding:
     if not is_secret_name(name):
         raise ValueError(f'"{name}" is not the name of a secret; write one like backup-token')
-    _refuse_unknown(entry, ("folders", "hosts"))
+    refuse_unknown(entry, ("folders", "hosts"))
     return SecretBinding(values.texts(entry.get("folders", ())), values.texts(entry.get("hosts", ())))
 
 
-def _refuse_unknown(entry: Mapping[str, Any], known: Sequence[str]) -> None:
+def refuse_unknown(entry: Mapping[str, Any], known: Sequence[str]) -> None:
     for key in entry:
         if key not in known:
             raise ValueError(f'there is no "{key}"; {one_of(key, known)}')

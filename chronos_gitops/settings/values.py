@@ -5,12 +5,14 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from chronos_gitops.timing import duration as timing_duration
 
 _LISTEN: Final = re.compile(r"(?:(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]/]*):)?(?P<port>[0-9]{1,5})\Z")
 
 _ORIGIN: Final = re.compile(r"https?://[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?(:[0-9]{1,5})?\Z", re.ASCII)
+_VISIBLE: Final = re.compile(r"[\x21-\x7e]{1,2000}\Z", re.ASCII)
 _HOST: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?\Z", re.ASCII)
 
 
@@ -43,6 +45,25 @@ def origins(value: Any, _base: Path) -> tuple[str, ...]:
     if odd is not None:
         raise ValueError(f'"{odd}" is no origin; write one like https://dashboard.example.com, without a path')
     return found
+
+
+def public_url(value: Any, _base: Path) -> str:
+    """An address that paths of the API are put behind: it may have a path of its own, as behind a proxy."""
+    given = text(value).strip()
+    if not _is_plain_address(given):
+        # It may hold a password, so it is not told.
+        raise ValueError("it is no address of a runner; write one like https://chronos.example.com, without a query")
+    return given.rstrip("/")
+
+
+def _is_plain_address(given: str) -> bool:
+    try:
+        parts = urlsplit(given)
+        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    is_plain = not parts.query and not parts.fragment and parts.username is None
+    return is_whole and is_plain and _VISIBLE.match(given) is not None
 
 
 def choice(*words: str) -> Callable[[Any, Path], str]:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 _ANSWER_WITHIN = 30.0
 _STALLED = timedelta(seconds=60)
+_GIVEN_BACK_WITHIN = 5.0
 
 
 class SqlEngine:
@@ -54,6 +55,8 @@ class SqlEngine:
         self._failure: BaseException | None = None
         self._grace = 0.0
         self._opened: Store | None = None
+        self._given_back = threading.Event()
+        self._given_back.set()
         self._retention: Retention
         self._scheduler: Scheduler
         self._lanes: Lanes
@@ -78,7 +81,17 @@ class SqlEngine:
             self._loop.call_soon_threadsafe(self._scheduler.stop)
         self._thread.join()
         self._retention.stop()
+        self._given_back.wait(_GIVEN_BACK_WITHIN)
         self._opened.close()
+
+    @contextlib.contextmanager
+    def lend(self) -> Iterator[Store]:
+        """The ledger's database to one who keeps something beside it; ``stop`` waits a moment to get it back."""
+        self._given_back.clear()
+        try:
+            yield self._store
+        finally:
+            self._given_back.set()
 
     @property
     def _store(self) -> Store:

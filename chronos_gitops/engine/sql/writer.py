@@ -1,5 +1,6 @@
 """One thread that writes: operations that wait together share one transaction, so that they share one sync to disk."""
 
+import contextlib
 import logging
 import queue
 import threading
@@ -25,13 +26,24 @@ class Writer:
         self._thread.start()
 
     def put(self, operation: Operation[T]) -> "Future[T]":
+        """StoreAway in the future of who comes after the end."""
         future: Future[T] = Future()
         self._queue.put((operation, future))
+        if not self._thread.is_alive():
+            self._refuse()
         return future
 
     def close(self) -> None:
         self._queue.put(None)
         self._thread.join()
+        self._refuse()
+
+    def _refuse(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                late = self._queue.get_nowait()
+                if late is not None and late[1].set_running_or_notify_cancel():
+                    late[1].set_exception(StoreAway("the ledger is closed"))
 
     def _work(self) -> None:
         while (first := self._queue.get()) is not None:

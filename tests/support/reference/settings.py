@@ -15,6 +15,7 @@ from chronos_gitops.timing import duration
 
 MEANINGS: Mapping[str, str] = {
     "repo": "The repository: a checkout, a bare repository or a URL.",
+    "public_url": "The address under which people reach this runner: messages link to it.",
     "git.username": "The user name that the git server is shown.",
     "git.password": "The password or token for the git server; better in a file.",
     "git.password_file": "A file with the password or token, read at each attempt.",
@@ -29,6 +30,11 @@ MEANINGS: Mapping[str, str] = {
     "secrets.bind": "`[secrets.bind.NAME]` with `folders` and `hosts`: who may use a secret, and where it may go.",
     "tokens": "`[[tokens]]` with `name`, `sha256`, `roles` (read, operate, rollback), and `tags`, `expires` if wanted; "
     "`chronos-gitops token create` makes one.",
+    "notify": "`[[notify]]` with `name`, `type` (webhook, slack, email) and what that one needs: who is told that "
+    "something fails; [operations.md](../operations.md#notifications) has examples.",
+    "heartbeat.url": "An address that is asked with GET while the scheduler is alive; better in a file.",
+    "heartbeat.url_file": "A file with that address, read at each request.",
+    "heartbeat.interval": "How often it is asked.",
     "cors_origins": "Origins of other sites whose pages may ask the API, with a token.",
     "hosts": "Names that the Host header may have beside those of this machine.",
     "hooks.github_secrets": "Secrets that sign GitHub's push webhooks; several while one is replaced.",
@@ -55,6 +61,7 @@ _SPECIAL = {
     "branch": "the repository's HEAD",
     "listen": "`127.0.0.1:8080`",
     "data": "the user's state folder",
+    "heartbeat.interval": "`60s`",
 }
 _DEFAULTS = {field.name: field.default for field in fields(Settings)} | {
     f"metrics_{field.name}": field.default for field in fields(Series)

@@ -1,0 +1,60 @@
+"""``notify``: what an operator does with the channels of chronos.toml."""
+
+import os
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from chronos_gitops import settings
+from chronos_gitops.errors import UsageError
+from chronos_gitops.jobs.suggest import did_you_mean
+from chronos_gitops.settings import Channel
+
+
+@click.group("notify", no_args_is_help=True)
+def command() -> None:
+    """Try the channels that notifications go to."""
+
+
+@command.command("test")
+@click.argument("name", required=False)
+@click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="The runner's chronos.toml.")
+def test(name: str | None, config: Path | None) -> int:
+    """Send a test message through the channel NAME, or through each one; exit 1 when one was not accepted.
+
+    \b
+    Examples:
+      chronos-gitops notify test --config chronos.toml
+      chronos-gitops notify test backend-team
+    """
+    from chronos_gitops.notify import words
+    from chronos_gitops.notify.outlet import NotSent, Outlet
+
+    chosen = settings.load({}, os.environ, config)
+    outlet = Outlet.of(chosen, lambda: datetime.now(UTC))
+    failures = 0
+    for channel in _channels(chosen.channels, name):
+        try:
+            outlet.send(channel, words.test(str(uuid.uuid4()), channel.name, outlet.now()))
+            click.echo(f"{channel.name}: sent")
+        except NotSent as error:
+            failures += 1
+            click.echo(f"{channel.name}: not sent: {error.message}")
+    return 1 if failures else 0
+
+
+def _channels(known: tuple[Channel, ...], name: str | None) -> list[Channel]:
+    if not known:
+        raise UsageError(
+            "the settings have no [[notify]] table",
+            hint="name the file with --config FILE; docs/operations.md has examples",
+        )
+    found = [channel for channel in known if name in (None, channel.name)]
+    if not found:
+        names = [channel.name for channel in known]
+        raise UsageError(
+            f'there is no channel "{name}"', hint=did_you_mean(name or "", names) or f"known ones: {', '.join(names)}"
+        )
+    return found

@@ -1,0 +1,105 @@
+"""All of it together: a watcher, a sender for each channel, and the runner's own sign of life."""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from datetime import datetime
+from typing import Final, Protocol
+
+from chronos_gitops.delivery.request import rfc3339
+from chronos_gitops.engine.engine import Engine
+from chronos_gitops.engine.sql.store import Store
+from chronos_gitops.events import Event, Kind
+from chronos_gitops.notify import sender
+from chronos_gitops.notify.desk import Desk
+from chronos_gitops.notify.heartbeat import Pulse
+from chronos_gitops.notify.outlet import Outlet
+from chronos_gitops.notify.sender import Hear, Report, Result, Sender
+from chronos_gitops.notify.watcher import Watcher, World
+from chronos_gitops.settings import Settings
+
+_GOODBYE_S: Final = 3.0
+
+
+class _Thread(Protocol):
+    def stop(self) -> None: ...
+    def join(self, seconds: float) -> None: ...
+
+
+class Notifier:
+    """``watcher`` is an observer of the engine. ``open_store`` is called by ``start``, when the engine runs."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        outlet: Outlet,
+        *,
+        open_store: Callable[[Engine], AbstractContextManager[Store]],
+        is_alive: Callable[[], bool],
+        hear: Hear,
+    ) -> None:
+        self._open_store = open_store
+        self._senders = tuple(Sender(channel, outlet, now=outlet.now, hear=hear) for channel in settings.channels)
+        self.watcher = Watcher(settings.channels, on_news=self._wake)
+        self._pulse = Pulse(settings.heartbeat, outlet, is_alive=is_alive)
+        self._threads: tuple[_Thread, ...] = (*self._senders, self._pulse, self.watcher)
+        self._resources = ExitStack()
+        self._ending = threading.Thread(target=self._end, name="chronos-notify-end", daemon=True)
+
+    def start(self, world: World) -> None:
+        """After the engine and the first look at git."""
+        self._pulse.start()
+        if not self._senders:
+            return
+        desk = Desk(self._resources.enter_context(self._open_store(world.engine)))
+        self.watcher.open(world, desk)
+        self.watcher.start()
+        for one in self._senders:
+            one.start(desk)
+
+    def stop(self) -> None:
+        """Returns at once; the engine, which stops next, waits a moment for what is under way. What was not sent is
+        sent after the next start."""
+        for one in self._threads:
+            one.stop()
+        if self._ending.ident is None:
+            self._ending.start()
+
+    def join(self) -> None:
+        self._ending.join(_GOODBYE_S)
+
+    def _end(self) -> None:
+        deadline = time.monotonic() + _GOODBYE_S
+        for one in self._threads:
+            one.join(max(0.0, deadline - time.monotonic()))
+        self._resources.close()
+
+    def troubles(self) -> tuple[str, ...]:
+        """Channels that do not take messages, each with the reason."""
+        return sender.troubles(self._senders)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        return tuple(one.channel.name for one in self._senders)
+
+    def _wake(self) -> None:
+        for one in self._senders:
+            one.wake()
+
+
+def event_of(report: Report, now: datetime) -> Event | None:
+    """What an operator sees of it; None for a message that fails once more."""
+    if report.result is Result.FAILED and not report.is_first:
+        return None
+    is_sent = report.result is Result.SENT
+    outcome = (
+        "" if is_sent else f" ({'given up' if report.result is Result.DROPPED else 'tried again'}: {report.error})"
+    )
+    job = report.subject.removeprefix("job:")
+    return Event(
+        rfc3339(now),
+        Kind.NOTIFICATION_SENT if is_sent else Kind.NOTIFICATION_FAILED,
+        f"{report.channel}: {report.letter.title}{outcome}",
+        job=job if job != report.subject else None,
+    )

@@ -1,0 +1,151 @@
+"""Sends what lies on the desk: for each channel a thread of its own, so that a slow one holds up nothing but itself."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, Protocol
+
+from chronos_gitops import failpoints
+from chronos_gitops.engine.sql.notes import Waiting
+from chronos_gitops.errors import ChronosError
+from chronos_gitops.notify.desk import KEPT, Desk
+from chronos_gitops.notify.letter import Letter
+from chronos_gitops.notify.outlet import NotSent, Outlet
+from chronos_gitops.settings import Channel
+
+log = logging.getLogger(__name__)
+FIRST_WAIT: Final = timedelta(seconds=10)
+LONGEST_WAIT: Final = timedelta(minutes=10)
+_LOOK_EVERY: Final = 2.0
+_HOLD: Final = timedelta(minutes=2)
+"""Longer than any message takes: who has not said by then what became of it has died."""
+
+
+class Result(StrEnum):
+    """``FAILED`` is tried again; ``DROPPED`` is not."""
+
+    SENT = "sent"
+    FAILED = "failed"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of one message; ``is_first`` of the first time that it could not be sent."""
+
+    channel: str
+    subject: str
+    letter: Letter
+    result: Result
+    error: str = ""
+    is_first: bool = True
+
+
+class Hear(Protocol):
+    def __call__(self, report: Report) -> None:
+        """Must not block long, and not raise."""
+
+
+class Sender:
+    """One channel's thread. A channel that does not answer rests, longer each time; messages wait on the desk."""
+
+    def __init__(self, channel: Channel, outlet: Outlet, *, now: Callable[[], datetime], hear: Hear) -> None:
+        self.channel = channel
+        self.trouble = ""
+        self._outlet = outlet
+        self._now = now
+        self._hear = hear
+        self._failures = 0
+        self._rests_until: datetime | None = None
+        self._is_troubled = False
+        self._stopping = threading.Event()
+        self._woken = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"chronos-notify-{channel.name}", daemon=True)
+        self._desk: Desk
+
+    def start(self, desk: Desk) -> None:
+        self._desk = desk
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is something new."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """What is being sent may end for a moment; else it is sent again by the next runner, under the same id."""
+        self._stopping.set()
+        self._woken.set()
+
+    def join(self, seconds: float) -> None:
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._woken.clear()
+            try:
+                while not self._stopping.is_set() and self.send_next(self._desk):
+                    pass
+                self._is_troubled = False
+            except ChronosError as error:
+                if not self._is_troubled:
+                    log.warning("notification_not_read", extra={"channel": self.channel.name, "error": error.message})
+                self._is_troubled = True
+            except Exception:  # a message that breaks must not be the last one
+                log.exception("notify_failed")
+                self._stopping.wait(_LOOK_EVERY)
+            self._woken.wait(_LOOK_EVERY)
+
+    def send_next(self, desk: Desk) -> bool:
+        """Whether there was one that is due; False also while the channel rests."""
+        now = self._now()
+        if self._rests_until is not None and now < self._rests_until <= now + LONGEST_WAIT:
+            return False
+        message = desk.take(self.channel.name, now, hold=_HOLD)
+        if message is None:
+            return False
+        letter = Letter.read(message.document)
+        try:
+            self._outlet.send(self.channel, letter)
+        except NotSent as error:
+            self._not_sent(desk, message, letter, error)
+            return True
+        failpoints.reach("after-notice")
+        desk.sent(message)
+        self._failures, self._rests_until, self.trouble = 0, None, ""
+        self._tell(Report(self.channel.name, message.subject, letter, Result.SENT))
+        return True
+
+    def _not_sent(self, desk: Desk, message: Waiting, letter: Letter, error: NotSent) -> None:
+        now = self._now()
+        self._failures += 1
+        self.trouble = error.message
+        self._rests_until = now + max(backoff(self._failures), min(error.retry_after or timedelta(), LONGEST_WAIT))
+        if now - message.created_at >= KEPT:
+            desk.give_up(self.channel.name, message)
+            self._tell(Report(self.channel.name, message.subject, letter, Result.DROPPED, error.message))
+            return
+        desk.postpone(message, now + backoff(message.attempts), error.message)
+        is_first = message.attempts == 1
+        self._tell(Report(self.channel.name, message.subject, letter, Result.FAILED, error.message, is_first))
+
+    def _tell(self, report: Report) -> None:
+        extra = {"channel": report.channel, "subject": report.subject, "message_id": report.letter.id}
+        if report.result is Result.SENT:
+            log.info("notification_sent", extra=extra)
+        else:
+            log.warning(f"notification_{report.result}", extra=extra | {"error": report.error})  # noqa: G004 - two names
+        self._hear(report)
+
+
+def backoff(failures: int) -> timedelta:
+    """After so many failures in a row, from 1 on: 10 s, doubled each time, 10 minutes at most."""
+    return min(LONGEST_WAIT, FIRST_WAIT * (1 << min(failures - 1, 10)))
+
+
+def troubles(senders: Sequence[Sender]) -> tuple[str, ...]:
+    """Channels that do not take messages, with what they said last."""
+    return tuple(f"{sender.channel.name}: {sender.trouble}" for sender in senders if sender.trouble)

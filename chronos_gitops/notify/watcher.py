@@ -1,0 +1,358 @@
+"""Looks at the ledger and at git, decides what is news, and puts it on the desk. A thread of its own."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from chronos_gitops import failpoints
+from chronos_gitops.delivery.attempt import Outcome
+from chronos_gitops.engine import streak
+from chronos_gitops.engine.engine import Engine
+from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
+from chronos_gitops.engine.sql.notes import Place, Written
+from chronos_gitops.errors import ChronosError
+from chronos_gitops.jobs.model import Definition, Job
+from chronos_gitops.notify import incident, words
+from chronos_gitops.notify.desk import Desk, Known
+from chronos_gitops.notify.gitwatch import GitWatch, trouble
+from chronos_gitops.notify.incident import Folded, Message, News, Rule, Watch
+from chronos_gitops.notify.letter import Letter
+from chronos_gitops.repo.follow import Follower
+from chronos_gitops.settings import Channel
+
+log = logging.getLogger(__name__)
+_ROUND: Final = 0.5
+"""Seconds between two rounds at least: failures that come together are looked at together."""
+_AT_ONCE: Final = 100
+"""Jobs that one round looks at: however many fail, dispatch hardly notices."""
+_LAP: Final = timedelta(seconds=15)
+"""So often what lasts is looked at though nobody heard of it: for reminders, and for what other runners did."""
+_PAGE: Final = 200
+_MOST_PAGES: Final = 5
+_ADVANCED: Final = 100
+"""Failures after which a count is kept, so that a look never reads many rows again."""
+_SWEEP: Final = timedelta(hours=1)
+_HEARD: Final = 50
+_SCANNED: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What is looked at. ``is_shared`` says whether all runners of a fleet have one desk."""
+
+    engine: Engine
+    follower: Follower
+    now: Callable[[], datetime]
+    public_url: str = ""
+    is_shared: bool = True
+
+
+class Watcher:
+    """An ``engine.observer.Observer``: who tells it something never waits. ``round`` may be called by hand in tests."""
+
+    def __init__(self, channels: Sequence[Channel], *, on_news: Callable[[], None] = lambda: None) -> None:
+        self._channels = channels
+        self._of_jobs = tuple(channel for channel in channels if "job" in channel.kinds)
+        self._of_sync = tuple(channel for channel in channels if "sync" in channel.kinds)
+        self._on_news = on_news
+        self._lock = threading.Lock()
+        self._heard: dict[str, dict[str, Execution]] = {}
+        self._open: frozenset[str] = frozenset()
+        self._unseen: list[str] | None = None
+        self._looked: dict[str, datetime] = {}
+        self._later: set[str] = set()
+        self._git = GitWatch()
+        self._next_lap: datetime | None = None
+        self._next_sweep: datetime | None = None
+        self._newest_failure: datetime | None = None
+        self._is_troubled = False
+        self._stopping = threading.Event()
+        self._woken = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="chronos-notify", daemon=True)
+        self._world: World
+        self._desk: Desk
+
+    def open(self, world: World, desk: Desk) -> None:
+        """Before anything else but what is heard."""
+        self._world, self._desk = world, desk
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """After the round that is under way."""
+        self._stopping.set()
+        self._woken.set()
+
+    def join(self, seconds: float) -> None:
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
+
+    def attempt_finished(self, job: Job, outcome: Outcome) -> None:
+        pass
+
+    def execution_finished(self, execution: Execution) -> None:
+        """A success is news only of a job that is known to fail."""
+        if execution.status not in (Status.SUCCESS, Status.FAILED):
+            return
+        with self._lock:
+            is_news = execution.status is Status.FAILED or execution.job in self._open or execution.job in self._heard
+            if not is_news:
+                return
+            heard = self._heard.setdefault(execution.job, {})
+            heard[execution.id] = execution
+            if len(heard) > _HEARD:
+                heard.pop(next(iter(heard)))
+        self._woken.set()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._woken.clear()
+            try:
+                self.round()
+                self._is_troubled = False
+            except ChronosError as error:
+                self._note_trouble(error.message)
+            except Exception as error:  # a round that breaks must not be the last one
+                log.exception("notify_failed")
+                self._note_trouble(str(error))
+            self._stopping.wait(_ROUND)
+            self._woken.wait(_ROUND)
+
+    def _note_trouble(self, error: str) -> None:
+        if not self._is_troubled:
+            log.warning("notifications_cannot_be_kept", extra={"error": error})
+        self._is_troubled = True
+
+    def round(self) -> None:
+        """Everything that is to be looked at now. Raises ChronosErrors; what was not looked at stays to be."""
+        now = self._world.now()
+        self._look_at_git(now)
+        self._scan()
+        self._lap(now)
+        for _ in range(_AT_ONCE):
+            job, heard = self._next()
+            if job is None:
+                break
+            try:
+                self._look(job, heard, now)
+            except BaseException:
+                self._again(job, heard)
+                raise
+        while self._later:
+            self._again(self._later.pop())
+        if self._next_sweep is None or now >= self._next_sweep:
+            self._next_sweep = now + _SWEEP
+            self._desk.forget(now)
+
+    def _next(self) -> tuple[str | None, dict[str, Execution]]:
+        with self._lock:
+            if not self._heard:
+                return None, {}
+            job = next(iter(self._heard))
+            return job, self._heard.pop(job)
+
+    def _again(self, job: str, heard: Mapping[str, Execution] | None = None) -> None:
+        with self._lock:
+            self._heard[job] = dict(heard or {}) | self._heard.get(job, {})
+
+    def _scan(self) -> None:
+        """Once, some jobs in each round: what failed while nobody looked, and was not told before a crash."""
+        if not self._of_jobs:
+            return
+        if self._unseen is None:
+            jobs = self._world.follower.jobs()
+            if not len(jobs):
+                return
+            self._unseen = list(jobs.definitions)
+        chunk, self._unseen = self._unseen[:_AT_ONCE], self._unseen[_AT_ONCE:]
+        for job, rows in self._world.engine.recent(chunk, _SCANNED).items() if chunk else ():
+            if any(row.status is Status.FAILED for row in rows):
+                self._again(job)
+
+    def _lap(self, now: datetime) -> None:
+        if self._next_lap is not None and self._next_lap - _LAP <= now < self._next_lap:
+            return
+        self._next_lap = now + _LAP
+        lasting = {subject.removeprefix("job:") for _, subject in self._desk.open() if subject.startswith("job:")}
+        self._open = frozenset(lasting)
+        for job in sorted(lasting, key=lambda job: self._looked.get(job, datetime.min.replace(tzinfo=now.tzinfo)))[
+            :_AT_ONCE
+        ]:
+            self._again(job)
+        self._looked = {job: at for job, at in self._looked.items() if job in lasting}
+        if not self._world.is_shared:
+            self._ask_for_failures()
+
+    def _ask_for_failures(self) -> None:
+        """Where other runners keep a desk of their own, this one is told by the ledger what failed there."""
+        newest = self._newest_failure
+        for row in self._world.engine.executions(ExecutionQuery(status=Status.FAILED, limit=_AT_ONCE)):
+            at = streak.position(row)[0]
+            if newest is None or at > newest:
+                self._again(row.job, {row.id: row})
+                self._newest_failure = max(at, self._newest_failure or at)
+
+    def _look(self, job: str, heard: Mapping[str, Execution], now: datetime) -> None:
+        definition = self._world.follower.jobs().get(job)
+        is_watched = definition is not None and definition.job.enabled and job not in self._world.engine.pauses()
+        self._looked[job] = now
+        outcomes = _Outcomes(self._world.engine, job, heard)
+        for channel in self._of_jobs:
+            place = (channel.name, f"job:{job}")
+            known = self._desk.known(place)
+            if definition is None or not is_watched or not _concerns(channel, definition):
+                if known.watch.incident is not None and self._desk.leads:
+                    log.info("incident_closed", extra={"job": job, "channel": channel.name})
+                    self._desk.write(place, known, incident.closed(now), (), at=now)
+                continue
+            if not self._tell(channel, place, known, definition, outcomes, now):
+                self._later.add(job)
+
+    def _tell(
+        self, channel: Channel, place: Place, known: Known, definition: Definition, outcomes: "_Outcomes", now: datetime
+    ) -> bool:
+        """False when it has to be looked at again: another runner wrote first, or too much waits to be sent."""
+        rule = _rule(channel)
+        found = outcomes.since(known.watch, rule.threshold)
+        since = self._desk.served_since(channel.name, now)
+        folded = incident.fold(known.watch, found, place="\n".join(place), rule=rule, now=now, since=since)
+        if not folded.messages and not _has_advanced(known.watch, folded.watch):
+            return True
+        letters = [
+            self._of_job(message, definition, outcomes, now)
+            for message in folded.messages
+            if channel.recovery or message.news is not News.RECOVERED
+        ]
+        return self._written(place, known, folded.watch, letters, now) is Written.DONE
+
+    def _written(self, place: Place, known: Known, watch: Watch, letters: Sequence[Letter], now: datetime) -> Written:
+        failpoints.reach("before-notice")
+        written = self._desk.write(place, known, watch, letters, at=now)
+        if written is Written.FULL:
+            log.warning("notifications_wait", extra={"channel": place[0], "subject": place[1]})
+        if written is Written.DONE and watch.incident is not None and place[1].startswith("job:"):
+            self._open |= {place[1].removeprefix("job:")}
+        if written is Written.DONE and letters:
+            self._on_news()
+        return written
+
+    def _of_job(self, message: Message, definition: Definition, outcomes: "_Outcomes", now: datetime) -> Letter:
+        job = definition.job
+        past = words.Past(None, ())
+        if message.news is not News.RECOVERED and message.about is not None:
+            good = outcomes.good_before(message)
+            history = self._world.follower.index().versions(job.name)
+            past = words.Past(good, streak.changes(history, good, message.about))
+        return words.of_job(
+            message, job.name, tags=dict(job.tags), past=past, public_url=self._world.public_url, now=now
+        )
+
+    def _look_at_git(self, now: datetime) -> None:
+        if not self._of_sync:
+            return
+        status = self._world.follower.status()
+        for topic, faults in self._git.faults(status, now).items():
+            for channel in self._of_sync:
+                place = (channel.name, f"sync:{topic}")
+                known = self._desk.known(place)
+                if self._is_anothers(known.watch) and not faults:
+                    continue
+                folded = incident.judge(known.watch, faults, place="\n".join(place), rule=_rule(channel), now=now)
+                self._tell_of_git(channel, place, known, self._owned(known.watch, folded), now)
+
+    def _is_anothers(self, watch: Watch) -> bool:
+        """What another runner cannot follow, this one may; it is over when that one says so."""
+        owner = watch.owner
+        return watch.incident is not None and owner != self._desk.runner and self._desk.is_there(owner)
+
+    def _owned(self, before: Watch, folded: Folded) -> Folded:
+        if folded.watch.incident is None or self._is_anothers(before):
+            return folded
+        return replace(folded, watch=replace(folded.watch, owner=self._desk.runner))
+
+    def _tell_of_git(self, channel: Channel, place: Place, known: Known, folded: Folded, now: datetime) -> None:
+        if folded.watch == known.watch:
+            return
+        status = self._world.follower.status()
+        topic = place[1].removeprefix("sync:")
+        letters = [
+            words.of_sync(
+                message,
+                trouble(topic, status, self._world.follower, message.faults),
+                repository=status.repository,
+                branch=status.branch,
+                public_url=self._world.public_url,
+                now=now,
+            )
+            for message in folded.messages
+            if channel.recovery or message.news is not News.RECOVERED
+        ]
+        self._written(place, known, folded.watch, letters, now)
+
+
+class _Outcomes:
+    """A job's ends, read when they are asked for and once for all channels; with what was only heard of so far."""
+
+    def __init__(self, engine: Engine, job: str, heard: Mapping[str, Execution]) -> None:
+        self._engine = engine
+        self._job = job
+        self._rows: dict[str, Execution] = dict(heard)
+        self._before: tuple[datetime, str] | None = None
+        self._is_whole = False
+        self._pages = 0
+
+    def since(self, watch: Watch, threshold: int) -> list[Execution]:
+        """Everything that ended after the mark, as far as it is kept; at least enough to see an incident begin."""
+        if not self._pages:
+            self._read()
+        while not self._is_whole and self._pages < _MOST_PAGES and self._needs_more(watch, threshold):
+            self._read()
+        return streak.ended(self._rows.values())
+
+    def good_before(self, message: Message) -> Execution | None:
+        """The last success before the incident."""
+        known = [row for row in streak.ended(self._rows.values()) if row.status is Status.SUCCESS]
+        earlier = [row for row in known if row.scheduled_time < message.incident.since]
+        if earlier:
+            return earlier[-1]
+        query = ExecutionQuery(self._job, Status.SUCCESS, 1, (message.incident.since, ""))
+        return next(iter(self._engine.executions(query)), None)
+
+    def _needs_more(self, watch: Watch, threshold: int) -> bool:
+        outcomes = streak.ended(self._rows.values())
+        if watch.mark is not None and self._before is not None and self._before[0] < watch.mark[0]:
+            return False
+        failures = 0
+        for outcome in reversed(outcomes):
+            if outcome.status is Status.SUCCESS:
+                return watch.incident is not None
+            failures += 1
+        return failures < threshold or watch.incident is not None or failures == len(outcomes)
+
+    def _read(self) -> None:
+        page = self._engine.executions(ExecutionQuery(self._job, None, _PAGE, self._before))
+        self._pages += 1
+        self._is_whole = len(page) < _PAGE
+        for row in page:
+            self._rows[row.id] = self._rows[row.id] if row.id in self._rows and not row.status.is_final else row
+        if page:
+            self._before = (page[-1].scheduled_time, page[-1].id)
+
+
+def _concerns(channel: Channel, definition: Definition) -> bool:
+    tags = dict(definition.job.tags)
+    return all(tags.get(key) == value for key, value in channel.tags)
+
+
+def _rule(channel: Channel) -> Rule:
+    return Rule(channel.threshold, channel.reminder or None)
+
+
+def _has_advanced(before: Watch, after: Watch) -> bool:
+    if before.incident is None or after.incident is None:
+        return before.incident is not after.incident
+    return after.incident.count - before.incident.count >= _ADVANCED

@@ -1,0 +1,179 @@
+"""What a message of an incident says: of a job, with the commits that may have caused it, or of following git. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+from chronos_gitops.delivery.request import rfc3339
+from chronos_gitops.engine.model import Execution
+from chronos_gitops.notify.incident import Message, News
+from chronos_gitops.notify.letter import Letter, moment, one_line
+from chronos_gitops.repo.history import Version
+
+_COMMITS: Final = 5
+"""So many are named; the newest, for the last change is the likeliest cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the ledger and git know of a job: its last good run, None where none is known, and the versions since."""
+
+    good: Execution | None
+    changes: Sequence[Version]
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """A commit and who made it."""
+
+    commit: str
+    name: str
+    email: str
+    committed_at: datetime
+    subject: str
+
+    @classmethod
+    def of(cls, version: Version) -> "Author":
+        return cls(version.commit, version.author_name, version.author_email, version.committed_at, version.subject)
+
+    def sentence(self) -> str:
+        return f"{self.commit[:8]} by {one_line(self.name)}, {moment(self.committed_at)}: {one_line(self.subject)}"
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "commit": self.commit,
+            "author": {"name": one_line(self.name), "email": one_line(self.email)},
+            "committed_at": rfc3339(self.committed_at),
+            "subject": one_line(self.subject),
+        }
+
+
+def of_job(
+    message: Message, job: str, *, tags: Mapping[str, str], past: Past, public_url: str, now: datetime
+) -> Letter:
+    incident, run = message.incident, message.about
+    is_over = message.news is News.RECOVERED
+    runs = "1 run" if incident.count == 1 else f"{incident.count} runs"
+    if is_over:
+        title = f"{job} works again"
+        lines = [f"It failed since {moment(incident.since)}: {runs}, and has succeeded now."]
+    else:
+        title = f"{job} is {'still ' if message.news is News.STILL_FAILING else ''}failing"
+        lines = [f"Since: {moment(incident.since)}, {runs}{' in a row' if incident.count > 1 else ''}"]
+        lines += [f"Error: {_error(run)}"] if run is not None else []
+        lines += _cause(past)
+    pages = ([("job", f"/jobs/{job}")] if public_url else []) + (
+        [("run", f"/executions/{quote(run.id)}")] if public_url and run is not None else []
+    )
+    links = tuple((word, public_url + path) for word, path in pages)
+    data = {
+        "job": job,
+        "tags": dict(tags),
+        "incident": incident.id,
+        "since": rfc3339(incident.since),
+        "failures": incident.count,
+        "execution": None if run is None else _execution(run),
+        "last_success": None if is_over or past.good is None else _execution(past.good),
+        "changes": [] if is_over else [_change(one) for one in past.changes[-_COMMITS:]],
+        "changes_total": 0 if is_over else len(past.changes),
+        "links": dict(links),
+    }
+    return Letter(message.id, incident.id, f"job.{message.news}", now, title, tuple(lines), links, data)
+
+
+def _cause(past: Past) -> list[str]:
+    """The line that is looked for: which commit it came with."""
+    if past.good is None:
+        known = [f"It runs version {one.number}, {Author.of(one).sentence()}" for one in past.changes[-1:]]
+        return ["Last good run: none is known", *known]
+    good = f"Last good run: {moment(past.good.scheduled_time)}"
+    good += "" if past.good.version is None else f", of version {past.good.version}"
+    if not past.changes:
+        return [good, "No commit changed the job since then."]
+    if len(past.changes) == 1:
+        only = past.changes[0]
+        return [good, f"Failing since commit {Author.of(only).sentence()} (version {only.number})"]
+    more = len(past.changes) - _COMMITS
+    named = [f"- {Author.of(one).sentence()} (version {one.number})" for one in reversed(past.changes[-_COMMITS:])]
+    rest = [f"- and {more} more"] if more > 0 else []
+    return [good, f"{len(past.changes)} commits changed the job since then, newest first:", *named, *rest]
+
+
+def _error(run: Execution) -> str:
+    if run.error:
+        return one_line(run.error)
+    return "no answer" if run.status_code is None else f"status {run.status_code}"
+
+
+def _execution(run: Execution) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "scheduled_time": rfc3339(run.scheduled_time),
+        "completed_at": None if run.completed_at is None else rfc3339(run.completed_at),
+        "status": run.status.value,
+        "attempts": run.attempts,
+        "status_code": run.status_code,
+        "error_class": run.error_class,
+        "error": None if run.error is None else one_line(run.error),
+        "version": run.version,
+        "commit": run.commit,
+    }
+
+
+def _change(version: Version) -> dict[str, Any]:
+    return Author.of(version).document() | {"version": version.number, "change": version.change.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong with following git: a topic, its typed reason, sentences, and whose commits it is about."""
+
+    topic: str
+    reason: str
+    sentences: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    authors: tuple[Author, ...] = ()
+
+
+_TITLES: Final[Mapping[str, tuple[str, str]]] = {
+    "follow": ("git cannot be followed; the last good jobs run", "git is followed again"),
+    "commit": ("a commit was refused; the last good jobs run", "no commit is refused any more"),
+    "files": ("invalid job files; their last good versions run", "every job file is valid again"),
+    "deletions": ("deletions wait for approval", "no deletion waits any more"),
+}
+
+
+def of_sync(
+    message: Message, trouble: Trouble, *, repository: str, branch: str | None, public_url: str, now: datetime
+) -> Letter:
+    failing, works = _TITLES[trouble.topic]
+    is_over = message.news is News.RECOVERED
+    lines = [f"Repository: {one_line(repository)}" + (f", branch {one_line(branch)}" if branch else "")]
+    lines += [f"Since: {moment(message.incident.since)}"]
+    if not is_over:
+        lines += [one_line(sentence) for sentence in trouble.sentences]
+        lines += [f"Commit {author.sentence()}" for author in trouble.authors[:_COMMITS]]
+    links = (("changes", f"{public_url}/changes"),) if public_url else ()
+    data = {
+        "topic": trouble.topic,
+        "repository": one_line(repository),
+        "branch": branch,
+        "incident": message.incident.id,
+        "since": rfc3339(message.incident.since),
+        "reason": None if is_over else trouble.reason,
+        "names": [] if is_over else [one_line(name) for name in trouble.names[:100]],
+        "names_total": 0 if is_over else len(trouble.names),
+        "commits": [] if is_over else [author.document() for author in trouble.authors[:_COMMITS]],
+        "links": dict(links),
+    }
+    still = "still: " if message.news is News.STILL_FAILING else ""
+    title = works if is_over else f"{still}{failing}"
+    return Letter(message.id, message.incident.id, f"sync.{message.news}", now, title, tuple(lines), links, data)
+
+
+def test(message_id: str, channel: str, now: datetime) -> Letter:
+    """What ``notify test`` sends."""
+    lines = ("Nothing is wrong: an operator tries this channel.",)
+    return Letter(message_id, message_id, "test", now, f"a test of the channel {channel}", lines, (), {"test": True})

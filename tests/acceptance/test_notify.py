@@ -1,0 +1,189 @@
+"""Who is told that a job fails: a real runner, a failing receiver, a channel; restarts and kill -9 in between."""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+import yaml
+from support.program import Runner
+from support.repository import Repository
+from support.servers import Hostile, drip_body
+
+from chronos_gitops.demo.receiver import Receiver
+
+PATIENCE = 30.0
+
+
+class World:
+    """A repository with one job, its receiver, and a channel that is a receiver, too."""
+
+    def __init__(self, folder: Path, target: Receiver, hook: Receiver) -> None:
+        self.folder = folder
+        self.target = target
+        self.hook = hook
+        self.checkout = Repository.init(folder / "checkout")
+        self.good = self.commit("/ok", "A backup")
+        self.settings = folder / "chronos.toml"
+        self.channel("ops", hook.url("/ok"), threshold=2)
+
+    def channel(self, name: str, url: str, **fields: Any) -> None:
+        rows = {"name": name, "type": "webhook", "url": url, **fields}
+        lines = [f"{key} = {json.dumps(value)}" for key, value in rows.items()]
+        self.settings.write_text("\n".join(["[[notify]]", *lines]) + "\n")
+
+    def commit(self, path: str, message: str, name: str = "daily-backup") -> str:
+        document = {
+            "name": name,
+            "schedule": "@yearly",
+            "enabled": True,
+            "webhook": {"url": self.target.url(path)},
+            "retry_policy": {"max_attempts": 1},
+        }
+        self.checkout.write(f"jobs/{name}.yaml", yaml.safe_dump(document))
+        return self.checkout.commit(message)
+
+    def start(self, failpoint: str = "") -> Runner:
+        environ = {"CHRONOS_CONFIG": str(self.settings), "CHRONOS_FAILPOINT": failpoint}
+        return Runner(str(self.checkout.root), "--follow", "branch", data=self.folder / "data", environ=environ)
+
+    def messages(self) -> list[dict[str, Any]]:
+        return [json.loads(request.body) for request in self.hook.requests]
+
+    def told(self, count: int) -> list[dict[str, Any]]:
+        assert self.hook.wait_for(count, PATIENCE), self.messages()
+        return self.messages()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with Receiver() as target, Receiver() as hook:
+        yield World(tmp_path, target, hook)
+
+
+def run_once(runner: Runner, job: str = "daily-backup") -> dict[str, Any]:
+    made = runner.client.post(f"/jobs/{job}/trigger")
+    assert made.status_code == 202, made.text
+    return dict(
+        runner.until(f"/executions/{made.json()['id']}", lambda row: row["status"] not in ("pending", "running"))
+    )
+
+
+def follows(runner: Runner, commit: str) -> None:
+    runner.until("/sync", lambda sync: sync["revision"]["applied"] == commit)
+
+
+def types(messages: list[dict[str, Any]]) -> list[str]:
+    return [message["type"] for message in messages]
+
+
+def test_an_incident_is_told_once_over_a_restart_and_names_the_commit_that_began_it(world: World) -> None:
+    with world.start() as runner:
+        assert run_once(runner)["status"] == "success"
+        bad = world.commit("/status/503", "Move the backup")
+        follows(runner, bad)
+        run_once(runner)
+        second = run_once(runner)
+        [message] = world.told(1)
+    assert message["type"] == "job.failing"
+    data = message["data"]
+    assert (data["job"], data["failures"]) == ("daily-backup", 2)
+    assert data["execution"]["id"] == second["id"]
+    assert (data["execution"]["status_code"], data["last_success"]["version"]) == (503, 1)
+    [change] = data["changes"]
+    assert (change["commit"], change["version"], change["subject"]) == (bad, 2, "Move the backup")
+    assert change["author"] == {"name": "Test Author", "email": "author@example.com"}
+    assert f"Failing since commit {bad[:8]} by Test Author" in data["text"]
+    with world.start() as runner:
+        run_once(runner)
+        good = world.commit("/ok", "Back again")
+        follows(runner, good)
+        assert run_once(runner)["status"] == "success"
+        assert types(world.told(2)) == ["job.failing", "job.recovered"], "and nothing between them"
+        assert run_once(runner)["status"] == "success"
+        events = runner.get("/events?type=notification_sent")["items"]
+        checks = runner.client.get(f"{runner.address}/health").json()["checks"]
+        numbers = runner.client.get(f"{runner.address}/metrics").text
+    assert [event["message"] for event in events] == ["ops: daily-backup works again", "ops: daily-backup is failing"]
+    assert checks["notifications"] == {"status": "pass", "detail": "ops"}
+    assert 'chronos_notifications_total{channel="ops",result="sent"} 1.0' in numbers
+    assert len(world.messages()) == 2
+
+
+@pytest.mark.parametrize("failpoint", ["before-notice", "after-notice"])
+def test_a_kill_loses_no_message_and_a_doubled_one_has_the_same_id(world: World, failpoint: str) -> None:
+    world.channel("ops", world.hook.url("/ok"))
+    world.commit("/status/503", "Move the backup")
+    with world.start(f"{failpoint}:kill") as runner:
+        runner.client.post("/jobs/daily-backup/trigger")
+        assert runner.wait() == -9
+    sent = len(world.messages())
+    assert sent == (1 if failpoint == "after-notice" else 0)
+    with world.start() as runner:
+        if failpoint == "before-notice":
+            assert types(world.told(1)) == ["job.failing"]
+        world.commit("/ok", "Back again")
+        follows(runner, world.checkout.head())
+        assert run_once(runner)["status"] == "success"
+        # What was being sent is held for two minutes: by then it must have ended, or its runner has died.
+        expected = ["job.failing"] if failpoint == "after-notice" else ["job.failing", "job.recovered"]
+        assert types(world.told(len(expected))) == expected
+
+
+def test_a_channel_that_drips_delays_no_job_and_no_other_channel(world: World) -> None:
+    world.commit("/status/503", "Move the backup")
+    world.commit("/ok", "One that works", name="other")
+    with Hostile(drip_body) as slow:
+        channels = (("slow", slow.url()), ("ops", world.hook.url("/ok")))
+        tables = [f'[[notify]]\nname = "{name}"\ntype = "webhook"\nurl = "{url}"\n' for name, url in channels]
+        world.settings.write_text("\n".join(tables))
+        with world.start() as runner:
+            run_once(runner)
+            world.told(1)
+            assert slow.wait_for(lambda server: len(server.heads) == 1, PATIENCE)
+            began = monotonic()
+            for _ in range(10):
+                assert run_once(runner, "other")["status"] == "success"
+            assert monotonic() - began < 10, "ten runs beside a message that takes thirty seconds"
+            began = monotonic()
+            assert runner.stop() == 0
+            assert monotonic() - began < 12
+
+
+def test_a_commit_with_an_invalid_file_is_told_with_its_author_and_once_over_a_restart(world: World) -> None:
+    world.channel("ops", world.hook.url("/ok"))
+    with world.start() as runner:
+        world.checkout.write("jobs/daily-backup.yaml", "name: daily-backup\nschedule: never\n")
+        bad = world.checkout.commit("A slip")
+        follows(runner, bad)
+        [message] = world.told(1)
+    assert (message["type"], message["data"]["topic"]) == ("sync.failing", "files")
+    assert message["data"]["names"] == ["daily-backup"]
+    assert message["data"]["commits"][0]["commit"] == bad
+    assert message["data"]["commits"][0]["author"]["name"] == "Test Author"
+    assert "jobs/daily-backup.yaml:" in message["data"]["text"]
+    with world.start() as runner:
+        world.commit("/ok", "Mended")
+        follows(runner, world.checkout.head())
+        assert types(world.told(2)) == ["sync.failing", "sync.recovered"]
+
+
+def test_a_heartbeat_is_sent_while_the_scheduler_lives_and_an_address_that_is_away_is_no_trouble(
+    world: World, tmp_path: Path
+) -> None:
+    url = tmp_path / "heartbeat-url"
+    url.write_text(world.hook.url("/ping/secret-part") + "\n")
+    world.settings.write_text(f'[heartbeat]\nurl_file = "{url}"\ninterval = "1s"\n')
+    with world.start() as runner:
+        assert world.hook.wait_for(2, PATIENCE)
+        assert {(request.method, request.path) for request in world.hook.requests} == {("GET", "/ping/secret-part")}
+        world.hook.stop()
+        heard = threading.Event()
+        while not any("heartbeat_not_heard" in line for line in list(runner.lines)):
+            heard.wait(0.05)
+        assert run_once(runner)["status"] == "success"
+        assert runner.stop() == 0
+        assert "secret-part" not in "".join(runner.lines)
