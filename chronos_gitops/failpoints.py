@@ -3,7 +3,6 @@
 The one state of a module in this house: a fault strikes a process, wherever in it the thread happens to be.
 """
 
-import os
 import signal
 import threading
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from chronos_gitops.errors import ChronosError
 POINTS: Final = {
     "before-claim-commit": "a tick is written, its transaction is not committed",
     "after-claim": "a tick is on disk, nothing was sent",
+    "before-send": "the connection to the receiver is open, nothing was written to it",
     "after-send": "the receiver has the request, its answer was not looked at",
     "before-record": "the answer is known, the ledger is not told",
     "before-swap": "the files of a new revision are judged, the old ones still run",
@@ -82,4 +82,5 @@ def _strike(point: str) -> None:
         del _armed[point]
     if armed.action == "fail":
         raise Failed(f"the failpoint {point} was armed")
-    os.kill(os.getpid(), signal.SIGKILL if armed.action == "kill" else signal.SIGSTOP)
+    # To this thread: a signal to the process is taken by any, and this one would run on until that has its turn.
+    signal.pthread_kill(threading.get_ident(), signal.SIGKILL if armed.action == "kill" else signal.SIGSTOP)

@@ -14,7 +14,7 @@ from chronos_gitops.delivery.breaker import Breakers
 from chronos_gitops.delivery.egress import EgressPolicy, RefusedAddress
 from chronos_gitops.delivery.names import Names, Resolve
 from chronos_gitops.delivery.oauth2 import Tokens, token_request
-from chronos_gitops.delivery.outcome import ErrorClass, ExchangeError, Outcome, OutcomeKind, answered
+from chronos_gitops.delivery.outcome import ErrorClass, ExchangeError, Outcome, OutcomeKind, Withheld, answered
 from chronos_gitops.delivery.progress import Progress
 from chronos_gitops.delivery.request import Call, Rendered, render
 from chronos_gitops.delivery.scrub import excerpt, printable, scrub
@@ -77,7 +77,8 @@ class Delivery:
         await self._wire.close()
 
     async def attempt(self, job: Job, call: Call) -> Outcome:
-        """One request and what it brought; raises nothing but CancelledError, and then the connection is closed."""
+        """One request and what it brought. Raises nothing but CancelledError, and then the connection is closed, and
+        Withheld, and then nothing was sent."""
         host = authority_of(job.webhook.url)
         async with self._slots.hold(host):
             started = time.monotonic()
@@ -105,6 +106,8 @@ class Delivery:
         try:
             async with asyncio.timeout(job.attempt_timeout.total_seconds()):
                 return await self._delivered(job, call, progress, labels)
+        except Withheld:
+            raise
         except TimeoutError:
             message = f"no complete answer within {duration.render(job.attempt_timeout)} ({progress.phase})"
             return Outcome(OutcomeKind.RETRY, error_class=ErrorClass.TIMEOUT, error=message)
@@ -157,4 +160,4 @@ class Delivery:
         labels.update(request.secrets)
         for name in request.secret_names:
             self._secrets.check_use(name, host=request.target.host, path=call.path)
-        return await self._wire.exchange(request, progress)
+        return await self._wire.exchange(request, progress, call.may_send)

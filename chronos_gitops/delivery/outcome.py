@@ -69,6 +69,10 @@ class Outcome:
     phases: PhaseTimes | None = None
 
 
+class Withheld(Exception):
+    """The request was ready and was not sent, for whoever asked for it may not send it any more."""
+
+
 class ExchangeError(ChronosError):
     """No complete answer came; ``may_retry`` says whether another attempt can end differently."""
 

@@ -34,6 +34,8 @@ class Call:
 
     ``attempt`` counts from 1. ``trace_id`` is 32 lower-case hex digits, the same for all attempts; anything else is
     replaced by one made of the execution id. ``path`` is the job's file, which secrets bound to folders ask for.
+    ``may_send`` has the last word when the connection is open and nothing was written: slots, names and connections
+    may take long, and meanwhile the execution may have become another runner's.
     """
 
     execution_id: str
@@ -42,6 +44,7 @@ class Call:
     commit: str | None
     trace_id: str = ""
     path: str | None = None
+    may_send: Callable[[], bool] = field(default=lambda: True, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import asyncio
 import os
 import socket
 import ssl
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +23,7 @@ from aiohttp.tracing import Trace
 from chronos_gitops import failpoints
 from chronos_gitops.delivery.egress import EgressPolicy
 from chronos_gitops.delivery.names import Resolve
-from chronos_gitops.delivery.outcome import ErrorClass, ExchangeError
+from chronos_gitops.delivery.outcome import ErrorClass, ExchangeError, Withheld
 from chronos_gitops.delivery.progress import Phase, Progress, current
 from chronos_gitops.delivery.request import Rendered
 from chronos_gitops.delivery.tls import Trust
@@ -48,6 +49,7 @@ class _Exchange:
     progress: Progress
     host: str
     place: str
+    may_send: Callable[[], bool]
     meter: "_Meter | None" = None
 
     def cut(self) -> None:
@@ -87,12 +89,15 @@ class Wire:
     async def close(self) -> None:
         await self._session.close()
 
-    async def exchange(self, request: Rendered, progress: Progress) -> Answer:
+    async def exchange(
+        self, request: Rendered, progress: Progress, may_send: Callable[[], bool] = lambda: True
+    ) -> Answer:
         """Sends the request exactly once and reads the answer. Raises ExchangeError and RefusedAddress; whenever no
-        complete answer was read, cancellation included, the connection is closed."""
+        complete answer was read, cancellation included, the connection is closed. ``may_send`` is asked when it is
+        open and nothing was written yet; when it says no, Withheld is raised."""
         progress.enter(Phase.RESOLVING)
         host, port = request.target.host, request.target.port
-        exchange = _Exchange(progress, host, f"{host}:{port}")
+        exchange = _Exchange(progress, host, f"{host}:{port}", may_send)
         current.set(progress)
         previous = _exchange.set(exchange)
         try:
@@ -160,6 +165,10 @@ class _Connector(aiohttp.TCPConnector):
         if connection.transport is not None and connection.protocol is not None:
             exchange.meter = _Meter(connection.protocol, connection.transport, exchange.progress)
             connection.transport.set_protocol(exchange.meter)
+        failpoints.reach("before-send")
+        if not exchange.may_send():
+            connection.close()
+            raise Withheld
         return connection
 
 

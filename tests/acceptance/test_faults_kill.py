@@ -16,7 +16,7 @@ from support.bench import Seen
 
 from chronos_gitops.demo.receiver import Receiver
 
-ENGINE_POINTS = ("before-claim-commit", "after-claim", "after-send", "before-record", "in-drain")
+ENGINE_POINTS = ("before-claim-commit", "after-claim", "before-send", "after-send", "before-record", "in-drain")
 SECOND = 1000
 FINAL = ("success", "failed", "skipped", "cancelled")
 

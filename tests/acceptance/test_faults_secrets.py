@@ -17,7 +17,7 @@ CANARIES = {
     "in-the-url": "canary url 88ab/41?x=2",
 }
 LITERAL = "l1teral-canary-6620f1"
-STRUCK = ("before-claim-commit", "after-claim", "after-send", "before-record")
+STRUCK = ("before-claim-commit", "after-claim", "before-send", "after-send", "before-record")
 PAGES = ("/", "/jobs/{job}", "/health", "/readyz?verbose", "/metrics", "/api/v1/openapi.json")
 
 

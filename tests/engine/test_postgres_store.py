@@ -2,7 +2,6 @@
 
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import wait
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,7 @@ from support.clock import HandClock
 from support.postgres import Server
 
 from chronos_gitops.engine.sql import claims, ledger
-from chronos_gitops.engine.sql.postgres.clock import DatabaseClock
+from chronos_gitops.engine.sql.postgres.clock import DatabaseClock, elapsed
 from chronos_gitops.engine.sql.postgres.store import Address, PostgresStore
 from chronos_gitops.engine.sql.store import Session, StoreAway, StoreError, StoreUnusable, migrations
 from chronos_gitops.errors import UsageError
@@ -163,14 +162,14 @@ def test_the_clock_follows_the_database_and_no_step_of_the_machine() -> None:
     machine = HandClock(datetime(2020, 1, 1, tzinfo=UTC))
     clock = DatabaseClock(machine)
     assert clock.now() == machine.now(), "nothing better is known yet"
-    clock.set(datetime(2026, 3, 2, 12, tzinfo=UTC), time.monotonic())
+    clock.set(datetime(2026, 3, 2, 12, tzinfo=UTC), elapsed())
     machine._now += timedelta(days=400)
     assert timedelta(0) <= clock.now() - datetime(2026, 3, 2, 12, tzinfo=UTC) < timedelta(seconds=5)
     slow, real = clock.now() - timedelta(milliseconds=40), clock.now() - timedelta(hours=1)
     before = clock.now()
-    clock.set(slow, time.monotonic(), within=timedelta(milliseconds=100))
+    clock.set(slow, elapsed(), within=timedelta(milliseconds=100))
     assert clock.now() >= before, "a slow answer does not turn it back"
-    clock.set(real, time.monotonic(), within=timedelta(milliseconds=100))
+    clock.set(real, elapsed(), within=timedelta(milliseconds=100))
     assert clock.now() < before - timedelta(minutes=59), "a step of the database's clock does"
 
 

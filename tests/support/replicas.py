@@ -116,7 +116,12 @@ class Fleet:
         self.seen: list[Seen] = []
 
     def start(
-        self, *jobs: Job, url: str | None = None, revision: str | None = "c" * 40, lease_s: float = LEASE_S
+        self,
+        *jobs: Job,
+        url: str | None = None,
+        revision: str | None = "c" * 40,
+        lease_s: float = LEASE_S,
+        per_host: int = 50,
     ) -> SqlEngine:
         address, seen, place = Address(url or self.url), Seen(), f"place-{len(self.engines)}"
         engine = SqlEngine(
@@ -125,6 +130,7 @@ class Fleet:
                 secrets=Secrets({}),
                 egress=EgressPolicy(level=Level.INTERNAL, loopback_allowed=True),
                 user_agent="chronos-gitops/test",
+                per_host=per_host,
             ),
             clock=SystemClock(),
             observer=seen,

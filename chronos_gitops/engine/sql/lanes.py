@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from chronos_gitops import failpoints
 from chronos_gitops.delivery.attempt import Call, Delivery, Outcome, OutcomeKind
-from chronos_gitops.delivery.outcome import ErrorClass
+from chronos_gitops.delivery.outcome import ErrorClass, Withheld
 from chronos_gitops.delivery.retry import next_wait
 from chronos_gitops.engine.clock import Clock
 from chronos_gitops.engine.model import Attempt, Execution, Reason, Status, finished
@@ -149,10 +149,11 @@ class Lanes:
         self._store.write(lambda session: ledger.start(session, execution.id, run.fence, started_at))
         number = execution.attempts
         while not self._draining or number == execution.attempts:
-            if not await self._is_ours(run):
-                return
             number += 1
-            outcome, attempt = await self._attempt(run, execution, number)
+            done = await self._attempt(run, execution, number)
+            if done is None:
+                return  # another runner has it by now
+            outcome, attempt = done
             wait = next_wait(run.job.retry_policy, number, outcome, random=self._random)
             execution = _after(execution, outcome, attempt, wait, self._clock.now())
             if not await self._record(run, execution, attempt, wait):
@@ -162,14 +163,21 @@ class Lanes:
                 return
             await self._rest(wait)
 
-    async def _is_ours(self, run: Run) -> bool:
-        """Who was away for longer than its lease looks again before it sends: others may have gone on with it."""
+    async def _seen_as_ours(self, run: Run) -> int | None:
+        """The losses of the replica under which it is this runner's, None when others have gone on with it: who was
+        away for longer than its lease looks again before it sends."""
         replica = self._store.replica
         while not replica.is_current:
             await asyncio.sleep(_LOOK_AGAIN_S)
-        if run.losses == replica.losses:
-            return True
-        return await self._written(lambda session: ledger.is_ours(session, run.execution.id, run.fence))
+        losses = replica.losses
+        if run.losses == losses:
+            return losses
+        is_ours = await self._written(lambda session: ledger.is_ours(session, run.execution.id, run.fence))
+        return losses if is_ours else None
+
+    def _may_send(self, losses: int) -> bool:
+        replica = self._store.replica
+        return replica.is_current and replica.losses == losses
 
     async def _give_up(self, run: Run, error: str) -> None:
         now, internal = self._clock.now(), str(ErrorClass.INTERNAL)
@@ -179,7 +187,14 @@ class Lanes:
         if await self._written(lambda session: ledger.record_attempt(session, failed, attempt, None, run.fence)):
             self._observer.execution_finished(failed)
 
-    async def _attempt(self, run: Run, execution: Execution, number: int) -> tuple[Outcome, Attempt]:
+    async def _attempt(self, run: Run, execution: Execution, number: int) -> tuple[Outcome, Attempt] | None:
+        """None: it is no longer this runner's, and nothing was sent."""
+        while (losses := await self._seen_as_ours(run)) is not None:
+            with contextlib.suppress(Withheld):
+                return await self._sent(run, execution, number, losses)
+        return None
+
+    async def _sent(self, run: Run, execution: Execution, number: int, losses: int) -> tuple[Outcome, Attempt]:
         started_at = self._clock.now()
         call = Call(
             execution_id=execution.id,
@@ -187,6 +202,7 @@ class Lanes:
             attempt=number,
             commit=execution.commit,
             path=execution.path,
+            may_send=lambda: self._may_send(losses),
         )
         try:
             outcome = await self._delivery.attempt(run.job, call)

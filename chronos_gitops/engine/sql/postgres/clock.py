@@ -6,6 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 from chronos_gitops.engine.clock import Clock
 
+_ELAPSED = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def elapsed() -> float:
+    """Seconds since some instant in the past, those in which the machine was suspended included where it can tell."""
+    return time.clock_gettime(_ELAPSED)
+
 
 class DatabaseClock:
     """See the Clock protocol. Until it was set it shows what ``base`` shows; from then on a step of this machine's wall
@@ -15,12 +22,12 @@ class DatabaseClock:
         self._base = base
         self._set: tuple[datetime, float] | None = None
 
-    def set(self, at: datetime, monotonic: float, *, within: timedelta = timedelta(0)) -> None:
-        """The database showed ``at`` when ``time.monotonic()`` was that, or ``within`` so long before: what agrees with
-        what was known before to that extent is no news, so that a slow answer does not turn the clock back."""
-        if self._set is not None and abs(self._at(self._set, monotonic) - at) <= within:
+    def set(self, at: datetime, after: float, *, within: timedelta = timedelta(0)) -> None:
+        """The database showed ``at`` when ``elapsed()`` was that, or ``within`` so long before: what agrees with what
+        was known before to that extent is no news, so that a slow answer does not turn the clock back."""
+        if self._set is not None and abs(self._at(self._set, after) - at) <= within:
             return
-        self._set = (at, monotonic)
+        self._set = (at, after)
 
     @property
     def offset(self) -> timedelta:
@@ -31,11 +38,11 @@ class DatabaseClock:
         known = self._set
         if known is None:
             return self._base.now()
-        return self._at(known, time.monotonic())
+        return self._at(known, elapsed())
 
     @staticmethod
-    def _at(known: tuple[datetime, float], monotonic: float) -> datetime:
-        return known[0] + timedelta(seconds=monotonic - known[1])
+    def _at(known: tuple[datetime, float], after: float) -> datetime:
+        return known[0] + timedelta(seconds=after - known[1])
 
     async def wait(self, until: datetime | None, wake: asyncio.Event) -> None:
         await self._base.wait(None if until is None else until - self.offset, wake)

@@ -15,11 +15,18 @@ ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, lease_until = exclu
 """
 
 # What is unfinished of one job has one owner (see claims): it goes to who has more of the job, if anybody has.
-_TAKE_OVER = f"""
+_TAKE_OVER = """
 UPDATE executions AS mine SET fence = fence + 1, owner = coalesce(
     (SELECT other.owner FROM executions AS other WHERE other.job = mine.job
-     AND other.status IN ('pending', 'running') AND other.owner IN ({_LIVE}) LIMIT 1), :id)
-WHERE status IN ('pending', 'running') AND (owner IS NULL OR :everything AND owner NOT IN ({_LIVE}))
+     AND other.status IN ('pending', 'running') AND other.owner IN (SELECT id FROM replicas) LIMIT 1), :id)
+WHERE status IN ('pending', 'running') AND (owner IS NULL OR :everything AND owner NOT IN (SELECT id FROM replicas))
+"""
+
+# A row that is locked is just being renewed: in time, though nobody can see it before it is committed.
+_BURY = f"""
+DELETE FROM replicas WHERE id IN (
+    SELECT id FROM replicas WHERE lease_until <= {_NOW} AND id <> :id FOR UPDATE SKIP LOCKED
+)
 """
 
 _LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('chronos-gitops take over', 0)) AS taken"
@@ -82,9 +89,9 @@ def take_over(session: Session, me: str, *, orphans_only: bool) -> int:
     row = session.execute(_LOCK).fetchone()
     if row is None or not row["taken"]:
         return 0
-    taken = session.execute(_TAKE_OVER, {"id": me, "everything": not orphans_only}).rowcount
     if not orphans_only:
-        session.execute(f"DELETE FROM replicas WHERE lease_until <= {_NOW}")
+        session.execute(_BURY, {"id": me})
+    taken = session.execute(_TAKE_OVER, {"id": me, "everything": not orphans_only}).rowcount
     if taken:
         session.execute("SELECT pg_notify('chronos', '')")
     return taken

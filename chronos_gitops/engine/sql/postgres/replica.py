@@ -5,7 +5,6 @@ import logging
 import select
 import socket
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,7 +13,7 @@ from typing import Final
 import psycopg
 
 from chronos_gitops.engine.sql.postgres import membership
-from chronos_gitops.engine.sql.postgres.clock import DatabaseClock, instant
+from chronos_gitops.engine.sql.postgres.clock import DatabaseClock, elapsed, instant
 from chronos_gitops.engine.sql.postgres.connection import Address, Connection, PostgresSession
 from chronos_gitops.engine.sql.store import Session, Standing
 
@@ -53,7 +52,7 @@ class PostgresReplica:
 
     @property
     def is_current(self) -> bool:
-        return time.monotonic() < self._valid_until
+        return elapsed() < self._valid_until
 
     def register(self) -> None:
         """The first beat. psycopg.Error."""
@@ -99,23 +98,23 @@ class PostgresReplica:
 
     def _work(self) -> None:
         """Trouble is told in ``trouble`` and never ends it."""
-        due = time.monotonic() + self._beat_s
+        due = elapsed() + self._beat_s
         while not self._stopping.is_set():
             try:
                 connection = self._listening()
-                if time.monotonic() >= due:
-                    due = time.monotonic() + self._beat_s
+                if elapsed() >= due:
+                    due = elapsed() + self._beat_s
                     self._beat(connection)
                     self._look_after_the_dead(connection)
                     self._hear()
                 self.trouble = ""
-                for other in self._calls(connection, due - time.monotonic()):
+                for other in self._calls(connection, due - elapsed()):
                     if not other:
                         self._look_after_the_dead(connection)
                     self._hear()
             except Exception as error:
                 self._lose(error)
-                due = time.monotonic()
+                due = elapsed()
                 self._stopping.wait(_AFTER_TROUBLE_S)
 
     def _lose(self, error: Exception) -> None:
@@ -137,32 +136,34 @@ class PostgresReplica:
         return self._connection
 
     def _beat(self, connection: Connection) -> None:
-        """Renews the lease. One that ran out was a loss, and others need a while to renew theirs after an outage."""
-        before = time.monotonic()
-        with connection.transaction():
-            session = PostgresSession(connection)
-            was_held = membership.renew(session, self.id, self._lease_s)
-            if not was_held:
-                membership.enter(session, self.id, self._place, self._revision, self._lease_s)
-            others = membership.others(session, self.id, None)
-            self._look_at_its_clock(session)
-        if not was_held:
-            self._held_since = before
+        """Renews the lease. One that ran out was a loss, and others need a while to renew theirs after an outage.
+
+        Each statement commits itself: who freezes between two must not hold what it has not told anybody yet. A loss
+        is noted before the next lease begins, for the answer that tells of that one may be lost.
+        """
+        before = elapsed()
+        session = PostgresSession(connection)
+        if not membership.renew(session, self.id, self._lease_s):
+            self._valid_until = 0.0
             self.losses += 1
+            self._held_since = before
+            membership.enter(session, self.id, self._place, self._revision, self._lease_s)
         self._valid_until = before + self._lease_s
+        others = membership.others(session, self.id, None)
+        self._look_at_its_clock(session)
         if self._revision is not None:
             mine = self._revision
             self.leads = all(other is None or other <= mine for other in others)
 
     def _look_at_its_clock(self, session: Session) -> None:
         if self._clock is not None:
-            asked = time.monotonic()
+            asked = elapsed()
             shown = instant(membership.now(session))
-            answered = time.monotonic()
+            answered = elapsed()
             self._clock.set(shown, answered, within=timedelta(seconds=answered - asked))
 
     def _look_after_the_dead(self, connection: Connection) -> None:
-        is_settled = time.monotonic() - self._held_since >= self._lease_s
+        is_settled = elapsed() - self._held_since >= self._lease_s
         with connection.transaction():
             taken = membership.take_over(PostgresSession(connection), self.id, orphans_only=not is_settled)
         if taken:
