@@ -28,8 +28,9 @@ class Known:
 class Desk:
     """Safe from any thread. Raises StoreErrors while the database is away."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, most: int = MOST_WAITING) -> None:
         self._store = store
+        self._most = most
 
     @property
     def leads(self) -> bool:
@@ -63,7 +64,7 @@ class Desk:
                 after=before.note,
                 is_open=watch.incident is not None,
                 messages=messages,
-                most=MOST_WAITING,
+                most=self._most,
                 at=at,
             )
         ).result()

@@ -44,10 +44,10 @@ def send(way: Email, letter: Letter, password: str, route: Route, deadline: time
     connection = _connected(way, route, end)
     with contextlib.closing(connection), _Cut(connection, end) as cut:
         try:
-            _delivered(way, letter, password, connection, route, end)
+            _delivered(way, letter, password, connection, route)
         except (smtplib.SMTPException, OSError, ValueError) as error:
             if cut.has_come:
-                raise MailRefused(f"the mail server did not take it within {deadline.total_seconds():.0f} s") from None
+                raise MailRefused(f"the mail server did not take it within {deadline.total_seconds():g} s") from None
             raise MailRefused(_told(error, way)) from None
 
 
@@ -96,9 +96,8 @@ def message(way: Email, letter: Letter) -> EmailMessage:
     return mail
 
 
-def _delivered(way: Email, letter: Letter, password: str, connection: socket.socket, route: Route, end: float) -> None:
-    timeout = max(0.1, end - time.monotonic())
-    with _Session(connection, way, route, timeout) as smtp:
+def _delivered(way: Email, letter: Letter, password: str, connection: socket.socket, route: Route) -> None:
+    with _Session(connection, way, route) as smtp:
         if way.tls == "starttls":
             smtp.starttls(context=route.trust.of(way.host))
         if way.username:
@@ -109,11 +108,11 @@ def _delivered(way: Email, letter: Letter, password: str, connection: socket.soc
 class _Session(smtplib.SMTP):
     """On a connection that was judged before it was opened."""
 
-    def __init__(self, connection: socket.socket, way: Email, route: Route, timeout: float) -> None:
+    def __init__(self, connection: socket.socket, way: Email, route: Route) -> None:
         self._given = connection
         if way.tls == "tls":
             self._given = route.trust.of(way.host).wrap_socket(connection, server_hostname=way.host)
-        super().__init__(way.host, way.port, local_hostname="chronos-gitops", timeout=timeout)
+        super().__init__(way.host, way.port, local_hostname="chronos-gitops")
 
     def _get_socket(self, *_: Any) -> socket.socket:
         """smtplib asks for its connection here; theirs would look the name up again, and go where it likes."""
@@ -135,6 +134,7 @@ def _connected(way: Email, route: Route, end: float) -> socket.socket:
             connection.close()
             failure = error
         else:
+            connection.settimeout(None)  # from here on it is cut at the deadline
             return connection
     raise MailRefused(f"no connection to {way.host}:{way.port} ({_reason(failure)})")
 
@@ -172,6 +172,8 @@ def _told(error: Exception, way: Email) -> str:
 
 
 def _reason(error: OSError | None) -> str:
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "TLS failed").replace("_", " ").lower()
     return (error.strerror if error is not None else None) or "no reason given"
 
 

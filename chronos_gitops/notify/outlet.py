@@ -130,7 +130,7 @@ class Outlet:
                 return await wire.exchange(request, progress)
         except TimeoutError:
             seconds = self.deadline.total_seconds()
-            raise NotSent(f"no complete answer within {seconds:.0f} s ({progress.phase})") from None
+            raise NotSent(f"no complete answer within {seconds:g} s ({progress.phase})") from None
         finally:
             await wire.close()
 

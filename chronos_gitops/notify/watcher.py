@@ -128,11 +128,19 @@ class Watcher:
         self._is_troubled = True
 
     def round(self) -> None:
-        """Everything that is to be looked at now. Raises ChronosErrors; what was not looked at stays to be."""
+        """Everything that is to be looked at now; what was not looked at stays to be. Raises what went wrong first,
+        when all the rest is done."""
         now = self._world.now()
-        self._look_at_git(now)
-        self._scan()
-        self._lap(now)
+        failures = []
+        for part in (self._scan, self._lap, self._look_at_jobs, self._look_at_git, self._sweep):
+            try:
+                part(now)
+            except Exception as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
+    def _look_at_jobs(self, now: datetime) -> None:
         for _ in range(_AT_ONCE):
             job, heard = self._next()
             if job is None:
@@ -144,6 +152,8 @@ class Watcher:
                 raise
         while self._later:
             self._again(self._later.pop())
+
+    def _sweep(self, now: datetime) -> None:
         if self._next_sweep is None or now >= self._next_sweep:
             self._next_sweep = now + _SWEEP
             self._desk.forget(now)
@@ -159,7 +169,7 @@ class Watcher:
         with self._lock:
             self._heard[job] = dict(heard or {}) | self._heard.get(job, {})
 
-    def _scan(self) -> None:
+    def _scan(self, _now: datetime) -> None:
         """Once, some jobs in each round: what failed while nobody looked, and was not told before a crash."""
         if not self._of_jobs:
             return
@@ -282,7 +292,9 @@ class Watcher:
         letters = [
             words.of_sync(
                 message,
-                trouble(topic, status, self._world.follower, message.faults),
+                words.over(topic)
+                if message.news is News.RECOVERED
+                else trouble(topic, status, self._world.follower, message.faults),
                 repository=status.repository,
                 branch=status.branch,
                 public_url=self._world.public_url,

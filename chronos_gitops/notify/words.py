@@ -137,6 +137,11 @@ class Trouble:
     authors: tuple[Author, ...] = ()
 
 
+def over(topic: str) -> Trouble:
+    """It is gone; nothing has to be said of it."""
+    return Trouble(topic, "", ())
+
+
 _TITLES: Final[Mapping[str, tuple[str, str]]] = {
     "follow": ("git cannot be followed; the last good jobs run", "git is followed again"),
     "commit": ("a commit was refused; the last good jobs run", "no commit is refused any more"),

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ MOST: Final = 20
 """Channels: each has a thread of its own."""
 _NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z", re.ASCII)
 _ADDRESS: Final = re.compile(r"[^\s@<>,;:\"()]{1,64}@[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?\Z", re.ASCII | re.IGNORECASE)
-_HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9_])?|[0-9a-f:.]+", re.ASCII | re.IGNORECASE)
+_HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9_])?\Z", re.ASCII | re.IGNORECASE)
 _COMMON: Final = ("name", "type", "tags", "kinds", "threshold", "reminder", "recovery")
 _OF_WEBHOOK: Final = ("url", "url_file", "secret", "secret_file")
 _OF_SLACK: Final = ("url", "url_file")
@@ -75,7 +76,7 @@ def _slack(entry: Entry, base: Path) -> Way:
 
 def _email(entry: Entry, base: Path) -> Way:
     host = _needed(entry, "host", "smtp.example.com")
-    if not _HOST.fullmatch(host):
+    if not _is_host(host):
         raise ValueError(f'host: "{host}" is no host; write a name or an address, and the port as port = 587')
     tls = cast("Tls", _read(entry, "tls", "starttls", lambda given: values.choice(*_PORTS)(given, base)))
     username = _read(entry, "username", "", values.text)
@@ -163,6 +164,14 @@ def _threshold(entry: Entry) -> int:
     if found > MOST_FAILURES:
         raise ValueError(f"threshold: {found} is too many failures in a row; {MOST_FAILURES} is the most")
     return found
+
+
+def _is_host(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return _HOST.match(text) is not None
+    return True
 
 
 def _port(entry: Entry, default: int) -> int:
