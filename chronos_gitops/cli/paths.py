@@ -11,13 +11,14 @@ from chronos_gitops.jobs.load import Entry, Kind
 from chronos_gitops.jobs.wording import printable
 
 SUFFIXES = (".yaml", ".yml")
+_AT_ONCE = 1024 * 1024
 
 
 class PathFiles:
     """Files on disk under the names they were asked for; links are listed and never followed."""
 
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self.named: Mapping[str, Path] = {shown(path): path for path in paths}
+    def __init__(self, paths: Iterable[str]) -> None:
+        self.named: Mapping[str, str] = {shown(path): path for path in paths}
         self._entries = tuple(_entry(name, self.named[name]) for name in sorted(self.named))
 
     @property
@@ -29,7 +30,7 @@ class PathFiles:
         return {path: content for path, content in contents if content is not None}
 
 
-def job_files(path: Path, jobs: str = "") -> Iterator[Path]:
+def job_files(path: Path, jobs: str = "") -> Iterator[str]:
     """The file itself, or every ``*.yaml`` and ``*.yml`` below the folder; UsageError when there is no such path.
 
     What the ``.chronosignore`` of the jobs folder leaves out is left out here too, also when it is named.
@@ -37,19 +38,21 @@ def job_files(path: Path, jobs: str = "") -> Iterator[Path]:
     if not path.exists() and not path.is_symlink():
         raise UsageError(f"there is no {shown(path)}")
     top = _top(path, jobs)
-    ignored = ignore.Ignore.parse(_content(top / ignore.NAME) or b"")
+    ignored = ignore.Ignore.parse(_content(str(top / ignore.NAME)) or b"")
     for file in _candidates(path):
         if not ignored.patterns or not ignored.ignores(os.path.relpath(file, top)):
             yield file
 
 
-def _candidates(path: Path) -> Iterator[Path]:
+def _candidates(path: Path) -> Iterator[str]:
+    """As text: a Path for each of 10,000 files takes 40 ms."""
     if not path.is_dir():
-        yield path
+        yield str(path)
         return
     for folder, folders, names in os.walk(path):
         folders[:] = sorted(name for name in folders if name != ".git")
-        yield from (Path(folder, name) for name in names if name.endswith(SUFFIXES))
+        start = os.path.join(folder, "").removeprefix("./")  # noqa: PTH118
+        yield from (start + name for name in names if name.endswith(SUFFIXES))
 
 
 def _top(path: Path, jobs: str) -> Path:
@@ -80,22 +83,27 @@ def jobs_folder(jobs: str) -> Path | None:
     return None
 
 
-def shown(path: Path) -> str:
-    """The path in posix form; bytes that are no text and invisible characters are made visible."""
-    return printable(os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace"))
+def shown(path: str | Path) -> str:
+    """The path; bytes that are no text and invisible characters are made visible."""
+    return printable(os.fsencode(path).decode("utf-8", "backslashreplace"))
 
 
-def _entry(name: str, path: Path) -> Entry:
+def _entry(name: str, path: str) -> Entry:
     try:
-        seen = path.lstat()
+        seen = os.lstat(path)
     except OSError:
         return Entry(name, "", 0)
     return Entry(name, "", seen.st_size, Kind.SYMLINK if stat.S_ISLNK(seen.st_mode) else Kind.FILE)
 
 
-def _content(path: Path) -> bytes | None:
+def _content(path: str) -> bytes | None:
     """None for what cannot be read, and for pipes and devices, where reading would wait for ever."""
     try:
-        return path.read_bytes() if path.is_file() else None
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+            return b"".join(iter(lambda: os.read(descriptor, _AT_ONCE), b"")) if is_file else None
+        finally:
+            os.close(descriptor)
     except OSError:
         return None

@@ -28,7 +28,8 @@ def scope(paths: Sequence[str], jobs: str, changed_since: str | None) -> Scope:
     roots = [Path(path) for path in paths] or [folder for folder in (jobs_folder(jobs),) if folder is not None]
     asked = PathFiles(file for root in roots for file in job_files(root, jobs))
     around = {tree_around(root, jobs) for root in roots if not root.is_dir()} - {None}
-    files = PathFiles(file for root in (*roots, *filter(None, around)) for file in job_files(root, jobs))
+    whole = (*roots, *filter(None, around))
+    files = PathFiles(file for root in whole for file in job_files(root, jobs)) if around else asked
     names = frozenset(entry.path for entry in asked.entries)
     if changed_since is not None:
         names &= _changed(asked, changed_since)
@@ -52,8 +53,8 @@ def _changed(files: PathFiles, ref: str) -> frozenset[str]:
     return frozenset(name for name, path in files.named.items() if _below(root, path) in changed)
 
 
-def _below(root: Path, path: Path) -> str:
-    return os.path.relpath(path.parent.resolve() / path.name, root)
+def _below(root: Path, path: str) -> str:
+    return os.path.relpath(Path(path).parent.resolve() / Path(path).name, root)
 
 
 def _paths(git: "Git", ref: str) -> frozenset[str]:

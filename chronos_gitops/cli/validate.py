@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,7 +100,7 @@ def _mend(paths: Sequence[str], jobs: str, changed_since: str | None) -> None:
     if "-" in paths:
         raise UsageError("--fix writes files, and standard input is none")
     seen = scope(paths, jobs, changed_since)
-    gone = mend_files(seen.files.named[name] for name in sorted(seen.asked))
+    gone = mend_files(Path(seen.files.named[name]) for name in sorted(seen.asked))
     for problem in gone:
         click.echo(f"mended {problem.file}:{problem.line}: {problem.message}", err=True)
 
@@ -121,7 +120,7 @@ def _judged(
         if len(paths) > 1 or changed_since is not None:
             raise UsageError("- stands alone: standard input is one file")
         content = sys.stdin.buffer.read(MAX_BYTES + 1)
-        return 1, parse(shown(Path(stdin_filename)), content, today=today, secrets=secrets).problems
+        return 1, parse(shown(stdin_filename), content, today=today, secrets=secrets).problems
     seen = scope(paths, jobs, changed_since)
     with progress(len(seen.files.entries), sys.stderr) as step:
         loaded = judge(seen.files, today=today, secrets=secrets, on_file=step)
@@ -166,11 +165,15 @@ def _write(target: Path, text: str) -> None:
 
 
 def _print(problems: Sequence[Problem], number: int, style: str, coloured: bool) -> None:
-    from chronos_gitops.report import full
     from chronos_gitops.report.formats import FORMATS as RENDERERS
 
-    render = partial(full.render, colour=coloured) if style == "full" else RENDERERS[style]
-    click.echo(render(problems, number), nl=False, color=coloured)
+    if style == "full":
+        from chronos_gitops.report import full
+
+        text = full.render(problems, number, colour=coloured)
+    else:
+        text = RENDERERS[style](problems, number)
+    click.echo(text, nl=False, color=coloured)
     if style not in _WITH_COUNT:
         click.echo(count.line(problems, number), err=True)
 

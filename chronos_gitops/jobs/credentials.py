@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, Final
 
 _WORD = (
     r"(?:authorization|token|secret|passw(?:or)?d|passphrase|credentials?|cookie"
@@ -11,21 +12,11 @@ _WORD = (
 _SENSITIVE_NAME = re.compile(_WORD + r"\Z", re.IGNORECASE)
 _SENSITIVE_PARAMETER = re.compile(rf"{_WORD}\Z|\A(?:key|sig|signature|auth|pwd|pass)\Z", re.IGNORECASE)
 _PARAMETER = re.compile(r"[?&;]([^=&;#?]{1,80})=([^&;#]*)")
-# A line of block YAML or of laid out JSON: all of it is the value. Elsewhere, as in a flow map, a comma ends it.
-_LINE = re.compile(
-    rf"""^(?P<before>[ \t-]*["']?[\w.-]{{0,60}}?{_WORD}["']?[ ]?:[ ]+)(?P<value>.+?)(?=,?\r?$|[ \t]#)""",
-    re.IGNORECASE | re.MULTILINE,
-)
-_PAIR = re.compile(
-    rf"""(?<!\$\{{)(?P<before>{_WORD}["']?[ ]?[:=][ ]*)"""
-    r"""(?P<value>"[^"\n]*"?|'[^'\n]*'?|(?:\$\{[^}\n]*\}|\{\{[^}\n]*\}\}|[^,}&\n])+)""",
-    re.IGNORECASE,
-)
-# Formats whose prefix alone says what they are.
-_KNOWN = re.compile(
-    r"gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abeprs]-[\w-]{10,}|[sr]k_live_\w{10,}"
-    r"|sk-[\w-]{20,}|whsec_[\w+/=-]{16,}|AKIA[0-9A-Z]{16}|AIza[\w-]{30,}|eyJ[\w-]{10,200}\.[\w-]{10,}(?:\.[\w-]*)?"
-    r"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----|(?<=hooks\.slack\.com/services/)[\w/]{20,}"
+# What every match of _WORD, and of _known, has in it: looking for these first takes a tenth of the time.
+_IN_WORDS: Final = ("token", "secret", "passw", "key", "authorization", "passphrase", "credential", "cookie")
+_IN_KNOWN: Final = (
+    *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "k_live_", "sk-"),
+    *("whsec_", "AKIA", "AIza", "eyJ", "PRIVATE KEY-----", "hooks.slack.com/services/"),
 )
 _USER_INFO = re.compile(r"(?<=://)([^/\s:@?#]{0,100}:)([^/\s@?#]{1,200})(?=@)")
 _NOT_SECRET = re.compile(
@@ -37,6 +28,35 @@ AUTH_FIELDS = frozenset({"token", "password", "api_key", "client_secret", "secre
 """The fields of ``webhook.auth`` that hold a credential."""
 
 
+@cache
+def _line() -> re.Pattern[str]:
+    """A line of block YAML or of laid out JSON: all of it is the value. In a flow map, a comma ends it."""
+    return re.compile(
+        rf"""^(?P<before>[ \t-]*["']?[\w.-]{{0,60}}?{_WORD}["']?[ ]?:[ ]+)(?P<value>.+?)(?=,?\r?$|[ \t]#)""",
+        re.IGNORECASE | re.MULTILINE,
+    )
+
+
+@cache
+def _pair() -> re.Pattern[str]:
+    return re.compile(
+        rf"""(?<!\$\{{)(?P<before>{_WORD}["']?[ ]?[:=][ ]*)"""
+        r"""(?P<value>"[^"\n]*"?|'[^'\n]*'?|(?:\$\{[^}\n]*\}|\{\{[^}\n]*\}\}|[^,}&\n])+)""",
+        re.IGNORECASE,
+    )
+
+
+@cache
+def _known() -> re.Pattern[str]:
+    """Formats whose prefix alone says what they are."""
+    return re.compile(
+        r"gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abeprs]-[\w-]{10,}|[sr]k_live_\w{10,}"
+        r"|sk-[\w-]{20,}|whsec_[\w+/=-]{16,}|AKIA[0-9A-Z]{16}|AIza[\w-]{30,}|eyJ[\w-]{10,200}\.[\w-]{10,}(?:\.[\w-]*)?"
+        r"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----|(?<=hooks\.slack\.com/services/)[\w/]{20,}"
+    )
+
+
+@lru_cache(maxsize=1024)
 def is_sensitive(name: str) -> bool:
     """Whether a header or field of this name usually carries a credential."""
     return bool(_SENSITIVE_NAME.search(name[-40:]))
@@ -49,14 +69,27 @@ def is_literal(value: str) -> bool:
 
 def literals(text: str) -> tuple[str, ...]:
     """What looks like a credential in a url or body: query parameters, ``"password": "..."``, known prefixes."""
-    parameters = [value for name, value in _PARAMETER.findall(text) if _SENSITIVE_PARAMETER.search(name)]
-    pairs = [match["value"].strip("\"' ") for match in _PAIR.finditer(text) if ":" in match["before"]]
-    known = [match.group() for match in _KNOWN.finditer(text)]
+    may_be_parameters = _PARAMETER.findall(text) if "=" in text else ()
+    parameters = [value for name, value in may_be_parameters if _SENSITIVE_PARAMETER.search(name)]
+    may_be_pairs = _pair().finditer(text) if ":" in text and _may_name_one(text) else ()
+    pairs = [match["value"].strip("\"' ") for match in may_be_pairs if ":" in match["before"]]
+    known = [match.group() for match in _known().finditer(text)] if _may_hold_one(text) else ()
     return tuple(dict.fromkeys(part for part in (*parameters, *pairs, *known) if is_literal(part)))
 
 
+def _may_name_one(text: str) -> bool:
+    """False only where _WORD matches nothing; in other alphabets its letters have other forms."""
+    lower = text.lower()
+    return not text.isascii() or any(word in lower for word in _IN_WORDS)
+
+
+def _may_hold_one(text: str) -> bool:
+    """False only where _known matches nothing."""
+    return any(part in text for part in _IN_KNOWN)
+
+
 def has_known_prefix(text: str) -> bool:
-    return bool(_KNOWN.search(text))
+    return bool(_known().search(text))
 
 
 def veil(line: str) -> str:
@@ -104,12 +137,13 @@ def _hide(text: str, stars: Callable[[str], str]) -> str:
         hidden = _hide_value(value, stars) if _SENSITIVE_PARAMETER.search(name) else value
         return f"{match.group()[0]}{name}={hidden}"
 
-    text = _PAIR.sub(pair, _LINE.sub(pair, text))
+    if _may_name_one(text):
+        text = _pair().sub(pair, _line().sub(pair, text))
     if "://" in text:
         text = _USER_INFO.sub(lambda match: match[1] + _hide_value(match[2], stars), text)
     if "=" in text:
         text = _PARAMETER.sub(parameter, text)
-    return _KNOWN.sub(lambda match: stars(match.group()), text)
+    return _known().sub(lambda match: stars(match.group()), text) if _may_hold_one(text) else text
 
 
 def _hide_value(value: str, stars: Callable[[str], str]) -> str:

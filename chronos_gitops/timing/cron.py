@@ -1,6 +1,5 @@
 """The language of cron expressions: text to a Pattern, checked by us first, then expanded by croniter."""
 
-import difflib
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -96,6 +95,8 @@ def _macro(word: str) -> str:
     if word == "@reboot":
         hint = "a schedule names times, not starts of a machine; write @hourly, @every 10m or five fields"
         raise ScheduleError("@reboot is not supported", hint=hint)
+    import difflib
+
     near = difflib.get_close_matches(word[:20], [*MACROS, "@every"], n=1)
     hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(MACROS)} and @every 5m"
     raise ScheduleError(f'unknown macro "{word[:20]}"', hint=hint)

@@ -1,7 +1,5 @@
 """One field of a cron expression: checks every item and writes it in the one way that all readers take alike."""
 
-import difflib
-import hashlib
 import re
 from dataclasses import dataclass
 
@@ -70,6 +68,8 @@ class Field:
         return int(word)
 
     def _name_hint(self, word: str) -> str:
+        import difflib
+
         near = difflib.get_close_matches(word[:3], self.names, n=1, cutoff=0.6)
         if near:
             return f"did you mean {near[0]}?"
@@ -120,6 +120,8 @@ class Field:
         if low > high:
             raise ScheduleError(f'"{item}" runs backwards', hint=f"write H({end}-{start})")
         size = high - low + 1
+        import hashlib
+
         digest = hashlib.sha256(f"{key}\0{self.name}".encode("utf-8", "surrogatepass")).digest()
         number = int.from_bytes(digest[:8], "big")
         if step is None:

@@ -1,6 +1,5 @@
 """A schedule: text and zone, from which ticks follow; a pure value with no clock inside."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -106,6 +105,8 @@ def jitter(key: str, tick: datetime, spread: timedelta) -> timedelta:
     if choices <= 0:
         return timedelta(0)
     microseconds = (tick - _EPOCH) // timedelta(microseconds=1)
+    import hashlib
+
     digest = hashlib.sha256(f"{key}\0{microseconds}".encode("utf-8", "surrogatepass")).digest()
     return timedelta(milliseconds=int.from_bytes(digest[:8], "big") % choices)
 

@@ -11,7 +11,7 @@ from chronos_gitops.cli import COMMANDS, group, main
 from chronos_gitops.errors import ConflictError
 
 NAMES = [name for section in COMMANDS.values() for name in section]
-HEAVY = ("aiohttp", "croniter", "flask", "git", "httpx", "jsonschema", "jsonschema_rs", "watchfiles", "yaml")
+HEAVY = ("aiohttp", "croniter", "flask", "git", "httpx", "jsonschema", "watchfiles", "yaml")
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:

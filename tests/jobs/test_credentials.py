@@ -1,6 +1,8 @@
 """Literals that look like credentials: found where they usually stand, hidden wherever a file is shown."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chronos_gitops.jobs import credentials
 from chronos_gitops.jobs.load import parse
@@ -141,3 +143,45 @@ def test_no_problem_of_a_file_shows_its_credential(lines: str) -> None:
     assert problems
     for problem in problems:
         assert SECRET not in f"{problem.message} {problem.hint} {problem.excerpt}"
+
+
+PIECES = st.sampled_from(
+    [
+        *("token", "Secret", "PASSWD", "password", "passphrase", "credentials", "cookie", "api_key", "authorization"),
+        *(
+            "to\u212aen",
+            "api\u212aey",
+            "\u017fecret",
+            ": ",
+            "=",
+            '"',
+            "?",
+            "&",
+            "a",
+            "hunter22",
+            " ",
+            "\n",
+            "key",
+            "sig",
+        ),
+        *("ghp_" + "a" * 20, "github_pat_" + "b" * 20, "glpat-" + "c" * 16, "xoxb-" + "d" * 10, "rk_live_" + "e" * 10),
+        *(
+            "sk-" + "f" * 20,
+            "whsec_" + "g" * 16,
+            "AKIA" + "H" * 16,
+            "AIza" + "i" * 30,
+            "eyJ" + "j" * 10 + "." + "k" * 10,
+        ),
+        *("-----BEGIN RSA PRIVATE KEY-----", "https://hooks.slack.com/services/" + "l" * 20, "${secret:a}"),
+    ]
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(PIECES, max_size=8).map("".join))
+def test_looking_for_words_first_passes_over_nothing(text: str) -> None:
+    if not credentials._may_name_one(text):
+        assert not credentials._pair().search(text)
+        assert not credentials._line().search(text)
+    if not credentials._may_hold_one(text):
+        assert not credentials._known().search(text)

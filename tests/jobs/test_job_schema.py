@@ -1,4 +1,4 @@
-"""The schema: draft-07, described, closed everywhere, safe patterns, and the same verdict from both validators."""
+"""The schema: draft-07, described, closed everywhere, and with safe patterns."""
 
 import json
 import re
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import jsonschema_rs
 import pytest
 
 from chronos_gitops.jobs import schema, source
@@ -18,7 +17,6 @@ from chronos_gitops.timing import duration
 
 ROOT = Path(__file__).parents[2]
 SCHEMA: dict[str, Any] = json.loads((ROOT / "schemas" / "job.schema.json").read_text("utf-8"))
-CASES = sorted((Path(__file__).parent / "cases").glob("*/*.yaml"))
 
 
 def parts(part: Any, path: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -87,13 +85,6 @@ def test_examples_and_defaults_satisfy_their_own_part(path: str) -> None:
     part = PARTS[path] | {"definitions": SCHEMA["definitions"]}
     for example in [*part["examples"], *([part["default"]] if "default" in part else [])]:
         jsonschema.validate(example, part, jsonschema.Draft7Validator)
-
-
-@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_the_quick_validator_never_passes_what_the_explaining_one_refuses(path: Path) -> None:
-    read = source.read("a.yaml", path.read_bytes())
-    explained = list(schema._explain()(read.value))
-    assert jsonschema_rs.validator_for(SCHEMA).is_valid(read.value) == (not explained)
 
 
 def test_each_kind_of_auth_has_a_branch_of_its_own() -> None:

@@ -1,12 +1,15 @@
 """The rule book: every rule explains itself, and its own examples show it."""
 
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chronos_gitops.delivery.target import RequestError, Target
 from chronos_gitops.jobs.load import parse
-from chronos_gitops.jobs.rules import RULES
+from chronos_gitops.jobs.rules import RULES, address
 
 TODAY = datetime(2026, 1, 1, tzinfo=UTC)
 SOUND = {
@@ -206,3 +209,51 @@ def test_a_reference_to_a_secret_that_is_not_there(value: str, secrets: frozense
     assert [part for problem in problems for part in (problem.message, problem.hint)] == said
     if problems:
         assert (problems[0].rule, problems[0].line, problems[0].column) == ("unknown-secret", 7, 32)
+
+
+URL_PIECES = st.sampled_from(
+    [
+        *(
+            "https://",
+            "http://",
+            "api.example.com",
+            "10.0.0.1",
+            "0x7f.1",
+            "localhost",
+            "a.b",
+            ":80",
+            ":0",
+            ":70000",
+            "@",
+        ),
+        *(
+            "/",
+            "//",
+            "?",
+            "#",
+            "[",
+            "]",
+            "\\",
+            "%20",
+            " ",
+            "user:pw@",
+            "-a.b",
+            "a-.b",
+            "..",
+            ".",
+            "x" * 64,
+            "{{.JobID}}",
+        ),
+        *("metadata.google.internal", "db.local", "\n", "é", "token=abc", "%"),
+    ]
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(URL_PIECES, max_size=6).map(lambda pieces: "https://" + "".join(pieces)))
+def test_a_usual_url_is_one_that_a_longer_look_finds_nothing_in(url: str) -> None:
+    usual = address._USUAL.match(url)
+    if usual and address._is_host(usual[1]):
+        assert address._wrong(url) is None
+        assert urlsplit(url).hostname == usual[1]
+        assert "@" not in urlsplit(url).netloc

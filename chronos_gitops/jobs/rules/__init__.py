@@ -9,7 +9,7 @@ from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.rulebook import RULES
 from chronos_gitops.jobs.rules import address, bound, credential, headers, naming, placeholders, timing
 from chronos_gitops.jobs.source import Source
-from chronos_gitops.jobs.yaml12.events import MAX_FINDINGS
+from chronos_gitops.jobs.yaml12.place import MAX_FINDINGS
 
 __all__ = ["RULES", "check"]
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from chronos_gitops.jobs import template
@@ -11,7 +11,10 @@ from chronos_gitops.jobs.credentials import is_sensitive
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.source import Source, Spot
 from chronos_gitops.jobs.wording import dotted, short
-from chronos_gitops.jobs.yaml12.events import Path
+from chronos_gitops.jobs.yaml12.place import Path
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
 
 _URLS: tuple[Path, ...] = (("webhook", "url"), ("webhook", "auth", "token_url"))
 _LIKE = "write it like https://api.example.com/backup"
@@ -19,11 +22,11 @@ _SCHEMES = ("http", "https")
 _BLANK = re.compile(r"[\x00-\x20\x7f]")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
 _ENDS_IN_A_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\Z", re.ASCII)
+# Printable ASCII below a host of two labels or more: of these only the host is looked at, for the rest cannot be wrong.
+_USUAL = re.compile(r"https://([a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8})(?::[1-9][0-9]{0,3})?(?:/[!-~]*)?\Z")
 _NO_LABEL = re.compile(r"[\x00-\x2c\x2f\x3a-\x40\[-^`{-\x7f\s]")
 _PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".svc", ".cluster.local")
-_PRIVATE = tuple(
-    ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "127.0.0.0/8", "::1/128")
-)
+_PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "127.0.0.0/8", "::1/128")
 # Cloud metadata services outside the link-local range: Google, Alibaba, AWS over IPv6, Azure's wire server.
 _METADATA = ("metadata.google.internal", "100.100.100.200", "fd00:ec2::254", "168.63.129.16")
 
@@ -37,6 +40,9 @@ def check(source: Source) -> Iterator[Problem]:
 
 
 def _url(source: Source, path: Path, url: str) -> Iterator[Problem]:
+    usual = _USUAL.match(url)
+    if usual and _is_host(usual[1]) and _network(usual[1]) == "public" and "{{" not in url and "${" not in url:
+        return
     spot = source.spot(path)
     has_placeholders = "{{" in url or "${" in url
     plain = template.substitute(url, variable=lambda _: "x", secret=lambda _: "x") if has_placeholders else url
@@ -108,12 +114,18 @@ def _network(host: str) -> str:
     if address is None:
         is_private = "." not in name or name.endswith(_PRIVATE_SUFFIXES)
         return "private" if is_private else "public"
-    if any(address in network for network in _PRIVATE if network.version == address.version):
+    from ipaddress import ip_network
+
+    if any(address in network for network in map(ip_network, _PRIVATE) if network.version == address.version):
         return "private"
     return "public" if address.is_global and not address.is_multicast else "special"
 
 
-def _address(name: str) -> IPv4Address | IPv6Address | None:
+def _address(name: str) -> "IPv4Address | IPv6Address | None":
+    if ":" not in name and not _ENDS_IN_A_NUMBER.match(name):
+        return None
+    from ipaddress import IPv6Address, ip_address
+
     try:
         address = ip_address(name)
     except ValueError:

@@ -9,7 +9,7 @@ from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.rules.placeholders import texts
 from chronos_gitops.jobs.source import Source
 from chronos_gitops.jobs.wording import short
-from chronos_gitops.jobs.yaml12.events import Path
+from chronos_gitops.jobs.yaml12.place import Path
 
 _HINT = "the operator says where a secret may be used (secrets.bind in chronos.toml)"
 

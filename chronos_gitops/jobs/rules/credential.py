@@ -7,7 +7,7 @@ from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.rules.placeholders import texts
 from chronos_gitops.jobs.source import Source
 from chronos_gitops.jobs.wording import dotted
-from chronos_gitops.jobs.yaml12.events import Path
+from chronos_gitops.jobs.yaml12.place import Path
 
 _HINT = "write a reference such as ${secret:some-name}, and change the credential that was committed"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.source import Source
 from chronos_gitops.jobs.wording import dotted, short
-from chronos_gitops.jobs.yaml12.events import Path
+from chronos_gitops.jobs.yaml12.place import Path
 
 _FORBIDDEN = ("host", "content-length", "transfer-encoding")
 # What describes the connection, and what the runner sends with every request (CONTRACT 5).

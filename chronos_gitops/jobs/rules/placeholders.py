@@ -7,7 +7,7 @@ from chronos_gitops.jobs import suggest, template
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.source import Source
 from chronos_gitops.jobs.wording import short
-from chronos_gitops.jobs.yaml12.events import Path
+from chronos_gitops.jobs.yaml12.place import Path
 
 _OPEN_VARIABLE = re.compile(r"\{\{[ ]?\.\w{0,40}")
 _OPEN_SECRET = re.compile(r"\$\{secret:[\w-]{0,40}")

@@ -8,7 +8,7 @@ from itertools import islice, pairwise
 
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.source import Source
-from chronos_gitops.jobs.yaml12.events import Path
+from chronos_gitops.jobs.yaml12.place import Path
 from chronos_gitops.timing import cron, duration
 from chronos_gitops.timing.schedule import LONGEST, Schedule, ScheduleError
 
@@ -31,14 +31,14 @@ _REFERENCE = datetime(2024, 1, 1, tzinfo=UTC) - timedelta(microseconds=1)
 _SAMPLE = 8
 _LONGEST_LOOSE = 60
 _UNIT = r"(?:ms|[Mm]illiseconds?|msecs?|s|[Ss]ecs?|[Ss]econds?|m|[Mm]ins?|[Mm]inutes?|h|hrs?|[Hh]ours?|d|[Dd]ays?)"
-_LOOSE_PART = re.compile(rf"([0-9]{{1,6}})[ ]?({_UNIT})", re.ASCII)
-_LOOSE = re.compile(rf"(?:[0-9]{{1,6}}[ ]?{_UNIT}(?:,?[ ](?:and[ ])?|\Z))+", re.ASCII)
+_LOOSE_PART = rf"([0-9]{{1,6}})[ ]?({_UNIT})"
+_LOOSE = rf"(?:[0-9]{{1,6}}[ ]?{_UNIT}(?:,?[ ](?:and[ ])?|\Z))+"
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def check(source: Source) -> Iterator[Problem]:
     yield from _absent(source)
-    durations = {path: _duration(source, path) for path in _DURATIONS}
+    durations = {path: _duration(text) for path in _DURATIONS if (text := source.text(*path)) is not None}
     for path, read in durations.items():
         if isinstance(read, duration.DurationError):
             yield source.spot(path).problem(source.file, "duration", str(read))
@@ -87,9 +87,9 @@ def _absent(source: Source) -> Iterator[Problem]:
         yield source.key_spot(("name",)).problem(source.file, "timeout-absent", message, hint)
 
 
-def _duration(source: Source, path: Path) -> timedelta | duration.DurationError | None:
-    text = source.text(*path)
-    if text is None or not _DURATION.match(text):
+@lru_cache(maxsize=1024)
+def _duration(text: str) -> timedelta | duration.DurationError | None:
+    if not _DURATION.match(text):
         return None
     try:
         return duration.parse(text)
@@ -159,7 +159,8 @@ def shortest_gap(schedule: Schedule) -> timedelta | None:
 
 def loose_duration(text: str) -> str | None:
     """``5 minutes``, ``1 hour 30 min`` or ``2d`` as Go writes it; None when it is anything else."""
-    parts = _LOOSE_PART.findall(text) if len(text) <= _LONGEST_LOOSE and _LOOSE.fullmatch(text) else []
+    is_loose = len(text) <= _LONGEST_LOOSE and re.fullmatch(_LOOSE, text, re.ASCII)
+    parts = re.findall(_LOOSE_PART, text, re.ASCII) if is_loose else []
     total = sum((timedelta(**{_unit(unit.lower()): int(number)}) for number, unit in parts), timedelta())
     return duration.render(total) if parts and total <= duration.LONGEST else None
 

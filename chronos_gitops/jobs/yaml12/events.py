@@ -1,7 +1,6 @@
 """The parser's events to values and places, with every guard: depth, size, duplicate keys, aliases, tags, documents."""
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, Final
 
 import yaml
@@ -20,15 +19,12 @@ from yaml.events import (
 
 from chronos_gitops.jobs.wording import short
 from chronos_gitops.jobs.yaml12 import scalars, syntax
+from chronos_gitops.jobs.yaml12.place import MAX_FINDINGS, Mark, Path
 from chronos_gitops.jobs.yaml12.scalars import Scalar
-from chronos_gitops.jobs.yaml12.syntax import Finding, Mark
-
-Path = tuple[str | int, ...]
-"""Where a value stands in a document: ``("webhook", "headers", "Accept")``."""
+from chronos_gitops.jobs.yaml12.syntax import Finding
 
 MAX_DEPTH: Final = 20
 MAX_VALUES: Final = 20_000
-MAX_FINDINGS: Final = 100
 _NEEDS = "a job needs name, schedule and webhook.url"
 _ENDS = (MappingEndEvent, SequenceEndEvent)
 _STARTS = (MappingStartEvent, SequenceStartEvent)
@@ -148,7 +144,7 @@ class Reader:
         if event.anchor is not None or event.tag is not None:
             self._check_properties(event, path)
         key: str = event.value
-        if event.implicit[0] and not _is_text(key):
+        if event.implicit[0] and not scalars.is_text(key):
             self._key_that_is_no_text(key, mark, path)
             return None
         place = (*path, key)
@@ -247,6 +243,10 @@ def libyaml_events(text: str) -> Callable[[], Any]:
     return CParser(text.encode()).get_event
 
 
+def best_events(text: str) -> Callable[[], Any]:
+    return libyaml_events(text) if yaml.__with_libyaml__ else python_events(text)
+
+
 def python_events(text: str) -> Callable[[], Any]:
     """Ten times as slow, and stricter about tabs between a key and its value; for a PyYAML without libyaml."""
     loader = yaml.SafeLoader(text)
@@ -264,12 +264,3 @@ def python_events(text: str) -> Callable[[], Any]:
 def _mark(event: Any) -> Mark:
     start, end = event.start_mark, event.end_mark
     return start.line, start.column, end.line, end.column
-
-
-@lru_cache(maxsize=1024)
-def _is_text(key: str) -> bool:
-    """Whether a plain key is text, and not a number, a word like true, or the sign of a merge."""
-    try:
-        return key != "<<" and isinstance(scalars.resolve(key), str)
-    except scalars.NumberError:
-        return False

@@ -6,6 +6,7 @@ zero is never meant as 755.
 
 import math
 import re
+from functools import lru_cache
 
 Scalar = str | int | float | bool | None
 
@@ -41,6 +42,15 @@ def resolve(text: str) -> Scalar:
     if _ENDLESS.match(text):
         raise NumberError("is not finite")
     return text
+
+
+@lru_cache(maxsize=1024)
+def is_text(key: str) -> bool:
+    """Whether a plain key is text, and not a number, a word like true, or the sign of a merge."""
+    try:
+        return key != "<<" and isinstance(resolve(key), str)
+    except NumberError:
+        return False
 
 
 def _short(text: str) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from yaml import MarkedYAMLError, YAMLError
 
-Mark = tuple[int, int, int, int]
-"""Start line and column, end line and column, from 0, in code points."""
+from chronos_gitops.jobs.yaml12.place import Mark
+
 Finding = tuple[str, Mark, str, str]
 """Rule, place, message, hint."""
 

@@ -1,0 +1,10 @@
+"""Where something stands in a document, by its path and in the text, and how much is said about one file."""
+
+from typing import Final
+
+Path = tuple[str | int, ...]
+"""Where a value stands in a document: ``("webhook", "headers", "Accept")``."""
+Mark = tuple[int, int, int, int]
+"""Start line and column, end line and column, from 0, in code points."""
+
+MAX_FINDINGS: Final = 100
