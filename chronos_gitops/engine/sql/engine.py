@@ -17,6 +17,7 @@ from chronos_gitops.engine.model import EngineHealth, Execution, ExecutionDetail
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.sql import ledger
 from chronos_gitops.engine.sql.lanes import Lanes
+from chronos_gitops.engine.sql.outbox import Outbox
 from chronos_gitops.engine.sql.retention import Keep, Retention
 from chronos_gitops.engine.sql.scheduler import Scheduler
 from chronos_gitops.engine.sql.store import Store, StoreError
@@ -189,21 +190,24 @@ class SqlEngine:
         self._loop = asyncio.get_running_loop()
         async with self._build_delivery() as delivery:
             self._delivery = delivery
+            outbox, replica = Outbox(self._store), self._store.replica
             self._lanes = Lanes(
-                store=self._store,
+                outbox=outbox,
+                replica=replica,
                 delivery=delivery,
                 clock=self._clock,
                 observer=self._observer,
                 random=self._random,
             )
             self._scheduler = Scheduler(
-                store=self._store, lanes=self._lanes, clock=self._clock, observer=self._observer
+                outbox=outbox, replica=replica, lanes=self._lanes, clock=self._clock, observer=self._observer
             )
             await self._scheduler.open()
-            self._store.replica.watch(self._hear)
+            replica.watch(self._hear)
             self._ready.set()
             await self._scheduler.run()
             await self._lanes.drain(self._grace)
+            outbox.flush()
 
 
 def _not_running() -> ConflictError:

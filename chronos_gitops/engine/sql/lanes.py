@@ -18,7 +18,8 @@ from chronos_gitops.engine.clock import Clock
 from chronos_gitops.engine.model import Attempt, Execution, Reason, Status, finished
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.sql import ledger
-from chronos_gitops.engine.sql.store import Operation, Store, StoreError
+from chronos_gitops.engine.sql.outbox import Outbox
+from chronos_gitops.engine.sql.store import Operation, Replica, StoreError
 from chronos_gitops.jobs.model import Concurrency, Job
 
 log = logging.getLogger(__name__)
@@ -46,8 +47,18 @@ class Run:
 class Lanes:
     """Holds the tasks of all running executions. Lives in the engine's loop."""
 
-    def __init__(self, *, store: Store, delivery: Delivery, clock: Clock, observer: Observer, random: Random) -> None:
-        self._store = store
+    def __init__(
+        self,
+        *,
+        outbox: Outbox,
+        replica: Replica,
+        delivery: Delivery,
+        clock: Clock,
+        observer: Observer,
+        random: Random,
+    ) -> None:
+        self._outbox = outbox
+        self._replica = replica
         self._delivery = delivery
         self._clock = clock
         self._observer = observer
@@ -146,7 +157,7 @@ class Lanes:
         if execution.started_at is None:
             execution = replace(execution, started_at=self._clock.now())
         started_at = execution.started_at or self._clock.now()
-        self._store.write(lambda session: ledger.start(session, execution.id, run.fence, started_at))
+        self._outbox.write_along(lambda session: ledger.start(session, execution.id, run.fence, started_at))
         number = execution.attempts
         while not self._draining or number == execution.attempts:
             number += 1
@@ -166,7 +177,7 @@ class Lanes:
     async def _seen_as_ours(self, run: Run) -> int | None:
         """The losses of the replica under which it is this runner's, None when others have gone on with it: who was
         away for longer than its lease looks again before it sends."""
-        replica = self._store.replica
+        replica = self._replica
         while not replica.is_current:
             await asyncio.sleep(_LOOK_AGAIN_S)
         losses = replica.losses
@@ -176,7 +187,7 @@ class Lanes:
         return losses if is_ours else None
 
     def _may_send(self, losses: int) -> bool:
-        replica = self._store.replica
+        replica = self._replica
         return replica.is_current and replica.losses == losses
 
     async def _give_up(self, run: Run, error: str) -> None:
@@ -234,7 +245,7 @@ class Lanes:
         reason = self._reasons.get(run.execution.id)
         if reason is not None:
             cut = replace(attempt, error_class="cancelled", error=_CUT_OFF[reason])
-            self._store.write(lambda session: ledger.record_cancelled(session, run.execution.id, cut, run.fence))
+            self._outbox.write_along(lambda session: ledger.record_cancelled(session, run.execution.id, cut, run.fence))
 
     async def _record(self, run: Run, execution: Execution, attempt: Attempt, wait: timedelta | None) -> bool:
         failpoints.reach("before-record")
@@ -247,7 +258,7 @@ class Lanes:
         """Does not give up on a full disk: what the receiver was sent must reach the ledger."""
         while True:
             try:
-                return await asyncio.shield(asyncio.wrap_future(self._store.write(operation)))
+                return await self._outbox.write_along(operation)
             except StoreError as error:
                 log.error("result not recorded yet: %s", error)
             await self._clock.sleep(_STORE_RETRY)

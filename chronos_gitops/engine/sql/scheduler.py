@@ -16,7 +16,8 @@ from chronos_gitops.engine.sql import claims, decision, ledger, rows
 from chronos_gitops.engine.sql.claims import Claim, Claimed, Verdict, Watermark
 from chronos_gitops.engine.sql.decision import Decision, Written
 from chronos_gitops.engine.sql.lanes import Lanes, Run
-from chronos_gitops.engine.sql.store import Operation, Session, Store, StoreError
+from chronos_gitops.engine.sql.outbox import Outbox
+from chronos_gitops.engine.sql.store import Operation, Replica, Session, StoreError
 from chronos_gitops.engine.timetable import Due, Timetable
 from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.jobs.model import Definition, JobSet
@@ -32,9 +33,9 @@ _CHUNK = 500
 class Scheduler:
     """Lives in the engine's loop; ``jobs`` and ``pauses`` may be read from any thread, they are swapped whole."""
 
-    def __init__(self, *, store: Store, lanes: Lanes, clock: Clock, observer: Observer) -> None:
-        self._store = store
-        self._replica = store.replica
+    def __init__(self, *, outbox: Outbox, replica: Replica, lanes: Lanes, clock: Clock, observer: Observer) -> None:
+        self._outbox = outbox
+        self._replica = replica
         self._lanes = lanes
         self._clock = clock
         self._observer = observer
@@ -318,7 +319,7 @@ class Scheduler:
         return min([*ends, *([] if at is None else [at])], default=None)
 
     async def _write(self, operation: Operation[T]) -> T:
-        return await asyncio.shield(asyncio.wrap_future(self._store.write(operation)))
+        return await self._outbox.write(operation)
 
 
 def _rescheduled(before: JobSet, after: JobSet) -> set[str]:

@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from chronos_gitops.engine.sql import dialect, statements
-from chronos_gitops.engine.sql.store import Operation, Session, Standing, StoreError, StoreUnusable, T, migrations
+from chronos_gitops.engine.sql.store import (
+    Operation,
+    Result,
+    Session,
+    Standing,
+    StoreError,
+    StoreUnusable,
+    T,
+    migrations,
+)
 from chronos_gitops.engine.sql.writer import Writer
 
 _WAY_OUT = "restore it from a backup, or move it away to begin with an empty history"
@@ -80,6 +89,9 @@ class SqliteStore:
 
     def write(self, operation: Operation[T]) -> "Future[T]":
         return self._writer.put(operation)
+
+    def write_all(self, operations: Sequence[Operation[Any]], tell: Callable[[list[Result]], None]) -> None:
+        self._writer.put_all(operations, tell)
 
     def read(self, operation: Operation[T]) -> T:
         try:

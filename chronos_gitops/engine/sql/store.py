@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from chronos_gitops.engine.sql.rows import Row
 from chronos_gitops.errors import ChronosError
@@ -51,6 +51,13 @@ class Session(Protocol):
 
 
 Operation = Callable[[Session], T]
+
+
+class Result(NamedTuple):
+    """What an operation answered, once that is on stable storage; or the error in its place."""
+
+    value: Any
+    error: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +123,9 @@ class Store(Protocol):
 
     def write(self, operation: Operation[T]) -> "Future[T]":
         """Queues the operation; the future answers when its batch is on stable storage, or fails with StoreError."""
+
+    def write_all(self, operations: Sequence[Operation[Any]], tell: Callable[[list[Result]], None]) -> None:
+        """Queues several; ``tell`` hears, in another thread, what became of each. One that fails does so alone."""
 
     def read(self, operation: Operation[T]) -> T:
         """Runs in the caller's thread, on a connection that cannot write. StoreError."""

@@ -6,13 +6,18 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, NamedTuple
 
-from chronos_gitops.engine.sql.store import Operation, StoreAway, T
+from chronos_gitops.engine.sql.store import Operation, Result, StoreAway, T
 
 log = logging.getLogger(__name__)
 
 _BATCH = 1000
+
+
+class _Entry(NamedTuple):
+    operations: Sequence[Operation[Any]]
+    tell: Callable[[list[Result]], None]
 
 
 class Writer:
@@ -21,17 +26,29 @@ class Writer:
 
     def __init__(self, transaction: Callable[[Sequence[Operation[Any]]], list[Any]]) -> None:
         self._transaction = transaction
-        self._queue: queue.SimpleQueue[tuple[Operation[Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
         self._thread.start()
 
     def put(self, operation: Operation[T]) -> "Future[T]":
         """StoreAway in the future of who comes after the end."""
         future: Future[T] = Future()
-        self._queue.put((operation, future))
+
+        def tell(results: list[Result]) -> None:
+            if results[0].error is None:
+                future.set_result(results[0].value)
+            else:
+                future.set_exception(results[0].error)
+
+        self.put_all([operation], tell)
+        return future
+
+    def put_all(self, operations: Sequence[Operation[Any]], tell: Callable[[list[Result]], None]) -> None:
+        """``tell`` hears what became of them, in this order and in the writer's thread; it must not raise. Who comes
+        after the end hears StoreAway."""
+        self._queue.put(_Entry(operations, tell))
         if not self._thread.is_alive():
             self._refuse()
-        return future
 
     def close(self) -> None:
         self._queue.put(None)
@@ -42,34 +59,32 @@ class Writer:
         with contextlib.suppress(queue.Empty):
             while True:
                 late = self._queue.get_nowait()
-                if late is not None and late[1].set_running_or_notify_cancel():
-                    late[1].set_exception(StoreAway("the ledger is closed"))
+                if late is not None:
+                    late.tell([Result(None, StoreAway("the ledger is closed"))] * len(late.operations))
 
     def _work(self) -> None:
         while (first := self._queue.get()) is not None:
-            batch = [first]
-            while len(batch) < _BATCH and not self._queue.empty():
+            batch, count = [first], len(first.operations)
+            while count < _BATCH and not self._queue.empty():
                 following = self._queue.get()
                 if following is None:
                     self._queue.put(None)
                     break
                 batch.append(following)
-            self._commit([entry for entry in batch if entry[1].set_running_or_notify_cancel()])
+                count += len(following.operations)
+            self._write(batch)
 
-    def _commit(self, batch: list[tuple[Operation[Any], Future[Any]]]) -> None:
+    def _write(self, batch: list[_Entry]) -> None:
+        results = iter(self._results([operation for entry in batch for operation in entry.operations]))
+        for entry in batch:
+            entry.tell([next(results) for _ in entry.operations])
+
+    def _results(self, operations: Sequence[Operation[Any]]) -> list[Result]:
         """All in one transaction; when that fails, each in its own, so that one bad operation fails alone."""
-        if not batch:
-            return
         try:
-            results = self._transaction([operation for operation, _ in batch])
+            return [Result(value) for value in self._transaction(operations)]
         except Exception as error:
-            if len(batch) == 1 or isinstance(error, StoreAway):
-                for _, future in batch:
-                    future.set_exception(error)
-                return
+            if len(operations) == 1 or isinstance(error, StoreAway):
+                return [Result(None, error)] * len(operations)
             log.warning("a transaction failed; each of its operations is tried alone", extra={"error": str(error)})
-            for entry in batch:
-                self._commit([entry])
-            return
-        for (_, future), result in zip(batch, results, strict=True):
-            future.set_result(result)
+        return [self._results([operation])[0] for operation in operations]

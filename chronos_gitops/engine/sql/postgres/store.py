@@ -5,7 +5,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -16,7 +16,7 @@ from chronos_gitops.engine.sql.postgres.clock import DatabaseClock
 from chronos_gitops.engine.sql.postgres.connection import Address, Connection, PostgresSession
 from chronos_gitops.engine.sql.postgres.replica import LEASE_S, PostgresReplica
 from chronos_gitops.engine.sql.postgres.schema import migrate
-from chronos_gitops.engine.sql.store import Operation, StoreAway, StoreError, StoreUnusable, T
+from chronos_gitops.engine.sql.store import Operation, Result, StoreAway, StoreError, StoreUnusable, T
 from chronos_gitops.engine.sql.writer import Writer
 from chronos_gitops.errors import ConflictError
 
@@ -49,6 +49,9 @@ class PostgresStore:
 
     def write(self, operation: Operation[T]) -> "Future[T]":
         return self._writer.put(operation)
+
+    def write_all(self, operations: Sequence[Operation[Any]], tell: Callable[[list[Result]], None]) -> None:
+        self._writer.put_all(operations, tell)
 
     def read(self, operation: Operation[T]) -> T:
         """Again on a new connection when the one that lay idle was lost meanwhile."""
