@@ -2,8 +2,8 @@
 
 import itertools
 import signal
-import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,16 +19,13 @@ from chronos_gitops.delivery.egress import EgressPolicy, Level
 from chronos_gitops.delivery.secrets import Secrets
 from chronos_gitops.demo.receiver import Receiver
 from chronos_gitops.engine.clock import SystemClock
-from chronos_gitops.engine.model import ExecutionQuery, Status
+from chronos_gitops.engine.model import ExecutionQuery, Status, Trigger
 from chronos_gitops.engine.temporal import names, session, timetable
 from chronos_gitops.engine.temporal.errors import Unavailable
 from chronos_gitops.engine.temporal.reconciler import Reconciler, applied
 from chronos_gitops.engine.temporal.visibility import Visibility
 from chronos_gitops.errors import ConflictError
 from chronos_gitops.jobs.model import Job, JobSet
-
-pytestmark = pytest.mark.full
-"""Half a minute of real servers, killed and started."""
 
 SECOND = timedelta(seconds=1)
 OFTEN, NEVER = "@every 1s", "@yearly"
@@ -52,10 +49,6 @@ def bench(temporal: TemporalServer, namespace: str, receiver: Receiver, seen: Se
     bench.stop_all()
 
 
-def quiet(seconds: float) -> None:
-    threading.Event().wait(seconds)
-
-
 def open_at_once(receiver: Receiver, until: Callable[[Receiver], bool], timeout: float) -> int:
     """The most requests to ``/hold`` that were open at the same time before ``until`` held."""
     most = 0
@@ -72,7 +65,7 @@ def open_at_once(receiver: Receiver, until: Callable[[Receiver], bool], timeout:
 def test_two_runners_double_nothing_and_miss_nothing(bench: Bench) -> None:
     jobs = [bench.job(f"job-{number}", schedule=OFTEN, concurrency="allow") for number in range(4)]
     engine, _ = bench.start(*jobs), bench.start(*jobs)
-    assert bench.receiver.wait_for(16, 20)
+    assert bench.receiver.wait_for(16, 60)
     engine.apply(jobset())
     sent = [request.execution_id for request in bench.receiver.requests]
     assert len(set(sent)) == len(sent)
@@ -96,7 +89,7 @@ def test_exactly_one_of_two_reconcilers_makes_a_change(bench: Bench, client: Cal
 def test_replace_lets_one_run_at_a_time_and_the_newest_wins(bench: Bench) -> None:
     job = bench.job(path="/hold/answer", schedule=OFTEN, concurrency="replace")
     engine, _ = bench.start(job), bench.start(job)
-    assert open_at_once(bench.receiver, lambda receiver: len(receiver.abandoned) >= 3, 20) == 1
+    assert open_at_once(bench.receiver, lambda receiver: len(receiver.abandoned) >= 3, 60) == 1
     engine.apply(jobset(replace(job, enabled=False)))
     newest = eventually(
         lambda: len(running := engine.running("daily-backup")) == 1 and running[0].status is Status.RUNNING and running
@@ -108,12 +101,17 @@ def test_replace_lets_one_run_at_a_time_and_the_newest_wins(bench: Bench) -> Non
     assert {(row.status, row.reason) for row in rows[1:]} == {(Status.CANCELLED, "replaced")}
 
 
-def test_forbid_lets_one_run_at_a_time_also_when_a_timetable_continues_as_new(
+def test_forbid_lets_one_run_at_a_time_over_two_runners_also_when_a_timetable_continues_as_new(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, client: Callable[[], Any]
 ) -> None:
     monkeypatch.setattr(timetable, "CONTINUE_AFTER", 2)
-    engine = bench.start(bench.job(path="/hold/answer", schedule=OFTEN))
-    bench.seen.wait_until(lambda: len(bench.seen.ended) >= 4, 20)
+    job = bench.job(path="/hold/answer", schedule=OFTEN)
+    engine, other = bench.start(job), bench.start(job)
+    assert bench.receiver.wait_for(1, 30)
+    with ThreadPoolExecutor(8) as pool:
+        triggered = list(pool.map(lambda each: each.trigger("daily-backup"), [engine, other] * 4))
+    bench.seen.wait_until(lambda: len(bench.seen.ended) >= len(triggered) + 4, 60)
+    assert {row.reason for row in triggered} == {"overlap"}
     assert len(bench.receiver.requests) == 1
 
     async def runs() -> int:
@@ -122,17 +120,21 @@ def test_forbid_lets_one_run_at_a_time_also_when_a_timetable_continues_as_new(
 
     assert eventually(lambda: run(runs())) >= 2
     bench.receiver.release("answer")
-    bench.seen.wait_until(lambda: sum(row.status is Status.SUCCESS for row in bench.seen.ended) >= 2, 20)
+    bench.seen.wait_until(lambda: sum(row.status is Status.SUCCESS for row in bench.seen.ended) >= 2, 60)
     engine.pause("daily-backup", reason="seen enough", by="ada")
-    ticks = sorted(row.scheduled_time for row in engine.executions(ExecutionQuery()))
+    rows = engine.executions(ExecutionQuery())
+    ticks = sorted(row.scheduled_time for row in rows if row.trigger is Trigger.SCHEDULE)
     assert [later - earlier for earlier, later in itertools.pairwise(ticks)] == [SECOND] * (len(ticks) - 1)
 
 
-def test_a_removed_job_ends_its_timetable_and_a_paused_one_keeps_its_pause(
+def test_a_removed_job_ends_its_timetable_when_nothing_runs_and_a_paused_one_keeps_its_pause(
     bench: Bench, client: Callable[[], Any]
 ) -> None:
-    jobs = [bench.job(name, schedule=NEVER) for name in ("removed", "removed-while-paused")]
+    removed = ("removed", "removed-while-paused", "removed-while-running")
+    jobs = [bench.job(name, "/hold/answer", schedule=NEVER) for name in removed]
     engine = bench.start(*jobs)
+    running = engine.trigger("removed-while-running")
+    assert bench.receiver.wait_for(1, 30)
     engine.pause("removed-while-paused", reason="maintenance", by="ada")
     engine.apply(jobset())
 
@@ -140,6 +142,10 @@ def test_a_removed_job_ends_its_timetable_and_a_paused_one_keeps_its_pause(
         return (await (await client()).get_workflow_handle(names.timetable_id(job)).describe()).status
 
     eventually(lambda: run(status("removed")) is WorkflowExecutionStatus.COMPLETED)
+    assert run(status("removed-while-running")) is WorkflowExecutionStatus.RUNNING
+    bench.receiver.release("answer")
+    eventually(lambda: run(status("removed-while-running")) is WorkflowExecutionStatus.COMPLETED)
+    assert engine.execution(running.id).execution.status is Status.SUCCESS
     assert run(status("removed-while-paused")) is WorkflowExecutionStatus.RUNNING
     engine.apply(jobset(*jobs))
     assert set(engine.pauses()) == {"removed-while-paused"}
@@ -151,7 +157,7 @@ def test_an_execution_that_somebody_terminates_has_an_end_and_frees_its_job(
 ) -> None:
     engine = bench.start(bench.job(path="/hold/answer", schedule=NEVER))
     first = engine.trigger("daily-backup")
-    assert bench.receiver.wait_for(1, 5)
+    assert bench.receiver.wait_for(1, 30)
 
     async def terminate(workflow_id: str) -> None:
         await (await client()).get_workflow_handle(workflow_id).terminate()
@@ -159,7 +165,7 @@ def test_an_execution_that_somebody_terminates_has_an_end_and_frees_its_job(
     run(terminate(first.id))
     eventually(lambda: engine.execution(first.id).execution.status is Status.CANCELLED)
     eventually(lambda: [row.id for row in engine.executions(ExecutionQuery(status=Status.CANCELLED))] == [first.id])
-    assert bench.receiver.wait_for(lambda receiver: len(receiver.abandoned) == 1, 5)
+    assert bench.receiver.wait_for(lambda receiver: len(receiver.abandoned) == 1, 30)
     eventually(lambda: engine.trigger("daily-backup").status is Status.PENDING)
     bench.receiver.release("answer")
 
@@ -268,6 +274,7 @@ def test_one_at_a_time_over_all_runners(bench: Bench, monkeypatch: pytest.Monkey
         pass
 
 
+@pytest.mark.full  # ten seconds: a server is killed and started twice
 def test_a_server_that_is_away_is_waited_for(
     tmp_path: Path, receiver: Receiver, seen: Seen, caplog: pytest.LogCaptureFixture
 ) -> None:

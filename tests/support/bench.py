@@ -38,12 +38,12 @@ class Seen:
             self.ended.append(execution)
             self._changed.notify_all()
 
-    def wait_until(self, holds: Callable[[], bool], timeout: float = 10.0) -> None:
+    def wait_until(self, holds: Callable[[], bool], timeout: float = 30.0) -> None:
         """Asks again after each end of an execution."""
         with self._changed:
             assert self._changed.wait_for(holds, timeout), f"only {self.ended}"
 
-    def wait(self, count: int, timeout: float = 10.0) -> list[Execution]:
+    def wait(self, count: int, timeout: float = 30.0) -> list[Execution]:
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.ended) >= count, timeout), f"only {self.ended}"
             return list(self.ended)
@@ -96,7 +96,7 @@ class Bench:
         return Job.from_document({"name": name, "webhook": {"url": self.receiver.url(path)}, **document})
 
 
-def eventually(question: Callable[[], T], timeout: float = 10.0) -> T:
+def eventually(question: Callable[[], T], timeout: float = 30.0) -> T:
     """The first true answer, where there is no event to wait for: another process, or a row that follows the answer."""
     deadline, pause = monotonic() + timeout, threading.Event()
     while not (answer := question()):
