@@ -115,7 +115,7 @@ def _temporal() -> "TemporalServer":
 KINDS: Mapping[str, Kind] = {
     "sqlite": Kind(on_sqlite, workers=(1,)),
     "postgres": Kind(on_postgres, workers=(1, 2, 4)),
-    "temporal": Kind(on_temporal, workers=(1, 2), apply_s=0.05, most=200, rate=10),
+    "temporal": Kind(on_temporal, workers=(1, 2, 4), apply_s=0.05, most=200, rate=10),
 }
 
 

@@ -26,3 +26,10 @@ def _python(*command: str) -> str:
     done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.mark.full  # most of a minute: six runners on three engines
+def test_two_runners_of_each_engine_are_measured() -> None:
+    told = _python("bench/fleets.py", "--smallest").splitlines()
+    assert {line.split()[0] for line in told} == {"sqlite", "postgres", "temporal"}
+    assert [line.split("most at once")[1].split()[0] for line in told if "most at once" in line] == ["1"] * 6
