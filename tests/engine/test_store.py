@@ -1,14 +1,16 @@
-"""The ledger's file: nothing acknowledged is lost, and a file that is not right is named, never recreated."""
+"""The ledger: nothing acknowledged is lost, and a file that is not right is named, never recreated."""
 
 import sqlite3
 import threading
+from collections.abc import Callable
 from concurrent.futures import wait
 from pathlib import Path
 
 import pytest
 
-from chronos_gitops.engine.sql.sqlite import SqliteStore as Store
-from chronos_gitops.engine.sql.store import Session, StoreError, StoreUnusable, migrations
+from chronos_gitops.engine.sql.postgres.store import Address, PostgresStore
+from chronos_gitops.engine.sql.sqlite import SqliteStore
+from chronos_gitops.engine.sql.store import Operation, Session, Store, StoreError, StoreUnusable, migrations
 
 
 @pytest.fixture
@@ -16,7 +18,7 @@ def path(data_folder: Path) -> Path:
     return data_folder / "ledger.db"
 
 
-def add(name: str) -> object:
+def add(name: str) -> Operation[object]:
     return lambda connection: connection.execute("INSERT INTO definitions VALUES (:name, '{}')", {"name": name})
 
 
@@ -24,17 +26,26 @@ def names(connection: Session) -> list[str]:
     return [row["digest"] for row in connection.execute("SELECT digest FROM definitions ORDER BY digest")]
 
 
-def test_what_was_acknowledged_is_there_after_reopening(path: Path) -> None:
-    store = Store(path)
+@pytest.fixture(params=["sqlite", "postgres"])
+def opened(request: pytest.FixtureRequest, path: Path) -> Callable[[], Store]:
+    """Opens the same ledger each time it is called."""
+    if request.param == "sqlite":
+        return lambda: SqliteStore(path)
+    address = Address(request.getfixturevalue("postgres_url"))
+    return lambda: PostgresStore(address, place="test")
+
+
+def test_what_was_acknowledged_is_there_after_reopening(opened: Callable[[], Store]) -> None:
+    store = opened()
     store.write(add("a")).result(5)
     store.close()
-    again = Store(path)
+    again = opened()
     assert again.read(names) == ["a"]
     again.close()
 
 
 def test_operations_that_wait_share_one_commit(path: Path) -> None:
-    store = Store(path)
+    store = SqliteStore(path)
     gate = threading.Event()
     first = store.write(lambda _: gate.wait(5))
     rest = [store.write(add(f"{number:03}")) for number in range(200)]
@@ -47,8 +58,8 @@ def test_operations_that_wait_share_one_commit(path: Path) -> None:
     store.close()
 
 
-def test_a_bad_operation_fails_alone(path: Path) -> None:
-    store = Store(path)
+def test_a_bad_operation_fails_alone(opened: Callable[[], Store]) -> None:
+    store = opened()
     gate = threading.Event()
     store.write(lambda _: gate.wait(5))
     good = [store.write(add("a")), store.write(add("b"))]
@@ -62,15 +73,15 @@ def test_a_bad_operation_fails_alone(path: Path) -> None:
     store.close()
 
 
-def test_readers_cannot_write(path: Path) -> None:
-    store = Store(path)
-    with pytest.raises(StoreError, match="readonly"):
-        store.read(add("a"))  # type: ignore[arg-type]
+def test_readers_cannot_write(opened: Callable[[], Store]) -> None:
+    store = opened()
+    with pytest.raises(StoreError, match=r"read-?only"):
+        store.read(add("a"))
     store.close()
 
 
 def test_commits_are_synced(path: Path) -> None:
-    store = Store(path)
+    store = SqliteStore(path)
     settings = [
         store.write(lambda connection, name=name: connection.execute(f"PRAGMA {name}").fetchone()[0]).result(5)
         for name in ("journal_mode", "synchronous", "foreign_keys")
@@ -83,32 +94,32 @@ def test_commits_are_synced(path: Path) -> None:
 def test_a_corrupt_file_is_named_and_left_alone(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(StoreUnusable, match=r"ledger\.db"):
-        Store(path)
+        SqliteStore(path)
     assert path.read_bytes() == content
 
 
 def test_flipped_bytes_are_noticed(path: Path) -> None:
-    store = Store(path)
+    store = SqliteStore(path)
     wait([store.write(add(f"{number:0500}")) for number in range(200)], 5)
     store.close()
     content = bytearray(path.read_bytes())
     content[8192:16384] = b"\xff" * 8192
     path.write_bytes(bytes(content))
     with pytest.raises(StoreUnusable):
-        Store(path)
+        SqliteStore(path)
 
 
 def test_a_newer_schema_is_refused(path: Path) -> None:
-    Store(path).close()
+    SqliteStore(path).close()
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 99")
     connection.close()
     with pytest.raises(StoreUnusable, match="newer chronos-gitops"):
-        Store(path)
+        SqliteStore(path)
 
 
 def test_the_schema_has_the_number_of_its_last_step(path: Path) -> None:
-    store = Store(path)
+    store = SqliteStore(path)
     assert store.read(lambda connection: connection.execute("PRAGMA user_version").fetchone()[0]) == max(
         migrations("sqlite")
     )
@@ -117,4 +128,4 @@ def test_the_schema_has_the_number_of_its_last_step(path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_named(path: Path) -> None:
     with pytest.raises(StoreUnusable, match="nowhere"):
-        Store(path.parent / "nowhere" / "ledger.db")
+        SqliteStore(path.parent / "nowhere" / "ledger.db")
