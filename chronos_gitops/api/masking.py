@@ -43,10 +43,6 @@ def _without_blocks(source: str) -> Iterator[str]:
         yield line
 
 
-def _is_sensitive(key: str) -> bool:
-    return key in credentials.AUTH_FIELDS or credentials.is_sensitive(key)
-
-
 def _hidden_words(job: Job) -> Iterator[str]:
     plain, shown = job.document()["webhook"], document(job)["webhook"]
     for part in ("headers", "auth"):

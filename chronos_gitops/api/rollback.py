@@ -28,11 +28,12 @@ def roll_back(name: str, n: str) -> Answer:
         request_id=idempotency.key() or unrepeated(request_id()),
     )
     if given.get("dry_run"):
-        return jsonify(_planned(service().rollbacks.plan(asked))), 200, {}
+        return jsonify(planned(service().rollbacks.plan(asked))), 200, {}
     return _performed(asked)
 
 
-def _planned(plan: RollbackPlan) -> dict[str, Any]:
+def planned(plan: RollbackPlan) -> dict[str, Any]:
+    """What a rollback would commit, and what that changes."""
     before, after = versions.content_of(plan.current), versions.content_of(plan.target)
     return plan.document() | compare.versions(before, after, now=service().now())
 

@@ -88,10 +88,6 @@ def _may_hold_one(text: str) -> bool:
     return any(part in text for part in _IN_KNOWN)
 
 
-def has_known_prefix(text: str) -> bool:
-    return bool(_known().search(text))
-
-
 def veil(line: str) -> str:
     """A line of a file as diagnostics show it: every literal credential as stars, every column where it was."""
     return _hide(line, lambda hidden: "*" * len(hidden))

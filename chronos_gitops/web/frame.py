@@ -22,9 +22,9 @@ def in_words(schedule: Schedule) -> str:
     return said
 
 
-@blueprint.app_context_processor
+@blueprint.context_processor
 def _shared() -> dict[str, Any]:
-    """For pages only: an API answer is made without any of it."""
+    """For these pages only, which the guard has let in: what is open to all knows nothing of git or the caller."""
     status = scope.status(service().follower.status())
     return {
         "sync": render.sync(status),

@@ -8,10 +8,11 @@ from flask import render_template
 
 from chronos_gitops.api import compare, etag, lookup, render, versions
 from chronos_gitops.api.context import service
-from chronos_gitops.api.rollback import person
+from chronos_gitops.api.rollback import person, planned
 from chronos_gitops.engine import streak
 from chronos_gitops.engine.model import Execution, ExecutionQuery
 from chronos_gitops.errors import ChronosError
+from chronos_gitops.jobs.model import Definition
 from chronos_gitops.repo.faults import GitError
 from chronos_gitops.repo.history import Version
 from chronos_gitops.repo.rollback import RollbackRequest
@@ -19,7 +20,7 @@ from chronos_gitops.timing import zone as zones
 from chronos_gitops.web import charts
 from chronos_gitops.web.annotate import Line, annotate
 from chronos_gitops.web.frame import blueprint, in_words
-from chronos_gitops.web.standing import WORDS, standing
+from chronos_gitops.web.standing import WORDS, Standing, standing
 
 NEWEST = 50
 _RUNS = 40
@@ -38,7 +39,7 @@ def job(name: str) -> str:
         "job.html",
         name=known,
         job=None if definition is None else render.job(service(), definition),
-        standing=None if definition is None else _standing(known),
+        standing=None if definition is None else _standing(definition, runs),
         words={} if definition is None else {"schedule": in_words(definition.job.schedule), "standing": WORDS},
         next_runs=_next_runs(known),
         runs=[render.execution(run) | {"late_ms": _late(run)} for run in runs],
@@ -78,9 +79,7 @@ def rollback(name: str, n: str) -> str:
     target = service().follower.index().version(known, n)
     plan, refusal = None, None
     try:
-        found = service().rollbacks.plan(RollbackRequest(known, n, "", person(), ""))
-        before, after = versions.content_of(found.current), versions.content_of(found.target)
-        plan = found.document() | compare.versions(before, after, now=service().now())
+        plan = planned(service().rollbacks.plan(RollbackRequest(known, n, "", person(), "")))
     except ChronosError as error:
         refusal = error
     return render_template(
@@ -93,10 +92,9 @@ def rollback(name: str, n: str) -> str:
     )
 
 
-def _standing(name: str) -> Any:
-    definition = service().jobs().definitions[name]
-    latest = service().engine.latest([name]).get(name)
-    return standing(definition, latest, service().engine.pauses().get(name), service().now())
+def _standing(definition: Definition, runs: Sequence[Execution]) -> Standing:
+    pause = service().engine.pauses().get(definition.job.name)
+    return standing(definition, runs[0] if runs else None, pause, service().now())
 
 
 def _next_runs(name: str) -> list[dict[str, str]]:

@@ -14,11 +14,11 @@ from chronos_gitops.engine.model import Execution, Status
 from chronos_gitops.jobs.model import Definition
 from chronos_gitops.web import charts
 from chronos_gitops.web.frame import blueprint, in_words
+from chronos_gitops.web.outlook import day
 from chronos_gitops.web.standing import WORDS, Standing, counted, standing
 
 SHOWN = 200
 RUNS = 20
-_QUARTER = timedelta(minutes=15)
 _STEP = timedelta(minutes=5)
 _STEPS = 18
 
@@ -48,7 +48,7 @@ def jobs() -> str:
         page=page,
         pages=-(-len(shown) // SHOWN) or 1,
         asked=_asked(),
-        load=_load(),
+        load=day(service().now()),
         timeline=_timeline(found),
         runs=RUNS,
     )
@@ -85,16 +85,6 @@ def _asked() -> dict[str, str]:
     tags = {f"tag.{key}": value for key, value in query.tags().items()}
     state = query.text("state")
     return {"q": query.text("q") or "", **tags, **({} if state is None else {"state": state})}
-
-
-def _load() -> charts.Strip | None:
-    """The next 24 hours; None when that is too much to count while somebody waits."""
-    now = service().now()
-    try:
-        found = upcoming.load(now, _QUARTER, 96)
-    except InvalidParameter:
-        return None
-    return charts.strip(found.counts, now, _QUARTER)
 
 
 def _timeline(found: Sequence[Found]) -> list[dict[str, Any]]:

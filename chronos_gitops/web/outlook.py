@@ -25,11 +25,12 @@ _SHADES = 5
 def outlook() -> str:
     now = service().now()
     return render_template(
-        "upcoming.html", day=_day(now), week=_week(now), ticks=_ticks(now), listed=_LISTED, jobs=len(upcoming.due())
+        "upcoming.html", day=day(now), week=_week(now), ticks=_ticks(now), listed=_LISTED, jobs=len(upcoming.due())
     )
 
 
-def _day(now: datetime) -> charts.Strip | None:
+def day(now: datetime) -> charts.Strip | None:
+    """The next 24 hours; None when that is too much to count while somebody waits."""
     try:
         found = upcoming.load(now, _QUARTER, 96)
     except InvalidParameter:

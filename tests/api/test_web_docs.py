@@ -10,6 +10,7 @@ from api_world import XSS, app_of, token_of
 from flask.testing import FlaskClient
 from support.described import SPECIFICATION
 
+from chronos_gitops.api.throttle import FAILURES
 from chronos_gitops.service import Service
 
 
@@ -75,3 +76,11 @@ def test_a_strange_host_cannot_write_into_it(shared: Service) -> None:
     client = app_of(shared, token_of("read", "read")[1]).test_client()
     text = client.get("/api/docs", headers={"Host": f"x{XSS}"}).get_data(as_text=True)
     assert "<script" not in text
+
+
+def test_a_page_that_is_open_to_all_counts_no_wrong_tokens(shared: Service) -> None:
+    secret, reader = token_of("reader", "read")
+    client = app_of(shared, reader).test_client()
+    for path in ("/api/docs", "/login") * FAILURES:
+        assert client.get(path, headers={"Authorization": "Bearer wrong"}).status_code == 200
+    assert client.get("/api/v1/jobs", headers={"Authorization": f"Bearer {secret}"}).status_code == 200
