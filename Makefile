@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 CHROMIUM ?= /usr/bin/chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser test-full check docs bench lock clean
+.PHONY: help demo test test-browser screenshots test-full check docs bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -29,6 +29,10 @@ test: $(READY) ## linters, types, import direction and the whole test suite
 
 test-browser: $(READY) $(CHROMIUM) ## the pages in a real browser; screenshots in build/screenshots
 	@CHRONOS_TEST_CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest -n 2 tests/browser
+
+screenshots: $(READY) $(CHROMIUM) ## the pictures of docs/images, taken anew by the browser suite
+	@CHRONOS_TEST_CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/browser/test_shots.py
+	@mkdir -p docs/images && cp build/screenshots/docs/*.webp docs/images/
 
 $(CHROMIUM):
 	@echo "installing chromium (once)"

@@ -46,6 +46,16 @@ def _page() -> Response:
     return paging.answer(items, None if last is None else [last[0]])
 
 
+def newest(count: int) -> list[Event]:
+    """The newest events that the caller sees, each as far as it sees its jobs."""
+    rows, _ = scope.page(
+        lambda size, after: service().events.newest(size, before=None if after is None else after[0]),
+        lambda row: _job_of(row[1]),
+        count,
+    )
+    return [visible for _, event in rows if (visible := _visible(event)) is not None]
+
+
 def _streamed() -> Response:
     for name in ("limit", "cursor"):
         if name in request.args:

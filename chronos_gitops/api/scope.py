@@ -44,6 +44,8 @@ ENDPOINTS = frozenset(
         "pages.rollback",
         "pages.outlook",
         "pages.execution",
+        "pages.changes",
+        "pages.status",
     }
 )
 """What answers within a scope. Every other endpoint tells of all jobs, and refuses a token that sees only some."""

@@ -22,12 +22,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """A row of columns with its peak; ``peak_at`` is None when nothing is due."""
+    """A row of columns; ``peak_at`` is None when nothing is due, ``scale`` are times at equal distances."""
 
     columns: tuple[Column, ...]
     total: int
     peak: int
     peak_at: datetime | None
+    scale: tuple[str, ...] = ()
 
 
 def strip(counts: Sequence[int], start: datetime, bucket: timedelta) -> Strip:
@@ -44,7 +45,12 @@ def strip(counts: Sequence[int], start: datetime, bucket: timedelta) -> Strip:
         for index, count in enumerate(counts)
     )
     peak_at = None if peak is None else start + bucket * peak
-    return Strip(columns, sum(counts), most, peak_at)
+    return Strip(columns, sum(counts), most, peak_at, scale(start, bucket * len(counts)))
+
+
+def scale(start: datetime, span: timedelta, marks: int = 5) -> tuple[str, ...]:
+    """What stands below a strip: the time at each end and between them."""
+    return tuple(f"{start + span * mark / (marks - 1):%H:%M}" for mark in range(marks))
 
 
 def bars(executions: Sequence[Execution], count: int) -> tuple[Column, ...]:
@@ -55,6 +61,12 @@ def bars(executions: Sequence[Execution], count: int) -> tuple[Column, ...]:
     return tuple(
         Column(first + index, _height(one, longest), _told(one), one.status.value) for index, one in enumerate(shown)
     )
+
+
+def typical(executions: Sequence[Execution]) -> tuple[float, float] | None:
+    """Milliseconds within which half of the successful runs ended, and 95 of 100; None for fewer than three."""
+    took = sorted(one.duration_ms for one in executions if one.status is Status.SUCCESS and one.duration_ms is not None)
+    return (took[len(took) // 2], took[min(len(took) - 1, len(took) * 95 // 100)]) if len(took) > 2 else None
 
 
 def _height(execution: Execution, longest: int) -> int:

@@ -30,6 +30,7 @@ def _shared() -> dict[str, Any]:
         "sync": render.sync(status),
         "may_operate": guard.may(guard.OPERATE),
         "may_roll_back": guard.may(guard.ROLLBACK),
+        "is_limited": scope.is_limited(),
         "has_login": guard.has_tokens(),
         "who": caller(),
         "here": request.path,
@@ -50,4 +51,6 @@ def moment(value: str | datetime | None) -> Markup | str:
 def milliseconds(value: float | None) -> str:
     if value is None:
         return "–"
+    if value < 10 and value % 1:
+        return f"{value:.1f} ms"
     return f"{value:.0f} ms" if value < 1000 else words.length(timedelta(milliseconds=value))

@@ -45,6 +45,7 @@ def job(name: str) -> str:
         runs=[render.execution(run) | {"late_ms": _late(run)} for run in runs],
         bars=charts.bars(runs, _RUNS),
         bar_count=_RUNS,
+        typical=charts.typical(runs),
         blamed=_failing_since(runs, history),
         versions=[versions.rendered(version, current) for version in reversed(history[-NEWEST:])],
         lines=_lines(history[:current]),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from flask import render_template
@@ -10,7 +11,7 @@ from chronos_gitops.api import jobs as api_jobs
 from chronos_gitops.api import query, render, upcoming
 from chronos_gitops.api.context import service
 from chronos_gitops.api.query import InvalidParameter
-from chronos_gitops.engine.model import Execution, Status
+from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
 from chronos_gitops.jobs.model import Definition
 from chronos_gitops.web import charts
 from chronos_gitops.web.frame import blueprint, in_words
@@ -21,6 +22,7 @@ SHOWN = 200
 RUNS = 20
 _STEP = timedelta(minutes=5)
 _STEPS = 18
+_TIMELINE = 1000
 
 
 class Found(NamedTuple):
@@ -76,9 +78,16 @@ def _rows(found: Sequence[Found]) -> list[dict[str, Any]]:
             "standing": one.standing,
             "words": in_words(one.definition.job.schedule),
             "bars": charts.bars(recent.get(one.definition.job.name, ()), RUNS),
+            "in_a_row": _in_a_row(recent.get(one.definition.job.name, ())),
         }
         for one, job in zip(found, rendered, strict=True)
     ]
+
+
+def _in_a_row(runs: Sequence[Execution]) -> int:
+    """Failures since the last success, among the runs that are shown."""
+    ended = (run.status for run in runs if run.status in (Status.FAILED, Status.SUCCESS))
+    return sum(1 for _ in takewhile(lambda status: status is Status.FAILED, ended))
 
 
 def _asked() -> dict[str, str]:
@@ -87,16 +96,17 @@ def _asked() -> dict[str, str]:
     return {"q": query.text("q") or "", **tags, **({} if state is None else {"state": state})}
 
 
-def _timeline(found: Sequence[Found]) -> list[dict[str, Any]]:
+def _timeline(found: Sequence[Found]) -> dict[str, Any]:
     """Ninety minutes back and ahead in steps of five: what ended well, what failed, what is due."""
     now = service().now()
     start = now - _STEP * _STEPS
     steps = [{"success": 0, "failed": 0, "other": 0, "due": 0} for _ in range(2 * _STEPS)]
-    for one in found:
-        if one.latest is not None and start <= one.latest.scheduled_time <= now:
-            index = min((one.latest.scheduled_time - start) // _STEP, _STEPS - 1)
-            status = one.latest.status
-            steps[index][status.value if status in (Status.SUCCESS, Status.FAILED) else "other"] += 1
+    newest = service().engine.executions(ExecutionQuery(limit=_TIMELINE)) if found else ()
+    shown = {one.definition.job.name for one in found}
+    for run in newest:
+        if run.job in shown and start <= run.scheduled_time <= now:
+            index = min((run.scheduled_time - start) // _STEP, _STEPS - 1)
+            steps[index][run.status.value if run.status in (Status.SUCCESS, Status.FAILED) else "other"] += 1
     try:
         ahead = upcoming.load(now, _STEP, _STEPS).counts
     except InvalidParameter:
@@ -104,7 +114,13 @@ def _timeline(found: Sequence[Found]) -> list[dict[str, Any]]:
     for index, count in enumerate(ahead):
         steps[_STEPS + index]["due"] = count
     most = max((sum(step.values()) for step in steps), default=0) or 1
-    return [{"x": index, "at": start + _STEP * index, "parts": _parts(step, most)} for index, step in enumerate(steps)]
+    return {
+        "steps": [
+            {"x": index, "at": start + _STEP * index, "parts": _parts(step, most)} for index, step in enumerate(steps)
+        ],
+        "scale": charts.scale(start, _STEP * _STEPS * 2),
+        "partial": len(newest) == _TIMELINE and newest[-1].scheduled_time > start,
+    }
 
 
 def _parts(step: Mapping[str, int], most: int) -> list[dict[str, Any]]:

@@ -25,7 +25,13 @@ _SHADES = 5
 def outlook() -> str:
     now = service().now()
     return render_template(
-        "upcoming.html", day=day(now), week=_week(now), ticks=_ticks(now), listed=_LISTED, jobs=len(upcoming.due())
+        "upcoming.html",
+        day=day(now),
+        week=_week(now),
+        minutes=_minutes(now),
+        ticks=_ticks(now),
+        listed=_LISTED,
+        jobs=len(upcoming.due()),
     )
 
 
@@ -45,15 +51,32 @@ def _week(now: datetime) -> dict[str, Any] | None:
         counts = upcoming.load(midnight, _HOUR, 7 * 24).counts
     except InvalidParameter:
         return None
-    most = max(counts) or 1
+    most = max(counts)
     rows = [
         {
             "day": f"{midnight + timedelta(days=day):%a %d %b}",
-            "cells": [(count, -(-count * _SHADES // most)) for count in counts[day * 24 : day * 24 + 24]],
+            "cells": [(count, _shade(count, counts)) for count in counts[day * 24 : day * 24 + 24]],
         }
         for day in range(7)
     ]
     return {"rows": rows, "most": most, "quiet": _quiet(counts)}
+
+
+def _shade(count: int, counts: Sequence[int]) -> int:
+    """0 for nothing, 1 to 5 between the emptiest hour and the fullest: what is nearly even still shows its peaks."""
+    least, most = min(counts), max(counts)
+    return 0 if count == 0 else 1 + (count - least) * (_SHADES - 1) // max(1, most - least)
+
+
+def _minutes(now: datetime) -> list[tuple[int, int]]:
+    """Minutes of the hour with the fewest ticks of a day; none when that is too much to count."""
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    try:
+        counts = upcoming.load(hour, timedelta(minutes=1), 24 * 60).counts
+    except InvalidParameter:
+        return []
+    by_minute = [(sum(counts[minute::60]), minute) for minute in range(60)]
+    return [(minute, count) for count, minute in sorted(by_minute)[:_QUIET]]
 
 
 def _quiet(counts: Sequence[int]) -> list[tuple[int, int]]:

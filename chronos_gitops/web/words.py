@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+_MINUTE = timedelta(minutes=1)
+_TEN_MINUTES = 10 * _MINUTE
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
@@ -25,7 +27,13 @@ def relative(moment: datetime, now: datetime) -> str:
     """``in 5 min`` or ``3 h ago``."""
     if abs(moment - now) < timedelta(seconds=1):
         return "now"
-    return f"in {length(moment - now)}" if moment > now else f"{length(now - moment)} ago"
+    words = length(_rounded(abs(moment - now)))
+    return f"in {words}" if moment > now else f"{words} ago"
+
+
+def _rounded(span: timedelta) -> timedelta:
+    """From ten minutes on nobody asks for seconds."""
+    return span if span < _TEN_MINUTES else span // _MINUTE * _MINUTE
 
 
 def absolute(moment: datetime) -> str:

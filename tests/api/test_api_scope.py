@@ -149,6 +149,18 @@ def test_probes_tell_it_the_verdict_only(backend: FlaskClient) -> None:
     assert "checks" not in backend.get("/health").get_json()
 
 
+def test_its_changes_and_its_status_are_pages_of_its_own(backend: FlaskClient, world: Service) -> None:
+    changes = backend.get("/changes").get_data(as_text=True)
+    assert 'href="/jobs/daily-backup"' in changes
+    assert "a frontend matter" not in changes
+    everything = client_of(world, token_of("all", *ROLES)[1])
+    assert "a frontend matter" in everything.get("/changes").get_data(as_text=True)
+    status = backend.get("/status").get_data(as_text=True)
+    assert "secret-plan" not in status
+    assert "executions under way" not in status
+    assert "executions under way" in everything.get("/status").get_data(as_text=True)
+
+
 def test_pages_reach_its_rows_behind_many_of_others(
     backend: FlaskClient, world: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -138,10 +138,56 @@ def test_keys_move_and_can_be_turned_off(site: Site, context: BrowserContext) ->
     press(page, "g")
     press(page, "u")
     page.wait_for_url("**/upcoming")
+    press(page, "?")
+    expect(page.locator("#help")).to_contain_text("Enter")
+    press(page, "g")
+    press(page, "j")
+    assert page.url.endswith("/upcoming")  # keys of the page rest while the list is open
+    press(page, "Escape")
+    expect(page.locator("#help")).to_be_hidden()
     page.click("#keys")
     press(page, "g")
     press(page, "c")
     assert page.url.endswith("/upcoming")
+
+
+def test_enter_opens_the_row_and_brackets_turn_versions(site: Site, context: BrowserContext) -> None:
+    page = site.watch(context.new_page())
+    page.goto(site.url("/?q=daily-backup"))
+    press(page, "j")
+    press(page, "Enter")
+    page.wait_for_url("**/jobs/daily-backup")
+    page.goto(site.url("/jobs/daily-backup/versions/2"))
+    press(page, "[")
+    page.wait_for_url("**/versions/1")
+    press(page, "]")
+    page.wait_for_url("**/versions/2")
+
+
+def test_the_theme_and_the_way_times_are_told_are_remembered(site: Site, context: BrowserContext) -> None:
+    page = site.watch(context.new_page())
+    page.goto(site.url("/jobs/daily-backup"))
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(paper)
+    press(page, "t")
+    expect(page.locator("#theme")).to_have_text("Theme: light")
+    press(page, "t")
+    expect(page.locator("#theme")).to_have_text("Theme: dark")
+    press(page, "z")
+    expect(page.locator("[data-live=next] time").first).to_have_text(re.compile(r"^\d{4}-\d\d-\d\d \d\d:30:00 UTC$"))
+    page.goto(site.url("/"))
+    assert page.evaluate(paper) != light
+    expect(page.locator("#times")).to_have_text("Times: UTC")
+    assert site.troubles == []
+
+
+def test_what_ran_in_the_last_ninety_minutes_stands_in_the_timeline(own_site: Site, context: BrowserContext) -> None:
+    page = own_site.watch(context.new_page())
+    page.goto(own_site.url("/"))
+    ran = page.locator("[aria-labelledby=line-title] rect.success title").all_text_contents()
+    failed = page.locator("[aria-labelledby=line-title] rect.failed title").all_text_contents()
+    assert sum(int(text.split()[2]) for text in ran) == 2
+    assert sum(int(text.split()[2]) for text in failed) == 1
 
 
 def test_the_first_load_is_small(site: Site) -> None:

@@ -7,7 +7,8 @@
   function said(milliseconds) {
     let rest = Math.abs(milliseconds) / 1000;
     if (rest < 1) return "now";
-    if (rest >= 10) rest = Math.round(rest);
+    if (rest >= 600) rest -= rest % 60; // from ten minutes on nobody asks for seconds
+    else if (rest >= 10) rest = Math.round(rest);
     const parts = [];
     for (const [unit, size] of units) {
       const count = Math.floor(rest / size);
@@ -19,12 +20,22 @@
     return milliseconds > 0 ? `in ${length}` : `${length} ago`;
   }
 
+  // A browser may keep nothing for us, and then says so by throwing.
+  const kept = name => { try { return localStorage.getItem(`chronos-${name}`); } catch { return null; } };
+  const keep = (name, value) => { try { localStorage.setItem(`chronos-${name}`, value); } catch { /* for this page only */ } };
+
   let ahead = 0; // of the server's clock over ours
   const local = new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "medium"});
+  const WAYS = {
+    long: ["Times: how long", at => said(at - Date.now() - ahead)],
+    utc: ["Times: UTC", at => `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`],
+    here: ["Times: here", at => local.format(at)],
+  };
+  let way = kept("times") in WAYS ? kept("times") : "long";
   function count() {
     for (const time of document.querySelectorAll("time[datetime]")) {
       const at = Date.parse(time.dateTime);
-      const words = said(at - Date.now() - ahead);
+      const words = WAYS[way][1](at);
       if (time.textContent !== words) time.textContent = words;
       if (!time.dataset.local) {
         time.dataset.local = "1";
@@ -70,10 +81,28 @@
     row.scrollIntoView({block: "nearest"});
     row.querySelector("th a, td a")?.focus({preventScroll: true});
   }
-  const keysOn = () => localStorage.getItem("chronos-keys") !== "off";
+  const THEMES = {"": "as the system", light: "light", dark: "dark"};
+  let theme = kept("theme") in THEMES ? kept("theme") : "";
+  const after = (value, among) => among[(among.indexOf(value) + 1) % among.length];
+  const button = id => document.getElementById(id);
+  function dress() {
+    document.documentElement.dataset.theme = theme;
+    if (button("theme")) button("theme").textContent = `Theme: ${THEMES[theme]}`;
+    if (button("times")) button("times").textContent = WAYS[way][0];
+    if (button("keys")) button("keys").textContent = keysOn ? "Turn keys off" : "Turn keys on";
+  }
+  const acts = {
+    theme() { theme = after(theme, Object.keys(THEMES)); keep("theme", theme); dress(); },
+    times() { way = after(way, Object.keys(WAYS)); keep("times", way); dress(); count(); },
+    keys() { keysOn = !keysOn; keep("keys", keysOn ? "on" : "off"); dress(); },
+    ask() { button("help")?.showModal(); },
+  };
+  let keysOn = kept("keys") !== "off";
+  const PRESSED = {t: "theme", z: "times", "?": "ask"};
+  const TURNED = {"[": "prev", "]": "next"};
   let going = 0;
   document.addEventListener("keydown", event => {
-    if (!keysOn() || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!keysOn || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.matches("input, select, textarea")) {
       if (event.key === "Escape") event.target.blur();
       return;
@@ -87,16 +116,12 @@
     else if (event.key === "/") {
       event.preventDefault();
       document.querySelector("input[type=search]")?.focus();
-    } else if (event.key === "?") document.querySelector(".keys").scrollIntoView();
+    } else if (event.key in PRESSED) acts[PRESSED[event.key]]();
+    else if (event.key in TURNED) document.querySelector(`a[rel=${TURNED[event.key]}]`)?.click();
   });
-
-  const keys = document.getElementById("keys");
-  if (keys) {
-    const tell = () => { keys.textContent = keysOn() ? "turn keys off" : "turn keys on"; };
-    keys.addEventListener("click", () => { localStorage.setItem("chronos-keys", keysOn() ? "off" : "on"); tell(); });
-    tell();
-    document.querySelector(".keys").hidden = false;
-  }
+  for (const name of Object.keys(acts)) button(name)?.addEventListener("click", acts[name]);
+  document.querySelector(".keys")?.removeAttribute("hidden");
+  dress();
   const zone = document.getElementById("zone");
   if (zone) {
     zone.textContent = `; here it is ${Intl.DateTimeFormat().resolvedOptions().timeZone}`;

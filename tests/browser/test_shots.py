@@ -1,0 +1,69 @@
+"""The pages as an operator sees them on a bad day, photographed for the documents: ``make screenshots`` keeps them."""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser.company import company
+from browser.conftest import Site
+from playwright.sync_api import Browser, Page, expect
+
+SHOTS = Path(__file__).parents[2] / "build" / "screenshots" / "docs"
+# Chromium itself makes the small picture: no other program is needed for it.
+_WEBP = """async png => {
+  const image = new Image();
+  image.src = "data:image/png;base64," + png;
+  await image.decode();
+  const canvas = Object.assign(document.createElement("canvas"), {width: image.width, height: image.height});
+  canvas.getContext("2d").drawImage(image, 0, 0);
+  return canvas.toDataURL("image/webp", 0.72).split(",")[1];
+}"""
+
+
+@pytest.fixture(scope="module")
+def firm(tmp_path_factory: pytest.TempPathFactory, _guarded_environment: None) -> Iterator[Site]:
+    with company(tmp_path_factory.mktemp("company")) as found:
+        yield found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_bad_day_is_told_by_the_pages(firm: Site, chromium: Browser, scheme: str) -> None:
+    firm.troubles.clear()
+    context = chromium.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 860})  # type: ignore[arg-type]  # one of its literals
+    page, artist = firm.watch(context.new_page()), context.new_page()
+
+    page.goto(firm.url("/"))
+    expect(page.locator(".tile.failing b")).to_have_text("1")
+    expect(page.locator("[data-row]").first).to_contain_text("invoice-run")
+    expect(page.locator("[data-row]").first).to_contain_text("in a row")
+    keep(page, artist, f"jobs-{scheme}")
+
+    page.click("text=invoice-run")
+    expect(page.locator(".banner.failed")).to_contain_text("by Tomasz Nowak: Send invoices through the new gateway")
+    keep(page, artist, f"job-{scheme}")
+
+    page.locator("[data-live=runs] [data-row] a").first.click()
+    expect(page.locator("main")).to_contain_text("the gateway wants")
+    keep(page, artist, f"run-{scheme}")
+
+    page.goto(firm.url("/jobs/invoice-run/rollback/1"))
+    expect(page.locator(".commit")).to_contain_text("Chronos-Restored-Version: 1")
+    page.fill("input[name=reason]", "The new gateway refuses our batches; back until it is mended")
+    page.locator(".commit").scroll_into_view_if_needed()
+    keep(page, artist, f"rollback-{scheme}")
+
+    page.goto(firm.url("/upcoming"))
+    expect(page.locator(".heat tbody tr")).to_have_count(7)
+    keep(page, artist, f"upcoming-{scheme}")
+
+    page.goto(firm.url("/jobs/exchange-rates"))
+    expect(page.locator(".versions")).to_contain_text("Roll back exchange-rates to version 1")
+    assert firm.troubles == []
+    context.close()
+
+
+def keep(page: Page, artist: Page, name: str) -> None:
+    png = base64.b64encode(page.screenshot()).decode()
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    (SHOTS / f"{name}.webp").write_bytes(base64.b64decode(artist.evaluate(_WEBP, png)))
