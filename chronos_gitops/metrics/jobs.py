@@ -9,6 +9,7 @@ from typing import Final
 
 from prometheus_client.core import InfoMetricFamily, Metric
 
+from chronos_gitops.engine import streak
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, Pause, Status
 from chronos_gitops.engine.timetable import upcoming
@@ -22,7 +23,7 @@ _LOOK_BACK: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Streak:
+class Known:
     """What a job's newest executions say: failures since the last success, and when that was (UTC seconds)."""
 
     newest: tuple[str, Status]
@@ -37,7 +38,7 @@ class Jobs:
     def __init__(self, engine: Engine, series: Series) -> None:
         self._engine = engine
         self._series = series
-        self._streaks: dict[str, Streak] = {}
+        self._known: dict[str, Known] = {}
         self._waits: dict[str, float | None] = {}
 
     def collect(self, jobs: JobSet, now: datetime) -> Iterator[Metric]:
@@ -50,8 +51,9 @@ class Jobs:
         following = {job.name: upcoming(job, pauses.get(job.name), now, 1) for job in (one.job for one in shown)}
         next_runs = {name: ticks[0].timestamp() for name, ticks in following.items() if ticks}
         yield labelled("chronos_job_next_run_timestamp_seconds", "The next tick.", "job", next_runs)
-        self._waits = {one.job.digest: self._longest_wait(one.job, now) for one in shown}
-        waits = {one.job.name: wait for one in shown if (wait := self._waits[one.job.digest]) is not None}
+        reckoned = {one.job.digest: self._longest_wait(one.job, now) for one in shown}
+        self._waits = reckoned
+        waits = {one.job.name: wait for one in shown if (wait := reckoned[one.job.digest]) is not None}
         text = "The longest wait between the next eight ticks, so that a night or a weekend is no surprise."
         yield labelled("chronos_job_period_seconds", text, "job", waits)
         yield from self._results([definition.job.name for definition in shown])
@@ -68,39 +70,43 @@ class Jobs:
 
     def _longest_wait(self, job: Job, now: datetime) -> float | None:
         """Reckoned once for each version of a job."""
-        if job.digest in self._waits:
-            return self._waits[job.digest]
+        known = self._waits
+        if job.digest in known:
+            return known[job.digest]
         ticks = job.schedule.upcoming(now, 8)
         return max(((after - before).total_seconds() for before, after in pairwise(ticks)), default=None)
 
     def _results(self, names: Sequence[str]) -> Iterator[Metric]:
         try:
             latest = self._engine.latest(names)
-            streaks = self._looked_through(latest)
+            found = self._looked_through(latest)
         except ChronosError:
             return  # chronos_engine_up tells; a scrape that fails as a whole would tell nothing
         last_runs = {name: execution.scheduled_time.timestamp() for name, execution in latest.items()}
         yield labelled("chronos_job_last_run_timestamp_seconds", "The newest execution's tick.", "job", last_runs)
-        successes = {name: one.last_success for name, one in streaks.items() if one.last_success is not None}
+        successes = {name: one.last_success for name, one in found.items() if one.last_success is not None}
         text = "When the newest success that is kept ended."
         yield labelled("chronos_job_last_success_timestamp_seconds", text, "job", successes)
-        failures = {name: float(streak.failures) for name, streak in streaks.items()}
+        failures = {name: float(one.failures) for name, one in found.items()}
         text = "Failures since the last success; 50 is where counting ends."
         yield labelled("chronos_job_consecutive_failures", text, "job", failures)
 
-    def _looked_through(self, latest: Mapping[str, Execution]) -> dict[str, Streak]:
-        news = [name for name, one in latest.items() if not self._is_known(one)]
+    def _looked_through(self, latest: Mapping[str, Execution]) -> dict[str, Known]:
+        # Swapped whole: two may scrape at one time.
+        known = self._known
+        news = [name for name, one in latest.items() if not _is_known(known.get(name), one)]
         fresh = {name: _succeeded(latest[name]) for name in news if latest[name].status is Status.SUCCESS}
         asked = [name for name in news if name not in fresh]
         if asked:
             recent = self._engine.recent(asked, _LOOK_BACK)
-            fresh |= {name: _streak(latest[name], recent.get(name, ()), self._streaks.get(name)) for name in asked}
-        self._streaks = {name: fresh.get(name) or self._streaks[name] for name in latest}
-        return self._streaks
+            fresh |= {name: _looked_at(latest[name], recent.get(name, ()), known.get(name)) for name in asked}
+        found = {name: fresh.get(name) or known[name] for name in latest}
+        self._known = found
+        return found
 
-    def _is_known(self, latest: Execution) -> bool:
-        known = self._streaks.get(latest.job)
-        return known is not None and known.newest == (latest.id, latest.status)
+
+def _is_known(known: Known | None, latest: Execution) -> bool:
+    return known is not None and known.newest == (latest.id, latest.status)
 
 
 def _states(jobs: JobSet, pauses: Mapping[str, Pause]) -> Iterator[Metric]:
@@ -114,17 +120,15 @@ def _states(jobs: JobSet, pauses: Mapping[str, Pause]) -> Iterator[Metric]:
     yield gauge("chronos_jobs_quarantined", "Jobs that run their last good version.", quarantined)
 
 
-def _succeeded(execution: Execution) -> Streak:
+def _succeeded(execution: Execution) -> Known:
     ended = execution.completed_at
-    return Streak((execution.id, execution.status), 0, None if ended is None else ended.timestamp())
+    return Known((execution.id, execution.status), 0, None if ended is None else ended.timestamp())
 
 
-def _streak(latest: Execution, recent: Sequence[Execution], before: Streak | None) -> Streak:
-    """Skipped, cancelled and unfinished executions neither end a streak nor make it longer."""
-    failures, success = 0, None if before is None else before.last_success
-    for execution in recent:
-        if execution.status is Status.SUCCESS:
-            success = None if execution.completed_at is None else execution.completed_at.timestamp()
-            break
-        failures += execution.status is Status.FAILED
-    return Streak((latest.id, latest.status), failures, success)
+def _looked_at(latest: Execution, recent: Sequence[Execution], before: Known | None) -> Known:
+    row = streak.newest(recent)
+    ended = streak.ended(recent)
+    good = row.before if row is not None else ended[-1] if ended else None
+    success = None if good is None or good.completed_at is None else good.completed_at.timestamp()
+    known = None if before is None else before.last_success
+    return Known((latest.id, latest.status), 0 if row is None else row.count, success or known)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from itertools import takewhile
 from typing import Any, NamedTuple
 
 from flask import render_template
@@ -11,6 +10,7 @@ from chronos_gitops.api import jobs as api_jobs
 from chronos_gitops.api import query, render, upcoming
 from chronos_gitops.api.context import service
 from chronos_gitops.api.query import InvalidParameter
+from chronos_gitops.engine import streak
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
 from chronos_gitops.jobs.model import Definition
 from chronos_gitops.web import charts
@@ -86,8 +86,8 @@ def _rows(found: Sequence[Found]) -> list[dict[str, Any]]:
 
 def _in_a_row(runs: Sequence[Execution]) -> int:
     """Failures since the last success, among the runs that are shown."""
-    ended = (run.status for run in runs if run.status in (Status.FAILED, Status.SUCCESS))
-    return sum(1 for _ in takewhile(lambda status: status is Status.FAILED, ended))
+    found = streak.newest(runs)
+    return 0 if found is None else found.count
 
 
 def _asked() -> dict[str, str]:
