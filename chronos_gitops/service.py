@@ -86,6 +86,13 @@ class DataLock:
 
 
 @dataclass
+class Listening:
+    """The port where the runner's API is; set when the server has one, before anything is sent."""
+
+    port: int
+
+
+@dataclass
 class Service:
     """A whole runner: it follows git, claims ticks, and answers questions. Build it with ``build``."""
 
@@ -102,6 +109,7 @@ class Service:
     events: EventLog
     feed: Feed
     notifier: Notifier
+    listening: Listening
     is_desk_shared: bool = True
     deliveries: Deliveries = field(default_factory=Deliveries)
     _draining: bool = field(default=False, init=False)
@@ -198,7 +206,9 @@ def _assembled(settings: Settings, lock: DataLock, given: Clock | None) -> Servi
         is_alive=lambda: service.is_alive(),
         hear=told,
     )
-    engine = chosen.build(_delivery(settings), Observers((metrics, feed, CanonicalLog(), notifier.watcher)))
+    listening = Listening(settings.port)
+    observers = Observers((metrics, feed, CanonicalLog(), notifier.watcher))
+    engine = chosen.build(_delivery(settings, listening), observers)
 
     def apply(jobs: JobSet) -> None:
         engine.apply(jobs)
@@ -226,6 +236,7 @@ def _assembled(settings: Settings, lock: DataLock, given: Clock | None) -> Servi
         feed=feed,
         notifier=notifier,
         is_desk_shared=chosen.is_shared,
+        listening=listening,
     )
     metrics.watch(service)
     return service
@@ -244,7 +255,7 @@ def _outlived(pauses: Iterable[str], jobs: JobSet, follower: Follower, now: date
     return found
 
 
-def _delivery(settings: Settings) -> Callable[[], Delivery]:
+def _delivery(settings: Settings, listening: Listening) -> Callable[[], Delivery]:
     egress = EgressPolicy.parse(
         settings.egress.level,
         settings.egress.allow,
@@ -262,6 +273,7 @@ def _delivery(settings: Settings) -> Callable[[], Delivery]:
         per_host=settings.max_in_flight_per_host,
         rate=settings.rate_per_host,
         breaker_after=settings.breaker_after,
+        public_url=lambda: settings.callback_url(listening.port),
     )
 
 

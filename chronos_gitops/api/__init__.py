@@ -7,6 +7,7 @@ from flask.json.provider import DefaultJSONProvider
 
 from chronos_gitops.api import (
     audit,
+    callbacks,
     callers,
     context,
     control,
@@ -44,6 +45,7 @@ _SUBJECTS = (
     rollback,
     undo,
     executions,
+    callbacks,
     control,
     validate,
     sync,
@@ -76,6 +78,7 @@ def create_app(service: "Service", *pages: Blueprint) -> Flask:
     app.url_map.merge_slashes = False  # a doubled slash is another address: 404, never a redirect
     context.install(app, service)
     callers.install(app, service)
+    callbacks.install(app)
     events.install(app)
     problems.install(app)
     _before(app)

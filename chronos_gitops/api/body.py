@@ -19,15 +19,16 @@ class InvalidBody(ApiError):
     kind = "invalid-body"
 
 
-def fields(types: dict[str, type], *, required: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The body's fields, each of its type; no body at all is an empty object. Nulls count as absent."""
+def fields(types: dict[str, type], *, required: tuple[str, ...] = (), free: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The body's fields, each of its type; no body at all is an empty object. Nulls count as absent. What stands in
+    ``free`` may be any text."""
     found = {name: value for name, value in _object().items() if value is not None or name not in types}
     for name, value in found.items():
         if name not in types:
             raise _unknown(name, list(types))
         if not isinstance(value, types[name]):
             raise InvalidBody(f'"{name}" is {_WORDS[types[name]]}.')
-        if isinstance(value, str):
+        if isinstance(value, str) and name not in free:
             _check_text(name, value)
     for name in required:
         if name not in found:

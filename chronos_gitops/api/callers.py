@@ -31,8 +31,8 @@ class TooManyFailures(ApiError):
     kind = "too-many-failures"
 
     def __init__(self, retry_after: int) -> None:
-        hint = "Wait, then try once with the right token."
-        super().__init__("Too many wrong tokens came from this address.", hint=hint)
+        hint = "Wait, then try once with the right one."
+        super().__init__("Too many wrong tokens or callback URLs came from this address.", hint=hint)
         self.retry_after = retry_after
 
 

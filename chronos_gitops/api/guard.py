@@ -24,8 +24,9 @@ OPEN_ENDPOINTS = frozenset(
         "login.leave",
     }
 )
-SIGNED_ENDPOINTS = frozenset({"hooks.receive"})
-"""What proves by a signature who sends it; a forge has no token of ours, and names us as its own network does."""
+SIGNED_ENDPOINTS = frozenset({"hooks.receive", "callbacks.receive"})
+"""What proves by a signature who sends it; a forge, or the target of a webhook, has no token of ours, and names us as
+its own network does."""
 WRITE_ROLES = {
     "control.trigger": OPERATE,
     "control.pause": OPERATE,

@@ -87,6 +87,13 @@ KINDS: tuple[Kind, ...] = (
         "GET /api/v1/jobs lists the jobs; /api/v1/openapi.json lists the calls.",
     ),
     Kind(
+        "callback-unknown",
+        404,
+        "There is no such callback",
+        "Post to the whole URL that the request had in its header X-Chronos-Callback-URL, signature included; it is "
+        "good for that one execution.",
+    ),
+    Kind(
         "method-not-allowed",
         405,
         "This address does not take that method",
@@ -97,6 +104,19 @@ KINDS: tuple[Kind, ...] = (
         409,
         "The state of things does not allow it now",
         "The detail says what stands in the way. Look again, then repeat the call.",
+    ),
+    Kind(
+        "callback-late",
+        409,
+        "The execution has ended, and not as this callback says",
+        "Its deadline had passed, somebody cancelled or replaced it, or another callback was first: GET the execution "
+        "to see. What the target did is not undone; posting again changes nothing.",
+    ),
+    Kind(
+        "callback-unexpected",
+        409,
+        "The execution awaits no callback",
+        "Its job was done when it was answered: webhook.completion is response there.",
     ),
     Kind(
         "push-refused",
@@ -134,7 +154,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "too-many-failures",
         429,
-        "Too many wrong tokens",
+        "Too many wrong tokens or callback URLs",
         "Wait for the seconds that Retry-After names, then try once with the right token. A token that "
         "`chronos-gitops token create` made is never held up by the failures of others behind the same address.",
     ),

@@ -271,6 +271,15 @@ def _executions() -> dict[str, Any]:
             parameters=(number,),
             errors=(404, 409),
         ),
+        "/api/v1/executions/{execution_id}/callback": _post(
+            "callBack",
+            "The target of a webhook tells how the work goes that it has accepted",
+            {200: _answer("Heard", ref("CallbackAnswer"))},
+            role=None,
+            parameters=(number, _query("signature", TEXT, "The proof that the URL has in it")),
+            body=_body("CallbackRequest", required=True),
+            errors=(404, 409, 429, 503),
+        ),
     }
 
 

@@ -64,6 +64,11 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
         "4 KiB of the response, credentials taken out.",
     ),
     "cancelExecution": ("executions", "A request under way is cut off; what its receiver did is not undone."),
+    "callBack": (
+        "executions",
+        "Only for jobs with `webhook.completion: callback`. The whole URL stands in the request's header "
+        "X-Chronos-Callback-URL; who has it needs no token. The same outcome again is harmless.",
+    ),
     "validateSchedule": ("questions", "In words, with its next runs; or what is wrong with it, still with status 200."),
     "validateFile": ("questions", "The same findings as `chronos-gitops validate`, with line and column."),
     "getSync": (

@@ -23,6 +23,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "versions.diff": ("against",),
     "executions.list_of_job": (*_PAGED, "status", "at"),
     "executions.list_all": (*_PAGED, "status"),
+    "callbacks.receive": ("signature",),
     "audit.list_entries": _PAGED,
     "events.list_events": (*_PAGED, "type", "job"),
     "validate.job_file": ("path",),

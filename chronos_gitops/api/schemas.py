@@ -3,10 +3,11 @@
 from typing import Any
 
 from chronos_gitops.api.kinds import KINDS
+from chronos_gitops.engine.callback import Told
 from chronos_gitops.engine.model import Status, Trigger
 from chronos_gitops.engine.why import Fate
 from chronos_gitops.events import Kind
-from chronos_gitops.jobs.model import Concurrency, MissedRunPolicy
+from chronos_gitops.jobs.model import Completion, Concurrency, MissedRunPolicy
 from chronos_gitops.jobs.problem import Severity
 
 Schema = dict[str, Any]
@@ -108,6 +109,7 @@ def _job_fields() -> dict[str, Schema]:
         "body": nullable(TEXT),
         "auth": nullable({"type": "object", "required": ["type"], "additionalProperties": TEXT}),
         "success_codes": listed({"type": ["integer", "string"]}),
+        "completion": one_of(Completion),
         "timeout": nullable(DURATION),
     }
     return {
@@ -136,6 +138,8 @@ def _executions() -> dict[str, Schema]:
         "scheduled_time": INSTANT,
         "trigger": one_of(Trigger),
         "status": one_of(Status),
+        "waiting_for": nullable(one_of(("callback",)))
+        | {"description": "What a running execution waits for: its target has accepted the work and will call back"},
         "reason": nullable(TEXT),
         "attempts": COUNT | {"description": "How many"},
         "created_at": nullable(INSTANT),
@@ -143,6 +147,9 @@ def _executions() -> dict[str, Schema]:
         "completed_at": nullable(INSTANT),
         "duration_ms": nullable(COUNT),
         **outcome,
+        "callback_deadline": nullable(INSTANT) | {"description": "Until when the callback has to come"},
+        "last_heartbeat_at": nullable(INSTANT) | {"description": "When the target said last that it is at it"},
+        "message": nullable(TEXT) | {"description": "What the target said last in a callback, at most 4 KiB"},
         "version": nullable(NUMBER),
         "commit": nullable(TEXT),
         "count": NUMBER | {"description": "How many ticks this row stands for, from range_start to scheduled_time"},
@@ -164,6 +171,15 @@ def _executions() -> dict[str, Schema]:
         "Explanation": shape(why, description="What became of one instant of one job."),
         "Execution": shape(fields),
         "ExecutionList": page("Execution"),
+        "CallbackRequest": shape(
+            {"status": one_of(Told), "message": TEXT | {"description": "4 KiB of it are kept"}},
+            optional=("message",),
+            description="`running` is a heartbeat; the others end the execution.",
+        ),
+        "CallbackAnswer": shape(
+            {"id": TEXT, "status": one_of(Status), "deadline": nullable(INSTANT), "completed_at": nullable(INSTANT)},
+            description="How the execution stands now.",
+        ),
         "ExecutionDetail": shape(
             fields | {"attempts": listed(ref("Attempt"))} | sent,
             description="`request` and `curl` are the newest attempt's, masked; null where nothing is sent.",

@@ -12,6 +12,7 @@ from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.report.columns import facts, table
 
 _HEADER = ("scheduled", "job", "status", "attempts", "ms", "detail", "id")
+_OF_CALLBACKS = ("waiting_for", "callback_deadline", "last_heartbeat_at", "message")
 _STATUSES = ("pending", "running", "success", "failed", "skipped", "cancelled")
 
 
@@ -69,13 +70,15 @@ def _row(execution: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _detail(execution: dict[str, Any]) -> str:
-    words = [execution.get("reason"), execution.get("status_code"), execution.get("error")]
+    waits = f"waiting for {execution['waiting_for']}" if execution.get("waiting_for") else None
+    words = [execution.get("reason"), execution.get("status_code"), waits, execution.get("error")]
     return " ".join(str(word) for word in words if word is not None)[:60]
 
 
 def _one(execution: dict[str, Any]) -> str:
-    shown = ("id", "job", "status", "reason", "trigger", "scheduled_time", "started_at", "completed_at", "duration_ms")
-    lines = facts((name, str(execution.get(name) or "")) for name in (*shown, "version", "commit", "error"))
+    times = ("scheduled_time", "started_at", "completed_at", "duration_ms")
+    shown = ("id", "job", "status", "reason", "trigger", *times, "version", "commit", "error", *_OF_CALLBACKS)
+    lines = facts((name, str(execution.get(name) or "")) for name in shown)
     attempts = [
         (str(one["attempt"]), one["started_at"], f"{one['duration_ms']}", _phases(one["phases"]), _answer(one))
         for one in execution["attempts"]

@@ -66,7 +66,7 @@ def _serve(chosen: Settings, supervisor: Supervisor) -> int:
     service = build(chosen)
     server = Server(create_app(service), host=chosen.host, port=chosen.port)
     try:
-        port = server.start()
+        port = service.listening.port = server.start()
         service.start()
         gc.freeze()  # a full collection over 10,000 jobs would hold every thread up for 50 ms and more
         if not stop.came:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
+from chronos_gitops.delivery.auth import MASK
 from chronos_gitops.delivery.breaker import Breakers
 from chronos_gitops.delivery.egress import EgressPolicy, RefusedAddress
 from chronos_gitops.delivery.names import Names, Resolve
@@ -37,7 +38,7 @@ class Delivery:
     ``trust`` says which authorities are believed, the system's when absent. A slot, of ``per_host`` for one host and
     ``at_once`` altogether, is waited for outside the attempt's timeout; ``rate`` is requests a second per host. After
     ``breaker_after`` failures in a row a host is left alone for a while (0: never). ``resolve`` stands in for
-    getaddrinfo.
+    getaddrinfo. ``public_url`` is the address under which callbacks reach this runner, empty when nobody knows it.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Delivery:
         breaker_after: int = 0,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         resolve: Resolve | None = None,
+        public_url: Callable[[], str] = lambda: "",
     ) -> None:
         self._secrets = secrets
         self._egress = egress
@@ -64,6 +66,7 @@ class Delivery:
         self._breakers = Breakers(after=breaker_after)
         self._now = now
         self._resolve = resolve
+        self._public_url = public_url
 
     async def __aenter__(self) -> Self:
         self._slots = Slots(at_once=self._at_once, per_host=self._per_host, rate=self._rate)
@@ -93,6 +96,17 @@ class Delivery:
     def open_circuits(self) -> tuple[str, ...]:
         """Hosts that no request is made to for now; may be asked from any thread."""
         return self._breakers.open_hosts(time.monotonic())
+
+    def excerpt(self, job: Job, call: Call, text: str) -> str:
+        """What is kept of a text that the job's target sent later, scrubbed as its answers are; from any thread."""
+        try:
+            labels = dict(self._rendered(job, call).secrets)
+            if isinstance(job.webhook.auth, OAuth2Auth):
+                asked = token_request(job.webhook.auth, secret=self._secrets.lookup, user_agent=self._user_agent)
+                labels |= {**asked.secrets, **dict.fromkeys(self._tokens.known(), MASK)}
+        except (SecretError, RequestError) as error:
+            return f"(not kept, because what must not be kept of it is not known: {error.message})"
+        return excerpt(text.encode(errors="replace"), labels)
 
     async def _tried(self, host: str, job: Job, call: Call, progress: Progress, labels: dict[str, str]) -> Outcome:
         outcome = None
@@ -154,6 +168,7 @@ class Delivery:
             user_agent=self._user_agent,
             now=self._now(),
             access_token=access_token,
+            public_url=self._public_url(),
         )
 
     async def _send(self, request: Rendered, call: Call, progress: Progress, labels: dict[str, str]) -> Answer:

@@ -53,6 +53,10 @@ class Tokens:
             self._tokens = {key: old for key, old in self._tokens.items() if now() < old.good_until} | {key: token}
             return token.value, True
 
+    def known(self) -> tuple[str, ...]:
+        """Every token that is kept now; from any thread."""
+        return tuple(token.value for token in self._tokens.values())
+
     def forget(self, request: Rendered, value: str) -> None:
         """The receiver did not accept this token; a newer one that another attempt fetched meanwhile stays."""
         token = self._tokens.get(_key(request))

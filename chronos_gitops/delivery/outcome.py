@@ -27,12 +27,13 @@ class ErrorClass(StrEnum):
 
     | class           | meaning                                                   | another attempt |
     |-----------------|-----------------------------------------------------------|-----------------|
-    | timeout         | no complete answer within the attempt's timeout           | yes             |
+    | timeout         | no complete answer, or no callback, within the timeout    | yes             |
     | connect         | the connection could not be opened, or was lost           | yes             |
     | dns             | the name could not be resolved                            | yes             |
     | tls             | no secure connection; a refused certificate               | yes; no         |
     | protocol        | the answer is not HTTP, or its header is too large        | yes             |
     | status          | the status code is not a success                          | 408, 429, 5xx   |
+    | callback        | the target called back that it failed                     | no              |
     | circuit-open    | the host failed too often; no request was made            | yes             |
     | auth            | the token endpoint did not give an access token           | as for status   |
     | refused-address | the operator's egress level forbids the address           | no              |
@@ -47,6 +48,7 @@ class ErrorClass(StrEnum):
     TLS = "tls"
     PROTOCOL = "protocol"
     STATUS = "status"
+    CALLBACK = "callback"
     CIRCUIT_OPEN = "circuit-open"
     AUTH = "auth"
     REFUSED_ADDRESS = "refused-address"

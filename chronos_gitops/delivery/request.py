@@ -14,6 +14,7 @@ from chronos_gitops.delivery.target import RequestError, Target
 from chronos_gitops.jobs import credentials, template
 from chronos_gitops.jobs.model import Job
 
+CALLBACK_HEADER = "X-Chronos-Callback-URL"
 MAX_BODY = 1024 * 1024
 """Bytes of a request's body: a file of 256 KiB full of variables could grow to many times its size."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z", re.ASCII)
@@ -34,6 +35,7 @@ class Call:
 
     ``attempt`` counts from 1. ``trace_id`` is 32 lower-case hex digits, the same for all attempts; anything else is
     replaced by one made of the execution id. ``path`` is the job's file, which secrets bound to folders ask for.
+    ``signature`` proves who may post the outcome of an execution that awaits its callback.
     ``may_send`` has the last word when the connection is open and nothing was written: slots, names and connections
     may take long, and meanwhile the execution may have become another runner's.
     """
@@ -44,6 +46,7 @@ class Call:
     commit: str | None
     trace_id: str = ""
     path: str | None = None
+    signature: str = field(default="", repr=False)
     may_send: Callable[[], bool] = field(default=lambda: True, repr=False, compare=False)
 
 
@@ -68,9 +71,11 @@ def render(
     user_agent: str,
     now: datetime,
     access_token: str = "",
+    public_url: str = "",
 ) -> Rendered:
     """The request of this call. ``secret`` gives the value of a secret's name, ``now`` is signed (Standard Webhooks),
-    ``access_token`` is what an oauth2 job got. Raises RequestError, and what ``secret`` raises."""
+    ``access_token`` is what an oauth2 job got, ``public_url`` is where callbacks reach this runner. Raises
+    RequestError, and what ``secret`` raises."""
     fill = _Fill(variables(job, call), secret)
     webhook = job.webhook
     target = Target.parse(fill.url(webhook.url))
@@ -85,9 +90,11 @@ def render(
         proof = auth.credentials(
             webhook.auth, given, message_id=call.execution_id, body=body or b"", now=now, access_token=access_token
         )
-    headers = _merged(proof.headers, custom, _defaults(user_agent, body), identity(job, call))
+    ours = (*identity(job, call), *_capability(job, call, public_url))
+    headers = _merged(proof.headers, custom, _defaults(user_agent, body), ours)
     _refuse_invalid(headers)
-    labels = {value: auth.MASK for value in (*proof.sensitive, *address) if len(value) >= _SHORTEST_HIDDEN}
+    hidden = (*proof.sensitive, *address, call.signature)
+    labels = {value: auth.MASK for value in hidden if len(value) >= _SHORTEST_HIDDEN}
     return Rendered(webhook.method, target, headers, body, labels | fill.labels, frozenset(fill.names))
 
 
@@ -104,6 +111,22 @@ def identity(job: Job, call: Call) -> Headers:
         ("Idempotency-Key", call.execution_id),
         ("traceparent", traceparent(call)),
     )
+
+
+def callback_path(execution_id: str) -> str:
+    """Where the API takes the callback of an execution."""
+    return f"/api/v1/executions/{execution_id}/callback"
+
+
+def _capability(job: Job, call: Call, public_url: str) -> Headers:
+    """The address that a target which has accepted the work posts its outcome to: whoever has it may do so."""
+    if not job.awaits_callback:
+        return ()
+    if not public_url:
+        raise RequestError(
+            "the runner does not know under which address a callback reaches it", hint="set public_url in chronos.toml"
+        )
+    return ((CALLBACK_HEADER, f"{public_url}{callback_path(call.execution_id)}?signature={call.signature}"),)
 
 
 def traceparent(call: Call) -> str:
@@ -152,9 +175,8 @@ def masked(job: Job, call: Call, *, user_agent: str) -> Masked:
     body = None if shown["body"] is None else fill.text(shown["body"])
     proof = () if job.webhook.auth is None else auth.shown_headers(job.webhook.auth, call.execution_id, shown["auth"])
     defaults = _defaults(user_agent, None if body is None else body.encode())
-    return Masked(
-        job.webhook.method, fill.text(shown["url"]), _merged(proof, custom, defaults, identity(job, call)), body
-    )
+    ours = (*identity(job, call), *(((CALLBACK_HEADER, auth.MASK),) if job.awaits_callback else ()))
+    return Masked(job.webhook.method, fill.text(shown["url"]), _merged(proof, custom, defaults, ours), body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from chronos_gitops.engine.callback import Report
 from chronos_gitops.engine.model import (
     EngineHealth,
     Execution,
@@ -12,7 +13,14 @@ from chronos_gitops.engine.model import (
     ExecutionQuery,
     Pause,
 )
+from chronos_gitops.errors import ConflictError
 from chronos_gitops.jobs.model import JobSet
+
+
+class NotRunning(ConflictError):
+    """The engine has not started, or has ended: somebody else, or a later try, will be answered."""
+
+    kind = "unavailable"
 
 
 class Engine(Protocol):
@@ -37,6 +45,11 @@ class Engine(Protocol):
     def cancel(self, execution_id: str, *, by: str) -> Execution:
         """Ends an unfinished execution as ``cancelled``, reason ``operator``; its request is cut off. Harmless when it
         was cancelled before; ConflictError when it has another end, NotFoundError for an unknown id."""
+
+    def call_back(self, execution_id: str, report: Report, *, signature: str) -> Execution:
+        """What the target says of an execution that awaits its callback; one that ends it counts also when it comes
+        before the answer to the request. The same outcome again is harmless. CallbackUnknown for a wrong signature or
+        an unknown id, CallbackLate when it has ended otherwise, CallbackUnexpected when it awaits none."""
 
     def pause(self, name: str, *, reason: str, by: str, until: datetime | None = None) -> Pause:
         """Stops claiming the job's ticks until ``resume`` or ``until``."""

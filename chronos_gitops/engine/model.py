@@ -64,7 +64,9 @@ class Execution:
     """The durable record of one tick or of one manual trigger.
 
     A skipped row may stand for several missed ticks: ``count`` of them, from ``range_start`` to ``scheduled_time``.
-    ``attempts`` is their number; the attempts themselves come with ``ExecutionDetail``.
+    ``attempts`` is their number; the attempts themselves come with ``ExecutionDetail``. ``callback_deadline`` is set
+    while the target has accepted the work and its callback is awaited; ``heartbeat_at`` is when it last posted that it
+    is at it, ``message`` what it said last, and ``is_called_back`` whether a callback ended it.
     """
 
     id: str
@@ -86,6 +88,15 @@ class Execution:
     path: str | None = None
     count: int = 1
     range_start: datetime | None = None
+    callback_deadline: datetime | None = None
+    heartbeat_at: datetime | None = None
+    message: str | None = None
+    is_called_back: bool = False
+
+    @property
+    def waiting_for(self) -> str | None:
+        """``callback``, or None while it waits for nobody."""
+        return None if self.callback_deadline is None or self.status.is_final else "callback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,5 +148,10 @@ def finished(execution: Execution, status: Status, *, at: datetime, reason: str 
     started = execution.started_at
     duration_ms = None if started is None else max(0, round((at - started).total_seconds() * 1000))
     return replace(
-        execution, status=status, completed_at=at, duration_ms=duration_ms, reason=reason or execution.reason
+        execution,
+        status=status,
+        completed_at=at,
+        duration_ms=duration_ms,
+        reason=reason or execution.reason,
+        callback_deadline=None,
     )

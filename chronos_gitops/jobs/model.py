@@ -39,6 +39,13 @@ class MissedRunPolicy(StrEnum):
     EXECUTE_ALL = "execute_all"
 
 
+class Completion(StrEnum):
+    """When an attempt that was answered with a success code is done: at once, or when its target calls back."""
+
+    RESPONSE = "response"
+    CALLBACK = "callback"
+
+
 @dataclass(frozen=True, slots=True)
 class BearerAuth:
     token: str = field(repr=False)
@@ -114,6 +121,7 @@ class Webhook:
     body: str | None = None
     auth: Auth | None = None
     success_codes: SuccessCodes = SuccessCodes()
+    completion: Completion = Completion.RESPONSE
     timeout: timedelta | None = None
 
 
@@ -154,8 +162,12 @@ class Job:
 
     @property
     def attempt_timeout(self) -> timedelta:
-        """The whole of one attempt, connect to last byte; the webhook's own wins (CONTRACT 1)."""
+        """The whole of one attempt, connect to last byte or to its callback; the webhook's own wins (CONTRACT 1)."""
         return self.timeout if self.webhook.timeout is None else self.webhook.timeout
+
+    @property
+    def awaits_callback(self) -> bool:
+        return self.webhook.completion is Completion.CALLBACK
 
     @cached_property
     def digest(self) -> str:
@@ -216,6 +228,7 @@ def _webhook(document: Document) -> Webhook:
         body=document.get("body"),
         auth=None if auth is None else _auth(auth),
         success_codes=SuccessCodes() if codes is None else SuccessCodes.parse(codes),
+        completion=Completion(document.get("completion") or Completion.RESPONSE),
         timeout=None if timeout is None else duration.parse(timeout),
     )
 
@@ -230,6 +243,7 @@ def _webhook_document(webhook: Webhook) -> dict[str, Any]:
     document["body"] = webhook.body
     document["auth"] = None if webhook.auth is None else _auth_document(webhook.auth)
     document["success_codes"] = webhook.success_codes.document()
+    document["completion"] = webhook.completion.value
     document["timeout"] = None if webhook.timeout is None else duration.render(webhook.timeout)
     return document
 

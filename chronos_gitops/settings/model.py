@@ -149,9 +149,24 @@ class Settings:
     def listens_on_loopback(self) -> bool:
         return _is_loopback(self.host)
 
+    def callback_url(self, port: int) -> str:
+        """Where targets reach the runner that listens on ``port``; empty when nobody has said it and it listens on
+        every address of its machine, for then it does not know."""
+        if self.public_url or _is_unspecified(self.host):
+            return self.public_url
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{port}"
+
 
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _is_unspecified(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False

@@ -57,7 +57,7 @@ def test_the_fields_are_those_of_the_contract() -> None:
         *("concurrency", "missed_run_policy", "catchup_window", "jitter", "tags"),
     }
     webhook = SCHEMA["properties"]["webhook"]["properties"]
-    assert set(webhook) == {"url", "method", "headers", "body", "auth", "success_codes", "timeout"}
+    assert set(webhook) == {"url", "method", "headers", "body", "auth", "success_codes", "completion", "timeout"}
     assert SCHEMA["properties"]["concurrency"]["enum"] == list(Concurrency)
     assert set(SCHEMA["properties"]["missed_run_policy"]["enum"]) == set(MissedRunPolicy)
 

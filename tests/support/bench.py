@@ -72,6 +72,7 @@ class Bench:
                 secrets=Secrets({}),
                 egress=EgressPolicy(level=Level.INTERNAL, loopback_allowed=True),
                 user_agent="chronos-gitops/test",
+                public_url=lambda: "http://runner.example",
                 **limits,
             )
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import secrets
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -12,7 +13,10 @@ from random import Random
 from typing import Any, TypeVar
 
 from chronos_gitops.delivery.attempt import Delivery
+from chronos_gitops.engine import callback
+from chronos_gitops.engine.callback import Report
 from chronos_gitops.engine.clock import Clock
+from chronos_gitops.engine.engine import NotRunning
 from chronos_gitops.engine.model import EngineHealth, Execution, ExecutionDetail, ExecutionQuery, Pause
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.sql import ledger
@@ -21,7 +25,7 @@ from chronos_gitops.engine.sql.outbox import Outbox
 from chronos_gitops.engine.sql.retention import Keep, Retention
 from chronos_gitops.engine.sql.scheduler import Scheduler
 from chronos_gitops.engine.sql.store import Store, StoreError
-from chronos_gitops.errors import ConflictError, NotFoundError
+from chronos_gitops.errors import NotFoundError
 from chronos_gitops.jobs.model import JobSet
 
 log = logging.getLogger(__name__)
@@ -58,6 +62,7 @@ class SqlEngine:
         self._opened: Store | None = None
         self._given_back = threading.Event()
         self._given_back.set()
+        self._key = b""
         self._retention: Retention
         self._scheduler: Scheduler
         self._lanes: Lanes
@@ -66,6 +71,12 @@ class SqlEngine:
 
     def start(self) -> None:
         self._opened = self._open_store()
+        try:
+            fresh = secrets.token_bytes(callback.KEY_BYTES)
+            self._key = self._opened.write(lambda session: ledger.signing_key(session, "callback", fresh)).result()
+        except StoreError:
+            self._opened.close()
+            raise
         self._retention = Retention(self._opened, self._keep, self._clock.now)
         self._thread.start()
         self._ready.wait()
@@ -108,6 +119,17 @@ class SqlEngine:
 
     def cancel(self, execution_id: str, *, by: str) -> Execution:
         return self._ask(lambda scheduler: scheduler.cancel(execution_id, by=by))
+
+    def call_back(self, execution_id: str, report: Report, *, signature: str) -> Execution:
+        if not self._key:
+            raise _not_running()
+        callback.verify(self._key, execution_id, signature)
+        found = self._store.read(lambda session: ledger.execution(session, execution_id))
+        if found is None:
+            raise callback.unknown()
+        spacing = callback.spacing(found.execution, found.job)
+        scrubbed = callback.scrubbed(report, found, signature, self._delivery.excerpt)
+        return self._ask(lambda scheduler: scheduler.call_back(execution_id, scrubbed, spacing=spacing))
 
     def pause(self, name: str, *, reason: str, by: str, until: datetime | None = None) -> Pause:
         pause = Pause(name, reason, by, self._clock.now(), until)
@@ -191,6 +213,7 @@ class SqlEngine:
         async with self._build_delivery() as delivery:
             self._delivery = delivery
             outbox, replica = Outbox(self._store), self._store.replica
+            wake = asyncio.Event()
             self._lanes = Lanes(
                 outbox=outbox,
                 replica=replica,
@@ -198,9 +221,16 @@ class SqlEngine:
                 clock=self._clock,
                 observer=self._observer,
                 random=self._random,
+                sign=lambda execution_id: callback.sign(self._key, execution_id),
+                wake=wake.set,
             )
             self._scheduler = Scheduler(
-                outbox=outbox, replica=replica, lanes=self._lanes, clock=self._clock, observer=self._observer
+                outbox=outbox,
+                replica=replica,
+                lanes=self._lanes,
+                clock=self._clock,
+                observer=self._observer,
+                wake=wake,
             )
             await self._scheduler.open()
             replica.watch(self._hear)
@@ -210,5 +240,5 @@ class SqlEngine:
             outbox.flush()
 
 
-def _not_running() -> ConflictError:
-    return ConflictError("the engine is not running", hint="the runner is starting or stopping; try again")
+def _not_running() -> NotRunning:
+    return NotRunning("the engine is not running", hint="the runner is starting or stopping; try again")

@@ -4,23 +4,26 @@ import asyncio
 import contextlib
 import logging
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import TypeVar
 
 from chronos_gitops import failpoints
-from chronos_gitops.delivery.attempt import Call, Delivery, Outcome, OutcomeKind
+from chronos_gitops.delivery.attempt import Call, Delivery, Outcome
 from chronos_gitops.delivery.outcome import ErrorClass, Withheld
 from chronos_gitops.delivery.retry import next_wait
+from chronos_gitops.engine import callback
 from chronos_gitops.engine.clock import Clock
 from chronos_gitops.engine.model import Attempt, Execution, Reason, Status, finished
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.sql import ledger
+from chronos_gitops.engine.sql.awaiting import Awaiting
 from chronos_gitops.engine.sql.outbox import Outbox
-from chronos_gitops.engine.sql.store import Operation, Replica, StoreError
-from chronos_gitops.jobs.model import Concurrency, Job
+from chronos_gitops.engine.sql.run import Run, after_attempt, after_deadline
+from chronos_gitops.engine.sql.store import Operation, Replica, Session, StoreError
+from chronos_gitops.jobs.model import Concurrency
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -33,19 +36,12 @@ _CUT_OFF = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A claimed execution with its job as it was claimed; ``losses`` are those of the replica at that time."""
-
-    execution: Execution
-    job: Job
-    not_before: datetime | None = None
-    fence: int = 0
-    losses: int = 0
-
-
 class Lanes:
-    """Holds the tasks of all running executions. Lives in the engine's loop."""
+    """Holds the tasks of all running executions, and those whose callback is awaited. Lives in the engine's loop.
+
+    ``sign`` makes the proof that a callback of an execution has to show; ``wake`` is called when a new deadline may be
+    the next one.
+    """
 
     def __init__(
         self,
@@ -56,6 +52,8 @@ class Lanes:
         clock: Clock,
         observer: Observer,
         random: Random,
+        sign: Callable[[str], str],
+        wake: Callable[[], None],
     ) -> None:
         self._outbox = outbox
         self._replica = replica
@@ -63,6 +61,10 @@ class Lanes:
         self._clock = clock
         self._observer = observer
         self._random = random
+        self._sign = sign
+        self._wake = wake
+        self._awaiting = Awaiting()
+        self._called_back: set[str] = set()
         self._tasks: dict[str, dict[str, asyncio.Task[None]]] = defaultdict(dict)
         self._waiting: dict[str, deque[Run]] = defaultdict(deque)
         self._runs: dict[str, Run] = {}
@@ -84,7 +86,9 @@ class Lanes:
     def start(self, run: Run) -> None:
         job = run.job.name
         self._runs[run.execution.id] = run
-        if run.job.concurrency is Concurrency.ALLOW or not self._tasks.get(job):
+        if run.execution.callback_deadline is not None:
+            self._await(run)
+        elif run.job.concurrency is Concurrency.ALLOW or not self._is_busy(job):
             self._spawn(run)
         else:
             self._waiting[job].append(run)
@@ -99,15 +103,58 @@ class Lanes:
                 self._reasons[execution_id] = reason
                 task.cancel()
             elif run is not None:
-                self._waiting[run.job.name].remove(run)
-                del self._runs[execution_id]
+                self._forget(run)
                 self._tell_cancelled(run, reason)
+
+    def called_back(self, execution_ids: Iterable[str]) -> None:
+        """A callback has ended these, which the ledger has already: nothing more is sent for them. A request under way
+        is not cut off: it is the one that was called back for, and its answer is still recorded."""
+        for execution_id in execution_ids:
+            run = self._runs.get(execution_id)
+            task = None if run is None else self._tasks.get(run.job.name, {}).get(execution_id)
+            if task is not None:
+                self._called_back.add(execution_id)
+                if task in self._resting:
+                    task.cancel()
+            elif run is not None:
+                self._forget(run)
+
+    def next_deadline(self) -> datetime | None:
+        return self._awaiting.next_at()
+
+    def expire(self, now: datetime) -> None:
+        """Goes on with executions whose callback has not come in time."""
+        if not self._draining:
+            for run in self._awaiting.pop_due(now):
+                self._spawn(run)
+
+    def awaiting_callback(self) -> set[str]:
+        """The ids of what a callback may end, also while its request is under way."""
+        return {execution_id for execution_id, run in self._runs.items() if run.job.awaits_callback}
+
+    def _forget(self, run: Run) -> None:
+        """One that has no task: it waits for its callback, or for its turn."""
+        del self._runs[run.execution.id]
+        if not self._awaiting.discard(run.execution.id):
+            self._waiting[run.job.name].remove(run)
+        self._next(run.job.name)
+
+    def _await(self, run: Run) -> None:
+        """Unless the callback was here before the answer that announced it."""
+        if not self._draining and run.execution.id not in self._called_back:
+            self._runs[run.execution.id] = run
+            self._awaiting.add(run)
+            self._wake()
+
+    def _is_busy(self, job: str) -> bool:
+        return bool(self._tasks.get(job)) or self._awaiting.is_awaited_by(job)
 
     async def drain(self, grace: float) -> None:
         """Lets attempts under way end for ``grace`` seconds; what waits or is cut off stays resumable in the ledger."""
         self._draining = True
         failpoints.reach("in-drain")
         self._waiting.clear()
+        self._awaiting.clear()
         self._runs = {each: run for each, run in self._runs.items() if each in self._tasks.get(run.job.name, {})}
         for task in self._resting:
             task.cancel()
@@ -123,21 +170,30 @@ class Lanes:
     def _spawn(self, run: Run) -> None:
         task = asyncio.create_task(self._guarded(run), name=f"{run.job.name}/{run.execution.id}")
         self._tasks[run.job.name][run.execution.id] = task
-        task.add_done_callback(lambda _: self._ended(run))
+        task.add_done_callback(lambda task: self._ended(run, task))
 
-    def _ended(self, run: Run) -> None:
-        lane = self._tasks[run.job.name]
-        lane.pop(run.execution.id, None)
-        self._runs.pop(run.execution.id, None)
-        self._reasons.pop(run.execution.id, None)
-        if lane:
+    def _ended(self, run: Run, task: asyncio.Task[None]) -> None:
+        job, execution_id = run.job.name, run.execution.id
+        lane = self._tasks[job]
+        if lane.get(execution_id) is not task:
+            return  # it goes on already: its callback did not come in time
+        del lane[execution_id]
+        self._reasons.pop(execution_id, None)
+        self._called_back.discard(execution_id)
+        if execution_id not in self._awaiting:
+            self._runs.pop(execution_id, None)
+        if not lane:
+            del self._tasks[job]
+        self._next(job)
+
+    def _next(self, job: str) -> None:
+        if self._is_busy(job):
             return
-        del self._tasks[run.job.name]
-        waiting = self._waiting.get(run.job.name)
+        waiting = self._waiting.get(job)
         if waiting and not self._draining:
             self._spawn(waiting.popleft())
         if not waiting:
-            self._waiting.pop(run.job.name, None)
+            self._waiting.pop(job, None)
 
     async def _guarded(self, run: Run) -> None:
         try:
@@ -151,6 +207,16 @@ class Lanes:
             await self._give_up(run, f"an internal error ({type(error).__name__}); see the log of the runner")
 
     async def _run(self, run: Run) -> None:
+        if run.execution.callback_deadline is None:
+            await self._deliver(run, await self._begin(run))
+            return
+        overdue = await self._overdue(run)
+        if overdue is not None:
+            execution, wait = overdue
+            await self._rest_before(run, wait)
+            await self._deliver(run, execution)
+
+    async def _begin(self, run: Run) -> Execution:
         if run.not_before is not None:
             await self._rest(run.not_before - self._clock.now())
         execution = replace(run.execution, status=Status.RUNNING)
@@ -158,6 +224,9 @@ class Lanes:
             execution = replace(execution, started_at=self._clock.now())
         started_at = execution.started_at or self._clock.now()
         self._outbox.write_along(lambda session: ledger.start(session, execution.id, run.fence, started_at))
+        return execution
+
+    async def _deliver(self, run: Run, execution: Execution) -> None:
         number = execution.attempts
         while not self._draining or number == execution.attempts:
             number += 1
@@ -166,29 +235,59 @@ class Lanes:
                 return  # another runner has it by now
             outcome, attempt = done
             wait = next_wait(run.job.retry_policy, number, outcome, random=self._random)
-            execution = _after(execution, outcome, attempt, wait, self._clock.now())
+            now = self._clock.now()
+            deadline = callback.deadline(run.job, outcome, now)
+            execution = after_attempt(execution, outcome, attempt, is_over=wait is None and deadline is None, now=now)
+            execution = replace(execution, callback_deadline=deadline)
             if not await self._record(run, execution, attempt, wait):
-                return  # cancelled meanwhile, or another runner has it: its end was told there
+                return  # ended meanwhile, or another runner has it: its end was told there
+            if deadline is not None:
+                self._await(replace(run, execution=execution))
+                return
             if wait is None:
                 self._observer.execution_finished(execution)
                 return
-            await self._rest(wait)
+            await self._rest_before(run, wait)
 
-    async def _seen_as_ours(self, run: Run) -> int | None:
+    async def _overdue(self, run: Run) -> tuple[Execution, timedelta] | None:
+        """The callback did not come in time: the execution, and the wait before it is sent again; None when it is not,
+        because that was the last attempt, or because it has ended otherwise."""
+        deadline, policy, number = run.execution.callback_deadline, run.job.retry_policy, run.execution.attempts
+        assert deadline is not None
+        wait = next_wait(policy, number, callback.overdue("", last_heartbeat=None), random=self._random)
+        now = self._clock.now()
+
+        def operation(session: Session) -> Execution | None:
+            held = ledger.hold(session, run.execution.id)
+            if held is None or held[0].attempts != number:
+                return None
+            after = after_deadline(held[0], run.job, is_over=wait is None, now=now)
+            next_attempt_at = None if wait is None else now + wait
+            is_first = ledger.record_overdue(session, after, deadline, next_attempt_at, run.fence)
+            return after if is_first else None
+
+        after = await self._written(operation)
+        if after is not None and wait is None:
+            self._observer.execution_finished(after)
+        return None if after is None or wait is None else (after, wait)
+
+    async def _seen_as_ours(self, run: Run, execution: Execution) -> int | None:
         """The losses of the replica under which it is this runner's, None when others have gone on with it: who was
-        away for longer than its lease looks again before it sends."""
+        away for longer than its lease looks again before it sends. So does who sends again what may have been called
+        back for meanwhile."""
         replica = self._replica
         while not replica.is_current:
             await asyncio.sleep(_LOOK_AGAIN_S)
         losses = replica.losses
-        if run.losses == losses:
+        may_be_called_back = run.job.awaits_callback and execution.attempts > 0
+        if run.losses == losses and not may_be_called_back:
             return losses
         is_ours = await self._written(lambda session: ledger.is_ours(session, run.execution.id, run.fence))
         return losses if is_ours else None
 
-    def _may_send(self, losses: int) -> bool:
+    def _may_send(self, run: Run, losses: int) -> bool:
         replica = self._replica
-        return replica.is_current and replica.losses == losses
+        return replica.is_current and replica.losses == losses and run.execution.id not in self._called_back
 
     async def _give_up(self, run: Run, error: str) -> None:
         now, internal = self._clock.now(), str(ErrorClass.INTERNAL)
@@ -200,7 +299,7 @@ class Lanes:
 
     async def _attempt(self, run: Run, execution: Execution, number: int) -> tuple[Outcome, Attempt] | None:
         """None: it is no longer this runner's, and nothing was sent."""
-        while (losses := await self._seen_as_ours(run)) is not None:
+        while (losses := await self._seen_as_ours(run, execution)) is not None:
             with contextlib.suppress(Withheld):
                 return await self._sent(run, execution, number, losses)
         return None
@@ -213,7 +312,8 @@ class Lanes:
             attempt=number,
             commit=execution.commit,
             path=execution.path,
-            may_send=lambda: self._may_send(losses),
+            may_send=lambda: self._may_send(run, losses),
+            signature=self._sign(execution.id) if run.job.awaits_callback else "",
         )
         try:
             outcome = await self._delivery.attempt(run.job, call)
@@ -263,6 +363,11 @@ class Lanes:
                 log.error("result not recorded yet: %s", error)
             await self._clock.sleep(_STORE_RETRY)
 
+    async def _rest_before(self, run: Run, wait: timedelta) -> None:
+        """Not at all when a callback came just now: the ledger is asked before anything is sent."""
+        if run.execution.id not in self._called_back:
+            await self._rest(wait)
+
     async def _rest(self, duration: timedelta) -> None:
         async with self._cancelled_by_drain():
             await self._clock.sleep(max(timedelta(0), duration))
@@ -278,19 +383,3 @@ class Lanes:
             yield
         finally:
             self._resting.discard(task)
-
-
-def _after(
-    execution: Execution, outcome: Outcome, attempt: Attempt, wait: timedelta | None, now: datetime
-) -> Execution:
-    seen = replace(
-        execution,
-        attempts=attempt.number,
-        status_code=outcome.status_code,
-        error_class=outcome.error_class,
-        error=outcome.error,
-    )
-    if wait is not None:
-        return seen
-    status = Status.SUCCESS if outcome.kind is OutcomeKind.SUCCESS else Status.FAILED
-    return finished(seen, status, at=now)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from chronos_gitops.engine.callback import judged
 from chronos_gitops.engine.model import Attempt, Execution, ExecutionDetail, ExecutionQuery, Pause, Status
 from chronos_gitops.engine.sql import rows, statements
 from chronos_gitops.engine.sql.store import Replica, Session
@@ -47,11 +48,15 @@ def record_attempt(
         "error": attempt.error,
         "next_attempt_at": rows.maybe_ms(next_attempt_at),
         "completed_at": rows.maybe_ms(execution.completed_at),
+        "callback_deadline": rows.maybe_ms(execution.callback_deadline),
     }
     if session.execute(statements.AFTER_ATTEMPT, after).rowcount == 1:
         return True
+    late = {name: after[name] for name in ("id", "fence", "attempts", "status_code")}
+    session.execute(statements.ANSWERED_LATE, late)
     recorded = {name: after[name] for name in ("id", "fence", "attempts", "status")}
-    return session.execute(statements.IS_RECORDED, recorded).fetchone() is not None
+    recorded_before = session.execute(statements.IS_RECORDED, recorded).fetchone()
+    return recorded_before is not None and execution.id not in called_back(session, [execution.id])
 
 
 def _add_attempt(session: Session, execution_id: str, attempt: Attempt, fence: int) -> None:
@@ -68,6 +73,68 @@ def _add_attempt(session: Session, execution_id: str, attempt: Attempt, fence: i
         "phases": rows.maybe_phases(attempt.phases),
     }
     session.execute(statements.ADD_ATTEMPT, parameters)
+
+
+def hold(session: Session, execution_id: str) -> tuple[Execution, str | None] | None:
+    """The execution and its owner, which nobody else changes until the transaction ends."""
+    row = session.execute(statements.HOLD_EXECUTION, {"id": execution_id}).fetchone()
+    return None if row is None else (rows.execution(row), row["owner"])
+
+
+def call_back(session: Session, after: Execution, owner: str | None, replica: Replica) -> None:
+    """Writes what a callback has made of an execution that is held, and tells its owner when that is the end."""
+    if not after.status.is_final:
+        heard = {"id": after.id, "heartbeat_at": rows.maybe_ms(after.heartbeat_at), "message": after.message}
+        session.execute(statements.HEARD, heard)
+        return
+    ended = {
+        "id": after.id,
+        "status": after.status.value,
+        "completed_at": rows.maybe_ms(after.completed_at),
+        "error_class": after.error_class,
+        "error": after.error,
+        "message": after.message,
+    }
+    session.execute(statements.END_BY_CALLBACK, ended)
+    if owner not in (None, replica.id):
+        replica.tell(session, owner)
+
+
+def record_overdue(
+    session: Session, after: Execution, deadline: datetime, next_attempt_at: datetime | None, fence: int
+) -> bool:
+    """The deadline of a callback has passed: what the execution has become. False when a callback or somebody else was
+    there first. May be asked again after a commit whose outcome is unknown."""
+    recorded = {
+        "id": after.id,
+        "fence": fence,
+        "status": after.status.value,
+        "error_class": after.error_class,
+        "attempts": after.attempts,
+    }
+    changed = recorded | {
+        "error": after.error,
+        "next_attempt_at": rows.maybe_ms(next_attempt_at),
+        "completed_at": rows.maybe_ms(after.completed_at),
+        "deadline": rows.to_ms(deadline),
+    }
+    if session.execute(statements.CALLBACK_OVERDUE, changed).rowcount != 1:
+        return session.execute(statements.IS_OVERDUE, recorded).fetchone() is not None
+    session.execute(statements.ATTEMPT_OVERDUE, changed)
+    return True
+
+
+def called_back(session: Session, ids: Iterable[str]) -> set[str]:
+    """Which of these a callback has ended."""
+    found = session.execute(statements.CALLED_BACK, {"ids": list(ids)}).fetchall()
+    return {row["id"] for row in found}
+
+
+def signing_key(session: Session, name: str, fresh: bytes) -> bytes:
+    """The key of this name that all runners on the database share; ``fresh`` becomes it when there is none."""
+    session.execute(statements.ADD_SIGNING_KEY, {"name": name, "value": fresh.hex()})
+    row = session.execute(statements.SIGNING_KEY, {"name": name}).fetchone()
+    return fresh if row is None else bytes.fromhex(row["value"])
 
 
 def record_cancelled(session: Session, execution_id: str, attempt: Attempt, fence: int) -> None:
@@ -162,7 +229,8 @@ def execution(session: Session, execution_id: str) -> ExecutionDetail | None:
     attempts = session.execute(statements.ATTEMPTS, {"id": execution_id}).fetchall()
     claimed = session.execute(statements.DEFINITION_OF, {"id": execution_id}).fetchone()
     job = None if claimed is None else Job.from_document(json.loads(claimed["document"]))
-    return ExecutionDetail(rows.execution(row), tuple(rows.attempt(each) for each in attempts), job)
+    found = rows.execution(row)
+    return ExecutionDetail(found, tuple(judged(rows.attempt(each), found) for each in attempts), job)
 
 
 def latest(session: Session, jobs: Sequence[str]) -> Mapping[str, Execution]:

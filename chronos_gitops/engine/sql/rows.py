@@ -58,6 +58,10 @@ def execution(row: Row) -> Execution:
         path=row["path"],
         count=row["ticks"],
         range_start=maybe_instant(row["range_start"]),
+        callback_deadline=maybe_instant(row["callback_deadline"]),
+        heartbeat_at=maybe_instant(row["heartbeat_at"]),
+        message=row["message"],
+        is_called_back=bool(row["called_back"]),
     )
 
 

@@ -9,14 +9,16 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from chronos_gitops import failpoints
+from chronos_gitops.engine.callback import Report, received, unknown
 from chronos_gitops.engine.clock import Clock
 from chronos_gitops.engine.model import Execution, Pause, Reason, Status, Trigger
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.sql import claims, decision, ledger, rows
 from chronos_gitops.engine.sql.claims import Claim, Claimed, Verdict, Watermark
 from chronos_gitops.engine.sql.decision import Decision, Written
-from chronos_gitops.engine.sql.lanes import Lanes, Run
+from chronos_gitops.engine.sql.lanes import Lanes
 from chronos_gitops.engine.sql.outbox import Outbox
+from chronos_gitops.engine.sql.run import Run
 from chronos_gitops.engine.sql.store import Operation, Replica, Session, StoreError
 from chronos_gitops.engine.timetable import Due, Timetable
 from chronos_gitops.errors import ConflictError, NotFoundError
@@ -33,7 +35,9 @@ _CHUNK = 500
 class Scheduler:
     """Lives in the engine's loop; ``jobs`` and ``pauses`` may be read from any thread, they are swapped whole."""
 
-    def __init__(self, *, outbox: Outbox, replica: Replica, lanes: Lanes, clock: Clock, observer: Observer) -> None:
+    def __init__(
+        self, *, outbox: Outbox, replica: Replica, lanes: Lanes, clock: Clock, observer: Observer, wake: asyncio.Event
+    ) -> None:
         self._outbox = outbox
         self._replica = replica
         self._lanes = lanes
@@ -42,7 +46,7 @@ class Scheduler:
         self._timetable = Timetable()
         self._watermarks: dict[str, Watermark] = {}
         self._decisions = asyncio.Lock()
-        self._wake = asyncio.Event()
+        self._wake = wake
         self._has_news = False
         self._led = True
         self._stopping = False
@@ -150,6 +154,34 @@ class Scheduler:
                 self._lanes.cancel([execution_id], Reason.OPERATOR)
             return found
 
+    async def call_back(self, execution_id: str, report: Report, *, spacing: timedelta) -> Execution:
+        """What the target says of an execution, whichever runner has it."""
+        now = rows.whole(self._clock.now())
+
+        def operation(session: Session) -> tuple[Execution, bool] | ConflictError | None:
+            held = ledger.hold(session, execution_id)
+            if held is None:
+                return None
+            execution, owner = held
+            try:
+                after = received(execution, report, at=now, spacing=spacing)
+            except ConflictError as error:
+                return error  # an answer, which must not undo what else the transaction does
+            if after is not None:
+                ledger.call_back(session, after, owner, self._replica)
+            return after or execution, after is not None
+
+        found = await self._write(operation)
+        if found is None:
+            raise unknown()
+        if isinstance(found, ConflictError):
+            raise found
+        execution, is_news = found
+        if is_news and execution.status.is_final:
+            self._lanes.called_back([execution_id])
+            self._observer.execution_finished(execution)
+        return execution
+
     async def pause(self, pause: Pause) -> None:
         async with self._decisions:
             if self.jobs.get(pause.job) is None:
@@ -196,6 +228,7 @@ class Scheduler:
                 self._has_news = False
                 await self._follow_others()
             now = self._clock.now()
+            self._lanes.expire(now)
             for pause in [pause for pause in self.pauses.values() if not pause.holds_at(now)]:
                 await self._resume(pause.job, now, lambda pause: not pause.holds_at(now))
             due = self._timetable.pop(now)
@@ -242,18 +275,21 @@ class Scheduler:
 
     async def _agree_on_lanes(self) -> None:
         """What was cancelled or taken over elsewhere ends here; what was left to this runner begins."""
-        runs = self._lanes.ids()
+        runs, awaiting = self._lanes.ids(), self._lanes.awaiting_callback()
         me, losses = self._replica.id, self._replica.losses
 
-        def operation(session: Session) -> tuple[dict[str, str | None], list[ledger.Unfinished]]:
-            lost = ledger.lost(session, runs, me) if runs else {}
+        def operation(session: Session) -> tuple[set[str], dict[str, str | None], list[ledger.Unfinished]]:
+            called_back = ledger.called_back(session, awaiting) if awaiting else set()
+            lost = ledger.lost(session, runs - called_back, me) if runs else {}
             new = ledger.owned(session, me) - runs
-            return lost, ledger.unfinished(session, new) if new else []
+            return called_back, lost, ledger.unfinished(session, new) if new else []
 
-        lost, new = await self._write(operation)
+        called_back, lost, new = await self._write(operation)
+        self._lanes.called_back(called_back)
         for execution_id, reason in lost.items():
             self._lanes.cancel([execution_id], None if reason is None else Reason(reason))
-        for left in new:
+        # Who waits for a callback is busy already, so that what waits for its turn goes on waiting.
+        for left in sorted(new, key=lambda left: left.execution.callback_deadline is None):
             self._lanes.start(Run(left.execution, left.job, left.next_attempt_at, left.fence, losses))
 
     async def _agree_on_pauses(self) -> None:
@@ -315,8 +351,8 @@ class Scheduler:
 
     def _next_wake(self) -> datetime | None:
         ends = [pause.until for pause in self.pauses.values() if pause.until is not None]
-        at = self._timetable.next_at()
-        return min([*ends, *([] if at is None else [at])], default=None)
+        others = (self._timetable.next_at(), self._lanes.next_deadline())
+        return min([*ends, *(at for at in others if at is not None)], default=None)
 
     async def _write(self, operation: Operation[T]) -> T:
         return await self._outbox.write(operation)

@@ -2,7 +2,8 @@
 
 EXECUTION_COLUMNS = (
     "id, job, scheduled_at, trigger_kind, status, reason, attempts, created_at, started_at, completed_at, "
-    "status_code, error_class, error, version, commit_id, path, ticks, range_start"
+    "status_code, error_class, error, version, commit_id, path, ticks, range_start, "
+    "callback_deadline, heartbeat_at, message, called_back"
 )
 
 ADD_DEFINITION = "INSERT INTO definitions (digest, document) VALUES (:digest, :document) ON CONFLICT DO NOTHING"
@@ -26,13 +27,15 @@ ORDER BY created_at, id
 DEFINITIONS = "SELECT digest FROM definitions WHERE digest IN (:digests[])"
 
 REPLACE_UNFINISHED = """
-UPDATE executions SET status = 'cancelled', reason = 'replaced', completed_at = :at, next_attempt_at = NULL
+UPDATE executions SET
+    status = 'cancelled', reason = 'replaced', completed_at = :at, next_attempt_at = NULL, callback_deadline = NULL
 WHERE id IN (:ids[]) AND status IN ('pending', 'running')
 """
 
 CANCEL_UNFINISHED = """
 UPDATE executions SET
-    status = 'cancelled', reason = 'operator', error = :error, completed_at = :at, next_attempt_at = NULL
+    status = 'cancelled', reason = 'operator', error = :error, completed_at = :at, next_attempt_at = NULL,
+    callback_deadline = NULL
 WHERE id = :id AND status IN ('pending', 'running') RETURNING owner
 """
 
@@ -56,15 +59,57 @@ FROM executions WHERE id = :execution AND fence = :fence
 ON CONFLICT DO NOTHING
 """
 
-# A row that was cancelled meanwhile keeps its end; one that has changed hands belongs to its new owner.
+# A row that was cancelled or called back meanwhile keeps its end; one that has changed hands belongs to its new owner.
 AFTER_ATTEMPT = """
 UPDATE executions SET
     attempts = :attempts, status = :status,
     started_at = coalesce(started_at, :started_at), status_code = :status_code, error_class = :error_class,
     error = :error,
-    next_attempt_at = :next_attempt_at, completed_at = :completed_at
+    next_attempt_at = :next_attempt_at, completed_at = :completed_at, callback_deadline = :callback_deadline
 WHERE id = :id AND fence = :fence AND status IN ('pending', 'running')
 """
+
+# The target called back before it answered: the execution has its end, and the answer belongs to it.
+ANSWERED_LATE = """
+UPDATE executions SET attempts = :attempts, status_code = :status_code
+WHERE id = :id AND fence = :fence AND called_back = 1 AND attempts < :attempts
+"""
+
+# Under the lock of its row, so that of two callbacks and the deadline exactly one ends it.
+HOLD_EXECUTION = f"SELECT {EXECUTION_COLUMNS}, owner FROM executions WHERE id = :id FOR UPDATE"
+
+END_BY_CALLBACK = """
+UPDATE executions SET
+    status = :status, completed_at = :completed_at, error_class = :error_class, error = :error, message = :message,
+    called_back = 1, callback_deadline = NULL, next_attempt_at = NULL
+WHERE id = :id AND status IN ('pending', 'running')
+"""
+
+HEARD = "UPDATE executions SET heartbeat_at = :heartbeat_at, message = :message WHERE id = :id"
+
+# The deadline counts only while it is still the one that was waited for.
+CALLBACK_OVERDUE = """
+UPDATE executions SET
+    status = :status, error_class = :error_class, error = :error, next_attempt_at = :next_attempt_at,
+    completed_at = :completed_at, callback_deadline = NULL
+WHERE id = :id AND fence = :fence AND status = 'running' AND callback_deadline = :deadline
+"""
+
+# After a commit whose outcome nobody knew: was it written?
+IS_OVERDUE = """
+SELECT 1 FROM executions WHERE id = :id AND fence = :fence AND attempts = :attempts AND status = :status
+AND callback_deadline IS NULL AND called_back = 0 AND error_class = :error_class
+"""
+
+ATTEMPT_OVERDUE = """
+UPDATE attempts SET error_class = :error_class, error = :error WHERE execution = :id AND number = :attempts
+"""
+
+CALLED_BACK = "SELECT id FROM executions WHERE id IN (:ids[]) AND called_back = 1"
+
+ADD_SIGNING_KEY = "INSERT INTO signing_keys (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING"
+
+SIGNING_KEY = "SELECT value FROM signing_keys WHERE name = :name"
 
 # After a commit whose outcome nobody knew: was it written?
 IS_RECORDED = "SELECT 1 FROM executions WHERE id = :id AND fence = :fence AND attempts = :attempts AND status = :status"

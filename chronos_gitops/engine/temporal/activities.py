@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from random import Random
@@ -17,6 +17,7 @@ from chronos_gitops import failpoints
 from chronos_gitops.delivery.attempt import Call, Delivery, Outcome, OutcomeKind
 from chronos_gitops.delivery.outcome import ErrorClass
 from chronos_gitops.delivery.retry import next_wait
+from chronos_gitops.engine import callback
 from chronos_gitops.engine.clock import Clock
 from chronos_gitops.engine.model import Execution, Reason, Status, Trigger, tick_execution_id
 from chronos_gitops.engine.observer import Observer
@@ -27,6 +28,7 @@ from chronos_gitops.engine.temporal.messages import (
     Applied,
     AttemptOrder,
     AttemptReport,
+    Awaited,
     Order,
     Row,
     Situation,
@@ -37,7 +39,8 @@ from chronos_gitops.engine.temporal.messages import (
     to_ms,
 )
 from chronos_gitops.engine.timetable import Missed
-from chronos_gitops.jobs.model import Job, JobSet
+from chronos_gitops.jobs.model import Completion, Job, JobSet
+from chronos_gitops.timing import duration
 
 log = logging.getLogger(__name__)
 
@@ -92,11 +95,21 @@ class Timing:
 
 
 class Sending:
-    """``attempt`` and ``tell``. ``in_flight`` requests are under way; ``untold`` are executions that had their last one
-    in a drain, and their workflow has not come to its end here yet."""
+    """``attempt`` and ``tell``. ``sign`` proves who may post a callback. ``in_flight`` requests are under way;
+    ``untold`` are executions that had their last one in a drain, and their workflow has not come to its end here yet.
+    """
 
-    def __init__(self, *, delivery: Delivery, clock: Clock, observer: Observer, random: Random) -> None:
+    def __init__(
+        self,
+        *,
+        delivery: Delivery,
+        clock: Clock,
+        observer: Observer,
+        random: Random,
+        sign: Callable[[str], Awaitable[str]],
+    ) -> None:
         self._delivery = delivery
+        self._sign = sign
         self._clock = clock
         self._observer = observer
         self._random = random
@@ -119,7 +132,9 @@ class Sending:
     @activity.defn(name=names.ATTEMPT)
     async def attempt(self, order: AttemptOrder) -> AttemptReport:
         started_at = self._clock.now()
-        task = asyncio.create_task(self._report(order))
+        is_signed = order.document["webhook"].get("completion") == Completion.CALLBACK
+        signature = await self._sign(order.execution_id) if is_signed else ""
+        task = asyncio.create_task(self._report(order, signature))
         self._sending.add(task)
         try:
             async with _beating():
@@ -142,24 +157,35 @@ class Sending:
             raise ApplicationError("the runner stops", type="Drained")
         return task.result()
 
-    async def _report(self, order: AttemptOrder) -> AttemptReport:
+    async def _report(self, order: AttemptOrder, signature: str) -> AttemptReport:
         started_at = self._clock.now()
+        awaited: Awaited | None = None
         try:
             job = Job.from_document(order.document)
             scheduled = instant(order.scheduled_time)
-            call = Call(order.execution_id, scheduled, order.number, order.commit, path=order.path)
+            call = Call(order.execution_id, scheduled, order.number, order.commit, path=order.path, signature=signature)
             outcome = await self._delivery.attempt(job, call)
             self._observer.attempt_finished(job, outcome)
             wait = next_wait(job.retry_policy, order.number, outcome, random=self._random)
+            awaited = self._awaited(job, order.number, outcome)
             failpoints.reach("before-record")
         except Exception as error:
             log.exception("execution broke", extra={"execution_id": order.execution_id})
             message = f"an internal error ({type(error).__name__}); see the log of the runner"
             outcome = Outcome(OutcomeKind.FAILED, error_class=ErrorClass.INTERNAL, error=message)
             wait = None
-        if wait is None and self._is_draining:
+        if wait is None and awaited is None and self._is_draining:
             self.untold.add(order.execution_id)
-        return _told(order.number, to_ms(started_at), outcome, wait)
+        return replace(_told(order.number, to_ms(started_at), outcome, wait), awaited=awaited)
+
+    def _awaited(self, job: Job, number: int, outcome: Outcome) -> Awaited | None:
+        deadline = callback.deadline(job, outcome, self._clock.now())
+        if deadline is None:
+            return None
+        late = callback.overdue("", last_heartbeat=None)
+        wait = next_wait(job.retry_policy, number, late, random=self._random)
+        within = duration.render(job.attempt_timeout)
+        return Awaited(to_ms(deadline), within, None if wait is None else wait // timedelta(milliseconds=1))
 
     @activity.defn(name=names.TELL)
     async def tell(self, row: Row) -> None:

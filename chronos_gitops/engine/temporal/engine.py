@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import secrets
 import threading
 import uuid
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -16,7 +17,10 @@ from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
 from chronos_gitops.delivery.attempt import Delivery
+from chronos_gitops.engine import callback
+from chronos_gitops.engine.callback import CallbackLate, Report
 from chronos_gitops.engine.clock import Clock
+from chronos_gitops.engine.engine import NotRunning
 from chronos_gitops.engine.model import (
     EXECUTION_NAMESPACE,
     EngineHealth,
@@ -31,7 +35,7 @@ from chronos_gitops.engine.temporal import messages
 from chronos_gitops.engine.temporal.activities import Sending, Timing
 from chronos_gitops.engine.temporal.address import Access
 from chronos_gitops.engine.temporal.errors import Unavailable, told, unavailable
-from chronos_gitops.engine.temporal.messages import TriggerRequest, to_ms
+from chronos_gitops.engine.temporal.messages import Posted, TriggerRequest, to_ms
 from chronos_gitops.engine.temporal.session import Session, connect, held_now, missing
 from chronos_gitops.engine.timetable import LATE
 from chronos_gitops.errors import ChronosError, ConflictError, NotFoundError
@@ -79,6 +83,7 @@ class TemporalEngine:
         self._tried = threading.Event()
         self._failure: BaseException | None = None
         self._grace = 0.0
+        self._key = b""
         self._jobs = JobSet()
         self._is_applied = False
         self._session: Session | None = None
@@ -138,6 +143,36 @@ class TemporalEngine:
         if after.status is not Status.CANCELLED:
             raise ConflictError(f"execution {execution_id} has ended already: {after.status}")
         return after
+
+    def call_back(self, execution_id: str, report: Report, *, signature: str) -> Execution:
+        callback.verify(self._ask(self._signing_key), execution_id, signature)
+        try:
+            found = self.execution(execution_id)
+        except NotFoundError as error:
+            raise callback.unknown() from error
+        spacing = callback.spacing(found.execution, found.job)
+        scrubbed = callback.scrubbed(report, found, signature, self._delivery.excerpt)
+        posted = Posted(scrubbed.told.value, scrubbed.message, spacing // timedelta(milliseconds=1))
+        is_over = found.execution.status.is_final
+        heard = None if is_over else self._ask(lambda session: session.call_back(execution_id, posted))
+        if heard is None:
+            ended = found.execution if is_over else self.execution(execution_id).execution
+            callback.received(ended, scrubbed, at=self._clock.now(), spacing=spacing)
+            return ended
+        if heard.late is not None:
+            raise CallbackLate(heard.late)
+        return messages.execution(heard.row)
+
+    async def _signing_key(self, session: Session) -> bytes:
+        if not self._key:
+            self._key = await session.signing_key(secrets.token_bytes(callback.KEY_BYTES))
+        return self._key
+
+    async def _sign(self, execution_id: str) -> str:
+        session = self._session
+        if session is None:
+            raise unavailable(self._access, self._trouble)
+        return callback.sign(await self._signing_key(session), execution_id)
 
     def pause(self, name: str, *, reason: str, by: str, until: datetime | None = None) -> Pause:
         definition = self._definition(name)
@@ -244,7 +279,11 @@ class TemporalEngine:
         self._stopping = asyncio.Event()
         async with self._build_delivery() as self._delivery:
             self._sending = Sending(
-                delivery=self._delivery, clock=self._clock, observer=self._observer, random=self._random
+                delivery=self._delivery,
+                clock=self._clock,
+                observer=self._observer,
+                random=self._random,
+                sign=self._sign,
             )
             self._heartbeat_at = self._clock.now()
             tasks = [asyncio.create_task(work()) for work in (self._supervise, self._beat)]
@@ -315,5 +354,5 @@ class TemporalEngine:
         self._trouble = trouble
 
 
-def _not_running() -> ConflictError:
-    return ConflictError("the engine is not running", hint="the runner is starting or stopping; try again")
+def _not_running() -> NotRunning:
+    return NotRunning("the engine is not running", hint="the runner is starting or stopping; try again")

@@ -1,6 +1,7 @@
 """The workflow of one execution: its row, its attempts, the waits between them. It decides nothing about schedules."""
 
 import contextlib
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,9 +10,22 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from chronos_gitops.delivery.outcome import ErrorClass, OutcomeKind
+from chronos_gitops.engine.callback import CallbackLate, Report, Told, overdue, received
 from chronos_gitops.engine.model import Reason, Status
-from chronos_gitops.engine.temporal import attributes, names
-from chronos_gitops.engine.temporal.messages import CUT_OFF, AttemptOrder, AttemptReport, Order, Row, to_ms
+from chronos_gitops.engine.temporal import attributes, messages, names
+from chronos_gitops.engine.temporal.messages import (
+    CUT_OFF,
+    OVERDUE,
+    AttemptOrder,
+    AttemptReport,
+    Awaited,
+    Heard,
+    Order,
+    Posted,
+    Row,
+    maybe_instant,
+    to_ms,
+)
 
 # Only what happens to the worker is retried by Temporal itself, and under the same attempt number: it died, or it was
 # asked to stop. What a receiver answers is an answer, and delivery.retry decides about it.
@@ -46,6 +60,21 @@ class ExecutionWorkflow:
         await workflow.wait_condition(lambda: Status(self._row.get("status", Status.PENDING)).is_final)
         return self._row
 
+    @workflow.update(name=names.CALL_BACK)
+    async def call_back(self, posted: Posted) -> Heard:
+        """What the target says of the work that it has accepted; it counts also before the answer that says so."""
+        execution, report = messages.execution(self._row), Report(Told(posted.told), posted.message)
+        spacing = timedelta(milliseconds=posted.spacing)
+        try:
+            after = received(execution, report, at=workflow.now(), spacing=spacing)
+        except CallbackLate as error:
+            return Heard(self._row, error.message)
+        if after is not None:
+            own = {name: value for name, value in self._row.items() if name == OVERDUE}
+            self._row = messages.row(after) | own
+            self._publish()
+        return Heard(self._row)
+
     @workflow.run
     async def run(self, order: Order) -> Row:
         self._row = dict(order.row)
@@ -78,17 +107,38 @@ class ExecutionWorkflow:
 
     async def _deliver(self, document: dict[str, Any]) -> None:
         number = 0
-        while not self._is_ending:
+        while not self._is_over:
             number += 1
             report = await self._attempt(document, number)
             if report is None:
                 return
             self._take(report)
+            if self._is_called_back:
+                return
+            if report.awaited is not None:
+                if await self._is_settled(report.awaited):
+                    return
+                report = self._overdue(report, report.awaited)
             if report.kind == OutcomeKind.SUCCESS or report.wait is None:
                 self._finish(Status.SUCCESS if report.kind == OutcomeKind.SUCCESS else Status.FAILED)
                 return
             self._publish()
             await self._rest(report.wait)
+
+    async def _is_settled(self, awaited: Awaited) -> bool:
+        """Whether the callback, or another end, has come before the deadline."""
+        self._row["callback_deadline"] = awaited.until
+        self._publish()
+        await self._rest(awaited.until - self._now())
+        return self._is_over
+
+    def _overdue(self, report: AttemptReport, awaited: Awaited) -> AttemptReport:
+        last = maybe_instant(self._row.get("heartbeat_at"))
+        outcome = overdue(awaited.within, last_heartbeat=last)
+        self._row.pop("callback_deadline", None)
+        self._row |= {"error_class": str(outcome.error_class), "error": outcome.error}
+        self._row[OVERDUE] = {**self._row.get(OVERDUE, {}), str(report.number): outcome.error}
+        return replace(report, kind=outcome.kind.value, wait=awaited.wait)
 
     async def _attempt(self, document: dict[str, Any], number: int) -> AttemptReport | None:
         """None: it was cut off before it could tell anything."""
@@ -121,7 +171,9 @@ class ExecutionWorkflow:
 
     def _take(self, report: AttemptReport) -> None:
         self._row["attempts"] = report.number
-        if report.error_class != CUT_OFF:
+        if self._is_called_back:
+            self._row["status_code"] = report.status_code
+        elif report.error_class != CUT_OFF:
             self._row |= {
                 "status_code": report.status_code,
                 "error_class": report.error_class,
@@ -132,6 +184,7 @@ class ExecutionWorkflow:
         if self._is_ending and status is Status.FAILED:
             return
         now = self._now()
+        self._row.pop("callback_deadline", None)
         self._row |= {"status": status.value, "completed_at": now, "reason": reason}
         if self._row.get("started_at") is not None:
             self._row["duration_ms"] = max(0, now - self._row["started_at"])
@@ -143,11 +196,20 @@ class ExecutionWorkflow:
     async def _rest(self, milliseconds: int) -> None:
         if milliseconds > 0:
             with contextlib.suppress(TimeoutError):
-                await workflow.wait_condition(lambda: self._is_ending, timeout=timedelta(milliseconds=milliseconds))
+                await workflow.wait_condition(lambda: self._is_over, timeout=timedelta(milliseconds=milliseconds))
 
     @property
     def _is_ending(self) -> bool:
         return self._end_reason is not None
+
+    @property
+    def _is_called_back(self) -> bool:
+        return bool(self._row.get("is_called_back"))
+
+    @property
+    def _is_over(self) -> bool:
+        """Somebody has ended it, so that nothing more is sent."""
+        return self._is_ending or self._is_called_back
 
     def _now(self) -> int:
         return to_ms(workflow.now())

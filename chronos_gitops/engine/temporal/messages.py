@@ -18,7 +18,19 @@ Row = dict[str, Any]
 """An Execution as it stands in the memo of its workflow."""
 CUT_OFF = "cancelled"
 """The error class of an attempt that was cut off because its execution was cancelled."""
-_INSTANTS = frozenset({"scheduled_time", "created_at", "started_at", "completed_at", "range_start"})
+_INSTANTS = frozenset(
+    {
+        "scheduled_time",
+        "created_at",
+        "started_at",
+        "completed_at",
+        "range_start",
+        "callback_deadline",
+        "heartbeat_at",
+    }
+)
+OVERDUE = "overdue"
+"""A row's own: by the number of an attempt, why its callback was too late."""
 
 
 def to_ms(instant: datetime) -> int:
@@ -118,8 +130,36 @@ class AttemptOrder:
 
 
 @dataclass(frozen=True)
+class Awaited:
+    """A callback that has to come ``until`` then, which is ``within`` the timeout; ``wait`` is that of an attempt whose
+    callback did not."""
+
+    until: int
+    within: str
+    wait: int | None = None
+
+
+@dataclass(frozen=True)
+class Posted:
+    """A callback, checked and scrubbed by the runner that it was posted to; ``spacing`` in milliseconds."""
+
+    told: str
+    message: str | None = None
+    spacing: int = 0
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The row after a callback; ``late`` is a sentence when it came too late to mean anything."""
+
+    row: Row
+    late: str | None = None
+
+
+@dataclass(frozen=True)
 class AttemptReport:
-    """What an attempt brought. ``wait``: milliseconds until the next one, None when there is none."""
+    """What an attempt brought. ``wait``: milliseconds until the next one, None when there is none. ``awaited``: it is
+    not over before its callback."""
 
     number: int
     started_at: int
@@ -131,6 +171,7 @@ class AttemptReport:
     response: str | None = None
     phases: dict[str, float | None] | None = None
     wait: int | None = None
+    awaited: Awaited | None = None
 
     def attempt(self) -> Attempt:
         return Attempt(

@@ -12,14 +12,16 @@ TURNS = "chronos-turns"
 TURN = "ChronosTurn"
 TIMETABLE = "ChronosTimetable"
 EXECUTION = "ChronosExecution"
+SIGNING_KEY = "ChronosSigningKey"
 
 DECIDE, SETTLE, WATCH, ATTEMPT, TELL = "decide", "settle", "watch", "attempt", "tell"
 
 APPLY, REMOVE, PAUSE, RESUME, TRIGGER = "apply", "remove", "pause", "resume", "trigger"
-GO, END, CANCEL = "go", "end", "cancel"
+GO, END, CANCEL, CALL_BACK = "go", "end", "cancel", "call_back"
 
-ROW, NEWEST, PAUSES = "row", "newest", "pauses"
-"""Keys of memos: an execution's row; a timetable's newest execution, and its pauses, the one that holds last."""
+ROW, NEWEST, PAUSES, KEY = "row", "newest", "pauses", "key"
+"""Keys of memos: an execution's row; a timetable's newest execution, and its pauses, the one that holds last; the key
+that callbacks are signed with."""
 
 HEARTBEAT = timedelta(seconds=1)
 HEARTBEAT_TIMEOUT = timedelta(seconds=15)

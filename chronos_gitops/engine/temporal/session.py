@@ -10,6 +10,7 @@ from typing import Any
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError
@@ -19,7 +20,7 @@ from chronos_gitops.engine.temporal import attributes, names, updates
 from chronos_gitops.engine.temporal.activities import Sending, Timing
 from chronos_gitops.engine.temporal.address import Access
 from chronos_gitops.engine.temporal.errors import told
-from chronos_gitops.engine.temporal.messages import Held, Row, TriggerRequest, maybe_ms, to_ms
+from chronos_gitops.engine.temporal.messages import Heard, Held, Posted, Row, TriggerRequest, maybe_ms, to_ms
 from chronos_gitops.engine.temporal.reconciler import Reconciler, applied
 from chronos_gitops.engine.temporal.visibility import Visibility
 from chronos_gitops.engine.temporal.workers import Workers
@@ -36,6 +37,7 @@ _TURN_AGAIN = 0.1
 _LONGEST_TURN = timedelta(minutes=2)
 """A runner that died in its turn holds the others up for so long."""
 _SAID_LATELY = 5.0
+_SIGNING_KEY = "signing-key/callback"
 _PROBE = timedelta(seconds=5)
 _CONNECT = timedelta(seconds=5)
 
@@ -142,6 +144,29 @@ class Session:
         except updates.Ended:
             return None
         return row
+
+    async def call_back(self, execution_id: str, posted: Posted) -> Heard | None:
+        """None when the execution has ended: what came of it stands in its row."""
+        handle = self._client.get_workflow_handle(execution_id)
+        try:
+            heard: Heard = await updates.send(handle, names.CALL_BACK, posted, result_type=Heard)
+        except updates.Ended:
+            return None
+        return heard
+
+    async def signing_key(self, fresh: bytes) -> bytes:
+        """The key that all runners of the namespace share: the memo of a workflow which only is there, and which can
+        be started once; ``fresh`` becomes it when there is none."""
+        with contextlib.suppress(WorkflowAlreadyStartedError):
+            await self._client.start_workflow(
+                names.SIGNING_KEY,
+                id=_SIGNING_KEY,
+                task_queue=names.TURNS,
+                memo={names.KEY: fresh.hex()},
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            )
+        described = await self._client.get_workflow_handle(_SIGNING_KEY).describe()
+        return bytes.fromhex(await described.memo_value(names.KEY))
 
     async def _update(self, definition: Definition, update: str, argument: object) -> "Row | None":
         """To a timetable that ought to be there; one that somebody ended is started again."""

@@ -10,6 +10,8 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
+from chronos_gitops.delivery.outcome import ErrorClass
+from chronos_gitops.engine.callback import judged
 from chronos_gitops.engine.model import (
     Attempt,
     Execution,
@@ -21,7 +23,7 @@ from chronos_gitops.engine.model import (
     Trigger,
 )
 from chronos_gitops.engine.temporal import attributes, messages, names
-from chronos_gitops.engine.temporal.messages import CUT_OFF, AttemptReport, Held, Order
+from chronos_gitops.engine.temporal.messages import CUT_OFF, OVERDUE, AttemptReport, Held, Order
 from chronos_gitops.errors import NotFoundError
 from chronos_gitops.jobs.model import Job
 
@@ -110,7 +112,8 @@ class Visibility:
         if described.workflow_type != names.EXECUTION:
             raise _no_execution(execution_id)
         execution = await _execution(described)
-        return ExecutionDetail(execution, tuple(_explained(attempt, execution) for attempt in attempts), job)
+        overdue = (await described.memo_value(names.ROW)).get(OVERDUE, {})
+        return ExecutionDetail(execution, tuple(_explained(attempt, execution, overdue) for attempt in attempts), job)
 
     async def _history(self, handle: "WorkflowHandle[object, object]") -> tuple[Job | None, list[Attempt]]:
         decode = self._client.data_converter.decode
@@ -229,10 +232,12 @@ async def _execution(found: WorkflowExecution) -> Execution:
     return execution
 
 
-def _explained(attempt: Attempt, execution: Execution) -> Attempt:
-    """An attempt that was cut off does not know why; its execution does."""
+def _explained(attempt: Attempt, execution: Execution, overdue: Mapping[str, str]) -> Attempt:
+    """An attempt that was cut off, or whose callback was late, does not know why; its execution does."""
+    if str(attempt.number) in overdue:
+        return replace(attempt, error_class=str(ErrorClass.TIMEOUT), error=overdue[str(attempt.number)])
     if attempt.error_class != CUT_OFF:
-        return attempt
+        return judged(attempt, execution)
     return replace(attempt, error=_CUT_OFF.get(execution.reason or "", attempt.error))
 
 

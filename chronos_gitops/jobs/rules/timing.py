@@ -84,6 +84,9 @@ def _absent(source: Source) -> Iterator[Problem]:
         yield source.key_spot(("name",)).problem(source.file, "enabled-absent", message, hint)
     if "timeout" not in source.value and source.get("webhook", "timeout") is None:
         message, hint = "`timeout` is absent, so an attempt may take 5m", "write timeout: 5m, or what fits the receiver"
+        if source.text("webhook", "completion") == "callback":
+            message = "`timeout` is absent, so the callback has to come within 5m"
+            hint = "write how long the work may take, like timeout: 2h"
         yield source.key_spot(("name",)).problem(source.file, "timeout-absent", message, hint)
 
 

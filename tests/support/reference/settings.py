@@ -15,7 +15,8 @@ from chronos_gitops.timing import duration
 
 MEANINGS: Mapping[str, str] = {
     "repo": "The repository: a checkout, a bare repository or a URL.",
-    "public_url": "The address under which people reach this runner: messages link to it.",
+    "public_url": "The address under which people and webhook targets reach this runner: messages link to it, and "
+    "callbacks (`webhook.completion: callback`) go there.",
     "git.username": "The user name that the git server is shown.",
     "git.password": "The password or token for the git server; better in a file.",
     "git.password_file": "A file with the password or token, read at each attempt.",
@@ -60,6 +61,7 @@ _SPECIAL = {
     "follow": "worktree; branch for a URL or a bare repository",
     "branch": "the repository's HEAD",
     "listen": "`127.0.0.1:8080`",
+    "public_url": "for callbacks the address that it listens on",
     "data": "the user's state folder",
     "heartbeat.interval": "`60s`",
 }
