@@ -122,6 +122,8 @@ def test_most_examples_are_plain() -> None:
 
 @settings(max_examples=600, deadline=None)
 @given(st.lists(LINE_PIECES, max_size=30).map(lambda pieces: "".join(pieces).encode()))
+@example(b"a: |")
+@example(b"a: | # none")
 @example(b"a: |\n  x")
 @example(b"a: |\n\n  x\n")
 @example(b"a: |\n   \n")

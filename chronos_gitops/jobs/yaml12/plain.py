@@ -92,6 +92,8 @@ def read(lines: tuple[str, ...]) -> Plain | None:
 def _text(lines: tuple[str, ...], first: int, above: int) -> tuple[str, int] | None:
     """The lines of a literal block from ``first`` on, and the number of the one after it and after what is empty; None
     for a layout that is not the usual one."""
+    if first == len(lines):
+        return None
     width = _width(lines[first])
     margin, at, last = lines[first][:width], first, len(lines) - 1
     while at < last and (lines[at].startswith(margin) or not lines[at]):
