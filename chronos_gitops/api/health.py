@@ -97,12 +97,12 @@ def _sync() -> Check:
 
 def _notifications() -> list[Check]:
     """None where nobody wants to be told."""
-    notifier = service().notifier
-    if not notifier.channels:
-        return []
-    troubles = notifier.troubles()
-    told = f"sent again later: {'; '.join(troubles)}" if troubles else ", ".join(notifier.channels)
-    return [Check("notifications", "warn" if troubles else "pass", told)]
+    told = service().notifier.standing()
+    return (
+        [Check("notifications", "warn" if service().notifier.is_troubled() else "pass", "; ".join(told))]
+        if told
+        else []
+    )
 
 
 def _draining() -> Check:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import smtplib
 import socket
 import ssl
@@ -21,6 +22,8 @@ from chronos_gitops.delivery.tls import Trust
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.notify.letter import Letter
 from chronos_gitops.settings.channels import Email
+
+log = logging.getLogger(__name__)
 
 
 class MailRefused(ChronosError):
@@ -102,7 +105,9 @@ def _delivered(way: Email, letter: Letter, password: str, connection: socket.soc
             smtp.starttls(context=route.trust.of(way.host))
         if way.username:
             smtp.login(way.username, password)
-        smtp.send_message(message(way, letter), way.sender, list(way.recipients))
+        refused = smtp.send_message(message(way, letter), way.sender, list(way.recipients))
+        if refused:
+            log.warning("mail_not_for_everybody", extra={"host": way.host, "recipients": sorted(refused)})
 
 
 class _Session(smtplib.SMTP):

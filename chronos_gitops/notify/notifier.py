@@ -75,13 +75,13 @@ class Notifier:
             one.join(max(0.0, deadline - time.monotonic()))
         self._resources.close()
 
-    def troubles(self) -> tuple[str, ...]:
-        """Channels that do not take messages, each with the reason."""
-        return sender.troubles(self._senders)
+    def standing(self) -> tuple[str, ...]:
+        """A sentence for each channel."""
+        return tuple(sender.standing(one) for one in self._senders)
 
-    @property
-    def channels(self) -> tuple[str, ...]:
-        return tuple(one.channel.name for one in self._senders)
+    def is_troubled(self) -> bool:
+        """Whether a channel does not take messages."""
+        return any(one.trouble for one in self._senders)
 
     def _wake(self) -> None:
         for one in self._senders:

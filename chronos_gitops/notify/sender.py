@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,7 +12,7 @@ from chronos_gitops import failpoints
 from chronos_gitops.engine.sql.notes import Waiting
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.notify.desk import KEPT, Desk
-from chronos_gitops.notify.letter import Letter
+from chronos_gitops.notify.letter import Letter, moment
 from chronos_gitops.notify.outlet import NotSent, Outlet
 from chronos_gitops.settings import Channel
 
@@ -55,6 +55,7 @@ class Sender:
     def __init__(self, channel: Channel, outlet: Outlet, *, now: Callable[[], datetime], hear: Hear) -> None:
         self.channel = channel
         self.trouble = ""
+        self.sent_at: datetime | None = None
         self._outlet = outlet
         self._now = now
         self._hear = hear
@@ -115,7 +116,7 @@ class Sender:
             return True
         failpoints.reach("after-notice")
         desk.sent(message)
-        self._failures, self._rests_until, self.trouble = 0, None, ""
+        self._failures, self._rests_until, self.trouble, self.sent_at = 0, None, "", self._now()
         self._tell(Report(self.channel.name, message.subject, letter, Result.SENT))
         return True
 
@@ -137,7 +138,7 @@ class Sender:
         if report.result is Result.SENT:
             log.info("notification_sent", extra=extra)
         else:
-            log.warning(f"notification_{report.result}", extra=extra | {"error": report.error})  # noqa: G004 - two names
+            log.warning("notification_%s", report.result, extra=extra | {"error": report.error})
         self._hear(report)
 
 
@@ -146,6 +147,7 @@ def backoff(failures: int) -> timedelta:
     return min(LONGEST_WAIT, FIRST_WAIT * (1 << min(failures - 1, 10)))
 
 
-def troubles(senders: Sequence[Sender]) -> tuple[str, ...]:
-    """Channels that do not take messages, with what they said last."""
-    return tuple(f"{sender.channel.name}: {sender.trouble}" for sender in senders if sender.trouble)
+def standing(sender: Sender) -> str:
+    """A channel with what it said last, or when it took a message last since the runner started."""
+    said = "no message yet" if sender.sent_at is None else f"took a message at {moment(sender.sent_at)}"
+    return f"{sender.channel.name} {said}" + (f", and does not now: {sender.trouble}" if sender.trouble else "")

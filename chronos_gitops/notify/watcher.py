@@ -64,6 +64,7 @@ class Watcher:
         self._unseen: list[str] | None = None
         self._looked: dict[str, datetime] = {}
         self._later: set[str] = set()
+        self._since: dict[str, datetime] = {}
         self._git = GitWatch()
         self._next_lap: datetime | None = None
         self._next_sweep: datetime | None = None
@@ -187,7 +188,12 @@ class Watcher:
         if self._next_lap is not None and self._next_lap - _LAP <= now < self._next_lap:
             return
         self._next_lap = now + _LAP
-        lasting = {subject.removeprefix("job:") for _, subject in self._desk.open() if subject.startswith("job:")}
+        names = {channel.name for channel in self._of_jobs}
+        lasting = {
+            subject.removeprefix("job:")
+            for name, subject in self._desk.open()
+            if name in names and subject.startswith("job:")
+        }
         self._open = frozenset(lasting)
         for job in sorted(lasting, key=lambda job: self._looked.get(job, datetime.min.replace(tzinfo=now.tzinfo)))[
             :_AT_ONCE
@@ -228,7 +234,9 @@ class Watcher:
         """False when it has to be looked at again: another runner wrote first, or too much waits to be sent."""
         rule = _rule(channel)
         found = outcomes.since(known.watch, rule.threshold)
-        since = self._desk.served_since(channel.name, now)
+        if channel.name not in self._since:
+            self._since[channel.name] = self._desk.served_since(channel.name, now)
+        since = self._since[channel.name]
         folded = incident.fold(known.watch, found, place="\n".join(place), rule=rule, now=now, since=since)
         if not folded.messages and not _has_advanced(known.watch, folded.watch):
             return True
@@ -264,10 +272,13 @@ class Watcher:
     def _look_at_git(self, now: datetime) -> None:
         if not self._of_sync:
             return
-        status = self._world.follower.status()
-        for topic, faults in self._git.faults(status, now).items():
+        found = self._git.faults(self._world.follower.status(), now)
+        lasting = self._desk.open() if found else {}
+        for topic, faults in found.items():
             for channel in self._of_sync:
                 place = (channel.name, f"sync:{topic}")
+                if not faults and place not in lasting:
+                    continue
                 known = self._desk.known(place)
                 if self._is_anothers(known.watch) and not faults:
                     continue

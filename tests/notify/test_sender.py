@@ -16,7 +16,7 @@ from chronos_gitops.notify.incident import Watch
 from chronos_gitops.notify.letter import Letter
 from chronos_gitops.notify.notifier import event_of
 from chronos_gitops.notify.outlet import Outlet
-from chronos_gitops.notify.sender import FIRST_WAIT, LONGEST_WAIT, Report, Result, Sender, backoff, troubles
+from chronos_gitops.notify.sender import FIRST_WAIT, LONGEST_WAIT, Report, Result, Sender, backoff, standing
 from chronos_gitops.settings.channels import Channel, Hidden, Webhook
 
 NOON = datetime.fromisoformat("2026-03-01T12:00:00+00:00")
@@ -119,7 +119,8 @@ def test_a_channel_that_was_away_gets_everything_in_order(
     world.put(replace(letter, id="recovered", type="job.recovered"))
     assert world.go() == [Result.FAILED]
     assert world.go() == [], "it rests"
-    assert troubles([world.sender]) == (f"ops: no connection to 127.0.0.1:{port} (Connection refused)",)
+    trouble = f"no connection to 127.0.0.1:{port} (Connection refused)"
+    assert standing(world.sender) == f"ops no message yet, and does not now: {trouble}"
     world.store.close()
     world.start()
     assert world.go() == [], "also over a restart"
@@ -127,7 +128,7 @@ def test_a_channel_that_was_away_gets_everything_in_order(
         world.now += FIRST_WAIT
         assert world.go() == [Result.SENT, Result.SENT]
         assert ids(back) == [letter.id, "recovered"]
-    assert troubles([world.sender]) == ()
+    assert standing(world.sender) == "ops took a message at 2026-03-01 12:00:12 UTC"
 
 
 def test_nobody_hears_of_a_recovery_before_the_failure(new_world: Callable[[str], World], letter: Letter) -> None:

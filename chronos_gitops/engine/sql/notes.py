@@ -95,10 +95,9 @@ def due(session: Session, channel: str, now: datetime) -> str | None:
 def take(session: Session, message_id: str, now: datetime, until: datetime) -> Waiting | None:
     """For whoever comes first, and nobody else before ``until``."""
     parameters = {"id": message_id, "until": rows.to_ms(until)} | _moments(now)
-    row = session.execute(_TAKE, parameters).fetchone()
-    if row is None:
-        return None
-    return Waiting(row["id"], row["subject"], row["document"], rows.instant(row["created_at"]), row["attempts"])
+    for row in session.execute(_TAKE, parameters).fetchall():
+        return Waiting(row["id"], row["subject"], row["document"], rows.instant(row["created_at"]), row["attempts"])
+    return None
 
 
 def drop(session: Session, message_id: str) -> None:
