@@ -82,12 +82,13 @@ class Desk:
         return self._store.read(lambda session: notes.waiting(session, channel))
 
     def take(self, channel: str, now: datetime, *, hold: timedelta) -> Waiting | None:
-        """The message to send next, for this runner alone while ``hold`` lasts; None when none is due."""
-        message_id = self._store.read(lambda session: notes.due(session, channel, now))
+        """The message to send next, for this runner alone while it lives and ``hold`` lasts; None when none is due."""
+        replica = self._store.replica
+        message_id = self._store.read(lambda session: notes.due(session, channel, now, replica=replica))
         if message_id is None:
             return None
         taken: Waiting | None = self._store.write(
-            lambda session: notes.take(session, message_id, now, now + hold)
+            lambda session: notes.take(session, message_id, now, now + hold, replica=replica)
         ).result()
         return taken
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from chronos_gitops.engine.sql import rows
-from chronos_gitops.engine.sql.store import Session
+from chronos_gitops.engine.sql.store import Replica, Session
 
 _FARTHEST: Final = timedelta(hours=1)
 Place = tuple[str, str]
@@ -86,15 +86,16 @@ def waiting(session: Session, channel: str) -> int:
     return 0 if row is None else int(row["messages"])
 
 
-def due(session: Session, channel: str, now: datetime) -> str | None:
-    """The id of the message to send next: of each subject the oldest only, and first what was tried least."""
-    row = session.execute(_NEXT, {"channel": channel} | _moments(now)).fetchone()
+def due(session: Session, channel: str, now: datetime, *, replica: Replica) -> str | None:
+    """The id of the message to send next: of each subject the oldest only, and first what was tried least. What a
+    runner was sending that is gone by now is due at once."""
+    row = session.execute(_NEXT, {"channel": channel} | _holds(session, now, replica)).fetchone()
     return None if row is None else str(row["id"])
 
 
-def take(session: Session, message_id: str, now: datetime, until: datetime) -> Waiting | None:
-    """For whoever comes first, and nobody else before ``until``."""
-    parameters = {"id": message_id, "until": rows.to_ms(until)} | _moments(now)
+def take(session: Session, message_id: str, now: datetime, until: datetime, *, replica: Replica) -> Waiting | None:
+    """For whoever comes first, and nobody else before ``until`` while this runner lives."""
+    parameters = {"id": message_id, "until": rows.to_ms(until), "owner": replica.id} | _holds(session, now, replica)
     for row in session.execute(_TAKE, parameters).fetchall():
         return Waiting(row["id"], row["subject"], row["document"], rows.instant(row["created_at"]), row["attempts"])
     return None
@@ -121,9 +122,10 @@ def forget(session: Session, before: datetime) -> None:
     session.execute(_FORGET_MESSAGES, at)
 
 
-def _moments(now: datetime) -> dict[str, object]:
+def _holds(session: Session, now: datetime, replica: Replica) -> dict[str, object]:
     """Nothing is postponed as far as ``far``, so the clock was ahead when that was."""
-    return {"now": rows.to_ms(now), "far": rows.to_ms(now + _FARTHEST)}
+    live = sorted(replica.live(session))
+    return {"now": rows.to_ms(now), "far": rows.to_ms(now + _FARTHEST), "live": live}
 
 
 def _of(place: Place) -> dict[str, object]:
@@ -154,21 +156,21 @@ _COUNT = "SELECT count(*) AS messages FROM notify_messages WHERE channel = :chan
 # An older message of the same subject goes first: nobody is told of a recovery before the failure.
 _NEXT = """
 SELECT id FROM notify_messages AS message
-WHERE channel = :channel AND (due_at <= :now OR due_at > :far) AND NOT EXISTS (
+WHERE channel = :channel AND (due_at <= :now OR due_at > :far OR NOT owner IN (:live[])) AND NOT EXISTS (
     SELECT 1 FROM notify_messages AS older WHERE older.channel = message.channel
     AND older.subject = message.subject AND older.created_at < message.created_at
 ) ORDER BY attempts, created_at, id LIMIT 1
 """
 
 _TAKE = """
-UPDATE notify_messages SET due_at = :until, attempts = attempts + 1
-WHERE id = :id AND (due_at <= :now OR due_at > :far)
+UPDATE notify_messages SET due_at = :until, owner = :owner, attempts = attempts + 1
+WHERE id = :id AND (due_at <= :now OR due_at > :far OR NOT owner IN (:live[]))
 RETURNING id, subject, document, created_at, attempts
 """
 
 _DROP = "DELETE FROM notify_messages WHERE id = :id"
 
-_POSTPONE = "UPDATE notify_messages SET due_at = :until, error = :error WHERE id = :id"
+_POSTPONE = "UPDATE notify_messages SET due_at = :until, owner = NULL, error = :error WHERE id = :id"
 
 _GIVE_UP = "DELETE FROM notify_messages WHERE channel = :channel AND subject = :subject"
 

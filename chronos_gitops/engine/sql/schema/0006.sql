@@ -10,7 +10,7 @@ CREATE TABLE notify_watches (
     PRIMARY KEY (channel, subject)
 );
 
--- Messages that were not sent yet; one that a runner is sending is due again when that must have ended.
+-- Messages that were not sent yet; one that a runner, its owner, is sending is due again when that must have ended.
 CREATE TABLE notify_messages (
     id          TEXT PRIMARY KEY,
     channel     TEXT NOT NULL,
@@ -18,6 +18,7 @@ CREATE TABLE notify_messages (
     document    TEXT NOT NULL,
     created_at  BIGINT NOT NULL,
     due_at      BIGINT NOT NULL,
+    owner       TEXT,
     attempts    INTEGER NOT NULL DEFAULT 0,
     error       TEXT
 );
