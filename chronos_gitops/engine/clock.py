@@ -2,11 +2,20 @@
 
 import asyncio
 import contextlib
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 LONGEST_WAIT = timedelta(seconds=1)
 """The wall clock is read again at least this often, so that a step or a suspend is seen within a second."""
+
+
+_ELAPSED = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def elapsed() -> float:
+    """Seconds since some instant in the past, those in which the machine was suspended included where it can tell."""
+    return time.clock_gettime(_ELAPSED)
 
 
 class Clock(Protocol):

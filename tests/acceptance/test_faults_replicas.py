@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import pytest
-import yaml
 from support.bench import eventually
+from support.pair import Pair, all_ended, is_stopped, repository
 from support.program import Runner
 from support.replicas import Sink
 from support.repository import Repository
@@ -26,42 +25,6 @@ def sink() -> Iterator[Sink]:
         yield sink
 
 
-def repository(folder: Path, sink: Sink, **fields: Any) -> Path:
-    """A bare repository with one job that is due by hand only."""
-    checkout = Repository.init(folder / "checkout")
-    document = {"name": "held", "schedule": "@yearly", "enabled": True, "webhook": {"url": sink.url("/hold")}, **fields}
-    checkout.write("jobs/held.yaml", yaml.safe_dump(document))
-    checkout.commit("A job")
-    return checkout.bare(folder / "bare.git").root
-
-
-class Pair:
-    """Two runners; a third may take the place of a dead one, on its data folder."""
-
-    def __init__(self, folder: Path, repository: Path, url: str) -> None:
-        self._folder = folder
-        self._repository = str(repository)
-        # A password, though the server takes any: it must be nowhere.
-        self._environ = {"CHRONOS_ENGINE": url.replace("postgres@", "postgres:hunter2@")}
-        self.runners: list[Runner] = []
-
-    def start(self, name: str, failpoint: str = "") -> Runner:
-        environ = self._environ | {"CHRONOS_FAILPOINT": failpoint}
-        runner = Runner(self._repository, data=self._folder / name, environ=environ)
-        self.runners.append(runner)
-        return runner
-
-    def close(self) -> None:
-        for runner in self.runners:
-            if runner.process.poll() is None:
-                os.kill(runner.process.pid, signal.SIGCONT)
-                assert runner.stop() == 0
-            runner.client.close()
-        said = "".join(line for runner in self.runners for line in runner.lines)
-        assert "hunter2" not in said
-        assert "Traceback" not in said
-
-
 @pytest.fixture
 def pair(tmp_path: Path, sink: Sink, postgres_url: str) -> Iterator[Pair]:
     pair = Pair(tmp_path, repository(tmp_path, sink, concurrency="allow", timeout="2m"), postgres_url)
@@ -72,14 +35,6 @@ def pair(tmp_path: Path, sink: Sink, postgres_url: str) -> Iterator[Pair]:
 
 def trigger(runner: Runner, count: int) -> set[str]:
     return {runner.client.post("/jobs/held/trigger").json()["id"] for _ in range(count)}
-
-
-def all_ended(runner: Runner, count: int) -> list[dict[str, Any]]:
-    def holds(page: dict[str, Any]) -> bool:
-        items = page["items"]
-        return len(items) == count and all(item["status"] not in ("pending", "running") for item in items)
-
-    return list(runner.until("/executions?limit=1000", holds, timeout=30)["items"])
 
 
 def kill_one_of_two(pair: Pair, sink: Sink, in_flight: int) -> None:
@@ -163,12 +118,6 @@ def test_a_runner_that_froze_before_it_sent_sends_nothing_when_another_one_has(
     later = one.client.post("/jobs/held/trigger").json()["id"]
     one.until(f"/executions/{later}", lambda found: found["status"] == "success")
     assert Counter(visit.execution for visit in sink.visits) == {row["id"]: 1, later: 1}
-
-
-def is_stopped(runner: Runner) -> bool:
-    """Every thread of it; the state of a process is that of its first one."""
-    tasks = Path(f"/proc/{runner.process.pid}/task").glob("*/stat")
-    return all(task.read_text().rpartition(")")[2].split()[0] == "T" for task in tasks)
 
 
 @pytest.mark.timeout(90)

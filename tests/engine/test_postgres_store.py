@@ -11,8 +11,9 @@ from support.bench import eventually
 from support.clock import HandClock
 from support.postgres import Server
 
+from chronos_gitops.engine.clock import elapsed
 from chronos_gitops.engine.sql import claims, ledger
-from chronos_gitops.engine.sql.postgres.clock import DatabaseClock, elapsed
+from chronos_gitops.engine.sql.postgres.clock import DatabaseClock
 from chronos_gitops.engine.sql.postgres.store import Address, PostgresStore
 from chronos_gitops.engine.sql.store import Session, StoreAway, StoreError, StoreUnusable, migrations
 from chronos_gitops.errors import UsageError

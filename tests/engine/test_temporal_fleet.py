@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from support.bench import Bench, Seen, eventually, jobset
 from support.temporal import TemporalServer, free_port, on_temporal, run
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHistory
+from temporalio.client import AsyncActivityHandle, Client, WorkflowExecutionStatus, WorkflowHistory
 
 from chronos_gitops.delivery.attempt import Delivery
 from chronos_gitops.delivery.egress import EgressPolicy, Level
@@ -206,6 +206,30 @@ def test_a_runner_that_lags_behind_does_not_bring_an_old_version_back(bench: Ben
     engine.apply(old)  # it was told so: a branch that is forced back, for example
     eventually(lambda: run(check(JobSet())) == oldest)
     eventually(lambda: run(check(new)) == newest)
+
+
+class Ahead(SystemClock):
+    def now(self) -> datetime:
+        return super().now() + timedelta(hours=1)
+
+
+def test_a_runner_whose_clock_is_wrong_asks_the_server_before_each_request_and_sends(
+    temporal: TemporalServer, namespace: str, receiver: Receiver, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+    real = AsyncActivityHandle.heartbeat
+
+    async def heartbeat(handle: AsyncActivityHandle) -> None:
+        await real(handle)
+        asked.append(True)
+
+    monkeypatch.setattr(AsyncActivityHandle, "heartbeat", heartbeat)
+    bench = Bench(on_temporal(temporal.url(namespace)), receiver, Ahead(), seen)  # type: ignore[arg-type]  # real
+    engine = bench.start(bench.job(schedule=NEVER, path="/flaky/1", retry_policy={"initial_interval": "10ms"}))
+    engine.trigger("daily-backup")
+    assert seen.wait(1)[0].status is Status.SUCCESS
+    assert len(receiver.requests) == len(asked) == 2
+    bench.stop_all()
 
 
 def test_no_value_of_a_secret_enters_a_history(bench: Bench, client: Callable[[], Any], namespace: str) -> None:

@@ -3,19 +3,19 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowFailureError
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError, RPCStatusCode
 
 from chronos_gitops import failpoints
 from chronos_gitops.delivery.attempt import Call, Delivery, Outcome, OutcomeKind
-from chronos_gitops.delivery.outcome import ErrorClass
+from chronos_gitops.delivery.outcome import ErrorClass, Withheld
 from chronos_gitops.delivery.retry import next_wait
 from chronos_gitops.engine import callback
 from chronos_gitops.engine.clock import Clock
@@ -38,6 +38,7 @@ from chronos_gitops.engine.temporal.messages import (
     maybe_ms,
     to_ms,
 )
+from chronos_gitops.engine.temporal.pulse import Pulse
 from chronos_gitops.engine.timetable import Missed
 from chronos_gitops.jobs.model import Completion, Job, JobSet
 from chronos_gitops.timing import duration
@@ -134,17 +135,18 @@ class Sending:
         started_at = self._clock.now()
         is_signed = order.document["webhook"].get("completion") == Completion.CALLBACK
         signature = await self._sign(order.execution_id) if is_signed else ""
-        task = asyncio.create_task(self._report(order, signature))
+        pulse = Pulse(started_at)
+        task = asyncio.create_task(self._report(order, signature, pulse))
         self._sending.add(task)
         try:
-            async with _beating():
+            async with pulse:
                 await asyncio.wait([task])
         except asyncio.CancelledError:
             task.cancel()
             await asyncio.wait([task])
             details = activity.cancellation_details()
             if details is None or not details.cancel_requested:
-                raise
+                raise _left_to_others("the server has given it to another runner") from None
             if task.cancelled():
                 duration_ms = max(0, to_ms(self._clock.now()) - to_ms(started_at))
                 error = "cut off: the execution was cancelled"
@@ -154,21 +156,31 @@ class Sending:
         finally:
             self._sending.discard(task)
         if task.cancelled():
-            raise ApplicationError("the runner stops", type="Drained")
+            raise _left_to_others("the runner stops")
         return task.result()
 
-    async def _report(self, order: AttemptOrder, signature: str) -> AttemptReport:
+    async def _report(self, order: AttemptOrder, signature: str, pulse: Pulse) -> AttemptReport:
         started_at = self._clock.now()
         awaited: Awaited | None = None
         try:
             job = Job.from_document(order.document)
             scheduled = instant(order.scheduled_time)
-            call = Call(order.execution_id, scheduled, order.number, order.commit, path=order.path, signature=signature)
-            outcome = await self._delivery.attempt(job, call)
+            call = Call(
+                order.execution_id,
+                scheduled,
+                order.number,
+                order.commit,
+                path=order.path,
+                may_send=pulse.is_steady,
+                signature=signature,
+            )
+            outcome = await self._sent(job, call, pulse)
             self._observer.attempt_finished(job, outcome)
             wait = next_wait(job.retry_policy, order.number, outcome, random=self._random)
             awaited = self._awaited(job, order.number, outcome)
             failpoints.reach("before-record")
+        except ApplicationError:
+            raise
         except Exception as error:
             log.exception("execution broke", extra={"execution_id": order.execution_id})
             message = f"an internal error ({type(error).__name__}); see the log of the runner"
@@ -177,6 +189,13 @@ class Sending:
         if wait is None and awaited is None and self._is_draining:
             self.untold.add(order.execution_id)
         return replace(_told(order.number, to_ms(started_at), outcome, wait), awaited=awaited)
+
+    async def _sent(self, job: Job, call: Call, pulse: Pulse) -> Outcome:
+        """Who was frozen for a while asks before it sends: another runner may have the attempt by now."""
+        while await pulse.is_ours():
+            with contextlib.suppress(Withheld):
+                return await self._delivery.attempt(job, call)
+        raise _left_to_others("the server has given it to another runner")
 
     def _awaited(self, job: Job, number: int, outcome: Outcome) -> Awaited | None:
         deadline = callback.deadline(job, outcome, self._clock.now())
@@ -200,7 +219,7 @@ class Watching:
     @activity.defn(name=names.WATCH)
     async def watch(self, execution_id: str) -> None:
         """Returns when the execution has ended, however; one that is not there has."""
-        async with _beating():
+        async with Pulse(datetime.now(UTC)):
             try:
                 await self._client.get_workflow_handle(execution_id).result()
             except WorkflowFailureError:
@@ -210,20 +229,9 @@ class Watching:
                     raise
 
 
-@contextlib.asynccontextmanager
-async def _beating() -> AsyncIterator[None]:
-    """Heartbeats: they carry cancellation to us, and our silence to the server."""
-
-    async def beat() -> None:
-        while True:
-            activity.heartbeat()
-            await asyncio.sleep(names.HEARTBEAT.total_seconds())
-
-    task = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        task.cancel()
+def _left_to_others(why: str) -> ApplicationError:
+    """The attempt is made again, under the same number, unless it is already; that is nobody's defect."""
+    return ApplicationError(why, type="LeftToOthers", category=ApplicationErrorCategory.BENIGN)
 
 
 def _told(number: int, started_at: int, outcome: Outcome, wait: timedelta | None) -> AttemptReport:

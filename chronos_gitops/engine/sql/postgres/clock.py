@@ -1,17 +1,9 @@
 """The database's clock as the clock of every replica: what time it is is decided in one place."""
 
 import asyncio
-import time
 from datetime import UTC, datetime, timedelta
 
-from chronos_gitops.engine.clock import Clock
-
-_ELAPSED = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-
-
-def elapsed() -> float:
-    """Seconds since some instant in the past, those in which the machine was suspended included where it can tell."""
-    return time.clock_gettime(_ELAPSED)
+from chronos_gitops.engine.clock import Clock, elapsed
 
 
 class DatabaseClock:

@@ -12,8 +12,9 @@ from typing import Final
 
 import psycopg
 
+from chronos_gitops.engine.clock import elapsed
 from chronos_gitops.engine.sql.postgres import membership
-from chronos_gitops.engine.sql.postgres.clock import DatabaseClock, elapsed, instant
+from chronos_gitops.engine.sql.postgres.clock import DatabaseClock, instant
 from chronos_gitops.engine.sql.postgres.connection import Address, Connection, PostgresSession
 from chronos_gitops.engine.sql.store import Session, Standing
 
