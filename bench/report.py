@@ -16,6 +16,7 @@ BENCHES = {
     "reload": "How soon one changed file of many is active",
     "start": "How long a start takes, memory, and the cost of waiting",
     "dispatch": "How late webhooks leave, and how fast a burst",
+    "hostile": "Healthy webhooks beside hostile servers",
     "soak": "Under load for a while",
     "limits": "What the machine itself can do",
 }

@@ -6,13 +6,17 @@ So many webhooks a second; every 5 s a commit changes a job, every third time a 
 and executions are read all the time. Memory, file descriptors and lateness are told for each tenth of the time.
 """
 
+import http.client
 import json
+import subprocess
+import sys
 import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from figures import Figures, options, p99
@@ -32,7 +36,8 @@ class Traffic:
         self._folder, self._runner, self._url = folder, runner, url
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work)
-        self.commits = self.rollbacks = self.reads = self.failed = 0
+        self.commits = self.rollbacks = self.reads = 0
+        self.failed: list[str] = []
 
     def __enter__(self) -> "Traffic":
         self._thread.start()
@@ -53,8 +58,14 @@ class Traffic:
     def _tried(self, step: Callable[[], None]) -> None:
         try:
             step()
-        except (OSError, urllib.error.HTTPError):
-            self.failed += 1
+        except urllib.error.HTTPError as error:
+            self._told(step, f"{error.code} {error.url} {error.read(2000).decode(errors='replace')}")
+        except (OSError, http.client.HTTPException, subprocess.CalledProcessError) as error:
+            self._told(step, repr(error))
+
+    def _told(self, step: Callable[[], None], what: str) -> None:
+        self.failed.append(f"{step.__name__.strip('_')}: {what}")
+        sys.stderr.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {self.failed[-1]}\n")
 
     def _change(self) -> None:
         if self.commits and self.commits % 3 == 0 and self.rollbacks < self.commits / 3:
@@ -85,7 +96,8 @@ def main() -> None:
                 soak(figures, runner, arrivals, (given.minutes or minutes) * 60)
             state = json.loads(runner.get("/api/v1/sync"))["state"]
     done = f"{traffic.commits} commits, {traffic.rollbacks} rollbacks, {traffic.reads:,} reads, sync {state}"
-    figures.add("calls that failed", OURS, traffic.failed, "", done)
+    why = f"; first: {traffic.failed[0][:200]}" if traffic.failed else ""
+    figures.add("calls that failed", OURS, len(traffic.failed), "", done + why)
     figures.save(given.json)
 
 

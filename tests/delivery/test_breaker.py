@@ -157,3 +157,53 @@ def test_without_a_rate_nothing_waits() -> None:
         return asyncio.get_running_loop().time() - started
 
     assert asyncio.run(begin()) < 1
+
+
+def test_some_slots_are_left_however_many_hosts_hang() -> None:
+    async def run() -> None:
+        slots = Slots(at_once=40, per_host=20)
+        begun: list[str] = []
+        end = asyncio.Event()
+
+        async def hang(host: str) -> None:
+            async with slots.hold(host):
+                begun.append(host)
+                await end.wait()
+
+        tasks = [asyncio.create_task(hang(f"slow-{number % 8}")) for number in range(160)]
+        await asyncio.sleep(0)
+        assert len(begun) < 40
+        assert set(begun) == {f"slow-{number}" for number in range(8)}
+        for _ in range(100):
+            async with asyncio.timeout(5), slots.hold("quick"):
+                pass
+        tasks[0].cancel()
+        tasks[-1].cancel()
+        end.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert len(begun) >= 158
+        async with asyncio.timeout(5):
+            await asyncio.gather(*(hang("again") for _ in range(40)))
+
+    asyncio.run(run())
+
+
+def test_one_host_alone_gets_its_whole_limit_of_the_default_slots() -> None:
+    async def run() -> int:
+        slots = Slots(at_once=200, per_host=50)
+        begun: list[int] = []
+
+        async def hang(number: int) -> None:
+            async with slots.hold("one"):
+                begun.append(number)
+                await asyncio.sleep(60)
+
+        tasks = [asyncio.create_task(hang(number)) for number in range(100)]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return len(begun)
+
+    assert asyncio.run(run()) == 50
