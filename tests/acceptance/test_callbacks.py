@@ -129,11 +129,11 @@ def test_a_deadline_that_passes_while_nothing_runs_is_a_timeout_after_the_restar
     repo: Path, data_folder: Path
 ) -> None:
     with target() as server:
-        write(repo, server.url, timeout="3s", retry_policy={"initial_interval": "10ms"})
+        write(repo, server.url, timeout="6s", retry_policy={"initial_interval": "10ms"})
         with Runner(str(repo), data=data_folder) as runner:
             execution = accepted(runner)
             runner.kill()
-        threading.Event().wait(3.0)
+        threading.Event().wait(6.0)
         with Runner(str(repo), data=data_folder) as runner:
             row = runner.until(f"/executions/{execution}", lambda row: len(row["attempts"]) == 2)
             assert [one["error_class"] for one in row["attempts"]] == ["timeout", None]

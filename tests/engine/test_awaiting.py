@@ -1,0 +1,72 @@
+"""Executions whose callback is awaited: found by deadline, and cheap however many they are."""
+
+import time
+import tracemalloc
+from dataclasses import replace
+from datetime import timedelta
+
+from support.bench import NOON
+from test_callback import JOB, RUNNING
+
+from chronos_gitops.engine.sql.awaiting import Awaiting
+from chronos_gitops.engine.sql.run import Run
+
+MINUTE = timedelta(minutes=1)
+
+
+def run(number: int, minutes: float) -> Run:
+    deadline = NOON + minutes * MINUTE
+    execution = replace(RUNNING, id=f"execution-{number}", callback_deadline=deadline)
+    return Run(execution, replace(JOB, name=f"job-{number % 100}"))
+
+
+def test_what_is_due_comes_out_once_and_the_earliest_first() -> None:
+    awaiting = Awaiting()
+    for number, minutes in enumerate((3, 1, 2)):
+        awaiting.add(run(number, minutes))
+    assert awaiting.next_at() == NOON + MINUTE
+    assert awaiting.pop_due(NOON) == []
+    assert [one.execution.id for one in awaiting.pop_due(NOON + 2 * MINUTE)] == ["execution-1", "execution-2"]
+    assert (len(awaiting), awaiting.next_at()) == (1, NOON + 3 * MINUTE)
+    assert awaiting.pop_due(NOON + 2 * MINUTE) == []
+
+
+def test_a_job_is_awaited_while_one_of_its_executions_is() -> None:
+    awaiting = Awaiting()
+    awaiting.add(run(1, 1))
+    awaiting.add(run(101, 2))
+    assert awaiting.discard("execution-1")
+    assert not awaiting.discard("execution-1")
+    assert awaiting.is_awaited_by("job-1")
+    assert "execution-101" in awaiting
+    awaiting.pop_due(NOON + 2 * MINUTE)
+    assert not awaiting.is_awaited_by("job-1")
+    assert awaiting.next_at() is None
+
+
+def test_one_that_waits_again_has_its_new_deadline_only() -> None:
+    awaiting = Awaiting()
+    awaiting.add(run(1, 1))
+    awaiting.add(run(1, 5))
+    assert awaiting.pop_due(NOON + 4 * MINUTE) == []
+    assert len(awaiting.pop_due(NOON + 5 * MINUTE)) == 1
+
+
+def test_ten_thousand_cost_little_and_what_ended_leaves_nothing_behind() -> None:
+    runs = [run(number, 1 + number % 60) for number in range(10_000)]
+    awaiting = Awaiting()
+    tracemalloc.start()
+    began = time.process_time()
+    for one in runs:
+        awaiting.add(one)
+    held, _ = tracemalloc.get_traced_memory()
+    for one in runs[:9_900]:
+        awaiting.discard(one.execution.id)
+    left, _ = tracemalloc.get_traced_memory()
+    took = time.process_time() - began
+    tracemalloc.stop()
+    assert held < 5_000_000, "a few hundred bytes each"
+    assert len(awaiting._heap) <= 2 * 100 + 65
+    assert left < held / 2
+    assert took < 5
+    assert len(awaiting.pop_due(NOON + 60 * MINUTE)) == 100
