@@ -107,6 +107,13 @@ def test_the_file_may_be_named_by_the_environment(tmp_path: Path) -> None:
     assert settings.load({}, {"CHRONOS_CONFIG": str(config)}, None).branch == "release"
 
 
+def test_the_public_url_may_have_a_path_and_has_no_slash_at_its_end(tmp_path: Path) -> None:
+    config = chronos_toml(tmp_path, 'public_url = "https://example.com/chronos/"')
+    assert settings.load({}, {}, config).public_url == "https://example.com/chronos"
+    found = settings.load({}, {"CHRONOS_PUBLIC_URL": "http://[fd00::1]:8080"}, config)
+    assert (found.public_url, found.callback_url(1)) == ("http://[fd00::1]:8080", "http://[fd00::1]:8080")
+
+
 def test_a_file_in_the_current_folder_is_not_read_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chronos_toml(tmp_path, 'egress.level = "any"')
     monkeypatch.chdir(tmp_path)
@@ -216,6 +223,12 @@ def test_a_bad_value_names_where_it_came_from(flags: dict[str, str], environ: di
         ),
         ("cors_origins = ['*']", ("is no origin; write one like https://dashboard.example.com",)),
         ("cors_origins = ['https://a.example/']", ("is no origin",)),
+        (
+            "public_url = 'chronos.example.com'",
+            ("public_url: it is no address of a runner", "https://chronos.example.com"),
+        ),
+        ("public_url = 'https://ada:secret@chronos.example.com'", ("it is no address of a runner",)),
+        ("public_url = 'https://chronos.example.com/?a=b'", ("without a query",)),
         ("hosts = ['https://chronos.example.com']", ("is no name of a host; write one like chronos.example.com",)),
         (f"[[tokens]]\nname = 'ci'\nsha = '{DIGEST}'", ('there is no "sha"', '"sha256"')),
         ("[secrets.bind.Backup]\nhosts = []", ('"Backup" is not the name of a secret',)),

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from support.program import Runner
+from support.program import Runner, run
 
 JOB = "/jobs/nightly-report"
 
@@ -117,6 +117,9 @@ def test_kill_9_while_it_waits_sends_nothing_again_and_the_callback_ends_it(repo
             assert after["callback_deadline"] == before["callback_deadline"]
             skipped = runner.client.post(f"{JOB}/trigger").json()
             assert (skipped["status"], skipped["reason"]) == ("skipped", "overlap")
+            shown = run("executions", "--id", execution, "--server", runner.address, cwd=repo).stdout
+            assert "waiting_for" in shown
+            assert "waiting for callback" in run("executions", "--server", runner.address, cwd=repo).stdout
             answer = post(server.seen[0], "success", at=runner.address)
             assert (answer.status_code, answer.json()["status"]) == (200, "success")
             assert ended(runner, execution)["attempts"][0]["status_code"] == 202

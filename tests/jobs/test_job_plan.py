@@ -112,6 +112,12 @@ def test_fields_have_dotted_names_and_absent_values_are_none() -> None:
     }
 
 
+def test_a_target_that_is_waited_for_is_a_changed_field() -> None:
+    webhook = "{url: https://a.example.com/, completion: callback}"
+    change = only_change(jobs(definition("daily-a")), jobs(definition("daily-a", webhook=webhook)))
+    assert change.fields == (FieldChange("webhook.completion", "response", "callback"),)
+
+
 def test_a_changed_credential_is_told_and_not_shown() -> None:
     hook = "{{url: https://a.example.com/, headers: {{Authorization: Bearer {0}}}, auth: {{type: hmac, secret: {0}}}}}"
     before, after = (definition("daily-a", webhook=hook.format(secret)) for secret in ("hunter21", "hunter22"))

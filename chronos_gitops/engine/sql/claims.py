@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -157,7 +157,10 @@ def claim(session: Session, claims: Sequence[Claim], now: datetime, replica: Rep
     decision = _Decision(_known(session, claims), _unfinished(session, claims), replica, now)
     if decision.busy:
         decision.live = replica.live(session)
-    claimed = [decision.on(each) for each in claims]
+    judged = [decision.on(each) for each in claims]
+    # What was called back meanwhile, on another runner, has its end already and is replaced by nothing.
+    ended = _replace(session, decision)
+    claimed = [replace(each, replaced=tuple(one for one in each.replaced if one in ended)) for each in judged]
     _write(session, decision, claims)
     for owner in decision.told - {replica.id}:
         replica.tell(session, owner)
@@ -261,10 +264,14 @@ def _unfinished(session: Session, claims: Sequence[Claim]) -> dict[str, list[_Ow
     return dict(found)
 
 
+def _replace(session: Session, decision: _Decision) -> set[str]:
+    if not decision.replaced:
+        return set()
+    parameters = {"ids": decision.replaced, "at": rows.to_ms(decision.now)}
+    return {row["id"] for row in session.execute(statements.REPLACE_UNFINISHED, parameters).fetchall()}
+
+
 def _write(session: Session, decision: _Decision, claims: Sequence[Claim]) -> None:
-    if decision.replaced:
-        at = rows.to_ms(decision.now)
-        session.execute(statements.REPLACE_UNFINISHED, {"ids": decision.replaced, "at": at})
     if not decision.added:
         return
     jobs = {claim.definition.job.digest: claim.definition.job for claim in claims}

@@ -29,7 +29,7 @@ DEFINITIONS = "SELECT digest FROM definitions WHERE digest IN (:digests[])"
 REPLACE_UNFINISHED = """
 UPDATE executions SET
     status = 'cancelled', reason = 'replaced', completed_at = :at, next_attempt_at = NULL, callback_deadline = NULL
-WHERE id IN (:ids[]) AND status IN ('pending', 'running')
+WHERE id IN (:ids[]) AND status IN ('pending', 'running') RETURNING id
 """
 
 CANCEL_UNFINISHED = """
