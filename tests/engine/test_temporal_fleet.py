@@ -118,7 +118,7 @@ def test_forbid_lets_one_run_at_a_time_over_two_runners_also_when_a_timetable_co
         found: Client = await client()
         return (await found.count_workflows("ExecutionStatus = 'ContinuedAsNew'")).count
 
-    assert eventually(lambda: run(runs())) >= 2
+    assert eventually(lambda: run(runs()) >= 2)
     bench.receiver.release("answer")
     bench.seen.wait_until(lambda: sum(row.status is Status.SUCCESS for row in bench.seen.ended) >= 2, 60)
     engine.pause("daily-backup", reason="seen enough", by="ada")
