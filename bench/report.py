@@ -17,6 +17,7 @@ BENCHES = {
     "start": "How long a start takes, memory, and the cost of waiting",
     "dispatch": "How late webhooks leave, and how fast a burst",
     "hostile": "Healthy webhooks beside hostile servers",
+    "pages": "How soon a page is there",
     "soak": "Under load for a while",
     "limits": "What the machine itself can do",
 }

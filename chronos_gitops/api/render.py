@@ -39,10 +39,13 @@ def state(job: Job, paused: Pause | None) -> str:
     return "enabled" if job.enabled else "disabled"
 
 
-def jobs(service: "Service", definitions: Sequence[Definition]) -> list[Json]:
-    """Several jobs with one question to the engine for all of them."""
+def jobs(
+    service: "Service", definitions: Sequence[Definition], latest: Mapping[str, Execution] | None = None
+) -> list[Json]:
+    """Several jobs with one question to the engine for all of them; none where their newest runs are given."""
     pauses = service.engine.pauses()
-    latest = service.engine.latest([definition.job.name for definition in definitions])
+    if latest is None:
+        latest = service.engine.latest([definition.job.name for definition in definitions])
     return [_job(service, definition, pauses, latest) for definition in definitions]
 
 

@@ -1,7 +1,7 @@
 """What every page shares: its blueprint, who may press what, times and numbers as people say them."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from flask import Blueprint, current_app, request
 from markupsafe import Markup
@@ -10,9 +10,11 @@ from chronos_gitops.api import guard, render, scope
 from chronos_gitops.api.context import caller, service
 from chronos_gitops.timing.schedule import Schedule
 from chronos_gitops.web import words
+from chronos_gitops.web.kept import Kept
 
 blueprint = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
 IN_WORDS = "chronos_gitops.in_words"
+CHARTS, SHAPES = "chronos_gitops.charts", "chronos_gitops.shapes"
 _TIME = Markup('<time datetime="{iso}" title="{absolute}">{relative}</time>')
 
 
@@ -20,6 +22,16 @@ def in_words(schedule: Schedule) -> str:
     """A millisecond each, and a page has hundreds: kept, for what a schedule means never changes."""
     said: str = current_app.extensions[IN_WORDS](schedule)
     return said
+
+
+def charts_kept() -> Kept:
+    """Counts of what is due, which cost a tenth of a second with many different schedules."""
+    return cast(Kept, current_app.extensions[CHARTS])
+
+
+def shapes_kept() -> Kept:
+    """How the newest runs of a job look, until it has news."""
+    return cast(Kept, current_app.extensions[SHAPES])
 
 
 @blueprint.context_processor

@@ -1,26 +1,26 @@
 """The first page: what is red, what comes, every job in a row."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from flask import render_template
 
 from chronos_gitops.api import jobs as api_jobs
-from chronos_gitops.api import query, render, upcoming
+from chronos_gitops.api import query, render
 from chronos_gitops.api.context import service
-from chronos_gitops.api.query import InvalidParameter
 from chronos_gitops.engine import streak
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
-from chronos_gitops.jobs.model import Definition
+from chronos_gitops.jobs.model import Concurrency, Definition
 from chronos_gitops.web import charts
-from chronos_gitops.web.frame import blueprint, in_words
-from chronos_gitops.web.outlook import day
+from chronos_gitops.web.frame import blueprint, in_words, shapes_kept
+from chronos_gitops.web.outlook import aligned, day, due
 from chronos_gitops.web.standing import WORDS, Standing, counted, standing
 
 SHOWN = 200
 RUNS = 20
 _STEP = timedelta(minutes=5)
+_MINUTE = timedelta(minutes=1)
 _STEPS = 18
 _TIMELINE = 1000
 
@@ -64,24 +64,47 @@ def _found(definitions: Sequence[Definition]) -> list[Found]:
     for definition in definitions:
         name = definition.job.name
         found.append(Found(definition, standing(definition, latest.get(name), pauses.get(name), now), latest.get(name)))
-    order = list(Standing)
-    return sorted(found, key=lambda one: (order.index(one.standing), one.definition.job.name))
+    place = {one: number for number, one in enumerate(Standing)}
+    return sorted(found, key=lambda one: (place[one.standing], one.definition.job.name))
 
 
 def _rows(found: Sequence[Found]) -> list[dict[str, Any]]:
-    names = [one.definition.job.name for one in found]
-    recent: Mapping[str, Sequence[Execution]] = service().engine.recent(names, RUNS) if names else {}
-    rendered = render.jobs(service(), [one.definition for one in found])
+    latest = {one.definition.job.name: one.latest for one in found if one.latest is not None}
+    rendered = render.jobs(service(), [one.definition for one in found], latest)
+    shapes = _shapes(found)
     return [
         job
         | {
             "standing": one.standing,
             "words": in_words(one.definition.job.schedule),
-            "bars": charts.bars(recent.get(one.definition.job.name, ()), RUNS),
-            "in_a_row": _in_a_row(recent.get(one.definition.job.name, ())),
+            "shape": shapes.get(one.definition.job.name),
         }
         for one, job in zip(found, rendered, strict=True)
     ]
+
+
+class Shape(NamedTuple):
+    """The newest runs of a job: one outline for each status, what they came to in words, and failures in a row."""
+
+    outlines: Sequence[tuple[str, str]]
+    words: str
+    in_a_row: int
+
+
+def _shapes(found: Sequence[Found]) -> Mapping[str, Shape]:
+    """By name. A job without news looks as it did; but where its runs may overlap, an older one may bring some."""
+    jobs, kept = service().jobs(), shapes_kept()
+    keys = {one.latest.job: (one.latest.job, one.latest.id, one.latest.status) for one in found if one.latest}
+    shapes = {name: shape for name, key in keys.items() if (shape := kept.get(jobs, key)) is not None}
+    asked = [name for name in keys if name not in shapes]
+    recent = service().engine.recent(asked, RUNS) if asked else {}
+    final = {one.latest.job for one in found if one.latest is not None and one.latest.status.is_final}
+    for name, runs in recent.items():
+        shapes[name] = Shape(charts.outlines(charts.bars(runs, RUNS)), charts.told(runs), _in_a_row(runs))
+        definition = jobs.get(name)
+        if name in final and definition is not None and definition.job.concurrency is not Concurrency.ALLOW:
+            kept.put(jobs, keys[name], shapes[name])
+    return shapes
 
 
 def _in_a_row(runs: Sequence[Execution]) -> int:
@@ -99,28 +122,41 @@ def _asked() -> dict[str, str]:
 def _timeline(found: Sequence[Found]) -> dict[str, Any]:
     """Ninety minutes back and ahead in steps of five: what ended well, what failed, what is due."""
     now = service().now()
-    start = now - _STEP * _STEPS
+    ahead_from = aligned(now, _STEP) + _STEP
+    start = ahead_from - _STEP * _STEPS
     steps = [{"success": 0, "failed": 0, "other": 0, "due": 0} for _ in range(2 * _STEPS)]
-    newest = service().engine.executions(ExecutionQuery(limit=_TIMELINE)) if found else ()
+    newest = _newest(start) if found else []
     shown = {one.definition.job.name for one in found}
     for run in newest:
         if run.job in shown and start <= run.scheduled_time <= now:
-            index = min((run.scheduled_time - start) // _STEP, _STEPS - 1)
-            steps[index][run.status.value if run.status in (Status.SUCCESS, Status.FAILED) else "other"] += 1
-    try:
-        ahead = upcoming.load(now, _STEP, _STEPS).counts
-    except InvalidParameter:
-        ahead = ()
-    for index, count in enumerate(ahead):
+            kind = run.status.value if run.status in (Status.SUCCESS, Status.FAILED) else "other"
+            steps[(run.scheduled_time - start) // _STEP][kind] += 1
+    soon = due(ahead_from - _STEP, _MINUTE, _STEP // _MINUTE) or ()
+    steps[_STEPS - 1]["due"] = sum(soon[(now - ahead_from + _STEP) // _MINUTE + 1 :])
+    for index, count in enumerate(due(ahead_from, _STEP, _STEPS) or ()):
         steps[_STEPS + index]["due"] = count
     most = max((sum(step.values()) for step in steps), default=0) or 1
     return {
         "steps": [
             {"x": index, "at": start + _STEP * index, "parts": _parts(step, most)} for index, step in enumerate(steps)
         ],
+        "now": round(10 * (now - start) / _STEP),
         "scale": charts.scale(start, _STEP * _STEPS * 2),
-        "partial": len(newest) == _TIMELINE and newest[-1].scheduled_time > start,
+        "partial": len(newest) >= _TIMELINE and newest[-1].scheduled_time > start,
     }
+
+
+def _newest(since: datetime) -> list[Execution]:
+    """Back to this instant, or the newest thousand."""
+    rows: list[Execution] = []
+    before = None
+    while len(rows) < _TIMELINE:
+        page = service().engine.executions(ExecutionQuery(limit=SHOWN, before=before))
+        rows += page
+        if len(page) < SHOWN or page[-1].scheduled_time < since:
+            break
+        before = (page[-1].scheduled_time, page[-1].id)
+    return rows
 
 
 def _parts(step: Mapping[str, int], most: int) -> list[dict[str, Any]]:

@@ -1,18 +1,18 @@
 """What comes: 24 hours, a week as a heat map, and when it is quiet."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from flask import render_template
+from flask import render_template, request
 
-from chronos_gitops.api import render, upcoming
+from chronos_gitops.api import render, scope, upcoming
 from chronos_gitops.api.context import service
 from chronos_gitops.api.query import InvalidParameter
 from chronos_gitops.jobs import forecast
 from chronos_gitops.web import charts
-from chronos_gitops.web.frame import blueprint
+from chronos_gitops.web.frame import blueprint, charts_kept
 
 _QUARTER = timedelta(minutes=15)
 _HOUR = timedelta(hours=1)
@@ -36,20 +36,36 @@ def outlook() -> str:
 
 
 def day(now: datetime) -> charts.Strip | None:
-    """The next 24 hours; None when that is too much to count while somebody waits."""
-    try:
-        found = upcoming.load(now, _QUARTER, 96)
-    except InvalidParameter:
-        return None
-    return charts.strip(found.counts, now, _QUARTER)
+    """24 hours from this quarter of an hour on; None when that is too much to count while somebody waits."""
+    start = aligned(now, _QUARTER)
+    counts = due(start, _QUARTER, 96)
+    return None if counts is None else charts.strip(counts, start, _QUARTER)
+
+
+def aligned(now: datetime, step: timedelta) -> datetime:
+    return now - (now - datetime.fromtimestamp(0, UTC)) % step
+
+
+def due(start: datetime, bucket: timedelta, buckets: int) -> tuple[int, ...] | None:
+    """What the jobs that are asked for have due, by bucket: counted once for an answer that many refreshes ask for."""
+    pauses = frozenset((name, pause.until) for name, pause in service().engine.pauses().items())
+    asked = frozenset(pair for pair in request.args.items(multi=True) if pair[0] not in ("page", "standing"))
+    key = (frozenset(scope.tags().items()), asked, pauses, start, bucket, buckets)
+
+    def counted() -> tuple[int, ...] | None:
+        try:
+            return upcoming.load(start, bucket, buckets).counts
+        except InvalidParameter:
+            return None
+
+    return charts_kept().of(service().jobs(), key, counted)
 
 
 def _week(now: datetime) -> dict[str, Any] | None:
     """Seven rows of 24 hours from midnight on, in shades from 0 (nothing) to 5, and the quietest hours of the day."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    try:
-        counts = upcoming.load(midnight, _HOUR, 7 * 24).counts
-    except InvalidParameter:
+    counts = due(midnight, _HOUR, 7 * 24)
+    if counts is None:
         return None
     most = max(counts)
     rows = [
@@ -70,10 +86,8 @@ def _shade(count: int, counts: Sequence[int]) -> int:
 
 def _minutes(now: datetime) -> list[tuple[int, int]]:
     """Minutes of the hour with the fewest ticks of a day; none when that is too much to count."""
-    hour = now.replace(minute=0, second=0, microsecond=0)
-    try:
-        counts = upcoming.load(hour, timedelta(minutes=1), 24 * 60).counts
-    except InvalidParameter:
+    counts = due(aligned(now, _HOUR), timedelta(minutes=1), 24 * 60)
+    if counts is None:
         return []
     by_minute = [(sum(counts[minute::60]), minute) for minute in range(60)]
     return [(minute, count) for count, minute in sorted(by_minute)[:_QUIET]]

@@ -225,3 +225,22 @@ def test_a_tile_filters_and_a_page_of_jobs_has_two_hundred(client: FlaskClient) 
     assert "1 job, off" in text
     assert client.get("/?standing=red", headers={"Accept": "text/html"}).status_code == 400
     assert "No job matches" in page(client, "/?page=2")
+
+
+def test_a_row_has_the_news_of_its_job_at_once(own: FlaskClient) -> None:
+    for number in (1, 2, 3):
+        finished(own, own.post("/api/v1/jobs/failing/trigger").get_json()["id"])
+        text = page(own, "/")
+        assert f"{number} failed" in text
+        assert (f"{number} in a row" in text) is (number > 1)
+    finished(own, own.post("/api/v1/jobs/daily-backup/trigger").get_json()["id"])
+    assert "Last runs: 1 success" in page(own, "/")
+
+
+def test_what_is_due_minds_a_pause_at_once(own: FlaskClient) -> None:
+    assert "3 runs, the most" in page(own, "/")
+    own.post("/api/v1/jobs/daily-backup/pause", json={"reason": "x"})
+    assert "2 runs, the most" in page(own, "/")
+    assert "1 run, the most" in page(own, "/?tag.team=frontend")
+    own.post("/api/v1/jobs/daily-backup/resume")
+    assert "3 runs, the most" in page(own, "/")

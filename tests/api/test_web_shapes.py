@@ -2,16 +2,18 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chronos_gitops.engine.model import Execution, Pause, Status, Trigger
-from chronos_gitops.jobs.model import Definition, Job
+from chronos_gitops.jobs.model import Definition, Job, JobSet
 from chronos_gitops.jobs.problem import Problem, Severity
 from chronos_gitops.web import charts
 from chronos_gitops.web.annotate import annotate
+from chronos_gitops.web.kept import Kept
 from chronos_gitops.web.standing import Standing, standing
 
 NOW = datetime(2026, 3, 8, 7, tzinfo=UTC)
@@ -81,3 +83,27 @@ def test_annotating_keeps_the_newest_content_and_names_known_versions(contents: 
     found = annotate(versions)
     assert [line.text for line in found] == versions[-1][1].splitlines()
     assert {line.version for line in found} <= set(range(1, len(versions) + 1))
+
+
+def test_bars_of_one_kind_are_one_outline_and_words_tell_them_all() -> None:
+    runs = [run(Status.SUCCESS, took=100), run(Status.FAILED, took=50), run(Status.SUCCESS, took=100)]
+    outlines = charts.outlines(charts.bars(runs, 20))
+    assert {kind: outline.count("M") for kind, outline in outlines} == {"success": 2, "failed": 1}
+    assert charts.told(runs) == "2 success, 1 failed"
+
+
+def test_half_of_the_runs_and_nearly_all_of_them() -> None:
+    runs = [run(Status.SUCCESS, took=took) for took in range(1, 101)]
+    assert charts.typical(runs) == (51, 96)
+    assert charts.typical([*runs[:2], run(Status.FAILED, took=9000)]) is None
+
+
+def test_what_is_kept_is_made_once_for_the_same_jobs_and_the_oldest_goes_first() -> None:
+    kept, made = Kept(2), count(1)
+
+    def ask(jobs: JobSet, key: str) -> int:
+        return kept.of(jobs, key, lambda: next(made))
+
+    one, other = JobSet("a"), JobSet("a")
+    assert [ask(one, key) for key in ("x", "x", "y", "z", "y", "x")] == [1, 1, 2, 3, 2, 4]
+    assert ask(other, "y") == 5
