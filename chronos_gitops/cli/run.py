@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chronos_gitops import logs, settings
+from chronos_gitops import heap, logs, settings
 from chronos_gitops.settings import Settings
 from chronos_gitops.supervisor import Supervisor
 
@@ -67,8 +67,8 @@ def _serve(chosen: Settings, supervisor: Supervisor) -> int:
     server = Server(create_app(service), host=chosen.host, port=chosen.port)
     try:
         port = service.listening.port = server.start()
-        service.start()
-        gc.freeze()  # a full collection over 10,000 jobs would hold every thread up for 50 ms and more
+        with heap.loading():
+            service.start()
         if not stop.came:
             line = _ready_line(chosen.host, port, service.follower.status())
             click.echo(line)

@@ -82,7 +82,8 @@ class Timetable:
         if tick is None:
             self.remove(job.name)
             return
-        due = Due(tick + jitter(job.name, tick, job.jitter), job.name, tick)
+        at = tick + jitter(job.name, tick, job.jitter) if job.jitter else tick
+        due = Due(at, job.name, tick)
         self._next[job.name] = due
         heapq.heappush(self._heap, (due.at, next(self._order), due))
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -178,7 +179,7 @@ class Job:
     @classmethod
     def from_document(cls, document: Document) -> "Job":
         """Builds the job of a document that validation found without errors; anything else may raise anything."""
-        name = document["name"]
+        name = sys.intern(document["name"])
         optional: dict[str, Any] = {
             key: document[key] for key in ("description", "enabled") if document.get(key) is not None
         }
@@ -194,7 +195,7 @@ class Job:
             schedule=Schedule.parse(document["schedule"], document.get("timezone") or "UTC", key=name),
             webhook=_webhook(document["webhook"]),
             retry_policy=_retry_policy(document.get("retry_policy") or {}),
-            tags=tuple((document.get("tags") or {}).items()),
+            tags=_pairs(document.get("tags") or {}),
             **optional,
         )
 
@@ -223,14 +224,19 @@ def _webhook(document: Document) -> Webhook:
     timeout = document.get("timeout")
     return Webhook(
         url=document["url"],
-        method=document.get("method") or "GET",
-        headers=tuple((document.get("headers") or {}).items()),
+        method=sys.intern(document.get("method") or "GET"),
+        headers=_pairs(document.get("headers") or {}),
         body=document.get("body"),
         auth=None if auth is None else _auth(auth),
-        success_codes=SuccessCodes() if codes is None else SuccessCodes.parse(codes),
+        success_codes=_SUCCESS if codes is None else SuccessCodes.parse(codes),
         completion=Completion(document.get("completion") or Completion.RESPONSE),
         timeout=None if timeout is None else duration.parse(timeout),
     )
+
+
+def _pairs(document: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Interned, for many jobs have the same ones; 10,000 copies of a text are 1 MB."""
+    return tuple((sys.intern(name), sys.intern(value)) for name, value in document.items())
 
 
 def _auth(document: Document) -> Auth:
@@ -255,7 +261,9 @@ def _auth_document(auth: Auth) -> dict[str, Any]:
 
 
 def _retry_policy(document: Document) -> RetryPolicy:
-    default = RetryPolicy()
+    if not document:
+        return _RETRY
+    default = _RETRY
 
     def interval(key: str, fallback: timedelta) -> timedelta:
         return fallback if document.get(key) is None else duration.parse(document[key])
@@ -266,6 +274,10 @@ def _retry_policy(document: Document) -> RetryPolicy:
         multiplier=float(document.get("multiplier") or default.multiplier),
         max_interval=interval("max_interval", default.max_interval),
     )
+
+
+_RETRY = RetryPolicy()
+_SUCCESS = SuccessCodes()
 
 
 def _retry_document(policy: RetryPolicy) -> dict[str, Any]:

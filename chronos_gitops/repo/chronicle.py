@@ -1,5 +1,6 @@
 """The commits of a first-parent chain that touched job files, in one pass of ``git log --raw``."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -116,7 +117,7 @@ def _parsed(output: bytes) -> Iterator[Commit]:
         at += 5
         edits: list[Edit] = []
         while at + 1 < len(tokens) and tokens[at].lstrip(b"\n").startswith(b":"):
-            path = tokens[at + 1].decode("utf-8", "replace")
+            path = sys.intern(tokens[at + 1].decode("utf-8", "replace"))
             if is_job_file(path):
                 edits.append(_edit(tokens[at].decode(), path))
             at += 2
@@ -126,7 +127,7 @@ def _parsed(output: bytes) -> Iterator[Commit]:
 
 def _edit(raw: str, path: str) -> Edit:
     _, mode, _, blob, _ = raw.split()
-    return Edit(path, blob if mode in _REGULAR else "")
+    return Edit(path, sys.intern(blob) if mode in _REGULAR else "")
 
 
 def _instant(seconds: str) -> datetime:

@@ -21,6 +21,7 @@ from chronos_gitops.repo.deployed import Deployments
 from chronos_gitops.repo.epochs import Epochs
 from chronos_gitops.repo.faults import GitError, ObjectMissing, PathMissing, Stopped
 from chronos_gitops.repo.history import History, Index, Version
+from chronos_gitops.repo.judges import judges
 from chronos_gitops.repo.lastgood import LastGood
 from chronos_gitops.repo.memory import Memory
 from chronos_gitops.repo.pace import SWEEP, Pace
@@ -76,6 +77,7 @@ class Follower:
         self._failures = 0
         self._key: Hashable = None
         self._settled: tuple[Settlement, Loaded] | None = None
+        self._unsaved = False
         self._announced = False
         self._jobs = JobSet()
         self._index = Index()
@@ -100,7 +102,7 @@ class Follower:
             if not self._announced:
                 self._announce_at_start()
             self._status = replace(self._status, jobs=len(self._jobs))
-        self._thread.start()
+        self._thread.start()  # which saves first: nobody's first tick waits for that
         self._watch.start()
 
     def stop(self) -> None:
@@ -201,6 +203,8 @@ class Follower:
                 return git.read(blob)
 
     def _run(self) -> None:
+        with self._passing:
+            self._save()
         while self._pace.sleep():
             with self._passing:
                 self._guarded_pass()
@@ -247,8 +251,9 @@ class Follower:
                 self._status = replace(self._status, applied_at=self.now(), committed_at=committed_at)
         self._key, self._settled = tip.key, (settlement, loaded)
         self._report(settlement, loaded)
-        if is_new and settlement.applied:
-            self._save(settlement.jobs)
+        self._unsaved |= is_new and settlement.applied
+        if self._thread.ident is not None:
+            self._save()
 
     def _verify(self, head: str | None) -> None:
         if self._signers is not None and head is not None and head != self._verified:
@@ -287,12 +292,14 @@ class Follower:
             last_good=recall(tree.loaded, self._jobs, tree.index, self.source.git),
         )
 
-    def _save(self, jobs: JobSet) -> None:
-        if self._last_good is None:
+    def _save(self) -> None:
+        if self._settled is None or not self._unsaved:
             return
+        settlement, loaded = self._settled
         try:
-            self._last_good.save(jobs)
-        except OSError as error:
+            self._last_good.save(settlement.jobs, loaded.jobs)
+            self._unsaved = False
+        except (OSError, ValueError) as error:
             _log.warning("the last good state could not be saved", extra={"error": str(error)})
 
     def _announce(self, jobs: JobSet) -> None:
@@ -352,8 +359,12 @@ class Follower:
     def _remember(self) -> None:
         source = self.source
         what = "\n".join((source.mode, source.repository, source.branch or "", source.jobs))
-        self._last_good = LastGood(self._data / "lastgood.json", hashlib.sha256(what.encode()).hexdigest())
+        identity = hashlib.sha256(what.encode()).hexdigest()
+        self._last_good = LastGood(self._data / "lastgood.json", identity, judges=judges(self._bindings))
         remembered = self._last_good.load()
+        for parsed in self._last_good.judged:
+            self._cache.put(parsed, None)
+        self._cache.forget_unused()
         if remembered is not None:
             self._jobs, self._last_head = remembered, remembered.revision
             self._status = replace(self._status, revision=Revision(applied=remembered.revision), jobs=len(remembered))

@@ -1,6 +1,7 @@
 """The name a job file carries, read without judging the file."""
 
 import re
+import sys
 from collections.abc import Iterable
 from itertools import islice
 from typing import Final
@@ -31,7 +32,7 @@ def name_of(content: bytes) -> str | None:
         name: str | None = plain.group(1).decode()
     else:
         name = source.read("", content).text("name")
-    return name if name is not None and is_name(name) else None
+    return sys.intern(name) if name is not None and is_name(name) else None
 
 
 class Names:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from sys import intern
 from typing import Any, Final
 
 from chronos_gitops import __version__
@@ -76,7 +77,7 @@ def _ledger(document: Mapping[str, Any]) -> Ledger:
         for sha, name, email, when, subject, body in document["commits"]
     ]
     return Ledger(
-        files={path: (name, blob) for path, (name, blob) in document["files"].items()},
+        files={intern(path): (intern(name), intern(blob)) for path, (name, blob) in document["files"].items()},
         holders=document["holders"],
         last_name=document["last_name"],
         numbered={
@@ -90,4 +91,5 @@ def _version(
     number: int, job: str, commit: tuple[str, str, str, datetime, str, str], blob: str, path: str, change: str
 ) -> Version:
     sha, name, email, when, subject, body = commit
-    return Version(number, job, sha, blob, path, Change(change), name, email, when, subject, body)
+    where = intern(blob), intern(path)
+    return Version(number, intern(job), sha, *where, Change(change), name, email, when, subject, body)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -75,7 +76,7 @@ def _entry(row: bytes) -> Entry | None:
     kind = _KINDS.get(mode)
     if kind is None or not (is_job_file(path) or kind is Kind.SUBMODULE):
         return None
-    return Entry(path, blob, int(size) if size != "-" else 0, kind)
+    return Entry(sys.intern(path), sys.intern(blob), int(size) if size != "-" else 0, kind)
 
 
 def _missing(jobs: str, where: str) -> PathMissing:

@@ -31,12 +31,12 @@ class Ticks(Protocol):
     def gap_ticks(self, after: datetime, until: datetime) -> list[datetime]: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """Cron (5 fields, 6 with seconds first, macros) or ``@every <duration>``, read in an IANA zone (CONTRACT 1 and 2).
 
-    Equal when text, zone and key are equal. Building one raises ScheduleError for what is no schedule, no zone, or
-    never fires. Instants are aware datetimes of any zone, ticks are aware datetimes in UTC.
+    Equal when text, zone and, where ``H`` stands, key are equal. Building one raises ScheduleError for what is no
+    schedule, no zone, or never fires. Instants are aware datetimes of any zone, ticks are aware datetimes in UTC.
     """
 
     text: str
@@ -45,17 +45,17 @@ class Schedule:
     _ticks: Ticks = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "_ticks", _parse(self.text, self.timezone, self.key if cron.is_hashed(self.text) else "")
-        )
+        if not cron.is_hashed(self.text):
+            object.__setattr__(self, "key", "")
+        object.__setattr__(self, "_ticks", _parse(self.text, self.timezone, self.key))
 
     def __reduce__(self) -> tuple[type["Schedule"], tuple[str, str, str]]:
         return Schedule, (self.text, self.timezone, self.key)
 
     @classmethod
     def parse(cls, text: str, timezone: str = "UTC", *, key: str = "") -> "Schedule":
-        """``key`` seeds ``H``: the job's name."""
-        return cls(text, timezone, key)
+        """``key`` seeds ``H``: the job's name; jobs without one share their schedule."""
+        return _shared(text, timezone, key if cron.is_hashed(text) else "")
 
     @property
     def both_day_fields(self) -> bool:
@@ -114,6 +114,11 @@ def jitter(key: str, tick: datetime, spread: timedelta) -> timedelta:
 def _within(instant: datetime) -> datetime:
     """Inside the calendar, so that no zone's wall clock falls out of it."""
     return min(max(instant, _FIRST), _LAST)
+
+
+@lru_cache(maxsize=16_384)
+def _shared(text: str, timezone: str, key: str) -> Schedule:
+    return Schedule(text, timezone, key)
 
 
 @lru_cache(maxsize=16_384)

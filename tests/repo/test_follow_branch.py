@@ -7,12 +7,16 @@ import threading
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from repo_world import Follow, Following
-from support.repository import Repository
+from support.repository import Repository, job_text
 
 from chronos_gitops.errors import ConflictError
+from chronos_gitops.jobs import load
+from chronos_gitops.jobs.load import Parsed, parse
+from chronos_gitops.repo import follow as follow_module
 from chronos_gitops.repo.faults import ObjectMissing
 from chronos_gitops.repo.follow import SyncState
 
@@ -519,3 +523,33 @@ def test_a_mirror_of_many_packs_is_tidied(
     following.follower.sync()
     assert len(list(mirror.root.glob("objects/pack/*.pack"))) < 5
     assert following.follower.read(following.follower.index().versions("one")[0].blob)
+
+
+def test_a_restart_judges_only_what_changed_meanwhile(
+    repository: Repository, bare: Repository, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And says the same about the rest as before."""
+    first = follow(bare.root)
+    said = first.follower.status().problems
+    first.follower.stop()
+    judged: list[str] = []
+
+    def counting(path: str, *given: Any, **named: Any) -> Parsed:
+        judged.append(path)
+        return parse(path, *given, **named)
+
+    monkeypatch.setattr(load.parse_each, "__kwdefaults__", load.parse_each.__kwdefaults__ | {"one": counting})
+    second = follow(bare.root)
+    assert (judged, second.follower.status().problems) == ([], said)
+    assert second.names == ["one", "two"]
+    second.follower.stop()
+    repository.write("jobs/two.yaml", job_text("two", schedule=NIGHTLY))
+    repository.commit()
+    repository.push()
+    third = follow(bare.root)
+    assert judged == ["jobs/two.yaml"]
+    assert third.schedule("two") == NIGHTLY
+    third.follower.stop()
+    monkeypatch.setattr(follow_module, "judges", lambda _: "others")
+    follow(bare.root)
+    assert judged[1:] == ["jobs/one.yaml", "jobs/two.yaml"]

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from support.repository import job_text
 
-from chronos_gitops.jobs.load import parse
+from chronos_gitops.jobs.load import Parsed, parse
 from chronos_gitops.jobs.model import Definition, JobSet
+from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.repo.lastgood import LastGood
+
+CASES = Path(__file__).parents[1] / "jobs/cases"
 
 
 def definition(name: str, version: int) -> Definition:
@@ -111,3 +114,79 @@ def test_changes_of_an_older_file_do_not_come_back(path: Path) -> None:
     LastGood(path, "this").save(newest)
     path.with_suffix(".changes").write_bytes(left)
     assert loaded(path) == newest
+
+
+def case(path: Path) -> tuple[Definition, Parsed] | None:
+    parsed = parse(f"jobs/{path.name}", path.read_bytes())
+    return None if parsed.job is None else (Definition(parsed.job, parsed.path, parsed.blob), parsed)
+
+
+def test_what_was_said_about_every_kind_of_file_comes_back_word_for_word(path: Path) -> None:
+    found = {one[1].name: one for one in map(case, sorted(CASES.glob("*/*.yaml"))) if one is not None}
+    jobs = JobSet.of("1", [definition for definition, _ in found.values()])
+    judged = {str(name): parsed for name, (_, parsed) in found.items()}
+    LastGood(path, "this", judges="a").save(jobs, judged)
+    again = LastGood(path, "this", judges="a")
+    assert again.load() == jobs
+    assert {str(parsed.name): parsed for parsed in again.judged} == judged
+    assert len(judged) > 20
+    assert any(parsed.problems for parsed in again.judged)
+
+
+@pytest.mark.parametrize("judges", [None, "b"])
+def test_by_other_judges_every_file_is_judged_anew(path: Path, judges: str | None) -> None:
+    one, parsed = next(filter(None, map(case, sorted(CASES.glob("ok/*.yaml")))))
+    jobs, judged = JobSet.of("1", [one]), {one.job.name: parsed}
+    LastGood(path, "this", judges="a").save(jobs, judged)
+    other = LastGood(path, "this", judges=judges)
+    assert other.load() == jobs
+    assert other.judged == ()
+    other.save(jobs, judged)
+    assert LastGood(path, "this", judges="a").judged == ()
+    again = LastGood(path, "this", judges=judges)
+    again.load()
+    assert len(again.judged) == (judges is not None)
+
+
+def test_a_job_that_runs_though_its_file_is_broken_is_judged_anew(path: Path) -> None:
+    one, parsed = next(filter(None, map(case, sorted(CASES.glob("ok/*.yaml")))))
+    broken = replace(one, quarantined=(one_problem(),))
+    LastGood(path, "this", judges="a").save(JobSet.of("1", [broken]), {one.job.name: parsed})
+    again = LastGood(path, "this", judges="a")
+    again.load()
+    assert again.judged == ()
+
+
+def one_problem() -> Problem:
+    return parse("jobs/a.yaml", b"name: [").problems[0]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_byte_that_changed_on_disk_is_never_believed(path: Path, seed: int) -> None:
+    """In the file nothing of it is, in the changes that line is not."""
+    chance = random.Random(seed)
+    state, jobs = LastGood(path, "this", judges="a"), jobs_of(20)
+    state.save(jobs)
+    after = JobSet.of("1", [*jobs.definitions.values(), definition("job-7", 2)])
+    state.save(after)
+    target = chance.choice([path, path.with_suffix(".changes")])
+    content = bytearray(target.read_bytes())
+    content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+    target.write_bytes(bytes(content))
+    assert loaded(path) in ((None, jobs, after) if target == path else (jobs, after))
+
+
+def test_a_restart_goes_on_with_what_it_loaded(path: Path) -> None:
+    """It appends what changed, and writes nothing where nothing did."""
+    state, jobs = LastGood(path, "this", judges="a"), jobs_of(300)
+    state.save(jobs)
+    whole = path.read_bytes()
+    again = LastGood(path, "this", judges="a")
+    remembered = again.load()
+    assert remembered is not None
+    again.save(remembered)
+    assert not path.with_suffix(".changes").exists()
+    after = JobSet.of("1", [*remembered.definitions.values(), definition("job-7", 2)])
+    again.save(after)
+    assert path.read_bytes() == whole
+    assert LastGood(path, "this", judges="a").load() == after

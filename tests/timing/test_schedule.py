@@ -16,11 +16,16 @@ DAY = timedelta(days=1)
 
 
 def test_schedules_are_equal_when_text_zone_and_key_are() -> None:
-    schedule = Schedule.parse("0 2 * * *", "Europe/Paris", key="a")
-    assert schedule == Schedule.parse("0 2 * * *", "Europe/Paris", key="a")
-    assert len({schedule, Schedule("0 2 * * *", "Europe/Paris", "a")}) == 1
-    others = [("0 3 * * *", "Europe/Paris", "a"), ("0 2 * * *", "UTC", "a"), ("0 2 * * *", "Europe/Paris", "b")]
+    schedule = Schedule.parse("H 2 * * *", "Europe/Paris", key="a")
+    assert schedule == Schedule.parse("H 2 * * *", "Europe/Paris", key="a")
+    assert len({schedule, Schedule("H 2 * * *", "Europe/Paris", "a")}) == 1
+    others = [("H 3 * * *", "Europe/Paris", "a"), ("H 2 * * *", "UTC", "a"), ("H 2 * * *", "Europe/Paris", "b")]
     assert all(schedule != Schedule(*other) for other in others)
+
+
+def test_jobs_of_one_schedule_share_it_unless_h_tells_them_apart() -> None:
+    assert Schedule.parse("0 2 * * *", key="a") is Schedule.parse("0 2 * * *", key="b")
+    assert Schedule("0 2 * * *", key="a") == Schedule("0 2 * * *", key="b")
 
 
 def test_a_schedule_survives_pickle_and_copy() -> None:
