@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from chronos_gitops import failpoints
@@ -34,6 +34,7 @@ _PAGE: Final = 200
 _MOST_PAGES: Final = 5
 _ADVANCED: Final = 100
 """Failures after which a count is kept, so that a look never reads many rows again."""
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _SWEEP: Final = timedelta(hours=1)
 _HEARD: Final = 50
 _SCANNED: Final = 3
@@ -61,6 +62,8 @@ class Watcher:
         self._lock = threading.Lock()
         self._heard: dict[str, dict[str, Execution]] = {}
         self._open: frozenset[str] = frozenset()
+        self._told: set[str] = set()
+        self._deferred: set[str] = set()
         self._unseen: list[str] | None = None
         self._looked: dict[str, datetime] = {}
         self._later: set[str] = set()
@@ -96,10 +99,14 @@ class Watcher:
         pass
 
     def execution_finished(self, execution: Execution) -> None:
-        """A success is news only of a job that is known to fail."""
+        """A success is news only of a job that is known to fail, and a failure of one that everybody knows of can wait
+        for the next lap."""
         if execution.status not in (Status.SUCCESS, Status.FAILED):
             return
         with self._lock:
+            if execution.status is Status.FAILED and execution.job in self._told:
+                self._deferred.add(execution.job)
+                return
             is_news = execution.status is Status.FAILED or execution.job in self._open or execution.job in self._heard
             if not is_news:
                 return
@@ -195,9 +202,11 @@ class Watcher:
             if name in names and subject.startswith("job:")
         }
         self._open = frozenset(lasting)
-        for job in sorted(lasting, key=lambda job: self._looked.get(job, datetime.min.replace(tzinfo=now.tzinfo)))[
-            :_AT_ONCE
-        ]:
+        with self._lock:
+            deferred, self._deferred = self._deferred, set()
+            self._told &= lasting
+        longest_ago = sorted(lasting, key=lambda job: self._looked.get(job, _NEVER))
+        for job in {*longest_ago[:_AT_ONCE], *deferred}:
             self._again(job)
         self._looked = {job: at for job, at in self._looked.items() if job in lasting}
         if not self._world.is_shared:
@@ -217,6 +226,7 @@ class Watcher:
         is_watched = definition is not None and definition.job.enabled and job not in self._world.engine.pauses()
         self._looked[job] = now
         outcomes = _Outcomes(self._world.engine, job, heard)
+        is_told = is_watched
         for channel in self._of_jobs:
             place = (channel.name, f"job:{job}")
             known = self._desk.known(place)
@@ -225,13 +235,18 @@ class Watcher:
                     log.info("incident_closed", extra={"job": job, "channel": channel.name})
                     self._desk.write(place, known, incident.closed(now), (), at=now)
                 continue
-            if not self._tell(channel, place, known, definition, outcomes, now):
+            lasts = self._tell(channel, place, known, definition, outcomes, now)
+            is_told = is_told and lasts is True
+            if lasts is None:
                 self._later.add(job)
+        with self._lock:
+            (self._told.add if is_told else self._told.discard)(job)
 
     def _tell(
         self, channel: Channel, place: Place, known: Known, definition: Definition, outcomes: "_Outcomes", now: datetime
-    ) -> bool:
-        """False when it has to be looked at again: another runner wrote first, or too much waits to be sent."""
+    ) -> bool | None:
+        """Whether there is an incident that was told; None when it has to be looked at again, for another runner wrote
+        first, or too much waits to be sent."""
         rule = _rule(channel)
         found = outcomes.since(known.watch, rule.threshold)
         if channel.name not in self._since:
@@ -239,13 +254,14 @@ class Watcher:
         since = self._since[channel.name]
         folded = incident.fold(known.watch, found, place="\n".join(place), rule=rule, now=now, since=since)
         if not folded.messages and not _has_advanced(known.watch, folded.watch):
-            return True
+            return folded.watch.incident is not None
         letters = [
             self._of_job(message, definition, outcomes, now)
             for message in folded.messages
             if channel.recovery or message.news is not News.RECOVERED
         ]
-        return self._written(place, known, folded.watch, letters, now) is Written.DONE
+        is_written = self._written(place, known, folded.watch, letters, now) is Written.DONE
+        return folded.watch.incident is not None if is_written else None
 
     def _written(self, place: Place, known: Known, watch: Watch, letters: Sequence[Letter], now: datetime) -> Written:
         failpoints.reach("before-notice")

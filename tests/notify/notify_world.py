@@ -119,7 +119,7 @@ class Story:
         self.clock.step(timedelta(milliseconds=1))
         execution = self.engine.trigger(job)
         self.seen.wait_until(lambda: any(one.id == execution.id for one in self.seen.ended), 20)
-        return execution
+        return next(one for one in self.seen.ended if one.id == execution.id)
 
     def pause(self, job: str = "daily-backup") -> Pause:
         return self.engine.pause(job, reason="moving", by="ada")

@@ -224,6 +224,26 @@ def test_a_runner_without_a_shared_desk_asks_what_failed_elsewhere(new_story: Ne
     assert story.look() == [FAILING]
 
 
+def test_a_failure_after_a_recovery_that_another_runner_told_is_news_here(new_story: New) -> None:
+    story = new_story()
+    mine, other = Watcher(story.channels), Watcher(story.channels)  # neither hears of this engine by itself
+
+    def heard_by(watcher: Watcher, path: str) -> list[tuple[str, str]]:
+        story.edit(path)
+        watcher.execution_finished(story.run())
+        story.watcher = watcher
+        return story.look()
+
+    for watcher in (mine, other):
+        story.open(watcher)
+    assert heard_by(mine, "/status/503") == [FAILING]
+    other.round()
+    assert heard_by(other, "/ok") == [RECOVERED]
+    assert heard_by(mine, "/status/503") == [], "it still takes the job for failing"
+    story.later += timedelta(seconds=15)
+    assert story.look() == [FAILING]
+
+
 FAILED = SyncState.FAILED
 
 
