@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -172,6 +173,42 @@ def test_ticks_that_fall_into_the_wait_are_skipped_and_the_next_one_runs(repo: P
             assert len(server.seen) == 1
             assert post(server.seen[0], "success").status_code == 200
             runner.until(f"{JOB}/executions", lambda _: len(server.seen) == 2)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("end", ["kill", "stop"])
+def test_no_callback_that_was_answered_200_is_lost_when_the_runner_ends(
+    repo: Path, data_folder: Path, end: str
+) -> None:
+    """Forty come while it is killed, or drains: each was heard, or can come again."""
+    with target() as server:
+        write(repo, server.url, concurrency="allow")
+        with Runner(str(repo), data=data_folder) as runner:
+            ids = [runner.client.post(f"{JOB}/trigger").json()["id"] for _ in range(40)]
+            runner.until(
+                "/executions?limit=100", lambda page: sum(bool(one["waiting_for"]) for one in page["items"]) == 40
+            )
+            sent = {headers["X-Chronos-Execution-ID"]: headers for headers in server.seen}
+
+            def call(execution: str) -> int | None:
+                try:
+                    return post(sent[execution], "success").status_code
+                except httpx.HTTPError:
+                    return None  # nobody is there any more
+
+            with ThreadPoolExecutor(4) as pool:
+                answers = pool.map(call, ids)
+                first = next(answers)
+                getattr(runner, end)()
+                answered = [first, *answers]
+        assert set(answered) <= {200, 503, None}, answered
+        assert 200 in answered
+        with Runner(str(repo), data=data_folder) as runner:
+            for execution, answer in zip(ids, answered, strict=True):
+                row = runner.get(f"/executions/{execution}")
+                assert row["status"] == "success" or (answer != 200 and row["waiting_for"] == "callback"), (answer, row)
+                assert post(sent[execution], "success", at=runner.address).status_code == 200
+            assert len(server.seen) == 40
 
 
 @pytest.mark.timeout(90)

@@ -6,7 +6,6 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from random import Random
@@ -16,7 +15,7 @@ from chronos_gitops.delivery.attempt import Delivery
 from chronos_gitops.engine import callback
 from chronos_gitops.engine.callback import Report
 from chronos_gitops.engine.clock import Clock
-from chronos_gitops.engine.engine import NotRunning
+from chronos_gitops.engine.crossing import cross, not_running
 from chronos_gitops.engine.model import EngineHealth, Execution, ExecutionDetail, ExecutionQuery, Pause
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.sql import ledger
@@ -108,7 +107,7 @@ class SqlEngine:
     @property
     def _store(self) -> Store:
         if self._opened is None:
-            raise _not_running()
+            raise not_running()
         return self._opened
 
     def apply(self, jobs: JobSet) -> None:
@@ -122,7 +121,7 @@ class SqlEngine:
 
     def call_back(self, execution_id: str, report: Report, *, signature: str) -> Execution:
         if not self._key:
-            raise _not_running()
+            raise not_running()
         callback.verify(self._key, execution_id, signature)
         found = self._store.read(lambda session: ledger.execution(session, execution_id))
         if found is None:
@@ -187,12 +186,10 @@ class SqlEngine:
     def _ask(self, question: Callable[[Scheduler], Coroutine[Any, Any, T]]) -> T:
         """Runs in the engine's loop and waits here for the answer."""
         if not (self._ready.is_set() and self._thread.is_alive()):
-            raise _not_running()
-        future = asyncio.run_coroutine_threadsafe(question(self._scheduler), self._loop)
+            raise not_running()
         try:
-            return future.result(_ANSWER_WITHIN)
-        except FutureTimeoutError as error:
-            future.cancel()
+            return cross(question(self._scheduler), self._loop, seconds=_ANSWER_WITHIN)
+        except TimeoutError as error:
             raise StoreError(f"the engine did not answer within {_ANSWER_WITHIN:.0f} s", hint="try again") from error
 
     def _hear(self) -> None:
@@ -238,7 +235,3 @@ class SqlEngine:
             await self._scheduler.run()
             await self._lanes.drain(self._grace)
             outbox.flush()
-
-
-def _not_running() -> NotRunning:
-    return NotRunning("the engine is not running", hint="the runner is starting or stopping; try again")

@@ -20,7 +20,7 @@ from chronos_gitops.delivery.attempt import Delivery
 from chronos_gitops.engine import callback
 from chronos_gitops.engine.callback import CallbackLate, Report
 from chronos_gitops.engine.clock import Clock
-from chronos_gitops.engine.engine import NotRunning
+from chronos_gitops.engine.crossing import cross, not_running
 from chronos_gitops.engine.model import (
     EXECUTION_NAMESPACE,
     EngineHealth,
@@ -110,7 +110,7 @@ class TemporalEngine:
 
     def apply(self, jobs: JobSet) -> None:
         if not self._is_running():
-            raise _not_running()
+            raise not_running()
         if jobs.revision is None and not len(jobs) and not self._is_applied:
             return  # nothing is known yet, as when the remote is away: that is nobody's decision to end all jobs
         self._jobs, self._is_applied = jobs, True
@@ -232,7 +232,7 @@ class TemporalEngine:
 
     def _definition(self, name: str) -> Definition:
         if not self._is_running():
-            raise _not_running()
+            raise not_running()
         definition = self._jobs.get(name)
         if definition is None:
             raise missing(name)
@@ -248,15 +248,13 @@ class TemporalEngine:
     def _ask(self, question: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
         """Runs in the engine's loop and waits here for the answer."""
         if not self._is_running():
-            raise _not_running()
+            raise not_running()
         session = self._session
         if session is None or self._trouble:
             raise unavailable(self._access, self._trouble)
-        future = asyncio.run_coroutine_threadsafe(question(session), self._loop)
         try:
-            return future.result(_ANSWER_WITHIN)
-        except FutureTimeoutError as error:
-            future.cancel()
+            return cross(question(session), self._loop, seconds=_ANSWER_WITHIN)
+        except TimeoutError as error:
             raise unavailable(self._access, f"no answer within {_ANSWER_WITHIN:.0f} s") from error
         except (RPCError, WorkflowUpdateFailedError) as error:
             raise unavailable(self._access, told(error)) from error
@@ -352,7 +350,3 @@ class TemporalEngine:
         if trouble and trouble != self._trouble:
             log.warning("%s: %s", self._access, trouble, exc_info=is_ours)
         self._trouble = trouble
-
-
-def _not_running() -> NotRunning:
-    return NotRunning("the engine is not running", hint="the runner is starting or stopping; try again")
