@@ -227,6 +227,8 @@ def sync(status: "SyncStatus") -> Json:
         "last_attempt_at": instant(status.last_attempt_at),
         "last_success_at": instant(status.last_success_at),
         "next_attempt_at": instant(status.next_attempt_at),
+        "applied_at": instant(status.applied_at),
+        "committed_at": instant(status.committed_at),
         "held": None if held is None else {"names": list(held.names), "checksum": held.checksum},
         "jobs": status.jobs,
         "quarantined": list(status.quarantined),

@@ -292,6 +292,8 @@ def _sync() -> dict[str, Schema]:
         "problems_total": COUNT,
         "last_attempt_at": nullable(INSTANT),
         "last_success_at": nullable(INSTANT),
+        "applied_at": nullable(INSTANT),
+        "committed_at": nullable(INSTANT),
         "next_attempt_at": nullable(INSTANT),
         "held": nullable(held),
         "jobs": COUNT,

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import render_template
 
+from chronos_gitops import logs
 from chronos_gitops.api import events as api_events
 from chronos_gitops.api import health, render, scope
 from chronos_gitops.api.context import service
@@ -49,4 +50,5 @@ def status() -> str:
         running=service().engine.health(),
         started_at=service().started_at,
         version=health.version(),
+        dropped=logs.dropped(),
     )
