@@ -51,7 +51,7 @@ check: $(READY) ## style, types, import direction
 docs: $(READY) ## write the pages that are made of what the program knows: docs/rules.md and docs/reference
 	@cd tests && ../$(BIN)/python -m support.reference
 
-BENCHES := limits validate reload start dispatch hostile pages soak
+BENCHES := limits validate reload start dispatch api hostile pages engines soak
 SIZE    ?= quick
 $(VENV)/.bench: requirements/bench.lock
 	@$(PYTHON) -m venv $(VENV)/bench

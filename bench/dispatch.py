@@ -32,15 +32,16 @@ class Size:
     rates: tuple[int, ...]
     seconds: int
     bursts: tuple[int, ...]
+    cron_burst: int
     rounds: int
     head_start: float
     """Seconds a peer has to get ready in, for each thousand requests, beside three."""
 
 
 SIZES = {
-    "smallest": Size((5,), 1, (10,), 1, 0),
-    "quick": Size((100, 500), 8, (1000, 5000), 1, 3),
-    "full": Size((10, 100, 500), 60, (1000, 5000), 3, 3),
+    "smallest": Size((5,), 1, (10,), 10, 1, 0),
+    "quick": Size((100, 500), 8, (1000, 5000), 2000, 1, 3),
+    "full": Size((10, 100, 500), 60, (1000, 5000), 10_000, 3, 3),
 }
 
 
@@ -52,7 +53,9 @@ def main() -> None:
         for rate in size.rates:
             lateness(figures, programs, arrivals, rate, size)
         for burst in size.bursts:
-            bursts(figures, programs, arrivals, burst, size)
+            bursts(figures, {who: start for who, start in programs.items() if who != peers.CRON}, arrivals, burst, size)
+        by_cron = {who: start for who, start in programs.items() if who in (OURS, peers.CRON)}
+        bursts(figures, by_cron, arrivals, size.cron_burst, size, "cron jobs")
     for name in sorted({OURS, *peers.PEERS} - set(programs)):
         figures.add("dispatch", name, None, "", "left out: not installed here, see requirements/bench.lock")
     figures.save(given.json)
@@ -68,7 +71,7 @@ def present() -> dict[str, Callable[..., contextlib.AbstractContextManager[None]
 
 def lateness(figures: Figures, programs: dict[str, Callable], arrivals: Receiver, rate: int, size: Size) -> None:
     question = f"lateness at {rate} due a second"
-    for name in (name for name in programs if name != "client"):
+    for name in (name for name in programs if name not in ("client", peers.CRON)):
         wanted = rate * size.seconds
         first = soon(3 + size.head_start * wanted / 1000)
         with programs[name](arrivals.url, first, rate, size.seconds):
@@ -85,7 +88,10 @@ def p50(values: list[float]) -> float | None:
     return sorted(values)[len(values) // 2] if values else None
 
 
-def bursts(figures: Figures, programs: dict[str, Callable], arrivals: Receiver, burst: int, size: Size) -> None:
+def bursts(
+    figures: Figures, programs: dict[str, Callable], arrivals: Receiver, burst: int, size: Size, what: str = ""
+) -> None:
+    """``what``: which kind of jobs, where the programs can have several."""
     took: dict[str, list[float]] = {name: [] for name in programs}
     lost: dict[str, int] = dict.fromkeys(programs, 0)
     for _ in range(size.rounds):
@@ -98,8 +104,9 @@ def bursts(figures: Figures, programs: dict[str, Callable], arrivals: Receiver, 
             lost[name] += burst - len(late)
     for name, seconds in took.items():
         note = f"{lost[name]} lost" if lost[name] else ""
-        figures.add(f"burst of {burst}, last one sent after", name, seconds, "s", note)
-        figures.add(f"burst of {burst}, requests a second", name, [burst / one for one in seconds], "/s")
+        question = " ".join(["burst of", str(burst), what]).strip()
+        figures.add(f"{question}, last one sent after", name, seconds, "s", note)
+        figures.add(f"{question}, requests a second", name, [burst / one for one in seconds], "/s")
 
 
 def settled(arrivals: Receiver, wanted: int) -> list[float]:

@@ -1,4 +1,6 @@
-"""Every engine side by side, interleaved: ``python bench/engines.py [--engines sqlite,temporal] [--smallest]``.
+"""Every engine side by side, interleaved.
+
+    python bench/engines.py [--engines sqlite,temporal] [--size smallest|quick|full] [--json FILE]
 
 Workers are processes; the receiver is this process, on the same machine, and so is the database. What is told:
 
@@ -30,6 +32,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))  # the server that the tests start
+
+from figures import Figures, options  # noqa: E402
 
 from chronos_gitops.demo.receiver import Receiver  # noqa: E402
 from chronos_gitops.timing.schedule import jitter  # noqa: E402
@@ -67,8 +71,11 @@ class Size:
     ticks: int
 
 
-FULL = Size(rounds=3, workers=4, burst=1000, lateness=((10, 10), (50, 10), (100, 10)), in_flight=50, ticks=1000)
-SMALLEST = Size(rounds=1, workers=2, burst=20, lateness=((10, 1),), in_flight=3, ticks=8)
+SIZES = {
+    "smallest": Size(rounds=1, workers=2, burst=20, lateness=((10, 1),), in_flight=3, ticks=8),
+    "quick": Size(rounds=1, workers=4, burst=1000, lateness=((100, 5),), in_flight=20, ticks=100),
+    "full": Size(rounds=3, workers=4, burst=1000, lateness=((10, 10), (50, 10), (100, 10)), in_flight=50, ticks=1000),
+}
 
 
 @contextmanager
@@ -304,12 +311,7 @@ def raced(name: str, ticks: int) -> tuple[int, int]:
         return len(this.receiver.requests), this.doubled()
 
 
-def say(engine: str, what: str, figure: str) -> None:
-    sys.stdout.write(f"{engine:<10} {what:<40} {figure}\n")
-    sys.stdout.flush()
-
-
-def measure(names: list[str], size: Size) -> None:
+def measure(figures: Figures, names: list[str], size: Size) -> None:
     rates: dict[tuple[str, int], list[float]] = {}
     late: dict[tuple[str, int], list[tuple[float, float]]] = {}
     for _ in range(size.rounds):
@@ -320,27 +322,26 @@ def measure(names: list[str], size: Size) -> None:
             for name in (each for each in names if rate <= KINDS[each].rate):
                 late.setdefault((name, rate), []).append(lateness(name, rate, seconds))
     for (name, workers), found in rates.items():
-        spread = f"{statistics.median(found):.0f}/s ({min(found):.0f}-{max(found):.0f}, n={len(found)})"
-        say(name, f"throughput, {workers} worker{'s' * (workers > 1)}", spread)
+        who = f"{name}, {workers} runner{'s' * (workers > 1)}"
+        note = f"{min(found):.0f} to {max(found):.0f}, n={len(found)}"
+        figures.add(f"burst of {min(size.burst, KINDS[name].most)}, requests a second", who, found, "/s", note)
     for (name, rate), pairs in late.items():
-        p50, p99 = (statistics.median(values) for values in zip(*pairs, strict=True))
-        say(name, f"lateness at {rate} due a second", f"p50 {p50:.1f} ms, p99 {p99:.1f} ms (n={len(pairs)})")
+        for which, values in zip(("p50", "p99"), zip(*pairs, strict=True), strict=True):
+            figures.add(f"lateness at {rate} due a second, {which}", f"{name}, 1 runner", values, "ms")
     for name in names:
         lost, first, last = killed(name, size.in_flight)
-        say(
-            name,
-            f"kill -9 with {size.in_flight} in flight",
-            f"lost {lost}, sent again after {first:.1f} to {last:.1f} s",
+        figures.add(f"kill -9 with {size.in_flight} in flight, lost", name, lost, "")
+        figures.add(
+            f"kill -9 with {size.in_flight} in flight, all sent again after", name, last, "s", f"first {first:.2g}"
         )
         if KINDS[name].workers[-1] > 1:
             requests, twice = raced(name, size.ticks)
-            say(name, f"two workers, {requests} ticks", f"doubled {twice}")
+            figures.add("two runners and the same ticks, sent twice", name, twice, "", f"of {requests}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--engines", default=",".join(KINDS))
-    parser.add_argument("--smallest", action="store_true", help="only to see that it works")
+    parser = options(__doc__)
+    parser.add_argument("--engines", default="sqlite,postgres")
     parser.add_argument("--worker", nargs=3, metavar=("ENGINE", "DATA", "PLAN"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:
@@ -349,7 +350,9 @@ def main() -> None:
     names = given.engines.split(",")
     if unknown := [name for name in names if name not in KINDS]:
         parser.error(f"there is no engine {unknown[0]}; there are {', '.join(KINDS)}")
-    measure(names, SMALLEST if given.smallest else FULL)
+    figures = Figures("engines")
+    measure(figures, names, SIZES[given.size])
+    figures.save(given.json)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,32 @@ BENCHES = {
     "dispatch": "How late webhooks leave, and how fast a burst",
     "hostile": "Healthy webhooks beside hostile servers",
     "pages": "How soon a page is there",
+    "api": "The API while webhooks fire",
+    "engines": "Runners that share a database",
     "soak": "Under load for a while",
     "limits": "What the machine itself can do",
 }
+GOALS = {
+    "validate 10,000 files": ("<", 2, "s"),
+    "one of 10,000 files, commit to active, p99": ("<", 250, "ms"),
+    "one of 10,000 files, save to active, p99": ("<", 250, "ms"),
+    "10,000 jobs, first start": ("<", 2, "s"),
+    "10,000 jobs, resident memory": ("<", 100, "MB"),
+    "100,000 jobs, first start": ("<", 15, "s"),
+    "100,000 jobs, resident memory": ("<", 500, "MB"),
+    "10,000 jobs due hourly, idle": ("<", 1, "% of a core"),
+    "lateness at 500 due a second, p99": ("<", 50, "ms"),
+    "burst of 1000, last one sent after": ("<", 1, "s"),
+    "burst of 5000, requests a second": (">", 1000, "/s"),
+    "lateness p99, the API is asked to nobody asks": ("<", 1.2, "times"),
+    "a page of 100 jobs of many, median": ("<", 30, "ms"),
+    "one job, median": ("<", 5, "ms"),
+    "versions of a job, warm, median": ("<", 10, "ms"),
+    "lateness p99, beside hostile servers to alone": ("<", 1.2, "times"),
+    "worst overrun of an attempt's timeout": ("<", 0.5, "s"),
+    "memory that hostile servers cost": ("<", 10, "MB"),
+}
+"""Of our own figures, on a machine that does nothing else."""
 HEAD = """\
 # Performance
 
@@ -28,7 +51,8 @@ Figures that you can reproduce: `make bench` measures them anew (under ten minut
 `build/bench/performance.md`. Each bench is one script in [bench](../bench), which says how it measures; all programs
 ran one after the other on the same machine. A ratio above 1 means that ours is better. Nobody's machine is like
 another: compare lines, and not pages. The load average says how busy the machine was when a bench ended: where it is
-above the number of processors, seconds are too long, and ratios and processor time are what counts.
+above the number of processors, seconds are too long, and ratios and processor time are what counts. Goals are meant for
+a machine that does nothing else.
 """
 
 
@@ -50,10 +74,10 @@ def machine(known: dict[str, Any]) -> str:
 
 def table(figures: list[dict[str, Any]]) -> Iterable[str]:
     ours = {one["question"]: one["value"] for one in figures if one["who"] == OURS}
-    yield "| question | program | | ratio | |"
-    yield "|---|---|--:|--:|---|"
+    yield "| question | program | | ratio | goal | |"
+    yield "|---|---|--:|--:|---|---|"
     for one in sorted(figures, key=lambda one: list(questions(figures)).index(one["question"])):
-        yield f"| {one['question']} | {one['who']} | {shown(one)} | {ratio(one, ours)} | {one['note']} |"
+        yield f"| {one['question']} | {one['who']} | {shown(one)} | {ratio(one, ours)} | {goal(one)} | {one['note']} |"
 
 
 def questions(figures: list[dict[str, Any]]) -> dict[str, None]:
@@ -72,6 +96,14 @@ def ratio(one: dict[str, Any], ours: dict[str, float | None]) -> str:
     if one["who"] == OURS or not own or not value:
         return ""
     return f"{own / value if one['unit'].endswith('/s') else value / own:.2g}"
+
+
+def goal(one: dict[str, Any]) -> str:
+    if one["who"] != OURS or one["question"] not in GOALS or one["value"] is None:
+        return ""
+    sign, limit, unit = GOALS[one["question"]]
+    is_met = one["value"] < limit if sign == "<" else one["value"] > limit
+    return f"{sign} {limit:,} {unit}: {'met' if is_met else '**not met**'}"
 
 
 if __name__ == "__main__":

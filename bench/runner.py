@@ -54,14 +54,27 @@ def job(name: str, schedule: str, url: str, jitter: str = "0s") -> str:
 
 
 def commit(folder: Path, files: Iterable[tuple[str, str]], *, onto: bool = False) -> str:
-    """Names, like job-7, and texts of files as one commit on main; its id. See git-fast-import(1)."""
-    text = b"commit refs/heads/main\ncommitter A <a@example.com> %d +0000\ndata 6\nChange\n" % time.time()
-    text += b"from refs/heads/main^0\n" if onto else b""
+    """Names, like job-7, and texts of files as one commit on main; its id."""
+    return _imported(folder, _commit(files, b"from refs/heads/main^0\n" if onto else b""))
+
+
+def commits(folder: Path, files: Iterable[tuple[str, str]]) -> str:
+    """The same, each as a commit of its own, one after the other on top of main; the id of the last one."""
+    onto = b"from refs/heads/main^0\n"
+    return _imported(folder, b"".join(_commit([file], b"" if number else onto) for number, file in enumerate(files)))
+
+
+def _commit(files: Iterable[tuple[str, str]], onto: bytes) -> bytes:
+    """See git-fast-import(1)."""
+    text = b"commit refs/heads/main\ncommitter A <a@example.com> %d +0000\ndata 6\nChange\n" % time.time() + onto
     parts = []
     for name, content in files:
         path, body = f"jobs/team-{int(name.rpartition('-')[2]) % 50}/{name}.yaml", content.encode()
         parts.append(b"M 100644 inline %s\ndata %d\n%s\n" % (path.encode(), len(body), body))
-    text += b"".join(parts)
+    return text + b"".join(parts)
+
+
+def _imported(folder: Path, text: bytes) -> str:
     subprocess.run(["git", "-C", str(folder), "fast-import", "--quiet"], input=text, check=True)
     show = ["git", "-C", str(folder), "rev-parse", "refs/heads/main"]
     return subprocess.run(show, check=True, capture_output=True, text=True).stdout.strip()

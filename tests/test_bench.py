@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-BENCHES = ("limits", "validate", "reload", "start", "dispatch", "pages", "soak", "hostile")
+BENCHES = ("limits", "validate", "reload", "start", "dispatch", "pages", "soak", "hostile", "api")
 
 
 @pytest.mark.parametrize("bench", BENCHES)

@@ -3,6 +3,7 @@
 By the clock on the wall, for it is the database's that counts: each test takes some seconds.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -317,14 +318,16 @@ def test_a_runner_that_waits_too_long_for_its_turn_is_told(fleet: Fleet, monkeyp
 
 
 @pytest.mark.timeout(120)
-def test_the_measuring_programme_works(postgres_server: str) -> None:
+def test_the_measuring_programme_works(postgres_server: str, tmp_path: Path) -> None:
     """Takes twenty seconds, most of it for a lease and for what is due at a whole second: the smallest size of each."""
     environ = {**os.environ, "CHRONOS_TEST_POSTGRES": postgres_server}
-    command = [sys.executable, "-W", "error", str(BENCH), "--smallest", "--engines", "sqlite,postgres"]
+    found = tmp_path / "engines.json"
+    options = ["--size", "smallest", "--engines", "sqlite,postgres", "--json", str(found)]
+    command = [sys.executable, "-W", "error", str(BENCH), *options]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=110)
     assert done.returncode == 0, done.stderr
-    told = [(line[:10].strip(), line[11:51].strip()) for line in done.stdout.splitlines()]
-    assert ("sqlite", "throughput, 1 worker") in told
-    assert ("postgres", "throughput, 2 workers") in told
-    assert "lost 0" in done.stdout
-    assert "doubled 0" in done.stdout
+    told = {(one["who"], one["question"]): one["value"] for one in json.loads(found.read_text())["figures"]}
+    assert told["sqlite, 1 runner", "burst of 20, requests a second"]
+    assert told["postgres, 2 runners", "burst of 20, requests a second"]
+    assert told["postgres", "kill -9 with 3 in flight, lost"] == 0
+    assert told["postgres", "two runners and the same ticks, sent twice"] == 0
