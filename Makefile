@@ -59,7 +59,12 @@ $(VENV)/.bench: requirements/bench.lock
 	@$(VENV)/bench/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-bench: $(READY) $(VENV)/.bench ## measure, beside others (SIZE=full takes an hour); the page is build/bench/performance.md
+$(VENV)/.bench-node: bench/node/package-lock.json $(VENV)/.bench
+	@mkdir -p $(VENV)/bench/node && cp bench/node/package.json bench/node/package-lock.json $(VENV)/bench/node
+	@if command -v npm >/dev/null; then npm ci --prefix $(VENV)/bench/node --ignore-scripts --no-audit --no-fund --silent; else echo "ajv-cli is left out: there is no npm here"; fi
+	@touch $@
+
+bench: $(READY) $(VENV)/.bench $(VENV)/.bench-node ## measure, beside others (SIZE=full takes an hour); the page is build/bench/performance.md
 	@mkdir -p build/bench
 	@for name in $(BENCHES); do $(VENV)/bench/bin/python bench/$$name.py --size $(SIZE) --json build/bench/$$name.json || exit 1; done
 	@$(BIN)/python bench/report.py build/bench > build/bench/performance.md

@@ -2,13 +2,15 @@
 
     python bench/validate.py [--size smallest|quick|full] [--json FILE]
 
-Wall-clock and processor seconds of whole processes. check-jsonschema knows the schema only, yamllint the layout only;
-ours also looks at schedules, zones, names over all files, credentials and addresses, and tells lines and columns.
+Wall-clock and processor seconds of whole processes. check-jsonschema and ajv know the schema only, yamllint the layout
+only; ours also looks at schedules, zones, names over all files, credentials and addresses, and tells lines and columns.
+The last lines are the floor: Python with click imported and nothing done, and libyaml's events of all files.
 """
 
 import importlib.util
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -42,6 +44,23 @@ tags:
 ZONES = ("UTC", "Europe/Paris", "America/New_York", "Asia/Tokyo")
 SIZES = {"smallest": ((1, 5), 1), "quick": ((1, 1_000, 10_000), 1), "full": ((1, 1_000, 10_000), 5)}
 MODULES = {"check-jsonschema": "check_jsonschema", "yamllint": "yamllint"}
+AJV = ROOT / ".venv/bench/node/node_modules/ajv-cli/dist/index.js"
+GOALS = {
+    (1, "chronos-gitops"): "goal < 0.2 s",
+    (10_000, "chronos-gitops"): "goal < 2 s",
+    (1_000, "check-jsonschema"): "goal: a ratio of 12",
+}
+FLOORS = {
+    "python and click": "import click",
+    "libyaml": """
+import pathlib
+from yaml._yaml import CParser
+for path in pathlib.Path("jobs").rglob("*.yaml"):
+    parser = CParser(path.read_bytes())
+    while parser.get_event() is not None:
+        pass
+""",
+}
 
 
 def main() -> None:
@@ -54,6 +73,8 @@ def main() -> None:
     for name, module in MODULES.items():
         if importlib.util.find_spec(module) is None:
             figures.add("validate", name, None, "", "left out: not installed here, see requirements/bench.lock")
+    if ajv() is None:
+        figures.add("validate", "ajv-cli", None, "", "left out: it needs node and npm, with which make bench installs it")
     figures.save(given.json)
 
 
@@ -74,7 +95,14 @@ def commands(folder: Path) -> dict[str, list[str]]:
     for name, given in others.items():
         if importlib.util.find_spec(MODULES[name]):
             found[name] = [sys.executable, "-m", MODULES[name], *given]
-    return found
+    if (program := ajv()) is not None:
+        found["ajv-cli"] = [*program, "validate", "--strict=false", "-s", schema[1], "-d", "jobs/**/*.yaml"]
+    return found | {name: [sys.executable, "-c", text] for name, text in FLOORS.items()}
+
+
+def ajv() -> list[str] | None:
+    node = shutil.which("node")
+    return [node, str(AJV)] if node and AJV.exists() else None
 
 
 def measure(figures: Figures, folder: Path, count: int, rounds: int) -> None:
@@ -85,7 +113,7 @@ def measure(figures: Figures, folder: Path, count: int, rounds: int) -> None:
             taken[name].append(seconds(command, folder))
     for name, each in taken.items():
         wall, processor = zip(*each, strict=True)
-        figures.add(f"validate {count:,} files", name, wall, "s")
+        figures.add(f"validate {count:,} files", name, wall, "s", GOALS.get((count, name), ""))
         figures.add(f"validate {count:,} files, processor time", name, processor, "s")
 
 
