@@ -74,7 +74,9 @@ def main() -> None:
         if importlib.util.find_spec(module) is None:
             figures.add("validate", name, None, "", "left out: not installed here, see requirements/bench.lock")
     if ajv() is None:
-        figures.add("validate", "ajv-cli", None, "", "left out: it needs node and npm, with which make bench installs it")
+        figures.add(
+            "validate", "ajv-cli", None, "", "left out: it needs node and npm, with which make bench installs it"
+        )
     figures.save(given.json)
 
 

@@ -3,18 +3,21 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """The old content or the new one, never a part; on stable storage when it returns. Readable for the owner only."""
+def write_atomically(path: Path, content: bytes | Iterable[bytes]) -> None:
+    """The old content or the new one, never a part; on stable storage when it returns. Readable for the owner only.
+
+    Content in parts is never in memory as a whole.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines((content,) if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)
