@@ -8,6 +8,7 @@ SECRET_NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 
 _VARIABLE = re.compile(r"\{\{[^{}]{0,80}\}\}")
 _SECRET = re.compile(r"\$\{secret:([^${}]{0,120})\}")
+_PLACEHOLDER = re.compile(f"{_VARIABLE.pattern}|{_SECRET.pattern}")
 _VALID_SECRET_NAME = re.compile(SECRET_NAME + r"\Z", re.ASCII)
 
 
@@ -43,4 +44,9 @@ def substitute(text: str, *, variable: Callable[[str], str], secret: Callable[[s
         inside = whole[2:-2].strip()
         return variable(inside[1:]) if is_variable(inside) else whole
 
-    return re.sub(f"{_VARIABLE.pattern}|{_SECRET.pattern}", one, text)
+    return _PLACEHOLDER.sub(one, text)
+
+
+def is_plain(text: str) -> bool:
+    """Whether no placeholder is in it."""
+    return _PLACEHOLDER.search(text) is None

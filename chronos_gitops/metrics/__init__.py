@@ -8,7 +8,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 
 from chronos_gitops.delivery.target import authority_of
 from chronos_gitops.engine.model import Execution, Reason, Status, Trigger
-from chronos_gitops.jobs.model import Job
+from chronos_gitops.jobs.model import Job, JobSet
 from chronos_gitops.metrics.counters import Counters
 from chronos_gitops.metrics.gauges import Gauges, Source
 from chronos_gitops.metrics.labels import Labels
@@ -34,6 +34,7 @@ class Metrics:
         self._jobs = Labels(self._series.per_job)
         self._hosts = Labels(_MOST_HOSTS)
         self._source: Source | None = None
+        self._kept: JobSet | None = None
         self._fetched_at: datetime | None = None
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -99,6 +100,12 @@ class Metrics:
 
     def _job(self, name: str) -> str:
         if self._jobs.is_full_for(name) and self._source is not None:
-            for gone in self._jobs.keep(self._source.jobs().definitions):
-                self._count.forget(gone)
+            self._make_room(self._source.jobs())
         return self._jobs.of(name)
+
+    def _make_room(self, jobs: JobSet) -> None:
+        """Once for each JobSet: with more jobs than series nearly every execution asks for it."""
+        if jobs is not self._kept:
+            self._kept = jobs
+            for gone in self._jobs.keep(jobs.definitions):
+                self._count.forget(gone)
