@@ -40,13 +40,17 @@ class Runner:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def processor_seconds(self) -> float:
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return processor_seconds(self.process.pid)
 
     def get(self, path: str) -> bytes:
         with urllib.request.urlopen(self.url + path, timeout=30) as answer:
             content: bytes = answer.read()
             return content
+
+
+def processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def job(name: str, schedule: str, url: str, jitter: str = "0s") -> str:

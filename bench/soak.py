@@ -23,7 +23,7 @@ from figures import Figures, options, p99
 from receiver import Receiver, receiver
 from runner import Runner, commit, job, repository, run
 
-SIZES = {"smallest": (5, 0.05), "quick": (200, 1.0), "full": (200, 20.0)}
+SIZES = {"smallest": (5, 0.05), "quick": (200, 0.5), "full": (200, 20.0)}
 PARTS = 10
 BETWEEN_S = 5.0
 OURS = "chronos-gitops"

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BENCHES = ("limits", "validate", "reload", "start", "dispatch", "pages", "soak", "hostile", "api")
 
 
+@pytest.mark.timeout(450)  # others may want the processors, too
 @pytest.mark.parametrize("bench", BENCHES)
 def test_a_bench_runs_and_its_figures_become_a_page(bench: str, tmp_path: Path) -> None:
     target = tmp_path / f"{bench}.json"
@@ -23,7 +24,7 @@ def test_a_bench_runs_and_its_figures_become_a_page(bench: str, tmp_path: Path) 
 
 
 def _python(*command: str) -> str:
-    done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, timeout=100)
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
