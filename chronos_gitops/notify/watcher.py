@@ -20,18 +20,17 @@ from chronos_gitops.notify.desk import Desk, Known
 from chronos_gitops.notify.gitwatch import GitWatch, trouble
 from chronos_gitops.notify.incident import Folded, Message, News, Rule, Watch
 from chronos_gitops.notify.letter import Letter
+from chronos_gitops.notify.outcomes import Outcomes
 from chronos_gitops.repo.follow import Follower
 from chronos_gitops.settings import Channel
 
 log = logging.getLogger(__name__)
 _ROUND: Final = 0.5
 """Seconds between two rounds at least: failures that come together are looked at together."""
-_AT_ONCE: Final = 100
+_AT_ONCE: Final = 50
 """Jobs that one round looks at: however many fail, dispatch hardly notices."""
 _LAP: Final = timedelta(seconds=15)
 """So often what lasts is looked at though nobody heard of it: for reminders, and for what other runners did."""
-_PAGE: Final = 200
-_MOST_PAGES: Final = 5
 _ADVANCED: Final = 100
 """Failures after which a count is kept, so that a look never reads many rows again."""
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -67,6 +66,7 @@ class Watcher:
         self._unseen: list[str] | None = None
         self._looked: dict[str, datetime] = {}
         self._later: set[str] = set()
+        self._full: set[str] = set()
         self._since: dict[str, datetime] = {}
         self._git = GitWatch()
         self._next_lap: datetime | None = None
@@ -205,8 +205,9 @@ class Watcher:
         with self._lock:
             deferred, self._deferred = self._deferred, set()
             self._told &= lasting
+        self._full.clear()
         longest_ago = sorted(lasting, key=lambda job: self._looked.get(job, _NEVER))
-        for job in {*longest_ago[:_AT_ONCE], *deferred}:
+        for job in (*sorted(deferred), *longest_ago[:_AT_ONCE]):
             self._again(job)
         self._looked = {job: at for job, at in self._looked.items() if job in lasting}
         if not self._world.is_shared:
@@ -225,7 +226,7 @@ class Watcher:
         definition = self._world.follower.jobs().get(job)
         is_watched = definition is not None and definition.job.enabled and job not in self._world.engine.pauses()
         self._looked[job] = now
-        outcomes = _Outcomes(self._world.engine, job, heard)
+        outcomes = Outcomes(self._world.engine, job, heard)
         is_told = is_watched
         for channel in self._of_jobs:
             place = (channel.name, f"job:{job}")
@@ -243,10 +244,10 @@ class Watcher:
             (self._told.add if is_told else self._told.discard)(job)
 
     def _tell(
-        self, channel: Channel, place: Place, known: Known, definition: Definition, outcomes: "_Outcomes", now: datetime
+        self, channel: Channel, place: Place, known: Known, definition: Definition, outcomes: "Outcomes", now: datetime
     ) -> bool | None:
-        """Whether there is an incident that was told; None when it has to be looked at again, for another runner wrote
-        first, or too much waits to be sent."""
+        """Whether there is an incident that was told; None when another runner wrote first, so that it has to be
+        looked at again."""
         rule = _rule(channel)
         found = outcomes.since(known.watch, rule.threshold)
         if channel.name not in self._since:
@@ -260,27 +261,38 @@ class Watcher:
             for message in folded.messages
             if channel.recovery or message.news is not News.RECOVERED
         ]
-        is_written = self._written(place, known, folded.watch, letters, now) is Written.DONE
-        return folded.watch.incident is not None if is_written else None
+        written = self._written(place, known, folded.watch, letters, now)
+        if written is Written.RACED:
+            return None
+        return written is Written.DONE and folded.watch.incident is not None
 
     def _written(self, place: Place, known: Known, watch: Watch, letters: Sequence[Letter], now: datetime) -> Written:
         failpoints.reach("before-notice")
         written = self._desk.write(place, known, watch, letters, at=now)
         if written is Written.FULL:
-            log.warning("notifications_wait", extra={"channel": place[0], "subject": place[1]})
+            self._put_off(place)
         if written is Written.DONE and watch.incident is not None and place[1].startswith("job:"):
             self._open |= {place[1].removeprefix("job:")}
         if written is Written.DONE and letters:
             self._on_news()
         return written
 
-    def _of_job(self, message: Message, definition: Definition, outcomes: "_Outcomes", now: datetime) -> Letter:
+    def _put_off(self, place: Place) -> None:
+        """To the next lap, and said once for the channel: by then there may be room."""
+        if place[0] not in self._full:
+            log.warning("notifications_wait", extra={"channel": place[0], "subject": place[1]})
+        self._full.add(place[0])
+        if place[1].startswith("job:"):
+            with self._lock:
+                self._deferred.add(place[1].removeprefix("job:"))
+
+    def _of_job(self, message: Message, definition: Definition, outcomes: "Outcomes", now: datetime) -> Letter:
         job = definition.job
-        past = words.Past(None, ())
+        past = words.Past()
         if message.news is not News.RECOVERED and message.about is not None:
             good = outcomes.good_before(message)
             history = self._world.follower.index().versions(job.name)
-            past = words.Past(good, streak.changes(history, good, message.about))
+            past = words.Past(good, streak.changes(history, good, message.about), is_draft=definition.draft)
         return words.of_job(
             message, job.name, tags=dict(job.tags), past=past, public_url=self._world.public_url, now=now
         )
@@ -331,55 +343,6 @@ class Watcher:
             if channel.recovery or message.news is not News.RECOVERED
         ]
         self._written(place, known, folded.watch, letters, now)
-
-
-class _Outcomes:
-    """A job's ends, read when they are asked for and once for all channels; with what was only heard of so far."""
-
-    def __init__(self, engine: Engine, job: str, heard: Mapping[str, Execution]) -> None:
-        self._engine = engine
-        self._job = job
-        self._rows: dict[str, Execution] = dict(heard)
-        self._before: tuple[datetime, str] | None = None
-        self._is_whole = False
-        self._pages = 0
-
-    def since(self, watch: Watch, threshold: int) -> list[Execution]:
-        """Everything that ended after the mark, as far as it is kept; at least enough to see an incident begin."""
-        if not self._pages:
-            self._read()
-        while not self._is_whole and self._pages < _MOST_PAGES and self._needs_more(watch, threshold):
-            self._read()
-        return streak.ended(self._rows.values())
-
-    def good_before(self, message: Message) -> Execution | None:
-        """The last success before the incident."""
-        known = [row for row in streak.ended(self._rows.values()) if row.status is Status.SUCCESS]
-        earlier = [row for row in known if row.scheduled_time < message.incident.since]
-        if earlier:
-            return earlier[-1]
-        query = ExecutionQuery(self._job, Status.SUCCESS, 1, (message.incident.since, ""))
-        return next(iter(self._engine.executions(query)), None)
-
-    def _needs_more(self, watch: Watch, threshold: int) -> bool:
-        outcomes = streak.ended(self._rows.values())
-        if watch.mark is not None and self._before is not None and self._before[0] < watch.mark[0]:
-            return False
-        failures = 0
-        for outcome in reversed(outcomes):
-            if outcome.status is Status.SUCCESS:
-                return watch.incident is not None
-            failures += 1
-        return failures < threshold or watch.incident is not None or failures == len(outcomes)
-
-    def _read(self) -> None:
-        page = self._engine.executions(ExecutionQuery(self._job, None, _PAGE, self._before))
-        self._pages += 1
-        self._is_whole = len(page) < _PAGE
-        for row in page:
-            self._rows[row.id] = self._rows[row.id] if row.id in self._rows and not row.status.is_final else row
-        if page:
-            self._before = (page[-1].scheduled_time, page[-1].id)
 
 
 def _concerns(channel: Channel, definition: Definition) -> bool:

@@ -18,10 +18,12 @@ _COMMITS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What the ledger and git know of a job: its last good run, None where none is known, and the versions since."""
+    """What the ledger and git know of a job: its last good run, None where none is known, and the versions since.
+    ``is_draft``: the file on disk, which runs, differs from what was committed."""
 
-    good: Execution | None
-    changes: Sequence[Version]
+    good: Execution | None = None
+    changes: Sequence[Version] = ()
+    is_draft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ def of_job(
         lines = [f"Since: {moment(incident.since)}, {runs}{' in a row' if incident.count > 1 else ''}"]
         lines += [f"Error: {_error(run)}"] if run is not None else []
         lines += _cause(past)
+        lines += ["The file has changes that were not committed."] if past.is_draft else []
     pages = ([("job", f"/jobs/{job}")] if public_url else []) + (
         [("run", f"/executions/{quote(run.id)}")] if public_url and run is not None else []
     )

@@ -47,10 +47,12 @@ class World:
         self.checkout.write(f"jobs/{name}.yaml", yaml.safe_dump(document))
         return self.checkout.commit(message)
 
-    def start(self, failpoint: str = "", *, place: str = "data", engine: str = "", is_told: bool = True) -> Runner:
+    def start(
+        self, failpoint: str = "", *flags: str, place: str = "data", engine: str = "", is_told: bool = True
+    ) -> Runner:
         environ = {"CHRONOS_CONFIG": str(self.settings) if is_told else "", "CHRONOS_FAILPOINT": failpoint}
         environ |= {"CHRONOS_ENGINE": engine} if engine else {}
-        return Runner(str(self.checkout.root), "--follow", "branch", data=self.folder / place, environ=environ)
+        return Runner(str(self.checkout.root), "--follow", "branch", *flags, data=self.folder / place, environ=environ)
 
     def messages(self) -> list[dict[str, Any]]:
         return [json.loads(request.body) for request in self.hook.requests]
@@ -154,19 +156,23 @@ def test_a_channel_that_drips_delays_no_job_and_no_other_channel(world: World) -
             assert monotonic() - began < 12
 
 
-def test_a_commit_with_an_invalid_file_is_told_with_its_author_and_once_over_a_restart(world: World) -> None:
+@pytest.mark.parametrize(("on_invalid", "topic"), [("quarantine", "files"), ("reject", "commit")])
+def test_a_commit_with_an_invalid_file_is_told_with_its_author_and_once_over_a_restart(
+    world: World, on_invalid: str, topic: str
+) -> None:
     world.channel("ops", world.hook.url("/ok"))
-    with world.start() as runner:
+    with world.start("", "--on-invalid", on_invalid) as runner:
         world.checkout.write("jobs/daily-backup.yaml", "name: daily-backup\nschedule: never\n")
         bad = world.checkout.commit("A slip")
-        follows(runner, bad)
+        runner.until("/sync", lambda sync: sync["revision"]["attempted"] == bad)
         [message] = world.told(1)
-    assert (message["type"], message["data"]["topic"]) == ("sync.failing", "files")
-    assert message["data"]["names"] == ["daily-backup"]
-    assert message["data"]["commits"][0]["commit"] == bad
-    assert message["data"]["commits"][0]["author"]["name"] == "Test Author"
+    assert (message["type"], message["data"]["topic"]) == ("sync.failing", topic)
+    assert message["data"]["reason"] == "ValidationFailed"
+    [commit] = message["data"]["commits"]
+    assert (commit["commit"], commit["subject"]) == (bad, "A slip")
+    assert commit["author"] == {"name": "Test Author", "email": "author@example.com"}
     assert "jobs/daily-backup.yaml:" in message["data"]["text"]
-    with world.start() as runner:
+    with world.start("", "--on-invalid", on_invalid) as runner:
         world.commit("/ok", "Mended")
         follows(runner, world.checkout.head())
         assert types(world.told(2)) == ["sync.failing", "sync.recovered"]

@@ -98,6 +98,19 @@ def test_several_commits_are_named_and_none_where_nothing_changed(new_story: New
     assert story.look() == [RECOVERED]
 
 
+def test_a_draft_is_said_to_be_one(new_story: New) -> None:
+    story = new_story()
+    story.edit("/ok")
+    story.run()
+    story.edit("/status/503")
+    definitions = story.following.definitions
+    definitions["daily-backup"] = replace(definitions["daily-backup"], draft=True)
+    story.run()
+    story.watcher.round()
+    [(_, letter)] = story.letters()
+    assert letter.lines[-1] == "The file has changes that were not committed."
+
+
 def test_a_restart_tells_nothing_again_and_what_nobody_had_looked_at(new_story: New) -> None:
     story = new_story()
     story.edit("/status/503")
@@ -179,17 +192,21 @@ def test_each_channel_hears_what_it_asked_for(new_story: New) -> None:
     assert ("one-way", "job.failing") in story.look(), "a new incident, though the end of the last was not told"
 
 
-def test_when_too_much_waits_what_lasts_is_told_when_there_is_room(new_story: New) -> None:
+def test_when_too_much_waits_what_lasts_is_told_when_there_is_room(
+    new_story: New, caplog: pytest.LogCaptureFixture
+) -> None:
     story = new_story()
     story.restart(most=1)
-    for name in ("a", "b"):
+    for name in ("a", "b", "c"):
         story.edit("/status/503", job=name)
         story.run(name)
-    story.watcher.round()
-    assert [letter.title for _, letter in story.letters()] == ["a is failing"]
-    story.watcher.round()
-    assert [letter.title for _, letter in story.letters()] == ["b is failing"]
+    for told in ("a", "b", "c"):
+        for _ in range(3):
+            story.watcher.round()
+        assert [letter.title for _, letter in story.letters()] == [f"{told} is failing"]
+        story.later += timedelta(seconds=15)
     assert story.look() == []
+    assert caplog.text.count("notifications_wait") == 2, "once a lap, however many wait"
 
 
 def test_a_long_incident_is_counted_to_its_end_over_restarts(new_story: New) -> None:
