@@ -15,7 +15,6 @@ from chronos_gitops.web.kept import Kept
 blueprint = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
 IN_WORDS = "chronos_gitops.in_words"
 CHARTS, SHAPES = "chronos_gitops.charts", "chronos_gitops.shapes"
-_TIME = Markup('<time datetime="{iso}" title="{absolute}">{relative}</time>')
 
 
 def in_words(schedule: Schedule) -> str:
@@ -56,7 +55,8 @@ def moment(value: str | datetime | None) -> Markup | str:
         return "–"
     instant = datetime.fromisoformat(value) if isinstance(value, str) else value
     relative = words.relative(instant, service().now())
-    return _TIME.format(iso=render.instant(instant), absolute=words.absolute(instant), relative=relative)
+    # Digits and words of ours: nothing to escape, four hundred times on a page.
+    return Markup(f'<time datetime="{render.instant(instant)}" title="{words.absolute(instant)}">{relative}</time>')
 
 
 @blueprint.app_template_filter("milliseconds")

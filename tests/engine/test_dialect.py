@@ -18,3 +18,11 @@ def test_postgresql_has_its_own_way_to_name_a_parameter() -> None:
         "SELECT job FROM watermarks WHERE job = ANY(%(jobs)s) AND at < %(now)s::bigint LIMIT %(limit)s "
         "FOR UPDATE SKIP LOCKED"
     )
+
+
+def test_each_of_a_list_is_a_row() -> None:
+    statement = "SELECT value FROM EACH(:jobs[]) AS asked"
+    assert dialect.sqlite(statement) == "SELECT value FROM (SELECT value FROM json_each(:jobs)) AS asked"
+    assert dialect.postgres(statement) == (
+        "SELECT value FROM (SELECT unnest(CAST(%(jobs)s AS text[])) AS value) AS asked"
+    )

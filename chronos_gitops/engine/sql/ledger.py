@@ -234,8 +234,8 @@ def execution(session: Session, execution_id: str) -> ExecutionDetail | None:
 
 
 def latest(session: Session, jobs: Sequence[str]) -> Mapping[str, Execution]:
-    found = ((job, session.execute(statements.LATEST, {"job": job}).fetchone()) for job in jobs)
-    return {job: rows.execution(row) for job, row in found if row is not None}
+    found = session.execute(statements.LATEST, {"jobs": list(jobs)}).fetchall() if jobs else []
+    return {row["job"]: rows.execution(row) for row in found}
 
 
 def recent(session: Session, jobs: Sequence[str], count: int) -> Mapping[str, Sequence[Execution]]:

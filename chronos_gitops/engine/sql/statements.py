@@ -207,8 +207,12 @@ SELECT number, started_at, duration_ms, status_code, error_class, error, respons
 WHERE execution = :id ORDER BY number
 """
 
+# One step in the index over (job, scheduled_at) for each of many jobs, in one question.
 LATEST = f"""
-SELECT {EXECUTION_COLUMNS} FROM executions WHERE job = :job ORDER BY scheduled_at DESC, id DESC LIMIT 1
+SELECT {EXECUTION_COLUMNS} FROM EACH(:jobs[]) AS asked JOIN executions ON executions.id = (
+    SELECT newest.id FROM executions AS newest WHERE newest.job = asked.value
+    ORDER BY newest.scheduled_at DESC, newest.id DESC LIMIT 1
+)
 """
 
 # Rows of ticks, not of manual triggers, ranges apart: each by the index over (job, scheduled_at).
