@@ -64,6 +64,17 @@ def test_an_engine_whose_package_is_missing_says_what_to_install(
     assert refused.value.hint == f"pip install 'chronos-gitops[{extra}]'"
 
 
+def test_the_embedded_database_may_stand_outside_of_the_data_folder(
+    repo: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with build(chosen(repo, data_folder, engine=f"sqlite://{elsewhere}/ledger.db")) as service:
+        assert service.engine.health().ok
+    assert (elsewhere / "ledger.db").exists()
+    assert not (data_folder / "ledger.db").exists()
+
+
 def test_a_runner_on_sqlite_loads_no_other_engine() -> None:
     program = (
         "import sys, chronos_gitops.service; print([name for name in ('temporalio', 'psycopg') if name in sys.modules])"
