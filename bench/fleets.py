@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from engines import KINDS, say
@@ -58,6 +59,7 @@ class Fleet:
     def __init__(self, engine: str, closing: contextlib.ExitStack) -> None:
         folder = Path(closing.enter_context(tempfile.TemporaryDirectory()))
         address = closing.enter_context(KINDS[engine].open(folder))
+        self._random = Random(7)
         self.sink = Sink()
         closing.enter_context(self.sink.server)
         self._checkout = Repository.init(folder / "checkout")
@@ -116,6 +118,7 @@ class Fleet:
         """Seconds until the receiver sees it; triggered at one runner and cancelled at the next."""
         running = self.post(number, "/jobs/held/trigger")["id"]
         visit = eventually(lambda: next((one for one in self.sink.visits if one.execution == running), None))
+        threading.Event().wait(self._random.random())  # at any moment, for a runner on Temporal hears once a second
         asked = time.monotonic()
         self.post(number + 1, f"/executions/{running}/cancel")
         return eventually(lambda: visit.until) - asked
