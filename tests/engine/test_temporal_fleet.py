@@ -1,7 +1,9 @@
 """Several runners on one Temporal server, what operators do behind our back, and what outlives a release."""
 
+import asyncio
 import itertools
 import signal
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 from support.bench import Bench, Seen, eventually, jobset
-from support.temporal import TemporalServer, free_port, on_temporal, run
+from support.temporal import TemporalServer, free_port, on_temporal, run, sleep_since
 from temporalio.client import AsyncActivityHandle, Client, WorkflowExecutionStatus, WorkflowHistory
 
 from chronos_gitops.delivery.attempt import Delivery
@@ -22,6 +24,7 @@ from chronos_gitops.engine.clock import SystemClock
 from chronos_gitops.engine.model import ExecutionQuery, Status, Trigger
 from chronos_gitops.engine.temporal import names, session, timetable
 from chronos_gitops.engine.temporal.errors import Unavailable
+from chronos_gitops.engine.temporal.messages import TriggerRequest, to_ms
 from chronos_gitops.engine.temporal.reconciler import Reconciler, applied
 from chronos_gitops.engine.temporal.visibility import Visibility
 from chronos_gitops.errors import ConflictError
@@ -125,6 +128,47 @@ def test_forbid_lets_one_run_at_a_time_over_two_runners_also_when_a_timetable_co
     rows = engine.executions(ExecutionQuery())
     ticks = sorted(row.scheduled_time for row in rows if row.trigger is Trigger.SCHEDULE)
     assert [later - earlier for earlier, later in itertools.pairwise(ticks)] == [SECOND] * (len(ticks) - 1)
+
+
+def test_what_waits_its_turn_gets_it_also_when_its_timetable_continues_as_new(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, client: Callable[[], Any]
+) -> None:
+    monkeypatch.setattr(timetable, "CONTINUE_AFTER", 2)
+    job = bench.job(schedule="0 * * * *", catchup_window="24h", missed_run_policy="execute_all")
+
+    async def asleep() -> None:
+        await sleep_since(await client(), jobset(job).definitions[job.name], datetime.now(UTC) - timedelta(hours=6))
+
+    run(asleep())
+    bench.start(job)
+    assert [row.status for row in bench.seen.wait(6)[:6]] == [Status.SUCCESS] * 6
+    times = [request.header("X-Chronos-Scheduled-Time") or "" for request in bench.receiver.requests]
+    assert times == sorted(times)
+
+
+def test_what_is_triggered_before_a_timetable_begins_to_run_holds_others_up(
+    bench: Bench, client: Callable[[], Any]
+) -> None:
+    """An update may come before the workflow's own code: what it starts was once taken for something that ended."""
+    job = bench.job(path="/hold/answer", schedule=NEVER)
+
+    async def triggered() -> str:
+        found: Client = await client()
+        await sleep_since(found, jobset(job).definitions[job.name], datetime.now(UTC))
+        handle = found.get_workflow_handle(names.timetable_id(job.name))
+        asking = asyncio.create_task(
+            handle.execute_update(names.TRIGGER, TriggerRequest(str(uuid.uuid4()), to_ms(datetime.now(UTC))))
+        )
+        await asyncio.wait([asking], timeout=1.0)
+        engine = await asyncio.to_thread(bench.start, job)
+        await asking
+        assert await asyncio.to_thread(bench.receiver.wait_for, 1, 30)
+        assert (await asyncio.to_thread(engine.trigger, job.name)).reason == "overlap"
+        return "\n".join(str(event) for event in (await handle.fetch_history()).events)
+
+    history = run(triggered())
+    assert f'name: "{names.WATCH}"' not in history
+    bench.receiver.release("answer")
 
 
 def test_a_removed_job_ends_its_timetable_when_nothing_runs_and_a_paused_one_keeps_its_pause(

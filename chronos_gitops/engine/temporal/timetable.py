@@ -41,14 +41,16 @@ class TimetableWorkflow:
     @workflow.init
     def __init__(self, state: TimetableState) -> None:
         self._state = state
+        # Updates may come before ``run`` does: what they add is followed by them.
+        self._inherited = [*state.running, *state.waiting]
         self._turns = asyncio.Lock()
         self._wake_at: int | None = to_ms(workflow.now())
         self._is_stirred = False
         self._claimed = 0
 
     @workflow.run
-    async def run(self, state: TimetableState) -> None:
-        for execution_id in list(state.running):
+    async def run(self, state: TimetableState) -> None:  # noqa: ARG002  # workflow.init asks for the same signature
+        for execution_id in self._inherited:
             self._follow(execution_id, None)
         while not self._is_over():
             if self._should_continue():
