@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from support.program import Runner, run
+from support.temporal import TemporalServer
 
 JOB = "/jobs/nightly-report"
 
@@ -126,6 +127,9 @@ def test_kill_9_while_it_waits_sends_nothing_again_and_the_callback_ends_it(repo
             assert ended(runner, execution)["attempts"][0]["status_code"] == 202
             assert len(server.seen) == 1
             assert runner.stop() == 0
+            assert parse_qs(urlsplit(server.seen[0]["X-Chronos-Callback-URL"]).query)["signature"][0] not in "".join(
+                runner.lines
+            )
 
 
 @pytest.mark.timeout(90)
@@ -225,14 +229,24 @@ def test_a_target_that_calls_back_before_it_answers_is_heard(repo: Path, data_fo
             assert (len(server.seen), server.posted) == (1, [200])
 
 
-@pytest.mark.timeout(120)
+@pytest.fixture(params=["postgresql", "temporal"])
+def shared_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """What several runners share."""
+    if request.param == "postgresql":
+        yield request.getfixturevalue("postgres_url")
+        return
+    with TemporalServer(tmp_path) as server:
+        yield server.url(server.namespace())
+
+
+@pytest.mark.timeout(180)
 def test_a_callback_may_reach_another_runner_and_outlive_the_one_that_sent(
-    repo: Path, tmp_path: Path, postgres_url: str
+    repo: Path, tmp_path: Path, shared_engine: str
 ) -> None:
-    """Two runners on one database: the first one sends and is killed, the second one waits on and is called."""
+    """Two runners on one engine: one of them sends and is killed, the other one waits on and is called."""
     with target() as server:
         write(repo, server.url, concurrency="allow")
-        words = (str(repo), "--engine", postgres_url)
+        words = (str(repo), "--engine", shared_engine)
         with Runner(*words, data=tmp_path / "a") as first, Runner(*words, data=tmp_path / "b") as second:
             one, other = accepted(first), accepted(first)
             sent = {headers["X-Chronos-Execution-ID"]: headers for headers in server.seen}
