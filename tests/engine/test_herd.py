@@ -16,7 +16,7 @@ def test_the_herd_after_an_outage_obeys_the_limits(bench: Bench) -> None:
     jobs = [bench.job(f"herd-{number}", path="/hold/gate", schedule="0 * * * *") for number in range(HERD)]
     bench.stop(bench.start(*jobs))
     bench.clock._now += HOUR + timedelta(minutes=5)
-    engine = bench.start(*jobs, at_once=20, per_host=20)
+    engine = bench.start(*jobs, at_once=30, per_host=20)
     assert bench.receiver.wait_for(20, 10)
     assert engine.health().running == HERD
     assert len(bench.receiver.requests) == 20, "no more than the limit are under way"
