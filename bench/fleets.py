@@ -22,7 +22,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from engines import KINDS, say
+from engines import KINDS
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))  # the receiver, the runners and the repository of the tests
@@ -155,7 +155,8 @@ def measure(engine: str, size: Size) -> None:
             "replace, most at once": lambda: counted(fleet, "replace", size.race_s),
         }
         for what, figure in figures.items():
-            say(engine, what, figure())
+            sys.stdout.write(f"{engine:<10} {what:<40} {figure()}\n")
+            sys.stdout.flush()
 
 
 def counted(fleet: Fleet, job: str, seconds: float) -> str:
