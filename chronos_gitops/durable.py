@@ -1,5 +1,6 @@
 """Small files that survive a crash: replaced whole, or lines of JSON that are only ever added to."""
 
+import hashlib
 import json
 import os
 import tempfile
@@ -24,6 +25,49 @@ def write_atomically(path: Path, content: bytes | Iterable[bytes]) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def write_sealed(path: Path, documents: Iterable[Any]) -> str:
+    """One JSON document a line, and at the end a SHA-256 of them all, which is answered; replaced whole.
+
+    100,000 jobs as one document take 400 MB to be written or read.
+    """
+    digest = hashlib.sha256()
+
+    def lines() -> Iterator[bytes]:
+        for document in documents:
+            line = json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+            digest.update(line)
+            yield line
+        yield json.dumps({"seal": digest.hexdigest()}).encode()
+
+    write_atomically(path, lines())
+    return digest.hexdigest()
+
+
+class Sealed:
+    """The documents of such a file, in order; what was read counts only when the end was reached.
+
+    Reading raises ValueError, at the end at the latest, when they are not as they were written, and OSError.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.seal = ""
+        """What ``write_sealed`` answered; after the end."""
+
+    def __iter__(self) -> Iterator[Any]:
+        digest, seal = hashlib.sha256(), None
+        with self._path.open("rb") as file:
+            for line in file:
+                document = json.loads(line.decode("utf-8", "surrogatepass"))
+                seal = document.get("seal") if isinstance(document, dict) else None
+                if seal is None:
+                    digest.update(line)
+                    yield document
+        if seal != digest.hexdigest():
+            raise ValueError("the checksum is wrong")
+        self.seal = digest.hexdigest()
 
 
 def append_line(path: Path, document: Mapping[str, Any]) -> None:

@@ -8,15 +8,15 @@ import hashlib
 import json
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
-from chronos_gitops.durable import append_line, read_lines, write_atomically
+from chronos_gitops.durable import Sealed, append_line, read_lines, write_sealed
 from chronos_gitops.jobs.load import Parsed
 from chronos_gitops.jobs.model import Definition, Job, JobSet
 from chronos_gitops.jobs.problem import Problem, Severity
@@ -70,47 +70,28 @@ class LastGood:
         self._saved, self._appended = jobs, self._appended + len(changed) + len(removed)
 
     def _write_whole(self, jobs: JobSet, judged: Mapping[str, Parsed]) -> None:
-        """A header, one job a line, a seal: all of 100,000 as one document take 400 MB to be written or read."""
         header = {"format": _FORMAT, "identity": self._identity, "judges": self._judges, "revision": jobs.revision}
-        digest = hashlib.sha256()
-
-        def lines() -> Iterator[bytes]:
-            for document in chain([header], (_document(definition, judged) for definition in jobs)):
-                line = _text_of(document) + b"\n"
-                digest.update(line)
-                yield line
-            yield _text_of({"seal": digest.hexdigest()})
-
-        write_atomically(self._path, lines())
+        base = write_sealed(self._path, chain([header], (_document(definition, judged) for definition in jobs)))
         self._changes.unlink(missing_ok=True)
-        self._saved, self._base, self._appended = jobs, digest.hexdigest(), 0
+        self._saved, self._base, self._appended = jobs, base, 0
 
     def load(self) -> JobSet | None:
         """None when there is nothing to go on with; then the reason, if any, is logged."""
         try:
-            with self._path.open("rb") as file:
-                return self._load(file)
+            return self._load(Sealed(self._path))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
             _log.warning("the last good state cannot be read", extra={"path": str(self._path), "error": str(error)})
             return None
 
-    def _load(self, file: BinaryIO) -> JobSet | None:
-        first = file.readline()
-        header, digest, seal = json.loads(first), hashlib.sha256(first), None
+    def _load(self, content: Sealed) -> JobSet | None:
+        rows = iter(content)
+        header = next(rows)
         if header["format"] != _FORMAT or header["identity"] != self._identity:
             return None
-        known: dict[str, tuple[Definition, Parsed | None]] = {}
-        for row in file:
-            document = json.loads(row)
-            seal = document.get("seal")
-            if seal is None:
-                digest.update(row)
-                known.update([_known(document)])
-        base, revision = digest.hexdigest(), header["revision"]
-        if seal != base:
-            raise ValueError("the checksum is wrong")
+        known = dict(map(_known, rows))
+        base, revision = content.seal, header["revision"]
         appended = 0
         for line in self._lines(base):
             revision = line["revision"]

@@ -1,26 +1,25 @@
 """The index of versions on disk, so that a restart does not read the whole history again."""
 
-import hashlib
-import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from sys import intern
 from typing import Any, Final
 
 from chronos_gitops import __version__
-from chronos_gitops.durable import write_atomically
+from chronos_gitops.durable import Sealed, write_sealed
 from chronos_gitops.repo.ledger import Change, Ledger, Version
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _log = logging.getLogger(__name__)
 
 
 class Memory:
     """One file. ``identity`` says of what; another identity, program version or format makes it worthless.
 
-    The first line is the SHA-256 of the second, a JSON document in which every commit stands once.
+    Rows of JSON, each with its kind first; every commit stands once, before the versions that it made.
     """
 
     def __init__(self, path: Path, identity: str) -> None:
@@ -29,62 +28,57 @@ class Memory:
 
     def save(self, head: str, ledger: Ledger) -> None:
         """Durable when it returns; a disk that does not take it costs time at the next start, and nothing else."""
-        document = json.dumps({"key": self._key, "head": head, **_document(ledger)}, ensure_ascii=False).encode()
         try:
-            write_atomically(self._path, hashlib.sha256(document).hexdigest().encode() + b"\n" + document)
+            write_sealed(self._path, chain([[*self._key, head]], _rows(ledger)))
         except OSError as error:
             _log.warning("the index of versions could not be saved", extra={"error": str(error)})
 
     def load(self) -> tuple[str, Ledger] | None:
         """The head and what was known there; None when there is nothing that can be used."""
         try:
-            digest, _, content = self._path.read_bytes().partition(b"\n")
-            if hashlib.sha256(content).hexdigest().encode() != digest:
-                raise ValueError("the checksum is wrong")
-            document = json.loads(content)
-            return (document["head"], _ledger(document)) if document["key"] == self._key else None
+            rows = iter(Sealed(self._path))
+            *key, head = next(rows)
+            return (head, _ledger(rows)) if key == self._key else None
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        except (OSError, ValueError, KeyError, TypeError, IndexError, StopIteration) as error:
             _log.warning("the index of versions is made anew", extra={"error": str(error)})
             return None
 
 
-def _document(ledger: Ledger) -> dict[str, Any]:
+def _rows(ledger: Ledger) -> Iterator[list[Any]]:
     commits: dict[str, int] = {}
-    people: list[list[Any]] = []
-    versions: dict[str, list[list[Any]]] = {}
     for job, known in ledger.numbered.items():
-        rows = versions.setdefault(job, [])
         for one in known:
             if one.commit not in commits:
-                commits[one.commit] = len(people)
+                commits[one.commit] = len(commits)
                 when = int(one.committed_at.timestamp())
-                people.append([one.commit, one.author_name, one.author_email, when, one.subject, one.body])
-            rows.append([commits[one.commit], one.blob, one.path, one.change.value])
-    return {
-        "commits": people,
-        "versions": versions,
-        "files": ledger.files,
-        "holders": ledger.holders,
-        "last_name": ledger.last_name,
-    }
+                yield ["commit", one.commit, one.author_name, one.author_email, when, one.subject, one.body]
+        yield ["versions", job, [[commits[one.commit], one.blob, one.path, one.change.value] for one in known]]
+    for path, (name, blob) in ledger.files.items():
+        yield ["file", path, name, blob]
+    for name, paths in ledger.holders.items():
+        yield ["holder", name, paths]
+    for path, name in ledger.last_name.items():
+        yield ["last", path, name]
 
 
-def _ledger(document: Mapping[str, Any]) -> Ledger:
-    commits = [
-        (sha, name, email, datetime.fromtimestamp(when, UTC), subject, body)
-        for sha, name, email, when, subject, body in document["commits"]
-    ]
-    return Ledger(
-        files={intern(path): (intern(name), intern(blob)) for path, (name, blob) in document["files"].items()},
-        holders=document["holders"],
-        last_name=document["last_name"],
-        numbered={
-            job: [_version(number, job, commits[row[0]], *row[1:]) for number, row in enumerate(rows, 1)]
-            for job, rows in document["versions"].items()
-        },
-    )
+def _ledger(rows: Iterable[list[Any]]) -> Ledger:
+    ledger, commits = Ledger(), []
+    for kind, *row in rows:
+        if kind == "commit":
+            sha, name, email, when, subject, body = row
+            commits.append((sha, name, email, datetime.fromtimestamp(when, UTC), subject, body))
+        elif kind == "versions":
+            job = intern(row[0])
+            ledger.numbered[job] = [_version(at, job, commits[one[0]], *one[1:]) for at, one in enumerate(row[1], 1)]
+        elif kind == "file":
+            ledger.files[intern(row[0])] = (intern(row[1]), intern(row[2]))
+        elif kind == "holder":
+            ledger.holders[intern(row[0])] = {intern(path): read for path, read in row[1].items()}
+        else:
+            ledger.last_name[intern(row[0])] = intern(row[1])
+    return ledger
 
 
 def _version(
@@ -92,4 +86,4 @@ def _version(
 ) -> Version:
     sha, name, email, when, subject, body = commit
     where = intern(blob), intern(path)
-    return Version(number, intern(job), sha, *where, Change(change), name, email, when, subject, body)
+    return Version(number, job, sha, *where, Change(change), name, email, when, subject, body)
