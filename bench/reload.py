@@ -88,20 +88,22 @@ def measure(figures: Figures, temporary: Path, mode: str, files: int, changes: i
 
 
 def edits(figures: Figures, folder: Path, mode: str, announced: Announced, files: int, changes: int) -> None:
-    taken = []
+    taken, processor = [], []
     for tick in range(1, changes + 1):
         time.sleep(0.5)  # the change comes to a follower that is at rest
         number = tick % files
-        begun = time.perf_counter()
+        begun, before = time.perf_counter(), time.process_time()
         if mode == "branch":
             commit(folder, [(f"job-{number}", text(number, tick))], onto=True)
         else:
             (folder / f"jobs/team-{number % 50}/job-{number}.yaml").write_text(text(number, tick))
         announced.wait(f"job-{number}", url(tick))
         taken.append((time.perf_counter() - begun) * 1000)
+        processor.append((time.process_time() - before) * 1000)
     what = "commit" if mode == "branch" else "save"
     figures.add(f"one of {files:,} files, {what} to active, p50", OURS, taken, "ms")
     figures.add(f"one of {files:,} files, {what} to active, p99", OURS, p99(taken), "ms", "goal < 250 ms")
+    figures.add(f"one of {files:,} files, {what} to active, processor time, p99", OURS, p99(processor), "ms")
 
 
 if __name__ == "__main__":

@@ -127,6 +127,8 @@ def _kept(
     broken: Sequence[Parsed], fresh: Mapping[str, Definition], running: JobSet, last_good: Mapping[str, Definition]
 ) -> dict[str, Definition]:
     """A broken file counts as present: for the job it names and for the job that stood at its path."""
+    if not broken:
+        return {}
     by_path = {definition.path: definition for definition in running}
     kept: dict[str, Definition] = {}
     for parsed in broken:
