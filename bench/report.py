@@ -24,6 +24,8 @@ BENCHES = {
     "limits": "What the machine itself can do",
 }
 GOALS = {
+    "validate 10,000 files": ("<", 2, "s"),
+    "validate 1 files": ("<", 0.2, "s"),
     "one of 10,000 files, commit to active, p99": ("<", 250, "ms"),
     "one of 10,000 files, save to active, p99": ("<", 250, "ms"),
     "10,000 jobs, first start": ("<", 2, "s"),
