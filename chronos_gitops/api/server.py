@@ -16,6 +16,7 @@ from waitress.server import TcpWSGIServer, create_server  # type: ignore[import-
 from waitress.task import ErrorTask  # type: ignore[import-untyped]
 
 from chronos_gitops.api import kinds
+from chronos_gitops.api.turns import Turns
 from chronos_gitops.errors import ChronosError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Server:
     """Serves one application on one address, in threads of its own, between ``start`` and ``stop``."""
 
     def __init__(self, app: "WSGIApplication", *, host: str, port: int) -> None:
-        self._app = app
+        self._app = Turns(app)
         self._host = host
         self._port = port
         self._stopping = threading.Event()
