@@ -1,43 +1,35 @@
 """A sign of life to somebody who counts: silence is what rings, also when the whole machine is gone."""
 
 import logging
-import threading
 from collections.abc import Callable
 from typing import Final
 
 from chronos_gitops.notify.outlet import NotSent, Outlet
+from chronos_gitops.notify.worker import Worker
 from chronos_gitops.settings import Heartbeat
 
 log = logging.getLogger(__name__)
 _SOONER: Final = 1.0
 
 
-class Pulse:
+class Pulse(Worker):
     """A thread of its own. ``is_alive`` is asked before each sign; an address that is away is nobody's trouble."""
 
     def __init__(self, heartbeat: Heartbeat, outlet: Outlet, *, is_alive: Callable[[], bool]) -> None:
+        super().__init__("chronos-heartbeat")
         self._heartbeat = heartbeat
         self._outlet = outlet
         self._is_alive = is_alive
         self._was_heard = True
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="chronos-heartbeat", daemon=True)
 
     def start(self) -> None:
         if self._heartbeat.url is not None:
-            self._thread.start()
+            self.launch()
 
-    def stop(self) -> None:
-        self._stopping.set()
-
-    def join(self, seconds: float) -> None:
-        if self._thread.ident is not None:
-            self._thread.join(seconds)
-
-    def _run(self) -> None:
+    def run(self) -> None:
         """A scheduler that has just started has its first sign sent as soon as it is alive."""
         wait = 0.0
-        while not self._stopping.wait(wait):
+        while not self.stopping.wait(wait):
             wait = self._heartbeat.interval.total_seconds() if self.beat() else _SOONER
 
     def beat(self) -> bool:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 from chronos_gitops.delivery.request import rfc3339
 from chronos_gitops.engine.engine import Engine
@@ -17,14 +17,10 @@ from chronos_gitops.notify.heartbeat import Pulse
 from chronos_gitops.notify.outlet import Outlet
 from chronos_gitops.notify.sender import Hear, Report, Result, Sender
 from chronos_gitops.notify.watcher import Watcher, World
+from chronos_gitops.notify.worker import Worker
 from chronos_gitops.settings import Settings
 
 _GOODBYE_S: Final = 3.0
-
-
-class _Thread(Protocol):
-    def stop(self) -> None: ...
-    def join(self, seconds: float) -> None: ...
 
 
 class Notifier:
@@ -43,7 +39,7 @@ class Notifier:
         self._senders = tuple(Sender(channel, outlet, now=outlet.now, hear=hear) for channel in settings.channels)
         self.watcher = Watcher(settings.channels, on_news=self._wake)
         self._pulse = Pulse(settings.heartbeat, outlet, is_alive=is_alive)
-        self._threads: tuple[_Thread, ...] = (*self._senders, self._pulse, self.watcher)
+        self._threads: tuple[Worker, ...] = (*self._senders, self._pulse, self.watcher)
         self._resources = ExitStack()
         self._ending = threading.Thread(target=self._end, name="chronos-notify-end", daemon=True)
 
@@ -54,7 +50,7 @@ class Notifier:
             return
         desk = Desk(self._resources.enter_context(self._open_store(world.engine)))
         self.watcher.open(world, desk)
-        self.watcher.start()
+        self.watcher.launch()
         for one in self._senders:
             one.start(desk)
 

@@ -1,7 +1,6 @@
 """Sends what lies on the desk: for each channel a thread of its own, so that a slow one holds up nothing but itself."""
 
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from chronos_gitops.errors import ChronosError
 from chronos_gitops.notify.desk import KEPT, Desk
 from chronos_gitops.notify.letter import Letter, moment
 from chronos_gitops.notify.outlet import NotSent, Outlet
+from chronos_gitops.notify.worker import Worker
 from chronos_gitops.settings import Channel
 
 log = logging.getLogger(__name__)
@@ -49,10 +49,11 @@ class Hear(Protocol):
         """Must not block long, and not raise."""
 
 
-class Sender:
+class Sender(Worker):
     """One channel's thread. A channel that does not answer rests, longer each time; messages wait on the desk."""
 
     def __init__(self, channel: Channel, outlet: Outlet, *, now: Callable[[], datetime], hear: Hear) -> None:
+        super().__init__(f"chronos-notify-{channel.name}")
         self.channel = channel
         self.trouble = ""
         self.sent_at: datetime | None = None
@@ -62,33 +63,17 @@ class Sender:
         self._failures = 0
         self._rests_until: datetime | None = None
         self._is_troubled = False
-        self._stopping = threading.Event()
-        self._woken = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"chronos-notify-{channel.name}", daemon=True)
         self._desk: Desk
 
     def start(self, desk: Desk) -> None:
         self._desk = desk
-        self._thread.start()
+        self.launch()
 
-    def wake(self) -> None:
-        """There is something new."""
-        self._woken.set()
-
-    def stop(self) -> None:
-        """What is being sent may end for a moment; else it is sent again by the next runner, under the same id."""
-        self._stopping.set()
-        self._woken.set()
-
-    def join(self, seconds: float) -> None:
-        if self._thread.ident is not None:
-            self._thread.join(seconds)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._woken.clear()
+    def run(self) -> None:
+        while not self.stopping.is_set():
+            self.woken.clear()
             try:
-                while not self._stopping.is_set() and self.send_next(self._desk):
+                while not self.stopping.is_set() and self.send_next(self._desk):
                     pass
                 self._is_troubled = False
             except ChronosError as error:
@@ -97,8 +82,8 @@ class Sender:
                 self._is_troubled = True
             except Exception:  # a message that breaks must not be the last one
                 log.exception("notify_failed")
-                self._stopping.wait(_LOOK_EVERY)
-            self._woken.wait(_LOOK_EVERY)
+                self.stopping.wait(_LOOK_EVERY)
+            self.woken.wait(_LOOK_EVERY)
 
     def send_next(self, desk: Desk) -> bool:
         """Whether there was one that is due; False also while the channel rests."""

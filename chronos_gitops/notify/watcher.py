@@ -21,6 +21,7 @@ from chronos_gitops.notify.gitwatch import GitWatch, trouble
 from chronos_gitops.notify.incident import Folded, Message, News, Rule, Watch
 from chronos_gitops.notify.letter import Letter
 from chronos_gitops.notify.outcomes import Outcomes
+from chronos_gitops.notify.worker import Worker
 from chronos_gitops.repo.follow import Follower
 from chronos_gitops.settings import Channel
 
@@ -50,10 +51,11 @@ class World:
     is_shared: bool = True
 
 
-class Watcher:
+class Watcher(Worker):
     """An ``engine.observer.Observer``: who tells it something never waits. ``round`` may be called by hand in tests."""
 
     def __init__(self, channels: Sequence[Channel], *, on_news: Callable[[], None] = lambda: None) -> None:
+        super().__init__("chronos-notify")
         self._channels = channels
         self._of_jobs = tuple(channel for channel in channels if "job" in channel.kinds)
         self._of_sync = tuple(channel for channel in channels if "sync" in channel.kinds)
@@ -73,27 +75,12 @@ class Watcher:
         self._next_sweep: datetime | None = None
         self._newest_failure: datetime | None = None
         self._is_troubled = False
-        self._stopping = threading.Event()
-        self._woken = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="chronos-notify", daemon=True)
         self._world: World
         self._desk: Desk
 
     def open(self, world: World, desk: Desk) -> None:
         """Before anything else but what is heard."""
         self._world, self._desk = world, desk
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """After the round that is under way."""
-        self._stopping.set()
-        self._woken.set()
-
-    def join(self, seconds: float) -> None:
-        if self._thread.ident is not None:
-            self._thread.join(seconds)
 
     def attempt_finished(self, job: Job, outcome: Outcome) -> None:
         pass
@@ -114,11 +101,11 @@ class Watcher:
             heard[execution.id] = execution
             if len(heard) > _HEARD:
                 heard.pop(next(iter(heard)))
-        self._woken.set()
+        self.woken.set()
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._woken.clear()
+    def run(self) -> None:
+        while not self.stopping.is_set():
+            self.woken.clear()
             try:
                 self.round()
                 self._is_troubled = False
@@ -127,8 +114,8 @@ class Watcher:
             except Exception as error:  # a round that breaks must not be the last one
                 log.exception("notify_failed")
                 self._note_trouble(str(error))
-            self._stopping.wait(_ROUND)
-            self._woken.wait(_ROUND)
+            self.stopping.wait(_ROUND)
+            self.woken.wait(_ROUND)
 
     def _note_trouble(self, error: str) -> None:
         if not self._is_troubled:
