@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from chronos_gitops.jobs.load import Entry, Files, Loaded, Parsed, parse_each, together, verdict
+from chronos_gitops.jobs.load import Entry, Files, Loaded, Parsed, parse_each, together
 from chronos_gitops.jobs.source import Spot
 
 _WORTH_A_PROCESS: Final = 200
@@ -30,7 +30,7 @@ def judge(
     """As ``load`` judges them, but ``job`` is None in every file. For a process that has one thread."""
 
     def parsed(entries: Sequence[Entry]) -> Iterator[Parsed]:
-        return parse_each(files, entries, today=today, secrets=secrets, one=verdict)
+        return parse_each(files, entries, today=today, secrets=secrets, make_job=False)
 
     shares = _shares(files.entries)
     helpers = [_Helper.start(share, parsed) for share in shares[1:]]

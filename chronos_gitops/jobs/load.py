@@ -122,33 +122,22 @@ def parse(
     today: datetime | None = None,
     secrets: frozenset[str] | None = None,
     bindings: Bindings | None = None,
+    make_job: bool = True,
 ) -> Parsed:
     """One file, judged on its own; with ``today`` also by the calendar of the twelve months after it.
 
     With ``secrets``, the names that there are, a reference to any other one is an error; with ``bindings`` a reference
-    to a secret that may not be used in this file, or not be sent to its host.
+    to a secret that may not be used in this file, or not be sent to its host. ``make_job``
+    is False for who wants the problems only.
     """
     blob = git_blob_id(content) if blob is None else blob
-    from chronos_gitops.jobs.model import Job
-
     read, problems = _judged(path, content, today, secrets, bindings)
-    job = None if any(map(is_error, problems)) else Job.from_document(read.value)
+    job = None
+    if make_job and not any(map(is_error, problems)):
+        from chronos_gitops.jobs.model import Job
+
+        job = Job.from_document(read.value)
     return Parsed(path, blob, _name(read), job, problems, read.spot(("name",)))
-
-
-def verdict(
-    path: str,
-    content: bytes,
-    *,
-    blob: str | None = None,
-    today: datetime | None = None,
-    secrets: frozenset[str] | None = None,
-    bindings: Bindings | None = None,
-) -> Parsed:
-    """As ``parse``, and no job is made."""
-    blob = git_blob_id(content) if blob is None else blob
-    read, problems = _judged(path, content, today, secrets, bindings)
-    return Parsed(path, blob, _name(read), None, problems, read.spot(("name",)))
 
 
 def _judged(
@@ -214,13 +203,19 @@ def parse_each(
     today: datetime | None = None,
     secrets: frozenset[str] | None = None,
     bindings: Bindings | None = None,
-    one: Callable[..., Parsed] = parse,
+    make_job: bool = True,
 ) -> Iterator[Parsed]:
-    """These files of the tree, each judged on its own, in this order; ``one`` is ``parse`` or ``verdict``."""
+    """These files of the tree, each judged on its own, in this order."""
     for entry, content in _contents(files, entries):
         refused = _refusal(entry) or (_vanished(entry) if content is None else None)
-        yield refused or one(
-            entry.path, content or b"", blob=entry.blob, today=today, secrets=secrets, bindings=bindings
+        yield refused or parse(
+            entry.path,
+            content or b"",
+            blob=entry.blob,
+            today=today,
+            secrets=secrets,
+            bindings=bindings,
+            make_job=make_job,
         )
 
 
