@@ -1,6 +1,5 @@
 """``run``: the runner, from its first line to its last."""
 
-import gc
 import os
 import signal
 import socket
@@ -16,10 +15,6 @@ from chronos_gitops.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from chronos_gitops.repo.follow import SyncStatus
-
-_COLLECT = (20_000, 20, 50)
-"""What gc.set_threshold takes. With Python's own (700, 10, 10) the collector, which found next to nothing, took two
-fifths of the processor time of a burst of 5,000: executions in flight are young, many, and in no cycles."""
 
 
 @click.command("run")
@@ -61,7 +56,7 @@ def _serve(chosen: Settings, supervisor: Supervisor) -> int:
     from chronos_gitops.service import build
     from chronos_gitops.web import create_app
 
-    gc.set_threshold(*_COLLECT)
+    heap.collect_seldom()
     stop = StopSignals()
     service = build(chosen)
     server = Server(create_app(service), host=chosen.host, port=chosen.port)

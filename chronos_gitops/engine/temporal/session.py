@@ -6,7 +6,7 @@ import functools
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
@@ -27,6 +27,7 @@ from chronos_gitops.engine.temporal.workers import Workers
 from chronos_gitops.errors import NotFoundError
 from chronos_gitops.jobs.model import Definition, JobSet
 
+_Answer = TypeVar("_Answer")
 log = logging.getLogger(__name__)
 
 CHECK_EVERY = 60.0
@@ -138,21 +139,20 @@ class Session:
 
     async def cancel(self, execution_id: str, by: str) -> Row | None:
         """The row with its end; None when it had one before."""
-        handle = self._client.get_workflow_handle(execution_id)
-        try:
-            row: Row = await updates.send(handle, names.CANCEL, by, result_type=dict)
-        except updates.Ended:
-            return None
-        return row
+        return await self._told(execution_id, names.CANCEL, by, dict)
 
     async def call_back(self, execution_id: str, posted: Posted) -> Heard | None:
         """None when the execution has ended: what came of it stands in its row."""
+        return await self._told(execution_id, names.CALL_BACK, posted, Heard)
+
+    async def _told(self, execution_id: str, update: str, argument: object, answers: type[_Answer]) -> _Answer | None:
+        """None when the execution has ended."""
         handle = self._client.get_workflow_handle(execution_id)
         try:
-            heard: Heard = await updates.send(handle, names.CALL_BACK, posted, result_type=Heard)
+            answer: _Answer = await updates.send(handle, update, argument, result_type=answers)
         except updates.Ended:
             return None
-        return heard
+        return answer
 
     async def signing_key(self, fresh: bytes) -> bytes:
         """The key that all runners of the namespace share: the memo of a workflow which only is there, and which can
