@@ -538,7 +538,7 @@ def test_a_restart_judges_only_what_changed_meanwhile(
         judged.append(path)
         return parse(path, *given, **named)
 
-    monkeypatch.setattr(load.parse_each, "__kwdefaults__", load.parse_each.__kwdefaults__ | {"one": counting})
+    monkeypatch.setattr(load, "parse", counting)
     second = follow(bare.root)
     assert (judged, second.follower.status().problems) == ([], said)
     assert second.names == ["one", "two"]
