@@ -11,6 +11,7 @@ from chronos_gitops.api import body, lookup, paging, query, render, scope, why
 from chronos_gitops.api.context import caller, service
 from chronos_gitops.engine.model import Execution, ExecutionDetail, ExecutionQuery, Status
 from chronos_gitops.errors import NotFoundError
+from chronos_gitops.precedence import politely
 
 blueprint = Blueprint("executions", __name__, url_prefix="/api/v1")
 
@@ -57,7 +58,7 @@ def _page(job: str | None) -> Response:
 
     rows, last = scope.page(read, lambda row: row.job, paging.limit())
     after = None if last is None else [last.scheduled_time.isoformat(), last.id]
-    return paging.answer([render.execution(row) for row in rows], after)
+    return paging.answer([render.execution(row) for row in politely(rows)], after)
 
 
 def _position(values: Any) -> tuple[datetime, str]:

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, jsonify
 from chronos_gitops.api import etag, lookup, paging, query, render, scope
 from chronos_gitops.api.context import service
 from chronos_gitops.jobs.model import Definition, JobSet
+from chronos_gitops.precedence import politely
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/api/v1/jobs")
 
@@ -68,4 +69,4 @@ def _has_tag(tag: tuple[str, str], definition: Definition) -> bool:
 
 def _behind(jobs: JobSet, after: str) -> Iterator[Definition]:
     names = list(jobs.definitions)
-    return (jobs.definitions[name] for name in islice(names, bisect_right(names, after), None))
+    return (jobs.definitions[name] for name in politely(islice(names, bisect_right(names, after), None)))

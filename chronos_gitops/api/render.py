@@ -12,6 +12,7 @@ from chronos_gitops.delivery.request import Call, Masked, masked
 from chronos_gitops.engine.model import Attempt, Execution, ExecutionDetail, Pause, Status
 from chronos_gitops.jobs.model import Definition, Job
 from chronos_gitops.jobs.problem import Problem, Severity
+from chronos_gitops.precedence import politely
 
 if TYPE_CHECKING:
     from chronos_gitops.repo.follow import SyncStatus
@@ -46,7 +47,7 @@ def jobs(
     pauses = service.engine.pauses()
     if latest is None:
         latest = service.engine.latest([definition.job.name for definition in definitions])
-    return [_job(service, definition, pauses, latest) for definition in definitions]
+    return [_job(service, definition, pauses, latest) for definition in politely(definitions)]
 
 
 def job(service: "Service", definition: Definition) -> Json:

@@ -9,6 +9,7 @@ from chronos_gitops.api import compare, lookup, masking, paging, query, render
 from chronos_gitops.api.context import service
 from chronos_gitops.jobs.load import Parsed, parse
 from chronos_gitops.jobs.model import Job
+from chronos_gitops.precedence import politely
 
 if TYPE_CHECKING:
     from chronos_gitops.repo.history import Version
@@ -40,7 +41,7 @@ def list_versions(name: str) -> Response:
     newest_first = reversed(service().follower.index().versions(job))
     page = [version for version in newest_first if before is None or version.number < before]
     current = current_number(job)
-    items = [rendered(version, current) for version in page[:size]]
+    items = [rendered(version, current) for version in politely(page[:size])]
     return paging.answer(items, [page[size - 1].number] if len(page) > size else None)
 
 

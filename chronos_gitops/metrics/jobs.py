@@ -16,6 +16,7 @@ from chronos_gitops.engine.timetable import upcoming
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.jobs.model import Definition, Job, JobSet
 from chronos_gitops.metrics.families import gauge, labelled
+from chronos_gitops.precedence import politely
 from chronos_gitops.settings.model import Series
 
 _LOOK_BACK: Final = 50
@@ -48,10 +49,12 @@ class Jobs:
         if not shown:
             return
         yield self._info(shown)
-        following = {job.name: upcoming(job, pauses.get(job.name), now, 1) for job in (one.job for one in shown)}
+        following = {
+            job.name: upcoming(job, pauses.get(job.name), now, 1) for job in (one.job for one in politely(shown))
+        }
         next_runs = {name: ticks[0].timestamp() for name, ticks in following.items() if ticks}
         yield labelled("chronos_job_next_run_timestamp_seconds", "The next tick.", "job", next_runs)
-        reckoned = {one.job.digest: self._longest_wait(one.job, now) for one in shown}
+        reckoned = {one.job.digest: self._longest_wait(one.job, now) for one in politely(shown)}
         self._waits = reckoned
         waits = {one.job.name: wait for one in shown if (wait := reckoned[one.job.digest]) is not None}
         text = "The longest wait between the next eight ticks, so that a night or a weekend is no surprise."
@@ -61,7 +64,7 @@ class Jobs:
     def _info(self, shown: Sequence[Definition]) -> Metric:
         family = InfoMetricFamily("chronos_job", "What a job is: to be joined to other series by job.")
         names = [(key, f"tag_{re.sub(r'[^a-zA-Z0-9]', '_', key)}") for key in self._series.tags]
-        for definition in shown:
+        for definition in politely(shown):
             job, tags = definition.job, dict(definition.job.tags)
             labels = {"job": job.name, "schedule": job.schedule.text, "timezone": job.timezone}
             labels["commit"] = definition.commit or ""

@@ -3,14 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flask import render_template
-
 from chronos_gitops import logs
 from chronos_gitops.api import events as api_events
 from chronos_gitops.api import health, render, scope
 from chronos_gitops.api.context import service
 from chronos_gitops.repo.history import Version
-from chronos_gitops.web.frame import blueprint
+from chronos_gitops.web.frame import blueprint, filled_in
 
 _SHOWN = 100
 _LOOKED_AT = 20
@@ -21,7 +19,7 @@ _LOUD = ("error", "warning")
 def changes() -> str:
     events = [event.document() for event in api_events.newest(_SHOWN)]
     problems = [render.problem(one) for one in scope.status(service().follower.status()).problems]
-    return render_template(
+    return filled_in(
         "changes.html",
         events=events,
         authors=_authors(events),
@@ -44,7 +42,7 @@ def _authors(events: Iterable[Mapping[str, Any]]) -> dict[str, Version]:
 
 @blueprint.get("/status")
 def status() -> str:
-    return render_template(
+    return filled_in(
         "status.html",
         checks=health.told_checks(),
         running=service().engine.health(),

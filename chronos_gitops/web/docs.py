@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, request
 
 from chronos_gitops.api import guard
 from chronos_gitops.api.openapi import specification
+from chronos_gitops.web.frame import filled_in
 
 blueprint = Blueprint("docs", __name__)
 _TOKEN = '-H "Authorization: Bearer $CHRONOS_TOKEN"'
@@ -38,7 +39,7 @@ def page() -> str:
     chapters = [
         (tag["name"], tag["description"], operations(document, tag["name"], _server())) for tag in document["tags"]
     ]
-    return render_template("docs.html", info=document["info"], chapters=chapters)
+    return filled_in("docs.html", info=document["info"], chapters=chapters)
 
 
 def operations(document: Mapping[str, Any], chapter: str, server: str) -> list[Operation]:

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from flask import render_template
-
 from chronos_gitops.api import compare, etag, lookup, render, versions
 from chronos_gitops.api.context import service
 from chronos_gitops.api.rollback import person, planned
@@ -19,7 +17,7 @@ from chronos_gitops.repo.rollback import RollbackRequest
 from chronos_gitops.timing import zone as zones
 from chronos_gitops.web import charts
 from chronos_gitops.web.annotate import Line, annotate
-from chronos_gitops.web.frame import blueprint, in_words
+from chronos_gitops.web.frame import blueprint, filled_in, in_words
 from chronos_gitops.web.standing import WORDS, Standing, standing
 
 NEWEST = 50
@@ -35,7 +33,7 @@ def job(name: str) -> str:
     history = service().follower.index().versions(known)
     runs = service().engine.executions(ExecutionQuery(job=known, limit=NEWEST))
     current = versions.current_number(known)
-    return render_template(
+    return filled_in(
         "job.html",
         name=known,
         job=None if definition is None else render.job(service(), definition),
@@ -61,7 +59,7 @@ def version(name: str, n: str) -> str:
     number = after.version.number
     before = versions.at(known, str(number - 1)) if number > 1 else None
     current = versions.current_number(known)
-    return render_template(
+    return filled_in(
         "version.html",
         name=known,
         version=versions.rendered(after.version, current),
@@ -83,7 +81,7 @@ def rollback(name: str, n: str) -> str:
         plan = planned(service().rollbacks.plan(RollbackRequest(known, n, "", person(), "")))
     except ChronosError as error:
         refusal = error
-    return render_template(
+    return filled_in(
         "rollback.html",
         name=known,
         target=versions.rendered(target, versions.current_number(known)),

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from flask import g, render_template, url_for
+from flask import g, url_for
 
 from chronos_gitops.api import jobs as api_jobs
 from chronos_gitops.api import query, render
@@ -13,7 +13,7 @@ from chronos_gitops.engine import streak
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
 from chronos_gitops.jobs.model import Concurrency, Definition
 from chronos_gitops.web import charts
-from chronos_gitops.web.frame import blueprint, in_words, shapes_kept
+from chronos_gitops.web.frame import blueprint, filled_in, in_words, shapes_kept
 from chronos_gitops.web.outlook import aligned, day, due
 from chronos_gitops.web.standing import WORDS, Standing, counted, standing
 
@@ -40,7 +40,7 @@ def jobs() -> str:
     shown = [one for one in found if wanted is None or one.standing is wanted]
     page = query.integer("page", default=1, low=1, high=10_000)
     start = (page - 1) * SHOWN
-    return render_template(
+    return filled_in(
         "jobs.html",
         rows=_rows(shown[start : start + SHOWN]),
         count=len(shown),

@@ -1,10 +1,11 @@
 """The way in for a browser: a form that takes a token and gives a session, and the way out."""
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, redirect, request, url_for
 
 from chronos_gitops.api import callers, forms, guard, kinds, origin, query, session
 from chronos_gitops.api.callers import TooManyFailures, Unauthorized
 from chronos_gitops.api.context import service
+from chronos_gitops.web.frame import filled_in
 
 blueprint = Blueprint("login", __name__)
 
@@ -49,7 +50,7 @@ def _check_origin() -> None:
 
 
 def _page(way_back: str, *, error: str = "", status: int = 200) -> Response:
-    return make_response(render_template("login.html", next=way_back, error=error), status)
+    return make_response(filled_in("login.html", next=way_back, error=error), status)
 
 
 def _to(path: str) -> Response:

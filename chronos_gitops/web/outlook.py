@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from flask import render_template, request
+from flask import request
 
 from chronos_gitops.api import render, scope, upcoming
 from chronos_gitops.api.context import service
 from chronos_gitops.api.query import InvalidParameter
 from chronos_gitops.jobs import forecast
 from chronos_gitops.web import charts
-from chronos_gitops.web.frame import blueprint, charts_kept
+from chronos_gitops.web.frame import blueprint, charts_kept, filled_in
 
 _QUARTER = timedelta(minutes=15)
 _HOUR = timedelta(hours=1)
@@ -24,7 +24,7 @@ _SHADES = 5
 @blueprint.get("/upcoming")
 def outlook() -> str:
     now = service().now()
-    return render_template(
+    return filled_in(
         "upcoming.html",
         day=day(now),
         week=_week(now),

@@ -3,12 +3,10 @@
 from dataclasses import asdict
 from typing import Any
 
-from flask import render_template
-
 from chronos_gitops.api import executions as api_executions
 from chronos_gitops.api import render
 from chronos_gitops.engine.model import Attempt
-from chronos_gitops.web.frame import blueprint
+from chronos_gitops.web.frame import blueprint, filled_in
 
 _PHASES = ("dns", "connect", "tls", "first_byte", "read")
 
@@ -17,7 +15,7 @@ _PHASES = ("dns", "connect", "tls", "first_byte", "read")
 def execution(execution_id: str) -> str:
     found = api_executions.found(execution_id)
     rendered = render.execution_detail(found)
-    return render_template(
+    return filled_in(
         "execution.html",
         execution=rendered,
         phases=[_phases(attempt) for attempt in found.attempts],

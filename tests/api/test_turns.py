@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from werkzeug.test import Client
 
+from chronos_gitops import precedence
 from chronos_gitops.api import turns
 from chronos_gitops.api.turns import Turns
 
@@ -99,16 +100,11 @@ def test_a_read_that_fails_gives_its_turn_back() -> None:
             client.get("/")
 
 
-@pytest.mark.usefixtures("endless")
-def test_after_a_read_the_processor_is_left_alone_for_as_long_as_it_took() -> None:
-    def busy(_: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        end = time.thread_time() + 0.1
-        while time.thread_time() < end:
-            pass
-        start_response("200 OK", [])
-        return [b""]
-
-    client, began = Client(Turns(busy)), time.monotonic()
-    for _ in range(3):
-        client.get("/")
-    assert time.monotonic() - began >= 0.5, "three answers and the two rests between them"
+@pytest.mark.parametrize(("method", "gives_way"), [("GET", True), ("HEAD", True), ("POST", False)])
+def test_reads_give_way_to_an_engine_at_work_and_writes_do_not(
+    client: Client, monkeypatch: pytest.MonkeyPatch, method: str, gives_way: bool
+) -> None:
+    monkeypatch.setattr(precedence, "_at_work", {"the engine"})
+    began = time.monotonic()
+    assert client.open("/", method=method).status_code == 200
+    assert (time.monotonic() - began >= turns._LONGEST) is gives_way

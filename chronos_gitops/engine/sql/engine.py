@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, TypeVar
 
+from chronos_gitops import precedence
 from chronos_gitops.delivery.attempt import Delivery
 from chronos_gitops.engine import callback
 from chronos_gitops.engine.callback import Report
@@ -198,7 +199,7 @@ class SqlEngine:
 
     def _main(self) -> None:
         try:
-            asyncio.run(self._serve())
+            precedence.run(self._serve())
         except BaseException as error:
             self._failure = error
             log.exception("the engine ended")

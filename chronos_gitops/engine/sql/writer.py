@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
+from chronos_gitops import precedence
 from chronos_gitops.engine.sql.store import Operation, Result, StoreAway, T
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class Writer:
     def put_all(self, operations: Sequence[Operation[Any]], tell: Callable[[list[Result]], None]) -> None:
         """``tell`` hears what became of them, in this order and in the writer's thread; it must not raise. Who comes
         after the end hears StoreAway."""
+        precedence.at_work(self)
         self._queue.put(_Entry(operations, tell))
         if not self._thread.is_alive():
             self._refuse()
@@ -61,9 +63,10 @@ class Writer:
                 late = self._queue.get_nowait()
                 if late is not None:
                     late.tell([Result(None, StoreAway("the ledger is closed"))] * len(late.operations))
+        precedence.at_rest(self)
 
     def _work(self) -> None:
-        while (first := self._queue.get()) is not None:
+        while (first := self._next()) is not None:
             batch, count = [first], len(first.operations)
             while count < _BATCH and not self._queue.empty():
                 following = self._queue.get()
@@ -73,6 +76,13 @@ class Writer:
                 batch.append(following)
                 count += len(following.operations)
             self._write(batch)
+
+    def _next(self) -> _Entry | None:
+        if self._queue.empty():
+            precedence.at_rest(self)
+        entry = self._queue.get()
+        precedence.at_work(self)
+        return entry
 
     def _write(self, batch: list[_Entry]) -> None:
         results = iter(self._results([operation for entry in batch for operation in entry.operations]))

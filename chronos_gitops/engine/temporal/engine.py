@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
+from chronos_gitops import precedence
 from chronos_gitops.delivery.attempt import Delivery
 from chronos_gitops.engine import callback
 from chronos_gitops.engine.callback import CallbackLate, Report
@@ -264,7 +265,7 @@ class TemporalEngine:
 
     def _main(self) -> None:
         try:
-            asyncio.run(self._serve())
+            precedence.run(self._serve())
         except BaseException as error:
             self._failure = error
             log.exception("the engine ended")

@@ -1,0 +1,113 @@
+"""Who computes first: what answers readers gives way to what fires webhooks.
+
+Python computes one thing at a time, and whoever wants to compute waits for whoever does, for milliseconds each time
+(``sys.setswitchinterval``). A webhook is tens of such steps in two threads. So the engine's threads say when they are
+at work, and a guest, which is a thread that answers a read, stops between two steps of its own until they are not.
+"""
+
+import asyncio
+import contextlib
+import selectors
+import sys
+import threading
+import time
+from collections.abc import Coroutine, Iterable, Iterator
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+
+_NAP: Final = 0.0005
+_HAND_OVER: Final = 0.0005
+"""Seconds after which a thread that computes lets another one, while there are guests: a tenth of what Python does by
+itself, which costs a burst of webhooks a few percent when nobody reads."""
+
+_at_work: set[object] = set()  # only added to and discarded from, which no other thread can come between
+_guest = threading.local()
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """``asyncio.run`` in a loop that is at work whenever it does not wait for something to happen."""
+    selector = _Selector()
+    try:
+        with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector)) as runner:
+            return runner.run(main)
+    finally:
+        at_rest(selector)
+
+
+def at_work(who: object) -> None:
+    _at_work.add(who)
+
+
+def at_rest(who: object) -> None:
+    _at_work.discard(who)
+
+
+@contextlib.contextmanager
+def guest(patience: float) -> Iterator[None]:
+    """This thread gives way meanwhile, for so many seconds all together: an engine that is always at work may slow
+    readers down, and not keep them for ever."""
+    with _guests:
+        before, _guest.patience = getattr(_guest, "patience", 0.0), patience
+        give_way()
+        try:
+            yield
+        finally:
+            _guest.patience = before
+
+
+def give_way() -> None:
+    """Between two steps of what takes long. Nothing to do for a thread that is no guest."""
+    patience: float = getattr(_guest, "patience", 0.0) if _at_work else 0.0
+    if patience <= 0:
+        return
+    began = now = time.monotonic()
+    while _at_work and now - began < patience:
+        time.sleep(_NAP)
+        now = time.monotonic()
+    _guest.patience = patience - (now - began)
+
+
+def politely(steps: Iterable[T]) -> Iterator[T]:
+    """The same, each after having given way."""
+    for step in steps:
+        give_way()
+        yield step
+
+
+class _Guests:
+    """While there is one, threads hand over soon."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+        self._before = sys.getswitchinterval()
+
+    def __enter__(self) -> None:
+        self._changed(1)
+
+    def __exit__(self, *_: object) -> None:
+        self._changed(-1)
+
+    def _changed(self, by: int) -> None:
+        with self._lock:
+            if not self._count:
+                self._before = sys.getswitchinterval()
+            self._count += by
+            sys.setswitchinterval(_HAND_OVER if self._count else self._before)
+
+
+_guests = _Guests()
+
+
+class _Selector(selectors.DefaultSelector):
+    """What a loop waits with."""
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is not None and timeout <= 0:
+            return super().select(timeout)
+        at_rest(self)
+        try:
+            return super().select(timeout)
+        finally:
+            at_work(self)

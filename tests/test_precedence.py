@@ -1,0 +1,139 @@
+"""Whoever answers a reader gives way while the engine is at work, and no longer than its patience lasts."""
+
+import asyncio
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from chronos_gitops import precedence
+from chronos_gitops.engine.sql.writer import Writer
+
+PATIENCE = 20.0
+SOON = 0.05
+
+
+@pytest.fixture(autouse=True)
+def others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines of other tests of this process, which may still end, have no say."""
+    monkeypatch.setattr(precedence, "_at_work", set())
+
+
+@pytest.fixture
+def engine() -> Iterator[None]:
+    precedence.at_work("the engine")
+    yield
+    precedence.at_rest("the engine")
+
+
+def waited(patience: float, steps: int = 3) -> float:
+    """Seconds that so many steps took a guest."""
+    began = time.monotonic()
+    with precedence.guest(patience):
+        assert list(precedence.politely(range(steps))) == list(range(steps))
+    return time.monotonic() - began
+
+
+def test_nobody_waits_for_an_engine_that_has_nothing_to_do() -> None:
+    assert waited(PATIENCE, steps=10_000) < PATIENCE
+
+
+def test_a_guest_goes_on_when_the_engine_rests() -> None:
+    precedence.at_work("the engine")
+    with ThreadPoolExecutor(1) as pool:
+        guest = pool.submit(waited, PATIENCE)
+        time.sleep(SOON)
+        assert not guest.done()
+        precedence.at_rest("the engine")
+        assert SOON <= guest.result(PATIENCE) < PATIENCE
+
+
+def test_all_that_are_at_work_go_first() -> None:
+    precedence.at_work("one")
+    precedence.at_work("other")
+    precedence.at_rest("one")
+    assert waited(SOON) >= SOON
+
+
+@pytest.mark.usefixtures("engine")
+def test_patience_is_for_all_steps_together() -> None:
+    assert SOON <= waited(SOON, steps=1000) < SOON * 100
+
+
+@pytest.mark.usefixtures("engine")
+def test_who_is_no_guest_gives_way_to_nobody() -> None:
+    waited(SOON)
+    began = time.monotonic()
+    precedence.give_way()
+    assert time.monotonic() - began < SOON
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_guest_that_fails_is_no_guest_any_more() -> None:
+    with pytest.raises(ZeroDivisionError), precedence.guest(SOON):
+        raise ZeroDivisionError
+    began = time.monotonic()
+    precedence.give_way()
+    assert time.monotonic() - began < SOON
+
+
+def test_threads_hand_over_sooner_while_there_are_guests() -> None:
+    before = sys.getswitchinterval()
+    with precedence.guest(SOON):
+        with precedence.guest(SOON):
+            assert sys.getswitchinterval() < before
+        assert sys.getswitchinterval() < before
+    assert sys.getswitchinterval() == before
+
+
+def test_a_loop_is_at_work_while_it_computes_and_not_while_it_waits() -> None:
+    seen: list[bool] = []
+
+    async def main() -> None:
+        loop, waits = asyncio.get_running_loop(), asyncio.Event()
+
+        def look() -> None:
+            end = time.monotonic() + PATIENCE
+            while precedence._at_work and time.monotonic() < end:
+                time.sleep(0.001)
+            seen.append(bool(precedence._at_work))
+            loop.call_soon_threadsafe(waits.set)
+
+        await asyncio.sleep(0.001)
+        seen.append(bool(precedence._at_work))
+        looker = threading.Thread(target=look)
+        looker.start()
+        await waits.wait()
+        looker.join()
+        seen.append(bool(precedence._at_work))
+
+    precedence.run(main())
+    assert seen == [True, False, True]
+    assert not precedence._at_work, "a loop that has ended"
+
+
+def test_the_ledger_is_at_work_until_all_is_written() -> None:
+    may_go = threading.Event()
+
+    def transaction(operations: object) -> list[None]:
+        assert may_go.wait(PATIENCE)
+        return [None]
+
+    writer = Writer(transaction)
+    try:
+        written = writer.put(lambda _: None)
+        assert waited(SOON) >= SOON
+        may_go.set()
+        written.result(PATIENCE)
+        end = time.monotonic() + PATIENCE
+        while precedence._at_work and time.monotonic() < end:
+            time.sleep(0.001)
+        assert not precedence._at_work
+    finally:
+        may_go.set()
+        writer.close()
+    assert writer.put(lambda _: None).exception(PATIENCE) is not None
+    assert not precedence._at_work, "a ledger that is closed"
