@@ -57,6 +57,7 @@ def _serve(chosen: Settings, supervisor: Supervisor) -> int:
     from chronos_gitops.web import create_app
 
     heap.collect_seldom()
+    heap.share()
     stop = StopSignals()
     service = build(chosen)
     server = Server(create_app(service), host=chosen.host, port=chosen.port)

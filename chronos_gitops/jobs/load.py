@@ -77,17 +77,18 @@ class ParseCache:
     """Parsed files by path, blob and day of judgement; keeps only what the last load used."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str, datetime | None], Parsed] = {}
-        self._used: dict[tuple[str, str, datetime | None], Parsed] = {}
+        self._known: dict[datetime | None, dict[str, Parsed]] = {}
+        self._used: dict[datetime | None, dict[str, Parsed]] = {}
 
     def get(self, path: str, blob: str, today: datetime | None) -> Parsed | None:
-        parsed = self._known.get((path, blob, today))
-        if parsed is not None:
-            self._used[path, blob, today] = parsed
+        parsed = self._known.get(today, {}).get(path)
+        if parsed is None or parsed.blob != blob:
+            return None
+        self.put(parsed, today)
         return parsed
 
     def put(self, parsed: Parsed, today: datetime | None) -> None:
-        self._used[parsed.path, parsed.blob, today] = parsed
+        self._used.setdefault(today, {})[parsed.path] = parsed
 
     def forget_unused(self) -> None:
         self._known, self._used = self._used, {}

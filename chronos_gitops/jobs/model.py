@@ -100,13 +100,19 @@ class SuccessCodes:
 
     @classmethod
     def parse(cls, entries: Iterable[int | str]) -> "SuccessCodes":
-        return cls(tuple(_code_range(entry) for entry in entries))
+        return _codes(tuple(_code_range(entry) for entry in entries))
 
     def __contains__(self, code: int) -> bool:
         return any(low <= code <= high for low, high in self.ranges)
 
     def document(self) -> list[int | str]:
         return [low if low == high else f"{low}-{high}" for low, high in self.ranges]
+
+
+@lru_cache(maxsize=1024)
+def _codes(ranges: tuple[tuple[int, int], ...]) -> SuccessCodes:
+    """One value for all jobs that say the same."""
+    return SuccessCodes(ranges)
 
 
 def _code_range(entry: int | str) -> tuple[int, int]:
@@ -263,17 +269,22 @@ def _auth_document(auth: Auth) -> dict[str, Any]:
 def _retry_policy(document: Document) -> RetryPolicy:
     if not document:
         return _RETRY
-    default = _RETRY
 
     def interval(key: str, fallback: timedelta) -> timedelta:
         return fallback if document.get(key) is None else duration.parse(document[key])
 
-    return RetryPolicy(
-        max_attempts=document.get("max_attempts") or default.max_attempts,
-        initial_interval=interval("initial_interval", default.initial_interval),
-        multiplier=float(document.get("multiplier") or default.multiplier),
-        max_interval=interval("max_interval", default.max_interval),
+    return _policy(
+        document.get("max_attempts") or _RETRY.max_attempts,
+        interval("initial_interval", _RETRY.initial_interval),
+        float(document.get("multiplier") or _RETRY.multiplier),
+        interval("max_interval", _RETRY.max_interval),
     )
+
+
+@lru_cache(maxsize=1024)
+def _policy(attempts: int, initial_interval: timedelta, multiplier: float, max_interval: timedelta) -> RetryPolicy:
+    """One value for all jobs that say the same."""
+    return RetryPolicy(attempts, initial_interval, multiplier, max_interval)
 
 
 _RETRY = RetryPolicy()

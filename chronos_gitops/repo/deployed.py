@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from sys import intern
 from typing import Any, Final
 
 from chronos_gitops.durable import append_line, read_lines, write_atomically
@@ -92,7 +93,7 @@ class Deployments:
             try:
                 commits: Mapping[str, list[str]] = said["commits"]
                 at = datetime.fromisoformat(said["at"])
-                yield at, [(job, commit) for commit, jobs in commits.items() for job in jobs]
+                yield at, [(intern(job), intern(commit)) for commit, jobs in commits.items() for job in jobs]
             except (ValueError, KeyError, TypeError, AttributeError):
                 continue  # another version's
 

@@ -36,12 +36,13 @@ class Version:
 class Ledger:
     """The tree of job files as the chronicle unrolls: which name stands where.
 
-    ``holders`` maps a name to its paths; the value tells whether the name was read there or only inherited, because
-    the content cannot be read any more and the path had that name before.
+    ``holders`` maps a name to its paths. In ``inherited`` are paths whose name was not read, because the content cannot
+    be read any more and the path had that name before.
     """
 
     files: dict[str, tuple[str, str]] = field(default_factory=dict)
-    holders: dict[str, dict[str, bool]] = field(default_factory=dict)
+    holders: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    inherited: set[str] = field(default_factory=set)
     last_name: dict[str, str] = field(default_factory=dict)
     numbered: dict[str, list[Version]] = field(default_factory=dict)
 
@@ -64,11 +65,14 @@ class Ledger:
     def _leave(self, path: str) -> None:
         if path in self.files:
             name, _ = self.files.pop(path)
-            del self.holders[name][path]
+            self.holders[name] = tuple(other for other in self.holders[name] if other != path)
+            self.inherited.discard(path)
 
     def _enter(self, path: str, name: str, blob: str, *, read: bool) -> None:
         self.files[path] = (name, blob)
-        self.holders.setdefault(name, {})[path] = read
+        self.holders[name] = (*self.holders.get(name, ()), path)
+        if not read:
+            self.inherited.add(path)
         self.last_name[path] = name
 
     def _owner(self, name: str) -> tuple[str, str] | None:
@@ -76,7 +80,7 @@ class Ledger:
         paths = self.holders.get(name)
         if not paths:
             return None
-        path = min(paths, key=lambda path: (not paths[path], path))
+        path = min(paths, key=lambda path: (path in self.inherited, path))
         return path, self.files[path][1]
 
     def _number(self, commit: Commit, name: str, before: tuple[str, str] | None, after: tuple[str, str] | None) -> None:

@@ -58,7 +58,7 @@ def _rows(ledger: Ledger) -> Iterator[list[Any]]:
     for path, (name, blob) in ledger.files.items():
         yield ["file", path, name, blob]
     for name, paths in ledger.holders.items():
-        yield ["holder", name, paths]
+        yield ["holder", name, {path: path not in ledger.inherited for path in paths}]
     for path, name in ledger.last_name.items():
         yield ["last", path, name]
 
@@ -75,7 +75,8 @@ def _ledger(rows: Iterable[list[Any]]) -> Ledger:
         elif kind == "file":
             ledger.files[intern(row[0])] = (intern(row[1]), intern(row[2]))
         elif kind == "holder":
-            ledger.holders[intern(row[0])] = {intern(path): read for path, read in row[1].items()}
+            ledger.holders[intern(row[0])] = tuple(map(intern, row[1]))
+            ledger.inherited.update(intern(path) for path, read in row[1].items() if not read)
         else:
             ledger.last_name[intern(row[0])] = intern(row[1])
     return ledger

@@ -84,7 +84,7 @@ def hold_due(session: Session, jobs: Sequence[str], limit: int) -> dict[str, Wat
     """Takes the right to decide over these jobs until the transaction ends; leaves out those that another replica
     decides over just now, and those that have no watermark."""
     found = session.execute(statements.HOLD_DUE, {"jobs": list(jobs), "limit": limit})
-    return {row["job"]: _watermark(row) for row in found.fetchall()}
+    return _by_job(found.fetchall())
 
 
 def hold(session: Session, job: str) -> Watermark | None:
@@ -94,7 +94,7 @@ def hold(session: Session, job: str) -> Watermark | None:
 
 
 def hold_all(session: Session) -> dict[str, Watermark]:
-    return {row["job"]: _watermark(row) for row in session.execute(statements.HOLD_ALL).fetchall()}
+    return _by_job(session.execute(statements.HOLD_ALL).fetchall())
 
 
 def marked(session: Session, jobs: Sequence[str]) -> set[str]:
@@ -114,6 +114,10 @@ def set_watermarks(session: Session, marks: Iterable[Watermark]) -> None:
 def drop_watermarks(session: Session, jobs: Sequence[str]) -> None:
     if jobs:
         session.execute(statements.DROP_WATERMARKS, {"jobs": list(jobs)})
+
+
+def _by_job(found: Iterable[rows.Row]) -> dict[str, Watermark]:
+    return {mark.job: mark for mark in map(_watermark, found)}
 
 
 def _watermark(row: rows.Row) -> Watermark:

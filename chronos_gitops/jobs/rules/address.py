@@ -101,7 +101,13 @@ def _host(source: Source, spot: Spot, parts: SplitResult) -> Iterator[Problem]:
         yield spot.problem(source.file, "metadata-address", message, hint)
     elif network == "private":
         hint = "it is reachable at the egress levels internal and any, not at public"
-        yield spot.problem(source.file, "private-host", f"the host {short(host)} is private", hint)
+        yield spot.problem(source.file, "private-host", _private(host), hint)
+
+
+@lru_cache(maxsize=1024)
+def _private(host: str) -> str:
+    """One text for all that call the same host."""
+    return f"the host {short(host)} is private"
 
 
 @lru_cache(maxsize=1024)
