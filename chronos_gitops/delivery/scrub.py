@@ -6,13 +6,14 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
 EXCERPT = 4 * 1024
 """Bytes (UTF-8) of a response that are kept."""
 _SHORTEST_BASE64 = 6
 """Characters of a base64 core below which it would match by chance."""
-_SUSPECT = re.compile(r"[^\x20-\x7e\n\t]")
+_SUSPECT = re.compile(r"[^\x20-\x7e\n\t]+")
 
 
 def scrub(text: str, values: Mapping[str, str]) -> str:
@@ -43,7 +44,11 @@ def printable(text: str) -> str:
 
 
 def _escaped(match: re.Match[str]) -> str:
-    character = match.group()
+    return "".join(map(_shown, match.group()))
+
+
+@lru_cache(maxsize=4096)
+def _shown(character: str) -> str:
     if character.isprintable() or unicodedata.category(character) == "Zs":
         return character
     code = ord(character)

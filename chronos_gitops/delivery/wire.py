@@ -5,6 +5,7 @@ limits are ours: the address is judged right before each connect, and what a ser
 """
 
 import asyncio
+import contextlib
 import os
 import socket
 import ssl
@@ -34,6 +35,9 @@ MAX_BODY = 1024 * 1024
 """Bytes of body read; then the connection is closed, and the answer counts."""
 _MAX_FRAMED = 8 * MAX_BODY
 """Bytes on the wire for that body: in chunks of one byte each, six bytes carry one."""
+_READ_AT_ONCE = 16 * 1024
+"""Bytes of the socket's buffer, of which Linux makes twice as many: what is read before others have their turn. With
+the 256 KiB that asyncio reads by itself, a flood of interim answers held every other webhook up for 11 ms at a time."""
 KEPT = 64 * 1024
 """Bytes of body handed on."""
 _IDLE = 1.5
@@ -156,7 +160,10 @@ class _Connector(aiohttp.TCPConnector):
         exchange = _exchange.get()
         self._egress.check(place[0], place[1], host=exchange.host)
         exchange.progress.enter(Phase.CONNECTING)
-        return socket.socket(family, kind, protocol)
+        found = socket.socket(family, kind, protocol)
+        with contextlib.suppress(OSError):
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _READ_AT_ONCE)
+        return found
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
         connection = await super().connect(req, traces, timeout)

@@ -9,6 +9,7 @@ import pytest
 from support import servers
 from support.servers import Hostile, Talk, answer, answering, once
 
+from chronos_gitops.delivery import wire
 from chronos_gitops.delivery.attempt import Delivery, Outcome, OutcomeKind
 from chronos_gitops.jobs.model import Job
 
@@ -103,6 +104,23 @@ def test_body_is_read_to_1_mib_and_then_the_connection_is_closed(
         assert server.wait_for(lambda server: server.closed == 1)
     assert (outcome.kind, outcome.status_code) == (OutcomeKind.SUCCESS, 200)
     assert outcome.response == "x" * 4096
+
+
+def test_a_flood_is_read_in_small_pieces_so_that_others_have_their_turn_in_between(
+    job_to: Callable[..., Job], deliver: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces: list[int] = []
+    received = wire._Meter.data_received
+
+    def noted(meter: wire._Meter, data: bytes) -> None:
+        pieces.append(len(data))
+        received(meter, data)
+
+    monkeypatch.setattr(wire._Meter, "data_received", noted)
+    with Hostile(servers.endless_body) as server:
+        deliver(job_to(server.url()))
+    assert sum(pieces) > wire.MAX_BODY
+    assert max(pieces) <= 64 * 1024
 
 
 def test_body_of_one_byte_chunks_counts_as_its_bytes(
