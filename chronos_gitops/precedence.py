@@ -17,9 +17,9 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 _NAP: Final = 0.0005
-_HAND_OVER: Final = 0.0005
-"""Seconds after which a thread that computes lets another one, while there are guests: a tenth of what Python does by
-itself, which costs a burst of webhooks a few percent when nobody reads."""
+_HAND_OVER: Final = 0.0002
+"""Seconds after which a thread that computes lets another one, while there are guests. Python's own are 0.005; so few
+cost a burst of webhooks a few percent, which is why it is not done when nobody reads."""
 
 _at_work: set[object] = set()  # only added to and discarded from, which no other thread can come between
 _guest = threading.local()
