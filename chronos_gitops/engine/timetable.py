@@ -51,11 +51,18 @@ def given_up(schedule: Schedule, since: datetime, until: datetime) -> Missed | N
     return Missed(schedule.count(since, until), first, last)
 
 
+def held_until(until: datetime | None, now: datetime) -> datetime:
+    """The last instant that a pause took from its job when it ends at ``now``. A pause until 02:00 does not hold 02:00:
+    that tick is due as always, however late the end of the pause was noticed, unless that was so late (LATE) that the
+    tick was missed anyhow."""
+    return until - _INSTANT if until is not None and timedelta(0) <= now - until <= LATE else now
+
+
 def upcoming(job: Job, pause: Pause | None, after: datetime, count: int) -> tuple[datetime, ...]:
     """The next ticks of a job; none while it is disabled, none before a pause ends."""
     if not job.enabled or (pause is not None and pause.until is None):
         return ()
-    start = after if pause is None or pause.until is None else max(after, pause.until)
+    start = after if pause is None or pause.until is None else max(after, pause.until - _INSTANT)
     return tuple(job.schedule.upcoming(start, count))
 
 

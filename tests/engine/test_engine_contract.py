@@ -312,6 +312,30 @@ class TestPause:
         assert engine.pauses() == {}
         assert statuses(engine) == [("skipped", "missed"), ("success", None), ("success", None)]
 
+    @pytest.mark.parametrize("policy", ["ignore", "execute_one", "execute_all"])
+    def test_does_not_hold_the_tick_at_its_very_end(self, bench: Bench, policy: str) -> None:
+        engine = bench.start(bench.job(schedule="2 * * * *", missed_run_policy=policy))
+        engine.pause("daily-backup", reason="maintenance", by="alice", until=NOON + 2 * MINUTE)
+        bench.clock.turn(2 * MINUTE)
+        [ended] = bench.seen.wait(1)
+        assert (ended.scheduled_time, ended.trigger, ended.status) == (
+            NOON + 2 * MINUTE,
+            Trigger.SCHEDULE,
+            Status.SUCCESS,
+        )
+        assert engine.pauses() == {}
+
+    def test_does_not_hold_what_comes_before_its_end_is_noticed(self, bench: Bench) -> None:
+        engine = bench.start(bench.job(schedule="*/10 * * * * *", missed_run_policy="ignore", concurrency="allow"))
+        engine.pause("daily-backup", reason="maintenance", by="alice", until=NOON + timedelta(seconds=25))
+        bench.clock.step(timedelta(seconds=45))
+        seen = sorted(bench.seen.wait(3), key=lambda ended: ended.scheduled_time)
+        assert [(ended.status, (ended.scheduled_time - NOON).total_seconds()) for ended in seen] == [
+            (Status.SKIPPED, 20),
+            (Status.SUCCESS, 30),
+            (Status.SUCCESS, 40),
+        ]
+
     def test_of_an_unknown_job_is_an_error(self, bench: Bench) -> None:
         with pytest.raises(NotFoundError):
             bench.start().pause("nobody", reason="maintenance", by="alice")

@@ -37,6 +37,9 @@ NOT_HERE = {
         "the server's clock cannot be stepped; test_temporal_decisions.py proves that a mark never goes back, and a "
         "tick's id is refused a second time"
     ),
+    "TestPause.test_does_not_hold_what_comes_before_its_end_is_noticed": (
+        "the server's clock cannot be stepped; a late timer of the server is what the tick at the very end meets"
+    ),
     "TestMissedRuns.test_execute_all_stops_at_a_hundred": (
         "a hundred executions take the dev server ten seconds; test_temporal_decisions.py"
     ),
@@ -362,7 +365,6 @@ class TestPause:
 
     def test_ends_by_itself(self, bench: Bench) -> None:
         engine = bench.start(bench.job(schedule=OFTEN, missed_run_policy="ignore"))
-        # Not right before a tick: a timer of the server may be late, and a tick that came meanwhile is taken along.
         until = (datetime.now(UTC) + timedelta(seconds=2.5)).replace(microsecond=250_000)
         engine.pause("daily-backup", reason="maintenance", by="alice", until=until)
         assert "daily-backup" in engine.pauses()
@@ -372,6 +374,13 @@ class TestPause:
             lambda: bench.seen.ended[-1].status is Status.SUCCESS and bench.seen.ended[-1].scheduled_time > until
         )
         assert engine.pauses() == {}
+
+    def test_does_not_hold_the_tick_at_its_very_end(self, bench: Bench) -> None:
+        engine = bench.start(bench.job(schedule=OFTEN, missed_run_policy="ignore"))
+        until = (datetime.now(UTC) + timedelta(seconds=3)).replace(microsecond=0)
+        engine.pause("daily-backup", reason="maintenance", by="alice", until=until)
+        [ended] = eventually(lambda: [row for row in bench.seen.ended if row.scheduled_time == until])
+        assert (ended.status, ended.trigger) == (Status.SUCCESS, Trigger.SCHEDULE)
 
     def test_of_an_unknown_job_is_an_error(self, bench: Bench) -> None:
         with pytest.raises(NotFoundError):

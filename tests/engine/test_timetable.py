@@ -5,11 +5,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronos_gitops.engine.timetable import CATCHUP_LIMIT, CatchUp, Missed, Timetable, catch_up
+from chronos_gitops.engine.model import Pause
+from chronos_gitops.engine.timetable import (
+    CATCHUP_LIMIT,
+    LATE,
+    CatchUp,
+    Missed,
+    Timetable,
+    catch_up,
+    held_until,
+    upcoming,
+)
 from chronos_gitops.jobs.model import Job
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+INSTANT = timedelta(microseconds=1)
 
 
 def job(name: str = "daily-backup", **fields: Any) -> Job:
@@ -101,3 +112,22 @@ class TestCatchUp:
         if decided.missed is not None and decided.run:
             assert decided.missed.last < decided.run[0]
         assert all(until - tick <= subject.catchup_window for tick in decided.run)
+
+
+class TestPause:
+    @pytest.mark.parametrize(
+        ("until", "held"),
+        [
+            pytest.param(None, NOON, id="resumed by hand, of a pause without an end"),
+            pytest.param(NOON + MINUTE, NOON, id="resumed by hand, before its end"),
+            pytest.param(NOON, NOON - INSTANT, id="over by itself"),
+            pytest.param(NOON - LATE, NOON - LATE - INSTANT, id="noticed late"),
+            pytest.param(NOON - LATE - INSTANT, NOON, id="noticed when its last tick was missed anyhow"),
+        ],
+    )
+    def test_what_it_took_from_the_job_ends_right_before_its_end(self, until: datetime | None, held: datetime) -> None:
+        assert held_until(until, NOON) == held
+
+    def test_the_tick_at_its_end_is_shown_as_the_next_one(self) -> None:
+        pause = Pause("daily-backup", "maintenance", "alice", NOON, NOON + 2 * MINUTE)
+        assert upcoming(job(enabled=True), pause, NOON, 2) == (NOON + 2 * MINUTE, NOON + 3 * MINUTE)

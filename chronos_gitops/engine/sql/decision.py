@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from chronos_gitops import failpoints
-from chronos_gitops.engine.model import Execution, Trigger
+from chronos_gitops.engine.model import Execution, Pause, Trigger
 from chronos_gitops.engine.sql import claims
 from chronos_gitops.engine.sql.claims import Claim, Claimed, Skip, Watermark
 from chronos_gitops.engine.sql.store import Replica, Session
-from chronos_gitops.engine.timetable import LATE, Due, catch_up, given_up
+from chronos_gitops.engine.timetable import LATE, Due, catch_up, given_up, held_until
 from chronos_gitops.jobs.model import Definition, JobSet
 from chronos_gitops.timing.schedule import Schedule, jitter
 
@@ -108,8 +108,8 @@ def _give_up_old_ticks(decision: Decision, old: Definition, mark: Watermark, now
         decision.skips.append(Skip(old, missed))
 
 
-def on_resume(definition: Definition | None, mark: Watermark | None, now: datetime) -> Decision:
+def on_resume(definition: Definition | None, mark: Watermark | None, pause: Pause, now: datetime) -> Decision:
     decision = Decision()
     if definition is not None and definition.job.enabled and mark is not None and mark.covers(definition.job):
-        decision.catch_up(definition, mark.at, now)
+        decision.catch_up(definition, mark.at, held_until(pause.until, now))
     return decision

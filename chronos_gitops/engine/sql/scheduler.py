@@ -211,7 +211,7 @@ class Scheduler:
             pause = ledger.pauses(session).get(name)
             if pause is None or not is_over(pause):
                 return pause, Written([], [], held)
-            decided = decision.on_resume(self.jobs.get(name), mark, now)
+            decided = decision.on_resume(self.jobs.get(name), mark, pause, now)
             ledger.end_pause(session, name, now)
             self._replica.tell(session)
             return None, decided.write(session, self._replica, held, now)

@@ -27,6 +27,7 @@ from chronos_gitops.engine.temporal.messages import (
     instant,
     to_ms,
 )
+from chronos_gitops.engine.timetable import held_until
 from chronos_gitops.jobs.model import Concurrency
 
 CONTINUE_AFTER = 100
@@ -150,14 +151,20 @@ class TimetableWorkflow:
         return verdict
 
     async def _resume(self, now: int) -> None:
-        if self._state.pause is None:
+        pause = self._state.pause
+        if pause is None:
             return
         self._remember_pause(now)
         self._state.pause = None
         if self._is_active():
-            await self._decide(now, is_resumed=True)
+            await self._decide(self._held_until(pause, now), is_resumed=True)
         self._stir()
         self._publish()
+
+    def _held_until(self, pause: Held, now: int) -> int:
+        if pause.until is None or not workflow.patched(names.TICK_AT_THE_END_OF_A_PAUSE):
+            return now
+        return to_ms(held_until(instant(pause.until), instant(now)))
 
     def _remember_pause(self, now: int) -> None:
         held = self._state.pause
