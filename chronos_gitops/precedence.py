@@ -1,8 +1,8 @@
-"""Who computes first: what answers readers gives way to what fires webhooks.
+"""Who computes first: what answers readers and follows git gives way to what fires webhooks.
 
 Python computes one thing at a time, and whoever wants to compute waits for whoever does, for milliseconds each time
 (``sys.setswitchinterval``). A webhook is tens of such steps in two threads. So the engine's threads say when they are
-at work, and a guest, which is a thread that answers a read, stops between two steps of its own until they are not.
+at work, and a guest, which is a thread that may take its time, stops between two steps of its own until they are not.
 """
 
 import asyncio
@@ -17,11 +17,14 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 _NAP: Final = 0.0005
+_HELD_UP: Final = 0.003
 _HAND_OVER: Final = 0.0002
 """Seconds after which a thread that computes lets another one, while there are guests. Python's own are 0.005; so few
 cost a burst of webhooks a few percent, which is why it is not done when nobody reads."""
 
 _at_work: set[object] = set()  # only added to and discarded from, which no other thread can come between
+_turn = 0
+"""Another one whenever somebody began or ended; two that come at once may count as one."""
 _guest = threading.local()
 
 
@@ -36,19 +39,23 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 def at_work(who: object) -> None:
+    global _turn
+    _turn += 1
     _at_work.add(who)
 
 
 def at_rest(who: object) -> None:
+    global _turn
+    _turn += 1
     _at_work.discard(who)
 
 
 @contextlib.contextmanager
 def guest(patience: float) -> Iterator[None]:
-    """This thread gives way meanwhile, for so many seconds all together: an engine that is always at work may slow
-    readers down, and not keep them for ever."""
+    """This thread gives way meanwhile, for so many seconds all together: an engine that is always at work may slow it
+    down, and not keep it for ever."""
     with _guests:
-        before, _guest.patience = getattr(_guest, "patience", 0.0), patience
+        before, _guest.patience, _guest.held_up = getattr(_guest, "patience", 0.0), patience, -1
         give_way()
         try:
             yield
@@ -57,14 +64,21 @@ def guest(patience: float) -> Iterator[None]:
 
 
 def give_way() -> None:
-    """Between two steps of what takes long. Nothing to do for a thread that is no guest."""
+    """Between two steps of what takes long. Nothing to do for who is no guest, nor while the engine waits for a
+    slow disk or a far database, which shows by nobody's having begun or ended for a while."""
     patience: float = getattr(_guest, "patience", 0.0) if _at_work else 0.0
-    if patience <= 0:
+    if patience <= 0 or _turn == _guest.held_up:
         return
-    began = now = time.monotonic()
+    began = now = moved = time.monotonic()
+    turn = _turn
     while _at_work and now - began < patience:
         time.sleep(_NAP)
         now = time.monotonic()
+        if _turn != turn:
+            turn, moved = _turn, now
+        elif now - moved > _HELD_UP:
+            _guest.held_up = turn
+            break
     _guest.patience = patience - (now - began)
 
 

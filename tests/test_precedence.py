@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.busy import busy
 
 from chronos_gitops import precedence
 from chronos_gitops.engine.sql.writer import Writer
@@ -24,9 +25,8 @@ def others(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def engine() -> Iterator[None]:
-    precedence.at_work("the engine")
-    yield
-    precedence.at_rest("the engine")
+    with busy():
+        yield
 
 
 def waited(patience: float, steps: int = 3) -> float:
@@ -42,20 +42,25 @@ def test_nobody_waits_for_an_engine_that_has_nothing_to_do() -> None:
 
 
 def test_a_guest_goes_on_when_the_engine_rests() -> None:
-    precedence.at_work("the engine")
     with ThreadPoolExecutor(1) as pool:
-        guest = pool.submit(waited, PATIENCE)
-        time.sleep(SOON)
-        assert not guest.done()
-        precedence.at_rest("the engine")
+        with busy():
+            guest = pool.submit(waited, PATIENCE)
+            time.sleep(SOON)
+            assert not guest.done()
         assert SOON <= guest.result(PATIENCE) < PATIENCE
 
 
+@pytest.mark.usefixtures("engine")
 def test_all_that_are_at_work_go_first() -> None:
-    precedence.at_work("one")
-    precedence.at_work("other")
-    precedence.at_rest("one")
+    precedence.at_work("another one")
+    precedence.at_rest("another one")
     assert waited(SOON) >= SOON
+
+
+def test_nobody_waits_for_an_engine_that_waits_itself_for_a_slow_disk() -> None:
+    precedence.at_work("the ledger")
+    assert waited(PATIENCE, steps=10_000) < PATIENCE
+    precedence.at_rest("the ledger")
 
 
 @pytest.mark.usefixtures("engine")
@@ -125,7 +130,7 @@ def test_the_ledger_is_at_work_until_all_is_written() -> None:
     writer = Writer(transaction)
     try:
         written = writer.put(lambda _: None)
-        assert waited(SOON) >= SOON
+        assert writer in precedence._at_work
         may_go.set()
         written.result(PATIENCE)
         end = time.monotonic() + PATIENCE

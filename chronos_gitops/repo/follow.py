@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from chronos_gitops import failpoints
+from chronos_gitops import failpoints, precedence
 from chronos_gitops.errors import ChronosError, ConflictError
 from chronos_gitops.jobs.bindings import Bindings
 from chronos_gitops.jobs.load import Files, Loaded, ParseCache, git_blob_id, load
@@ -38,6 +38,8 @@ __all__ = ["Follower", "HeldDeletions", "Mode", "OnInvalid", "Revision", "SyncSt
 _SECOND_LOOK: Final = 0.1
 _MOST_LOOKS: Final = 10
 _PATIENCE: Final = 15.0
+_GIVES_WAY_S: Final = 5.0
+"""Seconds by which webhooks may hold a pass up: ten thousand changed files take one second of the processor."""
 _log = logging.getLogger(__name__)
 
 
@@ -206,7 +208,7 @@ class Follower:
         with self._passing:
             self._save()
         while self._pace.sleep():
-            with self._passing:
+            with self._passing, precedence.guest(_GIVES_WAY_S):
                 self._guarded_pass()
 
     def _guarded_pass(self, *, patient: bool = True, refresh: bool = True, consent: str | None = None) -> None:
@@ -273,7 +275,7 @@ class Follower:
         return tip, self._load(tip.files)
 
     def _load(self, files: Files) -> Loaded:
-        return load(files, self._cache, bindings=self._bindings)
+        return load(files, self._cache, bindings=self._bindings, on_file=precedence.give_way)
 
     def _looks_worse(self, loaded: Loaded) -> bool:
         known = broken_files(self._settled[1]) if self._settled else ()

@@ -3,9 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from support.bench import HOUR, NOON, Bench
+from support.bench import HOUR, NOON, Bench, jobset
 
 from chronos_gitops.engine.model import Status, Trigger
+from chronos_gitops.engine.sql import claims
+from chronos_gitops.engine.sql.claims import Watermark
+from chronos_gitops.engine.sql.store import Session
 
 HERD = 1000
 
@@ -36,3 +39,24 @@ def test_jitter_spreads_the_catch_up_too(bench: Bench) -> None:
     assert early < 25
     bench.clock.turn(timedelta(minutes=9))
     bench.seen.wait(50)
+
+
+def test_a_commit_looks_at_the_watermarks_of_what_it_changed_only(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else writes them in the embedded ledger; to read those of 10,000 jobs held every tick up for 40 ms."""
+    idle = [bench.job(f"idle-{number}", schedule="@yearly") for number in range(20)]
+    engine = bench.start(*idle)
+    looked: list[list[str]] = []
+    hold_due = claims.hold_due
+
+    def noted(session: Session, jobs: list[str], limit: int) -> dict[str, Watermark]:
+        looked.append(jobs)
+        return hold_due(session, jobs, limit)
+
+    monkeypatch.setattr(claims, "hold_all", lambda _: pytest.fail("all of them"))
+    monkeypatch.setattr(claims, "hold_due", noted)
+    engine.apply(jobset(*idle[1:19], bench.job("idle-19")))
+    assert looked == [["idle-19", "idle-0"]]
+    bench.clock.turn(timedelta(minutes=1))
+    assert [ended.job for ended in bench.seen.wait(1)] == ["idle-19"]

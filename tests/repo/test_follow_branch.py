@@ -5,6 +5,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ import pytest
 from repo_world import Follow, Following
 from support.repository import Repository, job_text
 
+from chronos_gitops import precedence
 from chronos_gitops.errors import ConflictError
 from chronos_gitops.jobs import load
-from chronos_gitops.jobs.load import Parsed, parse
+from chronos_gitops.jobs.load import Loaded, Parsed, parse
 from chronos_gitops.repo import follow as follow_module
 from chronos_gitops.repo.faults import ObjectMissing
 from chronos_gitops.repo.follow import SyncState
@@ -51,6 +53,24 @@ def test_a_push_applies_well_within_a_second(repository: Repository, bare: Repos
         assert following.follower.jobs().definitions["one"].commit == commit
     assert sorted(times)[4] < 0.5, times
     assert max(times) < 1.0, times
+
+
+def test_a_reload_gives_way_to_webhooks_between_two_files(
+    repository: Repository, bare: Repository, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    following = follow(bare.root)
+    between: list[object] = []
+
+    def noted(*given: Any, on_file: Callable[[], None], **named: Any) -> Loaded:
+        between.append(on_file if precedence._guest.patience > 0 else None)
+        return load.load(*given, on_file=on_file, **named)
+
+    monkeypatch.setattr(follow_module, "load", noted)
+    repository.write_job("one", schedule=NIGHTLY)
+    repository.commit()
+    repository.push()
+    following.wait(lambda jobs: jobs.definitions["one"].job.schedule.text == NIGHTLY)
+    assert between[-1] is precedence.give_way
 
 
 def test_a_checkout_followed_by_branch_ignores_what_is_not_committed(repository: Repository, follow: Follow) -> None:

@@ -1,6 +1,6 @@
 """What one transaction will write: decided purely, from the jobs, their watermarks and the time."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -83,11 +83,18 @@ def on_due(
 
 
 def on_apply(
-    before: JobSet, jobs: JobSet, held: Mapping[str, Watermark], is_owed: Callable[[str], bool], now: datetime
+    before: JobSet,
+    jobs: JobSet,
+    names: Collection[str],
+    held: Mapping[str, Watermark],
+    owed: Collection[str],
+    now: datetime,
 ) -> Decision:
-    """A JobSet begins to count. ``is_owed``: whether the ticks since a job's watermark were missed by everybody."""
+    """A JobSet begins to count: over the jobs of these names, and what is ``held`` besides. The ticks
+    of ``owed`` jobs since their watermarks were missed by everybody."""
     decision = Decision()
-    active = {definition.job.name: definition for definition in jobs if definition.job.enabled}
+    found = (jobs.get(name) for name in names)
+    active = {one.job.name: one for one in found if one is not None and one.job.enabled}
     for name, definition in active.items():
         mark = held.get(name)
         if mark is None:
@@ -95,7 +102,7 @@ def on_apply(
         elif not mark.covers(definition.job):
             _give_up_old_ticks(decision, before.get(name) or definition, mark, now)
             decision.marks.append(Watermark.of(definition.job, now))
-        elif is_owed(name):
+        elif name in owed:
             decision.catch_up(definition, mark.at, now)
     decision.dropped = [name for name in held if name not in active]
     return decision

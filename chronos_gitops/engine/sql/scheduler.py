@@ -106,14 +106,18 @@ class Scheduler:
             return  # nothing is known yet, as when the remote is away: that is nobody's decision to end all jobs
         now, before, first = self._clock.now(), self.jobs, not self._was_applied
         pauses = self.pauses
+        # Nobody else writes these watermarks: those of the jobs that stay as they are need not be looked at again.
+        news = _news(before, jobs) if self._was_applied and not self._replica.is_shared else None
 
         def operation(session: Session) -> tuple[bool, Written]:
             standing = self._replica.join(session, jobs.revision)
-            held = claims.hold_all(session)
+            held = claims.hold_all(session) if news is None else claims.hold_due(session, news, len(news))
             if not standing.leads:
                 return False, Written([], [], held, self._watermarks.keys() - held.keys())
             missed_by_all = first and standing.alone
-            decided = decision.on_apply(before, jobs, held, lambda name: missed_by_all and name not in pauses, now)
+            names = jobs.definitions.keys() if news is None else news
+            owed = {name for name in names if name not in pauses} if missed_by_all else set()
+            decided = decision.on_apply(before, jobs, names, held, owed, now)
             return True, decided.write(session, self._replica, held, now)
 
         self._led, written = await self._write(operation)
@@ -356,6 +360,12 @@ class Scheduler:
 
     async def _write(self, operation: Operation[T]) -> T:
         return await self._outbox.write(operation)
+
+
+def _news(before: JobSet, after: JobSet) -> list[str]:
+    """Jobs that are new, gone or another version; a file that did not change keeps its job."""
+    new = [one.job.name for one in after if (old := before.get(one.job.name)) is None or old.job is not one.job]
+    return new + [name for name in before.definitions if name not in after.definitions]
 
 
 def _rescheduled(before: JobSet, after: JobSet) -> set[str]:

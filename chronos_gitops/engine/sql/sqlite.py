@@ -49,6 +49,7 @@ class Alone:
 
     trouble = ""
     is_current = True
+    is_shared = False
     losses = 0
     leads = True
     claims_at_once = 1_000_000

@@ -81,6 +81,10 @@ class Replica(Protocol):
         """What keeps it from the others; empty when all is well."""
 
     @property
+    def is_shared(self) -> bool:
+        """Whether other runners may use the database, now or later."""
+
+    @property
     def is_current(self) -> bool:
         """Whether what it owns is its own for sure, so that requests may be sent."""
 

@@ -30,6 +30,7 @@ _AFTER_TROUBLE_S: Final = 0.5
 class PostgresReplica:
     """See the Replica protocol. A thread of its own renews the lease, and looks after dead replicas and news."""
 
+    is_shared = True
     claims_at_once = CLAIMS_AT_ONCE
 
     def __init__(self, address: Address, *, place: str, clock: DatabaseClock | None, lease_s: float) -> None:
