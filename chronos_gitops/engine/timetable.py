@@ -51,11 +51,16 @@ def given_up(schedule: Schedule, since: datetime, until: datetime) -> Missed | N
     return Missed(schedule.count(since, until), first, last)
 
 
-def held_until(until: datetime | None, now: datetime) -> datetime:
-    """The last instant that a pause took from its job when it ends at ``now``. A pause until 02:00 does not hold 02:00:
-    that tick is due as always, however late the end of the pause was noticed, unless that was so late (LATE) that the
-    tick was missed anyhow."""
-    return until - _INSTANT if until is not None and timedelta(0) <= now - until <= LATE else now
+def held_until(job: Job, until: datetime | None, now: datetime) -> datetime:
+    """The last instant that counts as missed when a pause ends at ``now``.
+
+    A pause until 02:00 does not hold 02:00: that tick is due as always, however late the end was noticed, unless that
+    was so late (LATE) that it was missed anyhow. A job that catches up runs that tick as the newest one of those, so
+    that no two runs meet.
+    """
+    if until is None or job.missed_run_policy is not MissedRunPolicy.IGNORE or not timedelta(0) <= now - until <= LATE:
+        return now
+    return until - _INSTANT
 
 
 def upcoming(job: Job, pause: Pause | None, after: datetime, count: int) -> tuple[datetime, ...]:

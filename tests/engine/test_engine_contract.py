@@ -312,18 +312,24 @@ class TestPause:
         assert engine.pauses() == {}
         assert statuses(engine) == [("skipped", "missed"), ("success", None), ("success", None)]
 
-    @pytest.mark.parametrize("policy", ["ignore", "execute_one", "execute_all"])
-    def test_does_not_hold_the_tick_at_its_very_end(self, bench: Bench, policy: str) -> None:
+    @pytest.mark.parametrize(
+        ("policy", "trigger"),
+        [("ignore", Trigger.SCHEDULE), ("execute_one", Trigger.CATCHUP), ("execute_all", Trigger.CATCHUP)],
+    )
+    def test_does_not_hold_the_tick_at_its_very_end(self, bench: Bench, policy: str, trigger: Trigger) -> None:
         engine = bench.start(bench.job(schedule="2 * * * *", missed_run_policy=policy))
         engine.pause("daily-backup", reason="maintenance", by="alice", until=NOON + 2 * MINUTE)
         bench.clock.turn(2 * MINUTE)
         [ended] = bench.seen.wait(1)
-        assert (ended.scheduled_time, ended.trigger, ended.status) == (
-            NOON + 2 * MINUTE,
-            Trigger.SCHEDULE,
-            Status.SUCCESS,
-        )
+        assert (ended.scheduled_time, ended.trigger, ended.status) == (NOON + 2 * MINUTE, trigger, Status.SUCCESS)
         assert engine.pauses() == {}
+
+    def test_ends_with_one_run_of_a_job_that_catches_up(self, bench: Bench) -> None:
+        engine = bench.start(bench.job())
+        engine.pause("daily-backup", reason="maintenance", by="alice", until=NOON + 3 * MINUTE)
+        bench.clock.turn(3 * MINUTE)
+        bench.seen.wait(2)
+        assert statuses(engine) == [("skipped", "missed"), ("success", None)]
 
     def test_does_not_hold_what_comes_before_its_end_is_noticed(self, bench: Bench) -> None:
         engine = bench.start(bench.job(schedule="*/10 * * * * *", missed_run_policy="ignore", concurrency="allow"))

@@ -126,7 +126,11 @@ class TestPause:
         ],
     )
     def test_what_it_took_from_the_job_ends_right_before_its_end(self, until: datetime | None, held: datetime) -> None:
-        assert held_until(until, NOON) == held
+        assert held_until(job(missed_run_policy="ignore"), until, NOON) == held
+
+    @pytest.mark.parametrize("policy", ["execute_one", "execute_all"])
+    def test_a_job_that_catches_up_runs_the_tick_at_its_end_with_the_others(self, policy: str) -> None:
+        assert held_until(job(missed_run_policy=policy), NOON, NOON) == NOON
 
     def test_the_tick_at_its_end_is_shown_as_the_next_one(self) -> None:
         pause = Pause("daily-backup", "maintenance", "alice", NOON, NOON + 2 * MINUTE)

@@ -118,5 +118,5 @@ def _give_up_old_ticks(decision: Decision, old: Definition, mark: Watermark, now
 def on_resume(definition: Definition | None, mark: Watermark | None, pause: Pause, now: datetime) -> Decision:
     decision = Decision()
     if definition is not None and definition.job.enabled and mark is not None and mark.covers(definition.job):
-        decision.catch_up(definition, mark.at, held_until(pause.until, now))
+        decision.catch_up(definition, mark.at, held_until(definition.job, pause.until, now))
     return decision

@@ -39,7 +39,7 @@ from chronos_gitops.engine.temporal.messages import (
     to_ms,
 )
 from chronos_gitops.engine.temporal.pulse import Pulse
-from chronos_gitops.engine.timetable import Missed
+from chronos_gitops.engine.timetable import Missed, held_until
 from chronos_gitops.jobs.model import Completion, Job, JobSet
 from chronos_gitops.timing import duration
 
@@ -71,7 +71,8 @@ class Timing:
         job = _readable(applied)
         if job is None:
             raise ApplicationError(f"{applied.path}: this release cannot read the job", non_retryable=True)
-        decided = decisions.decide(job, mark, now, is_resumed=situation.is_resumed, late=self._late)
+        at = held_until(job, maybe_instant(situation.until), now) if situation.is_resumed else now
+        decided = decisions.decide(job, mark, at, is_resumed=situation.is_resumed, late=self._late)
         if decided.follows_an_outage and not situation.is_resumed and self._is_outdated(applied):
             return Verdict(situation.mark, to_ms(now + _SOON))
         return _verdict(decided, applied, situation.now)

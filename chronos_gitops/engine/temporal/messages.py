@@ -98,6 +98,8 @@ class Situation:
     before: Applied | None
     after: Applied | None = None
     is_resumed: bool = False
+    until: int | None = None
+    """When the pause that ends was to end."""
 
 
 @dataclass

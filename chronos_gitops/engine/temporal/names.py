@@ -23,9 +23,6 @@ ROW, NEWEST, PAUSES, KEY = "row", "newest", "pauses", "key"
 """Keys of memos: an execution's row; a timetable's newest execution, and its pauses, the one that holds last; the key
 that callbacks are signed with."""
 
-TICK_AT_THE_END_OF_A_PAUSE = "tick-at-the-end-of-a-pause"
-"""Since then a pause until 02:00 does not hold the tick at 02:00; histories from before are replayed as they were."""
-
 HEARTBEAT = timedelta(seconds=1)
 HEARTBEAT_TIMEOUT = timedelta(seconds=15)
 """A runner that is silent for so long has lost its requests; they are sent again, under the same ids."""

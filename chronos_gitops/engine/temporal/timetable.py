@@ -27,7 +27,6 @@ from chronos_gitops.engine.temporal.messages import (
     instant,
     to_ms,
 )
-from chronos_gitops.engine.timetable import held_until
 from chronos_gitops.jobs.model import Concurrency
 
 CONTINUE_AFTER = 100
@@ -130,10 +129,11 @@ class TimetableWorkflow:
             await self._decide(now)
         await self._advance()
 
-    async def _decide(self, now: int, *, is_resumed: bool = False) -> None:
+    async def _decide(self, now: int, *, is_resumed: bool = False, until: int | None = None) -> None:
         applied = self._state.applied
+        situation = Situation(now, self._state.mark, applied, is_resumed=is_resumed, until=until)
         try:
-            verdict = await self._ask(names.DECIDE, Situation(now, self._state.mark, applied, is_resumed=is_resumed))
+            verdict = await self._ask(names.DECIDE, situation)
         except ActivityError as error:
             # A job that this release cannot read any more: what git says next may be better.
             workflow.logger.error("the timetable of %s stands still: %s", self._state.job, error.cause)
@@ -157,14 +157,9 @@ class TimetableWorkflow:
         self._remember_pause(now)
         self._state.pause = None
         if self._is_active():
-            await self._decide(self._held_until(pause, now), is_resumed=True)
+            await self._decide(now, is_resumed=True, until=pause.until)
         self._stir()
         self._publish()
-
-    def _held_until(self, pause: Held, now: int) -> int:
-        if pause.until is None or not workflow.patched(names.TICK_AT_THE_END_OF_A_PAUSE):
-            return now
-        return to_ms(held_until(instant(pause.until), instant(now)))
 
     def _remember_pause(self, now: int) -> None:
         held = self._state.pause
