@@ -1,5 +1,6 @@
 """A thousand jobs due at the same second after an outage: limits and jitter hold, and every one of them runs."""
 
+import sys
 from datetime import timedelta
 
 import pytest
@@ -60,3 +61,16 @@ def test_a_commit_looks_at_the_watermarks_of_what_it_changed_only(
     assert looked == [["idle-19", "idle-0"]]
     bench.clock.turn(timedelta(minutes=1))
     assert [ended.job for ended in bench.seen.wait(1)] == ["idle-19"]
+
+
+def test_health_is_told_at_any_moment_of_a_burst(bench: Bench) -> None:
+    """Whoever asks counts what the loop changes meanwhile: once in a soak of twenty minutes that was an error."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        engine = bench.start(*(bench.job(f"herd-{number}", concurrency="allow") for number in range(400)))
+        bench.clock.turn(timedelta(minutes=1))
+        while len(bench.seen.ended) < 400:
+            assert engine.health().ok
+    finally:
+        sys.setswitchinterval(before)

@@ -74,7 +74,8 @@ class Lanes:
 
     @property
     def running(self) -> int:
-        return sum(len(tasks) for tasks in self._tasks.values())
+        """May be asked from any thread: the loop changes what is counted, but not its copy."""
+        return sum(map(len, list(self._tasks.values())))
 
     def ids(self) -> set[str]:
         """Of all that runs or waits here."""
