@@ -1,28 +1,23 @@
 """An engine that computes without a pause, as far as those who give way to it can tell."""
 
 import contextlib
-import threading
 from collections.abc import Iterator
+
+import pytest
 
 from chronos_gitops import precedence
 
-_STEP_S = 0.0003
+_LONG_S = 60.0
 
 
 @contextlib.contextmanager
 def busy() -> Iterator[None]:
-    ends = threading.Event()
-
-    def work() -> None:
-        while not ends.wait(_STEP_S):
-            precedence.at_work(ends)
-
-    precedence.at_work(ends)
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        ends.set()
-        thread.join()
-        precedence.at_rest(ends)
+    """Nobody takes it for one that waits for its disk, however slow the machine is."""
+    me = object()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(precedence, "_HELD_UP", _LONG_S)
+        precedence.at_work(me)
+        try:
+            yield
+        finally:
+            precedence.at_rest(me)
