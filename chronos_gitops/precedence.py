@@ -17,7 +17,9 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 _NAP: Final = 0.0005
+"""Seconds between two looks of a guest: to be woken instead would cost the engine something each time it rests."""
 _HELD_UP: Final = 0.003
+"""Seconds without a change after which the engine is taken to wait for something else than the processor."""
 _HAND_OVER: Final = 0.0002
 """Seconds after which a thread that computes lets another one, while there are guests. Python's own are 0.005; so few
 cost a burst of webhooks a few percent, which is why it is not done when nobody reads."""

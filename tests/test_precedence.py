@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.bench import eventually
 from support.busy import busy
 
 from chronos_gitops import precedence
@@ -45,7 +46,7 @@ def test_a_guest_goes_on_when_the_engine_rests() -> None:
     with ThreadPoolExecutor(1) as pool:
         with busy():
             guest = pool.submit(waited, PATIENCE)
-            time.sleep(SOON)
+            time.sleep(SOON)  # in which nothing happens that could be waited for
             assert not guest.done()
         assert SOON <= guest.result(PATIENCE) < PATIENCE
 
@@ -101,11 +102,11 @@ def test_a_loop_is_at_work_while_it_computes_and_not_while_it_waits() -> None:
         loop, waits = asyncio.get_running_loop(), asyncio.Event()
 
         def look() -> None:
-            end = time.monotonic() + PATIENCE
-            while precedence._at_work and time.monotonic() < end:
-                time.sleep(0.001)
-            seen.append(bool(precedence._at_work))
-            loop.call_soon_threadsafe(waits.set)
+            try:
+                eventually(lambda: not precedence._at_work, PATIENCE)
+                seen.append(False)
+            finally:
+                loop.call_soon_threadsafe(waits.set)
 
         await asyncio.sleep(0.001)
         seen.append(bool(precedence._at_work))
@@ -133,10 +134,7 @@ def test_the_ledger_is_at_work_until_all_is_written() -> None:
         assert writer in precedence._at_work
         may_go.set()
         written.result(PATIENCE)
-        end = time.monotonic() + PATIENCE
-        while precedence._at_work and time.monotonic() < end:
-            time.sleep(0.001)
-        assert not precedence._at_work
+        eventually(lambda: not precedence._at_work, PATIENCE)
     finally:
         may_go.set()
         writer.close()

@@ -128,8 +128,8 @@ def parse(
     """One file, judged on its own; with ``today`` also by the calendar of the twelve months after it.
 
     With ``secrets``, the names that there are, a reference to any other one is an error; with ``bindings`` a reference
-    to a secret that may not be used in this file, or not be sent to its host. ``make_job``
-    is False for who wants the problems only.
+    to a secret that may not be used in this file, or not be sent to its host. ``make_job`` is False for who wants the
+    problems only.
     """
     blob = git_blob_id(content) if blob is None else blob
     read, problems = _judged(path, content, today, secrets, bindings)

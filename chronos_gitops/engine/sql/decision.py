@@ -90,8 +90,8 @@ def on_apply(
     owed: Collection[str],
     now: datetime,
 ) -> Decision:
-    """A JobSet begins to count: over the jobs of these names, and what is ``held`` besides. The ticks
-    of ``owed`` jobs since their watermarks were missed by everybody."""
+    """A JobSet begins to count: over the jobs of these names, and what is ``held`` besides. The ticks of ``owed`` jobs
+    since their watermarks were missed by everybody."""
     decision = Decision()
     found = (jobs.get(name) for name in names)
     active = {one.job.name: one for one in found if one is not None and one.job.enabled}

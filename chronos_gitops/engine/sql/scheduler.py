@@ -107,7 +107,7 @@ class Scheduler:
         now, before, first = self._clock.now(), self.jobs, not self._was_applied
         pauses = self.pauses
         # Nobody else writes these watermarks: those of the jobs that stay as they are need not be looked at again.
-        news = _news(before, jobs) if self._was_applied and not self._replica.is_shared else None
+        news = None if first or self._replica.is_shared else _news(before, jobs)
 
         def operation(session: Session) -> tuple[bool, Written]:
             standing = self._replica.join(session, jobs.revision)
@@ -116,7 +116,7 @@ class Scheduler:
                 return False, Written([], [], held, self._watermarks.keys() - held.keys())
             missed_by_all = first and standing.alone
             names = jobs.definitions.keys() if news is None else news
-            owed = {name for name in names if name not in pauses} if missed_by_all else set()
+            owed = jobs.definitions.keys() - pauses.keys() if missed_by_all else set()
             decided = decision.on_apply(before, jobs, names, held, owed, now)
             return True, decided.write(session, self._replica, held, now)
 

@@ -71,7 +71,7 @@ class Timing:
         job = _readable(applied)
         if job is None:
             raise ApplicationError(f"{applied.path}: this release cannot read the job", non_retryable=True)
-        at = held_until(job, maybe_instant(situation.until), now) if situation.is_resumed else now
+        at = held_until(job, maybe_instant(situation.until), now)
         decided = decisions.decide(job, mark, at, is_resumed=situation.is_resumed, late=self._late)
         if decided.follows_an_outage and not situation.is_resumed and self._is_outdated(applied):
             return Verdict(situation.mark, to_ms(now + _SOON))

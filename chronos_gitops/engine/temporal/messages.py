@@ -99,7 +99,7 @@ class Situation:
     after: Applied | None = None
     is_resumed: bool = False
     until: int | None = None
-    """When the pause that ends was to end."""
+    """When the pause that ends was to end; None when none does."""
 
 
 @dataclass
