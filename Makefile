@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 CHROMIUM ?= /usr/bin/chromium
+FAKETIME ?= /usr/bin/faketime
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-browser screenshots test-full check docs bench lock clean
@@ -22,7 +23,7 @@ $(READY): requirements/dev.lock pyproject.toml
 demo: $(READY) ## the main job, end to end, on real git and real HTTP (DEMO="--duration 20s --json" to end by itself)
 	@$(BIN)/chronos-gitops demo $(DEMO)
 
-test: $(READY) ## linters, types, import direction and the whole test suite
+test: $(READY) $(FAKETIME) ## linters, types, import direction and the whole test suite
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -n auto -m "not full" --durations=5 --ignore=tests/browser
 	@$(MAKE) --no-print-directory test-browser
@@ -39,7 +40,12 @@ $(CHROMIUM):
 	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "make test-browser needs Chromium: install Debian's package chromium, or say CHROMIUM=/path/to/it"; exit 1; }
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null
 
-test-full: $(READY) ## the long programmes too (every zone of tzdata)
+$(FAKETIME):
+	@echo "installing libfaketime (once)"
+	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "make test steps clocks with libfaketime: install Debian's package faketime"; exit 1; }
+	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends faketime >/dev/null
+
+test-full: $(READY) $(FAKETIME) ## the long programmes too (every zone of tzdata)
 	@$(BIN)/python -m pytest -n auto
 
 check: $(READY) ## style, types, import direction

@@ -14,6 +14,8 @@ import time
 from collections.abc import Coroutine, Iterable, Iterator
 from typing import Any, Final, TypeVar
 
+from chronos_gitops.sleep import sleep
+
 T = TypeVar("T")
 
 _NAP: Final = 0.0005
@@ -74,7 +76,7 @@ def give_way() -> None:
     began = now = moved = time.monotonic()
     turn = _turn
     while _at_work and now - began < patience:
-        time.sleep(_NAP)
+        sleep(_NAP)
         now = time.monotonic()
         if _turn != turn:
             turn, moved = _turn, now

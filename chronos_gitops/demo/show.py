@@ -13,6 +13,7 @@ from chronos_gitops.demo.stage import Stage
 from chronos_gitops.demo.table import live_table
 from chronos_gitops.demo.tally import Tally
 from chronos_gitops.errors import ChronosError
+from chronos_gitops.sleep import sleep
 
 _LOOK_S = 0.1
 _DRAW_S = 0.5
@@ -89,13 +90,13 @@ class Show:
             if time.monotonic() > deadline:
                 raise DemoFailed(f"{self.acts[-1]}: waited {self.patience_s:.0f} s in vain for {what}")
             self.refresh()
-            time.sleep(look_s)
+            sleep(look_s)
 
     def idle_until(self, elapsed_s: float) -> None:
         """Lets everybody watch until the demo is that old."""
         while self.elapsed_s < elapsed_s:
             self.refresh()
-            time.sleep(_LOOK_S)
+            sleep(_LOOK_S)
 
     def timed(self, what: str, began: float, holds: Callable[[], object]) -> Reload:
         """Waits until a change that was made at ``began`` (``time.monotonic()``) runs, and keeps how long it took."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from chronos_gitops.errors import ConflictError
+from chronos_gitops.sleep import sleep
 
 _MARK: Final = b"chronos-gitops\n"
 _MOST_BYTES: Final = 4096
@@ -123,7 +124,7 @@ class IndexLock:
                         f"another git command works on {self.path.parent.parent}",
                         hint=f"wait for it, or remove a stale {self.path}",
                     ) from error
-                time.sleep(_STEP)
+                sleep(_STEP)
 
 
 def _swap(content: bytes) -> Swap | None:

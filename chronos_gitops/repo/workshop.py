@@ -4,7 +4,6 @@ import contextlib
 import difflib
 import random
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -21,6 +20,7 @@ from chronos_gitops.repo.history import Index, Version
 from chronos_gitops.repo.landing import Landed, checkout_of, land
 from chronos_gitops.repo.message import REQUEST_ID, Person, clean, trailers
 from chronos_gitops.repo.source import Source
+from chronos_gitops.sleep import sleep
 
 RUNNER: Final = Person("chronos-gitops", "chronos-gitops@localhost")
 _TRIES: Final = 5
@@ -120,7 +120,7 @@ class Workshop:
         with self._lock, self._turn():
             for number in range(_TRIES):
                 # Two writers that lose to each other in step would do so five times.
-                time.sleep(random.uniform(0, _FIRST_PAUSE * 2**number) if number else 0)
+                sleep(random.uniform(0, _FIRST_PAUSE * 2**number) if number else 0)
                 made = attempt(self._head())
                 if made is not None:
                     return made

@@ -5,37 +5,12 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from support.faketime import SteppedClock
 from support.program import Runner
 
 from chronos_gitops.demo.receiver import Receiver
 
-_LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-
-pytestmark = [
-    pytest.mark.timeout(90),
-    pytest.mark.skipif(not _LIBRARIES, reason="libfaketime is absent (Debian: apt-get install faketime)"),
-]
-
-
-class SteppedClock:
-    """The offset that libfaketime adds to the wall clock, read again at every call."""
-
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / "offset"
-        self.step_to(0)
-
-    def step_to(self, seconds: int) -> None:
-        written = self._file.with_suffix(".new")
-        written.write_text(f"{seconds:+d}\n")
-        written.replace(self._file)
-
-    def environ(self) -> dict[str, str]:
-        return {
-            "LD_PRELOAD": str(_LIBRARIES[0]),
-            "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
+pytestmark = pytest.mark.timeout(90)
 
 
 @pytest.fixture
