@@ -142,18 +142,18 @@ class Service:
     def draining(self) -> bool:
         return self._draining
 
-    def stalled_for(self) -> timedelta | None:
-        """How long the scheduler has not looked at the clock, once that is longer than it can be."""
-        beat = self.engine.health().heartbeat_at
-        late = timedelta() if beat is None else self.now() - beat
-        return late if late > _STALLED_AFTER else None
-
-    def is_stalled(self) -> bool:
-        return self.stalled_for() is not None
+    def liveness_failure(self) -> str:
+        """Why a supervisor should restart this runner; empty while it is alive. /livez, systemd's watchdog and the
+        heartbeat all go by this."""
+        health = self.engine.health()
+        late = timedelta() if health.heartbeat_at is None else self.now() - health.heartbeat_at
+        if late > _STALLED_AFTER:
+            return f"no heartbeat for {late.total_seconds():.0f} s"
+        return health.liveness_failure
 
     def is_alive(self) -> bool:
-        """Whether the scheduler has looked at the clock, lately."""
-        return self.engine.health().heartbeat_at is not None and not self.is_stalled()
+        """Whether the scheduler runs and nothing speaks for a restart."""
+        return self.engine.health().heartbeat_at is not None and not self.liveness_failure()
 
     def jobs(self) -> JobSet:
         return self.follower.jobs()

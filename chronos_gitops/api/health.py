@@ -26,7 +26,7 @@ class Check:
 
 @blueprint.get("/livez")
 def livez() -> Response:
-    return _plain([_heartbeat()], "livez")
+    return _plain([_liveness()], "livez")
 
 
 @blueprint.get("/readyz")
@@ -63,7 +63,7 @@ def version() -> dict[str, Any]:
 
 
 def checks() -> list[Check]:
-    return [_heartbeat(), _engine(), _targets(), _sync(), *_notifications(), _draining()]
+    return [_liveness(), _engine(), _targets(), _sync(), *_notifications(), _draining()]
 
 
 def told_checks() -> list[Check]:
@@ -71,11 +71,9 @@ def told_checks() -> list[Check]:
     return [replace(check, detail="") for check in checks()] if scope.is_limited() else checks()
 
 
-def _heartbeat() -> Check:
-    late = service().stalled_for()
-    if late is not None:
-        return Check("scheduler", "fail", f"no heartbeat for {late.total_seconds():.0f} s")
-    return Check("scheduler", "pass")
+def _liveness() -> Check:
+    failure = service().liveness_failure()
+    return Check("scheduler", "fail" if failure else "pass", failure)
 
 
 def _engine() -> Check:

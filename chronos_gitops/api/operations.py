@@ -84,7 +84,7 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
         "Newest first. With `Accept: text/event-stream` the same as they come; a client that was "
         "away sends Last-Event-ID. Only a few streams may be open at once.",
     ),
-    "livez": ("runner", "Fails when the scheduler has not moved for a minute: restart it then."),
+    "livez": ("runner", "Fails when the scheduler stands still or cannot write for a lease: restart the runner then."),
     "readyz": ("runner", "A failed sync is a warning, never a failure: the last good jobs keep running."),
     "health": ("runner", "The details are for callers who may read."),
     "metrics": ("runner", "Text format, or OpenMetrics by Accept."),

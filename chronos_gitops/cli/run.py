@@ -70,8 +70,8 @@ def _serve(chosen: Settings, supervisor: Supervisor) -> int:
             click.echo(line)
             supervisor.ready(line)
         while not stop.wait(supervisor.interval):
-            # A scheduler that hangs is what a restart mends; everything else is told by /readyz and goes on.
-            if not service.is_stalled():
+            # systemd restarts a runner that stops reporting; /readyz tells everything that a restart does not mend.
+            if not service.liveness_failure():
                 supervisor.alive()
     finally:
         supervisor.stopping(within=chosen.drain.total_seconds())

@@ -135,13 +135,15 @@ class Pause:
 @dataclass(frozen=True, slots=True)
 class EngineHealth:
     """``ok`` is False when executions cannot be recorded or the loop has stopped; ``detail`` says which.
-    ``open_circuits`` are the hosts that no request is made to for now."""
+    ``open_circuits`` are the hosts that no request is made to for now. ``liveness_failure`` says why only a restart
+    may help, and is empty while the runner is alive."""
 
     ok: bool
     detail: str
     running: int = 0
     heartbeat_at: datetime | None = None
     open_circuits: tuple[str, ...] = ()
+    liveness_failure: str = ""
 
 
 def finished(execution: Execution, status: Status, *, at: datetime, reason: str | None = None) -> Execution:
