@@ -88,6 +88,8 @@ def parse(answer: Answer, now: datetime) -> Token:
         code = content.get("error")
         detail = f" ({code})" if isinstance(code, str) and _ERROR_CODE.match(code) else ""
         raise _refusal(f"answered {phrase(answer.status)}{detail}", may_retry=is_retried(answer.status))
+    if answer.body_fault is not None:
+        raise answer.body_fault
     value, kind = content.get("access_token"), content.get("token_type", "bearer")
     if not isinstance(value, str) or not value or not isinstance(kind, str) or kind.lower() != "bearer":
         raise _refusal("did not answer with a bearer token", may_retry=False)

@@ -7,6 +7,7 @@ limits are ours: the address is judged right before each connect, and what a ser
 import asyncio
 import contextlib
 import os
+import select
 import socket
 import ssl
 from collections.abc import Callable
@@ -27,22 +28,15 @@ from chronos_gitops.delivery.names import Resolve
 from chronos_gitops.delivery.outcome import ErrorClass, ExchangeError, Withheld
 from chronos_gitops.delivery.progress import Phase, Progress, current
 from chronos_gitops.delivery.request import Rendered
+from chronos_gitops.delivery.response_guard import IDLE_SECONDS, MAX_BODY, CountedSocket, ResponseGuard
 from chronos_gitops.delivery.tls import Trust
 
-MAX_HEAD = 64 * 1024
-"""Bytes of status lines and header fields read of one answer, interim (1xx) answers included."""
-MAX_BODY = 1024 * 1024
-"""Bytes of body read; then the connection is closed, and the answer counts."""
-_MAX_FRAMED = 8 * MAX_BODY
-"""Bytes on the wire for that body: in chunks of one byte each, six bytes carry one."""
 _READ_AT_ONCE = 16 * 1024
 """Bytes of the socket's buffer, of which Linux makes twice as many: what is read before others have their turn. With
 the 256 KiB that asyncio reads by itself, a flood of interim answers held every other webhook up for 11 ms at a time."""
 KEPT = 64 * 1024
 """Bytes of body handed on."""
-_IDLE = 1.5
-"""Seconds that an idle connection is kept: a burst shares connections, and no request races the end of a server's
-own keep-alive time (2 s at gunicorn, 5 s at Node and uvicorn, 75 s at nginx)."""
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _UNLIMITED = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
 
@@ -54,21 +48,25 @@ class _Exchange:
     host: str
     place: str
     may_send: Callable[[], bool]
-    meter: "_Meter | None" = None
+    guard: ResponseGuard | None = None
+    must_be_new: bool = False
+    sockets: list[CountedSocket] = field(default_factory=list)
 
     def cut(self) -> None:
         """Closes the connection at once, with whatever was still to be written."""
-        if self.meter is not None:
-            self.meter.transport.abort()
+        if self.guard is not None:
+            self.guard.transport.abort()
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete answer; ``body`` holds its first 64 KiB."""
+    """A final status, which decides; ``body`` holds its first 64 KiB. ``body_fault`` says why there is no more of it,
+    to those who must judge the body."""
 
     status: int
     retry_after: str | None
     body: bytes = field(repr=False)
+    body_fault: ExchangeError | None = None
 
 
 class Wire:
@@ -84,9 +82,6 @@ class Wire:
             auto_decompress=False,
             timeout=_UNLIMITED,
             middlewares=(_send_once,),
-            max_line_size=MAX_HEAD,
-            max_field_size=MAX_HEAD,
-            max_headers=1024,
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
         )
 
@@ -96,16 +91,22 @@ class Wire:
     async def exchange(
         self, request: Rendered, progress: Progress, may_send: Callable[[], bool] = lambda: True
     ) -> Answer:
-        """Sends the request exactly once and reads the answer. Raises ExchangeError and RefusedAddress; whenever no
-        complete answer was read, cancellation included, the connection is closed. ``may_send`` is asked when it is
-        open and nothing was written yet; when it says no, Withheld is raised."""
+        """Sends the request once and reads the answer; a second time, on a new connection, when a kept one turns out to
+        be closed and RFC 9110 allows it. Raises ExchangeError and RefusedAddress; whenever the answer was not read
+        whole, cancellation included, the connection is closed. ``may_send`` is asked when it is open and nothing was
+        written yet; when it says no, Withheld is raised."""
         progress.enter(Phase.RESOLVING)
         host, port = request.target.host, request.target.port
         exchange = _Exchange(progress, host, f"{host}:{port}", may_send)
         current.set(progress)
         previous = _exchange.set(exchange)
         try:
-            return await self._exchanged(request, exchange)
+            try:
+                return await self._exchanged(request, exchange)
+            except _StaleConnection:
+                exchange.guard, exchange.must_be_new = None, True
+                progress.enter(Phase.RESOLVING)
+                return await self._exchanged(request, exchange)
         except (aiohttp.ClientError, OSError) as error:
             exchange.cut()
             raise _failure(error, exchange) from error
@@ -124,9 +125,17 @@ class Wire:
             allow_redirects=False,
             ssl=self._trust.of(exchange.host),
         )
+        guard = exchange.guard
+        assert guard is not None
+        assert guard.head is not None
+        guard.watch(response.content)
+        body, is_whole, fault = bytearray(), False, None
         try:
-            _refuse_large_head(response)
-            body, is_whole = await _read(response.content)
+            is_whole = await _read(response.content, body)
+        except (aiohttp.ClientError, OSError) as error:
+            fault = _failure(error, exchange)
+        except ExchangeError as error:
+            fault = error
         except BaseException:
             response.close()
             raise
@@ -135,7 +144,7 @@ class Wire:
         else:
             response.close()
             exchange.cut()
-        return Answer(response.status, response.headers.get("Retry-After"), body)
+        return Answer(guard.head.status, guard.head.retry_after, bytes(body), fault)
 
 
 _exchange: ContextVar[_Exchange] = ContextVar("exchange")
@@ -150,7 +159,7 @@ class _Connector(aiohttp.TCPConnector):
             resolver=_Resolver(egress, resolve),
             socket_factory=self._socket,
             limit=0,  # Slots does it, outside the deadline
-            keepalive_timeout=_IDLE,
+            keepalive_timeout=IDLE_SECONDS,
             ttl_dns_cache=10,
         )
         self._egress = egress
@@ -160,23 +169,49 @@ class _Connector(aiohttp.TCPConnector):
         exchange = _exchange.get()
         self._egress.check(place[0], place[1], host=exchange.host)
         exchange.progress.enter(Phase.CONNECTING)
-        found = socket.socket(family, kind, protocol)
+        found = CountedSocket(family, kind, protocol)
+        exchange.sockets.append(found)
         with contextlib.suppress(OSError):
             found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _READ_AT_ONCE)
         return found
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
-        connection = await super().connect(req, traces, timeout)
         exchange = _exchange.get()
+        connection, earlier = await self._open(req, traces, timeout, must_be_new=exchange.must_be_new)
         exchange.progress.connected()
-        if connection.transport is not None and connection.protocol is not None:
-            exchange.meter = _Meter(connection.protocol, connection.transport, exchange.progress)
-            connection.transport.set_protocol(exchange.meter)
+        transport, inner = connection.transport, connection.protocol
+        assert transport is not None
+        assert inner is not None
+        number = transport.get_extra_info("socket").fileno()
+        sock = earlier.sock if earlier else next(one for one in exchange.sockets if one.fileno() == number)
+        guard = ResponseGuard(
+            inner, transport, exchange.progress, method=req.method, sock=sock, is_reused=earlier is not None
+        )
+        exchange.guard = guard
+        transport.set_protocol(guard)
+        connection.add_callback(guard.begin_idle)
         failpoints.reach("before-send")
         if not exchange.may_send():
             connection.close()
             raise Withheld
         return connection
+
+    async def _open(
+        self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout, *, must_be_new: bool
+    ) -> tuple[Connection, ResponseGuard | None]:
+        """A connection, with the guard of its last exchange when it was kept. One that was kept and is closed by now,
+        or may not be used, is left."""
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            transport = connection.transport
+            assert transport is not None
+            earlier = transport.get_protocol()
+            if not isinstance(earlier, ResponseGuard):
+                return connection, None
+            earlier.end_idle()
+            if not must_be_new and not _has_input(transport):
+                return connection, earlier
+            connection.close()
 
 
 class _Resolver(AbstractResolver):
@@ -209,87 +244,49 @@ class _Resolver(AbstractResolver):
 _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
 
-class _Meter(asyncio.Protocol):
-    """Stands between a connection and aiohttp, and ends the connection when one answer grows too large.
-
-    aiohttp bounds one field of the head and their number, not their sum; it bounds neither the number of interim (1xx)
-    answers nor the framing of a chunked body.
-    """
-
-    def __init__(self, inner: asyncio.Protocol, transport: asyncio.Transport, progress: Progress) -> None:
-        self.transport = transport
-        self._inner = inner
-        self._progress = progress
-        self._received = 0
-        self._limit = MAX_HEAD
-        self._too_much = "header"
-        self.error: ExchangeError | None = None
-
-    def expect_body(self) -> None:
-        self._received, self._limit, self._too_much = 0, _MAX_FRAMED, "framing"
-
-    def data_received(self, data: bytes) -> None:
-        failpoints.reach("after-send")
-        if self._progress.phase is Phase.WAITING:
-            self._progress.enter(Phase.READING)
-        # Judged before it is added: one chunk may hold the whole head and much of the body.
-        if self._received > self._limit:
-            self.error = _too_large(self._too_much, self._limit)
-            self.transport.abort()
-            return
-        self._received += len(data)
-        self._inner.data_received(data)
-
-    def eof_received(self) -> bool | None:
-        return self._inner.eof_received()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._inner.connection_lost(self.error or exc)
-
-    def pause_writing(self) -> None:
-        self._inner.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._inner.resume_writing()
+class _StaleConnection(Exception):
+    """The server had closed a kept connection; the request may be sent on a new one."""
 
 
 async def _send_once(request: ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
     """aiohttp sends an idempotent request again when the connection is lost; an attempt is one request."""
     exchange = _exchange.get()
     try:
-        response = await handler(request)
+        return await handler(request)
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        if _may_send_again(request.method, exchange.guard):
+            raise _StaleConnection from error
         raise _failure(error, exchange) from error
-    if exchange.meter is not None:
-        exchange.meter.expect_body()
-    return response
 
 
-async def _read(content: aiohttp.StreamReader) -> tuple[bytes, bool]:
+def _may_send_again(method: str, guard: ResponseGuard | None) -> bool:
+    """RFC 9110, section 9.2.2: when the target cannot have acted upon it, or may act upon it twice."""
+    return guard is not None and guard.is_stale and (method in _IDEMPOTENT or not guard.has_written)
+
+
+def _has_input(transport: asyncio.BaseTransport) -> bool:
+    """Whether an idle connection has something to read, though nothing was asked: its end, most of all, which the loop
+    has not seen yet."""
+    poll = select.poll()
+    poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+async def _read(content: aiohttp.StreamReader, body: bytearray) -> bool:
     """The first KEPT bytes, and whether the body ended within MAX_BODY."""
-    kept = bytearray()
     total = 0
     async for chunk in content.iter_any():
         total += len(chunk)
-        kept += chunk[: KEPT - len(kept)]
+        body += chunk[: KEPT - len(body)]
         if total > MAX_BODY:
-            return bytes(kept), False
-    return bytes(kept), True
-
-
-def _refuse_large_head(response: aiohttp.ClientResponse) -> None:
-    if sum(len(name) + len(value) + len(b": \r\n") for name, value in response.raw_headers) > MAX_HEAD:
-        raise _too_large("header", MAX_HEAD)
-
-
-def _too_large(part: str, limit: int) -> ExchangeError:
-    return ExchangeError(ErrorClass.PROTOCOL, f"the {part} of the answer is larger than {limit // 1024} KiB")
+            return False
+    return True
 
 
 def _failure(error: aiohttp.ClientError | OSError, exchange: _Exchange) -> ExchangeError:
     place = exchange.place
-    if exchange.meter is not None and exchange.meter.error is not None:
-        return exchange.meter.error
+    if exchange.guard is not None and exchange.guard.error is not None:
+        return exchange.guard.error
     match error:
         case aiohttp.ClientConnectorDNSError():
             return ExchangeError(ErrorClass.DNS, f"{place} could not be resolved ({_reason(error.os_error)})")

@@ -205,6 +205,17 @@ def test_token_endpoint_that_refuses(
     assert receiver.heads == []
 
 
+def test_token_in_a_response_that_is_cut_short_is_asked_for_again(
+    receiver: Hostile, job_to: MakeJob, deliver: Deliver
+) -> None:
+    """The status of the endpoint alone does not decide: its body must be judged."""
+    token = b'{"access_token": "token-1", "token_type": "Bearer"}'
+    with Hostile(servers.once(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + token)) as server:
+        outcome = deliver(job_to(receiver.url(), auth=oauth2(server)), values={"client": "x"})
+    assert (outcome.kind, outcome.error_class) == (OutcomeKind.RETRY, "connect")
+    assert receiver.heads == []
+
+
 def test_token_endpoint_shares_the_deadline(receiver: Hostile, job_to: MakeJob, deliver: Deliver) -> None:
     with Hostile(servers.silent) as server:
         outcome = deliver(job_to(receiver.url(), timeout=0.3, auth=oauth2(server)), values={"client": "x"})
