@@ -71,6 +71,12 @@ class Corrupt(GitError):
     kind = "Corrupt"
 
 
+class Locked(GitError):
+    """A lock file of git is in the way: another command works there, or one that was killed has left it."""
+
+    kind = "Locked"
+
+
 class Stopped(GitError):
     """The gateway was closed while the command ran."""
 
@@ -80,6 +86,7 @@ class Stopped(GitError):
 # The first pattern found in git's words (LC_ALL=C) decides. Git has no codes for these: rc is 128 for all of them.
 _PATTERNS: Sequence[tuple[str, type[GitError], str]] = (
     (r"could not fetch \S+ from promisor remote", Corrupt, ""),  # first: it is refused the protocol, and says that too
+    (r"Unable to create '[^']+\.lock': File exists", Locked, "remove that file when no git command runs there"),
     (r"transport '.*' not allowed", ProtocolNotAllowed, "only the protocol of the repository's own URL is allowed"),
     (r"detected dubious ownership", DubiousOwnership, "another user owns that repository"),
     (r"Host key verification failed", HostKeyMismatch, "add the host to the runner's known_hosts"),
@@ -98,6 +105,8 @@ _PATTERNS: Sequence[tuple[str, type[GitError], str]] = (
     ),
     (
         r"bad object|object corrupt|is corrupt|unable to read (?:sha1|tree|object)|bad sha1 (?:file|reference)"
+        r"|inflate: |unable to unpack|did not send all necessary objects|could not read [0-9a-f]{40}"
+        r"|revision walk setup failed|failed to traverse parents"
         r"|reference broken|bad signature|index file smaller than expected|packfile .* (?:cannot|truncated)"
         r"|missing (?:blob|tree|commit)|object file .* is empty|unable to resolve reference|not a valid object",
         Corrupt,

@@ -19,7 +19,7 @@ from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.repo.chronicle import Commit, contains, continues, recent
 from chronos_gitops.repo.deployed import Deployments
 from chronos_gitops.repo.epochs import Epochs
-from chronos_gitops.repo.faults import GitError, ObjectMissing, PathMissing, Stopped
+from chronos_gitops.repo.faults import Corrupt, GitError, ObjectMissing, PathMissing, Stopped
 from chronos_gitops.repo.history import History, Index, Version
 from chronos_gitops.repo.judges import judges
 from chronos_gitops.repo.lastgood import LastGood
@@ -77,6 +77,7 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name="chronos-follow", daemon=True)
         self._watch = Watch(source, self._pace.notice)
         self._failures = 0
+        self._passing_thread: int | None = None
         self._key: Hashable = None
         self._settled: tuple[Settlement, Loaded] | None = None
         self._unsaved = False
@@ -97,7 +98,7 @@ class Follower:
 
     def start(self) -> None:
         """One pass in the caller's thread, then follows. ConflictError when another process owns the data folder."""
-        self.source.open()
+        self.source.open(self._mend_soon)
         with self._passing:
             self._remember()
             self._guarded_pass(patient=len(self._jobs) == 0)
@@ -207,6 +208,7 @@ class Follower:
     def _run(self) -> None:
         with self._passing:
             self._save()
+        self.source.check()  # which asks for a pass where there is something to mend
         while self._pace.sleep():
             with self._passing, precedence.guest(_GIVES_WAY_S):
                 self._guarded_pass()
@@ -215,8 +217,9 @@ class Follower:
         """The one broad catch of this loop: a pass that fails must not be the last one."""
         began = self._pace.begin()
         self._status = replace(self._status, last_attempt_at=self.now())
+        self._passing_thread = threading.get_ident()
         try:
-            self._pass(began, patient=patient, refresh=refresh, consent=consent)
+            self._pass_over_damage(began, patient=patient, refresh=refresh, consent=consent)
             self._failures = 0
         except ChronosError as error:
             self._fail(error.kind, str(error))
@@ -224,6 +227,22 @@ class Follower:
             _log.exception("a pass over the repository failed", extra={"repository": self.source.repository})
             self._fail("InternalError", f"{type(error).__name__}: {error}")
         self._plan_next()
+        self._passing_thread = None
+
+    def _mend_soon(self) -> None:
+        """A reader met a damaged object. A pass that meets one mends it, or backs off as after every failure."""
+        if self._passing_thread != threading.get_ident():
+            self._pace.nudge()
+
+    def _pass_over_damage(self, began: float, *, patient: bool, refresh: bool, consent: str | None) -> None:
+        """Once more when an object cannot be read: the second refresh makes our copy anew."""
+        try:
+            self._pass(began, patient=patient, refresh=refresh, consent=consent)
+        except (Corrupt, ObjectMissing):
+            if self.source.mode is not Mode.BRANCH:
+                raise
+            self.source.suspect()
+            self._pass(began, patient=True, refresh=True, consent=consent)
 
     def _pass(self, began: float, *, patient: bool, refresh: bool, consent: str | None) -> None:
         head = self.source.refresh(patient=patient) if refresh else self._status.revision.desired

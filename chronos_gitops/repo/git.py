@@ -3,7 +3,7 @@
 import os
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from chronos_gitops.repo import process
 from chronos_gitops.repo.faults import (
     Corrupt,
+    GitError,
     GitMissing,
     NotARepository,
     ObjectMissing,
@@ -112,7 +113,7 @@ class Git:
 
     ``protocols`` is what this repository's commands may speak ("none" for a repository that is only read), ``config``
     are further settings for every command, ``global_config`` a file that stands for the user's own configuration (None
-    lets that one speak).
+    lets that one speak). ``on_damage`` is called, from any thread, for each object that is missing or unreadable.
     """
 
     def __init__(
@@ -122,8 +123,10 @@ class Git:
         protocols: str = "none",
         config: Sequence[tuple[str, str]] = (),
         global_config: str | None = os.devnull,
+        on_damage: Callable[[], None] = lambda: None,
     ) -> None:
         self.place = place
+        self._on_damage = on_damage
         self._options = (protocols, tuple(config), global_config)
         self._config = _settings(place, config)
         self._env = _environment(place, protocols, self._config, global_config)
@@ -145,7 +148,7 @@ class Git:
         """What the command prints; a GitError with its typed reason when it fails."""
         done = self.attempt(*args, stdin=stdin, timeout=timeout, env=env, limit=limit)
         if done.code != 0:
-            raise failure(f"git {args[0]}", done.code, done.stderr)
+            raise self._failure(f"git {args[0]}", done)
         return done.stdout
 
     def attempt(
@@ -185,7 +188,7 @@ class Git:
         if done.code == 0:
             return done.stdout.decode().strip()
         if done.stderr.strip():
-            raise failure(f"git rev-parse {ref}", done.code, done.stderr)
+            raise self._failure(f"git rev-parse {ref}", done)
         return None
 
     def head_ref(self) -> str | None:
@@ -195,16 +198,12 @@ class Git:
 
     def read(self, blob: str) -> bytes:
         """The content of one object through the persistent reader. ObjectMissing, OutputTooLarge over 1 MiB."""
-        with self._reader_lock:
-            try:
-                return self._read(blob)
-            except (BrokenPipeError, _Silent):
-                # The reader process has died or was started before the repository was replaced.
-                self._drop_reader()
-            try:
-                return self._read(blob)
-            except (BrokenPipeError, _Silent) as error:
-                raise Corrupt(f"objects of {self.place.git_dir} cannot be read") from error
+        try:
+            with self._reader_lock:
+                return self._read_again(blob)
+        except (Corrupt, ObjectMissing):
+            self._on_damage()
+            raise
 
     def read_many(self, blobs: Sequence[str]) -> dict[str, bytes]:
         """Contents by id; what is missing or over 1 MiB is left out."""
@@ -249,6 +248,23 @@ class Git:
             self._running.discard(child)
             if self._closed:
                 raise Stopped("the repository was closed")
+
+    def _failure(self, doing: str, done: process.Completed) -> GitError:
+        error = failure(doing, done.code, done.stderr)
+        if isinstance(error, Corrupt):
+            self._on_damage()
+        return error
+
+    def _read_again(self, blob: str) -> bytes:
+        """Twice, for the reader may have died, or be older than the repository that is there now."""
+        try:
+            return self._read(blob)
+        except (BrokenPipeError, _Silent):
+            self._drop_reader()
+        try:
+            return self._read(blob)
+        except (BrokenPipeError, _Silent) as error:
+            raise Corrupt(f"objects of {self.place.git_dir} cannot be read") from error
 
     def _read(self, blob: str) -> bytes:
         reader = self._open_reader().git
@@ -297,6 +313,8 @@ class Git:
         contents: dict[str, bytes] = {}
         chunk: list[str] = []
         room = _READ_CHUNK_BYTES
+        if any(line.endswith(" missing") for line in listing):
+            self._on_damage()
         for words in (line.split() for line in listing):
             if len(words) != 3 or words[1] != "blob" or int(words[2]) > MAX_BLOB_BYTES:
                 continue

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from enum import StrEnum
@@ -18,8 +19,9 @@ from chronos_gitops.repo import blobless
 from chronos_gitops.repo.access import Access
 from chronos_gitops.repo.address import Address
 from chronos_gitops.repo.branch import arriving, branch_name, heads, tracked
-from chronos_gitops.repo.faults import BranchNotFound, Corrupt, GitError, Stopped, failure, words
+from chronos_gitops.repo.faults import BranchNotFound, Corrupt, GitError, Locked, Stopped, failure, words
 from chronos_gitops.repo.git import Git, Place
+from chronos_gitops.repo.integrity import is_intact
 
 _FIRST_FETCH: Final = 600.0
 _FETCH: Final = 60.0
@@ -33,6 +35,7 @@ _FETCH_OPTIONS: Final = (
     "--update-shallow",
 )
 _WHOLE: Final = "chronos.whole"
+_CALM: Final = 60.0
 _MOST_PACKS: Final = 50
 _MOST_LOOSE: Final = 6_700  # git's own gc.auto, which takes the same sample
 _REPACK: Final = ("-c", "pack.threads=1", "-c", "pack.windowMemory=64m", "repack", "-A", "-d", "-l", "--quiet")
@@ -73,15 +76,19 @@ class Mirror:
         key = hashlib.sha256(f"{address.location}\n{jobs}".encode()).hexdigest()[:12]
         self._folder = data / f"mirror-{key}.git"
         self._lock: IO[str] | None = None
-        self.git = self._gateway(self._folder)
+        self._suspected = threading.Event()
+        self._false_alarm: float | None = None
+        self._on_damage: Callable[[], None] = lambda: None
+        self._fetching = threading.RLock()
+        self.git = self._gateway(self._folder, on_damage=self.suspect)
 
-    def open(self) -> None:
-        """ConflictError when another process uses it."""
+    def open(self, on_damage: Callable[[], None] = lambda: None) -> None:
+        """ConflictError when another process uses it. ``on_damage`` asks for a fetch soon, from any thread."""
+        self._on_damage = on_damage
         self._folder.parent.mkdir(parents=True, exist_ok=True)
         self._take_lock()
         self._write_trust()
-        for left_over in _left_overs(self._folder):
-            left_over.unlink(missing_ok=True)
+        self._remove_left_overs()
         if not self._is_sound():
             shutil.rmtree(self._folder, ignore_errors=True)
             self._create(self._folder)
@@ -108,6 +115,22 @@ class Mirror:
 
     def fetch(self, branch: str, *, timeout: float | None = None) -> str:
         """The commit the branch is at now; a GitError leaves the mirror as it was."""
+        with self._fetching:
+            return self._fetch_intact(branch, timeout)
+
+    def suspect(self) -> None:
+        """Something could not be read: the next fetch looks at every object, and makes the mirror anew if it must."""
+        if not self._suspected.is_set():
+            self._suspected.set()
+            self._on_damage()
+
+    def check(self, branch: str) -> bool:
+        """False when the next fetch makes the mirror anew. Reads every object that jobs need."""
+        if not is_intact(self.git, tracked(branch), self._jobs):
+            self.suspect()
+        return not self._suspected.is_set()
+
+    def _fetch_intact(self, branch: str, timeout: float | None) -> str:
         before, since = self._fetched(branch), time.monotonic()
         head = None
         try:
@@ -127,13 +150,40 @@ class Mirror:
 
     def _healed(self, branch: str, before: str | None, timeout: float | None) -> str:
         try:
-            return self._fetch(self.git, branch, before, timeout)
+            if self._is_damaged(branch, before):
+                raise Corrupt("objects of the mirror are missing or unreadable")
+            return self._fetch_unlocked(branch, before, timeout)
         except Corrupt as error:
             _log.warning("the mirror is damaged and made anew", extra={"error": str(error)})
             return self.renew(branch)
         except blobless.Refused as error:
             _log.warning("the server filters and gives no single objects; all is fetched", extra={"error": str(error)})
             return self.renew(branch, whole=True)
+
+    def _is_damaged(self, branch: str, before: str | None) -> bool:
+        """A suspicion is looked into once; one that proves right stays until the mirror has been made anew.
+
+        After a false alarm not again for a minute: commits of a rewritten history may be asked for and be gone.
+        """
+        if before is None or not self._suspected.is_set():
+            return False
+        now = time.monotonic()
+        if self._false_alarm is not None and now < self._false_alarm + _CALM:
+            return False
+        self._suspected.clear()
+        if self.check(branch):
+            self._false_alarm = now
+            return False
+        return True
+
+    def _fetch_unlocked(self, branch: str, before: str | None, timeout: float | None) -> str:
+        """What a killed git left locked is nobody's: this process owns the mirror, and fetches one at a time."""
+        try:
+            return self._fetch(self.git, branch, before, timeout)
+        except Locked as error:
+            _log.warning("locks that were left behind are removed from the mirror", extra={"error": str(error)})
+            self._remove_left_overs()
+            return self._fetch(self.git, branch, before, timeout)
 
     def renew(self, branch: str, *, whole: bool = False) -> str:
         """A new copy beside the damaged one, which takes its place once it is complete."""
@@ -148,12 +198,22 @@ class Mirror:
                 head = self._fetch(gateway, branch, None, None)
             finally:
                 gateway.close()
-            self.git.reset()
-            shutil.rmtree(self._folder, ignore_errors=True)
-            fresh.rename(self._folder)
+            self._replace(fresh)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
+        _log.info("the mirror was made anew", extra={"branch": branch, "commit": head})
         return head
+
+    def _replace(self, fresh: Path) -> None:
+        """The folder is gone for one rename only; what reads the damaged one goes on with the new one's objects."""
+        damaged = self._folder.with_suffix(".old")
+        shutil.rmtree(damaged, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            self._folder.rename(damaged)
+        fresh.rename(self._folder)
+        self._suspected.clear()
+        self.git.reset()
+        shutil.rmtree(damaged, ignore_errors=True)
 
     def known(self, branch: str) -> str | None:
         """The commit of the last fetch."""
@@ -226,12 +286,17 @@ class Mirror:
         credentials = git.with_config(self._access.config(self.address.location))
         return credentials | {"GIT_ALLOW_PROTOCOL": self.address.protocols, **self._access.environment()}
 
-    def _gateway(self, folder: Path) -> Git:
+    def _gateway(self, folder: Path, on_damage: Callable[[], None] = lambda: None) -> Git:
         return Git(
             Place(folder, folder, None),
             config=self.address.config,
             global_config=str(self._trust_file) if self.address.path is not None else os.devnull,
+            on_damage=on_damage,
         )
+
+    def _remove_left_overs(self) -> None:
+        for left_over in _left_overs(self._folder):
+            left_over.unlink(missing_ok=True)
 
     @property
     def _trust_file(self) -> Path:

@@ -12,7 +12,7 @@ from typing import Final
 
 from chronos_gitops.jobs.load import Entry, Kind, git_blob_id
 from chronos_gitops.jobs.yaml12.text import MAX_BYTES
-from chronos_gitops.repo.faults import PathMissing, PathUnreadable
+from chronos_gitops.repo.faults import Corrupt, ObjectMissing, PathMissing, PathUnreadable
 from chronos_gitops.repo.git import Git
 
 NO_BLOB: Final = "0" * 40
@@ -53,8 +53,15 @@ class CommitFiles:
         self.blobs: Mapping[str, str] = {entry.path: entry.blob for entry in self.entries if entry.kind is Kind.FILE}
 
     def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
-        contents = self._git.read_many([entry.blob for entry in entries if entry.kind is Kind.FILE])
-        return {entry.path: contents[entry.blob] for entry in entries if entry.blob in contents}
+        """ObjectMissing when git lists a file and does not have its content."""
+        files = [entry for entry in entries if entry.kind is Kind.FILE]
+        contents = self._git.read_many([entry.blob for entry in files])
+        lost = next((entry for entry in files if entry.blob not in contents), None)
+        if lost is not None:
+            raise ObjectMissing(
+                f"the content of {lost.path} at commit {self.commit[:12]} is not in {self._git.place.git_dir}"
+            )
+        return {entry.path: contents[entry.blob] for entry in files}
 
 
 def _listing(git: Git, commit: str, jobs: str) -> list[bytes]:
@@ -76,6 +83,8 @@ def _entry(row: bytes) -> Entry | None:
     kind = _KINDS.get(mode)
     if kind is None or not (is_job_file(path) or kind is Kind.SUBMODULE):
         return None
+    if size == "BAD":  # git says so of what it cannot read, and goes on
+        raise Corrupt(f"object {blob}, which is {path}, cannot be read")
     return Entry(sys.intern(path), sys.intern(blob), int(size) if size != "-" else 0, kind)
 
 

@@ -1,7 +1,7 @@
 """What is followed: the files of a checkout as they are, or what is committed on a branch."""
 
 import os
-from collections.abc import Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -14,7 +14,7 @@ from chronos_gitops.repo.access import Access
 from chronos_gitops.repo.address import Address
 from chronos_gitops.repo.branch import branch_name, heads
 from chronos_gitops.repo.checkout import Checkout
-from chronos_gitops.repo.faults import Corrupt, NotARepository, ObjectMissing, PathMissing
+from chronos_gitops.repo.faults import NotARepository, PathMissing
 from chronos_gitops.repo.git import Git, Place, discover
 from chronos_gitops.repo.ignored import without_ignored_at, without_ignored_on_disk
 from chronos_gitops.repo.mirror import Mirror, OnFetch
@@ -57,8 +57,8 @@ class Source(Protocol):
     def checkout(self) -> Place | None:
         """The checkout whose files are to follow a rollback commit; None where a push makes it."""
 
-    def open(self) -> None:
-        """Makes ready what belongs to us."""
+    def open(self, on_damage: Callable[[], None] = lambda: None) -> None:
+        """Makes ready what belongs to us. ``on_damage`` asks for a refresh soon: something of ours must be mended."""
 
     def refresh(self, *, patient: bool) -> str | None:
         """The commit to follow now, None in a repository without one. A GitError when it cannot be told."""
@@ -77,6 +77,12 @@ class Source(Protocol):
 
     def concerns(self, path: str) -> bool:
         """Whether an event at this path may matter."""
+
+    def check(self) -> bool:
+        """Whether every object that jobs need can be read; when not, the next refresh mends what is ours. Slow."""
+
+    def suspect(self) -> None:
+        """Something could not be read: the next refresh checks, and mends what is ours."""
 
     def close(self) -> None:
         """Ends what runs; nothing is asked afterwards."""
@@ -125,7 +131,7 @@ class WorktreeSource:
         self._committed: tuple[str | None, Mapping[str, str]] = (None, MappingProxyType({}))
         self._last: CommitFiles | None = None
 
-    def open(self) -> None:
+    def open(self, on_damage: Callable[[], None] = lambda: None) -> None:
         """There is nothing of ours to prepare."""
 
     def refresh(self, *, patient: bool) -> str | None:  # noqa: ARG002 - nothing here makes anybody wait
@@ -164,6 +170,12 @@ class WorktreeSource:
             and not name.endswith(_IGNORED_ENDS)
             and (path.startswith(jobs) or jobs.startswith(path))
         )
+
+    def check(self) -> bool:
+        return True  # the repository of a person is theirs to mend
+
+    def suspect(self) -> None:
+        """There is nothing of ours to mend."""
 
     def close(self) -> None:
         self.git.close()
@@ -218,8 +230,8 @@ class BranchSource:
         finally:
             git.close()
 
-    def open(self) -> None:
-        self.mirror.open()
+    def open(self, on_damage: Callable[[], None] = lambda: None) -> None:
+        self.mirror.open(on_damage)
 
     def refresh(self, *, patient: bool) -> str | None:
         if self.branch is None:
@@ -231,13 +243,7 @@ class BranchSource:
 
     def tip(self, head: str | None) -> Tip:
         assert head is not None
-        assert self.branch is not None
-        try:
-            files = CommitFiles(self.git, head, self.jobs, self._last)
-        except (Corrupt, ObjectMissing):
-            head = self.mirror.renew(self.branch)
-            files = CommitFiles(self.git, head, self.jobs)
-        self._last = files
+        self._last = files = CommitFiles(self.git, head, self.jobs, self._last)
         return Tip(head, without_ignored_at(files, self.git, head, self.jobs), files.blobs, head)
 
     def read_path(self, path: str) -> bytes | None:  # noqa: ARG002 - every file here was committed
@@ -254,6 +260,12 @@ class BranchSource:
 
     def concerns(self, path: str) -> bool:
         return _is_ref(path, os.path.basename(path))  # noqa: PTH119 - called for every event
+
+    def check(self) -> bool:
+        return self.branch is None or self.mirror.check(self.branch)
+
+    def suspect(self) -> None:
+        self.mirror.suspect()
 
     def close(self) -> None:
         self.mirror.close()
