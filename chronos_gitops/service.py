@@ -14,6 +14,7 @@ from chronos_gitops.audit import AuditLog
 from chronos_gitops.canonical import CanonicalLog
 from chronos_gitops.delivery.attempt import Delivery
 from chronos_gitops.delivery.egress import EgressPolicy
+from chronos_gitops.delivery.listener import Listener
 from chronos_gitops.delivery.secrets import Secrets
 from chronos_gitops.delivery.tls import Trust
 from chronos_gitops.engine.choice import choose
@@ -86,13 +87,6 @@ class DataLock:
 
 
 @dataclass
-class Listening:
-    """The port where the runner's API is; set when the server has one, before anything is sent."""
-
-    port: int
-
-
-@dataclass
 class Service:
     """A whole runner: it follows git, claims ticks, and answers questions. Build it with ``build``."""
 
@@ -109,7 +103,7 @@ class Service:
     events: EventLog
     feed: Feed
     notifier: Notifier
-    listening: Listening
+    listener: Listener
     is_desk_shared: bool = True
     deliveries: Deliveries = field(default_factory=Deliveries)
     _draining: bool = field(default=False, init=False)
@@ -206,9 +200,9 @@ def _assembled(settings: Settings, lock: DataLock, given: Clock | None) -> Servi
         is_alive=lambda: service.is_alive(),
         hear=told,
     )
-    listening = Listening(settings.port)
+    listener = Listener(settings.host, settings.port)
     observers = Observers((metrics, feed, CanonicalLog(), notifier.watcher))
-    engine = chosen.build(_delivery(settings, listening), observers)
+    engine = chosen.build(_delivery(settings, listener), observers)
 
     def apply(jobs: JobSet) -> None:
         engine.apply(jobs)
@@ -236,7 +230,7 @@ def _assembled(settings: Settings, lock: DataLock, given: Clock | None) -> Servi
         feed=feed,
         notifier=notifier,
         is_desk_shared=chosen.is_shared,
-        listening=listening,
+        listener=listener,
     )
     metrics.watch(service)
     return service
@@ -255,7 +249,7 @@ def _outlived(pauses: Iterable[str], jobs: JobSet, follower: Follower, now: date
     return found
 
 
-def _delivery(settings: Settings, listening: Listening) -> Callable[[], Delivery]:
+def _delivery(settings: Settings, listener: Listener) -> Callable[[], Delivery]:
     egress = EgressPolicy.parse(
         settings.egress.level,
         settings.egress.allow,
@@ -273,7 +267,8 @@ def _delivery(settings: Settings, listening: Listening) -> Callable[[], Delivery
         per_host=settings.max_in_flight_per_host,
         rate=settings.rate_per_host,
         breaker_after=settings.breaker_after,
-        public_url=lambda: settings.callback_url(listening.port),
+        public_url=lambda: settings.callback_url(listener.port),
+        listener=listener,
     )
 
 

@@ -8,6 +8,7 @@ from chronos_gitops.api import callers, kinds, origin, problems, scope
 from chronos_gitops.api.callers import TooManyFailures, Unauthorized
 from chronos_gitops.api.context import service
 from chronos_gitops.api.problems import ApiError
+from chronos_gitops.delivery.request import EXECUTION_HEADER
 
 READ, OPERATE, ROLLBACK = "read", "operate", "rollback"
 OPEN_ENDPOINTS = frozenset(
@@ -24,7 +25,8 @@ OPEN_ENDPOINTS = frozenset(
         "login.leave",
     }
 )
-SIGNED_ENDPOINTS = frozenset({"hooks.receive", "callbacks.receive"})
+CALLBACKS = "callbacks.receive"
+SIGNED_ENDPOINTS = frozenset({"hooks.receive", CALLBACKS})
 """What proves by a signature who sends it; a forge, or the target of a webhook, has no token of ours, and names us as
 its own network does."""
 WRITE_ROLES = {
@@ -47,6 +49,10 @@ class Forbidden(ApiError):
     kind = "forbidden"
 
 
+class JobRequest(ApiError):
+    kind = "job-request"
+
+
 def role_of(endpoint: str, method: str) -> str | None:
     """The role a call needs; None when it is open to everyone. A write that nobody listed needs the strictest one."""
     if endpoint in OPEN_ENDPOINTS | SIGNED_ENDPOINTS or endpoint.endswith(".static") or method == "OPTIONS":
@@ -65,6 +71,8 @@ def has_tokens() -> bool:
 
 
 def _admit() -> None:
+    if request.endpoint != CALLBACKS and EXECUTION_HEADER in request.headers:
+        _refuse_jobs()
     if request.endpoint in SIGNED_ENDPOINTS:
         return
     hosts = service().settings.hosts
@@ -77,6 +85,25 @@ def _admit() -> None:
     role = role_of(request.endpoint or "", request.method) if request.url_rule else None
     if role is not None:
         _authorize(role)
+
+
+def _refuse_jobs() -> None:
+    """JobRequest for what a job sends (TEAMS 5), whichever way it came; with a token of ours it is meant to."""
+    if not _is_known_caller():
+        raise JobRequest(
+            "This request comes from a job, and a job may not call a runner.",
+            hint="Let the job send a token of this runner, in a secret that is bound to the runner's origin.",
+        )
+
+
+def _is_known_caller() -> bool:
+    if not has_tokens():
+        return False
+    try:
+        callers.token()
+    except (Unauthorized, TooManyFailures):
+        return False
+    return True
 
 
 def may(role: str) -> bool:

@@ -74,6 +74,13 @@ KINDS: tuple[Kind, ...] = (
         "Ask the operator for a token with the role that the detail names: read, operate or rollback.",
     ),
     Kind(
+        "job-request",
+        403,
+        "A job may not call a runner",
+        "A request with X-Chronos-Execution-ID comes from a job. To let one job trigger another on purpose, give it a "
+        "token of this runner in a secret that is bound to the runner's origin.",
+    ),
+    Kind(
         "foreign-origin",
         403,
         "The request comes from another site's page",

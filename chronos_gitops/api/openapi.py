@@ -75,7 +75,7 @@ def _operation(
     body: dict[str, Any] | None = None,
     errors: tuple[int, ...] = (),
 ) -> dict[str, Any]:
-    refusals = (400, 401, 403, 421, 429, 500, 503) if role else (400, 421, 500)
+    refusals = (400, 401, 403, 421, 429, 500, 503) if role else (400, 403, 421, 500)
     responses = {str(status): answer for status, answer in answers.items()}
     responses |= {str(status): {"$ref": "#/components/responses/Problem"} for status in (*refusals, *errors)}
     found = {

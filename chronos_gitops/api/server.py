@@ -51,6 +51,8 @@ class Server:
         self._server: TcpWSGIServer | None = None
         self._thread: threading.Thread | None = None
         self._deadline = self._looked = 0.0
+        self.address = host
+        """Numeric, once it listens."""
 
     def start(self) -> int:
         """Listens and returns the port (a free one for port 0). AddressInUse when that is not possible."""
@@ -70,7 +72,8 @@ class Server:
         self._server.channel_class = _Channel
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
         self._thread.start()
-        return int(listener.getsockname()[1])
+        self.address, port = listener.getsockname()[:2]
+        return int(port)
 
     def stop(self, grace: float = 5.0) -> None:
         """Takes no more connections, lets answers in the making end for ``grace`` seconds. Harmless when stopped."""

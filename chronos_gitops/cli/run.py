@@ -62,7 +62,8 @@ def _serve(chosen: Settings, supervisor: Supervisor) -> int:
     service = build(chosen)
     server = Server(create_app(service), host=chosen.host, port=chosen.port)
     try:
-        port = service.listening.port = server.start()
+        port = server.start()
+        service.listener.bound(server.address, port)
         with heap.loading():
             service.start()
         if not stop.came:

@@ -13,6 +13,7 @@ from typing import Self
 from chronos_gitops.delivery.auth import MASK
 from chronos_gitops.delivery.breaker import Breakers
 from chronos_gitops.delivery.egress import EgressPolicy, RefusedAddress
+from chronos_gitops.delivery.listener import Listener
 from chronos_gitops.delivery.names import Names, Resolve
 from chronos_gitops.delivery.oauth2 import Tokens, token_request
 from chronos_gitops.delivery.outcome import ErrorClass, ExchangeError, Outcome, OutcomeKind, Withheld, answered
@@ -39,6 +40,7 @@ class Delivery:
     ``at_once`` altogether, is waited for outside the attempt's timeout; ``rate`` is requests a second per host. After
     ``breaker_after`` failures in a row a host is left alone for a while (0: never). ``resolve`` stands in for
     getaddrinfo. ``public_url`` is the address under which callbacks reach this runner, empty when nobody knows it.
+    ``listener`` is the runner's own, which no request may reach.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Delivery:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         resolve: Resolve | None = None,
         public_url: Callable[[], str] = lambda: "",
+        listener: Listener | None = None,
     ) -> None:
         self._secrets = secrets
         self._egress = egress
@@ -67,11 +70,13 @@ class Delivery:
         self._now = now
         self._resolve = resolve
         self._public_url = public_url
+        self._listener = listener
 
     async def __aenter__(self) -> Self:
         self._slots = Slots(at_once=self._at_once, per_host=self._per_host, rate=self._rate)
         self._tokens = Tokens()
-        self._wire = Wire(egress=self._egress, trust=self._trust, resolve=self._resolve or Names().resolve)
+        resolve = self._resolve or Names().resolve
+        self._wire = Wire(egress=self._egress, trust=self._trust, resolve=resolve, listener=self._listener)
         return self
 
     async def __aexit__(
@@ -102,7 +107,7 @@ class Delivery:
         try:
             labels = dict(self._rendered(job, call).secrets)
             if isinstance(job.webhook.auth, OAuth2Auth):
-                asked = token_request(job.webhook.auth, secret=self._secrets.lookup, user_agent=self._user_agent)
+                asked = self._token_request(job.webhook.auth, call)
                 labels |= {**asked.secrets, **dict.fromkeys(self._tokens.known(), MASK)}
         except (SecretError, RequestError) as error:
             return f"(not kept, because what must not be kept of it is not known: {error.message})"
@@ -146,7 +151,7 @@ class Delivery:
     async def _answer(self, job: Job, call: Call, progress: Progress, labels: dict[str, str]) -> Answer:
         if not isinstance(job.webhook.auth, OAuth2Auth):
             return await self._send(self._rendered(job, call), call, progress, labels)
-        asked = token_request(job.webhook.auth, secret=self._secrets.lookup, user_agent=self._user_agent)
+        asked = self._token_request(job.webhook.auth, call)
 
         async def fetch(request: Rendered) -> Answer:
             return await self._send(request, call, progress, labels)
@@ -169,6 +174,11 @@ class Delivery:
             now=self._now(),
             access_token=access_token,
             public_url=self._public_url(),
+        )
+
+    def _token_request(self, auth: OAuth2Auth, call: Call) -> Rendered:
+        return token_request(
+            auth, secret=self._secrets.lookup, user_agent=self._user_agent, execution_id=call.execution_id
         )
 
     async def _send(self, request: Rendered, call: Call, progress: Progress, labels: dict[str, str]) -> Answer:

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 from chronos_gitops.delivery.auth import MASK, basic
 from chronos_gitops.delivery.outcome import ErrorClass, ExchangeError, is_retried, phrase
-from chronos_gitops.delivery.request import Rendered, fill_secrets
+from chronos_gitops.delivery.request import EXECUTION_HEADER, Rendered, fill_secrets
 from chronos_gitops.delivery.target import Target
 from chronos_gitops.delivery.wire import Answer
 from chronos_gitops.jobs.model import OAuth2Auth
@@ -64,7 +64,7 @@ class Tokens:
             del self._tokens[_key(request)]
 
 
-def token_request(auth: OAuth2Auth, *, secret: Callable[[str], str], user_agent: str) -> Rendered:
+def token_request(auth: OAuth2Auth, *, secret: Callable[[str], str], user_agent: str, execution_id: str) -> Rendered:
     """The request to the token endpoint; the client identifies itself as RFC 6749, section 2.3.1 prefers."""
     filled = fill_secrets((auth.token_url, auth.client_id, auth.client_secret, auth.scope or ""), secret)
     token_url, client_id, client_secret, scope = filled.texts
@@ -76,6 +76,7 @@ def token_request(auth: OAuth2Auth, *, secret: Callable[[str], str], user_agent:
         ("Content-Type", "application/x-www-form-urlencoded"),
         ("Authorization", f"Basic {pair}"),
         ("Accept-Encoding", "identity"),
+        (EXECUTION_HEADER, execution_id),
     )
     labels = {client_secret: MASK, pair: MASK, **filled.labels}
     return Rendered("POST", Target.parse(token_url), headers, urlencode(form).encode(), labels, filled.names)
@@ -112,5 +113,6 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 
 def _key(request: Rendered) -> str:
-    """A digest, so that no credential is kept as a key."""
-    return hashlib.sha256(repr((request.target.url, request.headers, request.body)).encode()).hexdigest()
+    """A digest, so that no credential is kept as a key; the same for every execution."""
+    headers = tuple(header for header in request.headers if header[0] != EXECUTION_HEADER)
+    return hashlib.sha256(repr((request.target.url, headers, request.body)).encode()).hexdigest()

@@ -15,6 +15,8 @@ from chronos_gitops.delivery.target import RequestError, Target
 from chronos_gitops.jobs import credentials, template
 from chronos_gitops.jobs.model import Job
 
+EXECUTION_HEADER = "X-Chronos-Execution-ID"
+"""Marks each request of a job, those for its access token included: the API of every runner refuses what carries it."""
 CALLBACK_HEADER = "X-Chronos-Callback-URL"
 MAX_BODY = 1024 * 1024
 """Bytes of a request's body: a file of 256 KiB full of variables could grow to many times its size."""
@@ -110,7 +112,7 @@ def identity(job: Job, call: Call) -> Headers:
     return (
         ("X-Chronos-Job-ID", job.id),
         ("X-Chronos-Job-Name", job.name),
-        ("X-Chronos-Execution-ID", call.execution_id),
+        (EXECUTION_HEADER, call.execution_id),
         ("X-Chronos-Scheduled-Time", rfc3339(call.scheduled_time)),
         ("X-Chronos-Attempt", str(call.attempt)),
         *commit,

@@ -23,7 +23,8 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
 from chronos_gitops import failpoints
-from chronos_gitops.delivery.egress import EgressPolicy
+from chronos_gitops.delivery.egress import EgressPolicy, RefusedAddress
+from chronos_gitops.delivery.listener import Listener
 from chronos_gitops.delivery.names import Resolve
 from chronos_gitops.delivery.outcome import ErrorClass, ExchangeError, Withheld
 from chronos_gitops.delivery.progress import Phase, Progress, current
@@ -72,9 +73,11 @@ class Answer:
 class Wire:
     """The connection pool; opened and closed in the event loop that uses it."""
 
-    def __init__(self, *, egress: EgressPolicy, trust: Trust, resolve: Resolve) -> None:
+    def __init__(
+        self, *, egress: EgressPolicy, trust: Trust, resolve: Resolve, listener: Listener | None = None
+    ) -> None:
         self._trust = trust
-        connector = _Connector(egress, resolve)
+        connector = _Connector(egress, resolve, listener)
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -152,9 +155,9 @@ _exchange: ContextVar[_Exchange] = ContextVar("exchange")
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Connects to allowed addresses only, and counts what comes back."""
+    """Connects to allowed addresses only, never to the runner's own ``listener``, and counts what comes back."""
 
-    def __init__(self, egress: EgressPolicy, resolve: Resolve) -> None:
+    def __init__(self, egress: EgressPolicy, resolve: Resolve, listener: Listener | None) -> None:
         super().__init__(
             resolver=_Resolver(egress, resolve),
             socket_factory=self._socket,
@@ -163,11 +166,13 @@ class _Connector(aiohttp.TCPConnector):
             ttl_dns_cache=10,
         )
         self._egress = egress
+        self._listener = listener
 
     def _socket(self, info: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol, _, place = info
         exchange = _exchange.get()
         self._egress.check(place[0], place[1], host=exchange.host)
+        self._refuse_listener(place)  # here, too: TLS would send its first bytes before the connection is handed over
         exchange.progress.enter(Phase.CONNECTING)
         found = CountedSocket(family, kind, protocol)
         exchange.sockets.append(found)
@@ -190,11 +195,25 @@ class _Connector(aiohttp.TCPConnector):
         exchange.guard = guard
         transport.set_protocol(guard)
         connection.add_callback(guard.begin_idle)
+        try:
+            self._admit(connection, exchange)
+        except (RefusedAddress, Withheld):
+            connection.close()
+            raise
+        return connection
+
+    def _admit(self, connection: Connection, exchange: _Exchange) -> None:
+        """The last look before the first byte of the request."""
+        if connection.transport is not None:
+            self._refuse_listener(connection.transport.get_extra_info("peername"))
         failpoints.reach("before-send")
         if not exchange.may_send():
-            connection.close()
             raise Withheld
-        return connection
+
+    def _refuse_listener(self, peer: tuple[Any, ...] | None) -> None:
+        """At every egress level: the listener trusts whoever is on its machine, a job's author may be anybody."""
+        if self._listener is not None and peer and self._listener.is_reached(str(peer[0]), int(peer[1])):
+            raise RefusedAddress("this is the runner itself", hint="a job cannot call the API of its own runner")
 
     async def _open(
         self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout, *, must_be_new: bool
