@@ -14,6 +14,7 @@ from docs.test_documents import anchors
 from support.reference.metrics import series
 
 from chronos_gitops import settings
+from chronos_gitops.settings import SettingsError
 from chronos_gitops.settings.table import TABLE
 
 ROOT = Path(__file__).parent.parent
@@ -35,8 +36,11 @@ def test_every_variable_is_a_setting(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["chronos.toml", "kubernetes/base/chronos.toml"])
-def test_the_settings_file_is_one(path: str) -> None:
-    found = settings.load({}, {}, DEPLOY / path)
+def test_the_settings_file_is_one(path: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="placeholder"):
+        settings.load({}, {}, DEPLOY / path)
+    (tmp_path / "chronos.toml").write_text((DEPLOY / path).read_text().replace("0" * 64, "5d" * 32))
+    found = settings.load({}, {}, tmp_path / "chronos.toml")
     assert (found.host, found.port, [token.name for token in found.tokens]) == ("0.0.0.0", 8080, ["prometheus"])
 
 

@@ -1,5 +1,6 @@
 """The operator's settings: three sources, one order, and errors that name the place."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,13 +9,27 @@ import pytest
 from chronos_gitops import settings
 from chronos_gitops.settings import Egress, HostTls, SecretBinding, Settings, SettingsError, Token
 
-DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+DIGEST = "5d" * 32
 
 
 def chronos_toml(folder: Path, text: str) -> Path:
     path = folder / "chronos.toml"
     path.write_text(text)
     return path
+
+
+@pytest.mark.parametrize("word", ["test", "changeme", "Token", "secret\n", "", "chronos-gitops"])
+def test_a_digest_that_anybody_can_invert_is_refused(tmp_path: Path, word: str) -> None:
+    digest = hashlib.sha256(word.encode()).hexdigest()
+    path = chronos_toml(tmp_path, f'[[tokens]]\nname = "ci"\nsha256 = "{digest.upper()}"\nroles = ["read"]')
+    with pytest.raises(SettingsError, match=f'digest of the word "{word.strip().lower()}".*token create --name ci'):
+        settings.load({}, {}, path)
+
+
+def test_the_placeholder_of_the_examples_is_refused(tmp_path: Path) -> None:
+    path = chronos_toml(tmp_path, f'[[tokens]]\nname = "ci"\nsha256 = "{"0" * 64}"\nroles = ["read"]')
+    with pytest.raises(SettingsError, match=r"the placeholder of the examples.*token create --name ci"):
+        settings.load({}, {}, path)
 
 
 def test_defaults_are_the_contracts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -276,9 +291,9 @@ def test_origins_that_may_ask(tmp_path: Path) -> None:
 def test_the_readmes_file_is_one(tmp_path: Path) -> None:
     readme = (Path(__file__).parent.parent / "README.md").read_text()
     text = readme.partition("```toml\n")[2].partition("```")[0]
-    found = settings.load({}, {}, chronos_toml(tmp_path, text))
+    found = settings.load({}, {}, chronos_toml(tmp_path, text.replace("0" * 64, DIGEST)))
     assert [token.name for token in found.tokens] == ["ci"]
-    assert found.egress.allow == ("169.254.169.254:80",)
+    assert found.egress.allow == ("vault.example.com:8200",)
 
 
 def test_a_file_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:

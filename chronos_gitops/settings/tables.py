@@ -10,7 +10,7 @@ from typing import Any
 from chronos_gitops.jobs.bindings import Bindings, SecretBinding
 from chronos_gitops.jobs.suggest import did_you_mean
 from chronos_gitops.jobs.template import is_secret_name
-from chronos_gitops.settings import values
+from chronos_gitops.settings import values, weak_digests
 from chronos_gitops.settings.model import ROLES, HostTls, Token
 
 
@@ -32,6 +32,9 @@ def _token(entry: Mapping[str, Any]) -> Token:
     )
     if not re.fullmatch(r"[0-9a-f]{64}", digest.lower()):
         raise ValueError(f'token "{name}": sha256 is the hex digest of the token (printf %s "$TOKEN" | sha256sum)')
+    weak = weak_digests.why_weak(digest.lower())
+    if weak is not None:
+        raise ValueError(f'token "{name}": {weak}; paste what `chronos-gitops token create --name {name}` prints')
     unknown = next((role for role in roles if role not in ROLES), None)
     if unknown is not None or not roles:
         raise ValueError(f'token "{name}": roles are some of {", ".join(ROLES)}; got {unknown or "none"}')
