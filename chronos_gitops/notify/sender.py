@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from random import Random
 from typing import Final, Protocol
 
 from chronos_gitops import failpoints
@@ -15,10 +16,10 @@ from chronos_gitops.notify.letter import Letter, moment
 from chronos_gitops.notify.outlet import NotSent, Outlet
 from chronos_gitops.notify.worker import Worker
 from chronos_gitops.settings import Channel
+from chronos_gitops.timing.backoff import Backoff
 
 log = logging.getLogger(__name__)
-FIRST_WAIT: Final = timedelta(seconds=10)
-LONGEST_WAIT: Final = timedelta(minutes=10)
+BACKOFF: Final = Backoff(timedelta(seconds=10), timedelta(minutes=10))
 _LOOK_EVERY: Final = 2.0
 _HOLD: Final = timedelta(minutes=2)
 """Longer than any message takes: who has not said by then what became of it has died."""
@@ -60,6 +61,7 @@ class Sender(Worker):
         self._outlet = outlet
         self._now = now
         self._hear = hear
+        self._random = Random()
         self._failures = 0
         self._rests_until: datetime | None = None
         self._is_troubled = False
@@ -88,7 +90,7 @@ class Sender(Worker):
     def send_next(self, desk: Desk) -> bool:
         """Whether there was one that is due; False also while the channel rests."""
         now = self._now()
-        if self._rests_until is not None and now < self._rests_until <= now + LONGEST_WAIT:
+        if self._rests_until is not None and now < self._rests_until <= now + BACKOFF.upper_bound:
             return False
         message = desk.take(self.channel.name, now, hold=_HOLD)
         if message is None:
@@ -109,12 +111,13 @@ class Sender(Worker):
         now = self._now()
         self._failures += 1
         self.trouble = error.message
-        self._rests_until = now + max(backoff(self._failures), min(error.retry_after or timedelta(), LONGEST_WAIT))
+        asked = min(error.retry_after or timedelta(), BACKOFF.longest)
+        self._rests_until = now + max(BACKOFF.wait(self._failures, self._random), asked)
         if now - message.created_at >= KEPT:
             desk.give_up(self.channel.name, message)
             self._tell(Report(self.channel.name, message.subject, letter, Result.DROPPED, error.message))
             return
-        desk.postpone(message, now + backoff(message.attempts), error.message)
+        desk.postpone(message, now + BACKOFF.wait(message.attempts, self._random), error.message)
         is_first = message.attempts == 1
         self._tell(Report(self.channel.name, message.subject, letter, Result.FAILED, error.message, is_first))
 
@@ -125,11 +128,6 @@ class Sender(Worker):
         else:
             log.warning("notification_%s", report.result, extra=extra | {"error": report.error})
         self._hear(report)
-
-
-def backoff(failures: int) -> timedelta:
-    """After so many failures in a row, from 1 on: 10 s, doubled each time, 10 minutes at most."""
-    return min(LONGEST_WAIT, FIRST_WAIT * (1 << min(failures - 1, 10)))
 
 
 def standing(sender: Sender) -> str:

@@ -2,12 +2,12 @@
 
 import contextlib
 import difflib
-import random
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Final, Protocol, TypeVar
 
 from chronos_gitops.errors import ChronosError, ConflictError, NotFoundError
@@ -21,10 +21,11 @@ from chronos_gitops.repo.landing import Landed, checkout_of, land
 from chronos_gitops.repo.message import REQUEST_ID, Person, clean, trailers
 from chronos_gitops.repo.source import Source
 from chronos_gitops.sleep import sleep
+from chronos_gitops.timing.backoff import Backoff
 
 RUNNER: Final = Person("chronos-gitops", "chronos-gitops@localhost")
 _TRIES: Final = 5
-_FIRST_PAUSE: Final = 0.05
+_BACKOFF: Final = Backoff(timedelta(milliseconds=50), timedelta(seconds=1))
 _REMEMBERED: Final = 200
 Made = TypeVar("Made")
 
@@ -99,6 +100,7 @@ class Workshop:
         self._signing_key = signing_key
         self._lock = threading.Lock()
         self._turn = turn
+        self._random = Random()
 
     @property
     def git(self) -> Git:
@@ -120,7 +122,7 @@ class Workshop:
         with self._lock, self._turn():
             for number in range(_TRIES):
                 # Two writers that lose to each other in step would do so five times.
-                sleep(random.uniform(0, _FIRST_PAUSE * 2**number) if number else 0)
+                sleep(_BACKOFF.wait(number, self._random).total_seconds() if number else 0)
                 made = attempt(self._head())
                 if made is not None:
                     return made

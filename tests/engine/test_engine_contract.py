@@ -172,6 +172,18 @@ class TestRetries:
         attempts = engine.execution(execution.id).attempts
         assert [(attempt.number, attempt.status_code) for attempt in attempts] == [(1, 503), (2, 503), (3, 200)]
 
+    def test_no_wait_is_shorter_than_four_fifths_nor_longer_than_six_fifths(self, bench: Bench) -> None:
+        bench.start(bench.job(path="/flaky/3", schedule="0 * * * *", retry_policy={"max_attempts": 4}))
+        bench.clock.turn(HOUR)
+        for count, exact in enumerate((1, 2, 4), 1):
+            assert bench.receiver.wait_for(count, 5)
+            bench.clock.wait_for_sleeper()
+            bench.clock.turn(timedelta(seconds=0.79 * exact))
+            assert not bench.receiver.wait_for(count + 1, 0.2)
+            bench.clock.turn(timedelta(seconds=0.42 * exact))
+        [execution] = bench.seen.wait(1)
+        assert (execution.status, execution.attempts) == (Status.SUCCESS, 4)
+
     def test_4xx_fails_at_once(self, bench: Bench) -> None:
         engine = bench.start(bench.job(path="/status/404"))
         bench.clock.turn(MINUTE)

@@ -221,6 +221,18 @@ class TestRetries:
         assert attempts[0].phases is not None
         assert attempts[0].phases.first_byte is not None
 
+    def test_no_wait_is_shorter_than_four_fifths_nor_longer_than_six_fifths(self, bench: Bench) -> None:
+        """Takes 3 s: the waits of the defaults."""
+        engine = bench.start(bench.job(path="/flaky/2", schedule=NEVER))
+        engine.trigger("daily-backup")
+        [execution] = bench.seen.wait(1)
+        attempts = engine.execution(execution.id).attempts
+        starts = [attempt.started_at for attempt in attempts]
+        waits = [(after - before).total_seconds() for before, after in itertools.pairwise(starts)]
+        assert len(waits) == 2
+        assert 0.8 <= waits[0] < 1.9
+        assert 1.6 <= waits[1] < 3.1
+
     def test_4xx_fails_at_once(self, bench: Bench) -> None:
         engine = bench.start(bench.job(path="/status/404", schedule=NEVER))
         engine.trigger("daily-backup")
