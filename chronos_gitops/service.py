@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,6 @@ from chronos_gitops.engine.choice import choose
 from chronos_gitops.engine.clock import Clock
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.observer import Observers
-from chronos_gitops.engine.timetable import upcoming
 from chronos_gitops.errors import ChronosError, UsageError
 from chronos_gitops.events import EventLog
 from chronos_gitops.feed import Feed
@@ -140,9 +139,8 @@ class Service:
         """Why a supervisor should restart this runner; empty while it is alive. /livez, systemd's watchdog and the
         heartbeat all go by this."""
         health = self.engine.health()
-        late = timedelta() if health.heartbeat_at is None else self.now() - health.heartbeat_at
-        if late > _STALLED_AFTER:
-            return f"no heartbeat for {late.total_seconds():.0f} s"
+        if health.heartbeat_age > _STALLED_AFTER:
+            return f"no heartbeat for {health.heartbeat_age.total_seconds():.0f} s"
         return health.liveness_failure
 
     def is_alive(self) -> bool:
@@ -152,12 +150,9 @@ class Service:
     def jobs(self) -> JobSet:
         return self.follower.jobs()
 
-    def next_runs(self, name: str, count: int, *, after: datetime | None = None) -> tuple[datetime, ...]:
-        """The next ticks of a job; none while it is disabled, none before a pause ends."""
-        definition = self.jobs().get(name)
-        if definition is None:
-            return ()
-        return upcoming(definition.job, self.engine.pauses().get(name), after or self.now(), count)
+    def next_runs(self, name: str, count: int) -> Sequence[datetime]:
+        """What the engine will do; none for a job that git does not name any more."""
+        return () if self.jobs().get(name) is None else self.engine.next_runs(name, count)
 
     def __enter__(self) -> Self:
         self.start()

@@ -11,6 +11,7 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from chronos_gitops.api import origin
 from chronos_gitops.durable import write_atomically
+from chronos_gitops.engine.clock import is_ahead
 from chronos_gitops.service import DataFolderUnusable
 
 if TYPE_CHECKING:
@@ -35,9 +36,11 @@ class Sessions:
         """The token that the cookie stands for; None when it is not ours, over, or its token is gone."""
         try:
             name, mark, until = self._serializer.loads(cookie)
-            is_over = now >= datetime.fromtimestamp(until, UTC)
+            end = datetime.fromtimestamp(until, UTC)
         except (BadData, ValueError, TypeError, OverflowError):
             return None
+        # A cookie that was issued while the clock was ahead would be good for too long.
+        is_over = now >= end or is_ahead(end, now + LIFETIME)
         return None if is_over else next((one for one in tokens if [one.name, one.sha256[:16]] == [name, mark]), None)
 
 

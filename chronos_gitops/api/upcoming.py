@@ -45,12 +45,13 @@ def next_runs() -> Response | dict[str, Any]:
 
 def due() -> list[Due]:
     """What the jobs that the request asks for (``state``, ``q``, ``tag.*``) have before them; pauses are minded."""
-    pauses, now = service().engine.pauses(), service().now()
+    pauses, decided, now = service().engine.pauses(), service().engine.decided_until(), service().now()
     found = []
     for definition in jobs.filtered():
         job, pause = definition.job, pauses.get(definition.job.name)
         if job.enabled and (pause is None or pause.until is not None):
             since = _EPOCH if pause is None or pause.until is None else pause.until
+            since = max(since, decided.get(job.name, _EPOCH))
             found.append(Due(job.name, job.schedule, since if since > now else _EPOCH))
     return found
 

@@ -28,6 +28,11 @@ _ERROR_CODE = re.compile(r"[a-z_]{1,40}\Z", re.ASCII)
 class Token:
     value: str = field(repr=False)
     good_until: datetime
+    lifetime: timedelta
+
+    def is_good(self, now: datetime) -> bool:
+        """One that was fetched while the clock was ahead is good for no longer than one that is fetched now."""
+        return now < self.good_until <= now + self.lifetime
 
 
 class Tokens:
@@ -47,10 +52,10 @@ class Tokens:
             lock = self._locks[key] = asyncio.Lock()
         async with lock:
             token = self._tokens.get(key)
-            if token is not None and now() < token.good_until:
+            if token is not None and token.is_good(now()):
                 return token.value, False
             token = parse(await fetch(request), now())
-            self._tokens = {key: old for key, old in self._tokens.items() if now() < old.good_until} | {key: token}
+            self._tokens = {key: old for key, old in self._tokens.items() if old.is_good(now())} | {key: token}
             return token.value, True
 
     def known(self) -> tuple[str, ...]:
@@ -97,7 +102,8 @@ def parse(answer: Answer, now: datetime) -> Token:
     seconds = content.get("expires_in")
     known = isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds < 1e9
     lifetime = timedelta(seconds=seconds) if known else _UNSAID  # type: ignore[arg-type]
-    return Token(value, now + max(lifetime - _LEEWAY, lifetime / 2))
+    good_for = max(lifetime - _LEEWAY, lifetime / 2)
+    return Token(value, now + good_for, good_for)
 
 
 def _refusal(message: str, *, may_retry: bool) -> ExchangeError:

@@ -60,6 +60,12 @@ class Engine(Protocol):
     def pauses(self) -> Mapping[str, Pause]:
         """The pauses that hold now, by job name."""
 
+    def next_runs(self, name: str, count: int) -> Sequence[datetime]:
+        """The next scheduled times that will be claimed; none while the job is disabled, none before a pause ends."""
+
+    def decided_until(self) -> Mapping[str, datetime]:
+        """Jobs whose scheduled times later than now are decided over already, and up to which one."""
+
     def executions(self, query: ExecutionQuery) -> Sequence[Execution]:
         """At most ``query.limit`` rows, newest first."""
 

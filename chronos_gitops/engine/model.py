@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from chronos_gitops.delivery.progress import PhaseTimes
@@ -142,6 +142,7 @@ class EngineHealth:
     detail: str
     running: int = 0
     heartbeat_at: datetime | None = None
+    heartbeat_age: timedelta = timedelta(0)
     open_circuits: tuple[str, ...] = ()
     liveness_failure: str = ""
 

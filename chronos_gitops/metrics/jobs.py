@@ -12,7 +12,6 @@ from prometheus_client.core import InfoMetricFamily, Metric
 from chronos_gitops.engine import streak
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, Pause, Status
-from chronos_gitops.engine.timetable import upcoming
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.jobs.model import Definition, Job, JobSet
 from chronos_gitops.metrics.families import gauge, labelled
@@ -49,9 +48,7 @@ class Jobs:
         if not shown:
             return
         yield self._info(shown)
-        following = {
-            job.name: upcoming(job, pauses.get(job.name), now, 1) for job in (one.job for one in politely(shown))
-        }
+        following = {one.job.name: self._engine.next_runs(one.job.name, 1) for one in politely(shown)}
         next_runs = {name: ticks[0].timestamp() for name, ticks in following.items() if ticks}
         yield labelled("chronos_job_next_run_timestamp_seconds", "The next tick.", "job", next_runs)
         reckoned = {one.job.digest: self._longest_wait(one.job, now) for one in politely(shown)}

@@ -8,11 +8,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from chronos_gitops.engine.clock import is_ahead
 from chronos_gitops.engine.model import Execution, Status
 from chronos_gitops.engine.streak import Position, position
 
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://chronos-gitops.dev/incident")
 _OLD: Final = timedelta(days=1)
+_SEEN_AGAIN: Final = timedelta(minutes=1)
+"""Outcomes of so long are looked at again after the clock went back."""
 _AFTER_ALL: Final = "~"
 """Greater than the id of any execution."""
 
@@ -107,6 +110,16 @@ class Folded:
     messages: tuple[Message, ...] = ()
 
 
+def corrected(watch: Watch, now: datetime) -> Watch:
+    """Without times that were taken from a clock that was ahead: they would silence the subject until then."""
+    mark, incident = watch.mark, watch.incident
+    if mark is not None and is_ahead(mark[0], now):
+        mark = (now - _SEEN_AGAIN, "")
+    if incident is not None and is_ahead(incident.told_at, now):
+        incident = replace(incident, told_at=now)
+    return replace(watch, mark=mark, incident=incident)
+
+
 def fold(
     watch: Watch, outcomes: Sequence[Execution], *, place: str, rule: Rule, now: datetime, since: datetime
 ) -> Folded:
@@ -115,6 +128,8 @@ def fold(
     ``place`` names channel and subject. An incident that was over before it was looked at is told only if it began
     after ``since``, and a day ago at most: nobody is told the history of a job.
     """
+    watch = corrected(watch, now)
+    outcomes = [outcome for outcome in outcomes if not is_ahead(position(outcome)[0], now)]
     mark, incident = watch.mark, watch.incident
     failures: list[Execution] = []
     messages: list[Message] = []

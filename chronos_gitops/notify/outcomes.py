@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from chronos_gitops.engine import streak
+from chronos_gitops.engine.clock import TOLERANCE
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
 from chronos_gitops.notify.incident import Message, Watch
@@ -16,11 +17,12 @@ _MOST_PAGES: Final = 20
 class Outcomes:
     """Read when they are asked for, and once for all channels; with what was only heard of so far."""
 
-    def __init__(self, engine: Engine, job: str, heard: Mapping[str, Execution]) -> None:
+    def __init__(self, engine: Engine, job: str, heard: Mapping[str, Execution], *, now: datetime) -> None:
         self._engine = engine
         self._job = job
         self._rows: dict[str, Execution] = dict(heard)
-        self._before: tuple[datetime, str] | None = None
+        # What a clock that was ahead has recorded stands before everything else in the list.
+        self._before: tuple[datetime, str] | None = (now + TOLERANCE, "")
         self._is_whole = False
         self._pages = 0
 

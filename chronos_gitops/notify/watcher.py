@@ -10,6 +10,7 @@ from typing import Final
 from chronos_gitops import failpoints
 from chronos_gitops.delivery.attempt import Outcome
 from chronos_gitops.engine import streak
+from chronos_gitops.engine.clock import is_ahead
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
 from chronos_gitops.engine.sql.notes import Place, Written
@@ -149,7 +150,7 @@ class Watcher(Worker):
             self._again(self._later.pop())
 
     def _sweep(self, now: datetime) -> None:
-        if self._next_sweep is None or now >= self._next_sweep:
+        if self._next_sweep is None or not self._next_sweep - _SWEEP <= now < self._next_sweep:
             self._next_sweep = now + _SWEEP
             self._desk.forget(now)
 
@@ -198,14 +199,16 @@ class Watcher(Worker):
             self._again(job)
         self._looked = {job: at for job, at in self._looked.items() if job in lasting}
         if not self._world.is_shared:
-            self._ask_for_failures()
+            self._ask_for_failures(now)
 
-    def _ask_for_failures(self) -> None:
+    def _ask_for_failures(self, now: datetime) -> None:
         """Where other runners keep a desk of their own, this one is told by the ledger what failed there."""
         newest = self._newest_failure
+        if newest is not None and is_ahead(newest, now):
+            newest = self._newest_failure = None
         for row in self._world.engine.executions(ExecutionQuery(status=Status.FAILED, limit=_AT_ONCE)):
             at = streak.position(row)[0]
-            if newest is None or at > newest:
+            if (newest is None or at > newest) and not is_ahead(at, now):
                 self._again(row.job, {row.id: row})
                 self._newest_failure = max(at, self._newest_failure or at)
 
@@ -213,7 +216,7 @@ class Watcher(Worker):
         definition = self._world.follower.jobs().get(job)
         is_watched = definition is not None and definition.job.enabled and job not in self._world.engine.pauses()
         self._looked[job] = now
-        outcomes = Outcomes(self._world.engine, job, heard)
+        outcomes = Outcomes(self._world.engine, job, heard, now=now)
         is_told = is_watched
         for channel in self._of_jobs:
             place = (channel.name, f"job:{job}")
@@ -239,9 +242,10 @@ class Watcher(Worker):
         found = outcomes.since(known.watch, rule.threshold)
         if channel.name not in self._since:
             self._since[channel.name] = self._desk.served_since(channel.name, now)
-        since = self._since[channel.name]
+        since = min(self._since[channel.name], now)
         folded = incident.fold(known.watch, found, place="\n".join(place), rule=rule, now=now, since=since)
-        if not folded.messages and not _has_advanced(known.watch, folded.watch):
+        is_corrected = incident.corrected(known.watch, now) != known.watch
+        if not folded.messages and not is_corrected and not _has_advanced(known.watch, folded.watch):
             return folded.watch.incident is not None
         letters = [
             self._of_job(message, definition, outcomes, now)

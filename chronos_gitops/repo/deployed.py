@@ -31,6 +31,7 @@ class Deployments:
         self._header = {"format": _FORMAT, "identity": identity}
         self._goes_on = False
         self._times: dict[Deployed, datetime] = {}
+        self._newest: datetime | None = None
         self.since: datetime | None = None
         for at, found in self._lines():
             self._take(at, found)
@@ -54,9 +55,16 @@ class Deployments:
         self._append({"at": at.astimezone(UTC).isoformat(), "commits": grouped})
 
     def _take(self, at: datetime, found: Iterable[Deployed]) -> None:
+        if self._newest is not None and at < self._newest:
+            self._bound(at)
+        self._newest = at
         self.since = at if self.since is None else min(at, self.since)
         for entry in found:
             self._times.setdefault(entry, at)
+
+    def _bound(self, at: datetime) -> None:
+        """What was noted before cannot have begun after this: the clock was ahead then."""
+        self._times = {entry: min(began, at) for entry, began in self._times.items()}
 
     def _append(self, line: Mapping[str, Any]) -> None:
         if not self._goes_on:

@@ -129,13 +129,18 @@ class Deliveries:
             return True
         with self._lock:
             while self._seen and (
-                len(self._seen) >= _REMEMBERED or next(iter(self._seen.values())) < now - _REMEMBERED_FOR
+                len(self._seen) >= _REMEMBERED or self._is_forgotten(next(iter(self._seen.values())), now)
             ):
                 self._seen.popitem(last=False)
             if delivery in self._seen:
                 return False
             self._seen[delivery] = now
             return True
+
+    @staticmethod
+    def _is_forgotten(seen: datetime, now: datetime) -> bool:
+        """Also what came while the clock was ahead, once that has gone back by a day."""
+        return abs(now - seen) > _REMEMBERED_FOR
 
 
 def _is_signed(header: Header, names: Sequence[str], body: bytes, secrets: Sequence[str]) -> bool:

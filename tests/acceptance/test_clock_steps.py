@@ -1,8 +1,9 @@
 """The installed program under libfaketime: its wall clock is stepped while it runs, elapsed time is not."""
 
 import subprocess
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from support.faketime import SteppedClock
@@ -29,6 +30,11 @@ def repo(tmp_path: Path) -> Path:
 def ticks(runner: Runner) -> list[datetime]:
     rows = runner.get("/executions?limit=1000")["items"]
     return sorted(datetime.fromisoformat(row["scheduled_time"]) for row in rows)
+
+
+def engine_detail(runner: Runner) -> str:
+    health = runner.client.get(f"{runner.address}/health")
+    return str(health.json()["checks"]["engine"]["detail"]) if health.status_code == 503 else ""
 
 
 def write(repo: Path, url: str, **fields: str) -> None:
@@ -59,4 +65,30 @@ def test_a_forward_step_is_downtime_and_a_backward_step_repeats_nothing(
             assert ticks(runner)[-1] > latest
             sent = [request.header("X-Chronos-Scheduled-Time") for request in receiver.requests]
             assert len(sent) == len(set(sent)), "no tick was sent twice"
+            assert runner.stop() == 0
+
+
+@pytest.mark.parametrize("ahead", [8 * 3600, 365 * 86400])
+def test_a_clock_that_was_ahead_for_seconds_silences_nothing(
+    repo: Path, data_folder: Path, clock: SteppedClock, ahead: int
+) -> None:
+    """Takes about fifteen seconds. Before, 0 of the times after it ran, with green health and a next run shown."""
+    with Receiver() as receiver:
+        write(repo, receiver.url(), schedule='"@every 2s"')
+        with Runner(str(repo), data=data_folder, environ=clock.environ()) as runner:
+            assert receiver.wait_for(2, 15)
+            clock.step_to(ahead)
+            assert receiver.wait_for(len(receiver.requests) + 2, 15)
+            clock.step_to(0)
+            until = monotonic() + 10
+            while "the clock was ahead by" not in (detail := engine_detail(runner)):
+                assert monotonic() < until, detail
+                assert runner.client.get(f"{runner.address}/livez").status_code == 200
+            count = len(receiver.requests)
+            assert receiver.wait_for(count + 4, 20)
+            shown = datetime.fromisoformat(runner.get("/jobs/every-second")["next_run"])
+            assert abs((shown - datetime.now(UTC)).total_seconds()) < 10
+            sent = [request.header("X-Chronos-Scheduled-Time") for request in receiver.requests]
+            assert len(sent) == len(set(sent)), "no tick was sent twice"
+            assert [line for line in runner.lines if "clock_was_ahead" in line][1:] == [], "it is logged once"
             assert runner.stop() == 0

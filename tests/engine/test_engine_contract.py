@@ -287,12 +287,25 @@ class TestMissedRuns:
         engine = bench.start(bench.job())
         bench.clock.turn(MINUTE)
         bench.seen.wait(1)
-        bench.clock.step(-10 * MINUTE)
-        bench.clock.turn(10 * MINUTE)
+        bench.clock.step(-3 * MINUTE)
+        bench.clock.turn(3 * MINUTE)
         assert len(statuses(engine)) == 1
         bench.clock.turn(MINUTE)
         bench.seen.wait(2)
         assert len(bench.receiver.requests) == 2
+
+    def test_a_backward_step_of_hours_repeats_nothing_and_silences_nothing(self, bench: Bench) -> None:
+        engine = bench.start(bench.job(concurrency="allow"))
+        bench.clock.turn(3 * MINUTE)
+        bench.seen.wait(3)
+        bench.clock.step(-2 * HOUR)
+        bench.clock.turn(2 * MINUTE)
+        bench.seen.wait(5)
+        bench.clock.step(2 * HOUR - 4 * MINUTE)
+        bench.clock.turn(2 * MINUTE)
+        eventually(lambda: engine.next_runs("daily-backup", 1) == (NOON + 4 * MINUTE,))
+        sent = [request.header("X-Chronos-Scheduled-Time") for request in bench.receiver.requests]
+        assert len(sent) == len(set(sent))
 
     def test_a_schedule_edited_while_the_runner_was_down_fires_nothing_and_records_what_was_owed(
         self, bench: Bench

@@ -15,7 +15,7 @@ class Awaiting:
     """By execution id, and by deadline. Lives in the engine's loop."""
 
     def __init__(self) -> None:
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, tuple[Run, datetime]] = {}
         self._jobs: Counter[str] = Counter()
         self._heap: list[tuple[datetime, str]] = []
 
@@ -28,19 +28,26 @@ class Awaiting:
     def is_awaited_by(self, job: str) -> bool:
         return job in self._jobs
 
-    def add(self, run: Run) -> None:
-        """A run whose execution has a deadline."""
+    def add(self, run: Run, now: datetime) -> None:
+        """A run whose execution has a deadline, which no clock that was ahead makes later than one set now."""
         assert run.execution.callback_deadline is not None
         self.discard(run.execution.id)
-        self._runs[run.execution.id] = run
+        due = min(run.execution.callback_deadline, now + run.job.attempt_timeout)
+        self._runs[run.execution.id] = run, due
         self._jobs[run.job.name] += 1
-        heapq.heappush(self._heap, (run.execution.callback_deadline, run.execution.id))
+        heapq.heappush(self._heap, (due, run.execution.id))
+
+    def bound(self, now: datetime) -> None:
+        """The clock went back to now."""
+        for run, _ in list(self._runs.values()):
+            self.add(run, now)
 
     def discard(self, execution_id: str) -> bool:
         """Whether it was there."""
-        run = self._runs.pop(execution_id, None)
-        if run is None:
+        found = self._runs.pop(execution_id, None)
+        if found is None:
             return False
+        run = found[0]
         self._jobs[run.job.name] -= 1
         if not self._jobs[run.job.name]:
             del self._jobs[run.job.name]
@@ -64,10 +71,10 @@ class Awaiting:
         due = []
         while (at := self.next_at()) is not None and at <= now:
             execution_id = heapq.heappop(self._heap)[1]
-            due.append(self._runs[execution_id])
+            due.append(self._runs[execution_id][0])
             self.discard(execution_id)
         return due
 
     def _is_current(self, entry: tuple[datetime, str]) -> bool:
-        run = self._runs.get(entry[1])
-        return run is not None and run.execution.callback_deadline == entry[0]
+        found = self._runs.get(entry[1])
+        return found is not None and found[1] == entry[0]

@@ -5,15 +5,18 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from chronos_gitops.engine.model import Execution, Reason, Status, Trigger, tick_execution_id
 from chronos_gitops.engine.sql import rows, statements
 from chronos_gitops.engine.sql.store import Replica, Session, StoreError
-from chronos_gitops.engine.timetable import Missed
+from chronos_gitops.engine.timetable import Missed, given_up
 from chronos_gitops.jobs.model import Concurrency, Definition, Job
+from chronos_gitops.timing.schedule import Schedule
+
+_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Missed ticks that become one skipped row."""
+    """Missed ticks of this schedule that become one skipped row."""
 
     definition: Definition
     missed: Missed
+    schedule: Schedule
 
 
 class Verdict(StrEnum):
@@ -128,11 +132,39 @@ def _watermark(row: rows.Row) -> Watermark:
 
 def skip(session: Session, skips: Sequence[Skip], now: datetime) -> list[Execution]:
     """Records what will not run, so that every due tick ends in a row."""
-    found = [_skipped(each, now) for each in skips]
+    found = [_skipped(each, now) for each in _unrecorded(session, skips)]
     if found:
         parameters = [_parameters(execution) | {"tick": rows.to_ms(execution.scheduled_time)} for execution in found]
         session.executemany(statements.ADD_EXECUTION, parameters)
     return found
+
+
+def _unrecorded(session: Session, skips: Sequence[Skip]) -> list[Skip]:
+    """Without the ticks that have rows: none has, unless a watermark was taken back."""
+    jobs = [skip.definition.job.name for skip in skips]
+    found = session.execute(statements.NEWEST_TICKS, {"jobs": jobs}).fetchall() if jobs else []
+    newest = {row["job"]: row["tick"] for row in found if row["tick"] is not None}
+    rest: list[Skip] = []
+    for each in skips:
+        if newest.get(each.definition.job.name, -1) < rows.to_ms(each.missed.first):
+            rest.append(each)
+        else:
+            rest += _between_recorded(session, each)
+    return rest
+
+
+def _between_recorded(session: Session, skip: Skip) -> list[Skip]:
+    missed = skip.missed
+    asked = {
+        "job": skip.definition.job.name,
+        "first": rows.to_ms(missed.first),
+        "last": rows.to_ms(missed.last),
+    }
+    recorded = [rows.instant(row["tick"]) for row in session.execute(statements.TICKS_RECORDED, asked).fetchall()]
+    edges = [missed.first - _INSTANT, *recorded]
+    ends = [*(tick - _INSTANT for tick in recorded), missed.last]
+    gaps = (given_up(skip.schedule, since, until) for since, until in zip(edges, ends, strict=True))
+    return [replace(skip, missed=gap) for gap in gaps if gap is not None]
 
 
 def _skipped(skip: Skip, now: datetime) -> Execution:

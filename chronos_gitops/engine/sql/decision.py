@@ -8,6 +8,7 @@ from chronos_gitops import failpoints
 from chronos_gitops.engine.model import Execution, Pause, Trigger
 from chronos_gitops.engine.sql import claims
 from chronos_gitops.engine.sql.claims import Claim, Claimed, Skip, Watermark
+from chronos_gitops.engine.sql.clock_correction import Correction
 from chronos_gitops.engine.sql.store import Replica, Session
 from chronos_gitops.engine.timetable import LATE, Due, catch_up, given_up, held_until
 from chronos_gitops.jobs.model import Definition, JobSet
@@ -24,6 +25,7 @@ class Written:
     marks: Mapping[str, Watermark]
     dropped: Collection[str] = ()
     losses: int = 0
+    correction: Correction | None = None
 
 
 @dataclass(slots=True)
@@ -39,7 +41,7 @@ class Decision:
         job = definition.job
         decided = catch_up(job, since, now)
         if decided.missed is not None:
-            self.skips.append(Skip(definition, decided.missed))
+            self.skips.append(Skip(definition, decided.missed, job.schedule))
         for tick in decided.run:
             not_before = now + jitter(job.name, tick, job.jitter)
             self.claims.append(Claim.of_tick(definition, tick, Trigger.CATCHUP, not_before))
@@ -110,9 +112,10 @@ def on_apply(
 
 def _give_up_old_ticks(decision: Decision, old: Definition, mark: Watermark, now: datetime) -> None:
     """An edit fires nothing: what the old schedule still owed is recorded as missed."""
-    missed = given_up(Schedule.parse(mark.schedule, mark.timezone, key=mark.job), mark.at, now)
+    schedule = Schedule.parse(mark.schedule, mark.timezone, key=mark.job)
+    missed = given_up(schedule, mark.at, now)
     if missed is not None:
-        decision.skips.append(Skip(old, missed))
+        decision.skips.append(Skip(old, missed, schedule))
 
 
 def on_resume(definition: Definition | None, mark: Watermark | None, pause: Pause, now: datetime) -> Decision:
@@ -120,3 +123,18 @@ def on_resume(definition: Definition | None, mark: Watermark | None, pause: Paus
     if definition is not None and definition.job.enabled and mark is not None and mark.covers(definition.job):
         decision.catch_up(definition, mark.at, held_until(definition.job, pause.until, now))
     return decision
+
+
+def changed_jobs(before: JobSet, after: JobSet) -> list[str]:
+    """Jobs that are new, gone or another version; a file that did not change keeps its job."""
+    new = [one.job.name for one in after if (old := before.get(one.job.name)) is None or old.job is not one.job]
+    return new + [name for name in before.definitions if name not in after.definitions]
+
+
+def jittered_otherwise(before: JobSet, after: JobSet) -> set[str]:
+    """Jobs whose ticks stay and whose jitter changed, or which only now became active."""
+    return {
+        definition.job.name
+        for definition in after
+        if (old := before.get(definition.job.name)) is not None and old.job.jitter != definition.job.jitter
+    }

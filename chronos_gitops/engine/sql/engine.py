@@ -15,7 +15,7 @@ from chronos_gitops import precedence
 from chronos_gitops.delivery.attempt import Delivery
 from chronos_gitops.engine import callback
 from chronos_gitops.engine.callback import Report
-from chronos_gitops.engine.clock import Clock
+from chronos_gitops.engine.clock import TOLERANCE, Clock
 from chronos_gitops.engine.crossing import cross, not_running
 from chronos_gitops.engine.model import EngineHealth, Execution, ExecutionDetail, ExecutionQuery, Pause
 from chronos_gitops.engine.observer import Observer
@@ -145,6 +145,12 @@ class SqlEngine:
         now = self._clock.now()
         return {name: pause for name, pause in self._scheduler.pauses.items() if pause.holds_at(now)}
 
+    def next_runs(self, name: str, count: int) -> Sequence[datetime]:
+        return self._scheduler.next_runs(name, count, self._clock.now()) if self._ready.is_set() else ()
+
+    def decided_until(self) -> Mapping[str, datetime]:
+        return self._scheduler.decided_until(self._clock.now()) if self._ready.is_set() else {}
+
     def executions(self, query: ExecutionQuery) -> Sequence[Execution]:
         return self._store.read(lambda session: ledger.executions(session, query))
 
@@ -155,10 +161,10 @@ class SqlEngine:
         return found
 
     def latest(self, names: Sequence[str]) -> Mapping[str, Execution]:
-        return self._store.read(lambda session: ledger.latest(session, names))
+        return self._store.read(lambda session: ledger.latest(session, names, self._latest()))
 
     def recent(self, names: Sequence[str], count: int) -> Mapping[str, Sequence[Execution]]:
-        return self._store.read(lambda session: ledger.recent(session, names, count))
+        return self._store.read(lambda session: ledger.recent(session, names, count, self._latest()))
 
     def running(self, name: str) -> Sequence[Execution]:
         return self._store.read(lambda session: ledger.running(session, name))
@@ -172,17 +178,27 @@ class SqlEngine:
     def health(self) -> EngineHealth:
         if not (self._ready.is_set() and self._thread.is_alive()):
             return EngineHealth(ok=False, detail="the engine is not running")
-        heartbeat = self._scheduler.heartbeat_at
+        heartbeat = self._scheduler.heartbeat
         trouble = self._scheduler.trouble or self._store.replica.trouble
-        if not trouble and heartbeat is not None and self._clock.now() - heartbeat > _STALLED:
-            trouble = f"the scheduler has not looked at the clock since {heartbeat.isoformat()}"
+        trouble = trouble or self._scheduler.clock_trouble(self._clock.now())
+        if not trouble and heartbeat.at is not None and heartbeat.age > _STALLED:
+            trouble = f"the scheduler has not looked at the clock since {heartbeat.at.isoformat()}"
         return EngineHealth(
-            not trouble, trouble or "claiming", self._lanes.running, heartbeat, self._delivery.open_circuits()
+            not trouble,
+            trouble or "claiming",
+            self._lanes.running,
+            heartbeat.at,
+            heartbeat.age,
+            self._delivery.open_circuits(),
         )
 
     def alone(self, name: str) -> AbstractContextManager[None]:
         """One at a time of this name, over all runners that share the database."""
         return self._store.alone(name)
+
+    def _latest(self) -> datetime:
+        """What was due later was recorded by a clock that was ahead."""
+        return self._clock.now() + TOLERANCE
 
     def _ask(self, question: Callable[[Scheduler], Coroutine[Any, Any, T]]) -> T:
         """Runs in the engine's loop and waits here for the answer."""

@@ -123,6 +123,10 @@ class Lanes:
     def next_deadline(self) -> datetime | None:
         return self._awaiting.next_at()
 
+    def bound_deadlines(self, now: datetime) -> None:
+        """The clock went back: no callback is waited for longer than its timeout."""
+        self._awaiting.bound(now)
+
     def expire(self, now: datetime) -> None:
         """Goes on with executions whose callback has not come in time."""
         if not self._draining:
@@ -144,7 +148,7 @@ class Lanes:
         """Unless the callback was here before the answer that announced it."""
         if not self._draining and run.execution.id not in self._called_back:
             self._runs[run.execution.id] = run
-            self._awaiting.add(run)
+            self._awaiting.add(run, self._clock.now())
             self._wake()
 
     def _is_busy(self, job: str) -> bool:
@@ -219,7 +223,7 @@ class Lanes:
 
     async def _begin(self, run: Run) -> Execution:
         if run.not_before is not None:
-            await self._rest(run.not_before - self._clock.now())
+            await self._rest(run.wait(self._clock.now()))
         execution = replace(run.execution, status=Status.RUNNING)
         if execution.started_at is None:
             execution = replace(execution, started_at=self._clock.now())

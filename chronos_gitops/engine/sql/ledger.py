@@ -233,13 +233,16 @@ def execution(session: Session, execution_id: str) -> ExecutionDetail | None:
     return ExecutionDetail(found, tuple(judged(rows.attempt(each), found) for each in attempts), job)
 
 
-def latest(session: Session, jobs: Sequence[str]) -> Mapping[str, Execution]:
-    found = session.execute(statements.LATEST, {"jobs": list(jobs)}).fetchall() if jobs else []
+def latest(session: Session, jobs: Sequence[str], until: datetime) -> Mapping[str, Execution]:
+    """The newest of each up to ``until``: later ones were recorded by a clock that was ahead."""
+    asked = {"jobs": list(jobs), "until": rows.to_ms(until)}
+    found = session.execute(statements.LATEST, asked).fetchall() if jobs else []
     return {row["job"]: rows.execution(row) for row in found}
 
 
-def recent(session: Session, jobs: Sequence[str], count: int) -> Mapping[str, Sequence[Execution]]:
-    found = ((job, executions(session, ExecutionQuery(job=job, limit=count))) for job in jobs)
+def recent(session: Session, jobs: Sequence[str], count: int, until: datetime) -> Mapping[str, Sequence[Execution]]:
+    queries = ((job, ExecutionQuery(job=job, limit=count, before=(until, ""))) for job in jobs)
+    found = ((job, executions(session, query)) for job, query in queries)
     return {job: rows for job, rows in found if rows}
 
 

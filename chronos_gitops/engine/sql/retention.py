@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from chronos_gitops.engine.clock import TOLERANCE, elapsed
 from chronos_gitops.engine.sql import ledger
 from chronos_gitops.engine.sql.store import Store, StoreError
 
@@ -35,10 +36,12 @@ class Retention:
         self._store = store
         self._keep = keep
         self._now = now
+        self._seen: tuple[datetime, float] | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="retention", daemon=True)
 
     def start(self) -> None:
+        self._is_steady()
         self._thread.start()
 
     def stop(self) -> None:
@@ -81,10 +84,22 @@ class Retention:
             self._stopping.wait(_BREATH)
         return count
 
+    def _is_steady(self) -> bool:
+        """Whether as much time has passed on the clock as really has since this was asked last: by a clock that is
+        ahead for a moment the whole history would be old."""
+        before, self._seen = self._seen, (self._now(), elapsed())
+        if before is None:
+            return True
+        passed = timedelta(seconds=self._seen[1] - before[1])
+        return abs(self._seen[0] - before[0] - passed) <= TOLERANCE
+
     def _work(self) -> None:
         wait = _FIRST
         while not self._stopping.wait(wait):
             wait = _EVERY
+            if not self._is_steady():
+                log.warning("the clock was set; nothing is deleted before it has been steady for an hour")
+                continue
             try:
                 self.sweep()
             except StoreError as error:

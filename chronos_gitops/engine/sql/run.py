@@ -1,7 +1,7 @@
 """What the engine runs: a claimed execution with its job as it was claimed; and what becomes of it. Values, pure."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chronos_gitops.delivery.outcome import Outcome, OutcomeKind
 from chronos_gitops.engine import callback
@@ -19,6 +19,11 @@ class Run:
     not_before: datetime | None = None
     fence: int = 0
     losses: int = 0
+
+    def wait(self, now: datetime) -> timedelta:
+        """Before its first attempt here; no longer than it could have been meant, for the clock may have been ahead."""
+        longest = max(self.job.jitter, 2 * self.job.retry_policy.max_interval)
+        return timedelta(0) if self.not_before is None else min(self.not_before - now, longest)
 
 
 def after_attempt(

@@ -10,19 +10,21 @@ from typing import TypeVar
 
 from chronos_gitops import failpoints
 from chronos_gitops.engine.callback import Report, received, unknown
-from chronos_gitops.engine.clock import Clock
+from chronos_gitops.engine.clock import Clock, Heartbeat
 from chronos_gitops.engine.model import Execution, Pause, Reason, Status, Trigger
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.sql import claims, decision, ledger, rows
 from chronos_gitops.engine.sql.claims import Claim, Claimed, Verdict, Watermark
+from chronos_gitops.engine.sql.clock_correction import ClockWatch, take_back
 from chronos_gitops.engine.sql.decision import Decision, Written
 from chronos_gitops.engine.sql.lanes import Lanes
 from chronos_gitops.engine.sql.outbox import Outbox
 from chronos_gitops.engine.sql.run import Run
 from chronos_gitops.engine.sql.store import Operation, Replica, Session, StoreError
-from chronos_gitops.engine.timetable import Due, Timetable
+from chronos_gitops.engine.timetable import Due, Timetable, upcoming
 from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.jobs.model import Definition, JobSet
+from chronos_gitops.timing.schedule import Schedule
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -47,6 +49,7 @@ class Scheduler:
         self._watermarks: dict[str, Watermark] = {}
         self._decisions = asyncio.Lock()
         self._wake = wake
+        self._clock_watch = ClockWatch()
         self._has_news = False
         self._led = True
         self._stopping = False
@@ -54,7 +57,7 @@ class Scheduler:
         self.jobs = JobSet()
         self.pauses: Mapping[str, Pause] = {}
         self.trouble = ""
-        self.heartbeat_at: datetime | None = None
+        self.heartbeat = Heartbeat()
 
     async def open(self) -> None:
         """Reads what earlier runners left and goes on with their unfinished executions, under the same ids."""
@@ -65,7 +68,7 @@ class Scheduler:
     async def run(self) -> None:
         """Claims what is due until ``stop``; trouble with the ledger or a defect delays it, and never ends it."""
         while not self._stopping:
-            self.heartbeat_at = self._clock.now()
+            self.heartbeat.beat(self._clock.now())
             try:
                 await self._step()
                 self.trouble = ""
@@ -93,8 +96,23 @@ class Scheduler:
         self._has_news = True
         self._wake.set()
 
-    def next_tick(self, name: str) -> datetime | None:
-        return self._timetable.tick_of(name)
+    def clock_trouble(self, now: datetime) -> str:
+        return self._clock_watch.trouble(now)
+
+    def next_runs(self, name: str, count: int, now: datetime) -> tuple[datetime, ...]:
+        """By the watermark that the next claim goes by; from any thread."""
+        definition, mark = self.jobs.get(name), self._watermarks.get(name)
+        if definition is None or mark is None:
+            return ()
+        if not mark.covers(definition.job):
+            return Schedule.parse(mark.schedule, mark.timezone, key=name).upcoming(mark.at, count)
+        pause = self.pauses.get(name)
+        if pause is None or not pause.holds_at(now):
+            return upcoming(definition.job, None, mark.at, count)
+        return upcoming(definition.job, pause, max(mark.at, now), count)
+
+    def decided_until(self, now: datetime) -> dict[str, datetime]:
+        return {name: mark.at for name, mark in list(self._watermarks.items()) if mark.at > now}
 
     async def apply(self, jobs: JobSet) -> None:
         async with self._decisions:
@@ -107,18 +125,20 @@ class Scheduler:
         now, before, first = self._clock.now(), self.jobs, not self._was_applied
         pauses = self.pauses
         # Nobody else writes these watermarks: those of the jobs that stay as they are need not be looked at again.
-        news = None if first or self._replica.is_shared else _news(before, jobs)
+        news = None if first or self._replica.is_shared else decision.changed_jobs(before, jobs)
 
         def operation(session: Session) -> tuple[bool, Written]:
             standing = self._replica.join(session, jobs.revision)
             held = claims.hold_all(session) if news is None else claims.hold_due(session, news, len(news))
+            held, correction = take_back(session, held, now)
             if not standing.leads:
-                return False, Written([], [], held, self._watermarks.keys() - held.keys())
+                gone = self._watermarks.keys() - held.keys()
+                return False, Written([], [], held, gone, correction=correction)
             missed_by_all = first and standing.alone
             names = jobs.definitions.keys() if news is None else news
             owed = jobs.definitions.keys() - pauses.keys() if missed_by_all else set()
             decided = decision.on_apply(before, jobs, names, held, owed, now)
-            return True, decided.write(session, self._replica, held, now)
+            return True, replace(decided.write(session, self._replica, held, now), correction=correction)
 
         self._led, written = await self._write(operation)
         edited = {mark.job for mark in written.marks.values() if mark != self._watermarks.get(mark.job)}
@@ -127,7 +147,7 @@ class Scheduler:
         active = [definition.job.name for definition in jobs if self._is_active(definition)]
         self._timetable.retain(active)
         absent = {name for name in active if self._timetable.tick_of(name) is None}
-        await self._reschedule(edited | absent | _rescheduled(before, jobs))
+        await self._reschedule(edited | absent | decision.jittered_otherwise(before, jobs))
 
     async def trigger(self, name: str, *, key: str | None) -> Execution:
         async with self._decisions:
@@ -211,14 +231,14 @@ class Scheduler:
 
         def operation(session: Session) -> tuple[Pause | None, Written]:
             mark = claims.hold(session, name)
-            held = {} if mark is None else {name: mark}
+            held, correction = take_back(session, {} if mark is None else {name: mark}, now)
             pause = ledger.pauses(session).get(name)
             if pause is None or not is_over(pause):
-                return pause, Written([], [], held)
-            decided = decision.on_resume(self.jobs.get(name), mark, pause, now)
+                return pause, Written([], [], held, correction=correction)
+            decided = decision.on_resume(self.jobs.get(name), held.get(name), pause, now)
             ledger.end_pause(session, name, now)
             self._replica.tell(session)
-            return None, decided.write(session, self._replica, held, now)
+            return None, replace(decided.write(session, self._replica, held, now), correction=correction)
 
         pause, written = await self._write(operation)
         others = {job: other for job, other in self.pauses.items() if job != name}
@@ -232,6 +252,8 @@ class Scheduler:
                 self._has_news = False
                 await self._follow_others()
             now = self._clock.now()
+            if self._clock_watch.went_back(now):
+                await self._follow_clock_back(now)
             self._lanes.expire(now)
             for pause in [pause for pause in self.pauses.values() if not pause.holds_at(now)]:
                 await self._resume(pause.job, now, lambda pause: not pause.holds_at(now))
@@ -255,11 +277,12 @@ class Scheduler:
 
         def operation(session: Session) -> Written:
             held = claims.hold_due(session, names, self._replica.claims_at_once)
+            held, correction = take_back(session, held, now)
             paused = ledger.paused(session, names)
             decided = decision.on_due(due, jobs, known, held, paused, now)
             written = decided.write(session, self._replica, held, now)
             gone = set() if held else set(names) - claims.marked(session, names)
-            return replace(written, dropped=gone)
+            return replace(written, dropped=gone, correction=correction)
 
         written = await self._write(operation)
         has_moved = any(mark != known.get(job) for job, mark in written.marks.items())
@@ -267,6 +290,17 @@ class Scheduler:
         if not has_moved and written.marks:
             self._has_news = True
         return has_moved or bool(written.dropped)
+
+    async def _follow_clock_back(self, now: datetime) -> None:
+        """What this runner waits for may lie as far ahead as the clock did."""
+        self._lanes.bound_deadlines(now)
+
+        def operation(session: Session) -> Written:
+            held, correction = take_back(session, claims.hold_all(session), now)
+            return Written([], [], held, self._watermarks.keys() - held.keys(), correction=correction)
+
+        self._told(await self._write(operation))
+        await self._reschedule(list(self.jobs.definitions))
 
     async def _follow_others(self) -> None:
         await self._agree_on_lanes()
@@ -332,6 +366,8 @@ class Scheduler:
         """Takes over what a transaction has written: watermarks, observers, and what is to run now."""
         if written.claimed:
             failpoints.reach("after-claim")
+        if written.correction is not None:
+            self._clock_watch.note(written.correction, self._clock.now())
         for execution in written.skipped:
             self._observer.execution_finished(execution)
         self._watermarks.update(written.marks)
@@ -360,18 +396,3 @@ class Scheduler:
 
     async def _write(self, operation: Operation[T]) -> T:
         return await self._outbox.write(operation)
-
-
-def _news(before: JobSet, after: JobSet) -> list[str]:
-    """Jobs that are new, gone or another version; a file that did not change keeps its job."""
-    new = [one.job.name for one in after if (old := before.get(one.job.name)) is None or old.job is not one.job]
-    return new + [name for name in before.definitions if name not in after.definitions]
-
-
-def _rescheduled(before: JobSet, after: JobSet) -> set[str]:
-    """Jobs whose ticks stay and whose jitter changed, or which only now became active."""
-    return {
-        definition.job.name
-        for definition in after
-        if (old := before.get(definition.job.name)) is not None and old.job.jitter != definition.job.jitter
-    }

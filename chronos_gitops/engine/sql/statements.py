@@ -153,6 +153,24 @@ ON CONFLICT (job) DO UPDATE SET
     schedule = excluded.schedule, timezone = excluded.timezone, watermark = excluded.watermark
 """
 
+MISSED_AFTER = """
+SELECT id, range_start FROM executions WHERE job = :job AND tick > :at AND status = 'skipped' AND reason = 'missed'
+"""
+
+SHORTEN_MISSED = "UPDATE executions SET id = :new_id, tick = :tick, scheduled_at = :tick, ticks = :ticks WHERE id = :id"
+
+DROP_EXECUTION = "DELETE FROM executions WHERE id = :id"
+
+# One step in the index over (job, tick) for each of many jobs, in one question.
+NEWEST_TICKS = """
+SELECT asked.value AS job, (SELECT max(tick) FROM executions WHERE job = asked.value) AS tick
+FROM EACH(:jobs[]) AS asked
+"""
+
+TICKS_RECORDED = """
+SELECT tick FROM executions WHERE job = :job AND tick BETWEEN :first AND :last ORDER BY tick
+"""
+
 DROP_WATERMARKS = "DELETE FROM watermarks WHERE job IN (:jobs[])"
 
 PAUSES = "SELECT job, reason, paused_by, paused_at, until FROM pauses"
@@ -210,7 +228,7 @@ WHERE execution = :id ORDER BY number
 # One step in the index over (job, scheduled_at) for each of many jobs, in one question.
 LATEST = f"""
 SELECT {EXECUTION_COLUMNS} FROM EACH(:jobs[]) AS asked JOIN executions ON executions.id = (
-    SELECT newest.id FROM executions AS newest WHERE newest.job = asked.value
+    SELECT newest.id FROM executions AS newest WHERE newest.job = asked.value AND newest.scheduled_at <= :until
     ORDER BY newest.scheduled_at DESC, newest.id DESC LIMIT 1
 )
 """

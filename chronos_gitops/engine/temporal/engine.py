@@ -20,7 +20,7 @@ from chronos_gitops import precedence
 from chronos_gitops.delivery.attempt import Delivery
 from chronos_gitops.engine import callback
 from chronos_gitops.engine.callback import CallbackLate, Report
-from chronos_gitops.engine.clock import Clock
+from chronos_gitops.engine.clock import Clock, Heartbeat
 from chronos_gitops.engine.crossing import cross, not_running
 from chronos_gitops.engine.model import (
     EXECUTION_NAMESPACE,
@@ -38,7 +38,7 @@ from chronos_gitops.engine.temporal.address import Access
 from chronos_gitops.engine.temporal.errors import Unavailable, told, unavailable
 from chronos_gitops.engine.temporal.messages import Posted, TriggerRequest, to_ms
 from chronos_gitops.engine.temporal.session import Session, connect, held_now, missing
-from chronos_gitops.engine.timetable import LATE
+from chronos_gitops.engine.timetable import LATE, upcoming
 from chronos_gitops.errors import ChronosError, ConflictError, NotFoundError
 from chronos_gitops.jobs.model import Definition, JobSet
 
@@ -89,7 +89,7 @@ class TemporalEngine:
         self._is_applied = False
         self._session: Session | None = None
         self._trouble = "the engine is connecting"
-        self._heartbeat_at: datetime | None = None
+        self._heartbeat = Heartbeat()
         self._loop: asyncio.AbstractEventLoop
         self._stopping: asyncio.Event
         self._delivery: Delivery
@@ -189,6 +189,14 @@ class TemporalEngine:
         session = self._session
         return {} if session is None else held_now(session.pauses, self._clock.now())
 
+    def next_runs(self, name: str, count: int) -> Sequence[datetime]:
+        """By what was applied and is paused; the timetable itself goes by the server's clock."""
+        definition, now = self._jobs.get(name), self._clock.now()
+        return () if definition is None else upcoming(definition.job, self.pauses().get(name), now, count)
+
+    def decided_until(self) -> Mapping[str, datetime]:
+        return {}
+
     def executions(self, query: ExecutionQuery) -> Sequence[Execution]:
         return self._ask(lambda session: session.visibility.executions(query))
 
@@ -229,7 +237,9 @@ class TemporalEngine:
         trouble = self._trouble or (session.trouble if session is not None else "")
         hosts = self._delivery.open_circuits()
         detail = f"{self._access}: {trouble}" if trouble else "claiming"
-        return EngineHealth(not trouble, detail, self._sending.in_flight, self._heartbeat_at, hosts)
+        return EngineHealth(
+            not trouble, detail, self._sending.in_flight, self._heartbeat.at, self._heartbeat.age, hosts
+        )
 
     def _definition(self, name: str) -> Definition:
         if not self._is_running():
@@ -284,7 +294,7 @@ class TemporalEngine:
                 random=self._random,
                 sign=self._sign,
             )
-            self._heartbeat_at = self._clock.now()
+            self._heartbeat.beat(self._clock.now())
             tasks = [asyncio.create_task(work()) for work in (self._supervise, self._beat)]
             self._ready.set()
             await self._stopping.wait()
@@ -330,7 +340,7 @@ class TemporalEngine:
     async def _beat(self) -> None:
         count = 0
         while True:
-            self._heartbeat_at = self._clock.now()
+            self._heartbeat.beat(self._clock.now())
             session = self._session
             if session is not None and count % _PROBE_EVERY == 0:
                 await self._probe(session)

@@ -22,6 +22,14 @@ UPDATE executions AS mine SET fence = fence + 1, owner = coalesce(
 WHERE status IN ('pending', 'running') AND (owner IS NULL OR :everything AND owner NOT IN (SELECT id FROM replicas))
 """
 
+# A lease that is longer than any was given while the database's clock was ahead: its runner may be dead.
+_SHORTEN = f"""
+UPDATE replicas SET lease_until = {_NOW} + :lease WHERE id IN (
+    SELECT id FROM replicas WHERE lease_until > {_NOW} + :longest FOR UPDATE SKIP LOCKED
+)
+"""
+_LONGEST_MS = 60_000
+
 # A row that is locked is just being renewed: in time, though nobody can see it before it is committed.
 _BURY = f"""
 DELETE FROM replicas WHERE id IN (
@@ -82,6 +90,11 @@ def number(session: Session, revision: str, before: int | None) -> int:
     session.execute("DELETE FROM revisions WHERE number < (SELECT max(number) - 1000 FROM revisions)")
     row = session.execute("SELECT number FROM revisions WHERE revision = :revision", {"revision": revision}).fetchone()
     return 0 if row is None else int(row["number"])
+
+
+def bound_leases(session: Session, lease_s: float) -> None:
+    lease_ms = round(lease_s * 1000)
+    session.execute(_SHORTEN, {"lease": lease_ms, "longest": lease_ms + _LONGEST_MS})
 
 
 def take_over(session: Session, me: str, *, orphans_only: bool) -> int:

@@ -167,6 +167,7 @@ class PostgresReplica:
     def _look_after_the_dead(self, connection: Connection) -> None:
         is_settled = elapsed() - self._held_since >= self._lease_s
         with connection.transaction():
+            membership.bound_leases(PostgresSession(connection), self._lease_s)
             taken = membership.take_over(PostgresSession(connection), self.id, orphans_only=not is_settled)
         if taken:
             log.warning("went on with what other runners left", extra={"executions": taken})
