@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from chronos_gitops.errors import UsageError
-from chronos_gitops.jobs import ignore
+from chronos_gitops.jobs import job_files as rules
 from chronos_gitops.jobs.load import Entry, Kind
 from chronos_gitops.jobs.wording import printable
 
-SUFFIXES = (".yaml", ".yml")
 _AT_ONCE = 1024 * 1024
 
 
@@ -31,17 +30,44 @@ class PathFiles:
 
 
 def job_files(path: Path, jobs: str = "") -> Iterator[str]:
-    """The file itself, or every ``*.yaml`` and ``*.yml`` below the folder; UsageError when there is no such path.
+    """The job files at the path: the file itself, or those below the folder, as ``jobs.job_files`` decides.
 
+    UsageError when there is no such path, for a named file that is no job file, and for a jobs folder that is a link.
     What the ``.chronosignore`` of the jobs folder leaves out is left out here too, also when it is named.
     """
     if not path.exists() and not path.is_symlink():
         raise UsageError(f"there is no {shown(path)}")
     top = _top(path, jobs)
-    ignored = ignore.Ignore.parse(_content(str(top / ignore.NAME)) or b"")
+    if jobs and top.name == Path(jobs).name:
+        _refuse_linked(top, jobs)
+        _refuse_link(path if path.is_dir() else path.parent)
+    place = Path(os.path.relpath(path, top)).as_posix()
+    if not path.is_dir():
+        _refuse_other_file(path, place)
+    elif place != "." and rules.is_hidden(place):
+        return
+    ignored = rules.Ignore.parse(_content(str(top / rules.IGNORE_FILE)) or b"")
     for file in _candidates(path):
         if not ignored.patterns or not ignored.ignores(os.path.relpath(file, top)):
             yield file
+
+
+def _refuse_other_file(path: Path, place: str) -> None:
+    reason = rules.reason_against(place)
+    if reason is not None:
+        raise UsageError(f"{shown(path)} is not a job file: {reason}", hint="rename it, or pipe it: validate - < FILE")
+
+
+def _refuse_linked(folder: Path, jobs: str) -> None:
+    """Neither the jobs folder nor a part of its path in the checkout may be a link."""
+    for part in (folder, *folder.parents)[: len(Path(jobs).parts)]:
+        _refuse_link(part)
+
+
+def _refuse_link(folder: Path) -> None:
+    if folder.is_symlink():
+        message = f"{shown(folder)} is a symbolic link, and links are not followed"
+        raise UsageError(message, hint="name the folder behind the link")
 
 
 def _candidates(path: Path) -> Iterator[str]:
@@ -49,17 +75,18 @@ def _candidates(path: Path) -> Iterator[str]:
     if not path.is_dir():
         yield str(path)
         return
-    for folder, folders, names in os.walk(path):
-        folders[:] = sorted(name for name in folders if name != ".git")
-        start = os.path.join(folder, "").removeprefix("./")  # noqa: PTH118
-        yield from (start + name for name in names if name.endswith(SUFFIXES))
+    try:
+        for found, _ in rules.walk(str(path)):
+            yield found.path.removeprefix("./")
+    except OSError as error:
+        raise UsageError(f"{shown(error.filename or path)} cannot be listed: {error.strerror}") from error
 
 
 def _top(path: Path, jobs: str) -> Path:
     """The jobs folder that this path is, or is in, else the folder that it is; never outside its checkout."""
     own = path if path.is_dir() else path.parent
     folder = Path(os.path.abspath(own))  # noqa: PTH100 - resolve() would follow links
-    for above in (folder, *folder.parents) if jobs else ():
+    for above in (folder, *folder.parents) if Path(jobs).name else ():
         if above.name == Path(jobs).name:
             return above
         if (above / ".git").exists():
@@ -77,6 +104,7 @@ def jobs_folder(jobs: str) -> Path | None:
     here = Path.cwd()
     for folder in (here, *here.parents):
         if (folder / jobs).is_dir():
+            _refuse_linked(folder / jobs, jobs)
             return Path(os.path.relpath(folder / jobs, here))
         if (folder / ".git").exists():
             return None
@@ -93,7 +121,8 @@ def _entry(name: str, path: str) -> Entry:
         seen = os.lstat(path)
     except OSError:
         return Entry(name, "", 0)
-    return Entry(name, "", seen.st_size, Kind.SYMLINK if stat.S_ISLNK(seen.st_mode) else Kind.FILE)
+    kind = Kind.SYMLINK if stat.S_ISLNK(seen.st_mode) else Kind.SUBMODULE if stat.S_ISDIR(seen.st_mode) else Kind.FILE
+    return Entry(name, "", seen.st_size, kind)
 
 
 def _content(path: str) -> bytes | None:

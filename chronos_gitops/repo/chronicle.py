@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from chronos_gitops.jobs.job_files import inside, is_job_file
 from chronos_gitops.repo.faults import GitError
 from chronos_gitops.repo.git import Git
-from chronos_gitops.repo.snapshot import is_job_file
 
 _FORMAT: Final = "%x01%H%x00%an%x00%ae%x00%ct%x00%B"
 _REGULAR: Final = ("100644", "100755")
@@ -58,7 +58,7 @@ def commits(git: Git, jobs: str, since: str | None, head: str) -> list[Commit]:
         *paths,
         timeout=_TIMEOUT,
     )
-    return list(_parsed(output))
+    return list(_parsed(output, jobs))
 
 
 def continues(git: Git, since: str, head: str) -> bool:
@@ -105,7 +105,7 @@ def recent(git: Git, head: str, count: int) -> list[Commit]:
     return list(_parsed(output))
 
 
-def _parsed(output: bytes) -> Iterator[Commit]:
+def _parsed(output: bytes, jobs: str = ".") -> Iterator[Commit]:
     """Header, four more fields, then pairs of ``:modes blobs status`` and path, all ended by NUL.
 
     The place of a token and not its looks says what it is: a commit message cannot forge a record.
@@ -118,7 +118,7 @@ def _parsed(output: bytes) -> Iterator[Commit]:
         edits: list[Edit] = []
         while at + 1 < len(tokens) and tokens[at].lstrip(b"\n").startswith(b":"):
             path = sys.intern(tokens[at + 1].decode("utf-8", "replace"))
-            if is_job_file(path):
+            if is_job_file(inside(path, jobs)):
                 edits.append(_edit(tokens[at].decode(), path))
             at += 2
         subject, _, body = message[:_LONGEST_MESSAGE].strip().partition("\n")

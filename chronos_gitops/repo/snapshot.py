@@ -7,9 +7,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
+from chronos_gitops.jobs.job_files import inside, is_hidden, is_job_file, walk
 from chronos_gitops.jobs.load import Entry, Kind, git_blob_id
 from chronos_gitops.jobs.yaml12.text import MAX_BYTES
 from chronos_gitops.repo.faults import Corrupt, ObjectMissing, PathMissing, PathUnreadable
@@ -18,13 +19,6 @@ from chronos_gitops.repo.git import Git
 NO_BLOB: Final = "0" * 40
 _KINDS: Final = {"100644": Kind.FILE, "100755": Kind.FILE, "120000": Kind.SYMLINK, "160000": Kind.SUBMODULE}
 _RACY_NS: Final = 2_000_000_000
-_DEEPEST: Final = 64
-
-
-def is_job_file(path: str) -> bool:
-    """Whether a path is read as a job: editors' temporary files and hidden files are not."""
-    name = path.rpartition("/")[2]
-    return name.endswith((".yaml", ".yml")) and not name.startswith((".", "#"))
 
 
 class NoFiles:
@@ -47,7 +41,7 @@ class CommitFiles:
         self.commit = commit
         known: dict[bytes, Entry | None] = {} if before is None else before._rows
         self._rows: dict[bytes, Entry | None] = {
-            row: known[row] if row in known else _entry(row) for row in _listing(git, commit, jobs)
+            row: known[row] if row in known else _entry(row, jobs) for row in _listing(git, commit, jobs)
         }
         self.entries: Sequence[Entry] = tuple(entry for entry in self._rows.values() if entry is not None)
         self.blobs: Mapping[str, str] = {entry.path: entry.blob for entry in self.entries if entry.kind is Kind.FILE}
@@ -69,26 +63,38 @@ def _listing(git: Git, commit: str, jobs: str) -> list[bytes]:
     listing = git.run("ls-tree", "-r", "-z", "-l", "--full-tree", "--end-of-options", commit, *paths)
     rows = [row for row in listing.split(b"\0") if row]
     # A folder exists in git only through what is in it; a file or a link of that name is not a folder.
-    inside = b"\t" + os.fsencode(jobs) + b"/"
-    if not any(jobs == "." or inside in row for row in rows):
-        raise _missing(jobs, f"commit {commit[:12]}")
+    below = b"\t" + os.fsencode(jobs) + b"/"
+    if not any(jobs == "." or below in row for row in rows):
+        raise _missing(jobs, f"commit {commit[:12]}", is_link=_is_link(git, commit, jobs))
     return rows
 
 
-def _entry(row: bytes) -> Entry | None:
+def _is_link(git: Git, commit: str, jobs: str) -> bool:
+    """True when the jobs folder, or a folder above it, is a symbolic link at this commit."""
+    parts = PurePosixPath(jobs).parts
+    paths = [str(PurePosixPath(*parts[:depth])) for depth in range(1, len(parts) + 1)]
+    listing = git.run("ls-tree", "-z", "--full-tree", "--end-of-options", commit, *paths)
+    return any(row.startswith(b"120000 ") for row in listing.split(b"\0"))
+
+
+def _entry(row: bytes, jobs: str) -> Entry | None:
     """None for what is no job file."""
     words, _, raw = row.partition(b"\t")
     mode, _, blob, size = words.decode().split()
     path = raw.decode("utf-8", "replace")
     kind = _KINDS.get(mode)
-    if kind is None or not (is_job_file(path) or kind is Kind.SUBMODULE):
+    place = inside(path, jobs)
+    if kind is None or not (is_job_file(place) or (kind is Kind.SUBMODULE and not is_hidden(place))):
         return None
     if size == "BAD":  # git says so of what it cannot read, and goes on
         raise Corrupt(f"object {blob}, which is {path}, cannot be read")
     return Entry(sys.intern(path), sys.intern(blob), int(size) if size != "-" else 0, kind)
 
 
-def _missing(jobs: str, where: str) -> PathMissing:
+def _missing(jobs: str, where: str, *, is_link: bool) -> PathMissing:
+    if is_link:
+        message = f'the jobs folder "{jobs}" is a symbolic link in {where}, and links are not followed'
+        return PathMissing(message, hint="nothing was removed; name the folder behind the link with --jobs")
     return PathMissing(f'there is no folder "{jobs}" in {where}', hint="nothing was removed; check --jobs")
 
 
@@ -138,8 +144,9 @@ class Scanner:
         A file that differs from HEAD only by CRLF line ends carries HEAD's id: git with core.autocrlf wrote it so.
         """
         top = self._root / self._jobs
-        if not top.is_dir() or top.resolve() != self._root.resolve() / self._jobs:
-            raise _missing(self._jobs, str(self._root))
+        is_link = top.resolve() != self._root.resolve() / self._jobs
+        if is_link or not top.is_dir():
+            raise _missing(self._jobs, str(self._root), is_link=is_link)
         seen: dict[str, _Seen] = {}
         contents: dict[str, bytes] = {}
         entries: list[Entry] = []
@@ -185,27 +192,14 @@ class Scanner:
         return () if max(stamp[:2]) > self._clock_ns() - _RACY_NS else stamp
 
 
-def _walk(folder: Path, folders: set[Path], depth: int = 0) -> Iterator[tuple[os.DirEntry[str], Kind]]:
-    """Never through a symbolic link; a folder that vanishes meanwhile is an empty one."""
-    folders.add(folder)
+def _walk(top: Path, folders: set[Path]) -> Iterator[tuple[os.DirEntry[str], Kind]]:
     try:
-        with os.scandir(folder) as listing:
-            found = sorted(listing, key=lambda entry: entry.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return
+        yield from walk(str(top), lambda folder: folders.add(Path(folder)))
     except OSError as error:
         # Not seeing the files is not the same as the files being gone.
-        raise PathUnreadable(f"{folder} cannot be listed: {error.strerror}", hint="nothing was removed") from error
-    for entry in found:
-        if entry.is_dir(follow_symlinks=False):
-            if entry.name.startswith(".") or depth >= _DEEPEST:
-                continue
-            if os.path.lexists(os.path.join(entry.path, ".git")):  # noqa: PTH118 - Path costs more than the scan
-                yield entry, Kind.SUBMODULE
-            else:
-                yield from _walk(Path(entry.path), folders, depth + 1)
-        elif is_job_file(entry.name):
-            yield entry, Kind.SYMLINK if entry.is_symlink() else Kind.FILE
+        raise PathUnreadable(
+            f"{error.filename or top} cannot be listed: {error.strerror}", hint="nothing was removed"
+        ) from error
 
 
 def read_file(path: Path) -> bytes | None:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from chronos_gitops.errors import UsageError
-from chronos_gitops.jobs.ignore import NAME as IGNORE_FILE
+from chronos_gitops.jobs.job_files import IGNORE_FILE, is_hidden
 from chronos_gitops.jobs.load import Files
 from chronos_gitops.repo.access import Access
 from chronos_gitops.repo.address import Address
@@ -166,7 +166,7 @@ class WorktreeSource:
             return _is_ref(path, name)
         jobs = str(self._root / self.jobs)
         return (
-            (name == IGNORE_FILE or not name.startswith("."))
+            (name == IGNORE_FILE or not is_hidden(name))
             and not name.endswith(_IGNORED_ENDS)
             and (path.startswith(jobs) or jobs.startswith(path))
         )
@@ -304,17 +304,19 @@ def _at(address: Address, place: Place) -> Address:
     return Address(str(path), address.protocols, path)
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _below(top: Path) -> Iterator[Path]:
     """The folder and every folder in it; hidden ones hold no jobs and no branches."""
-    yield folder
-    try:
-        with os.scandir(folder) as listing:
-            below = [entry.path for entry in listing if entry.is_dir(follow_symlinks=False)]
-    except OSError:
-        return
-    for path in below:
-        if not os.path.basename(path).startswith("."):  # noqa: PTH119 - called for every event
-            yield from _below(Path(path))
+    folders = [str(top)]
+    while folders:
+        folder = folders.pop()
+        yield Path(folder)
+        try:
+            with os.scandir(folder) as listing:
+                folders += [
+                    entry.path for entry in listing if not is_hidden(entry.name) and entry.is_dir(follow_symlinks=False)
+                ]
+        except OSError:
+            continue
 
 
 def _depth(jobs: str) -> int:

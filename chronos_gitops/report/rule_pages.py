@@ -22,7 +22,10 @@ webhook:
   url: http://10.0.0.7/backup # chronos: ignore[private-host] the backup host has no public name
 ```
 
-Files below the jobs folder that are no jobs stand in `.chronosignore` at its top, in the syntax of gitignore(5).
+A job file is any `*.yaml` or `*.yml`, in lower case, at any depth below the jobs folder. Files and folders whose name
+begins with a dot, names that begin with `#` and files in nested repositories are not read, and `.chronosignore` at the
+top of the jobs folder excludes further files, in the syntax of gitignore(5). This holds alike for every command, for
+both ways to follow a repository, and for versions.
 
 `chronos-gitops validate --fix` mends, in the text itself, what needs no person: quotes around a cron expression and
 other text that YAML takes for something else, a field whose name is misspelt, durations in words (`5 minutes`), numbers

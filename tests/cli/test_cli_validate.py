@@ -118,12 +118,6 @@ def test_the_jobs_folder_can_have_another_name(tree: Callable[..., Path], capsys
     assert "Checked 1 file" in capsys.readouterr().out
 
 
-def test_a_file_is_judged_whatever_its_name(tree: Callable[..., Path], capsys: Shown) -> None:
-    tree({"daily-a.txt": broken("daily-a")})
-    assert main(["validate", "daily-a.txt"]) == 1
-    assert "daily-a.txt:6:1" in capsys.readouterr().out
-
-
 def test_only_yaml_files_of_a_folder_are_jobs(tree: Callable[..., Path], capsys: Shown) -> None:
     tree({"jobs/daily-a.yaml": sound("daily-a"), "jobs/README.md": "x", "jobs/.git/a.yaml": "x", "jobs/a.yaml~": "x"})
     assert main(["validate", "./jobs/"]) == 0

@@ -11,7 +11,7 @@ from support.repository import Repository, job_text
 from chronos_gitops.jobs.load import Kind, ParseCache, git_blob_id, load
 from chronos_gitops.repo.faults import PathMissing, PathUnreadable
 from chronos_gitops.repo.git import Git
-from chronos_gitops.repo.snapshot import CommitFiles, Scanner, is_job_file
+from chronos_gitops.repo.snapshot import CommitFiles, Scanner
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "a" * 64 + "\nsize 12\n"
 
@@ -19,24 +19,6 @@ POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "a" * 64 +
 def rules(files: object) -> dict[str, str]:
     loaded = load(files)  # type: ignore[arg-type]
     return {problem.file: problem.rule for problem in loaded.problems if problem.severity == "error"}
-
-
-@pytest.mark.parametrize(
-    ("path", "is_job"),
-    [
-        ("jobs/a.yaml", True),
-        ("jobs/x/a.yml", True),
-        ("jobs/.a.yaml", False),
-        ("jobs/#a.yaml", False),
-        ("jobs/.#a.yaml", False),
-        ("jobs/a.yaml~", False),
-        ("jobs/.a.yaml.swp", False),
-        ("jobs/a.json", False),
-        ("jobs/a.YAML", False),
-    ],
-)
-def test_what_is_a_job_file(path: str, is_job: bool) -> None:
-    assert is_job_file(path) is is_job
 
 
 def test_the_same_tree_is_listed_alike_at_a_commit_and_on_disk(repository: Repository, git: Git) -> None:

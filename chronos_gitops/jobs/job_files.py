@@ -1,23 +1,82 @@
-"""``.chronosignore``: which files below the jobs folder are no jobs, in the syntax of gitignore(5).
+"""Decides which files are jobs: by suffix, by hidden and temporary names, and by ``.chronosignore``.
 
-Everything of that page holds but POSIX classes such as ``[[:alpha:]]``: a pattern with one matches nothing. Here
-``?`` is a character, in git a byte.
+``.chronosignore`` has the syntax of gitignore(5). Everything of that page holds but POSIX classes such as
+``[[:alpha:]]``: a pattern with one matches nothing. Here ``?`` is a character, in git a byte.
 """
 
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from chronos_gitops.jobs.load import Entry, Files
+from chronos_gitops.jobs.load import Entry, Files, Kind
 
-NAME: Final = ".chronosignore"
+IGNORE_FILE: Final = ".chronosignore"
 """Stands at the top of the jobs folder; its patterns start there."""
+SUFFIXES: Final = (".yaml", ".yml")
 _MOST_PATTERNS: Final = 1_000
 _LONGEST: Final = 1_000
 _TRAILING_SPACES: Final = re.compile(r"(?<!\\) +\Z")
 # Atomic groups (as in fnmatch of the standard library): a hostile pattern of many stars stays linear.
 _STAR: Final = "[^/]*?"
+
+
+def is_job_file(path: str) -> bool:
+    """``path`` is a posix path from the jobs folder; the ignore file is asked separately, it belongs to one tree."""
+    return reason_against(path) is None
+
+
+def reason_against(path: str) -> str | None:
+    """The rule by which this path, from the jobs folder, is no job file. None for a job file."""
+    if not path.endswith(SUFFIXES):
+        return "the name of a job file ends in .yaml or .yml, in lower case"
+    if is_hidden(path):
+        return "files and folders whose name begins with a dot are not read"
+    if path.rpartition("/")[2].startswith("#"):
+        return "a name that begins with # is an editor's temporary file"
+    return None
+
+
+def is_hidden(path: str) -> bool:
+    """True when a name in this posix path from the jobs folder begins with a dot."""
+    return path.startswith(".") or "/." in path
+
+
+def inside(path: str, folder: str) -> str:
+    """A path from the repository root as a path from the jobs folder."""
+    return path if folder in ("", ".") else path[len(folder) + 1 :]
+
+
+def ignore_file(folder: str) -> str:
+    """The path of the jobs folder's ignore file from the repository root."""
+    return IGNORE_FILE if folder in ("", ".") else f"{folder}/{IGNORE_FILE}"
+
+
+def walk(top: str, on_folder: Callable[[str], None] = lambda _: None) -> Iterator[tuple[os.DirEntry[str], Kind]]:
+    """The job files and nested repositories below a folder on disk, in no order. OSError for a folder without access.
+
+    Symbolic links to folders are not followed; a folder that vanishes meanwhile is an empty one.
+    """
+    folders = [top]
+    while folders:
+        folder = folders.pop()
+        on_folder(folder)
+        try:
+            with os.scandir(folder) as listing:
+                found = list(listing)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                if is_hidden(entry.name):
+                    continue
+                if os.path.lexists(os.path.join(entry.path, ".git")):  # noqa: PTH118 - Path costs more
+                    yield entry, Kind.SUBMODULE
+                else:
+                    folders.append(entry.path)
+            elif is_job_file(entry.name):
+                yield entry, Kind.SYMLINK if entry.is_symlink() else Kind.FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +127,9 @@ class Unignored:
     """The files of a tree without what its ``.chronosignore`` leaves out."""
 
     def __init__(self, files: Files, ignore: Ignore, folder: str) -> None:
-        start = 0 if folder in ("", ".") else len(folder) + 1
         self._files = files
         self.entries: Sequence[Entry] = tuple(
-            entry for entry in files.entries if not ignore.ignores(entry.path[start:])
+            entry for entry in files.entries if not ignore.ignores(inside(entry.path, folder))
         )
 
     def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chronos_gitops.jobs.ignore import Ignore, Unignored
+from chronos_gitops.jobs.job_files import Ignore, Unignored
 from chronos_gitops.jobs.load import Entry
 
 PATHS = (
