@@ -8,9 +8,9 @@ from flask import g
 
 from chronos_gitops.api.context import service
 from chronos_gitops.api.problems import ApiError
-from chronos_gitops.jobs.load import parse
 from chronos_gitops.jobs.model import Job, JobSet
 from chronos_gitops.repo.faults import GitError
+from chronos_gitops.repo.last_valid import last_valid_version
 from chronos_gitops.repo.status import SyncStatus
 
 Row = TypeVar("Row")
@@ -156,11 +156,11 @@ def _has_tags(job: Job) -> bool:
 
 
 def _last(name: str) -> Job | None:
-    versions = service().follower.index().versions(name) if name in service().follower.index().jobs() else ()
-    for version in reversed(versions):
-        if version.blob:
-            try:
-                return parse(version.path, service().follower.read(version.blob)).job
-            except GitError:
-                return None
-    return None
+    """The last valid version, of a deleted job the one before its deletion."""
+    versions = service().follower.index().versions(name)
+    lived = versions if versions and versions[-1].blob else versions[:-1]
+    try:
+        valid = last_valid_version(lived, service().follower.read_many)
+    except GitError:
+        return None
+    return None if valid is None else valid[1]

@@ -9,14 +9,11 @@ from flask import request
 from chronos_gitops.api import query, render
 from chronos_gitops.api.query import InvalidParameter
 from chronos_gitops.engine.why import NEAR, Answer, Standing, why
-from chronos_gitops.jobs.load import parse
+from chronos_gitops.repo.last_valid import last_valid_version
 
 if TYPE_CHECKING:
     from chronos_gitops.repo.history import Version
     from chronos_gitops.service import Service
-
-_LOOK_BACK = 20
-"""Versions that are read to find one that was valid."""
 
 
 def instant() -> datetime | None:
@@ -46,7 +43,11 @@ def standing(service: "Service", name: str, at: datetime) -> Standing:
         return Standing(running.job, newest.number, newest.commit)
     if not newest.blob:
         return Standing(None, newest.number, newest.commit, is_absent=True)
-    return _last_valid(service, past[-_LOOK_BACK:])
+    valid = last_valid_version(past, service.follower.read_many)
+    if valid is None:
+        return Standing(None, newest.number, newest.commit)
+    version, job = valid
+    return Standing(job, version.number, version.commit, is_stale=version is not newest)
 
 
 def _ran_by(service: "Service", versions: Sequence["Version"], at: datetime) -> list["Version"]:
@@ -56,17 +57,6 @@ def _ran_by(service: "Service", versions: Sequence["Version"], at: datetime) -> 
         return [version for version in versions if version.committed_at <= at]
     began = [(version, deployments.at(version.job, version.commit) or version.committed_at) for version in versions]
     return [version for version, moment in began if moment <= at]
-
-
-def _last_valid(service: "Service", past: list["Version"]) -> Standing:
-    newest = past[-1]
-    for version in reversed(past):
-        job = parse(version.path, service.follower.read(version.blob)).job if version.blob else None
-        if job is not None:
-            return Standing(job, version.number, version.commit, is_stale=version is not newest)
-        if not version.blob:
-            break
-    return Standing(None, newest.number, newest.commit)
 
 
 def _rendered(found: Answer) -> dict[str, Any]:

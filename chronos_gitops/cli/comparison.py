@@ -6,9 +6,12 @@ from typing import Final
 
 from chronos_gitops.errors import NotFoundError
 from chronos_gitops.jobs.load import Loaded, load
+from chronos_gitops.repo.chronicle import recent
 from chronos_gitops.repo.faults import PathMissing
 from chronos_gitops.repo.git import Git
+from chronos_gitops.repo.history import History, Index, LazyIndex, Versions
 from chronos_gitops.repo.ignored import without_ignored_at, without_ignored_on_disk
+from chronos_gitops.repo.settle import allowance
 from chronos_gitops.repo.snapshot import CommitFiles, Scanner
 from chronos_gitops.report.plan_words import Sides
 
@@ -18,13 +21,22 @@ _CONFLICTS: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """What the files say on both sides; ``notes`` are about why these sides."""
+class Side:
+    """What the files say, and the history that they stand on."""
 
-    before: Loaded
-    after: Loaded
+    loaded: Loaded
+    versions: Versions
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Both sides; ``notes`` are about why these. ``allowed_deletions`` is what the commit after says of them."""
+
+    before: Side
+    after: Side
     sides: Sides
     notes: tuple[str, ...] = ()
+    allowed_deletions: int | None = None
 
 
 def compare(git: Git, base: str, head: str | None, jobs: str, *, is_direct: bool) -> Comparison:
@@ -36,19 +48,33 @@ def compare(git: Git, base: str, head: str | None, jobs: str, *, is_direct: bool
     notes: tuple[str, ...] = ()
     if not is_direct and not _is_linear(git, base_commit, head_commit):
         before, after, notes = _merged(git, base_commit, head_commit)
-    sides = Sides(base, head, before, head_commit, is_merged=after != head_commit)
-    return Comparison(_at(git, before, jobs, is_base=True), _at(git, after, jobs), sides, notes)
+    is_merged = after != head_commit
+    sides = Sides(base, head, before, head_commit, is_merged=is_merged)
+    history = History(git, jobs)
+    before_side = _at(git, before, jobs, LazyIndex(history, before), is_base=True)
+    # A merge goes on from the base: who owned a name there keeps it.
+    after_side = _at(git, after, jobs, LazyIndex(history, before if is_merged else head_commit))
+    return Comparison(before_side, after_side, sides, notes, None if is_merged else _allowed(git, head_commit))
 
 
 def _with_worktree(git: Git, base: str, jobs: str, *, is_direct: bool) -> Comparison:
     """Where the branch left ``base``, so that what ``base`` got since then does not look taken away here."""
     if base == "HEAD" and git.resolve("HEAD") is None:
-        return Comparison(_NOTHING, _on_disk(git, jobs), Sides(base, WORKTREE))
+        return Comparison(Side(_NOTHING, Index()), _on_disk(git, jobs, Index()), Sides(base, WORKTREE))
     given = _commit(git, base)
     left = given if is_direct else _common(git, given, "HEAD") or given
     moved_on = f"note: {base} has moved on since this branch left it at {left[:12]}"
     notes = () if left == given else (moved_on,)
-    return Comparison(_at(git, left, jobs, is_base=True), _on_disk(git, jobs), Sides(base, WORKTREE, left), notes)
+    history = History(git, jobs)
+    before = _at(git, left, jobs, LazyIndex(history, left), is_base=True)
+    after = _on_disk(git, jobs, LazyIndex(history, git.resolve("HEAD")))
+    return Comparison(before, after, Sides(base, WORKTREE, left), notes)
+
+
+def _allowed(git: Git, head: str) -> int | None:
+    """The number of deletions that the commit allows, as a runner reads it."""
+    newest = recent(git, head, 1)[0]
+    return allowance(f"{newest.subject}\n\n{newest.body}") if newest.body else None
 
 
 def _merged(git: Git, base: str, head: str) -> tuple[str, str, tuple[str, ...]]:
@@ -89,19 +115,20 @@ def _commit(git: Git, ref: str) -> str:
     return commit
 
 
-def _at(git: Git, tree: str, jobs: str, *, is_base: bool = False) -> Loaded:
+def _at(git: Git, tree: str, jobs: str, versions: Versions, *, is_base: bool = False) -> Side:
     """The jobs of a commit or a tree; a base without a jobs folder has none: everything is new then."""
     try:
         files = CommitFiles(git, tree, jobs)
     except PathMissing:
         if is_base:
-            return _NOTHING
+            return Side(_NOTHING, versions)
         raise
-    return load(without_ignored_at(files, git, tree, jobs))
+    return Side(load(without_ignored_at(files, git, tree, jobs), incumbents=versions), versions)
 
 
-def _on_disk(git: Git, jobs: str) -> Loaded:
+def _on_disk(git: Git, jobs: str, versions: Versions) -> Side:
     root = git.place.root
     if root is None:
         raise NotFoundError("a bare repository has no files on disk", hint="name two commits: plan BASE HEAD")
-    return load(without_ignored_on_disk(Scanner(root, jobs).scan({}), root, jobs))
+    files = without_ignored_on_disk(Scanner(root, jobs).scan({}), root, jobs)
+    return Side(load(files, incumbents=versions), versions)

@@ -84,13 +84,15 @@ def _runs(loaded: "Loaded", since: datetime, count: int) -> list[_Run]:
 
 
 def _loaded(jobs: str) -> "Loaded":
+    from chronos_gitops.cli.name_owners import OwnersAtHead
     from chronos_gitops.cli.paths import PathFiles, job_files, jobs_folder
     from chronos_gitops.jobs.load import load
 
     folder = jobs_folder(jobs)
     if folder is None:
         raise NotFoundError(f'there is no folder "{jobs}" in this checkout', hint="name the jobs folder with --jobs")
-    return load(PathFiles(job_files(folder)))
+    files = PathFiles(job_files(folder))
+    return load(files, incumbents=OwnersAtHead(files, jobs))
 
 
 def _of_job(name: str, jobs: str) -> Schedule:

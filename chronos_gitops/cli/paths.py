@@ -37,7 +37,7 @@ def job_files(path: Path, jobs: str = "") -> Iterator[str]:
     """
     if not path.exists() and not path.is_symlink():
         raise UsageError(f"there is no {shown(path)}")
-    top = _top(path, jobs)
+    top = top_of(path, jobs)
     if jobs and top.name == Path(jobs).name:
         _refuse_linked(top, jobs)
         _refuse_link(path if path.is_dir() else path.parent)
@@ -82,7 +82,7 @@ def _candidates(path: Path) -> Iterator[str]:
         raise UsageError(f"{shown(error.filename or path)} cannot be listed: {error.strerror}") from error
 
 
-def _top(path: Path, jobs: str) -> Path:
+def top_of(path: Path, jobs: str) -> Path:
     """The jobs folder that this path is, or is in, else the folder that it is; never outside its checkout."""
     own = path if path.is_dir() else path.parent
     folder = Path(os.path.abspath(own))  # noqa: PTH100 - resolve() would follow links

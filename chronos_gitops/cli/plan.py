@@ -1,6 +1,7 @@
 """``plan``: what a change of the tree means for what runs."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,10 +12,12 @@ from chronos_gitops.cli.instant import read_instant
 from chronos_gitops.errors import ChronosError, UsageError
 
 if TYPE_CHECKING:
+    from chronos_gitops.cli.comparison import Side
     from chronos_gitops.jobs.flags import Live
     from chronos_gitops.jobs.load import Loaded
-    from chronos_gitops.jobs.model import Definition, JobSet
+    from chronos_gitops.jobs.model import JobSet
     from chronos_gitops.jobs.plan import Plan
+    from chronos_gitops.repo.git import Git
     from chronos_gitops.report.plan_words import Sides
 
 
@@ -72,18 +75,23 @@ def command(
 
 
 def _planned(
-    base: str, head: str | None, repo: Path, jobs: str, after: datetime | None, direct: bool, live: "Live | None"
+    base: str, head: str | None, repo: Path, jobs: str, given: datetime | None, direct: bool, live: "Live | None"
 ) -> "tuple[Plan, Sides, list[str]]":
     """The plan, what it compares, and what to say beside it."""
     from chronos_gitops.cli.comparison import compare
+    from chronos_gitops.jobs.model import JobSet
     from chronos_gitops.jobs.plan import plan
     from chronos_gitops.repo.git import Git, discover
+    from chronos_gitops.repo.settle import broken_files
 
     git = Git(discover(repo.absolute()))
     compared = compare(git, base, head, str(PurePosixPath(jobs)), is_direct=direct)
-    before = _job_set(compared.before)
-    found = plan(before, _job_set(compared.after, before), at=after or datetime.now(UTC), live=live)
-    return found, compared.sides, [*compared.notes, *_invalid(compared.after)]
+    before = _job_set(compared.before, JobSet(), git)
+    if broken_files(compared.after.loaded):
+        before = _with_commits(before, compared.before)
+    after = _job_set(compared.after, before, git)
+    found = plan(before, after, at=given or datetime.now(UTC), live=live, allowed_deletions=compared.allowed_deletions)
+    return found, compared.sides, [*compared.notes, *_invalid(compared.after.loaded)]
 
 
 def _asked(against: str | None, token: str | None) -> "Live | None":
@@ -108,22 +116,29 @@ def _reason(job: Mapping[str, Any]) -> str:
     return f"{pause['reason']} (until {pause['until']})" if pause.get("until") else str(pause.get("reason") or "")
 
 
-def _job_set(loaded: "Loaded", last_good: "JobSet | None" = None) -> "JobSet":
-    """As a runner would apply it: an invalid file changes nothing, its job stays as it was (CONTRACT 3)."""
+def _job_set(side: "Side", running: "JobSet", git: "Git") -> "JobSet":
+    """As a runner that runs ``running`` would apply it, by the runner's own rules for invalid files (CONTRACT 3)."""
     from chronos_gitops.jobs.model import Definition, JobSet
+    from chronos_gitops.repo.last_valid import last_valid_jobs
+    from chronos_gitops.repo.settle import keep_broken
 
+    loaded = side.loaded
+    last_good = last_valid_jobs(loaded, running, side.versions, git.read_many)
+    kept = keep_broken(loaded, loaded.jobs, running, side.versions, last_good)
     found = [
         Definition(parsed.job, parsed.path, parsed.blob) for parsed in loaded.jobs.values() if parsed.job is not None
     ]
-    return JobSet.of(None, [*_kept(loaded, last_good), *found])
+    return JobSet.of(None, [*kept.values(), *found])
 
 
-def _kept(loaded: "Loaded", last_good: "JobSet | None") -> "Iterator[Definition]":
-    broken = [parsed for parsed in loaded.files if parsed.job is None]
-    names, paths = {parsed.name for parsed in broken}, {parsed.path for parsed in broken}
-    for definition in last_good or ():
-        if definition.job.name in names or definition.path in paths:
-            yield definition
+def _with_commits(jobs: "JobSet", side: "Side") -> "JobSet":
+    """The same jobs with the commits of their versions: whether one was deleted since is asked of the history."""
+    from chronos_gitops.jobs.model import JobSet
+
+    def newest(name: str) -> str | None:
+        return next((version.commit for version in reversed(side.versions.versions(name)) if version.blob), None)
+
+    return JobSet.of(None, (replace(definition, commit=newest(definition.job.name)) for definition in jobs))
 
 
 def _invalid(loaded: "Loaded") -> "Iterator[str]":

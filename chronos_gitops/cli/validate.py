@@ -109,6 +109,7 @@ def _judged(
     paths: Sequence[str], jobs: str, stdin_filename: str, changed_since: str | None, secrets: frozenset[str] | None
 ) -> tuple[int, tuple[Problem, ...]]:
     """How many files were asked for, and what is wrong with them."""
+    from chronos_gitops.cli.name_owners import OwnersAtHead
     from chronos_gitops.cli.paths import shown
     from chronos_gitops.cli.progress import progress
     from chronos_gitops.cli.scope import scope
@@ -123,7 +124,8 @@ def _judged(
         return 1, parse(shown(stdin_filename), content, today=today, secrets=secrets).problems
     seen = scope(paths, jobs, changed_since)
     with progress(len(seen.files.entries), sys.stderr) as step:
-        loaded = judge(seen.files, today=today, secrets=secrets, on_file=step)
+        incumbents = OwnersAtHead(seen.files, jobs)
+        loaded = judge(seen.files, today=today, secrets=secrets, incumbents=incumbents, on_file=step)
     return len(seen.asked), _asked_for(loaded, seen.asked)
 
 

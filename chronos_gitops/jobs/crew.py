@@ -12,11 +12,13 @@ from datetime import datetime
 from typing import Any, Final
 
 from chronos_gitops.jobs.load import Entry, Files, Loaded, Parsed, parse_each, together
+from chronos_gitops.jobs.name_owner import Incumbents, NoIncumbents
 from chronos_gitops.jobs.source import Spot
 
 _WORTH_A_PROCESS: Final = 200
 """Files; a process costs as much as parsing 30 of them."""
 _MOST: Final = 16
+_NO_INCUMBENTS: Final = NoIncumbents()
 Judge = Callable[[Sequence[Entry]], Iterator[Parsed]]
 
 
@@ -25,6 +27,7 @@ def judge(
     *,
     today: datetime | None = None,
     secrets: frozenset[str] | None = None,
+    incumbents: Incumbents = _NO_INCUMBENTS,
     on_file: Callable[[], None] = lambda: None,
 ) -> Loaded:
     """As ``load`` judges them, but ``job`` is None in every file. For a process that has one thread."""
@@ -42,7 +45,7 @@ def judge(
         for one in helper.result(parsed):
             found.append(one)
             on_file()
-    return together(found)
+    return together(found, incumbents)
 
 
 def _shares(entries: Sequence[Entry]) -> list[Sequence[Entry]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from chronos_gitops.jobs import rules, schema, source
 from chronos_gitops.jobs.bindings import Bindings
+from chronos_gitops.jobs.name_owner import Incumbents, NoIncumbents, owner
 from chronos_gitops.jobs.problem import Problem, is_error, ordered
 from chronos_gitops.jobs.rules.naming import is_name
 from chronos_gitops.jobs.source import Source, Spot
@@ -23,6 +24,7 @@ _LFS: Final = b"version https://git-lfs.github.com/spec/"
 _UNREADABLE: Final = "unreadable"
 _BATCH_BYTES: Final = 16 * 1024 * 1024
 _FIRST_LINE: Final = Spot(1, 1, 2, "")
+_NO_INCUMBENTS: Final = NoIncumbents()
 
 
 class Kind(StrEnum):
@@ -72,6 +74,11 @@ class Parsed:
         """False for a file that vanished between the listing and the reading, and may be there the next time."""
         return not self.problems or self.problems[0].rule != _UNREADABLE
 
+    @property
+    def hides_its_name(self) -> bool:
+        """True for a file whose name cannot be read; a link and a submodule are no files."""
+        return self.name is None and not (self.problems and self.problems[0].rule in (Kind.SYMLINK, Kind.SUBMODULE))
+
 
 class ParseCache:
     """Parsed files by path, blob and day of judgement; keeps only what the last load used."""
@@ -96,11 +103,15 @@ class ParseCache:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Every file sorted by path, the valid and unique jobs by name, and all problems, ordered."""
+    """Every file sorted by path, the valid and unique jobs by name, and all problems, ordered.
+
+    ``duplicates`` are the paths of files whose name belongs to another file.
+    """
 
     files: tuple[Parsed, ...]
     jobs: Mapping[str, Parsed]
     problems: tuple[Problem, ...]
+    duplicates: frozenset[str] = frozenset()
 
     def problems_of(self, path: str) -> tuple[Problem, ...]:
         first = bisect_left(self.problems, path, key=lambda problem: problem.file)
@@ -131,7 +142,7 @@ def parse(
     to a secret that may not be used in this file, or not be sent to its host. ``make_job`` is False for who wants the
     problems only.
     """
-    blob = git_blob_id(content) if blob is None else blob
+    blob = blob or git_blob_id(content)
     read, problems = _judged(path, content, today, secrets, bindings)
     job = None
     if make_job and not any(map(is_error, problems)):
@@ -172,12 +183,13 @@ def load(
     today: datetime | None = None,
     secrets: frozenset[str] | None = None,
     bindings: Bindings | None = None,
+    incumbents: Incumbents = _NO_INCUMBENTS,
     on_file: Callable[[], None] = lambda: None,
 ) -> Loaded:
     """Every file of the tree; what is unchanged since the last load comes from the cache.
 
-    A cache is for one set of ``secrets`` and ``bindings`` only. ``on_file`` is called after each file that had to be
-    read.
+    ``incumbents`` decide which of several files with one name is the job. A cache is for one set of ``secrets`` and
+    ``bindings`` only. ``on_file`` is called after each file that had to be read.
     """
     cache = ParseCache() if cache is None else cache
     parsed: dict[str, Parsed] = {}
@@ -194,7 +206,7 @@ def load(
             cache.put(one, today)
         on_file()
     cache.forget_unused()
-    return together(parsed[path] for path in sorted(parsed))
+    return together((parsed[path] for path in sorted(parsed)), incumbents)
 
 
 def parse_each(
@@ -225,20 +237,43 @@ def _name(read: Source) -> str | None:
     return name if name and is_name(name) else None
 
 
-def together(files: Iterable[Parsed]) -> Loaded:
-    """What holds across files: the first file of a name in path order keeps it."""
-    judged: list[Parsed] = []
-    owners: dict[str, Parsed] = {}
-    for parsed in files:
-        owner = owners.setdefault(parsed.name, parsed) if parsed.name is not None else parsed
-        judged.append(parsed if owner is parsed else _duplicate(parsed, owner))
+def together(files: Iterable[Parsed], incumbents: Incumbents = _NO_INCUMBENTS) -> Loaded:
+    """What holds across files: a name has one owner, and every other file that says it is refused."""
+    found = tuple(files)
+    owners = _owners(found, incumbents)
+    judged = tuple(_owned(parsed, owners.get(parsed.name or "")) for parsed in found)
     jobs = {parsed.name: parsed for parsed in judged if parsed.name is not None and parsed.job is not None}
     problems = ordered(problem for parsed in judged for problem in parsed.problems)
-    return Loaded(tuple(judged), MappingProxyType(jobs), problems)
+    duplicates = frozenset(one.path for one, parsed in zip(judged, found, strict=True) if one is not parsed)
+    return Loaded(judged, MappingProxyType(jobs), problems, duplicates)
 
 
-def _duplicate(parsed: Parsed, owner: Parsed) -> Parsed:
-    message = f'the name "{parsed.name}" is taken by {owner.path}:{owner.named_at.line}'
+def _owners(files: Sequence[Parsed], incumbents: Incumbents) -> dict[str, Parsed]:
+    """The file that owns each name to which more than one file may have a claim."""
+    claims: dict[str, list[Parsed]] = {}
+    for parsed in files:
+        if parsed.name is not None:
+            claims.setdefault(parsed.name, []).append(parsed)
+    hidden = {parsed.path: parsed for parsed in files if parsed.hides_its_name}
+    former = {incumbents.name_at(path) for path in hidden}
+    owners = {}
+    for name, claimants in claims.items():
+        if len(claimants) == 1 and name not in former:
+            continue
+        incumbent = incumbents.incumbent(name)
+        if incumbent is not None and incumbent.path in hidden:
+            claimants = [*claimants, hidden[incumbent.path]]
+        by_path = {parsed.path: parsed for parsed in claimants}
+        path = owner({path: parsed.blob for path, parsed in by_path.items()}, incumbent)
+        owners[name] = by_path[path or claimants[0].path]
+    return owners
+
+
+def _owned(parsed: Parsed, owner: Parsed | None) -> Parsed:
+    """The file as it is, or refused where its name belongs to another file."""
+    if owner is None or owner.path == parsed.path:
+        return parsed
+    message = f'the name "{parsed.name}" belongs to {owner.path}:{owner.named_at.line}'
     problem = parsed.named_at.problem(parsed.path, "duplicate-name", message, "choose another name")
     return replace(parsed, job=None, problems=ordered((*parsed.problems, problem)))
 

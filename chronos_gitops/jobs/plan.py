@@ -81,21 +81,28 @@ class Plan:
         return round(before, 2), round(after, 2)
 
 
-def plan(before: JobSet, after: JobSet, *, at: datetime, live: Live | None = None) -> Plan:
+def plan(
+    before: JobSet, after: JobSet, *, at: datetime, live: Live | None = None, allowed_deletions: int | None = None
+) -> Plan:
     """What going from one set to the other means for runs from the instant ``at`` on."""
     names = sorted(before.definitions.keys() | after.definitions.keys())
     known = hosts(before)
     found = (_change(before.get(name), after.get(name), at, known, live or Live()) for name in names)
     changes = tuple(change for change in found if change is not None)
-    unsafe = unsafe_deletions(before, after)
+    unsafe = held_deletions(before, after, allowed=allowed_deletions)
     checksum = deletion_checksum(unsafe) if unsafe else None
     return Plan(changes, unsafe, checksum, busiest(before, after, at=at) if changes else (None, None), live)
 
 
-def unsafe_deletions(before: JobSet, after: JobSet) -> tuple[str, ...]:
-    """The names of all deleted jobs when they are more than max(3, 30 %) of what there was, else ()."""
+def held_deletions(before: JobSet, after: JobSet, *, allowed: int | None = None) -> tuple[str, ...]:
+    """The names of all deleted jobs where they wait for approval, else ().
+
+    They wait when no job would be left, and when they are more than max(3, 30 %) of what there was, unless the commit
+    allows exactly this number.
+    """
     deleted = tuple(sorted(before.definitions.keys() - after.definitions.keys()))
-    return deleted if len(deleted) > max(_SAFE_DELETIONS, _SAFE_SHARE * len(before)) else ()
+    is_much = not len(after) or len(deleted) > max(_SAFE_DELETIONS, _SAFE_SHARE * len(before))
+    return deleted if is_much and len(deleted) != allowed else ()
 
 
 def deletion_checksum(names: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from chronos_gitops.jobs.job_files import inside, is_job_file
+from chronos_gitops.jobs.job_files import ignore_file, inside, is_job_file
 from chronos_gitops.repo.faults import GitError
 from chronos_gitops.repo.git import Git
 
@@ -118,11 +118,16 @@ def _parsed(output: bytes, jobs: str = ".") -> Iterator[Commit]:
         edits: list[Edit] = []
         while at + 1 < len(tokens) and tokens[at].lstrip(b"\n").startswith(b":"):
             path = sys.intern(tokens[at + 1].decode("utf-8", "replace"))
-            if is_job_file(inside(path, jobs)):
+            if concerns(path, jobs):
                 edits.append(_edit(tokens[at].decode(), path))
             at += 2
         subject, _, body = message[:_LONGEST_MESSAGE].strip().partition("\n")
         yield Commit(sha.strip().lstrip("\x01"), name, email, _instant(seconds), subject, body.strip(), tuple(edits))
+
+
+def concerns(path: str, jobs: str) -> bool:
+    """True for a file whose edits matter to versions: one that may be a job, and the ignore file."""
+    return is_job_file(inside(path, jobs)) or path == ignore_file(jobs)
 
 
 def _edit(raw: str, path: str) -> Edit:

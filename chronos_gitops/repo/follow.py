@@ -4,8 +4,8 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable
-from contextlib import closing
+from collections.abc import Callable, Hashable, Mapping, Sequence, Set
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,13 +19,13 @@ from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.repo.chronicle import Commit, contains, continues, recent
 from chronos_gitops.repo.deployed import Deployments
 from chronos_gitops.repo.epochs import Epochs
-from chronos_gitops.repo.faults import Corrupt, GitError, ObjectMissing, PathMissing, Stopped
+from chronos_gitops.repo.faults import Corrupt, GitError, ObjectMissing, OutputTooLarge, PathMissing, Stopped
 from chronos_gitops.repo.history import History, Index, Version
 from chronos_gitops.repo.judges import judges
+from chronos_gitops.repo.last_valid import last_valid_jobs
 from chronos_gitops.repo.lastgood import LastGood
 from chronos_gitops.repo.memory import Memory
 from chronos_gitops.repo.pace import SWEEP, Pace
-from chronos_gitops.repo.recall import recall
 from chronos_gitops.repo.settle import Consent, Settlement, Tree, allowance, broken_files, settle
 from chronos_gitops.repo.snapshot import NoFiles
 from chronos_gitops.repo.source import Source, Tip
@@ -83,6 +83,7 @@ class Follower:
         self._unsaved = False
         self._announced = False
         self._jobs = JobSet()
+        self._removed: Set[str] = frozenset()
         self._index = Index()
         self._last_head: str | None = None
         self._is_rewritten = False
@@ -181,10 +182,10 @@ class Follower:
             except PathMissing:
                 return NoFiles()
 
-    def judge(self, files: Files) -> Loaded:
-        """Today's validation of a whole tree, at the price of what differs from the followed one."""
+    def judge(self, files: Files, index: Index) -> Loaded:
+        """Today's validation of a whole tree on top of this history; unchanged files are not read again."""
         with self._passing:
-            return self._load(files)
+            return self._load(files, index)
 
     def read(self, blob: str) -> bytes:
         """The content of a version, or of a file on disk that runs without having been committed. ObjectMissing."""
@@ -196,6 +197,14 @@ class Follower:
                 if content is not None and git_blob_id(content) == blob:
                     return content
             raise
+
+    def read_many(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
+        """Contents by id; what is missing or too large is left out."""
+        contents = {}
+        for blob in blobs:
+            with suppress(ObjectMissing, OutputTooLarge):
+                contents[blob] = self.read(blob)
+        return contents
 
     def _read(self, blob: str) -> bytes:
         try:
@@ -253,8 +262,8 @@ class Follower:
         if self._settled is not None and tip.key == self._key and consent is None:
             self._report(*self._settled)
             return
-        tip, loaded = self._look(tip)
         index = self._history.index(tip.head)
+        tip, loaded = self._look(tip, index)
         self._note_rewrite(tip.head)
         newest = None if tip.head is None else next(iter(recent(self.source.git, tip.head, 1)), None)
         settlement = self._settle(Tree(tip.head, loaded, index, tip.committed), newest, consent)
@@ -281,9 +290,9 @@ class Follower:
             self._signers.verify(self.source.git, head)
             self._verified = head
 
-    def _look(self, tip: Tip) -> tuple[Tip, Loaded]:
+    def _look(self, tip: Tip, index: Index) -> tuple[Tip, Loaded]:
         """A file may be half written, a checkout half done: what looks worse than before is looked at again."""
-        loaded = self._load(tip.files)
+        loaded = self._load(tip.files, index)
         if self.source.mode is not Mode.WORKTREE or not self._announced or not self._looks_worse(loaded):
             return tip, loaded
         for _ in range(_MOST_LOOKS):
@@ -291,10 +300,10 @@ class Follower:
             if not self.source.is_busy():
                 break
         tip = self.source.tip(tip.head)
-        return tip, self._load(tip.files)
+        return tip, self._load(tip.files, index)
 
-    def _load(self, files: Files) -> Loaded:
-        return load(files, self._cache, bindings=self._bindings, on_file=precedence.give_way)
+    def _load(self, files: Files, index: Index) -> Loaded:
+        return load(files, self._cache, bindings=self._bindings, incumbents=index, on_file=precedence.give_way)
 
     def _looks_worse(self, loaded: Loaded) -> bool:
         known = broken_files(self._settled[1]) if self._settled else ()
@@ -310,7 +319,9 @@ class Follower:
             self._jobs,
             on_invalid=self._on_invalid,
             consent=Consent(consent, count),
-            last_good=recall(tree.loaded, self._jobs, tree.index, self.source.git),
+            last_good=last_valid_jobs(
+                tree.loaded, self._jobs, tree.index, self.source.git.read_many, removed=self._removed
+            ),
         )
 
     def _save(self) -> None:
@@ -325,6 +336,7 @@ class Follower:
 
     def _announce(self, jobs: JobSet) -> None:
         self._on_change(jobs)
+        self._removed = (self._removed | self._jobs.definitions.keys()) - jobs.definitions.keys()
         self._jobs, self._announced = jobs, True
 
     def _announce_at_start(self) -> None:

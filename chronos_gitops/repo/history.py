@@ -4,10 +4,12 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol
 
 from chronos_gitops.errors import NotFoundError
+from chronos_gitops.jobs.name_owner import Incumbent, Incumbents
 from chronos_gitops.jobs.suggest import did_you_mean
 from chronos_gitops.repo.chronicle import commits, continues
 from chronos_gitops.repo.git import Git
@@ -15,7 +17,7 @@ from chronos_gitops.repo.identity import Names
 from chronos_gitops.repo.ledger import Change, Ledger, Version
 from chronos_gitops.repo.memory import Memory
 
-__all__ = ["Change", "History", "Index", "Version"]
+__all__ = ["Change", "History", "Index", "LazyIndex", "Version", "Versions"]
 
 _SAVED_AFTER: Final = 500
 _PREFIX: Final = re.compile(r"[0-9a-f]{4,40}", re.IGNORECASE | re.ASCII)
@@ -27,6 +29,8 @@ class Index:
 
     head: str | None = None
     _versions: Mapping[str, tuple[Version, ...]] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    _names: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Names by path, made when somebody asks for the first one."""
 
     def versions(self, job: str) -> tuple[Version, ...]:
         """Oldest first; () for a job that never existed."""
@@ -69,13 +73,48 @@ class Index:
         return frozenset(self._versions)
 
     def name_at(self, path: str) -> str | None:
-        """The job that stood at this path last and was not deleted or moved since."""
-        newest = (versions[-1] for versions in self._versions.values())
-        return next((version.job for version in newest if version.path == path and version.blob), None)
+        """The job whose file this path is at the head."""
+        if not self._names:
+            newest = (versions[-1] for versions in self._versions.values())
+            self._names.update({version.path: version.job for version in newest if version.blob})
+        return self._names.get(path)
+
+    def incumbent(self, name: str) -> Incumbent | None:
+        """The file that has the name at the head."""
+        newest = self.current(name)
+        return None if newest is None or not newest.blob else Incumbent(newest.path, newest.blob)
 
     def holding(self, job: str, blob: str) -> Version | None:
         """The newest version of the job with this content."""
         return next((version for version in reversed(self.versions(job)) if version.blob == blob), None)
+
+
+class Versions(Incumbents, Protocol):
+    """What decisions ask about the history of a head: an Index, or one that is built when it is asked."""
+
+    def versions(self, job: str) -> tuple[Version, ...]:
+        """Oldest first; () for a job that never existed."""
+
+
+class LazyIndex:
+    """The index of a head, built by the first question: most trees have nothing that needs the history."""
+
+    def __init__(self, history: "History", head: str | None) -> None:
+        self._history = history
+        self._head = head
+
+    def versions(self, job: str) -> tuple[Version, ...]:
+        return self._index.versions(job)
+
+    def incumbent(self, name: str) -> Incumbent | None:
+        return self._index.incumbent(name)
+
+    def name_at(self, path: str) -> str | None:
+        return self._index.name_at(path)
+
+    @cached_property
+    def _index(self) -> Index:
+        return self._history.index(self._head)
 
 
 class History:
@@ -87,7 +126,7 @@ class History:
         self._memory = memory
         self._unsaved = 0
         self._has_asked = False
-        self._names = Names(git)
+        self._names = Names(git, jobs)
         self._lock = threading.Lock()
         self._ledger = Ledger()
         self._index = Index()

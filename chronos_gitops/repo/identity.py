@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Final
 
 from chronos_gitops.jobs import source
+from chronos_gitops.jobs.job_files import Ignore, ignore_file, inside
 from chronos_gitops.jobs.rules.naming import is_name
 from chronos_gitops.jobs.yaml12.text import MAX_BYTES
 from chronos_gitops.repo.git import Git
@@ -36,11 +37,14 @@ def name_of(content: bytes) -> str | None:
 
 
 class Names:
-    """Names by blob id; a content is read once."""
+    """Names by blob id, and the files that an ignore file excludes; a content is read once."""
 
-    def __init__(self, git: Git) -> None:
+    def __init__(self, git: Git, jobs: str) -> None:
         self._git = git
+        self._jobs = jobs
+        self.ignore_file = ignore_file(jobs)
         self._known: dict[str, str | None] = {}
+        self._ignores: dict[str, Ignore] = {"": Ignore()}
 
     def learn(self, blobs: Iterable[str]) -> None:
         unknown = iter(list(dict.fromkeys(blob for blob in blobs if blob not in self._known)))
@@ -51,3 +55,10 @@ class Names:
 
     def of(self, blob: str) -> str | None:
         return self._known.get(blob)
+
+    def ignores(self, listed: str, path: str) -> bool:
+        """True when the ignore file with the content ``listed``, a blob id, excludes this path."""
+        if listed not in self._ignores:
+            self._ignores[listed] = Ignore.parse(self._git.read_many([listed]).get(listed, b""))
+        patterns = self._ignores[listed]
+        return bool(patterns.patterns) and patterns.ignores(inside(path, self._jobs))

@@ -9,9 +9,10 @@ from chronos_gitops.repo.snapshot import read_file
 
 
 def without_ignored_at(files: Files, git: Git, commit: str, jobs: str) -> Files:
-    """``commit`` may be the id of a tree."""
-    found = git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}:{ignore_file(jobs)}")
-    return _without(files, git.read(found.stdout.decode().strip()) if found.code == 0 else b"", jobs)
+    """``commit`` may be the id of a tree. A link of that name excludes nothing, as on disk."""
+    row = git.run("ls-tree", "-z", "--full-tree", "--end-of-options", commit, ignore_file(jobs))
+    blob = row.split(b"\t")[0].split()[2].decode() if row.startswith(b"100") else ""
+    return _without(files, git.read(blob) if blob else b"", jobs)
 
 
 def without_ignored_on_disk(files: Files, root: Path, jobs: str) -> Files:

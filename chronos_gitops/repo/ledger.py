@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from chronos_gitops.repo.chronicle import Commit, Edit
+from chronos_gitops.jobs.name_owner import Incumbent, owner
+from chronos_gitops.repo.chronicle import Commit
 from chronos_gitops.repo.identity import Names
 
 
@@ -17,7 +18,10 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One commit that changed one job. A deletion has an empty ``blob`` and the path the job had."""
+    """One commit that changed one job. A deletion has an empty ``blob`` and the path the job had.
+
+    ``file_stays``: of a deletion, that the file is still there and says another name.
+    """
 
     number: int
     job: str
@@ -30,60 +34,94 @@ class Version:
     committed_at: datetime
     subject: str
     body: str
+    file_stays: bool = False
 
 
 @dataclass(slots=True)
 class Ledger:
-    """The tree of job files as the chronicle unrolls: which name stands where.
+    """The tree of job files as the chronicle unrolls: which name stands where, and which file owns it.
 
-    ``holders`` maps a name to its paths. In ``inherited`` are paths whose name was not read, because the content cannot
-    be read any more and the path had that name before.
+    ``files`` has the name and blob of each file that says a name, and of an owner that cannot be read any more, which
+    keeps its name. ``holders`` maps a name to its paths, ``owners`` to the one that is the job. ``ignore`` is the blob
+    of the ignore file, ``ignored`` are the files that it excludes, with their blobs.
     """
 
     files: dict[str, tuple[str, str]] = field(default_factory=dict)
     holders: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    inherited: set[str] = field(default_factory=set)
-    last_name: dict[str, str] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
+    ignore: str = ""
+    ignored: dict[str, str] = field(default_factory=dict)
     numbered: dict[str, list[Version]] = field(default_factory=dict)
 
     def record(self, commit: Commit, names: Names) -> None:
-        after = {edit.path: self._identity(edit, names) for edit in commit.edits}
-        before = {edit.path: self.files.get(edit.path) for edit in commit.edits}
+        edits = self._unignored(commit, names)
+        after = {path: self._identity(path, blob, names) for path, blob in edits.items()}
+        before = {path: self.files.get(path) for path in edits}
         affected = dict.fromkeys(standing[0] for standing in (*before.values(), *after.values()) if standing)
         owners = {name: self._owner(name) for name in affected}
         for path, standing in after.items():
             self._leave(path)
             if standing is not None:
-                self._enter(path, *standing, read=names.of(standing[1]) is not None)
+                self._enter(path, *standing)
         for name in affected:
-            self._number(commit, name, owners[name], self._owner(name))
+            was = owners[name]
+            self._choose(name, was)
+            self._number(commit, name, was, self._owner(name), file_stays=was is not None and bool(edits.get(was[0])))
 
-    def _identity(self, edit: Edit, names: Names) -> tuple[str, str] | None:
-        name = (names.of(edit.blob) or self.last_name.get(edit.path)) if edit.blob else None
-        return None if name is None else (name, edit.blob)
+    def _unignored(self, commit: Commit, names: Names) -> dict[str, str]:
+        """The edits by path, as if what is ignored were not there; a change of the ignore file is an edit of many."""
+        edits = {edit.path: edit.blob for edit in commit.edits}
+        ignore = edits.pop(names.ignore_file, self.ignore)
+        if ignore != self.ignore:
+            self.ignore = ignore
+            names.learn(self.ignored.values())
+            left_out = {path: blob for path, (_, blob) in self.files.items() if names.ignores(ignore, path)}
+            edits = left_out | self.ignored | edits
+        for path, blob in edits.items():
+            self.ignored.pop(path, None)
+            if blob and names.ignores(ignore, path):
+                self.ignored[path] = blob
+                edits[path] = ""
+        return edits
+
+    def _identity(self, path: str, blob: str, names: Names) -> tuple[str, str] | None:
+        """An owner that cannot be read keeps its name; any other file has the name that it says."""
+        name = names.of(blob) if blob else None
+        if name is None and blob and path in self.files and self.owners.get(self.files[path][0]) == path:
+            name = self.files[path][0]
+        return None if name is None else (name, blob)
 
     def _leave(self, path: str) -> None:
         if path in self.files:
             name, _ = self.files.pop(path)
             self.holders[name] = tuple(other for other in self.holders[name] if other != path)
-            self.inherited.discard(path)
 
-    def _enter(self, path: str, name: str, blob: str, *, read: bool) -> None:
+    def _enter(self, path: str, name: str, blob: str) -> None:
         self.files[path] = (name, blob)
         self.holders[name] = (*self.holders.get(name, ()), path)
-        if not read:
-            self.inherited.add(path)
-        self.last_name[path] = name
 
     def _owner(self, name: str) -> tuple[str, str] | None:
-        """Path and blob of the file that is the job: the first in path order, as in ``jobs.load``."""
-        paths = self.holders.get(name)
-        if not paths:
-            return None
-        path = min(paths, key=lambda path: (path in self.inherited, path))
-        return path, self.files[path][1]
+        """Path and blob of the file that is the job."""
+        path = self.owners.get(name)
+        return None if path is None else (path, self.files[path][1])
 
-    def _number(self, commit: Commit, name: str, before: tuple[str, str] | None, after: tuple[str, str] | None) -> None:
+    def _choose(self, name: str, before: tuple[str, str] | None) -> None:
+        claims = {path: self.files[path][1] for path in self.holders[name]}
+        path = owner(claims, None if before is None else Incumbent(*before))
+        if path is None:
+            self.owners.pop(name, None)
+        else:
+            self.owners[name] = path
+
+    def _number(
+        self,
+        commit: Commit,
+        name: str,
+        before: tuple[str, str] | None,
+        after: tuple[str, str] | None,
+        *,
+        file_stays: bool,
+    ) -> None:
         change = _change(before, after)
         if change is None:
             return
@@ -102,6 +140,7 @@ class Ledger:
                 committed_at=commit.committed_at,
                 subject=commit.subject,
                 body=commit.body,
+                file_stays=change is Change.DELETED and file_stays,
             )
         )
 

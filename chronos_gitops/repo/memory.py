@@ -12,7 +12,7 @@ from chronos_gitops import __version__
 from chronos_gitops.durable import Sealed, write_sealed
 from chronos_gitops.repo.ledger import Change, Ledger, Version
 
-_FORMAT: Final = 2
+_FORMAT: Final = 4
 _log = logging.getLogger(__name__)
 
 
@@ -54,13 +54,19 @@ def _rows(ledger: Ledger) -> Iterator[list[Any]]:
                 commits[one.commit] = len(commits)
                 when = int(one.committed_at.timestamp())
                 yield ["commit", one.commit, one.author_name, one.author_email, when, one.subject, one.body]
-        yield ["versions", job, [[commits[one.commit], one.blob, one.path, one.change.value] for one in known]]
+        yield ["versions", job, [_row(one, commits[one.commit]) for one in known]]
     for path, (name, blob) in ledger.files.items():
         yield ["file", path, name, blob]
     for name, paths in ledger.holders.items():
-        yield ["holder", name, {path: path not in ledger.inherited for path in paths}]
-    for path, name in ledger.last_name.items():
-        yield ["last", path, name]
+        yield ["holder", name, paths, ledger.owners.get(name)]
+    yield ["ignore", ledger.ignore]
+    for path, blob in ledger.ignored.items():
+        yield ["ignored", path, blob]
+
+
+def _row(version: Version, commit: int) -> list[Any]:
+    row = [commit, version.blob, version.path, version.change.value]
+    return [*row, True] if version.file_stays else row
 
 
 def _ledger(rows: Iterable[list[Any]]) -> Ledger:
@@ -76,15 +82,24 @@ def _ledger(rows: Iterable[list[Any]]) -> Ledger:
             ledger.files[intern(row[0])] = (intern(row[1]), intern(row[2]))
         elif kind == "holder":
             ledger.holders[intern(row[0])] = tuple(map(intern, row[1]))
-            ledger.inherited.update(intern(path) for path, read in row[1].items() if not read)
+            if row[2] is not None:
+                ledger.owners[intern(row[0])] = intern(row[2])
+        elif kind == "ignore":
+            ledger.ignore = row[0]
         else:
-            ledger.last_name[intern(row[0])] = intern(row[1])
+            ledger.ignored[intern(row[0])] = intern(row[1])
     return ledger
 
 
 def _version(
-    number: int, job: str, commit: tuple[str, str, str, datetime, str, str], blob: str, path: str, change: str
+    number: int,
+    job: str,
+    commit: tuple[str, str, str, datetime, str, str],
+    blob: str,
+    path: str,
+    change: str,
+    file_stays: bool = False,
 ) -> Version:
     sha, name, email, when, subject, body = commit
     where = intern(blob), intern(path)
-    return Version(number, job, sha, *where, Change(change), name, email, when, subject, body)
+    return Version(number, job, sha, *where, Change(change), name, email, when, subject, body, file_stays)

@@ -58,8 +58,8 @@ class Offline:
         except PathMissing:
             return NoFiles()
 
-    def judge(self, files: Files) -> Loaded:
-        return load(files)
+    def judge(self, files: Files, index: Index) -> Loaded:
+        return load(files, incumbents=index)
 
     def read(self, blob: str) -> bytes:
         """The content of a version."""

@@ -1,15 +1,15 @@
 """A new tree against what runs: what to run next, what to keep, what to hold. Pure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from chronos_gitops.jobs.load import Loaded, Parsed
 from chronos_gitops.jobs.model import Definition, Job, JobSet
-from chronos_gitops.jobs.plan import deletion_checksum, unsafe_deletions
+from chronos_gitops.jobs.plan import deletion_checksum, held_deletions
 from chronos_gitops.jobs.problem import is_error
-from chronos_gitops.repo.history import Index, Version
+from chronos_gitops.repo.history import Index, Version, Versions
 from chronos_gitops.repo.status import HeldDeletions, OnInvalid, SyncState
 
 _ALLOWANCE: Final = re.compile(r"^Chronos-Allow-Deletes:[ \t]*([0-9]{1,9})[ \t]*$", re.MULTILINE | re.IGNORECASE)
@@ -62,7 +62,7 @@ def settle(
     broken = broken_files(tree.loaded)
     if broken and on_invalid is OnInvalid.REJECT:
         return _rejected(broken, running)
-    kept = _kept(broken, fresh, running, last_good or {})
+    kept = keep_broken(tree.loaded, fresh, running, tree.index, last_good or {})
     wanted = fresh | kept
     held = _held(tree, running, wanted, consent)
     if held is not None and not tree.loaded.files:
@@ -71,7 +71,7 @@ def settle(
     if held is not None:
         wanted = _without_deletions(wanted, held, running)
     jobs = JobSet.of(tree.head, wanted.values())
-    names = tuple(sorted(parsed.name or parsed.path for parsed in broken))
+    names = tuple(sorted(_label(parsed, tree.loaded) for parsed in broken))
     reason, message = _reason(names, held)
     state = SyncState.SYNCED if reason is None else SyncState.DEGRADED
     return Settlement(jobs, state, reason, message, names, held)
@@ -123,17 +123,30 @@ def _define(name: str, parsed: Parsed, tree: Tree) -> Definition:
     return replace(placed(parsed.job, parsed.path, parsed.blob, versions, version), draft=draft)
 
 
-def _kept(
-    broken: Sequence[Parsed], fresh: Mapping[str, Definition], running: JobSet, last_good: Mapping[str, Definition]
+def _label(parsed: Parsed, loaded: Loaded) -> str:
+    """The job that a broken file names; the path of a file whose name belongs to another one."""
+    return parsed.path if parsed.name is None or parsed.path in loaded.duplicates else parsed.name
+
+
+def keep_broken(
+    loaded: Loaded, fresh: Container[str], running: JobSet, index: Versions, last_good: Mapping[str, Definition]
 ) -> dict[str, Definition]:
-    """A broken file counts as present: for the job it names and for the job that stood at its path."""
-    if not broken:
-        return {}
-    by_path = {definition.path: definition for definition in running}
+    """The quarantine rule: a broken file keeps the job it names and the job at its path.
+
+    Neither keeps what is from before a deletion, and a file whose name belongs to another one does not speak for it.
+    ``fresh`` are the names of valid jobs, ``last_good`` definitions by path where nothing of that job runs.
+    """
+    broken = broken_files(loaded)
+    by_path = {definition.path: definition for definition in running} if broken else {}
     kept: dict[str, Definition] = {}
     for parsed in broken:
-        named = None if parsed.name is None else running.get(parsed.name)
-        for definition in (named, by_path.get(parsed.path), last_good.get(parsed.path)):
+        named = None if parsed.name is None or parsed.path in loaded.duplicates else running.get(parsed.name)
+        here = by_path.get(parsed.path)
+        if named is not None and is_deleted_since(named, index):
+            named = None
+        if here is not None and is_deleted_since(here, index, at_path=True):
+            here = None
+        for definition in (named, here, last_good.get(parsed.path)):
             if definition is None or definition.job.name in fresh or definition.job.name in kept:
                 continue
             errors = tuple(problem for problem in parsed.problems if is_error(problem))
@@ -141,17 +154,24 @@ def _kept(
     return kept
 
 
+def is_deleted_since(definition: Definition, index: Versions, *, at_path: bool = False) -> bool:
+    """Whether the history has a deletion of the job after this version of it.
+
+    ``at_path`` asks about the file: one that only says another name is not deleted.
+    """
+    versions = index.versions(definition.job.name)
+    at = next((at for at, version in enumerate(versions) if version.commit == definition.commit), len(versions))
+    return any(not version.blob and not (at_path and version.file_stays) for version in versions[at + 1 :])
+
+
 def _held(tree: Tree, running: JobSet, wanted: Mapping[str, Definition], consent: Consent) -> HeldDeletions | None:
-    gone = tuple(definition.job.name for definition in running if definition.job.name not in wanted)
-    unsafe = unsafe_deletions(running, JobSet(tree.head, wanted)) if tree.loaded.files else gone
-    if not unsafe:
-        return None
-    checksum = deletion_checksum(unsafe)
+    gone = tuple(definition for definition in running if definition.job.name not in wanted)
     # The count speaks for a commit: what is deleted on disk only was not reviewed with it.
-    committed = not any(tree.committed.get(running.definitions[name].path) for name in gone)
-    if consent.checksum == checksum or (committed and consent.count == len(gone)):
+    committed = not any(tree.committed.get(definition.path) for definition in gone)
+    names = held_deletions(running, JobSet(tree.head, wanted), allowed=consent.count if committed else None)
+    if not names or consent.checksum == deletion_checksum(names):
         return None
-    return HeldDeletions(tuple(unsafe), checksum)
+    return HeldDeletions(names, deletion_checksum(names))
 
 
 def _without_deletions(wanted: Mapping[str, Definition], held: HeldDeletions, running: JobSet) -> dict[str, Definition]:

@@ -69,7 +69,7 @@ class Followed(Protocol):
     def former(self, job: str, commit: str) -> Version | None:
         """The version that a commit made in a history that ran here and was rewritten since."""
 
-    def judge(self, files: Files) -> Loaded: ...
+    def judge(self, files: Files, index: Index) -> Loaded: ...
 
     def sync(self, *, expecting: str | None = None) -> object:
         """Applies what was committed; ``expecting`` is our own commit, which a server may show a little later."""
@@ -152,7 +152,7 @@ class Workshop:
 
     def judged(self, files: Sequence[FileEdit], head: str) -> Loaded:
         """Today's rules over the whole tree as it would be."""
-        return self.followed.judge(_Overlay(self.followed.files(head), files))
+        return self.followed.judge(_Overlay(self.followed.files(head), files), self.index(head))
 
     def land(
         self, files: Sequence[FileEdit], head: str, *, message: str, author: Person, proposal: str

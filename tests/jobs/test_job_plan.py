@@ -266,7 +266,16 @@ def test_changes_come_by_name_and_sums_count_all_of_them() -> None:
 
 @pytest.mark.parametrize(
     ("existing", "deleted", "held"),
-    [(3, 3, False), (4, 4, True), (10, 3, False), (10, 4, True), (20, 6, False), (20, 7, True), (1, 1, False)],
+    [
+        (3, 3, True),
+        (4, 4, True),
+        (4, 3, False),
+        (10, 3, False),
+        (10, 4, True),
+        (20, 6, False),
+        (20, 7, True),
+        (1, 1, True),
+    ],
 )
 def test_more_than_three_and_more_than_thirty_per_cent_of_deletions_are_held(
     existing: int, deleted: int, held: bool
@@ -274,7 +283,7 @@ def test_more_than_three_and_more_than_thirty_per_cent_of_deletions_are_held(
     before = jobs(*(definition(f"job-{number:02}") for number in range(existing)))
     after = jobs(*list(before)[deleted:])
     names = tuple(f"job-{number:02}" for number in range(deleted))
-    assert plan.unsafe_deletions(before, after) == (names if held else ())
+    assert plan.held_deletions(before, after) == (names if held else ())
     found = plan.plan(before, after, at=AT)
     assert found.unsafe == (names if held else ())
     assert found.checksum == (plan.deletion_checksum(names) if held else None)
@@ -283,7 +292,7 @@ def test_more_than_three_and_more_than_thirty_per_cent_of_deletions_are_held(
 def test_added_jobs_do_not_make_up_for_deletions() -> None:
     before = jobs(*(definition(f"old-{number}") for number in range(5)))
     after = jobs(*(definition(f"new-{number}") for number in range(50)))
-    assert len(plan.unsafe_deletions(before, after)) == 5
+    assert len(plan.held_deletions(before, after)) == 5
 
 
 @settings(deadline=None)

@@ -88,7 +88,7 @@ def test_a_file_that_breaks_off_keeps_the_name_that_was_read() -> None:
     assert parse("jobs/daily-a.yaml", b'name: daily-a\nschedule: "0 2').name == "daily-a"
 
 
-def test_the_first_file_of_a_name_in_path_order_keeps_it() -> None:
+def test_where_nobody_had_the_name_the_first_file_in_path_order_gets_it() -> None:
     loaded = load(
         Tree(
             {"jobs/a.yaml": job_text("daily-a"), "jobs/b.yaml": job_text("daily-a"), "jobs/c.yaml": job_text("daily-a")}
@@ -100,7 +100,7 @@ def test_the_first_file_of_a_name_in_path_order_keeps_it() -> None:
         ("jobs/b.yaml", 1, 7),
         ("jobs/c.yaml", 1, 7),
     ]
-    assert taken[0].message == 'the name "daily-a" is taken by jobs/a.yaml:1'
+    assert taken[0].message == 'the name "daily-a" belongs to jobs/a.yaml:1'
     assert [parsed.job is None for parsed in loaded.files] == [False, True, True]
 
 

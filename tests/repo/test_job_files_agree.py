@@ -9,6 +9,8 @@ from repo_world import Follow
 from support.repository import Repository, job_text
 
 from chronos_gitops.cli import main
+from chronos_gitops.repo.git import Git, discover
+from chronos_gitops.repo.history import History
 
 SAID = (
     ("a.yaml", True),
@@ -158,3 +160,42 @@ def test_a_name_that_is_valid_says_nothing_about_the_file(tmp_path: Path, capsys
     repository.write("jobs/one.yaml", job_text("one"))
     assert main(["validate", str(repository.root / "jobs/one.yaml")]) == 0
     assert main(["validate", str(repository.root / "jobs")]) == 0
+
+
+def test_versions_are_those_of_the_job_files(mixed: Repository, jobs: str) -> None:
+    git = Git(discover(mixed.root))
+    assert sorted(History(git, jobs).index(mixed.head()).jobs()) == EXPECTED
+    git.close()
+
+
+def test_a_file_that_is_left_out_from_now_on_is_deleted_and_comes_back(repository: Repository, follow: Follow) -> None:
+    """The ignore file of each commit counts for the versions of that commit."""
+    repository.write("jobs/.chronosignore", "two.yaml\n")
+    repository.commit("Leave it out")
+    repository.write_job("two", schedule="9 9 * * *")
+    repository.commit("No version, for it is no job")
+    repository.remove("jobs/.chronosignore")
+    repository.commit("Take it in again")
+    following = follow(repository.root, mode="branch")
+    versions = following.follower.index().versions("two")
+    assert [(version.change.value, version.subject) for version in versions] == [
+        ("created", "Add two jobs"),
+        ("deleted", "Leave it out"),
+        ("created", "Take it in again"),
+    ]
+    definition = following.follower.jobs().definitions["two"]
+    assert (definition.version, definition.job.schedule.text) == (3, "9 9 * * *")
+
+
+def test_the_index_on_disk_knows_what_was_left_out(repository: Repository, follow: Follow, data_folder: Path) -> None:
+    repository.write("jobs/.chronosignore", "two.yaml\n")
+    repository.commit("Leave it out")
+    follow(repository.root, mode="branch").follower.stop()
+    repository.remove("jobs/.chronosignore")
+    repository.commit("Take it in again")
+    again = follow(repository.root, mode="branch")
+    assert [version.change.value for version in again.follower.index().versions("two")] == [
+        "created",
+        "deleted",
+        "created",
+    ]

@@ -112,16 +112,18 @@ def test_a_file_that_cannot_be_read_keeps_the_identity_of_its_path(repository: R
     assert [number for number, _, _ in told(index_of(repository), "one")] == [1, 2, 3, 4]
 
 
-def test_a_broken_file_does_not_take_a_job_from_where_it_moved(repository: Repository) -> None:
+def test_a_broken_file_keeps_its_name_until_it_is_deleted_or_says_another(repository: Repository) -> None:
     repository.git("mv", "jobs/one.yaml", "jobs/z.yaml")
     repository.write("jobs/one.yaml", "garbage")
     repository.commit()
     repository.write_job("one", path="jobs/z.yaml", schedule=LATER)
     repository.commit()
-    assert told(index_of(repository), "one")[1:] == [(2, "moved", "jobs/z.yaml"), (3, "changed", "jobs/z.yaml")]
+    repository.write_job("uno", path="jobs/one.yaml")
+    repository.commit()
+    assert told(index_of(repository), "one")[1:] == [(2, "changed", "jobs/one.yaml"), (3, "moved", "jobs/z.yaml")]
 
 
-def test_of_two_files_with_one_name_the_first_in_path_order_is_the_job(repository: Repository) -> None:
+def test_of_two_files_with_one_name_the_one_that_had_it_is_the_job(repository: Repository) -> None:
     repository.write_job("one", path="jobs/zzz.yaml", schedule=LATER)
     repository.commit("A second file of that name is no version")
     repository.remove("jobs/one.yaml")

@@ -91,12 +91,12 @@ def test_a_broken_file_counts_for_the_job_it_names_and_for_the_job_that_stood_th
     assert names(settle(tree(moved), now)) == ["one", "two"]
 
 
-def test_a_name_taken_twice_keeps_the_first_file_and_quarantines_the_second() -> None:
+def test_a_name_taken_twice_runs_from_one_file_and_the_other_is_named_by_its_path() -> None:
     twice = {"jobs/a.yaml": job_text("one", schedule="1 1 * * *"), "jobs/b.yaml": job_text("one")}
     settlement = settle(tree(twice), running("one"))
     assert names(settlement) == ["one"]
     assert settlement.jobs.definitions["one"].path == "jobs/a.yaml"
-    assert (settlement.state, settlement.quarantined) == (SyncState.DEGRADED, ("one",))
+    assert (settlement.state, settlement.quarantined) == (SyncState.DEGRADED, ("jobs/b.yaml",))
 
 
 def test_reject_takes_nothing() -> None:

@@ -46,8 +46,9 @@ RULES = (
     error(
         "duplicate-name",
         "Two files define a job of the same name.",
-        "The name is the identity of a job, unique in the whole tree. The file that is first in path order keeps "
-        "it; every later one is refused.",
+        "The name is the identity of a job, unique in the whole tree. It belongs to the file that had it at the parent "
+        "commit, while that file is there; every other file is refused. When that file leaves the name, a file with "
+        "its content comes first, then path order, which also decides where nobody had the name before.",
     ),
     warning(
         "file-name",
