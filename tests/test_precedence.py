@@ -12,6 +12,7 @@ from support.bench import eventually
 from support.busy import busy
 
 from chronos_gitops import precedence
+from chronos_gitops.engine.sql.write_watch import WriteWatch
 from chronos_gitops.engine.sql.writer import Writer
 
 PATIENCE = 20.0
@@ -128,7 +129,7 @@ def test_the_ledger_is_at_work_until_all_is_written() -> None:
         assert may_go.wait(PATIENCE)
         return [None]
 
-    writer = Writer(transaction)
+    writer = Writer(transaction, probe=lambda _: None, watch=WriteWatch())
     try:
         written = writer.put(lambda _: None)
         assert writer in precedence._at_work

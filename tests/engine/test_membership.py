@@ -13,6 +13,7 @@ from chronos_gitops.engine.sql.postgres.connection import Address, Connection, P
 from chronos_gitops.engine.sql.postgres.replica import PostgresReplica
 from chronos_gitops.engine.sql.postgres.schema import migrate
 from chronos_gitops.engine.sql.store import Session
+from chronos_gitops.engine.sql.write_watch import WriteWatch
 
 OWNED = """
 INSERT INTO executions (id, job, scheduled_at, trigger_kind, status, created_at, attempts, ticks, fence, owner)
@@ -90,7 +91,9 @@ def test_a_runner_takes_nothing_over_from_itself(connect: Callable[[], Connectio
 def test_a_loss_is_noticed_also_when_the_answer_that_tells_of_it_is_lost(
     connect: Callable[[], Connection], postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replica = PostgresReplica(Address(postgres_url), place="one", clock=None, lease_s=0.6)
+    replica = PostgresReplica(
+        Address(postgres_url), place="one", clock=None, lease_s=0.6, watch=WriteWatch(), lost=lambda: None
+    )
     replica.register()
     before = replica.losses
     lost = threading.Event()

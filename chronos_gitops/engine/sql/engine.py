@@ -15,7 +15,7 @@ from chronos_gitops import precedence
 from chronos_gitops.delivery.attempt import Delivery
 from chronos_gitops.engine import callback
 from chronos_gitops.engine.callback import Report
-from chronos_gitops.engine.clock import TOLERANCE, Clock
+from chronos_gitops.engine.clock import TOLERANCE, Clock, elapsed
 from chronos_gitops.engine.crossing import cross, not_running
 from chronos_gitops.engine.model import EngineHealth, Execution, ExecutionDetail, ExecutionQuery, Pause
 from chronos_gitops.engine.observer import Observer
@@ -34,6 +34,9 @@ T = TypeVar("T")
 _ANSWER_WITHIN = 30.0
 _STALLED = timedelta(seconds=60)
 _GIVEN_BACK_WITHIN = 5.0
+_LAST_DECISION_S = 5.0
+_CLOSE_S = 3.0
+"""What a database that does not answer takes of the drain: a decision under way, and the end of the connections."""
 
 
 class SqlEngine:
@@ -58,7 +61,8 @@ class SqlEngine:
         self._thread = threading.Thread(target=self._main, name="engine", daemon=True)
         self._ready = threading.Event()
         self._failure: BaseException | None = None
-        self._grace = 0.0
+        self._stop_by = 0.0
+        self._deciding: asyncio.Task[None]
         self._opened: Store | None = None
         self._given_back = threading.Event()
         self._given_back.set()
@@ -88,13 +92,20 @@ class SqlEngine:
     def stop(self, grace: float = 25.0) -> None:
         if self._opened is None:
             return
-        self._grace = grace
+        deadline = self._stop_by = elapsed() + grace
         if self._ready.is_set() and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._scheduler.stop)
-        self._thread.join()
+            self._loop.call_soon_threadsafe(self._begin_stop)
+        self._thread.join(max(0.0, deadline - elapsed()) + _GIVEN_BACK_WITHIN)
         self._retention.stop()
-        self._given_back.wait(_GIVEN_BACK_WITHIN)
-        self._opened.close()
+        self._given_back.wait(_GIVEN_BACK_WITHIN if self._opened.replica.is_current else 0.0)
+        self._opened.close(max(_CLOSE_S, deadline - elapsed()) if self._opened.replica.is_current else 0.0)
+
+    def _begin_stop(self) -> None:
+        """A decision that the database does not answer is not waited for: it is found again, or was never made."""
+        self._scheduler.stop()
+        patience = _LAST_DECISION_S if self._store.replica.is_current else 0.0
+        within = min(patience, max(0.0, self._stop_by - elapsed()))
+        self._loop.call_later(within, self._deciding.cancel)
 
     @contextlib.contextmanager
     def lend(self) -> Iterator[Store]:
@@ -179,7 +190,8 @@ class SqlEngine:
         if not (self._ready.is_set() and self._thread.is_alive()):
             return EngineHealth(ok=False, detail="the engine is not running")
         heartbeat = self._scheduler.heartbeat
-        trouble = self._scheduler.trouble or self._store.replica.trouble
+        failure = self._store.replica.lease_failure
+        trouble = failure or self._scheduler.trouble or self._store.replica.trouble
         trouble = trouble or self._scheduler.clock_trouble(self._clock.now())
         if not trouble and heartbeat.at is not None and heartbeat.age > _STALLED:
             trouble = f"the scheduler has not looked at the clock since {heartbeat.at.isoformat()}"
@@ -190,6 +202,7 @@ class SqlEngine:
             heartbeat.at,
             heartbeat.age,
             self._delivery.open_circuits(),
+            failure,
         )
 
     def alone(self, name: str) -> AbstractContextManager[None]:
@@ -248,7 +261,11 @@ class SqlEngine:
             )
             await self._scheduler.open()
             replica.watch(self._hear)
+            self._deciding = asyncio.create_task(self._scheduler.run())
             self._ready.set()
-            await self._scheduler.run()
-            await self._lanes.drain(self._grace)
+            await asyncio.wait([self._deciding])
+            if not self._deciding.cancelled():
+                self._deciding.result()
+            reserved = 0.0 if replica.is_current else _CLOSE_S
+            await self._lanes.drain(max(0.0, self._stop_by - elapsed() - reserved))
             outbox.flush()

@@ -17,6 +17,7 @@ BATCH = 200
 _BREATH = 0.05
 _FIRST = 60.0
 _EVERY = 3600.0
+_STOP_WITHIN = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Retention:
     def stop(self) -> None:
         self._stopping.set()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(_STOP_WITHIN)
 
     def sweep(self) -> int:
         """Deletes what need not be kept any more; how many executions that were. StoreError."""

@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 _AFTER_TROUBLE = timedelta(seconds=1)
 _OTHERS_DECIDE_S = 0.02
+_LOOK_AGAIN_S = 0.1
 _CHUNK = 500
 
 
@@ -69,9 +70,12 @@ class Scheduler:
         """Claims what is due until ``stop``; trouble with the ledger or a defect delays it, and never ends it."""
         while not self._stopping:
             self.heartbeat.beat(self._clock.now())
+            if not self._replica.is_current:
+                await self._wait_for_lease()
+                continue
             try:
                 await self._step()
-                self.trouble = ""
+                self._note("")
             except StoreError as error:
                 await self._after_trouble(str(error))
             except Exception as error:
@@ -82,10 +86,23 @@ class Scheduler:
 
     async def _after_trouble(self, trouble: str) -> None:
         """A transaction may have been committed though nobody could say so: what it claimed is looked for."""
-        self.trouble = trouble
+        self._note(trouble)
         self._has_news = True
-        log.error("nothing is claimed: %s", trouble)
         await self._clock.sleep(_AFTER_TROUBLE)
+
+    async def _wait_for_lease(self) -> None:
+        """Whoever cannot write, or has no lease, claims nothing: others may have what it claims."""
+        self._note(self._replica.lease_failure)
+        self._has_news = True
+        await asyncio.sleep(_LOOK_AGAIN_S)
+
+    def _note(self, trouble: str) -> None:
+        """Logged when it begins and when it ends."""
+        if trouble and not self.trouble:
+            log.error("nothing is claimed: %s", trouble)
+        elif self.trouble and not trouble:
+            log.info("ticks are claimed again")
+        self.trouble = trouble
 
     def stop(self) -> None:
         self._stopping = True

@@ -15,6 +15,7 @@ from typing import Any
 
 from chronos_gitops.engine.sql import dialect, statements
 from chronos_gitops.engine.sql.store import (
+    LEASE_S,
     Operation,
     Result,
     Session,
@@ -24,6 +25,7 @@ from chronos_gitops.engine.sql.store import (
     T,
     migrations,
 )
+from chronos_gitops.engine.sql.write_watch import WriteWatch
 from chronos_gitops.engine.sql.writer import Writer
 
 _WAY_OUT = "restore it from a backup, or move it away to begin with an empty history"
@@ -32,30 +34,48 @@ _WAY_OUT = "restore it from a backup, or move it away to begin with an empty his
 class SqliteSession:
     """See the Session protocol."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, answered: Callable[[], None] = lambda: None) -> None:
         self._connection = connection
+        self._answered = answered
 
     def execute(self, statement: str, parameters: Mapping[str, Any] | None = None) -> sqlite3.Cursor:
-        if parameters is None:
-            return self._connection.execute(dialect.sqlite(statement))
-        return self._connection.execute(dialect.sqlite(statement), dialect.sqlite_parameters(parameters))
+        bound = () if parameters is None else dialect.sqlite_parameters(parameters)
+        found = self._connection.execute(dialect.sqlite(statement), bound)
+        self._answered()
+        return found
 
     def executemany(self, statement: str, parameters: Iterable[Mapping[str, Any]]) -> int:
-        return self._connection.executemany(dialect.sqlite(statement), parameters).rowcount
+        count = self._connection.executemany(dialect.sqlite(statement), parameters).rowcount
+        self._answered()
+        return count
 
 
 class Alone:
-    """See the Replica protocol: one runner has the file, for it holds the lock of the data folder."""
+    """See the Replica protocol: one runner has the file, for it holds the lock of the data folder. Its lease is that it
+    can write."""
 
     trouble = ""
-    is_current = True
     is_shared = False
     losses = 0
     leads = True
     claims_at_once = 1_000_000
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path, watch: WriteWatch, lease_s: float) -> None:
         self.id = str(uuid.uuid4())
+        self._path = path
+        self._watch = watch
+        self._lease_s = lease_s
+
+    @property
+    def is_current(self) -> bool:
+        return self._watch.seconds <= self._lease_s
+
+    @property
+    def lease_failure(self) -> str:
+        seconds = self._watch.seconds
+        if seconds <= self._lease_s:
+            return ""
+        return f"nothing could be written to {self._path} for {seconds:.0f} s: {self._watch.error}"
 
     def join(self, session: Session, revision: str | None) -> Standing:  # noqa: ARG002 - nobody to tell
         return Standing(leads=True, alone=True)
@@ -79,14 +99,15 @@ class Alone:
 class SqliteStore:
     """See the Store protocol."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, lease_s: float = LEASE_S) -> None:
         self._path = path
         self._readers = threading.local()
         self._open_readers: list[sqlite3.Connection] = []
         self._connection = _open(path)
-        self._session = SqliteSession(self._connection)
-        self.replica = Alone()
-        self._writer = Writer(self._transaction)
+        self._watch = WriteWatch()
+        self._session = SqliteSession(self._connection, self._watch.answered)
+        self.replica = Alone(path, self._watch, lease_s)
+        self._writer = Writer(self._transaction, probe=self._probe, watch=self._watch)
 
     def write(self, operation: Operation[T]) -> "Future[T]":
         return self._writer.put(operation)
@@ -103,11 +124,17 @@ class SqliteStore:
     def alone(self, name: str) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002 - there is one runner
         return contextlib.nullcontext()
 
-    def close(self) -> None:
-        self._writer.close()
+    def close(self, within: float | None = None) -> None:
+        if not self._writer.close(within):
+            return  # a disk that hangs: closing the file would hang, too
         for connection in self._open_readers:
             connection.close()
         self._connection.close()
+
+    def _probe(self, _: Session) -> None:
+        """Writes the number of the schema anew, which changes the file's first page and nothing else."""
+        number = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        self._connection.execute(f"PRAGMA user_version = {number}")
 
     def _reader(self) -> SqliteSession:
         session: SqliteSession | None = getattr(self._readers, "session", None)

@@ -5,12 +5,15 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, Final, NamedTuple, Protocol, TypeVar
 
 from chronos_gitops.engine.sql.rows import Row
 from chronos_gitops.errors import ChronosError
 
 T = TypeVar("T")
+
+LEASE_S: Final = 6.0
+"""A runner that could not write for this long has lost its lease: it neither claims nor sends, and is not alive."""
 
 
 class StoreError(ChronosError):
@@ -86,7 +89,11 @@ class Replica(Protocol):
 
     @property
     def is_current(self) -> bool:
-        """Whether what it owns is its own for sure, so that requests may be sent."""
+        """Whether it has a lease and can write, so that it may claim and send: what it owns is its own for sure."""
+
+    @property
+    def lease_failure(self) -> str:
+        """Why it has lost its lease; empty while it has one, and while it starts."""
 
     @property
     def losses(self) -> int:
@@ -137,8 +144,9 @@ class Store(Protocol):
     def alone(self, name: str) -> AbstractContextManager[None]:
         """One at a time of this name, over all runners that share the database. ConflictError after a while."""
 
-    def close(self) -> None:
-        """Ends what was queued, lets go of what it owns and of the database."""
+    def close(self, within: float | None = None) -> None:
+        """Ends what was queued, lets go of what it owns and of the database; what a database that hangs holds up is
+        given up ``within`` so many seconds."""
 
 
 def migrations(database: str) -> dict[int, str]:

@@ -9,11 +9,14 @@ from concurrent.futures import Future
 from typing import Any, NamedTuple
 
 from chronos_gitops import precedence
+from chronos_gitops.engine.clock import elapsed
 from chronos_gitops.engine.sql.store import Operation, Result, StoreAway, T
+from chronos_gitops.engine.sql.write_watch import WriteWatch
 
 log = logging.getLogger(__name__)
 
 _BATCH = 1000
+_PROBE_EVERY_S = 1.0
 
 
 class _Entry(NamedTuple):
@@ -23,10 +26,19 @@ class _Entry(NamedTuple):
 
 class Writer:
     """``transaction`` runs operations in one transaction and answers when it is committed; what it raises, the futures
-    of its operations raise."""
+    of its operations raise. After a failure ``probe``, an operation that writes, tells whether the ledger can be
+    written: at once, for the operation may have been at fault, and then every second until something is written."""
 
-    def __init__(self, transaction: Callable[[Sequence[Operation[Any]]], list[Any]]) -> None:
-        self._transaction = transaction
+    def __init__(
+        self,
+        transaction: Callable[[Sequence[Operation[Any]]], list[Any]],
+        *,
+        probe: Operation[Any],
+        watch: WriteWatch,
+    ) -> None:
+        self._run = transaction
+        self._probe = probe
+        self._watch = watch
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
         self._thread.start()
@@ -52,10 +64,14 @@ class Writer:
         if not self._thread.is_alive():
             self._refuse()
 
-    def close(self) -> None:
+    def close(self, within: float | None = None) -> bool:
+        """Ends what was queued; False when a transaction has not ended ``within`` so many seconds."""
         self._queue.put(None)
-        self._thread.join()
+        self._thread.join(within)
+        if self._thread.is_alive():
+            return False
         self._refuse()
+        return True
 
     def _refuse(self) -> None:
         with contextlib.suppress(queue.Empty):
@@ -80,9 +96,30 @@ class Writer:
     def _next(self) -> _Entry | None:
         if self._queue.empty():
             precedence.at_rest(self)
-        entry = self._queue.get()
-        precedence.at_work(self)
-        return entry
+        while True:
+            try:
+                entry = self._queue.get(timeout=_PROBE_EVERY_S if self._watch.is_failing else None)
+            except queue.Empty:
+                self._look_again()
+            else:
+                precedence.at_work(self)
+                return entry
+
+    def _look_again(self) -> None:
+        with contextlib.suppress(Exception):  # the watch has it
+            self._transaction([])
+
+    def _transaction(self, operations: Sequence[Operation[Any]]) -> list[Any]:
+        """After a failure each transaction writes: one that only reads would tell nothing."""
+        began = elapsed()
+        self._watch.begin()
+        try:
+            results = self._run(operations) if not self._watch.is_failing else self._run([*operations, self._probe])
+        except BaseException as error:
+            self._watch.fail(began, error)
+            raise
+        self._watch.succeed()
+        return results[: len(operations)]
 
     def _write(self, batch: list[_Entry]) -> None:
         results = iter(self._results([operation for entry in batch for operation in entry.operations]))
@@ -94,7 +131,10 @@ class Writer:
         try:
             return [Result(value) for value in self._transaction(operations)]
         except Exception as error:
-            if len(operations) == 1 or isinstance(error, StoreAway):
+            if isinstance(error, StoreAway):
                 return [Result(None, error)] * len(operations)
+            if len(operations) == 1:
+                self._look_again()
+                return [Result(None, error)]
             log.warning("a transaction failed; each of its operations is tried alone", extra={"error": str(error)})
         return [self._results([operation])[0] for operation in operations]

@@ -1,9 +1,14 @@
 """How this program connects to PostgreSQL: with limits on every wait, and words that never hold a password."""
 
-from collections.abc import Iterable, Mapping
+import contextlib
+import re
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any, Final
 
 import psycopg
+from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 
@@ -26,6 +31,17 @@ _SESSION: Final = """
 SET lock_timeout = '5s'; SET statement_timeout = '20s'; SET idle_in_transaction_session_timeout = '15s';
 SET default_transaction_isolation = 'read committed'; SET timezone = 'UTC'
 """
+_SERVER: Final = """
+SELECT pg_is_in_recovery() AS is_standby, current_setting('synchronous_commit') AS synchronous_commit
+"""
+
+
+_UNKNOWN_OPTION: Final = re.compile(r'invalid (?:URI query parameter|connection option):? "([a-z_]+)"')
+_AT_ONCE: Final = 1000
+
+
+class Standby(psycopg.OperationalError):
+    """The server only follows another one: what it shows may be old, and it takes no writes."""
 
 
 class Address:
@@ -34,10 +50,13 @@ class Address:
     def __init__(self, url: str) -> None:
         try:
             given = conninfo_to_dict(url)
-        except psycopg.Error:
-            # libpq's own words quote the address, and that may hold a password.
+        except psycopg.Error as error:
+            # libpq's own message quotes the address, and that may hold a password.
+            option = _UNKNOWN_OPTION.search(str(error))
             raise UsageError(
-                "the engine's address is not one that PostgreSQL understands",
+                f'the engine\'s address has an option that PostgreSQL does not know: "{option[1]}"'
+                if option
+                else "the engine's address is not one that PostgreSQL understands",
                 hint="write postgresql://user@host:5432/database; a password may stand in PGPASSFILE",
             ) from None
         self._parameters: dict[str, Any] = {**_NETWORK, **given}
@@ -51,31 +70,80 @@ class Address:
         return self._name
 
     def connect(self) -> Connection:
-        """A connection that commits each statement unless it is told otherwise, and syncs what it commits."""
+        """A connection that commits each statement unless it is told otherwise, and syncs what it commits. Standby for
+        a server that is none's primary, psycopg.Error for everything else."""
         connection = psycopg.connect(autocommit=True, row_factory=dict_row, **self._parameters)
-        connection.execute(_SESSION)
-        row = connection.execute("SHOW synchronous_commit").fetchone()
-        if row is not None and row["synchronous_commit"] == "off":
-            connection.execute("SET synchronous_commit = on")
+        with contextlib.ExitStack() as undo:
+            undo.callback(connection.close)
+            connection.execute(_SESSION)
+            row = connection.execute(_SERVER).fetchone()
+            if row is not None and row["is_standby"]:
+                raise Standby("the server is a standby (in recovery), not the primary")
+            if row is not None and row["synchronous_commit"] == "off":
+                connection.execute("SET synchronous_commit = on")
+            undo.pop_all()
         return connection
 
 
-class PostgresSession:
-    """See the Session protocol."""
+class Severable:
+    """A connection whose statements can be ended from another thread when the server does not answer: closing the
+    connection itself is not safe there, shutting its socket down is."""
 
     def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.pid = connection.info.backend_pid
+        self._socket = socket.socket(fileno=socket.dup(connection.fileno()))
+
+    def sever(self) -> None:
+        """What waits for an answer fails at once, as if the server had gone."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._socket.close()
+        self.connection.close()
+
+
+def is_reusable(connection: Connection) -> bool:
+    """Rolls back what is open. After any error a connection is used again only when this is True: one that died within
+    a pipeline is neither closed nor broken to psycopg, and fails each later statement."""
+    try:
+        if connection.closed or connection.pgconn.pipeline_status != pq.PipelineStatus.OFF:
+            return False
+        if connection.info.transaction_status is not pq.TransactionStatus.IDLE:
+            connection.execute("ROLLBACK")
+    except psycopg.Error:
+        return False
+    return (
+        connection.info.transaction_status is pq.TransactionStatus.IDLE
+        and connection.pgconn.pipeline_status == pq.PipelineStatus.OFF
+    )
+
+
+class PostgresSession:
+    """See the Session protocol. ``answered`` is called whenever the server has answered."""
+
+    def __init__(self, connection: Connection, answered: Callable[[], None] = lambda: None) -> None:
         self._connection = connection
+        self._answered = answered
 
     def execute(self, statement: str, parameters: Mapping[str, Any] | None = None) -> psycopg.Cursor[DictRow]:
         text = dialect.postgres(statement).encode()
-        return self._connection.execute(text, None if parameters is None else _without_nul(parameters))
+        found = self._connection.execute(text, None if parameters is None else _without_nul(parameters))
+        self._answered()
+        return found
 
     def executemany(self, statement: str, parameters: Iterable[Mapping[str, Any]]) -> int:
-        with self._connection.cursor() as cursor:
-            cursor.executemany(dialect.postgres(statement).encode(), [_without_nul(each) for each in parameters])
-            count = cursor.rowcount
-        # After a pipeline alone PostgreSQL 18 does not begin to count the idle time of a transaction (measured).
-        self._connection.execute("SELECT 1")
+        """In parts, so that many rows are not taken for a server that hangs."""
+        text, count = dialect.postgres(statement).encode(), 0
+        left = map(_without_nul, parameters)
+        while part := list(islice(left, _AT_ONCE)):
+            with self._connection.cursor() as cursor:
+                cursor.executemany(text, part)
+                count += cursor.rowcount
+            # After a pipeline alone PostgreSQL 18 does not begin to count the idle time of a transaction (measured).
+            self._connection.execute("SELECT 1")
+            self._answered()
         return count
 
 

@@ -15,25 +15,36 @@ import psycopg
 from chronos_gitops.engine.clock import elapsed
 from chronos_gitops.engine.sql.postgres import membership
 from chronos_gitops.engine.sql.postgres.clock import DatabaseClock, instant
-from chronos_gitops.engine.sql.postgres.connection import Address, Connection, PostgresSession
-from chronos_gitops.engine.sql.store import Session, Standing
+from chronos_gitops.engine.sql.postgres.connection import Address, Connection, PostgresSession, Severable
+from chronos_gitops.engine.sql.store import LEASE_S, Session, Standing
+from chronos_gitops.engine.sql.write_watch import WriteWatch
 
 log = logging.getLogger(__name__)
 
-LEASE_S: Final = 6.0
-"""Who has not renewed for this long is taken for dead, and what it ran is run by others."""
 _BEATS_IN_A_LEASE: Final = 3
 CLAIMS_AT_ONCE: Final = 200
 _AFTER_TROUBLE_S: Final = 0.5
+_GOODBYE_S: Final = 2.0
 
 
 class PostgresReplica:
-    """See the Replica protocol. A thread of its own renews the lease, and looks after dead replicas and news."""
+    """See the Replica protocol. A thread of its own renews the lease, and looks after dead replicas and news. A lease
+    that it renews while the writer, ``watch`` tells, cannot write would hold up what the others could run, so it is
+    given up then. ``lost`` is called when the server was lost."""
 
     is_shared = True
     claims_at_once = CLAIMS_AT_ONCE
 
-    def __init__(self, address: Address, *, place: str, clock: DatabaseClock | None, lease_s: float) -> None:
+    def __init__(
+        self,
+        address: Address,
+        *,
+        place: str,
+        clock: DatabaseClock | None,
+        lease_s: float,
+        watch: WriteWatch,
+        lost: Callable[[], None],
+    ) -> None:
         self.id = str(uuid.uuid4())
         self.trouble = ""
         self.losses = 0
@@ -43,18 +54,50 @@ class PostgresReplica:
         self._clock = clock
         self._lease_s = lease_s
         self._beat_s = lease_s / _BEATS_IN_A_LEASE
+        self._watch = watch
+        self._lost = lost
+        self._has_left = False
+        self._asked_at: float | None = None
         self._hear: Callable[[], None] = lambda: None
         self._valid_until = 0.0
         self._held_since = 0.0
+        self._renewed_at = 0.0
         self._revision: int | None = None
-        self._connection: Connection | None = None
+        self._line: Severable | None = None
         self._stopping = threading.Event()
         self._wire: tuple[socket.socket, socket.socket] | None = None
         self._thread = threading.Thread(target=self._work, name="replica", daemon=True)
 
     @property
     def is_current(self) -> bool:
-        return elapsed() < self._valid_until
+        return elapsed() < self._valid_until and self._can_write
+
+    @property
+    def lease_failure(self) -> str:
+        if self.is_current or not self._held_since:
+            return ""
+        if not self._can_write:
+            return f"nothing could be written for {self._watch.seconds:.0f} s: {self._watch.error}"
+        seconds = elapsed() - self._renewed_at
+        return self.trouble or f"the lease was not renewed for {seconds:.0f} s: {self._address} does not answer"
+
+    @property
+    def _can_write(self) -> bool:
+        return self._watch.seconds <= LEASE_S
+
+    @property
+    def silent_s(self) -> float:
+        """How long the server has left the lease's thread without an answer."""
+        asked_at = self._asked_at
+        return 0.0 if asked_at is None else elapsed() - asked_at
+
+    def sever(self) -> int | None:
+        """Ends the wait for an answer; the server's process that owes it."""
+        line = self._line
+        if line is None:
+            return None
+        line.sever()
+        return line.pid
 
     def register(self) -> None:
         """The first beat. psycopg.Error."""
@@ -86,35 +129,47 @@ class PostgresReplica:
         self._thread.start()
 
     def leave(self) -> None:
-        """What is unfinished is for the others at once; when the database is away they take it when the lease ends."""
+        """What is unfinished is for the others at once; when the database is away they take it when the lease ends.
+        A server that hangs does not hold it up."""
         self._stopping.set()
         if self._wire is not None:
             self._wire[1].send(b".")
-            self._thread.join()
-            for end in self._wire:
-                end.close()
+            self._thread.join(_GOODBYE_S if self.is_current else 0.1)
+            if self._thread.is_alive():
+                self.sever()
+                self._thread.join(_GOODBYE_S)
+            if not self._thread.is_alive():
+                for end in self._wire:
+                    end.close()
+        goodbye = threading.Thread(target=self._say_goodbye, name="goodbye", daemon=True)
+        goodbye.start()
+        goodbye.join(_GOODBYE_S)
+
+    def _say_goodbye(self) -> None:
         with contextlib.suppress(psycopg.Error):
-            connection = self._connection or self._address.connect()
-            with contextlib.closing(connection), connection.transaction():
-                membership.leave(PostgresSession(connection), self.id)
+            line = self._line or Severable(self._address.connect())
+            with contextlib.closing(line), line.connection.transaction():
+                membership.leave(PostgresSession(line.connection), self.id)
 
     def _work(self) -> None:
         """Trouble is told in ``trouble`` and never ends it."""
         due = elapsed() + self._beat_s
         while not self._stopping.is_set():
             try:
+                self._asked_at = elapsed()
                 connection = self._listening()
                 if elapsed() >= due:
                     due = elapsed() + self._beat_s
-                    self._beat(connection)
-                    self._look_after_the_dead(connection)
+                    self._renew_or_leave(connection)
                     self._hear()
                 self.trouble = ""
+                self._asked_at = None
                 for other in self._calls(connection, due - elapsed()):
                     if not other:
                         self._look_after_the_dead(connection)
                     self._hear()
             except Exception as error:
+                self._asked_at = None
                 self._lose(error)
                 due = elapsed()
                 self._stopping.wait(_AFTER_TROUBLE_S)
@@ -127,15 +182,29 @@ class PostgresReplica:
         elif not self.trouble:
             log.error("the database does not answer", extra={"error": sentence})
         self.trouble = f"{self._address} does not answer: {sentence}"
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
+        line, self._line = self._line, None
+        if line is not None:
+            line.close()
+            self._lost()
 
     def _listening(self) -> Connection:
-        if self._connection is None:
-            self._connection = self._address.connect()
-            self._connection.execute("LISTEN chronos")
-        return self._connection
+        if self._line is None:
+            self._line = Severable(self._address.connect())
+            self._line.connection.execute("LISTEN chronos")
+        return self._line.connection
+
+    def _renew_or_leave(self, connection: Connection) -> None:
+        if self._can_write and not (self._has_left and self._watch.is_failing):
+            self._has_left = False
+            self._beat(connection)
+            self._look_after_the_dead(connection)
+            return
+        self._valid_until = 0.0
+        if not self._has_left:
+            log.error("the lease is given up: nothing could be written", extra={"seconds": round(self._watch.seconds)})
+            with connection.transaction():
+                membership.leave(PostgresSession(connection), self.id)
+            self._has_left = True
 
     def _beat(self, connection: Connection) -> None:
         """Renews the lease. One that ran out was a loss, and others need a while to renew theirs after an outage.
@@ -150,6 +219,7 @@ class PostgresReplica:
             self.losses += 1
             self._held_since = before
             membership.enter(session, self.id, self._place, self._revision, self._lease_s)
+        self._renewed_at = before
         self._valid_until = before + self._lease_s
         others = membership.others(session, self.id, None)
         self._look_at_its_clock(session)

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,13 +9,14 @@ from concurrent.futures import Future
 from typing import Any
 
 import psycopg
-from psycopg import pq
 
 from chronos_gitops.engine.sql.postgres.clock import DatabaseClock
-from chronos_gitops.engine.sql.postgres.connection import Address, Connection, PostgresSession
-from chronos_gitops.engine.sql.postgres.replica import LEASE_S, PostgresReplica
+from chronos_gitops.engine.sql.postgres.connection import Address, Connection, PostgresSession, Severable, is_reusable
+from chronos_gitops.engine.sql.postgres.readers import Readers
+from chronos_gitops.engine.sql.postgres.replica import PostgresReplica
 from chronos_gitops.engine.sql.postgres.schema import migrate
-from chronos_gitops.engine.sql.store import Operation, Result, StoreAway, StoreError, StoreUnusable, T
+from chronos_gitops.engine.sql.store import LEASE_S, Operation, Result, Session, StoreAway, StoreError, StoreUnusable, T
+from chronos_gitops.engine.sql.write_watch import WriteWatch
 from chronos_gitops.engine.sql.writer import Writer
 from chronos_gitops.errors import ConflictError
 
@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 _FIRST_CONNECTION_S = 60.0
 _BETWEEN_TRIES_S = 0.5
 _TURN_S = 30
+_WATCH_EVERY_S = 0.5
+_CLOSE_WITHIN_S = 5.0
+_CUT_WITHIN_S = 2.0
 
 
 class PostgresStore:
@@ -35,9 +38,13 @@ class PostgresStore:
     ) -> None:
         self._address = address
         self._away_until = 0.0
-        self._idle: queue.SimpleQueue[Connection] = queue.SimpleQueue()
-        self._connection: Connection | None = None
-        self.replica = PostgresReplica(address, place=place, clock=clock, lease_s=lease_s)
+        self._line: Severable | None = None
+        self._is_closing = False
+        self._watch = WriteWatch()
+        self._readers = Readers(lambda: Severable(self._connected()), str(address))
+        self.replica = PostgresReplica(
+            address, place=place, clock=clock, lease_s=lease_s, watch=self._watch, lost=self._readers.leave_server
+        )
         try:
             with contextlib.closing(_first_connection(address)) as connection:
                 migrate(connection, str(address))
@@ -45,7 +52,10 @@ class PostgresStore:
         except psycopg.Error as error:
             self.replica.leave()
             raise StoreUnusable(f"{address} cannot be used: {_sentence(error)}", hint=_HINT) from error
-        self._writer = Writer(self._transaction)
+        self._writer = Writer(self._transaction, probe=self._probe, watch=self._watch)
+        self._closing = threading.Event()
+        self._watchdog = threading.Thread(target=self._end_silences, name="watchdog", daemon=True)
+        self._watchdog.start()
 
     def write(self, operation: Operation[T]) -> "Future[T]":
         return self._writer.put(operation)
@@ -54,25 +64,7 @@ class PostgresStore:
         self._writer.put_all(operations, tell)
 
     def read(self, operation: Operation[T]) -> T:
-        """Again on a new connection when the one that lay idle was lost meanwhile."""
-        for connection in self._readers():
-            try:
-                found = operation(PostgresSession(connection))
-            except psycopg.Error as error:
-                if not connection.broken:
-                    self._idle.put(connection)
-                    raise StoreError(f"{self._address} cannot be read: {_sentence(error)}") from error
-            else:
-                self._idle.put(connection)
-                return found
-        raise StoreAway(f"{self._address} does not answer")
-
-    def _readers(self) -> Iterator[Connection]:
-        with contextlib.suppress(queue.Empty):
-            yield self._idle.get_nowait()
-        connection = self._connected()
-        connection.execute("SET default_transaction_read_only = on")
-        yield connection
+        return self._readers.read(operation)
 
     @contextlib.contextmanager
     def alone(self, name: str) -> Iterator[None]:
@@ -90,54 +82,76 @@ class PostgresStore:
                 raise StoreAway(f"{self._address} does not answer: {_sentence(error)}") from error
             yield
 
-    def close(self) -> None:
-        self._writer.close()
+    def close(self, within: float | None = None) -> None:
+        limit = _CLOSE_WITHIN_S if within is None else within
+        self._is_closing = True
+        if not self._writer.close(limit) and self._line is not None:
+            self._line.sever()
+            self._writer.close(_CUT_WITHIN_S)
         self.replica.leave()
-        connections = [self._connection] if self._connection is not None else []
-        while not self._idle.empty():
-            connections.append(self._idle.get())
-        for connection in connections:
-            connection.close()
+        self._closing.set()
+        self._readers.close()
+        if self._line is not None:
+            self._line.close()
+
+    def _probe(self, session: Session) -> None:
+        session.execute("UPDATE replicas SET lease_until = lease_until WHERE id = :id", {"id": self.replica.id})
+
+    def _end_silences(self) -> None:
+        """A server that hangs, as one whose synchronous standby is gone, answers nothing and fails nothing: who waits
+        for it for longer than a lease is told that it is lost, so that a new connection may find a better one."""
+        while not self._closing.wait(_WATCH_EVERY_S):
+            self._readers.tidy()
+            line = self._line
+            if line is not None and self._watch.silent_s > LEASE_S:
+                self._cut(line.sever, line.pid)
+            if self.replica.silent_s > LEASE_S:
+                pid = self.replica.sever()
+                self._cut(lambda: None, pid)
+
+    def _cut(self, sever: Callable[[], None], pid: int | None) -> None:
+        """The server's process is ended too: one that waits for a standby would stay, and others would follow it until
+        no connection is left."""
+        sever()
+        with contextlib.suppress(psycopg.Error), contextlib.closing(self._address.connect()) as connection:
+            connection.execute("SELECT pg_terminate_backend(%s)", [pid])
 
     def _transaction(self, operations: Sequence[Operation[Any]]) -> list[Any]:
         """A lost connection is made anew once; operations decide by what they read, so that it does not matter whether
         the transaction had been committed when the answer was lost."""
-        was_fresh = self._connection is None
+        was_fresh = self._line is None
         try:
             return self._attempt(operations)
         except psycopg.Error as error:
-            if not self._is_lost(error):
+            if self._line is not None:
                 raise StoreError(f"{self._address} cannot be written: {_sentence(error)}") from error
-            if was_fresh:
+            if was_fresh or self._is_closing:
                 raise StoreAway(f"{self._address} does not answer: {_sentence(error)}") from error
         try:
             return self._attempt(operations)
         except psycopg.Error as error:
-            self._is_lost(error)
+            self._lose()
             raise StoreAway(f"{self._address} does not answer: {_sentence(error)}") from error
 
     def _attempt(self, operations: Sequence[Operation[Any]]) -> list[Any]:
-        connection = self._connection = self._connection or self._connected()
-        session = PostgresSession(connection)
-        connection.execute("BEGIN")
+        line = self._line = self._line or Severable(self._connected())
+        session = PostgresSession(line.connection, self._watch.answered)
         try:
+            session.execute("BEGIN")
             results = [operation(session) for operation in operations]
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.info.transaction_status is not pq.TransactionStatus.IDLE and not connection.broken:
-                with contextlib.suppress(psycopg.Error):
-                    connection.execute("ROLLBACK")
+            line.connection.execute("COMMIT")
+        except BaseException as error:
+            # A server that only reads was the primary before a failover: the address may lead to another one by now.
+            if isinstance(error, psycopg.errors.ReadOnlySqlTransaction) or not is_reusable(line.connection):
+                self._lose()
             raise
         return results
 
-    def _is_lost(self, error: psycopg.Error) -> bool:
-        """A server that only reads was the primary before a failover: the address may lead to another one by now."""
-        if self._connection is not None and isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
-            self._connection.close()
-        if self._connection is not None and not self._connection.closed:
-            return False
-        self._connection = None
-        return True
+    def _lose(self) -> None:
+        line, self._line = self._line, None
+        if line is not None:
+            line.close()
+            self._readers.leave_server()
 
     def _connected(self) -> Connection:
         """StoreAway; a database that was away a moment ago is not asked again at once."""
