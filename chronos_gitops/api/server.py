@@ -1,5 +1,6 @@
 """The WSGI server in the runner: waitress threads, problem documents also for requests no handler ever saw."""
 
+import contextlib
 import json
 import logging
 import resource
@@ -15,8 +16,10 @@ from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
 from waitress.server import TcpWSGIServer, create_server  # type: ignore[import-untyped]
 from waitress.task import ErrorTask  # type: ignore[import-untyped]
 
+from chronos_gitops import descriptors
 from chronos_gitops.api import kinds
 from chronos_gitops.api.turns import Turns
+from chronos_gitops.descriptors import OutOfDescriptors, Shortage
 from chronos_gitops.errors import ChronosError
 
 if TYPE_CHECKING:
@@ -51,6 +54,7 @@ class Server:
         self._server: TcpWSGIServer | None = None
         self._thread: threading.Thread | None = None
         self._deadline = self._looked = 0.0
+        self._shortage = Shortage("api_waits_for_descriptors")
         self.address = host
         """Numeric, once it listens."""
 
@@ -70,6 +74,7 @@ class Server:
             clear_untrusted_proxy_headers=True,
         )
         self._server.channel_class = _Channel
+        self._server.accept = self._accept
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
         self._thread.start()
         self.address, port = listener.getsockname()[:2]
@@ -95,6 +100,8 @@ class Server:
             self._turn(timeout=0.05)
 
     def _turn(self, *, timeout: float) -> None:
+        if self._server is not None and not self._shortage.is_on:
+            self._server.accepting = True
         try:
             wasyncore.loop(timeout=timeout, map=self._sockets, count=1, use_poll=True)
             self._dismiss_the_slow()
@@ -110,6 +117,15 @@ class Server:
         for channel in list(self._server.active_channels.values()):
             if channel.request is not None and not channel.requests and now > channel.begun + SLOWEST:
                 channel.will_close = True
+
+    def _accept(self) -> Any:
+        """Without a descriptor the connection stays in the queue, and the loop would turn without a pause."""
+        assert self._server is not None
+        with contextlib.suppress(OutOfDescriptors), descriptors.noticed():
+            return wasyncore.dispatcher.accept(self._server)
+        self._shortage.note()
+        self._server.accepting = False
+        return None
 
     def _is_answering(self) -> bool:
         channels = list(self._server.active_channels.values()) if self._server is not None else []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chronos_gitops import heap, logs, settings
+from chronos_gitops import descriptors, heap, logs, settings
 from chronos_gitops.settings import Settings
 from chronos_gitops.supervisor import Supervisor
 
@@ -56,6 +56,7 @@ def _serve(chosen: Settings, supervisor: Supervisor) -> int:
     from chronos_gitops.service import build
     from chronos_gitops.web import create_app
 
+    descriptors.provide(chosen.max_in_flight)
     heap.collect_seldom()
     heap.share()
     stop = StopSignals()

@@ -1,6 +1,7 @@
 """One HTTP attempt of one execution: prepared, sent within its deadline, judged, scrubbed."""
 
 import asyncio
+import contextlib
 import logging
 import time
 import traceback
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
+from chronos_gitops import descriptors
 from chronos_gitops.delivery.auth import MASK
 from chronos_gitops.delivery.breaker import Breakers
 from chronos_gitops.delivery.egress import EgressPolicy, RefusedAddress
@@ -25,12 +27,14 @@ from chronos_gitops.delivery.slots import Slots
 from chronos_gitops.delivery.target import RequestError, authority_of
 from chronos_gitops.delivery.tls import Trust
 from chronos_gitops.delivery.wire import Answer, Wire
+from chronos_gitops.descriptors import OutOfDescriptors, Shortage
 from chronos_gitops.jobs.model import Job, OAuth2Auth
 from chronos_gitops.timing import duration
 
 __all__ = ["Call", "Delivery", "Outcome", "OutcomeKind"]
 
 log = logging.getLogger(__name__)
+_DESCRIPTOR_RETRY_S = 1.0
 
 
 class Delivery:
@@ -67,6 +71,7 @@ class Delivery:
         self._per_host = per_host
         self._rate = rate
         self._breakers = Breakers(after=breaker_after)
+        self._shortage = Shortage("webhooks_wait_for_descriptors")
         self._now = now
         self._resolve = resolve
         self._public_url = public_url
@@ -87,6 +92,14 @@ class Delivery:
     async def attempt(self, job: Job, call: Call) -> Outcome:
         """One request and what it brought. Raises nothing but CancelledError, and then the connection is closed, and
         Withheld, and then nothing was sent."""
+        while True:
+            with contextlib.suppress(OutOfDescriptors):
+                return await self._attempt(job, call)
+            # Nothing is known about the target: no attempt is used up, and whatever ends frees a descriptor.
+            self._shortage.note()
+            await asyncio.sleep(_DESCRIPTOR_RETRY_S)
+
+    async def _attempt(self, job: Job, call: Call) -> Outcome:
         host = authority_of(job.webhook.url)
         async with self._slots.hold(host):
             started = time.monotonic()
@@ -97,6 +110,11 @@ class Delivery:
             outcome = replace(outcome, error=printable(scrub(outcome.error, labels)))
         elapsed = timedelta(seconds=time.monotonic() - started)
         return replace(outcome, duration=elapsed, phases=progress.times())
+
+    @property
+    def is_short_of_descriptors(self) -> bool:
+        """An attempt could not open its connection just now; may be asked from any thread."""
+        return self._shortage.is_on
 
     def open_circuits(self) -> tuple[str, ...]:
         """Hosts that no request is made to for now; may be asked from any thread."""
@@ -124,8 +142,9 @@ class Delivery:
     async def _judged(self, job: Job, call: Call, progress: Progress, labels: dict[str, str]) -> Outcome:
         try:
             async with asyncio.timeout(job.attempt_timeout.total_seconds()):
-                return await self._delivered(job, call, progress, labels)
-        except Withheld:
+                with descriptors.noticed():
+                    return await self._delivered(job, call, progress, labels)
+        except (Withheld, OutOfDescriptors):
             raise
         except TimeoutError:
             message = f"no complete answer within {duration.render(job.attempt_timeout)} ({progress.phase})"

@@ -2,9 +2,13 @@
 
 import asyncio
 import contextlib
+import errno
+import os
 import socket
 import threading
 from collections.abc import Awaitable, Callable
+
+from chronos_gitops import descriptors
 
 AddressInfo = tuple[socket.AddressFamily, str]
 """Family and numeric address."""
@@ -37,7 +41,7 @@ def _look_up(host: str, loop: asyncio.AbstractEventLoop, answer: asyncio.Future[
         infos = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
         found = [(family, str(place[0])) for family, _, _, _, place in infos]
     except OSError as error:
-        found = error
+        found = OSError(errno.EMFILE, os.strerror(errno.EMFILE)) if descriptors.none_is_free() else error
     except UnicodeError:  # a label over 63 characters
         found = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
     with contextlib.suppress(RuntimeError):  # the loop is closed; nobody waits

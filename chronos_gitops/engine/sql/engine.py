@@ -193,6 +193,8 @@ class SqlEngine:
         failure = self._store.replica.lease_failure
         trouble = failure or self._scheduler.trouble or self._store.replica.trouble
         trouble = trouble or self._scheduler.clock_trouble(self._clock.now())
+        if not trouble and self._delivery.is_short_of_descriptors:
+            trouble = "no file descriptor is free, so nothing is claimed"
         if not trouble and heartbeat.at is not None and heartbeat.age > _STALLED:
             trouble = f"the scheduler has not looked at the clock since {heartbeat.at.isoformat()}"
         return EngineHealth(

@@ -72,6 +72,13 @@ class Lanes:
         self._reasons: dict[str, Reason | None] = {}
         self._draining = False
 
+    async def waited_for_descriptors(self) -> bool:
+        """What would be claimed now could not be sent."""
+        is_short = self._delivery.is_short_of_descriptors
+        if is_short:
+            await self._clock.sleep(_STORE_RETRY)
+        return is_short
+
     @property
     def running(self) -> int:
         """May be asked from any thread: the loop changes what is counted, but not its copy."""

@@ -73,6 +73,8 @@ class Scheduler:
             if not self._replica.is_current:
                 await self._wait_for_lease()
                 continue
+            if await self._lanes.waited_for_descriptors():
+                continue
             try:
                 await self._step()
                 self._note("")
