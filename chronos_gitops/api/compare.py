@@ -54,4 +54,4 @@ def _lines(then: "Then | None") -> list[str]:
 def _label(then: "Then | None") -> str:
     if then is None or then.source is None:
         return "/dev/null"
-    return f"{then.version.path}@{then.version.number}"
+    return f"{then.version.path}@{then.version.label}"

@@ -49,9 +49,9 @@ def _missing(service: "Service", reference: str) -> NotFoundError:
 
 def _gone(service: "Service", known: str) -> NotFoundError:
     versions = service.follower.index().versions(known)
-    last_content = next((found.number for found in reversed(versions) if found.change != "deleted"), 1)
+    last_content = next((found.label for found in reversed(versions) if found.change != "deleted"), "1")
     return NotFoundError(
-        f'The job "{known}" was deleted in version {versions[-1].number}.',
+        f'The job "{known}" was deleted in version {versions[-1].label}.',
         hint=f"GET /api/v1/jobs/{known}/versions shows its history; "
         f"POST /api/v1/jobs/{known}/rollback/{last_content} restores it.",
     )

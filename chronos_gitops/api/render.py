@@ -174,7 +174,7 @@ def rehearsal(definition: Definition, now: datetime) -> Json:
     return {"dry_run": True, "job": definition.job.name} | request(planned) | {"curl": curl(planned)}
 
 
-def version(found: "Version", *, current: int | None, deployed_at: datetime | None) -> Json:
+def version(found: "Version", *, current: str | None, deployed_at: datetime | None) -> Json:
     return {
         "version": found.number,
         "commit": found.commit,
@@ -185,7 +185,7 @@ def version(found: "Version", *, current: int | None, deployed_at: datetime | No
         "message": f"{found.subject}\n\n{found.body}".strip(),
         "change": found.change.value,
         "path": found.path,
-        "current": found.number == current,
+        "current": found.commit == current,
     }
 
 
@@ -235,4 +235,5 @@ def sync(status: "SyncStatus") -> Json:
         "quarantined": list(status.quarantined),
         "reload_ms": status.reload_ms,
         "history_epoch": status.history_epoch,
+        "history": "partial" if status.is_history_partial else "complete",
     }

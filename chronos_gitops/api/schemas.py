@@ -204,14 +204,14 @@ def _phases() -> Schema:
 
 def _versions() -> dict[str, Schema]:
     version = {
-        "version": NUMBER,
+        "version": nullable(NUMBER),
         "commit": TEXT,
         "author": TEXT,
         "author_email": TEXT,
         "committed_at": INSTANT,
         "deployed_at": nullable(INSTANT),
         "message": TEXT,
-        "change": one_of(("created", "changed", "moved", "deleted")),
+        "change": one_of(("created", "changed", "moved", "deleted", "unknown")),
         "path": TEXT,
         "current": FLAG,
     }
@@ -219,7 +219,7 @@ def _versions() -> dict[str, Schema]:
     result = {
         "job": TEXT,
         "version": nullable(NUMBER),
-        "restored_version": NUMBER,
+        "restored_version": nullable(NUMBER),
         "commit": nullable(TEXT),
         "changed": FLAG,
     }
@@ -229,14 +229,14 @@ def _versions() -> dict[str, Schema]:
         "next_runs_before": listed(INSTANT),
         "next_runs_after": listed(INSTANT),
     }
-    undone = {"job": TEXT, "version": NUMBER, "restored_version": nullable(NUMBER), "change": TEXT}
+    undone = {"job": TEXT, "version": nullable(NUMBER), "restored_version": nullable(NUMBER), "change": TEXT}
     undo = {"undone_commit": TEXT, "commit": nullable(TEXT), "changed": FLAG, "jobs": listed(shape(undone))}
     planned = result | {"dry_run": {"const": True}, "path": TEXT, "message": TEXT} | diff
     return {
         "Version": shape(version),
         "VersionList": page("Version"),
         "VersionDetail": shape(version | content),
-        "Diff": shape({"version": NUMBER, "against": nullable(NUMBER)} | diff),
+        "Diff": shape({"version": nullable(NUMBER), "against": nullable(NUMBER)} | diff),
         "RollbackRequest": shape({"reason": TEXT, "dry_run": FLAG}, optional=("reason", "dry_run")),
         "Rollback": shape(result | {"branch": TEXT}, optional=("branch",)),
         "UndoRequest": shape({"commit": TEXT, "reason": TEXT, "dry_run": FLAG}, optional=("reason", "dry_run")),
@@ -302,6 +302,8 @@ def _sync() -> dict[str, Schema]:
         "reload_ms": nullable({"type": "number"}),
         "history_epoch": NUMBER
         | {"description": "Version numbers hold within one; a rewritten history begins another"},
+        "history": one_of(("complete", "partial"))
+        | {"description": "Partial: the clone is shallow or lacks contents, so versions have no numbers"},
     }
     return {
         "HookAnswer": shape({"status": one_of(("accepted", "duplicate", "ignored", "pong"))}),

@@ -39,10 +39,10 @@ def list_versions(name: str) -> Response:
     job, size = lookup.name(service(), name), paging.limit()
     before = paging.position(lambda values: int(values[0]))
     newest_first = reversed(service().follower.index().versions(job))
-    page = [version for version in newest_first if before is None or version.number < before]
-    current = current_number(job)
+    page = [version for version in newest_first if before is None or version.position < before]
+    current = current_commit(job)
     items = [rendered(version, current) for version in politely(page[:size])]
-    return paging.answer(items, [page[size - 1].number] if len(page) > size else None)
+    return paging.answer(items, [page[size - 1].position] if len(page) > size else None)
 
 
 @blueprint.get("/<n>")
@@ -51,7 +51,7 @@ def one_version(name: str, n: str) -> dict[str, Any]:
     then = at(job, n)
     found = then.job
     problems = then.parsed.problems if then.parsed else ()
-    return rendered(then.version, current_number(job)) | {
+    return rendered(then.version, current_commit(job)) | {
         "job": None if found is None else masking.document(found),
         "yaml": then.yaml,
         "problems": [render.problem(problem) for problem in problems],
@@ -64,16 +64,19 @@ def diff(name: str, n: str) -> dict[str, Any]:
     job = lookup.name(service(), name)
     after = at(job, n)
     against = query.text("against")
-    if against is None and after.version.number == 1:
-        before = None
-    else:
-        before = at(job, against or str(after.version.number - 1))
+    before = before_that(after) if against is None else at(job, against)
     return {"version": after.version.number, "against": before and before.version.number} | compare.versions(
         before, after, now=service().now()
     )
 
 
-def rendered(version: "Version", current: int | None) -> dict[str, Any]:
+def before_that(after: Then) -> Then | None:
+    """The version before; None for the first one that is known."""
+    before = service().follower.index().previous(after.version)
+    return None if before is None else content_of(before)
+
+
+def rendered(version: "Version", current: str | None) -> dict[str, Any]:
     deployed_at = service().follower.deployments.at(version.job, version.commit)
     return render.version(version, current=current, deployed_at=deployed_at)
 
@@ -90,10 +93,10 @@ def content_of(version: "Version") -> Then:
     return Then(version, content.decode("utf-8", "replace"), parse(version.path, content))
 
 
-def current_number(job: str) -> int | None:
-    """What runs; for a job that does not, its newest version."""
+def current_commit(job: str) -> str | None:
+    """Of what runs; for a job that does not, of its newest version."""
     running = service().jobs().get(job)
-    if running is not None and running.version is not None:
-        return running.version
+    if running is not None and running.commit is not None:
+        return running.commit
     newest = service().follower.index().current(job)
-    return None if newest is None else newest.number
+    return None if newest is None else newest.commit

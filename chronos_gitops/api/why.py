@@ -39,7 +39,7 @@ def standing(service: "Service", name: str, at: datetime) -> Standing:
     if not past:
         return Standing(None, versions[0].number, versions[0].commit, is_absent=True)
     newest = past[-1]
-    if running is not None and running.version == newest.number and not running.quarantined:
+    if running is not None and running.commit == newest.commit and not running.quarantined:
         return Standing(running.job, newest.number, newest.commit)
     if not newest.blob:
         return Standing(None, newest.number, newest.commit, is_absent=True)

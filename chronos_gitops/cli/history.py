@@ -13,6 +13,10 @@ from chronos_gitops.report.columns import table
 if TYPE_CHECKING:
     from chronos_gitops.repo.history import Version
 
+_PARTIAL = (
+    "history: partial (the first commits or contents are not in this clone, so versions have no numbers; "
+    "git fetch --unshallow or git fetch --refetch brings them)"
+)
 _HEADER = ("version", "commit", "date", "author", "change", "message")
 
 
@@ -28,12 +32,16 @@ def command(job: str, repo: Path, jobs: str, style: Format) -> None:
     """
     from chronos_gitops.repo.offline import Offline
 
-    newest_first = tuple(reversed(Offline(repo, jobs).index().known(job)))
-    items = [_item(version, newest_first[0].number) for version in newest_first]
-    tell(style, {"items": items}, lambda: table(_HEADER, map(_row, newest_first)))
+    index = Offline(repo, jobs).index()
+    newest_first = tuple(reversed(index.known(job)))
+    items = [_item(version, newest_first[0].commit) for version in newest_first]
+    if index.is_partial:
+        click.echo(_PARTIAL, err=True)
+    document = {"items": items, "history": "partial" if index.is_partial else "complete"}
+    tell(style, document, lambda: table(_HEADER, map(_row, newest_first)))
 
 
-def _item(version: "Version", newest: int) -> dict[str, Any]:
+def _item(version: "Version", newest: str) -> dict[str, Any]:
     return {
         "version": version.number,
         "commit": version.commit,
@@ -43,7 +51,7 @@ def _item(version: "Version", newest: int) -> dict[str, Any]:
         "message": f"{version.subject}\n\n{version.body}".strip(),
         "change": version.change.value,
         "path": version.path,
-        "current": version.number == newest,
+        "current": version.commit == newest,
     }
 
 
@@ -51,4 +59,4 @@ def _row(version: "Version") -> tuple[str, ...]:
     # Anybody who can push chooses these words; a terminal must not obey them.
     author, subject = printable(version.author_name), printable(version.subject)
     date = stamp(version.committed_at)
-    return str(version.number), version.commit[:12], date, author, version.change.value, subject[:80]
+    return str(version.number or "-"), version.commit[:12], date, author, version.change.value, subject[:80]

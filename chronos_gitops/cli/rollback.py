@@ -59,18 +59,21 @@ def _done(result: "RollbackResult") -> dict[str, Any]:
 
 def _plan_in_words(plan: "RollbackPlan") -> str:
     if not plan.changed:
-        return f"{plan.job} is what it was in version {plan.target.number}: there would be no commit"
+        return f"{plan.job} is what it was in version {plan.target.label}: there would be no commit"
     indented = "\n".join(f"    {line}".rstrip() for line in plan.message.splitlines())
     return f"{_on_screen(plan.diff)}\nThe commit would say:\n\n{indented}"
 
 
 def _result_in_words(result: "RollbackResult") -> str:
     if not result.changed or result.commit is None:
-        return f"{result.job} is what it was in version {result.restored_version}: nothing to do"
-    return (
-        f"{result.job} is what it was in version {result.restored_version}: "
-        f"commit {result.commit[:12]} is its version {result.version}"
-    )
+        return f"{result.job} is what it was in {_named(result.restored_version)}: nothing to do"
+    made = f"commit {result.commit[:12]} is its {_named(result.version)}"
+    return f"{result.job} is what it was in {_named(result.restored_version)}: {made}"
+
+
+def _named(number: int | None) -> str:
+    """Versions of a partial history have no numbers."""
+    return "that version" if number is None else f"version {number}"
 
 
 def _on_screen(diff: str) -> str:

@@ -28,8 +28,9 @@ def command(job: str, version: str | None, repo: Path, jobs: str) -> None:
     index = checkout.index()
     found = index.known(job)[-1] if version is None else index.version(job, version)
     if not found.blob:
-        hint = f"chronos-gitops show {job} {found.number - 1}"
-        raise NotFoundError(f"{job} was deleted in version {found.number}", hint=hint)
+        before = index.previous(found)
+        hint = "" if before is None else f"chronos-gitops show {job} {before.label}"
+        raise NotFoundError(f"{job} was deleted in version {found.label}", hint=hint)
     content = checkout.read(found.blob)
     if sys.stdout.isatty():
         lines = content.decode("utf-8", "replace").splitlines()

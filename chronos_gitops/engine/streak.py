@@ -47,6 +47,8 @@ def newest(executions: Iterable[Execution]) -> Streak | None:
 def version_of(execution: Execution, history: Sequence[Version]) -> Version | None:
     """What it ran: by the commit, for numbers hold within one history; by the number where no commit was recorded."""
     if execution.commit is None:
+        if execution.version is None:
+            return None
         return next((one for one in history if one.number == execution.version), None)
     return next((one for one in reversed(history) if one.commit == execution.commit), None)
 
@@ -58,5 +60,5 @@ def changes(history: Sequence[Version], before: Execution | None, last: Executio
     if failed is None:
         return ()
     good = None if before is None else version_of(before, history)
-    since = failed.number - 1 if good is None else good.number
-    return tuple(one for one in history if since < one.number <= failed.number)
+    since = failed.position - 1 if good is None else good.position
+    return tuple(one for one in history if since < one.position <= failed.position)

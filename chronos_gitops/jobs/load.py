@@ -119,11 +119,12 @@ class Loaded:
         return self.problems[first:last]
 
 
-def git_blob_id(content: bytes) -> str:
-    """What git calls this content (SHA-1 object format): ``git hash-object``."""
+def git_blob_id(content: bytes, *, like: str = "") -> str:
+    """What git calls this content: ``git hash-object``, in the object format of the id ``like`` (SHA-1 for none)."""
     import hashlib
 
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    algorithm = "sha256" if len(like) == 64 else "sha1"
+    return hashlib.new(algorithm, b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def parse(

@@ -89,7 +89,7 @@ def of_job(
 def _cause(past: Past) -> list[str]:
     """The line that is looked for: which commit it came with."""
     if past.good is None:
-        known = [f"It runs version {one.number}, {Author.of(one).sentence()}" for one in past.changes[-1:]]
+        known = [f"It runs version {one.label}, {Author.of(one).sentence()}" for one in past.changes[-1:]]
         return ["Last good run: none is known", *known]
     good = f"Last good run: {moment(past.good.scheduled_time)}"
     good += "" if past.good.version is None else f", of version {past.good.version}"
@@ -97,9 +97,9 @@ def _cause(past: Past) -> list[str]:
         return [good, "No commit changed the job since then."]
     if len(past.changes) == 1:
         only = past.changes[0]
-        return [good, f"Failing since commit {Author.of(only).sentence()} (version {only.number})"]
+        return [good, f"Failing since commit {Author.of(only).sentence()} (version {only.label})"]
     more = len(past.changes) - _COMMITS
-    named = [f"- {Author.of(one).sentence()} (version {one.number})" for one in reversed(past.changes[-_COMMITS:])]
+    named = [f"- {Author.of(one).sentence()} (version {one.label})" for one in reversed(past.changes[-_COMMITS:])]
     rest = [f"- and {more} more"] if more > 0 else []
     return [good, f"{len(past.changes)} commits changed the job since then, newest first:", *named, *rest]
 

@@ -59,7 +59,10 @@ class Checkout:
         if blob is None:
             return not os.path.lexists(file)
         content = read_file(file)
-        return content is not None and blob in (git_blob_id(content), git_blob_id(content.replace(b"\r\n", b"\n")))
+        return content is not None and blob in (
+            git_blob_id(content, like=blob),
+            git_blob_id(content.replace(b"\r\n", b"\n"), like=blob),
+        )
 
     def commit(self, parent: str, change: Change) -> str | None:
         """The new commit, or None when the branch has moved on from ``parent`` meanwhile; then nothing was changed.

@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
 from chronos_gitops.jobs.job_files import ignore_file, inside, is_job_file
-from chronos_gitops.repo.faults import GitError
+from chronos_gitops.repo.faults import Corrupt, GitError
 from chronos_gitops.repo.git import Git
+from chronos_gitops.repo.partial_clone import PresentObjects, boundary
 
 _FORMAT: Final = "%x01%H%x00%an%x00%ae%x00%ct%x00%B"
 _REGULAR: Final = ("100644", "100755")
@@ -34,6 +35,68 @@ class Commit:
     subject: str
     body: str
     edits: tuple[Edit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chronicle:
+    """``start`` is the first commit when what was before it is not here: what it changed cannot be told then."""
+
+    commits: list[Commit]
+    start: str | None = None
+
+
+def chronicle(objects: PresentObjects, jobs: str, since: str | None, head: str) -> Chronicle:
+    """The commits after ``since``, or as many as can be read. Corrupt where ``since`` is given and one cannot be."""
+    git = objects.git
+    try:
+        found = commits(git, jobs, since, head)
+    except Corrupt:
+        if since is not None or not objects.is_partial:
+            raise
+        start = _first_readable(git, jobs, head)
+        return Chronicle([_whole(git, jobs, start), *commits(git, jobs, start, head)], start)
+    return Chronicle(found, None if since is not None else _shallow_start(git, head))
+
+
+def _shallow_start(git: Git, head: str) -> str | None:
+    """Where the chain ends because a shallow clone does; None where it ends because it began."""
+    cut = boundary(git)
+    if not cut:
+        return None
+    root = git.run("rev-list", "--first-parent", "--max-parents=0", "--end-of-options", head, "--", timeout=_TIMEOUT)
+    return next((commit for commit in root.decode().split() if commit in cut), None)
+
+
+def _first_readable(git: Git, jobs: str, head: str) -> str:
+    """The oldest commit of the chain down to which every tree is here; the chain is cut in halves to find it."""
+    chain = git.run("rev-list", "--first-parent", "--end-of-options", head, "--", timeout=_TIMEOUT).decode().split()
+    good, step = 0, 1
+    while good + step < len(chain) and _is_readable(git, jobs, chain[good + step], head):
+        good, step = good + step, step * 2
+    while step > 1:
+        step //= 2
+        if good + step < len(chain) and _is_readable(git, jobs, chain[good + step], head):
+            good += step
+    return chain[good]
+
+
+def _is_readable(git: Git, jobs: str, since: str, head: str) -> bool:
+    try:
+        commits(git, jobs, since, head)
+    except Corrupt:
+        return False
+    return True
+
+
+def _whole(git: Git, jobs: str, commit: str) -> Commit:
+    """The commit as if it had made every job file that it has."""
+    paths = [] if jobs == "." else [jobs]
+    listing = git.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", commit, *paths)
+    edits = []
+    for words, _, path in (row.partition(b"\t") for row in listing.split(b"\0") if row):
+        mode, _, blob = words.decode().split()
+        edits.append(Edit(sys.intern(path.decode("utf-8", "replace")), sys.intern(blob) if mode in _REGULAR else ""))
+    return replace(recent(git, commit, 1)[0], edits=tuple(edit for edit in edits if concerns(edit.path, jobs)))
 
 
 def commits(git: Git, jobs: str, since: str | None, head: str) -> list[Commit]:

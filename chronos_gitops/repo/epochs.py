@@ -10,6 +10,7 @@ from chronos_gitops.errors import NotFoundError
 from chronos_gitops.repo.faults import GitError
 from chronos_gitops.repo.git import Git
 from chronos_gitops.repo.history import History, Version
+from chronos_gitops.repo.partial_clone import PresentObjects
 
 _KEPT: Final = 20
 _COMMIT_DIGITS: Final = 7
@@ -41,7 +42,7 @@ class Epochs:
             return None
         for tip in reversed(self.tips):
             try:
-                return History(git, jobs).index(tip).version(job, commit)
+                return History(PresentObjects(git, is_complete=True), jobs).index(tip).version(job, commit)
             except (GitError, NotFoundError):
                 continue
         return None

@@ -71,6 +71,12 @@ class Corrupt(GitError):
     kind = "Corrupt"
 
 
+class ObjectFormatMismatch(GitError):
+    """The server's objects have another hash than ours (gitformat hash-function-transition)."""
+
+    kind = "ObjectFormatMismatch"
+
+
 class Locked(GitError):
     """A lock file of git is in the way: another command works there, or one that was killed has left it."""
 
@@ -86,6 +92,7 @@ class Stopped(GitError):
 # The first pattern found in git's words (LC_ALL=C) decides. Git has no codes for these: rc is 128 for all of them.
 _PATTERNS: Sequence[tuple[str, type[GitError], str]] = (
     (r"could not fetch \S+ from promisor remote", Corrupt, ""),  # first: it is refused the protocol, and says that too
+    (r"mismatched algorithms", ObjectFormatMismatch, "fetch it into a repository with the same object format"),
     (r"Unable to create '[^']+\.lock': File exists", Locked, "remove that file when no git command runs there"),
     (r"transport '.*' not allowed", ProtocolNotAllowed, "only the protocol of the repository's own URL is allowed"),
     (r"detected dubious ownership", DubiousOwnership, "another user owns that repository"),

@@ -71,7 +71,7 @@ class Follower:
         self._data = data
         self.now = now
         identity = f"{source.repository}\n{source.jobs}"
-        self._history = History(source.git, source.jobs, Memory(data / "history.json", identity))
+        self._history = History(source.objects, source.jobs, Memory(data / "history.json", identity))
         self._cache = ParseCache()
         self._passing = threading.RLock()
         self._thread = threading.Thread(target=self._run, name="chronos-follow", daemon=True)
@@ -194,7 +194,7 @@ class Follower:
         except ObjectMissing:
             for definition in self._jobs:
                 content = self.source.read_path(definition.path) if definition.blob == blob else None
-                if content is not None and git_blob_id(content) == blob:
+                if content is not None and git_blob_id(content, like=blob) == blob:
                     return content
             raise
 
@@ -208,7 +208,7 @@ class Follower:
 
     def _read(self, blob: str) -> bytes:
         try:
-            return self.source.git.read(blob)
+            return self.source.objects.git.read(blob)
         except Stopped:
             # The runner drains: pages of versions are still asked for.
             with closing(self.source.git.reopened()) as git:
@@ -259,7 +259,8 @@ class Follower:
         self._status = replace(self._status, branch=self.source.branch, revision=revision)
         tip = self.source.tip(head)
         self._verify(tip.head)
-        if self._settled is not None and tip.key == self._key and consent is None:
+        key = (tip.key, self.source.objects.depth())
+        if self._settled is not None and key == self._key and consent is None:
             self._report(*self._settled)
             return
         index = self._history.index(tip.head)
@@ -268,7 +269,8 @@ class Follower:
         newest = None if tip.head is None else next(iter(recent(self.source.git, tip.head, 1)), None)
         settlement = self._settle(Tree(tip.head, loaded, index, tip.committed), newest, consent)
         self._index = index
-        self._status = replace(self._status, revision=replace(revision, desired=tip.head, attempted=tip.head))
+        revision = replace(revision, desired=tip.head, attempted=tip.head)
+        self._status = replace(self._status, is_history_partial=index.is_partial, revision=revision)
         is_new = settlement.jobs != self._jobs or not self._announced
         if is_new:
             failpoints.reach("before-swap")
@@ -279,7 +281,7 @@ class Follower:
             if settlement.applied:
                 committed_at = None if newest is None else newest.committed_at
                 self._status = replace(self._status, applied_at=self.now(), committed_at=committed_at)
-        self._key, self._settled = tip.key, (settlement, loaded)
+        self._key, self._settled = key, (settlement, loaded)
         self._report(settlement, loaded)
         self._unsaved |= is_new and settlement.applied
         if self._thread.ident is not None:

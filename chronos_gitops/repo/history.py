@@ -3,32 +3,38 @@
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from chronos_gitops.errors import NotFoundError
+from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.jobs.name_owner import Incumbent, Incumbents
 from chronos_gitops.jobs.suggest import did_you_mean
-from chronos_gitops.repo.chronicle import commits, continues
+from chronos_gitops.repo.chronicle import Chronicle, chronicle, continues
+from chronos_gitops.repo.faults import Corrupt
 from chronos_gitops.repo.git import Git
 from chronos_gitops.repo.identity import Names
 from chronos_gitops.repo.ledger import Change, Ledger, Version
 from chronos_gitops.repo.memory import Memory
+from chronos_gitops.repo.partial_clone import Depth, PresentObjects
 
 __all__ = ["Change", "History", "Index", "LazyIndex", "Version", "Versions"]
 
 _SAVED_AFTER: Final = 500
-_PREFIX: Final = re.compile(r"[0-9a-f]{4,40}", re.IGNORECASE | re.ASCII)
+_PREFIX: Final = re.compile(r"[0-9a-f]{4,64}", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """All versions of all jobs up to ``head`` (None in a repository without a commit). Never changes."""
+    """All versions of all jobs up to ``head`` (None in a repository without a commit). Never changes.
+
+    ``is_partial``: commits or contents that came before are not here, so versions have no numbers.
+    """
 
     head: str | None = None
     _versions: Mapping[str, tuple[Version, ...]] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    is_partial: bool = False
     _names: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Names by path, made when somebody asks for the first one."""
 
@@ -45,16 +51,27 @@ class Index:
         return versions
 
     def version(self, job: str, ref: str) -> Version:
-        """By number, or by the first four or more hexadecimal digits of the commit. NotFoundError."""
+        """By number, or by the first four or more hexadecimal digits of the commit. NotFoundError; ConflictError for a
+        number where there are none."""
         versions = self.known(job)
-        if ref.isascii() and ref.isdigit() and 1 <= int(ref[:12]) <= len(versions):
+        if not self.is_partial and ref.isascii() and ref.isdigit() and 1 <= int(ref[:12]) <= len(versions):
             return versions[int(ref[:12]) - 1]
         found = [version for version in versions if _PREFIX.fullmatch(ref) and version.commit.startswith(ref.lower())]
         if len(found) == 1:
             return found[0]
         if found:
             raise NotFoundError(f'"{ref[:40]}" begins {len(found)} commits of {job}', hint="give more digits")
-        raise NotFoundError(f'job "{job}" has no version "{ref[:40]}"', hint=f"it has versions 1 to {len(versions)}")
+        if self.is_partial and ref.isascii() and ref.isdigit():
+            raise ConflictError(
+                "the first commits of this history are missing, so versions have no numbers",
+                hint="name the version by its commit, or fetch the rest: git fetch --unshallow, git fetch --refetch",
+            )
+        hint = "name one by its commit" if self.is_partial else f"it has versions 1 to {len(versions)}"
+        raise NotFoundError(f'job "{job}" has no version "{ref[:40]}"', hint=hint)
+
+    def previous(self, version: Version) -> Version | None:
+        """The version of the job before this one."""
+        return self.versions(version.job)[version.position - 2] if version.position > 1 else None
 
     def made_by(self, commit: str) -> tuple[Version, ...]:
         """What a commit made of each job, by name; of all commits that begin so (four hexadecimal digits or more)."""
@@ -120,13 +137,14 @@ class LazyIndex:
 class History:
     """Builds the index of a head: from the last one when the head continues it, else anew. Safe from any thread."""
 
-    def __init__(self, git: Git, jobs: str, memory: Memory | None = None) -> None:
-        self._git = git
+    def __init__(self, objects: PresentObjects | Git, jobs: str, memory: Memory | None = None) -> None:
+        self._objects = PresentObjects(objects) if isinstance(objects, Git) else objects
         self._jobs = jobs
         self._memory = memory
         self._unsaved = 0
         self._has_asked = False
-        self._names = Names(git, jobs)
+        self._names: Names | None = None
+        self._depth: Depth | None = None
         self._lock = threading.Lock()
         self._ledger = Ledger()
         self._index = Index()
@@ -134,16 +152,17 @@ class History:
     def index(self, head: str | None) -> Index:
         """Every version up to this commit; cached, so that asking again for the same head costs nothing."""
         with self._lock:
+            depth = self._current()
             if self._index.head == head:
                 return self._index
             if head is None:
                 self._ledger, self._index = Ledger(), Index()
                 return self._index
-            since = self._index.head or self._remembered()
-            if since is None or not continues(self._git, since, head):
+            since = self._index.head or self._remembered(depth)
+            if since is None or not continues(self._objects.git, since, head):
                 since, self._ledger = None, Ledger()
             try:
-                self._index = Index(head, self._extended(since, head))
+                self._index = self._extended(since, head)
             except BaseException:
                 # Half a chronicle in the ledger would number the rest wrongly for ever.
                 self._ledger, self._index = Ledger(), Index()
@@ -152,6 +171,14 @@ class History:
                 self._save()
             return self._index
 
+    def _current(self) -> Depth:
+        """What came in since may belong before: a deeper clone has another history of the same head."""
+        depth = self._objects.depth()
+        if depth != self._depth:
+            self._ledger, self._index, self._names = Ledger(), Index(), None
+            self._depth = depth
+        return depth
+
     def save(self) -> None:
         """What a restart need not read again; cheap when there is nothing new."""
         with self._lock:
@@ -159,30 +186,53 @@ class History:
                 self._save()
 
     def _save(self) -> None:
-        if self._memory is not None and self._index.head is not None:
-            self._memory.save(self._index.head, self._ledger)
-            self._unsaved = 0
+        if self._memory is None or self._depth is None or self._index.head is None:
+            return
+        if not self._ledger.is_partial:
+            self._memory.save(self._index.head, self._ledger, self._depth)
+        self._unsaved = 0
 
-    def _remembered(self) -> str | None:
+    def _remembered(self, depth: Depth) -> str | None:
         """The head that the last process knew; asked for once."""
-        found = self._memory.load() if self._memory is not None and not self._has_asked else None
+        found = self._memory.load(depth) if self._memory is not None and not self._has_asked else None
         self._has_asked = True
         if found is None:
             return None
         head, self._ledger = found
         return head
 
-    def _extended(self, since: str | None, head: str) -> Mapping[str, tuple[Version, ...]]:
-        chronicle = commits(self._git, self._jobs, since, head)
-        self._names.learn(edit.blob for commit in chronicle for edit in commit.edits if edit.blob)
-        for commit in chronicle:
+    def _extended(self, since: str | None, head: str) -> Index:
+        found, since = self._chronicle(since, head)
+        if since is None:
+            self._ledger = Ledger(start=found.start)
+        if self._names is None:
+            self._names = Names(self._objects.git, self._jobs)
+        self._names.learn(edit.blob for commit in found.commits for edit in commit.edits if edit.blob)
+        for commit in found.commits:
             self._ledger.record(commit, self._names)
-        self._unsaved += len(chronicle)
+        self._unsaved += len(found.commits)
         before = self._index if since is not None else Index()
+        versions = self._unnumbered() if self._ledger.is_partial else self._numbered(before)
+        return Index(head, MappingProxyType(versions), self._ledger.is_partial)
+
+    def _chronicle(self, since: str | None, head: str) -> tuple[Chronicle, str | None]:
+        """Of a partial clone what can be read, from the beginning where the commits between are not here."""
+        try:
+            return chronicle(self._objects, self._jobs, since, head), since
+        except Corrupt:
+            if since is None or not self._objects.is_partial:
+                raise
+            return chronicle(self._objects, self._jobs, None, head), None
+
+    def _numbered(self, before: Index) -> dict[str, tuple[Version, ...]]:
         known = {job: before.versions(job) for job in self._ledger.numbered}
-        return MappingProxyType(
-            {
-                job: known[job] if len(known[job]) == len(versions) else tuple(versions)
-                for job, versions in self._ledger.numbered.items()
-            }
-        )
+        return {
+            job: known[job] if len(known[job]) == len(versions) else tuple(versions)
+            for job, versions in self._ledger.numbered.items()
+        }
+
+    def _unnumbered(self) -> dict[str, tuple[Version, ...]]:
+        return {
+            job: tuple(replace(version, is_numbered=False) for version in versions)
+            for job, versions in self._ledger.numbered.items()
+        }

@@ -45,13 +45,19 @@ class Names:
         self.ignore_file = ignore_file(jobs)
         self._known: dict[str, str | None] = {}
         self._ignores: dict[str, Ignore] = {"": Ignore()}
+        self._missing: set[str] = set()
 
     def learn(self, blobs: Iterable[str]) -> None:
         unknown = iter(list(dict.fromkeys(blob for blob in blobs if blob not in self._known)))
         while slice_ := list(islice(unknown, _AT_ONCE)):
             contents = self._git.read_many(slice_)
+            self._missing |= self._git.missing([blob for blob in slice_ if blob not in contents])
             for blob in slice_:
                 self._known[blob] = name_of(contents[blob]) if blob in contents else None
+
+    def is_missing(self, blob: str) -> bool:
+        """Whether the content is not here, which is another thing than having no name."""
+        return blob in self._missing
 
     def of(self, blob: str) -> str | None:
         return self._known.get(blob)

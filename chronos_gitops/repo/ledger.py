@@ -14,6 +14,8 @@ class Change(StrEnum):
     CHANGED = "changed"
     MOVED = "moved"
     DELETED = "deleted"
+    UNKNOWN = "unknown"
+    """What was before is not here: the clone is shallow or partial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +23,11 @@ class Version:
     """One commit that changed one job. A deletion has an empty ``blob`` and the path the job had.
 
     ``file_stays``: of a deletion, that the file is still there and says another name.
+
+    ``position`` counts the versions that are known from 1; it is the number unless the history is partial.
     """
 
-    number: int
+    position: int
     job: str
     commit: str
     blob: str
@@ -35,6 +39,17 @@ class Version:
     subject: str
     body: str
     file_stays: bool = False
+    is_numbered: bool = True
+
+    @property
+    def number(self) -> int | None:
+        """None where the first commits are missing, so that nobody can count."""
+        return self.position if self.is_numbered else None
+
+    @property
+    def label(self) -> str:
+        """The number, or the commit where there is none; each names the version in a request."""
+        return str(self.position) if self.is_numbered else self.commit[:12]
 
 
 @dataclass(slots=True)
@@ -44,6 +59,8 @@ class Ledger:
     ``files`` has the name and blob of each file that says a name, and of an owner that cannot be read any more, which
     keeps its name. ``holders`` maps a name to its paths, ``owners`` to the one that is the job. ``ignore`` is the blob
     of the ignore file, ``ignored`` are the files that it excludes, with their blobs.
+    ``start`` is the commit before which nothing is known, ``unread`` are paths with a content that is not here; either
+    makes the history partial.
     """
 
     files: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -52,6 +69,9 @@ class Ledger:
     ignore: str = ""
     ignored: dict[str, str] = field(default_factory=dict)
     numbered: dict[str, list[Version]] = field(default_factory=dict)
+    start: str | None = None
+    unread: set[str] = field(default_factory=set)
+    is_partial: bool = False
 
     def record(self, commit: Commit, names: Names) -> None:
         edits = self._unignored(commit, names)
@@ -59,6 +79,8 @@ class Ledger:
         before = {path: self.files.get(path) for path in edits}
         affected = dict.fromkeys(standing[0] for standing in (*before.values(), *after.values()) if standing)
         owners = {name: self._owner(name) for name in affected}
+        was_unread = self.unread & edits.keys()
+        self._note_unread(commit, names)
         for path, standing in after.items():
             self._leave(path)
             if standing is not None:
@@ -66,7 +88,17 @@ class Ledger:
         for name in affected:
             was = owners[name]
             self._choose(name, was)
-            self._number(commit, name, was, self._owner(name), file_stays=was is not None and bool(edits.get(was[0])))
+            now = self._owner(name)
+            is_known = commit.sha != self.start and (now is None or now[0] not in was_unread)
+            file_stays = was is not None and bool(edits.get(was[0]))
+            self._number(commit, name, was, now, file_stays=file_stays, is_known=is_known)
+
+    def _note_unread(self, commit: Commit, names: Names) -> None:
+        for edit in commit.edits:
+            self.unread.discard(edit.path)
+            if names.is_missing(edit.blob):
+                self.unread.add(edit.path)
+        self.is_partial |= bool(self.unread) or self.start is not None
 
     def _unignored(self, commit: Commit, names: Names) -> dict[str, str]:
         """The edits by path, as if what is ignored were not there; a change of the ignore file is an edit of many."""
@@ -121,15 +153,18 @@ class Ledger:
         after: tuple[str, str] | None,
         *,
         file_stays: bool,
+        is_known: bool,
     ) -> None:
         change = _change(before, after)
         if change is None:
             return
+        if change is Change.CREATED and not is_known:
+            change = Change.UNKNOWN
         path, blob = after or (before[0] if before else "", "")
         known = self.numbered.setdefault(name, [])
         known.append(
             Version(
-                number=len(known) + 1,
+                position=len(known) + 1,
                 job=name,
                 commit=commit.sha,
                 blob=blob,

@@ -11,13 +11,15 @@ from typing import Any, Final
 from chronos_gitops import __version__
 from chronos_gitops.durable import Sealed, write_sealed
 from chronos_gitops.repo.ledger import Change, Ledger, Version
+from chronos_gitops.repo.partial_clone import Depth
 
-_FORMAT: Final = 4
+_FORMAT: Final = 5
 _log = logging.getLogger(__name__)
 
 
 class Memory:
-    """One file. ``identity`` says of what; another identity, program version or format makes it worthless.
+    """One file. ``identity`` says of what; another identity, depth of the clone, program version or format makes it
+    worthless.
 
     Rows of JSON, each with its kind first; every commit stands once, before the versions that it made.
     """
@@ -26,19 +28,19 @@ class Memory:
         self._path = path
         self._key = [_FORMAT, __version__, identity]
 
-    def save(self, head: str, ledger: Ledger) -> None:
+    def save(self, head: str, ledger: Ledger, depth: Depth) -> None:
         """Durable when it returns; a disk that does not take it costs time at the next start, and nothing else."""
         try:
-            write_sealed(self._path, chain([[*self._key, head]], _rows(ledger)))
+            write_sealed(self._path, chain([[*self._key, *depth, head]], _rows(ledger)))
         except OSError as error:
             _log.warning("the index of versions could not be saved", extra={"error": str(error)})
 
-    def load(self) -> tuple[str, Ledger] | None:
+    def load(self, depth: Depth) -> tuple[str, Ledger] | None:
         """The head and what was known there; None when there is nothing that can be used."""
         try:
             rows = iter(Sealed(self._path))
             *key, head = next(rows)
-            return (head, _ledger(rows)) if key == self._key else None
+            return (head, _ledger(rows)) if key == [*self._key, *depth] else None
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, IndexError, StopIteration) as error:

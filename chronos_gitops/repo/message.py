@@ -37,17 +37,19 @@ def clean(text: str) -> str:
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:_LONGEST_VALUE]
 
 
-def rollback_message(*, job: str, version: int, commit: str, requested_by: Person, reason: str, request_id: str) -> str:
-    """An absent reason or request id leaves its trailer out."""
+def rollback_message(
+    *, job: str, version: int | None, commit: str, requested_by: Person, reason: str, request_id: str
+) -> str:
+    """An absent reason, request id or number of the version leaves its trailer out."""
     trailers = {
         JOB: job,
-        RESTORED_VERSION: str(version),
+        RESTORED_VERSION: "" if version is None else str(version),
         RESTORED_COMMIT: commit,
         "Chronos-Requested-By": str(requested_by),
         "Chronos-Reason": reason,
         REQUEST_ID: request_id,
     }
-    return f"Roll back {clean(job)} to version {version}\n\n{_lines(trailers)}"
+    return f"Roll back {clean(job)} to version {version or commit[:12]}\n\n{_lines(trailers)}"
 
 
 def undo_message(

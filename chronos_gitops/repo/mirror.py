@@ -19,9 +19,19 @@ from chronos_gitops.repo import blobless
 from chronos_gitops.repo.access import Access
 from chronos_gitops.repo.address import Address
 from chronos_gitops.repo.branch import arriving, branch_name, heads, tracked
-from chronos_gitops.repo.faults import BranchNotFound, Corrupt, GitError, Locked, Stopped, failure, words
+from chronos_gitops.repo.faults import (
+    BranchNotFound,
+    Corrupt,
+    GitError,
+    Locked,
+    ObjectFormatMismatch,
+    Stopped,
+    failure,
+    words,
+)
 from chronos_gitops.repo.git import Git, Place
 from chronos_gitops.repo.integrity import is_intact
+from chronos_gitops.repo.partial_clone import boundary
 
 _FIRST_FETCH: Final = 600.0
 _FETCH: Final = 60.0
@@ -76,6 +86,7 @@ class Mirror:
         key = hashlib.sha256(f"{address.location}\n{jobs}".encode()).hexdigest()[:12]
         self._folder = data / f"mirror-{key}.git"
         self._lock: IO[str] | None = None
+        self._object_format = "sha1"
         self._suspected = threading.Event()
         self._false_alarm: float | None = None
         self._on_damage: Callable[[], None] = lambda: None
@@ -92,6 +103,7 @@ class Mirror:
         if not self._is_sound():
             shutil.rmtree(self._folder, ignore_errors=True)
             self._create(self._folder)
+        self._object_format = self.git.object_format
 
     @property
     def exists(self) -> bool:
@@ -155,6 +167,9 @@ class Mirror:
             return self._fetch_unlocked(branch, before, timeout)
         except Corrupt as error:
             _log.warning("the mirror is damaged and made anew", extra={"error": str(error)})
+            return self.renew(branch)
+        except ObjectFormatMismatch:
+            self._object_format = "sha1" if self._object_format == "sha256" else "sha256"
             return self.renew(branch)
         except blobless.Refused as error:
             _log.warning("the server filters and gives no single objects; all is fetched", extra={"error": str(error)})
@@ -265,7 +280,9 @@ class Mirror:
             timeout = _FIRST_FETCH if before is None else _FETCH
         filtering = (blobless.FILTER,) if self._filters(git) else ()
         refspec = f"+{heads(branch)}:{arriving(branch)}"
-        command = ("fetch", *_FETCH_OPTIONS, *filtering, "--end-of-options", self.address.location, refspec)
+        # A copy of a shallow clone follows that one, whose history may be whole by now.
+        deeper = ("--unshallow",) if boundary(git) else ()
+        command = ("fetch", *_FETCH_OPTIONS, *filtering, *deeper, "--end-of-options", self.address.location, refspec)
         git.run(*command, timeout=timeout, env=self._speaking(git))
         head = git.resolve(arriving(branch))
         if head is None:
@@ -326,7 +343,7 @@ class Mirror:
         folder.mkdir(parents=True, exist_ok=True)
         gateway = self._gateway(folder)
         try:
-            gateway.run("init", "--quiet", "--bare", "--template=")
+            gateway.run("init", "--quiet", "--bare", "--template=", f"--object-format={self._object_format}")
         finally:
             gateway.close()
 

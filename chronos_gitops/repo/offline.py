@@ -10,6 +10,7 @@ from chronos_gitops.repo.faults import PathMissing
 from chronos_gitops.repo.git import Git, author_of, discover
 from chronos_gitops.repo.history import History, Index, Version
 from chronos_gitops.repo.message import Person
+from chronos_gitops.repo.partial_clone import PresentObjects
 from chronos_gitops.repo.snapshot import NoFiles
 from chronos_gitops.repo.source import Source, WorktreeSource, jobs_folder, jobs_in
 
@@ -27,7 +28,8 @@ class Offline:
         self._jobs = jobs_in(jobs_folder(jobs), path.absolute(), self.place)
         self._worktree = None if self.place.root is None else WorktreeSource(self.place, jobs=self._jobs)
         self._git = Git(self.place) if self._worktree is None else self._worktree.git
-        self._history = History(self._git, self._jobs)
+        self._objects = PresentObjects(self._git) if self._worktree is None else self._worktree.objects
+        self._history = History(self._objects, self._jobs)
 
     @property
     def source(self) -> Source:
@@ -63,7 +65,7 @@ class Offline:
 
     def read(self, blob: str) -> bytes:
         """The content of a version."""
-        return self._git.read(blob)
+        return self._objects.git.read(blob)
 
     def author(self) -> Person:
         """Who git says is at the keyboard."""

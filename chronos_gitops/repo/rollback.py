@@ -67,7 +67,7 @@ class RollbackResult:
 
     job: str
     version: int | None
-    restored_version: int
+    restored_version: int | None
     commit: str | None
     changed: bool
     branch: str | None = None
@@ -106,11 +106,13 @@ class Rollbacks:
         plan, files = self._draft(request, head)
         if not plan.changed:
             return RollbackResult(plan.job, plan.current.number, plan.target.number, None, False)
-        proposal = f"chronos/rollback/{plan.job}-v{plan.target.number}-{head[:7]}"
+        proposal = f"chronos/rollback/{plan.job}-v{plan.target.label}-{head[:7]}"
         landed = self.workshop.land(files, head, message=plan.message, author=request.requested_by, proposal=proposal)
         if landed is None:
             return None
-        number = None if landed.branch is not None else plan.current.number + 1
+        number = None
+        if landed.branch is None and plan.current.number is not None:
+            number = plan.current.number + 1
         return RollbackResult(plan.job, number, plan.target.number, landed.commit, True, landed.branch)
 
     def _draft(self, request: RollbackRequest, head: str) -> tuple[RollbackPlan, tuple[FileEdit, ...]]:
@@ -118,8 +120,9 @@ class Rollbacks:
         target = self._target(request, index)
         current = index.versions(request.job)[-1]
         if not target.blob:
-            hint = f"roll back to version {target.number - 1} to have it again"
-            raise InvalidVersion(f"version {target.number} of {request.job} is its deletion", hint=hint)
+            before = index.previous(target)
+            hint = "" if before is None else f"roll back to version {before.label} to have it again"
+            raise InvalidVersion(f"version {target.label} of {request.job} is its deletion", hint=hint)
         self._refuse_occupied(current, head)
         content = git.read(target.blob)
         files = self.workshop.prepared([FileEdit(current.path, target.blob, content=content)], head)
@@ -163,7 +166,7 @@ class Rollbacks:
             problems += errors_of(loaded, [parsed.path for parsed in others])
         ours = loaded.jobs.get(current.job)
         if problems or ours is None or ours.path != current.path:
-            message = f"version {target.number} of {current.job} does not pass today's validation"
+            message = f"version {target.label} of {current.job} does not pass today's validation"
             raise InvalidVersion(message, problems=problems, hint=str(problems[0]) if problems else "")
 
     def _done_before(self, request: RollbackRequest, head: str) -> RollbackResult | None:
@@ -172,7 +175,7 @@ class Rollbacks:
             return None
         commit, said = made
         index = self.workshop.index(head)
-        restored = int(said.get(RESTORED_VERSION, "0"))
+        restored = int(said[RESTORED_VERSION]) if RESTORED_VERSION in said else None
         if said.get(JOB) != request.job or self._target(request, index).commit != said.get(RESTORED_COMMIT):
             raise RequestIdReused(f'request id "{clean(request.request_id)}" was used for another rollback')
         version = next((version for version in index.versions(request.job) if version.commit == commit.sha), None)

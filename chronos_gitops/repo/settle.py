@@ -3,13 +3,14 @@
 import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from chronos_gitops.jobs.load import Loaded, Parsed
 from chronos_gitops.jobs.model import Definition, Job, JobSet
 from chronos_gitops.jobs.plan import deletion_checksum, held_deletions
 from chronos_gitops.jobs.problem import is_error
-from chronos_gitops.repo.history import Index, Version, Versions
+from chronos_gitops.repo.history import Change, Index, Version, Versions
 from chronos_gitops.repo.status import HeldDeletions, OnInvalid, SyncState
 
 _ALLOWANCE: Final = re.compile(r"^Chronos-Allow-Deletes:[ \t]*([0-9]{1,9})[ \t]*$", re.MULTILINE | re.IGNORECASE)
@@ -95,9 +96,14 @@ def placed(job: Job, path: str, blob: str, versions: Sequence[Version], version:
         blob=blob,
         version=None if version is None else version.number,
         commit=None if version is None else version.commit,
-        created_at=versions[0].committed_at if versions else None,
+        created_at=_created_at(versions),
         updated_at=None if version is None else version.committed_at,
     )
+
+
+def _created_at(versions: Sequence[Version]) -> datetime | None:
+    """None where the history does not go back so far."""
+    return versions[0].committed_at if versions and versions[0].change is not Change.UNKNOWN else None
 
 
 def _unchanged(known: Definition | None, parsed: Parsed, tree: Tree) -> Definition | None:
@@ -108,9 +114,9 @@ def _unchanged(known: Definition | None, parsed: Parsed, tree: Tree) -> Definiti
     here = (parsed.path, parsed.blob)
     if not versions or tree.committed.get(parsed.path) != parsed.blob or (known.path, known.blob) != here:
         return None
-    newest, first = versions[-1], versions[0]
+    newest = versions[-1]
     was = (known.blob, known.version, known.commit, known.updated_at, known.created_at)
-    now = (newest.blob, newest.number, newest.commit, newest.committed_at, first.committed_at)
+    now = (newest.blob, newest.number, newest.commit, newest.committed_at, _created_at(versions))
     return known if was == now else None
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from chronos_gitops.jobs.job_files import inside, is_hidden, is_job_file, walk
 from chronos_gitops.jobs.load import Entry, Kind, git_blob_id
 from chronos_gitops.jobs.yaml12.text import MAX_BYTES
-from chronos_gitops.repo.faults import Corrupt, ObjectMissing, PathMissing, PathUnreadable
+from chronos_gitops.repo.faults import ObjectMissing, PathMissing, PathUnreadable
 from chronos_gitops.repo.git import Git
 
 NO_BLOB: Final = "0" * 40
@@ -53,7 +53,8 @@ class CommitFiles:
         lost = next((entry for entry in files if entry.blob not in contents), None)
         if lost is not None:
             raise ObjectMissing(
-                f"the content of {lost.path} at commit {self.commit[:12]} is not in {self._git.place.git_dir}"
+                f"the content of {lost.path} at commit {self.commit[:12]} is not in this repository",
+                hint="git fetch --refetch brings what a partial clone has left out",
             )
         return {entry.path: contents[entry.blob] for entry in files}
 
@@ -86,9 +87,8 @@ def _entry(row: bytes, jobs: str) -> Entry | None:
     place = inside(path, jobs)
     if kind is None or not (is_job_file(place) or (kind is Kind.SUBMODULE and not is_hidden(place))):
         return None
-    if size == "BAD":  # git says so of what it cannot read, and goes on
-        raise Corrupt(f"object {blob}, which is {path}, cannot be read")
-    return Entry(sys.intern(path), sys.intern(blob), int(size) if size != "-" else 0, kind)
+    # "BAD" is git's size of what is missing or unreadable: whoever reads it will see.
+    return Entry(sys.intern(path), sys.intern(blob), int(size) if size.isdigit() else 0, kind)
 
 
 def _missing(jobs: str, where: str, *, is_link: bool) -> PathMissing:
@@ -126,7 +126,12 @@ class WorktreeFiles:
             return known
         content = read_file(self.root / entry.path)
         # Changed since the listing: the next scan sees it whole, this one must not mix two moments.
-        return content if content is not None and entry.blob in (git_blob_id(content), _plain(content)) else None
+        return (
+            content
+            if content is not None
+            and entry.blob in (git_blob_id(content, like=entry.blob), _plain(content, entry.blob))
+            else None
+        )
 
 
 class Scanner:
@@ -137,6 +142,7 @@ class Scanner:
         self._jobs = jobs
         self._clock_ns = clock_ns
         self._seen: dict[str, _Seen] = {}
+        self._like = ""
 
     def scan(self, committed: Mapping[str, str]) -> WorktreeFiles:
         """PathMissing when the jobs folder is gone. ``committed`` maps paths to the ids they have in HEAD.
@@ -147,6 +153,10 @@ class Scanner:
         is_link = top.resolve() != self._root.resolve() / self._jobs
         if is_link or not top.is_dir():
             raise _missing(self._jobs, str(self._root), is_link=is_link)
+        like = next(iter(committed.values()), "")
+        if len(like) != len(self._like):
+            self._seen = {}  # ids of another object format
+        self._like = like
         seen: dict[str, _Seen] = {}
         contents: dict[str, bytes] = {}
         entries: list[Entry] = []
@@ -179,8 +189,8 @@ class Scanner:
             if content is None:
                 return Entry(path, NO_BLOB, 0)
             contents[path] = content
-            entry = Entry(path, git_blob_id(content), status.st_size)
-            known = _Seen(self._trusted(stamp), entry, _plain(content))
+            entry = Entry(path, git_blob_id(content, like=self._like), status.st_size)
+            known = _Seen(self._trusted(stamp), entry, _plain(content, self._like))
         seen[path] = known
         return known.entry  # the same object for the same file: 10,000 of them are compared in no time
 
@@ -216,8 +226,8 @@ def read_file(path: Path) -> bytes | None:
             return None
 
 
-def _plain(content: bytes) -> str | None:
-    return git_blob_id(content.replace(b"\r\n", b"\n")) if b"\r\n" in content else None
+def _plain(content: bytes, like: str) -> str | None:
+    return git_blob_id(content.replace(b"\r\n", b"\n"), like=like) if b"\r\n" in content else None
 
 
 def _posix(path: str) -> str:

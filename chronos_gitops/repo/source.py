@@ -18,6 +18,7 @@ from chronos_gitops.repo.faults import NotARepository, PathMissing
 from chronos_gitops.repo.git import Git, Place, discover
 from chronos_gitops.repo.ignored import without_ignored_at, without_ignored_on_disk
 from chronos_gitops.repo.mirror import Mirror, OnFetch
+from chronos_gitops.repo.partial_clone import PresentObjects
 from chronos_gitops.repo.snapshot import CommitFiles, Scanner, read_file
 from chronos_gitops.repo.status import Mode
 
@@ -43,7 +44,11 @@ class Source(Protocol):
 
     @property
     def git(self) -> Git:
-        """Where commits and contents are read."""
+        """Where refs and commits are read."""
+
+    @property
+    def objects(self) -> PresentObjects:
+        """Where contents and history are read."""
 
     @property
     def repository(self) -> str:
@@ -123,6 +128,7 @@ class WorktreeSource:
             raise NotARepository(f"{place.git_dir} has no files on disk")
         self.jobs = jobs
         self.git = Git(place)
+        self.objects = PresentObjects(self.git)
         self.checkout = place
         self.repository = str(place.root)
         self.branch: str | None = None
@@ -178,13 +184,14 @@ class WorktreeSource:
         """There is nothing of ours to mend."""
 
     def close(self) -> None:
+        self.objects.close()
         self.git.close()
 
     def _blobs(self, head: str | None) -> Mapping[str, str]:
         if head is None:
             return MappingProxyType({})
         try:
-            self._last = CommitFiles(self.git, head, self.jobs, self._last)
+            self._last = CommitFiles(self.objects.git, head, self.jobs, self._last)
         except PathMissing:
             return MappingProxyType({})
         return self._last.blobs
@@ -211,6 +218,7 @@ class BranchSource:
         self.branch = branch
         there = address if place is None else _at(address, place)
         self.mirror = Mirror(there, data, access, jobs=jobs, on_fetch=on_fetch)
+        self.objects = PresentObjects(self.mirror.git, is_complete=True)
         self._place = place
         self._address = address
         self._last: CommitFiles | None = None
@@ -324,4 +332,4 @@ def _depth(jobs: str) -> int:
 
 
 def _is_ref(path: str, name: str) -> bool:
-    return name in ("HEAD", "packed-refs", "tables.list") or ("/refs" in path and not name.endswith(".lock"))
+    return name in ("HEAD", "packed-refs", "tables.list", "shallow") or ("/refs" in path and not name.endswith(".lock"))

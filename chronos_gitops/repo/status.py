@@ -70,3 +70,4 @@ class SyncStatus:
     quarantined: tuple[str, ...] = ()
     reload_ms: float | None = None
     history_epoch: int = 1
+    is_history_partial: bool = False

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.repo.commit import FileEdit, standing
-from chronos_gitops.repo.history import Index, Version
+from chronos_gitops.repo.history import Change, Index, Version
 from chronos_gitops.repo.message import UNDONE, Person, clean, undo_message
 from chronos_gitops.repo.workshop import InvalidVersion, RequestIdReused, Workshop, diff, errors_of
 
@@ -154,11 +154,13 @@ def _touched(index: Index, commit: str) -> tuple[Undone, ...]:
             f'no commit "{commit[:40]}" of the followed branch changed a job',
             hint="give four digits or more; a merged branch is undone by its merge commit",
         )
-    return tuple(Undone(version.job, version, _before(index, version)) for version in found)
-
-
-def _before(index: Index, version: Version) -> Version | None:
-    return index.versions(version.job)[version.number - 2] if version.number > 1 else None
+    unknown = [version.job for version in found if version.change is Change.UNKNOWN]
+    if unknown:
+        raise ConflictError(
+            f"what was before that commit is not in this clone: {_named(unknown)}",
+            hint="fetch the rest: git fetch --unshallow, git fetch --refetch",
+        )
+    return tuple(Undone(version.job, version, index.previous(version)) for version in found)
 
 
 def _blob(undone: Undone) -> str:
@@ -173,7 +175,7 @@ def _is_back(undone: Undone, index: Index) -> bool:
 
 
 def _refuse_changed_since(left: Sequence[Undone], index: Index) -> None:
-    since = [undone.job for undone in left if index.versions(undone.job)[-1].number != undone.made.number]
+    since = [undone.job for undone in left if index.versions(undone.job)[-1].position != undone.made.position]
     if since:
         raise ConflictError(
             f"changed again since that commit: {_named(since)}", hint="roll back the newer commit first, or each job"

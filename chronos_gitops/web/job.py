@@ -32,7 +32,7 @@ def job(name: str) -> str:
     definition = service().jobs().get(known)
     history = service().follower.index().versions(known)
     runs = service().engine.executions(ExecutionQuery(job=known, limit=NEWEST))
-    current = versions.current_number(known)
+    current = versions.current_commit(known)
     return filled_in(
         "job.html",
         name=known,
@@ -45,9 +45,9 @@ def job(name: str) -> str:
         bar_count=_RUNS,
         typical=charts.typical(runs),
         blamed=_failing_since(runs, history),
-        versions=[versions.rendered(version, current) for version in reversed(history[-NEWEST:])],
-        lines=_lines(history[:current]),
-        authors={version.number: version for version in history},
+        versions=[_shown(version, current) for version in reversed(history[-NEWEST:])],
+        lines=_lines(_up_to(history, current)),
+        authors={version.position: version for version in history},
         pauses=[(words, render.instant(service().now() + span)) for words, span in _PAUSES],
     )
 
@@ -56,17 +56,18 @@ def job(name: str) -> str:
 def version(name: str, n: str) -> str:
     known = lookup.name(service(), name)
     after = versions.at(known, n)
-    number = after.version.number
-    before = versions.at(known, str(number - 1)) if number > 1 else None
-    current = versions.current_number(known)
+    before = versions.before_that(after)
+    later = next(iter(service().follower.index().versions(known)[after.version.position :]), None)
+    current = versions.current_commit(known)
     return filled_in(
         "version.html",
         name=known,
-        version=versions.rendered(after.version, current),
+        version=_shown(after.version, current),
+        earlier=None if before is None else before.version.label,
+        later=None if later is None else later.label,
         yaml=after.yaml,
         problems=[render.problem(found) for found in (after.parsed.problems if after.parsed else ())],
         diff=compare.versions(before, after, now=service().now()),
-        newest=len(service().follower.index().versions(known)),
     )
 
 
@@ -84,7 +85,7 @@ def rollback(name: str, n: str) -> str:
     return filled_in(
         "rollback.html",
         name=known,
-        target=versions.rendered(target, versions.current_number(known)),
+        target=_shown(target, versions.current_commit(known)),
         plan=plan,
         refusal=refusal,
         match=etag.match_of(None if running is None else running.blob),
@@ -124,11 +125,20 @@ def _failing_since(runs: Sequence[Execution], history: Sequence[Version]) -> dic
     return {"run": render.execution(found.first), "count": found.count, "version": made, "before": before}
 
 
+def _shown(version: Version, current: str | None) -> dict[str, Any]:
+    return versions.rendered(version, current) | {"label": version.label}
+
+
+def _up_to(history: Sequence[Version], commit: str | None) -> Sequence[Version]:
+    position = next((version.position for version in history if version.commit == commit), len(history))
+    return history[:position]
+
+
 def _lines(history: Sequence[Version]) -> Sequence[Line]:
     """The file as committed, each line with the version that wrote it; none where a content is away."""
     written = [version for version in history[-_ANNOTATED:] if version.blob]
     try:
-        contents = [(one.number, versions.content_of(one).yaml or "") for one in written]
+        contents = [(one.position, versions.content_of(one).yaml or "") for one in written]
     except GitError:
         return ()
     return annotate(contents)

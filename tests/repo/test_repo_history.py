@@ -10,6 +10,7 @@ from chronos_gitops.errors import NotFoundError
 from chronos_gitops.repo.git import Git, discover
 from chronos_gitops.repo.history import Change, History, Index
 from chronos_gitops.repo.identity import name_of
+from chronos_gitops.repo.partial_clone import PresentObjects
 
 LATER = "30 3 * * *"
 
@@ -17,7 +18,7 @@ LATER = "30 3 * * *"
 def index_of(repository: Repository) -> Index:
     git = Git(discover(repository.root))
     try:
-        return History(git, "jobs").index(repository.head())
+        return History(PresentObjects(git), "jobs").index(repository.head())
     finally:
         git.close()
 
@@ -179,7 +180,7 @@ def test_a_version_is_found_by_number_or_by_the_beginning_of_its_commit(reposito
 
 
 def test_an_index_is_extended_by_new_commits_only(repository: Repository, git: Git) -> None:
-    history = History(git, "jobs")
+    history = History(PresentObjects(git), "jobs")
     first = history.index(repository.head())
     assert history.index(repository.head()) is first
     for minute in range(3):
@@ -189,11 +190,11 @@ def test_an_index_is_extended_by_new_commits_only(repository: Repository, git: G
     assert [version.number for version in second.versions("one")] == [1, 2, 3, 4]
     assert [version.number for version in first.versions("one")] == [1]
     assert second.versions("two") is first.versions("two")
-    assert second == History(git, "jobs").index(repository.head())
+    assert second == History(PresentObjects(git), "jobs").index(repository.head())
 
 
 def test_a_rewritten_history_is_numbered_anew(repository: Repository, git: Git) -> None:
-    history = History(git, "jobs")
+    history = History(PresentObjects(git), "jobs")
     repository.write_job("one", schedule=LATER)
     before = repository.commit("Will be gone")
     assert len(history.index(before).versions("one")) == 2
@@ -207,7 +208,7 @@ def test_a_rewritten_history_is_numbered_anew(repository: Repository, git: Git) 
 
 
 def test_a_fast_forward_to_swapped_parents_is_numbered_anew(repository: Repository, git: Git) -> None:
-    history = History(git, "jobs")
+    history = History(PresentObjects(git), "jobs")
     repository.write_job("one", schedule=LATER)
     ours = repository.commit("Ours")
     assert len(history.index(ours).versions("one")) == 2
@@ -221,7 +222,7 @@ def test_a_fast_forward_to_swapped_parents_is_numbered_anew(repository: Reposito
 
 def test_a_repository_without_a_commit_has_no_versions(tmp_path: Path) -> None:
     git = Git(discover(Repository.init(tmp_path / "new").root))
-    assert History(git, "jobs").index(None).jobs() == frozenset()
+    assert History(PresentObjects(git), "jobs").index(None).jobs() == frozenset()
     git.close()
 
 
@@ -233,7 +234,7 @@ def test_any_folder_can_hold_the_jobs(tmp_path: Path, jobs: str) -> None:
     repository.commit()
     git = Git(discover(repository.root))
     expected = {"one", "outside"} if jobs == "." else {"one"}
-    assert History(git, jobs).index(repository.head()).jobs() == expected
+    assert History(PresentObjects(git), jobs).index(repository.head()).jobs() == expected
     git.close()
 
 
@@ -277,7 +278,7 @@ def test_two_thousand_commits_are_indexed_in_a_second(tmp_path: Path) -> None:
     repository.git("fast-import", "--quiet", stdin="".join(lines))
     git = Git(discover(repository.root))
     began = time.monotonic()
-    index = History(git, "jobs").index(repository.head("refs/heads/main"))
+    index = History(PresentObjects(git), "jobs").index(repository.head("refs/heads/main"))
     took = time.monotonic() - began
     git.close()
     assert len(index.jobs()) == 200
