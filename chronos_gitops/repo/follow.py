@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence, Set
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,12 +14,13 @@ from typing import Final
 from chronos_gitops import failpoints, precedence
 from chronos_gitops.errors import ChronosError, ConflictError
 from chronos_gitops.jobs.bindings import Bindings
-from chronos_gitops.jobs.load import Files, Loaded, ParseCache, git_blob_id, load
+from chronos_gitops.jobs.load import Files, Loaded, ParseCache, load
 from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.repo.chronicle import Commit, contains, continues, recent
+from chronos_gitops.repo.contents import read_content
 from chronos_gitops.repo.deployed import Deployments
 from chronos_gitops.repo.epochs import Epochs
-from chronos_gitops.repo.faults import Corrupt, GitError, ObjectMissing, OutputTooLarge, PathMissing, Stopped
+from chronos_gitops.repo.faults import Corrupt, GitError, ObjectMissing, OutputTooLarge, PathMissing
 from chronos_gitops.repo.history import History, Index, Version
 from chronos_gitops.repo.judges import judges
 from chronos_gitops.repo.last_valid import last_valid_jobs
@@ -189,14 +190,7 @@ class Follower:
 
     def read(self, blob: str) -> bytes:
         """The content of a version, or of a file on disk that runs without having been committed. ObjectMissing."""
-        try:
-            return self._read(blob)
-        except ObjectMissing:
-            for definition in self._jobs:
-                content = self.source.read_path(definition.path) if definition.blob == blob else None
-                if content is not None and git_blob_id(content, like=blob) == blob:
-                    return content
-            raise
+        return read_content(self.source, self._jobs, blob)
 
     def read_many(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
         """Contents by id; what is missing or too large is left out."""
@@ -205,14 +199,6 @@ class Follower:
             with suppress(ObjectMissing, OutputTooLarge):
                 contents[blob] = self.read(blob)
         return contents
-
-    def _read(self, blob: str) -> bytes:
-        try:
-            return self.source.objects.git.read(blob)
-        except Stopped:
-            # The runner drains: pages of versions are still asked for.
-            with closing(self.source.git.reopened()) as git:
-                return git.read(blob)
 
     def _run(self) -> None:
         with self._passing:
