@@ -8,12 +8,14 @@ from enum import StrEnum
 from chronos_gitops.delivery.progress import PhaseTimes
 from chronos_gitops.jobs.model import Job
 
-EXECUTION_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://chronos-gitops.dev/execution")
+EXECUTION_IDENTITY = "executions"
+"""The name of the namespace that an engine makes once and keeps beside its executions."""
 
 
-def tick_execution_id(job: str, tick: datetime) -> str:
-    """The id of the one execution of (job, tick): the same on every replica and after every restart."""
-    return str(uuid.uuid5(EXECUTION_NAMESPACE, f"{job}@{tick.astimezone(UTC).isoformat(timespec='milliseconds')}"))
+def tick_execution_id(namespace: uuid.UUID, job: str, tick: datetime) -> str:
+    """The id of the one execution of (job, tick): the same on every replica and after every restart. ``namespace`` is
+    the engine's own, so that two installations never send the same Idempotency-Key."""
+    return str(uuid.uuid5(namespace, f"{job}@{tick.astimezone(UTC).isoformat(timespec='milliseconds')}"))
 
 
 class Status(StrEnum):

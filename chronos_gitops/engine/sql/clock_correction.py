@@ -5,6 +5,7 @@ ticks still to come that they were missed is not true: it ends at now, or goes.
 """
 
 import logging
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -31,20 +32,20 @@ class Correction:
 
 
 def take_back(
-    session: Session, held: Mapping[str, Watermark], now: datetime
+    session: Session, held: Mapping[str, Watermark], now: datetime, namespace: uuid.UUID
 ) -> tuple[dict[str, Watermark], Correction | None]:
     """In the caller's transaction, which holds these watermarks: as they are afterwards."""
     ahead = [mark for mark in held.values() if is_ahead(mark.at, now)]
     if not ahead:
         return dict(held), None
     for mark in ahead:
-        _shorten_missed(session, mark, now)
+        _shorten_missed(session, mark, now, namespace)
     corrected = {mark.job: replace(mark, at=rows.whole(now)) for mark in ahead}
     claims.set_watermarks(session, corrected.values())
     return {**held, **corrected}, Correction(len(ahead), max(mark.at for mark in ahead) - now)
 
 
-def _shorten_missed(session: Session, mark: Watermark, now: datetime) -> None:
+def _shorten_missed(session: Session, mark: Watermark, now: datetime, namespace: uuid.UUID) -> None:
     schedule = Schedule.parse(mark.schedule, mark.timezone, key=mark.job)
     for row in session.execute(statements.MISSED_AFTER, {"job": mark.job, "at": rows.to_ms(now)}).fetchall():
         start = None if row["range_start"] is None else rows.instant(row["range_start"]) - _INSTANT
@@ -54,7 +55,7 @@ def _shorten_missed(session: Session, mark: Watermark, now: datetime) -> None:
             continue
         shortened = {
             "id": row["id"],
-            "new_id": tick_execution_id(mark.job, rest[0]),
+            "new_id": tick_execution_id(namespace, mark.job, rest[0]),
             "tick": rows.to_ms(rest[0]),
             "ticks": schedule.count(start, now),
         }

@@ -50,7 +50,7 @@ class Decision:
     def write(self, session: Session, replica: Replica, held: Mapping[str, Watermark], now: datetime) -> Written:
         """In the caller's transaction, which holds the watermarks ``held``."""
         losses = replica.losses
-        skipped = claims.skip(session, self.skips, now)
+        skipped = claims.skip(session, self.skips, now, replica)
         claimed = claims.claim(session, self.claims, now, replica)
         claims.set_watermarks(session, self.marks)
         claims.drop_watermarks(session, self.dropped)

@@ -1,6 +1,6 @@
 """Where the two databases differ: the ledger's statements are written once, and read here for each of them.
 
-The common language is SQL that both understand, with four things of its own:
+The common language is SQL that both understand, with five things of its own:
 
 ===========================  =======================================  ===========================
 written                      SQLite                                   PostgreSQL
@@ -8,6 +8,7 @@ written                      SQLite                                   PostgreSQL
 ``:name``                    ``:name``                                ``%(name)s``
 ``IN (:names[])``            ``IN (SELECT value FROM json_each(...))``  ``= ANY(%(names)s)``
 ``EACH(:names[])``            ``(SELECT value FROM json_each(...))``   ``(SELECT unnest(...) AS value)``
+``PAIRS(:name)``               rows (name, number) of a JSON text of pairs, on both
 ``FOR UPDATE [SKIP LOCKED]``  nothing: there is one writer             as it stands
 ===========================  =======================================  ===========================
 """
@@ -21,6 +22,7 @@ from typing import Any
 _NAME = re.compile(r"(?<![:\w]):([a-z_]+)")
 _LIST = re.compile(r"IN \(:([a-z_]+)\[\]\)")
 _EACH = re.compile(r"EACH\(:([a-z_]+)\[\]\)")
+_PAIRS = re.compile(r"PAIRS\(:([a-z_]+)\)")
 _LOCK = re.compile(r"\s+FOR UPDATE(?: SKIP LOCKED)?\b")
 
 
@@ -29,12 +31,17 @@ def sqlite(statement: str) -> str:
     listed = _LIST.sub(
         r"IN (SELECT value FROM json_each(:\1))", _EACH.sub(r"(SELECT value FROM json_each(:\1))", statement)
     )
-    return _LOCK.sub("", listed)
+    pairs = r"(SELECT json_extract(value, '$[0]') AS name, json_extract(value, '$[1]') AS number FROM json_each(:\1))"
+    return _LOCK.sub("", _PAIRS.sub(pairs, listed))
 
 
 @lru_cache(maxsize=256)
 def postgres(statement: str) -> str:
-    each = _EACH.sub(r"(SELECT unnest(CAST(:\1 AS text[])) AS value)", statement)
+    pairs = (
+        r"(SELECT pair->>0 AS name, CAST(pair->>1 AS bigint) AS number "
+        r"FROM json_array_elements(CAST(:\1 AS json)) AS each_pair (pair))"
+    )
+    each = _EACH.sub(r"(SELECT unnest(CAST(:\1 AS text[])) AS value)", _PAIRS.sub(pairs, statement))
     return _NAME.sub(r"%(\1)s", _LIST.sub(r"= ANY(:\1)", each))
 
 

@@ -1,13 +1,22 @@
 """What the engine says to the ledger: each function is one operation on a session, inside a transaction."""
 
 import json
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from chronos_gitops.engine.callback import judged
-from chronos_gitops.engine.model import Attempt, Execution, ExecutionDetail, ExecutionQuery, Pause, Status
+from chronos_gitops.engine.model import (
+    EXECUTION_IDENTITY,
+    Attempt,
+    Execution,
+    ExecutionDetail,
+    ExecutionQuery,
+    Pause,
+    Status,
+)
 from chronos_gitops.engine.sql import rows, statements
 from chronos_gitops.engine.sql.store import Replica, Session
 from chronos_gitops.jobs.model import Job
@@ -135,6 +144,14 @@ def signing_key(session: Session, name: str, fresh: bytes) -> bytes:
     session.execute(statements.ADD_SIGNING_KEY, {"name": name, "value": fresh.hex()})
     row = session.execute(statements.SIGNING_KEY, {"name": name}).fetchone()
     return fresh if row is None else bytes.fromhex(row["value"])
+
+
+def namespace(session: Session) -> uuid.UUID:
+    """What the ids of executions are made in; made once for a database, which its runners share."""
+    session.execute(statements.ADD_IDENTITY, {"name": EXECUTION_IDENTITY, "value": str(uuid.uuid4())})
+    row = session.execute(statements.IDENTITY, {"name": EXECUTION_IDENTITY}).fetchone()
+    assert row is not None
+    return uuid.UUID(row["value"])
 
 
 def record_cancelled(session: Session, execution_id: str, attempt: Attempt, fence: int) -> None:

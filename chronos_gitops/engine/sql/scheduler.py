@@ -149,7 +149,7 @@ class Scheduler:
         def operation(session: Session) -> tuple[bool, Written]:
             standing = self._replica.join(session, jobs.revision)
             held = claims.hold_all(session) if news is None else claims.hold_due(session, news, len(news))
-            held, correction = take_back(session, held, now)
+            held, correction = take_back(session, held, now, self._replica.namespace)
             if not standing.leads:
                 gone = self._watermarks.keys() - held.keys()
                 return False, Written([], [], held, gone, correction=correction)
@@ -250,7 +250,7 @@ class Scheduler:
 
         def operation(session: Session) -> tuple[Pause | None, Written]:
             mark = claims.hold(session, name)
-            held, correction = take_back(session, {} if mark is None else {name: mark}, now)
+            held, correction = take_back(session, {} if mark is None else {name: mark}, now, self._replica.namespace)
             pause = ledger.pauses(session).get(name)
             if pause is None or not is_over(pause):
                 return pause, Written([], [], held, correction=correction)
@@ -296,7 +296,7 @@ class Scheduler:
 
         def operation(session: Session) -> Written:
             held = claims.hold_due(session, names, self._replica.claims_at_once)
-            held, correction = take_back(session, held, now)
+            held, correction = take_back(session, held, now, self._replica.namespace)
             paused = ledger.paused(session, names)
             decided = decision.on_due(due, jobs, known, held, paused, now)
             written = decided.write(session, self._replica, held, now)
@@ -315,7 +315,7 @@ class Scheduler:
         self._lanes.bound_deadlines(now)
 
         def operation(session: Session) -> Written:
-            held, correction = take_back(session, claims.hold_all(session), now)
+            held, correction = take_back(session, claims.hold_all(session), now, self._replica.namespace)
             return Written([], [], held, self._watermarks.keys() - held.keys(), correction=correction)
 
         self._told(await self._write(operation))

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from chronos_gitops.engine.sql import dialect, statements
+from chronos_gitops.engine.sql import dialect, ledger, statements
 from chronos_gitops.engine.sql.store import (
     LEASE_S,
     Operation,
@@ -60,8 +60,9 @@ class Alone:
     leads = True
     claims_at_once = 1_000_000
 
-    def __init__(self, path: Path, watch: WriteWatch, lease_s: float) -> None:
+    def __init__(self, path: Path, namespace: uuid.UUID, watch: WriteWatch, lease_s: float) -> None:
         self.id = str(uuid.uuid4())
+        self.namespace = namespace
         self._path = path
         self._watch = watch
         self._lease_s = lease_s
@@ -106,7 +107,7 @@ class SqliteStore:
         self._connection = _open(path)
         self._watch = WriteWatch()
         self._session = SqliteSession(self._connection, self._watch.answered)
-        self.replica = Alone(path, self._watch, lease_s)
+        self.replica = Alone(path, ledger.namespace(self._session), self._watch, lease_s)
         self._writer = Writer(self._transaction, probe=self._probe, watch=self._watch)
 
     def write(self, operation: Operation[T]) -> "Future[T]":

@@ -39,9 +39,15 @@ UPDATE executions SET
 WHERE id = :id AND status IN ('pending', 'running') RETURNING owner
 """
 
-BY_IDS = f"SELECT {EXECUTION_COLUMNS}, owner FROM executions WHERE id IN (:ids[])"
+BY_TICKS = f"""
+SELECT {EXECUTION_COLUMNS}, tick, owner FROM PAIRS(:ticks) AS asked
+JOIN executions ON executions.job = asked.name AND executions.tick = asked.number
+"""
 
-BY_REQUEST_KEY = f"SELECT {EXECUTION_COLUMNS}, owner FROM executions WHERE job = :job AND request_key = :request_key"
+BY_REQUEST_KEY_OR_ID = f"""
+SELECT {EXECUTION_COLUMNS}, owner FROM executions WHERE job = :job AND request_key = CAST(:request_key AS TEXT)
+UNION ALL SELECT {EXECUTION_COLUMNS}, owner FROM executions WHERE id = :id
+"""
 
 START_EXECUTION = """
 UPDATE executions SET status = 'running', started_at = coalesce(started_at, :at), next_attempt_at = NULL
@@ -110,6 +116,10 @@ CALLED_BACK = "SELECT id FROM executions WHERE id IN (:ids[]) AND called_back = 
 ADD_SIGNING_KEY = "INSERT INTO signing_keys (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING"
 
 SIGNING_KEY = "SELECT value FROM signing_keys WHERE name = :name"
+
+ADD_IDENTITY = "INSERT INTO identities (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING"
+
+IDENTITY = "SELECT value FROM identities WHERE name = :name"
 
 # After a commit whose outcome nobody knew: was it written?
 IS_RECORDED = "SELECT 1 FROM executions WHERE id = :id AND fence = :fence AND attempts = :attempts AND status = :status"

@@ -1,5 +1,6 @@
 """The seam below the engine: a ledger's database, whichever it is, as operations on a session."""
 
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
@@ -78,6 +79,10 @@ class Replica(Protocol):
     @property
     def id(self) -> str:
         """Of this process: the owner of what it runs."""
+
+    @property
+    def namespace(self) -> uuid.UUID:
+        """What the ids of ticks' executions are made in: that of the database, whichever runner asks."""
 
     @property
     def trouble(self) -> str:

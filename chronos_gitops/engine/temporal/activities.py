@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
@@ -58,6 +59,8 @@ class Timing:
         self._now = now
         self._started_at = now()
         self._expected: Mapping[str, Applied] | None = None
+        self.namespace = uuid.UUID(int=0)
+        """That of the server's namespace, once there is a session."""
 
     def expect(self, jobs: JobSet) -> None:
         """What this runner is about to hand over to the timetables."""
@@ -75,7 +78,7 @@ class Timing:
         decided = decisions.decide(job, mark, at, is_resumed=situation.is_resumed, late=self._late)
         if decided.follows_an_outage and not situation.is_resumed and self._is_outdated(applied):
             return Verdict(situation.mark, to_ms(now + _SOON))
-        return _verdict(decided, applied, situation.now)
+        return _verdict(decided, applied, situation.now, self.namespace)
 
     def _is_outdated(self, applied: Applied) -> bool:
         """Whether git says something else by now: after an outage an edit fires nothing, so it has to arrive first."""
@@ -93,7 +96,7 @@ class Timing:
         decided = decisions.settle(
             was, Job.from_document(after.document), maybe_instant(situation.mark), instant(situation.now)
         )
-        return _verdict(decided, before or after, situation.now)
+        return _verdict(decided, before or after, situation.now, self.namespace)
 
 
 class Sending:
@@ -259,17 +262,17 @@ def _readable(applied: Applied) -> Job | None:
         return None
 
 
-def _verdict(decided: Decision, applied: Applied, now: int) -> Verdict:
-    orders = [] if decided.missed is None else [Order(messages.row(_missed(decided.missed, applied, now)))]
+def _verdict(decided: Decision, applied: Applied, now: int, namespace: uuid.UUID) -> Verdict:
+    orders = [] if decided.missed is None else [Order(messages.row(_missed(decided.missed, applied, now, namespace)))]
     for claim in decided.claims:
-        execution = _execution(applied, claim.tick, claim.trigger, now)
+        execution = _execution(applied, claim.tick, claim.trigger, now, namespace)
         orders.append(Order(messages.row(execution), not_before=maybe_ms(claim.not_before)))
     return Verdict(maybe_ms(decided.mark), maybe_ms(decided.wake_at), orders)
 
 
-def _missed(missed: Missed, applied: Applied, now: int) -> Execution:
+def _missed(missed: Missed, applied: Applied, now: int, namespace: uuid.UUID) -> Execution:
     """One row for all of the ticks, so that every due tick ends in one."""
-    execution = _execution(applied, missed.last, Trigger.SCHEDULE, now)
+    execution = _execution(applied, missed.last, Trigger.SCHEDULE, now, namespace)
     return replace(
         execution,
         status=Status.SKIPPED,
@@ -280,10 +283,10 @@ def _missed(missed: Missed, applied: Applied, now: int) -> Execution:
     )
 
 
-def _execution(applied: Applied, tick: datetime, trigger: Trigger, now: int) -> Execution:
+def _execution(applied: Applied, tick: datetime, trigger: Trigger, now: int, namespace: uuid.UUID) -> Execution:
     job = applied.document["name"]
     return Execution(
-        tick_execution_id(job, tick),
+        tick_execution_id(namespace, job, tick),
         job,
         tick,
         trigger,

@@ -23,7 +23,6 @@ from chronos_gitops.engine.callback import CallbackLate, Report
 from chronos_gitops.engine.clock import Clock, Heartbeat
 from chronos_gitops.engine.crossing import cross, not_running
 from chronos_gitops.engine.model import (
-    EXECUTION_NAMESPACE,
     EngineHealth,
     Execution,
     ExecutionDetail,
@@ -129,7 +128,7 @@ class TemporalEngine:
 
     def trigger(self, name: str, *, key: str | None = None) -> Execution:
         definition = self._definition(name)
-        identity = uuid.uuid4() if key is None else uuid.uuid5(EXECUTION_NAMESPACE, f"{name}#{key}")
+        identity = uuid.uuid4() if key is None else uuid.uuid5(self._timing.namespace, f"{name}#{key}")
         request = TriggerRequest(str(identity), to_ms(self._clock.now()))
         row = self._ask(lambda session: session.trigger(definition, request))
         if row is None:
@@ -331,6 +330,7 @@ class TemporalEngine:
     async def _connected(self) -> None:
         session = Session(await connect(self._access), timing=self._timing, sending=self._sending)
         await session.open()
+        self._timing.namespace = await session.execution_namespace()
         if self._is_applied:
             session.want(self._jobs)
         self._session, self._trouble = session, ""

@@ -13,6 +13,7 @@ TURN = "ChronosTurn"
 TIMETABLE = "ChronosTimetable"
 EXECUTION = "ChronosExecution"
 SIGNING_KEY = "ChronosSigningKey"
+IDENTITY = "ChronosIdentity"
 
 DECIDE, SETTLE, WATCH, ATTEMPT, TELL = "decide", "settle", "watch", "attempt", "tell"
 

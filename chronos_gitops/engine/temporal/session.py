@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -15,7 +16,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError
 
-from chronos_gitops.engine.model import Pause
+from chronos_gitops.engine.model import EXECUTION_IDENTITY, Pause
 from chronos_gitops.engine.temporal import attributes, names, updates
 from chronos_gitops.engine.temporal.activities import Sending, Timing
 from chronos_gitops.engine.temporal.address import Access
@@ -39,6 +40,7 @@ _LONGEST_TURN = timedelta(minutes=2)
 """A runner that died in its turn holds the others up for so long."""
 _SAID_LATELY = 5.0
 _SIGNING_KEY = "signing-key/callback"
+_IDENTITY = f"identity/{EXECUTION_IDENTITY}"
 _PROBE = timedelta(seconds=5)
 _CONNECT = timedelta(seconds=5)
 
@@ -157,16 +159,24 @@ class Session:
     async def signing_key(self, fresh: bytes) -> bytes:
         """The key that all runners of the namespace share: the memo of a workflow which only is there, and which can
         be started once; ``fresh`` becomes it when there is none."""
+        return bytes.fromhex(await self._made_once(names.SIGNING_KEY, _SIGNING_KEY, fresh.hex()))
+
+    async def execution_namespace(self) -> uuid.UUID:
+        """What the ids of executions are made in; the same for all runners of the server's namespace."""
+        return uuid.UUID(await self._made_once(names.IDENTITY, _IDENTITY, str(uuid.uuid4())))
+
+    async def _made_once(self, workflow: str, identity: str, fresh: str) -> str:
         with contextlib.suppress(WorkflowAlreadyStartedError):
             await self._client.start_workflow(
-                names.SIGNING_KEY,
-                id=_SIGNING_KEY,
+                workflow,
+                id=identity,
                 task_queue=names.TURNS,
-                memo={names.KEY: fresh.hex()},
+                memo={names.KEY: fresh},
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             )
-        described = await self._client.get_workflow_handle(_SIGNING_KEY).describe()
-        return bytes.fromhex(await described.memo_value(names.KEY))
+        described = await self._client.get_workflow_handle(identity).describe()
+        value: str = await described.memo_value(names.KEY)
+        return value
 
     async def _update(self, definition: Definition, update: str, argument: object) -> "Row | None":
         """To a timetable that ought to be there; one that somebody ended is started again."""

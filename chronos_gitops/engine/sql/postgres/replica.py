@@ -46,6 +46,7 @@ class PostgresReplica:
         lost: Callable[[], None],
     ) -> None:
         self.id = str(uuid.uuid4())
+        self.namespace = uuid.UUID(int=0)
         self.trouble = ""
         self.losses = 0
         self.leads = True

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 
+from chronos_gitops.engine.sql import ledger
 from chronos_gitops.engine.sql.postgres.clock import DatabaseClock
 from chronos_gitops.engine.sql.postgres.connection import Address, Connection, PostgresSession, Severable, is_reusable
 from chronos_gitops.engine.sql.postgres.readers import Readers
@@ -48,6 +49,7 @@ class PostgresStore:
         try:
             with contextlib.closing(_first_connection(address)) as connection:
                 migrate(connection, str(address))
+                self.replica.namespace = ledger.namespace(PostgresSession(connection))
             self.replica.register()
         except psycopg.Error as error:
             self.replica.leave()
