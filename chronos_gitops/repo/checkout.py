@@ -12,9 +12,11 @@ from chronos_gitops import failpoints
 from chronos_gitops.errors import ConflictError
 from chronos_gitops.jobs.load import git_blob_id
 from chronos_gitops.repo.commit import Change, FileEdit, build, put
+from chronos_gitops.repo.faults import failure
 from chronos_gitops.repo.git import Git
 from chronos_gitops.repo.index_lock import IndexLock, Swap
 from chronos_gitops.repo.snapshot import read_file
+from chronos_gitops.repo.writable import refuse_unwritable
 
 
 class Checkout:
@@ -44,6 +46,18 @@ class Checkout:
         for file in files:
             self._refuse_dirty(file.path, file.before or None)
 
+    def refuse_unwritable(self, files: Sequence[FileEdit]) -> None:
+        """ConflictError when the commit of these files could not be written here."""
+        changed = [file.path for file in files if file.blob != file.before]
+        if changed:
+            refuse_unwritable(self._git.place, self._ref(), changed)
+
+    def _ref(self) -> str:
+        ref = self._git.head_ref()
+        if ref is None:
+            raise ConflictError("HEAD is detached: there is no branch to commit on", hint="git switch to a branch")
+        return ref
+
     def _refuse_dirty(self, path: str, committed: str | None) -> None:
         if self._staged(path) not in ([] if committed is None else [committed], None):
             raise ConflictError(f"{path} has staged changes", hint="commit or unstage them first")
@@ -71,9 +85,8 @@ class Checkout:
         swapped by comparison, and then the files and the index are renamed into place. After a kill, ``recover``
         ends it.
         """
-        ref = self._git.head_ref()
-        if ref is None:
-            raise ConflictError("HEAD is detached: there is no branch to commit on", hint="git switch to a branch")
+        ref = self._ref()
+        self.refuse_unwritable(change.files)
         with self._lock.held() as lock:
             self.refuse_dirty(change.files)
             commit = build(self._git, parent, change)
@@ -82,7 +95,13 @@ class Checkout:
                 if not self._swap(ref, parent, commit, change):
                     return None
                 failpoints.reach("after-swap-ref")
-                self._follow(change.files, following)
+                try:
+                    self._follow(change.files, following)
+                except OSError as error:
+                    raise ConflictError(
+                        f"commit {commit[:12]} is on the branch, and the files could not follow: {error}",
+                        hint="git restore --staged --worktree brings them to the commit",
+                    ) from error
         return commit
 
     def _follow(self, files: Sequence[FileEdit], following: Path | None) -> None:
@@ -143,6 +162,8 @@ class Checkout:
     def _swap(self, ref: str, parent: str, commit: str, change: Change) -> bool:
         reason = f"chronos-gitops: {change.message.partition(chr(10))[0]}"
         done = self._git.attempt("update-ref", "-m", reason, ref, commit, parent, env=change.identity())
+        if done.code != 0 and self._git.resolve(ref) == parent:
+            raise failure(f"git update-ref {ref}", done.code, done.stderr)
         return done.code == 0
 
     def _write_file(self, edit: FileEdit) -> None:

@@ -147,6 +147,7 @@ class Workshop:
         )
         with checkout_of(self.followed.source) as checkout:
             if checkout is not None:
+                checkout.refuse_unwritable(edits)
                 checkout.refuse_dirty(edits)
         return edits
 
