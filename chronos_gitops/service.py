@@ -1,17 +1,15 @@
 """Who is wired to whom: the one place that builds concrete things and passes them in."""
 
-import fcntl
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from chronos_gitops import __version__, failpoints
 from chronos_gitops.audit import AuditLog
 from chronos_gitops.canonical import CanonicalLog
+from chronos_gitops.data_lock import DataLock
 from chronos_gitops.delivery.attempt import Delivery
 from chronos_gitops.delivery.egress import EgressPolicy
 from chronos_gitops.delivery.listener import Listener
@@ -21,7 +19,7 @@ from chronos_gitops.engine.choice import choose
 from chronos_gitops.engine.clock import Clock
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.observer import Observers
-from chronos_gitops.errors import ChronosError, UsageError
+from chronos_gitops.errors import UsageError
 from chronos_gitops.events import EventLog
 from chronos_gitops.feed import Feed
 from chronos_gitops.jobs.model import JobSet
@@ -44,47 +42,6 @@ _PAUSE_KEPT = timedelta(days=30)
 """So long a deleted job that comes back is still paused."""
 
 
-class DataFolderInUse(ChronosError):
-    """Two runners on one data folder would both claim the same ticks."""
-
-    kind = "data-folder-in-use"
-
-
-class DataFolderUnusable(ChronosError):
-    """State cannot be kept where the operator said."""
-
-    kind = "data-folder-unusable"
-
-
-class DataLock:
-    """Held by the one runner that owns a data folder; the kernel frees it however the process ends (flock(2))."""
-
-    def __init__(self, data: Path) -> None:
-        try:
-            data.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._file = (data / "runner.lock").open("a+")
-        except OSError as error:
-            raise DataFolderUnusable(
-                f"{data} cannot keep the runner's state: {error.strerror}", hint="choose another folder with --data"
-            ) from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.seek(0)
-            owner = self._file.read(20).strip()
-            self._file.close()
-            raise DataFolderInUse(
-                f"another runner{f' (process {owner})' if owner else ''} works on {data}",
-                hint="stop it, or give this one another folder with --data",
-            ) from error
-        self._file.truncate(0)
-        self._file.write(str(os.getpid()))
-        self._file.flush()
-
-    def release(self) -> None:
-        self._file.close()
-
-
 @dataclass
 class Service:
     """A whole runner: it follows git, claims ticks, and answers questions. Build it with ``build``."""
@@ -97,7 +54,7 @@ class Service:
     metrics: Metrics
     clock: Clock
     started_at: datetime
-    lock: "DataLock"
+    lock: DataLock
     audit: AuditLog
     events: EventLog
     feed: Feed
@@ -139,6 +96,8 @@ class Service:
         """Why a supervisor should restart this runner; empty while it is alive. /livez, systemd's watchdog and the
         heartbeat all go by this."""
         health = self.engine.health()
+        if loss := self.lock.loss():
+            return loss
         if health.heartbeat_age > _STALLED_AFTER:
             return f"no heartbeat for {health.heartbeat_age.total_seconds():.0f} s"
         return health.liveness_failure
@@ -175,7 +134,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
 
 
 def _assembled(settings: Settings, lock: DataLock, given: Clock | None) -> Service:
-    chosen = choose(settings, given)
+    chosen = choose(settings, given, loss=lock.loss)
     clock = chosen.clock
     metrics = Metrics(settings.metrics)
     failpoints.arm(settings.failpoint)

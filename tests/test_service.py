@@ -10,9 +10,10 @@ import pytest
 from support.clock import HandClock
 
 from chronos_gitops import settings
+from chronos_gitops.data_lock import DataFolderInUse, DataFolderUnusable, DataLock
 from chronos_gitops.engine.sql.store import StoreUnusable
 from chronos_gitops.errors import UsageError
-from chronos_gitops.service import DataFolderInUse, DataFolderUnusable, DataLock, build
+from chronos_gitops.service import build
 from chronos_gitops.settings import Settings
 
 

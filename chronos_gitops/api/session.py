@@ -10,9 +10,9 @@ from flask import Response, request
 from itsdangerous import BadData, URLSafeSerializer
 
 from chronos_gitops.api import origin
+from chronos_gitops.data_lock import DataFolderUnusable
 from chronos_gitops.durable import write_atomically
 from chronos_gitops.engine.clock import is_ahead
-from chronos_gitops.service import DataFolderUnusable
 
 if TYPE_CHECKING:
     from chronos_gitops.settings import Token

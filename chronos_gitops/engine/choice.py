@@ -33,12 +33,15 @@ class Choice:
     is_shared: bool = True
 
 
-def choose(settings: Settings, clock: Clock | None = None) -> Choice:
-    """UsageError for an engine that cannot be: an address that means nothing, a package that is not installed."""
+def choose(settings: Settings, clock: Clock | None = None, *, loss: Callable[[], str] = lambda: "") -> Choice:
+    """``loss`` says why the data folder may be another runner's by now.
+
+    UsageError for an engine that cannot be: an address that means nothing, a package that is not installed.
+    """
     kind, _, place = settings.engine.partition("://")
     if kind == "sqlite":
         path = Path(place) if place else settings.data / "ledger.db"
-        return _on_sql(settings, lambda: SqliteStore(path), clock or SystemClock())
+        return _on_sql(settings, lambda: SqliteStore(path, loss=loss), clock or SystemClock())
     if kind == "postgresql":
         _need("psycopg", "postgres")
         return _on_postgres(settings, clock)

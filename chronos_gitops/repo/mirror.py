@@ -1,7 +1,6 @@
 """Our own bare copy of the followed repository, in the data folder; never shallow, made anew when it breaks."""
 
 import contextlib
-import fcntl
 import hashlib
 import logging
 import os
@@ -13,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Final, Literal, TypeAlias
 
+from chronos_gitops import file_lock
 from chronos_gitops.durable import write_atomically
 from chronos_gitops.errors import ConflictError
 from chronos_gitops.repo import blobless
@@ -332,7 +332,7 @@ class Mirror:
     def _take_lock(self) -> None:
         self._lock = self._folder.with_suffix(".lock").open("w")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file_lock.lock(self._lock)
         except OSError as error:
             self._lock.close()
             self._lock = None

@@ -14,7 +14,8 @@ from werkzeug.test import TestResponse
 from chronos_gitops.api import session
 from chronos_gitops.api.forms import own_path
 from chronos_gitops.api.session import COOKIE, Sessions
-from chronos_gitops.service import DataFolderUnusable, Service
+from chronos_gitops.data_lock import DataFolderUnusable
+from chronos_gitops.service import Service
 
 SECRET, READER = token_of("reader", "read", "operate")
 HTML = {"Accept": "text/html"}

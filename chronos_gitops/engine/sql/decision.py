@@ -10,7 +10,7 @@ from chronos_gitops.engine.sql import claims
 from chronos_gitops.engine.sql.claims import Claim, Claimed, Skip, Watermark
 from chronos_gitops.engine.sql.clock_correction import Correction
 from chronos_gitops.engine.sql.store import Replica, Session
-from chronos_gitops.engine.timetable import LATE, Due, catch_up, given_up, held_until
+from chronos_gitops.engine.timetable import LATE, Due, catch_up, given_up, held_until, upcoming
 from chronos_gitops.jobs.model import Definition, JobSet
 from chronos_gitops.timing.schedule import Schedule, jitter
 
@@ -138,3 +138,16 @@ def jittered_otherwise(before: JobSet, after: JobSet) -> set[str]:
         for definition in after
         if (old := before.get(definition.job.name)) is not None and old.job.jitter != definition.job.jitter
     }
+
+
+def next_runs(
+    definition: Definition | None, mark: Watermark | None, pause: Pause | None, now: datetime, count: int
+) -> tuple[datetime, ...]:
+    """What will be claimed next: by the watermark that the next claim goes by."""
+    if definition is None or mark is None:
+        return ()
+    if not mark.covers(definition.job):
+        return Schedule.parse(mark.schedule, mark.timezone, key=mark.job).upcoming(mark.at, count)
+    if pause is None or not pause.holds_at(now):
+        return upcoming(definition.job, None, mark.at, count)
+    return upcoming(definition.job, pause, max(mark.at, now), count)

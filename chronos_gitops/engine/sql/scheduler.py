@@ -21,10 +21,9 @@ from chronos_gitops.engine.sql.lanes import Lanes
 from chronos_gitops.engine.sql.outbox import Outbox
 from chronos_gitops.engine.sql.run import Run
 from chronos_gitops.engine.sql.store import Operation, Replica, Session, StoreError
-from chronos_gitops.engine.timetable import Due, Timetable, upcoming
+from chronos_gitops.engine.timetable import Due, Timetable
 from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.jobs.model import Definition, JobSet
-from chronos_gitops.timing.schedule import Schedule
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -119,16 +118,8 @@ class Scheduler:
         return self._clock_watch.trouble(now)
 
     def next_runs(self, name: str, count: int, now: datetime) -> tuple[datetime, ...]:
-        """By the watermark that the next claim goes by; from any thread."""
-        definition, mark = self.jobs.get(name), self._watermarks.get(name)
-        if definition is None or mark is None:
-            return ()
-        if not mark.covers(definition.job):
-            return Schedule.parse(mark.schedule, mark.timezone, key=name).upcoming(mark.at, count)
-        pause = self.pauses.get(name)
-        if pause is None or not pause.holds_at(now):
-            return upcoming(definition.job, None, mark.at, count)
-        return upcoming(definition.job, pause, max(mark.at, now), count)
+        """From any thread."""
+        return decision.next_runs(self.jobs.get(name), self._watermarks.get(name), self.pauses.get(name), now, count)
 
     def decided_until(self, now: datetime) -> dict[str, datetime]:
         return {name: mark.at for name, mark in list(self._watermarks.items()) if mark.at > now}

@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from chronos_gitops.data_lock import OpenFile
 from chronos_gitops.engine.sql import dialect, ledger, statements
 from chronos_gitops.engine.sql.store import (
     LEASE_S,
@@ -60,22 +61,25 @@ class Alone:
     leads = True
     claims_at_once = 1_000_000
 
-    def __init__(self, path: Path, namespace: uuid.UUID, watch: WriteWatch, lease_s: float) -> None:
+    def __init__(
+        self, path: Path, namespace: uuid.UUID, watch: WriteWatch, lease_s: float, loss: Callable[[], str]
+    ) -> None:
         self.id = str(uuid.uuid4())
         self.namespace = namespace
+        self._loss = loss
         self._path = path
         self._watch = watch
         self._lease_s = lease_s
 
     @property
     def is_current(self) -> bool:
-        return self._watch.seconds <= self._lease_s
+        return self._watch.seconds <= self._lease_s and not self._loss()
 
     @property
     def lease_failure(self) -> str:
         seconds = self._watch.seconds
         if seconds <= self._lease_s:
-            return ""
+            return self._loss()
         return f"nothing could be written to {self._path} for {seconds:.0f} s: {self._watch.error}"
 
     def join(self, session: Session, revision: str | None) -> Standing:  # noqa: ARG002 - nobody to tell
@@ -100,14 +104,16 @@ class Alone:
 class SqliteStore:
     """See the Store protocol."""
 
-    def __init__(self, path: Path, *, lease_s: float = LEASE_S) -> None:
+    def __init__(self, path: Path, *, lease_s: float = LEASE_S, loss: Callable[[], str] = lambda: "") -> None:
         self._path = path
+        self._data_loss = loss
         self._readers = threading.local()
         self._open_readers: list[sqlite3.Connection] = []
         self._connection = _open(path)
         self._watch = WriteWatch()
         self._session = SqliteSession(self._connection, self._watch.answered)
-        self.replica = Alone(path, ledger.namespace(self._session), self._watch, lease_s)
+        self._files = [OpenFile(path), OpenFile(path.with_name(f"{path.name}-wal"))]
+        self.replica = Alone(path, ledger.namespace(self._session), self._watch, lease_s, self._loss)
         self._writer = Writer(self._transaction, probe=self._probe, watch=self._watch)
 
     def write(self, operation: Operation[T]) -> "Future[T]":
@@ -146,7 +152,13 @@ class SqliteStore:
             self._open_readers.append(connection)
         return session
 
+    def _loss(self) -> str:
+        """Why what is written here may be recorded nowhere, or beside another runner; empty when all is well."""
+        return next(filter(None, (self._data_loss(), *(file.loss() for file in self._files))), "")
+
     def _transaction(self, operations: Sequence[Operation[Any]]) -> list[Any]:
+        if loss := self._loss():
+            raise StoreError(loss)
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
