@@ -4,10 +4,10 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from chronos_gitops.engine.callback import judged
+from chronos_gitops.engine.callback import Report, judged, received
 from chronos_gitops.engine.model import (
     EXECUTION_IDENTITY,
     Attempt,
@@ -19,6 +19,7 @@ from chronos_gitops.engine.model import (
 )
 from chronos_gitops.engine.sql import rows, statements
 from chronos_gitops.engine.sql.store import Replica, Session
+from chronos_gitops.errors import ConflictError
 from chronos_gitops.jobs.model import Job
 
 
@@ -88,6 +89,24 @@ def hold(session: Session, execution_id: str) -> tuple[Execution, str | None] | 
     """The execution and its owner, which nobody else changes until the transaction ends."""
     row = session.execute(statements.HOLD_EXECUTION, {"id": execution_id}).fetchone()
     return None if row is None else (rows.execution(row), row["owner"])
+
+
+def receive(
+    session: Session, execution_id: str, report: Report, *, at: datetime, spacing: timedelta, replica: Replica
+) -> tuple[Execution, bool] | ConflictError | None:
+    """The execution after a callback, and whether that changed it; None when there is none. A ConflictError is an
+    answer: it must not undo what else the transaction does."""
+    held = hold(session, execution_id)
+    if held is None:
+        return None
+    execution, owner = held
+    try:
+        after = received(execution, report, at=at, spacing=spacing)
+    except ConflictError as error:
+        return error
+    if after is not None:
+        call_back(session, after, owner, replica)
+    return after or execution, after is not None
 
 
 def call_back(session: Session, after: Execution, owner: str | None, replica: Replica) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from chronos_gitops import failpoints
-from chronos_gitops.engine.callback import Report, received, unknown
+from chronos_gitops.engine.callback import Report, unknown
 from chronos_gitops.engine.clock import Clock, Heartbeat
 from chronos_gitops.engine.model import Execution, Pause, Reason, Status, Trigger
 from chronos_gitops.engine.observer import Observer
@@ -191,21 +191,10 @@ class Scheduler:
     async def call_back(self, execution_id: str, report: Report, *, spacing: timedelta) -> Execution:
         """What the target says of an execution, whichever runner has it."""
         now = rows.whole(self._clock.now())
-
-        def operation(session: Session) -> tuple[Execution, bool] | ConflictError | None:
-            held = ledger.hold(session, execution_id)
-            if held is None:
-                return None
-            execution, owner = held
-            try:
-                after = received(execution, report, at=now, spacing=spacing)
-            except ConflictError as error:
-                return error  # an answer, which must not undo what else the transaction does
-            if after is not None:
-                ledger.call_back(session, after, owner, self._replica)
-            return after or execution, after is not None
-
-        found = await self._write(operation)
+        replica = self._replica
+        found = await self._write(
+            lambda session: ledger.receive(session, execution_id, report, at=now, spacing=spacing, replica=replica)
+        )
         if found is None:
             raise unknown()
         if isinstance(found, ConflictError):
