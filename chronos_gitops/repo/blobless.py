@@ -6,11 +6,12 @@ contents of the jobs folder come in one batch before a commit counts as fetched,
 speak to anybody.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from chronos_gitops.repo.faults import AuthenticationFailed, GitError, NetworkError, Stopped, Timeout
+from chronos_gitops.repo.faults import GitError, NetworkError, RateLimited, Stopped, Timeout
 from chronos_gitops.repo.git import Git
+from chronos_gitops.repo.remote import Remote
 
 FILTER: Final = "--filter=blob:none"
 _TIMEOUT: Final = 300.0
@@ -34,16 +35,19 @@ class Refused(GitError):
     """The server leaves objects out and does not give them afterwards."""
 
 
-def complete(git: Git, location: str, jobs: str, since: str | None, head: str, *, env: Mapping[str, str]) -> None:
+def complete(git: Git, remote: Remote, jobs: str, since: str | None, head: str) -> None:
     """Brings what versions after ``since`` need. Refused, or another GitError when the server is away."""
     wanted = missing(git, jobs, since, head) if is_partial(git) else ()
     if not wanted:
         return
     try:
-        git.run(*_BRING, location, stdin="".join(f"{one}\n" for one in wanted).encode(), env=env, timeout=_TIMEOUT)
-    except (NetworkError, Timeout, AuthenticationFailed, Stopped):
+        asked = "".join(f"{one}\n" for one in wanted).encode()
+        remote.run(git, *_BRING, remote.address.location, stdin=asked, timeout=_TIMEOUT)
+    except (NetworkError, RateLimited, Timeout, Stopped):
         raise
     except GitError as error:
+        if error.is_rejection:
+            raise
         raise Refused(str(error)) from error
 
 

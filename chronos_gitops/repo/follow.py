@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import threading
-import time
 from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import replace
@@ -26,8 +25,8 @@ from chronos_gitops.repo.judges import judges
 from chronos_gitops.repo.last_valid import last_valid_jobs
 from chronos_gitops.repo.lastgood import LastGood
 from chronos_gitops.repo.memory import Memory
-from chronos_gitops.repo.pace import SWEEP, Pace
-from chronos_gitops.repo.settle import Consent, Settlement, Tree, allowance, broken_files, settle
+from chronos_gitops.repo.pace import SWEEP, Pace, Timer
+from chronos_gitops.repo.settle import Consent, Settlement, Tree, allowance, broken_files, settle, status_of
 from chronos_gitops.repo.snapshot import NoFiles
 from chronos_gitops.repo.source import Source, Tip
 from chronos_gitops.repo.status import HeldDeletions, Mode, OnInvalid, Revision, SyncState, SyncStatus
@@ -61,11 +60,13 @@ class Follower:
         interval: timedelta = timedelta(seconds=60),
         signers: Signers | None = None,
         bindings: Bindings | None = None,
+        timer: Timer | None = None,
     ) -> None:
         self.source = source
         self._on_change = on_change
         self._on_invalid = OnInvalid(on_invalid)
-        self._pace = Pace(min(interval, SWEEP) if source.mode is Mode.WORKTREE else interval)
+        interval = min(interval, SWEEP) if source.mode is Mode.WORKTREE else interval
+        self._pace = Pace(interval, credentials=source.credentials, timer=timer)
         self._signers = signers
         self._bindings = bindings
         self._verified: str | None = None
@@ -79,6 +80,7 @@ class Follower:
         self._watch = Watch(source, self._pace.notice)
         self._failures = 0
         self._passing_thread: int | None = None
+        self._failure: ChronosError | None = None
         self._key: Hashable = None
         self._settled: tuple[Settlement, Loaded] | None = None
         self._unsaved = False
@@ -108,7 +110,8 @@ class Follower:
                 self._announce_at_start()
             self._status = replace(self._status, jobs=len(self._jobs))
         self._thread.start()  # which saves first: nobody's first tick waits for that
-        self._watch.start()
+        if self.source.is_local:
+            self._watch.start()
 
     def stop(self) -> None:
         """Ends running git commands and both threads. What was answered last stays readable."""
@@ -215,9 +218,9 @@ class Follower:
         self._passing_thread = threading.get_ident()
         try:
             self._pass_over_damage(began, patient=patient, refresh=refresh, consent=consent)
-            self._failures = 0
+            self._failures, self._failure = 0, None
         except ChronosError as error:
-            self._fail(error.kind, str(error))
+            self._fail(error.kind, str(error), error)
         except Exception as error:
             _log.exception("a pass over the repository failed", extra={"repository": self.source.repository})
             self._fail("InternalError", f"{type(error).__name__}: {error}")
@@ -263,7 +266,7 @@ class Follower:
             before = self._jobs
             self._announce(settlement.jobs)
             self.deployments.note(before, settlement.jobs, index, self.now())
-            self._status = replace(self._status, reload_ms=round((time.monotonic() - began) * 1000, 1))
+            self._status = replace(self._status, reload_ms=self._pace.milliseconds_since(began))
             if settlement.applied:
                 committed_at = None if newest is None else newest.committed_at
                 self._status = replace(self._status, applied_at=self.now(), committed_at=committed_at)
@@ -335,25 +338,12 @@ class Follower:
             self._fail(error.kind, str(error))
 
     def _report(self, settlement: Settlement, loaded: Loaded) -> None:
-        status = self._status
-        revision = status.revision
-        rewritten = self._is_rewritten and settlement.reason is None
-        message = "the history was rewritten; versions are numbered anew" if rewritten else settlement.message
-        self._status = replace(
-            status,
-            state=settlement.state,
-            reason="HistoryRewritten" if rewritten else settlement.reason,
-            message=message,
-            revision=replace(revision, applied=revision.attempted) if settlement.applied else revision,
-            problems=loaded.problems,
-            last_success_at=self.now(),
-            held=settlement.held,
-            jobs=len(self._jobs),
-            quarantined=settlement.quarantined,
-        )
+        status = status_of(settlement, self._status, is_rewritten=self._is_rewritten)
+        now, jobs = self.now(), len(self._jobs)
+        self._status = replace(status, problems=loaded.problems, last_success_at=now, jobs=jobs)
 
-    def _fail(self, reason: str, message: str) -> None:
-        self._failures += 1
+    def _fail(self, reason: str, message: str, error: ChronosError | None = None) -> None:
+        self._failures, self._failure = self._failures + 1, error
         if self._failures == 1 and not self._pace.stopping.is_set():
             _log.warning("the repository cannot be followed", extra={"reason": reason, "error": message})
         self._status = replace(self._status, state=SyncState.FAILED, reason=reason, message=message)
@@ -392,7 +382,5 @@ class Follower:
 
     def _plan_next(self) -> None:
         head = self._status.revision.desired
-        wait = self._pace.end(
-            self._failures, self._status.reason, lambda commit: contains(self.source.git, head, commit)
-        )
+        wait = self._pace.end(self._failures, self._failure, lambda commit: contains(self.source.git, head, commit))
         self._status = replace(self._status, next_attempt_at=self.now() + wait)

@@ -7,7 +7,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, Final, Literal, TypeAlias
@@ -26,12 +26,12 @@ from chronos_gitops.repo.faults import (
     Locked,
     ObjectFormatMismatch,
     Stopped,
-    failure,
     words,
 )
 from chronos_gitops.repo.git import Git, Place
 from chronos_gitops.repo.integrity import is_intact
 from chronos_gitops.repo.partial_clone import boundary
+from chronos_gitops.repo.remote import Remote
 
 _FIRST_FETCH: Final = 600.0
 _FETCH: Final = 60.0
@@ -82,7 +82,7 @@ class Mirror:
         self.address = address
         self._on_fetch = on_fetch
         self._jobs = jobs
-        self._access = access or Access()
+        self._remote = Remote(address, access or Access())
         key = hashlib.sha256(f"{address.location}\n{jobs}".encode()).hexdigest()[:12]
         self._folder = data / f"mirror-{key}.git"
         self._lock: IO[str] | None = None
@@ -116,10 +116,14 @@ class Mirror:
             self._lock.close()
             self._lock = None
 
+    def credentials(self) -> Hashable:
+        """Another value once a file that decides about the server's answer has changed."""
+        return self._remote.credentials()
+
     def default_branch(self) -> str:
         """What the remote's HEAD says, without the ref's prefix."""
         question = ("ls-remote", "--symref", "--end-of-options", self.address.location, "HEAD")
-        output = self.git.run(*question, timeout=_ASK, env=self._speaking(self.git))
+        output = self._remote.run(self.git, *question, timeout=_ASK)
         for line in output.decode("utf-8", "replace").splitlines():
             if line.startswith("ref: refs/heads/"):
                 return branch_name(line.removeprefix("ref: ").partition("\t")[0])
@@ -138,6 +142,9 @@ class Mirror:
 
     def check(self, branch: str) -> bool:
         """False when the next fetch makes the mirror anew. Reads every object that jobs need."""
+        with contextlib.suppress(Stopped):
+            if self._fetched(branch) is None:
+                return True  # nothing has been fetched, so nothing of it is damaged
         if not is_intact(self.git, tracked(branch), self._jobs):
             self.suspect()
         return not self._suspected.is_set()
@@ -236,7 +243,8 @@ class Mirror:
 
     def push(self, commit: str, branch: str) -> tuple[Push, str]:
         """A plain push of one commit, never forced: the server itself compares and swaps."""
-        done = self.git.attempt(
+        done = self._remote.ask(
+            self.git,
             "push",
             "--porcelain",
             "--no-verify",
@@ -245,12 +253,11 @@ class Mirror:
             self.address.location,
             f"{commit}:{heads(branch)}",
             timeout=_FETCH,
-            env=self._speaking(self.git),
         )
         said = done.stdout.decode("utf-8", "replace")
         outcome = next((line for line in said.splitlines() if line[:2] in ("!\t", "*\t", " \t", "=\t")), None)
         if outcome is None:
-            raise failure("git push", done.code, done.stderr)
+            raise self._remote.failure("git push", done)
         if not outcome.startswith("!"):
             return Push.DONE, ""
         return _refusal(outcome.split("\t")[-1]), words(done.stderr)
@@ -283,13 +290,13 @@ class Mirror:
         # A copy of a shallow clone follows that one, whose history may be whole by now.
         deeper = ("--unshallow",) if boundary(git) else ()
         command = ("fetch", *_FETCH_OPTIONS, *filtering, *deeper, "--end-of-options", self.address.location, refspec)
-        git.run(*command, timeout=timeout, env=self._speaking(git))
+        self._remote.run(git, *command, timeout=timeout)
         head = git.resolve(arriving(branch))
         if head is None:
             raise BranchNotFound(f'{self.address} has no branch "{branch}"', hint="check --branch")
         if head != before:
             if filtering:
-                blobless.complete(git, self.address.location, self._jobs, before, head, env=self._speaking(git))
+                blobless.complete(git, self._remote, self._jobs, before, head)
             git.run("update-ref", tracked(branch), head)
         return head
 
@@ -297,11 +304,6 @@ class Mirror:
         """Whether it is worth asking: a folder beside us costs no network, and the root leaves nothing out."""
         is_remote = self.address.path is None and self._jobs != "."
         return is_remote and git.attempt("config", "--get", _WHOLE).code != 0
-
-    def _speaking(self, git: Git) -> dict[str, str]:
-        """For the commands that speak to the server only: reading our own copy needs neither password nor protocol."""
-        credentials = git.with_config(self._access.config(self.address.location))
-        return credentials | {"GIT_ALLOW_PROTOCOL": self.address.protocols, **self._access.environment()}
 
     def _gateway(self, folder: Path, on_damage: Callable[[], None] = lambda: None) -> Git:
         return Git(

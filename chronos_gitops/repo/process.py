@@ -102,8 +102,9 @@ def _drain(process: "subprocess.Popen[bytes]", deadline: float, limit: int) -> t
                 chunk = os.read(key.fd, _CHUNK)
                 if not chunk:
                     selector.unregister(key.fileobj)
-                elif key.data is stdout or len(stderr) < _STDERR_LIMIT:
+                else:
                     key.data.extend(chunk)
+            del stderr[:-_STDERR_LIMIT]  # the reason of a failure is what was said last
             if len(stdout) > limit:
                 raise Flooded
     return bytes(stdout), bytes(stderr)

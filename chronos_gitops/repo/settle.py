@@ -11,7 +11,7 @@ from chronos_gitops.jobs.model import Definition, Job, JobSet
 from chronos_gitops.jobs.plan import deletion_checksum, held_deletions
 from chronos_gitops.jobs.problem import is_error
 from chronos_gitops.repo.history import Change, Index, Version, Versions
-from chronos_gitops.repo.status import HeldDeletions, OnInvalid, SyncState
+from chronos_gitops.repo.status import HeldDeletions, OnInvalid, SyncState, SyncStatus
 
 _ALLOWANCE: Final = re.compile(r"^Chronos-Allow-Deletes:[ \t]*([0-9]{1,9})[ \t]*$", re.MULTILINE | re.IGNORECASE)
 
@@ -203,3 +203,18 @@ def _reason(names: Sequence[str], held: HeldDeletions | None) -> tuple[str | Non
     if names:
         return "ValidationFailed", f"{len(names)} invalid files; their jobs stay as they were: {', '.join(names[:5])}"
     return None, ""
+
+
+def status_of(settlement: Settlement, before: SyncStatus, *, is_rewritten: bool) -> SyncStatus:
+    """The status after a settlement; a history that was rewritten is the news where there is nothing worse."""
+    revision = before.revision
+    is_news = is_rewritten and settlement.reason is None
+    return replace(
+        before,
+        state=settlement.state,
+        reason="HistoryRewritten" if is_news else settlement.reason,
+        message="the history was rewritten; versions are numbered anew" if is_news else settlement.message,
+        revision=replace(revision, applied=revision.attempted) if settlement.applied else revision,
+        held=settlement.held,
+        quarantined=settlement.quarantined,
+    )

@@ -41,6 +41,8 @@ class Source(Protocol):
 
     mode: Mode
     jobs: str
+    is_local: bool
+    """Whether there are folders whose events tell of a change."""
 
     @property
     def git(self) -> Git:
@@ -64,6 +66,9 @@ class Source(Protocol):
 
     def open(self, on_damage: Callable[[], None] = lambda: None) -> None:
         """Makes ready what belongs to us. ``on_damage`` asks for a refresh soon: something of ours must be mended."""
+
+    def credentials(self) -> Hashable:
+        """Another value once a file that the server is shown, or is checked by, has changed."""
 
     def refresh(self, *, patient: bool) -> str | None:
         """The commit to follow now, None in a repository without one. A GitError when it cannot be told."""
@@ -127,6 +132,7 @@ class WorktreeSource:
         if place.root is None:
             raise NotARepository(f"{place.git_dir} has no files on disk")
         self.jobs = jobs
+        self.is_local = True
         self.git = Git(place)
         self.objects = PresentObjects(self.git)
         self.checkout = place
@@ -139,6 +145,9 @@ class WorktreeSource:
 
     def open(self, on_damage: Callable[[], None] = lambda: None) -> None:
         """There is nothing of ours to prepare."""
+
+    def credentials(self) -> Hashable:
+        return ()
 
     def refresh(self, *, patient: bool) -> str | None:  # noqa: ARG002 - nothing here makes anybody wait
         Checkout(self.git).recover()
@@ -214,6 +223,7 @@ class BranchSource:
         on_fetch: OnFetch | None = None,
     ) -> None:
         self.jobs = jobs
+        self.is_local = address.path is not None
         self.repository = str(address)
         self.branch = branch
         there = address if place is None else _at(address, place)
@@ -241,6 +251,9 @@ class BranchSource:
     def open(self, on_damage: Callable[[], None] = lambda: None) -> None:
         self.mirror.open(on_damage)
 
+    def credentials(self) -> Hashable:
+        return self.mirror.credentials()
+
     def refresh(self, *, patient: bool) -> str | None:
         if self.branch is None:
             self.branch = self.mirror.default_branch()
@@ -262,7 +275,7 @@ class BranchSource:
 
     def folders(self) -> Collection[Path]:
         if self._place is None:
-            return ()
+            return () if self._address.path is None else (self._address.path,)
         common = self._place.common
         return {common, common / "reftable", *_below(common / "refs" / "heads")}
 

@@ -40,13 +40,19 @@ class Watch:
         self._thread.start()
 
     def stop(self) -> None:
+        """Harmless when it never started."""
         self._stopping.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
                 folders = frozenset(folder for folder in self._watched.folders() if folder.is_dir())
+                if not folders:
+                    # Nothing to hear, so nothing to say: a folder that comes is noticed when it is armed.
+                    self._stopping.wait(_POLL)
+                    continue
                 self._follow(folders)
             except (OSError, RuntimeError) as error:
                 # WatchfilesRustInternalError is a RuntimeError; a folder that vanished while arming is an OSError.
@@ -58,9 +64,6 @@ class Watch:
         """Until the folders have to be armed anew."""
         import watchfiles
 
-        if not folders:
-            self._stopping.wait(_POLL)
-            return
         until = time.monotonic() + _ARM_AGAIN
         fresh = True
         for changes in watchfiles.watch(

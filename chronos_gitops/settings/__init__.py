@@ -79,6 +79,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | No
     repo = found.pop("repo", None) or str(Path.cwd())
     data = found.pop("data", None) or default_data(repo)
     settings = Settings(repo, data, secret_values=_secret_values(environ), **found)
+    _refuse_two_answers(settings.git, environ)
     _refuse_an_open_door(settings)
     return settings
 
@@ -181,6 +182,16 @@ def _secret_values(environ: Mapping[str, str]) -> Mapping[str, str]:
             raise SettingsError(f"{variable}: no secret can have this name", hint="write CHRONOS_SECRET_BACKUP_TOKEN")
         found[name] = value
     return MappingProxyType(found)
+
+
+def _refuse_two_answers(git: GitAccess, environ: Mapping[str, str]) -> None:
+    """Of git's variables and our settings one would be dropped in silence."""
+    mine = next((name for name in ("ssh_key_file", "known_hosts_file") if getattr(git, name) is not None), None)
+    theirs = next((name for name in ("GIT_SSH_COMMAND", "GIT_SSH") if environ.get(name)), None)
+    if mine is not None and theirs is not None:
+        raise SettingsError(f"git.{mine} and {theirs} are two answers", hint=f"unset {theirs}, or leave git.{mine} out")
+    if (git.cert_file is None) != (git.key_file is None):
+        raise SettingsError("git.cert_file and git.key_file go together", hint="give both, or leave both out")
 
 
 def _refuse_an_open_door(settings: Settings) -> None:

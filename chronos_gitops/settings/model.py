@@ -71,13 +71,19 @@ class Egress:
 
 @dataclass(frozen=True, slots=True)
 class GitAccess:
-    """What the git server is shown. Files are read at each attempt; ``password`` may be a token."""
+    """What the git server is shown. Files are read at each attempt; ``password`` may be a token.
+
+    ``ca_file`` (PEM) replaces the machine's authorities for git; ``cert_file`` and ``key_file`` are a client
+    certificate and its key."""
 
     username: str = ""
     password: str = field(default="", repr=False)
     password_file: Path | None = None
     ssh_key_file: Path | None = None
     known_hosts_file: Path | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,10 @@
 """A git server over HTTP on 127.0.0.1: ``git http-backend`` behind a small CGI, with or without a password."""
 
 import base64
+import contextlib
 import os
+import socket
+import ssl
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,25 +15,42 @@ from urllib.parse import urlsplit
 
 
 class HttpGit(ThreadingHTTPServer):
-    """``answer`` overrides every answer with a status; ``seen`` are the Authorization headers, None for none."""
+    """``answer`` overrides every answer with a status, ``fields`` go with it; ``seen`` are the Authorization headers,
+    None for none, ``asked`` counts how often a command of git began."""
 
     daemon_threads = True
 
-    def __init__(self, root: Path, *, password: str | None = None) -> None:
+    def __init__(self, root: Path, *, password: str | None = None, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self._scheme = "http" if tls is None else "https"
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.root = root
         self.expected = (
             None if password is None else "Basic " + base64.b64encode(f"runner:{password}".encode()).decode()
         )
         self.held: threading.Event | None = None  # nothing is answered until it is set
         self.answer: tuple[int, str] | None = None
+        self.fields: dict[str, str] = {}
+        self.body = b""
+        self.asked = 0
         self.breaks_at: int | None = None  # from this request on every answer is 503
         self.seen: list[str | None] = []
         self.commands = b""  # every command line of the machine while a request was answered
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
     def url(self, name: str, user_info: str = "") -> str:
-        return f"http://{user_info}127.0.0.1:{self.server_address[1]}/{name}"
+        return f"{self._scheme}://{user_info}127.0.0.1:{self.server_address[1]}/{name}"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that turns away is nothing to print; one that is turned away hears why: bytes that nobody read
+        would make a reset of the end."""
+        if isinstance(request, ssl.SSLSocket):
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(request.fileno())) as plain:
+                plain.settimeout(5)
+                plain.shutdown(socket.SHUT_WR)
+                while plain.recv(65536):
+                    pass
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -48,6 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: HttpGit
 
     def do_GET(self) -> None:
+        self.server.asked += self.command == "GET"
         self.server.seen.append(self.headers.get("Authorization"))
         self.server.commands += b"".join(read_quietly(path) for path in Path("/proc").glob("[0-9]*/cmdline"))
         if self.server.held is not None:
@@ -56,7 +77,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._end(503, {})
         elif self.server.answer is not None:
             status, location = self.server.answer
-            self._end(status, {"Location": location} if location else {})
+            fields = {"Location": location} if location else {}
+            self._end(status, fields | self.server.fields, self.server.body)
         elif self.server.expected not in (None, self.headers.get("Authorization")):
             self._end(401, {"WWW-Authenticate": 'Basic realm="git"'})
         else:

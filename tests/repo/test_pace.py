@@ -7,6 +7,17 @@ from random import Random
 
 import pytest
 
+from chronos_gitops.repo.faults import (
+    AuthenticationFailed,
+    CertificateRejected,
+    ClientCertificateRejected,
+    GitError,
+    HostKeyMismatch,
+    NetworkError,
+    NotAGitServer,
+    RateLimited,
+    RepositoryMoved,
+)
 from chronos_gitops.repo.pace import Awaited, Pace, wait_for_next
 
 PATIENCE = 30.0
@@ -21,13 +32,38 @@ def never(_: str) -> bool:
     ("failures", "seconds"), [(0, 60), (1, 5), (2, 10), (3, 20), (4, 40), (6, 160), (7, 300), (99, 300)]
 )
 def test_failures_wait_longer_and_longer(failures: int, seconds: float) -> None:
-    waits = [wait_for_next(timedelta(minutes=1), failures, "NetworkError", Random(seed)) for seed in range(50)]
+    error = NetworkError("away") if failures else None
+    waits = [wait_for_next(timedelta(minutes=1), failures, error, Random(seed)) for seed in range(50)]
     assert all(0.8 * seconds <= wait.total_seconds() <= 1.2 * seconds for wait in waits)
     assert len(set(waits)) > 40
 
 
-def test_refused_credentials_do_not_quicken_the_loop() -> None:
-    assert wait_for_next(timedelta(minutes=1), 1, "AuthenticationFailed", Random(1)) > timedelta(seconds=47)
+REJECTIONS = [
+    AuthenticationFailed,
+    HostKeyMismatch,
+    CertificateRejected,
+    ClientCertificateRejected,
+    RepositoryMoved,
+    NotAGitServer,
+]
+
+
+@pytest.mark.parametrize("rejection", REJECTIONS)
+@pytest.mark.parametrize("interval", [timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)])
+def test_what_a_person_must_change_is_tried_again_after_five_minutes(
+    rejection: type[GitError], interval: timedelta
+) -> None:
+    waits = [wait_for_next(interval, 1, rejection("no"), Random(seed)) for seed in range(50)]
+    assert min(waits) >= max(timedelta(minutes=5), interval * 0.8)
+    assert max(waits) <= max(timedelta(minutes=6), interval * 1.2)
+
+
+@pytest.mark.parametrize(("asked", "waited"), [(0, 5), (3, 5), (120, 120), (3600, 3600), (10**9, 3600)])
+def test_the_time_that_a_server_asks_for_is_the_shortest_wait_up_to_an_hour(asked: float, waited: float) -> None:
+    error = RateLimited("slower", retry_after=timedelta(seconds=asked))
+    waits = [wait_for_next(timedelta(minutes=1), 1, error, Random(seed)).total_seconds() for seed in range(50)]
+    assert min(waits) >= (waited if asked > 5 else 4)
+    assert max(waits) <= waited * 1.2
 
 
 def test_a_commit_that_was_named_is_looked_for_a_few_times_and_then_forgotten() -> None:
@@ -85,14 +121,14 @@ class TestAPaceBetweenPasses:
     def test_a_nudge_during_a_pass_gets_a_pass_of_its_own(self, pace: Pace) -> None:
         pace.begin()
         pace.nudge()
-        assert pace.end(0, None, never) > timedelta(minutes=50)
+        assert pace.end(0, None, never) > timedelta(minutes=47)
         assert self.answer(pace) == [True]
 
     def test_an_awaited_commit_shortens_the_wait_until_it_is_there(self, pace: Pace) -> None:
         pace.expect("a" * 40)
         assert pace.end(0, None, never) == timedelta(seconds=0.5)
-        assert pace.end(0, None, lambda commit: commit == "a" * 40) > timedelta(minutes=50)
+        assert pace.end(0, None, lambda commit: commit == "a" * 40) > timedelta(minutes=47)
 
     def test_failures_decide_before_what_is_awaited(self, pace: Pace) -> None:
         pace.expect("a" * 40)
-        assert timedelta(seconds=4) < pace.end(1, "NetworkError", never) < timedelta(seconds=6)
+        assert timedelta(seconds=4) < pace.end(1, NetworkError("away"), never) < timedelta(seconds=6)
