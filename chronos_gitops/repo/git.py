@@ -249,6 +249,14 @@ class Git:
         protocols, config, global_config = self._options
         return Git(self.place, protocols=protocols, config=config, global_config=global_config)
 
+    def relocate(self, place: Place) -> None:
+        """From now on the repository is there: the path that led to it leads elsewhere now."""
+        protocols, config, global_config = self._options
+        self.place = place
+        self._config = _settings(place, config)
+        self._env = _environment(place, protocols, self._config, global_config)
+        self.reset()
+
     def reset(self) -> None:
         """Forgets the reader after the repository's folder was replaced."""
         self._object_format = ""

@@ -17,6 +17,7 @@ from chronos_gitops.repo.checkout import Checkout
 from chronos_gitops.repo.faults import NotARepository, PathMissing
 from chronos_gitops.repo.git import Git, Place, discover
 from chronos_gitops.repo.ignored import without_ignored_at, without_ignored_on_disk
+from chronos_gitops.repo.links import location, symbolic_links
 from chronos_gitops.repo.mirror import Mirror, OnFetch
 from chronos_gitops.repo.partial_clone import PresentObjects
 from chronos_gitops.repo.snapshot import CommitFiles, Scanner, read_file
@@ -139,6 +140,7 @@ class WorktreeSource:
         self.repository = str(place.root)
         self.branch: str | None = None
         self._root = place.root
+        self._location = location(place.root)
         self._scanner = Scanner(place.root, jobs)
         self._committed: tuple[str | None, Mapping[str, str]] = (None, MappingProxyType({}))
         self._last: CommitFiles | None = None
@@ -150,6 +152,7 @@ class WorktreeSource:
         return ()
 
     def refresh(self, *, patient: bool) -> str | None:  # noqa: ARG002 - nothing here makes anybody wait
+        self._follow_links()
         Checkout(self.git).recover()
         head = self.git.resolve("HEAD")
         if head != self._committed[0] or self.branch is None:
@@ -157,6 +160,15 @@ class WorktreeSource:
             self.branch = None if ref is None else ref.removeprefix("refs/heads/")
             self._committed = (head, self._blobs(head))
         return head
+
+    def _follow_links(self) -> None:
+        """The path as it was given may lead to another checkout by now."""
+        now = location(self._root)
+        if now != self._location:
+            self.checkout = discover(self._root)
+            self.git.relocate(self.checkout)
+            self.objects.close()
+            self._location, self._committed, self.branch = now, (None, MappingProxyType({})), None
 
     def tip(self, head: str | None) -> Tip:
         files = without_ignored_on_disk(self._scanner.scan(self._committed[1]), self._root, self.jobs)
@@ -169,22 +181,29 @@ class WorktreeSource:
         return (self.checkout.git_dir / "index.lock").exists()
 
     def folders(self) -> Collection[Path]:
-        top = self._root / self.jobs
+        root = Path(os.path.realpath(self._root))
+        top = root / self.jobs
         git_dir, refs = self.checkout.git_dir, self.checkout.common / "refs" / "heads"
-        above = {self._root.joinpath(*PurePosixPath(self.jobs).parts[:depth]) for depth in range(_depth(self.jobs))}
-        return {*above, *_below(top), git_dir, self.checkout.common, *_below(refs)}
+        above = {root.joinpath(*PurePosixPath(self.jobs).parts[:depth]) for depth in range(_depth(self.jobs))}
+        links = {link.parent for link in symbolic_links(self._root)}
+        return {*above, *_below(top), git_dir, self.checkout.common, *_below(refs), *links}
 
     def concerns(self, path: str) -> bool:
         name = os.path.basename(path)  # noqa: PTH119 - called for every event
         git_dir = str(self.checkout.common)
+        if self._is_link_on_the_way(path):
+            return True
         if path.startswith((git_dir, str(self.checkout.git_dir))):
             return _is_ref(path, name)
-        jobs = str(self._root / self.jobs)
+        jobs = os.path.join(self._location[0], self.jobs)  # noqa: PTH118
         return (
             (name == IGNORE_FILE or not is_hidden(name))
             and not name.endswith(_IGNORED_ENDS)
             and (path.startswith(jobs) or jobs.startswith(path))
         )
+
+    def _is_link_on_the_way(self, path: str) -> bool:
+        return Path(path) in symbolic_links(self._root)
 
     def check(self) -> bool:
         return True  # the repository of a person is theirs to mend
@@ -230,6 +249,7 @@ class BranchSource:
         self.mirror = Mirror(there, data, access, jobs=jobs, on_fetch=on_fetch)
         self.objects = PresentObjects(self.mirror.git, is_complete=True)
         self._place = place
+        self._location = None if place is None else location(place.root or place.git_dir)
         self._address = address
         self._last: CommitFiles | None = None
 
@@ -258,9 +278,17 @@ class BranchSource:
         if self.branch is None:
             self.branch = self.mirror.default_branch()
         head = self.mirror.fetch(self.branch, timeout=None if patient else _IMPATIENT)
-        if self._place is None and self._address.path is not None:
-            self._place = discover(self._address.path)
+        self._follow_links()
         return head
+
+    def _follow_links(self) -> None:
+        """The path as it was given may lead to another repository by now, or to one at all."""
+        path = self._address.path
+        if path is None:
+            return
+        now = location(path if self._place is None else self._place.root or self._place.git_dir)
+        if self._place is None or now != self._location:
+            self._place, self._location = discover(path), now
 
     def tip(self, head: str | None) -> Tip:
         assert head is not None
@@ -277,9 +305,12 @@ class BranchSource:
         if self._place is None:
             return () if self._address.path is None else (self._address.path,)
         common = self._place.common
-        return {common, common / "reftable", *_below(common / "refs" / "heads")}
+        links = {link.parent for link in symbolic_links(self._address.path or common)}
+        return {common, common / "reftable", *_below(common / "refs" / "heads"), *links}
 
     def concerns(self, path: str) -> bool:
+        if self._address.path is not None and Path(path) in symbolic_links(self._address.path):
+            return True
         return _is_ref(path, os.path.basename(path))  # noqa: PTH119 - called for every event
 
     def check(self) -> bool:
