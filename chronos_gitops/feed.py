@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from chronos_gitops.delivery.attempt import Outcome
 from chronos_gitops.engine.model import Execution, Status
 from chronos_gitops.events import Event, EventLog, Kind
+from chronos_gitops.jobs.job_set import diff
 from chronos_gitops.jobs.model import Job, JobSet
 from chronos_gitops.repo.status import SyncState, SyncStatus
 
@@ -110,32 +111,24 @@ class Feed:
         before, self._jobs = self._jobs, jobs
         if before is None and jobs.revision is not None and jobs.revision == self._known_commit:
             return  # a restart on what ran before
-        old = JobSet() if before is None else before
-        added = [name for name in jobs.definitions if name not in old.definitions]
-        removed = [name for name in old.definitions if name not in jobs.definitions]
-        changed = [found.job.name for found in jobs if _differs(old, found.job.name, found.blob)]
-        if added or changed or removed:
-            words = f"{len(added)} added, {len(changed)} changed, {len(removed)} removed"
+        changes = diff(JobSet() if before is None else before, jobs)
+        if changes.added or changes.changed or changes.removed:
+            counts = len(changes.added), len(changes.changed), len(changes.removed)
             self._events.add(
                 Event(
                     _instant(self._now()),
                     Kind.COMMIT_APPLIED,
-                    words,
+                    "{} added, {} changed, {} removed".format(*counts),
                     commit=jobs.revision,
-                    added=tuple(added[:_NAMES_SHOWN]),
-                    changed=tuple(changed[:_NAMES_SHOWN]),
-                    removed=tuple(removed[:_NAMES_SHOWN]),
+                    added=changes.added[:_NAMES_SHOWN],
+                    changed=changes.changed[:_NAMES_SHOWN],
+                    removed=changes.removed[:_NAMES_SHOWN],
                 )
             )
 
     def _add(self, kind: Kind, message: str, **fields: str | None) -> None:
         job, commit, execution = fields.get("job"), fields.get("commit"), fields.get("execution")
         self._events.add(Event(_instant(self._now()), kind, message, job=job, commit=commit, execution=execution))
-
-
-def _differs(old: JobSet, name: str, blob: str) -> bool:
-    before = old.get(name)
-    return before is not None and before.blob != blob
 
 
 def _failure(status: SyncStatus) -> tuple[str | None, str | None]:

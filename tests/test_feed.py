@@ -88,6 +88,23 @@ def test_an_applied_commit_names_its_jobs(world: World) -> None:
     assert world.hear(jobs("c3", a="1", b="2", d="1")) == [], "no job changed"
 
 
+def test_a_commit_that_only_moves_files_is_applied_like_any_other(world: World) -> None:
+    before = jobs("c1", a="1", b="1")
+    world.hear(before)
+    moved = [replace(definition, path=f"jobs/team/{definition.job.name}.yaml") for definition in before]
+    assert world.hear(JobSet.of("c2", moved)) == [("commit_applied", "c2")]
+    ((_, event),) = world.events.newest(1)
+    assert (event.changed, event.message) == (("a", "b"), "0 added, 2 changed, 0 removed")
+
+
+def test_a_commit_that_makes_a_draft_a_version_is_applied_like_any_other(world: World) -> None:
+    world.hear(jobs("c1", a="1"))
+    ((_, definition),) = jobs("c1", a="2").definitions.items()
+    assert world.hear(JobSet.of("c1", [replace(definition, draft=True, version=1)])) == [("commit_applied", "c1")]
+    committed = replace(definition, version=2, commit="c2")
+    assert world.hear(JobSet.of("c2", [committed])) == [("commit_applied", "c2")]
+
+
 def test_a_refused_commit_and_a_lost_remote_are_told_apart(world: World) -> None:
     assert world.look() == []
     broken = {"state": SyncState.FAILED, "revision": Revision("c2", "c2", "c1")}

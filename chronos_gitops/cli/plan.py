@@ -87,9 +87,8 @@ def _planned(
     git = Git(discover(repo.absolute()))
     compared = compare(git, base, head, str(PurePosixPath(jobs)), is_direct=direct)
     before = _job_set(compared.before, JobSet(), git)
-    if broken_files(compared.after.loaded):
-        before = _with_commits(before, compared.before)
-    after = _job_set(compared.after, before, git)
+    running = _with_commits(before, compared.before) if broken_files(compared.after.loaded) else before
+    after = _job_set(compared.after, running, git)
     found = plan(before, after, at=given or datetime.now(UTC), live=live, allowed_deletions=compared.allowed_deletions)
     return found, compared.sides, [*compared.notes, *_invalid(compared.after.loaded)]
 

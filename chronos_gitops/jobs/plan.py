@@ -10,6 +10,7 @@ from typing import Any, Final
 from chronos_gitops.jobs.busiest import Peak, busiest
 from chronos_gitops.jobs.credentials import masked
 from chronos_gitops.jobs.flags import Flag, Live, flags, hosts
+from chronos_gitops.jobs.job_set import JobSetDiff, diff
 from chronos_gitops.jobs.model import Definition, Job, JobSet
 
 NEXT_RUNS: Final = 5
@@ -85,10 +86,13 @@ def plan(
     before: JobSet, after: JobSet, *, at: datetime, live: Live | None = None, allowed_deletions: int | None = None
 ) -> Plan:
     """What going from one set to the other means for runs from the instant ``at`` on."""
-    names = sorted(before.definitions.keys() | after.definitions.keys())
+    difference = diff(before, after)
     known = hosts(before)
-    found = (_change(before.get(name), after.get(name), at, known, live or Live()) for name in names)
-    changes = tuple(change for change in found if change is not None)
+    found = (
+        _change(name, operation, before.get(name), after.get(name), at, known, live or Live())
+        for name, operation in sorted(_operations(difference, before, after).items())
+    )
+    changes = tuple(found)
     unsafe = held_deletions(before, after, allowed=allowed_deletions)
     checksum = deletion_checksum(unsafe) if unsafe else None
     return Plan(changes, unsafe, checksum, busiest(before, after, at=at) if changes else (None, None), live)
@@ -121,35 +125,40 @@ def field_changes(before: Job, after: Job) -> tuple[FieldChange, ...]:
     )
 
 
+def _operations(difference: JobSetDiff, before: JobSet, after: JobSet) -> dict[str, Operation]:
+    """By name; of several differences the weightiest. A job at another version with the same text has not changed."""
+    is_edited = {
+        name for name in difference.reversioned if before.definitions[name].blob != after.definitions[name].blob
+    }
+    return (
+        dict.fromkeys(is_edited, Operation.FORMATTING)
+        | dict.fromkeys(difference.moved, Operation.MOVED)
+        | dict.fromkeys(difference.redefined, Operation.CHANGED)
+        | dict.fromkeys(difference.removed, Operation.REMOVED)
+        | dict.fromkeys(difference.added, Operation.ADDED)
+    )
+
+
 def _change(
-    before: Definition | None, after: Definition | None, at: datetime, known: frozenset[str], live: Live
-) -> Change | None:
-    fields = field_changes(before.job, after.job) if before is not None and after is not None else ()
-    operation = _operation(before, after, is_changed=bool(fields))
-    one = after or before
-    if operation is None or one is None:
-        return None
+    name: str,
+    operation: Operation,
+    before: Definition | None,
+    after: Definition | None,
+    at: datetime,
+    known: frozenset[str],
+    live: Live,
+) -> Change:
     old, new = (None if side is None else side.job for side in (before, after))
     return Change(
-        one.job.name,
+        name,
         operation,
         None if before is None else before.path,
         None if after is None else after.path,
-        fields,
+        () if old is None or new is None else field_changes(old, new),
         None if old is None else _runs(old, at),
         None if new is None else _runs(new, at),
         tuple(flags(old, new, at=at, known=known, live=live)),
     )
-
-
-def _operation(before: Definition | None, after: Definition | None, *, is_changed: bool) -> Operation | None:
-    if before is None or after is None:
-        return Operation.REMOVED if before is not None else Operation.ADDED
-    if is_changed:
-        return Operation.CHANGED
-    if before.path != after.path:
-        return Operation.MOVED
-    return Operation.FORMATTING if before.blob != after.blob else None
 
 
 def _runs(job: Job, at: datetime) -> Runs:

@@ -9,6 +9,7 @@ from sys import intern
 from typing import Any, Final
 
 from chronos_gitops.durable import append_line, read_lines, write_atomically
+from chronos_gitops.jobs.job_set import JobSetDiff
 from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.repo.history import Index
 
@@ -43,9 +44,9 @@ class Deployments:
         """None for a version that this runner did not run, or not since the file began."""
         return self._times.get((job, commit))
 
-    def note(self, before: JobSet, after: JobSet, index: Index, at: datetime) -> None:
-        """What ``after`` runs and ``before`` did not; a job that is gone is its deletion, if that was committed."""
-        fresh = [entry for entry in _entries(before, after, index) if entry not in self._times]
+    def note(self, changes: JobSetDiff, jobs: JobSet, index: Index, at: datetime) -> None:
+        """The versions that begin to run with ``jobs``; a job that is gone is its deletion, if that was committed."""
+        fresh = [entry for entry in _entries(changes, jobs, index) if entry not in self._times]
         if not fresh:
             return
         self._take(at, fresh)
@@ -106,12 +107,12 @@ class Deployments:
                 continue  # another version's
 
 
-def _entries(before: JobSet, after: JobSet, index: Index) -> Iterator[Deployed]:
-    for definition in after:
-        name = definition.job.name
-        if definition.commit is not None and not definition.draft and before.get(name) is not definition:
+def _entries(changes: JobSetDiff, jobs: JobSet, index: Index) -> Iterator[Deployed]:
+    for name in (*changes.added, *changes.changed):
+        definition = jobs.definitions[name]
+        if definition.commit is not None and not definition.draft:
             yield name, definition.commit
-    for name in before.definitions.keys() - after.definitions.keys():
+    for name in changes.removed:
         newest = index.current(name)
         if newest is not None and not newest.blob:
             yield name, newest.commit

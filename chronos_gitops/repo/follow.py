@@ -13,6 +13,7 @@ from typing import Final
 from chronos_gitops import failpoints, precedence
 from chronos_gitops.errors import ChronosError, ConflictError
 from chronos_gitops.jobs.bindings import Bindings
+from chronos_gitops.jobs.job_set import diff
 from chronos_gitops.jobs.load import Files, Loaded, ParseCache, load
 from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.repo.chronicle import Commit, contains, continues, recent
@@ -260,12 +261,12 @@ class Follower:
         self._index = index
         revision = replace(revision, desired=tip.head, attempted=tip.head)
         self._status = replace(self._status, is_history_partial=index.is_partial, revision=revision)
-        is_new = settlement.jobs != self._jobs or not self._announced
+        changes = diff(self._jobs, settlement.jobs)
+        is_new = bool(changes) or settlement.jobs.revision != self._jobs.revision or not self._announced
         if is_new:
             failpoints.reach("before-swap")
-            before = self._jobs
             self._announce(settlement.jobs)
-            self.deployments.note(before, settlement.jobs, index, self.now())
+            self.deployments.note(changes, settlement.jobs, index, self.now())
             self._status = replace(self._status, reload_ms=self._pace.milliseconds_since(began))
             if settlement.applied:
                 committed_at = None if newest is None else newest.committed_at
@@ -327,7 +328,7 @@ class Follower:
 
     def _announce(self, jobs: JobSet) -> None:
         self._on_change(jobs)
-        self._removed = (self._removed | self._jobs.definitions.keys()) - jobs.definitions.keys()
+        self._removed = (self._removed | {*diff(self._jobs, jobs).removed}) - jobs.definitions.keys()
         self._jobs, self._announced = jobs, True
 
     def _announce_at_start(self) -> None:

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from chronos_gitops.durable import Sealed, append_line, read_lines, write_sealed
+from chronos_gitops.jobs.job_set import diff
 from chronos_gitops.jobs.load import Parsed
 from chronos_gitops.jobs.model import Definition, Job, JobSet
 from chronos_gitops.jobs.problem import Problem, Severity
@@ -56,8 +57,9 @@ class LastGood:
         if before is None:
             self._write_whole(jobs, judged)
             return
-        changed = [definition for definition in jobs if before.get(definition.job.name) is not definition]
-        removed = [name for name in before.definitions if jobs.get(name) is None]
+        changes = diff(before, jobs)
+        changed = [jobs.definitions[name] for name in (*changes.added, *changes.changed)]
+        removed = list(changes.removed)
         if not changed and not removed and jobs.revision == before.revision:
             return
         if self._appended + len(changed) + len(removed) > max(_FEW, len(jobs) // 10):

@@ -7,6 +7,7 @@ import pytest
 from repo_world import Follow, Following
 from support.repository import Repository
 
+from chronos_gitops.jobs.job_set import diff
 from chronos_gitops.jobs.model import Definition, Job, JobSet
 from chronos_gitops.repo.deployed import Deployments
 from chronos_gitops.repo.history import Index
@@ -108,7 +109,8 @@ def test_a_file_that_is_not_ours_begins_anew(content: str, tmp_path: Path) -> No
     found = Deployments(path, "here")
     assert found.since is None
     one = Definition(Job.from_document(DOCUMENT), "jobs/one.yaml", "b" * 40, version=1, commit="c" * 40)
-    found.note(JobSet(), JobSet.of("c" * 40, [one]), Index(), START)
+    jobs = JobSet.of("c" * 40, [one])
+    found.note(diff(JobSet(), jobs), jobs, Index(), START)
     assert Deployments(path, "here").at("one", "c" * 40) == START
 
 

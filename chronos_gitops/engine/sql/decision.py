@@ -11,6 +11,7 @@ from chronos_gitops.engine.sql.claims import Claim, Claimed, Skip, Watermark
 from chronos_gitops.engine.sql.clock_correction import Correction
 from chronos_gitops.engine.sql.store import Replica, Session
 from chronos_gitops.engine.timetable import LATE, Due, catch_up, given_up, held_until, upcoming
+from chronos_gitops.jobs.job_set import JobSetDiff
 from chronos_gitops.jobs.model import Definition, JobSet
 from chronos_gitops.timing.schedule import Schedule, jitter
 
@@ -125,19 +126,15 @@ def on_resume(definition: Definition | None, mark: Watermark | None, pause: Paus
     return decision
 
 
-def changed_jobs(before: JobSet, after: JobSet) -> list[str]:
-    """Jobs that are new, gone or another version; a file that did not change keeps its job."""
-    new = [one.job.name for one in after if (old := before.get(one.job.name)) is None or old.job is not one.job]
-    return new + [name for name in before.definitions if name not in after.definitions]
+def edited_jobs(changes: JobSetDiff) -> list[str]:
+    """Jobs that are new, gone or other jobs: only their watermarks may change."""
+    return [*changes.added, *changes.redefined, *changes.removed]
 
 
-def jittered_otherwise(before: JobSet, after: JobSet) -> set[str]:
-    """Jobs whose ticks stay and whose jitter changed, or which only now became active."""
-    return {
-        definition.job.name
-        for definition in after
-        if (old := before.get(definition.job.name)) is not None and old.job.jitter != definition.job.jitter
-    }
+def jittered_otherwise(changes: JobSetDiff, before: JobSet, after: JobSet) -> set[str]:
+    """Jobs whose ticks stay and whose jitter changed."""
+    old, new = before.definitions, after.definitions
+    return {name for name in changes.redefined if old[name].job.jitter != new[name].job.jitter}
 
 
 def next_runs(

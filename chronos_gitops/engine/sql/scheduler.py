@@ -23,6 +23,7 @@ from chronos_gitops.engine.sql.run import Run
 from chronos_gitops.engine.sql.store import Operation, Replica, Session, StoreError
 from chronos_gitops.engine.timetable import Due, Timetable
 from chronos_gitops.errors import ConflictError, NotFoundError
+from chronos_gitops.jobs.job_set import diff
 from chronos_gitops.jobs.model import Definition, JobSet
 
 log = logging.getLogger(__name__)
@@ -135,7 +136,8 @@ class Scheduler:
         now, before, first = self._clock.now(), self.jobs, not self._was_applied
         pauses = self.pauses
         # Nobody else writes these watermarks: those of the jobs that stay as they are need not be looked at again.
-        news = None if first or self._replica.is_shared else decision.changed_jobs(before, jobs)
+        changes = diff(before, jobs)
+        news = None if first or self._replica.is_shared else decision.edited_jobs(changes)
 
         def operation(session: Session) -> tuple[bool, Written]:
             standing = self._replica.join(session, jobs.revision)
@@ -157,7 +159,7 @@ class Scheduler:
         active = [definition.job.name for definition in jobs if self._is_active(definition)]
         self._timetable.retain(active)
         absent = {name for name in active if self._timetable.tick_of(name) is None}
-        await self._reschedule(edited | absent | decision.jittered_otherwise(before, jobs))
+        await self._reschedule(edited | absent | decision.jittered_otherwise(changes, before, jobs))
 
     async def trigger(self, name: str, *, key: str | None) -> Execution:
         async with self._decisions:

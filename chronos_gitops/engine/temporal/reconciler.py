@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from temporalio.client import Client, WithStartWorkflowOperation
@@ -13,6 +13,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from chronos_gitops.engine.temporal import attributes, names, updates
 from chronos_gitops.engine.temporal.messages import Applied, TimetableState, to_ms
 from chronos_gitops.engine.temporal.visibility import Visibility
+from chronos_gitops.jobs.job_set import diff
 from chronos_gitops.jobs.model import Definition, JobSet
 
 _AT_ONCE = 20
@@ -25,11 +26,13 @@ class Reconciler:
         self._client = client
         self._visibility = visibility
         self._said: dict[str, str] = {}
+        self._jobs = JobSet()
+        self._wanted: dict[str, Applied] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def apply(self, jobs: JobSet) -> None:
         """Makes the timetables those of this JobSet; what it does not name ends."""
-        wanted = _wanted(jobs)
+        wanted = self._wants(jobs)
         known = await self._visibility.digests()
         changed = [applied for name, applied in wanted.items() if self._differs(name, applied, known)]
         gone = [name for name in {**self._said, **known} if name not in wanted and not self._is_gone(name, known)]
@@ -40,10 +43,19 @@ class Reconciler:
         known = await self._visibility.digests()
         stale = [
             applied
-            for name, applied in _wanted(jobs).items()
+            for name, applied in self._wants(jobs).items()
             if name not in known or is_newer(applied.digest, known[name])
         ]
         await asyncio.gather(*map(self.give, stale))
+
+    def _wants(self, jobs: JobSet) -> dict[str, Applied]:
+        """By name; only what differs from the last JobSet is made anew."""
+        changes = diff(self._jobs, jobs)
+        removed = set(changes.removed)
+        kept = {name: one for name, one in self._wanted.items() if name not in removed}
+        made = {name: applied(jobs.definitions[name]) for name in (*changes.added, *changes.changed)}
+        self._jobs, self._wanted = jobs, kept | made
+        return self._wanted
 
     async def give(self, applied: Applied) -> bool:
         """Whether it was news to the timetable, which is started when there is none."""
@@ -91,10 +103,6 @@ def applied(definition: Definition) -> Applied:
     changed_at = 0 if definition.updated_at is None else to_ms(definition.updated_at)
     digest = f"{changed_at}.{hashlib.sha256(canonical.encode()).hexdigest()[:32]}"
     return Applied(document, digest, definition.version, definition.commit, definition.path)
-
-
-def _wanted(jobs: Iterable[Definition]) -> dict[str, Applied]:
-    return {definition.job.name: applied(definition) for definition in jobs}
 
 
 def is_newer(digest: str, known: str) -> bool:
