@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from chronos_gitops import failpoints
@@ -15,6 +16,7 @@ from chronos_gitops.repo.commit import Change, FileEdit, build, put
 from chronos_gitops.repo.faults import failure
 from chronos_gitops.repo.git import Git
 from chronos_gitops.repo.index_lock import IndexLock, Swap
+from chronos_gitops.repo.line_ends import checked_out
 from chronos_gitops.repo.snapshot import read_file
 from chronos_gitops.repo.writable import refuse_unwritable
 
@@ -37,7 +39,7 @@ class Checkout:
         """
         with self._lock.taken_over() as left:
             if left is not None and left.swap is not None and self._git.resolve(left.swap.ref) == left.swap.commit:
-                untouched = [file for file in self._edits(left.swap) if self._is_untouched(file)]
+                untouched = self._on_disk([file for file in self._edits(left.swap) if self._is_untouched(file)])
                 with self._following_index(untouched) as following:
                     self._follow(untouched, following)
 
@@ -90,19 +92,24 @@ class Checkout:
         with self._lock.held() as lock:
             self.refuse_dirty(change.files)
             commit = build(self._git, parent, change)
-            with self._following_index(change.files) as following:
+            files = self._on_disk(change.files)
+            with self._following_index(files) as following:
                 lock.announce(Swap(ref, parent, commit))
                 if not self._swap(ref, parent, commit, change):
                     return None
                 failpoints.reach("after-swap-ref")
                 try:
-                    self._follow(change.files, following)
+                    self._follow(files, following)
                 except OSError as error:
                     raise ConflictError(
                         f"commit {commit[:12]} is on the branch, and the files could not follow: {error}",
                         hint="git restore --staged --worktree brings them to the commit",
                     ) from error
         return commit
+
+    def _on_disk(self, files: Sequence[FileEdit]) -> list[FileEdit]:
+        """With the contents that belong on disk, which may end their lines otherwise than the blobs."""
+        return [replace(file, content=checked_out(self._git, self._root, file)) for file in files]
 
     def _follow(self, files: Sequence[FileEdit], following: Path | None) -> None:
         for file in files:
