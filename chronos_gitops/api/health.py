@@ -63,7 +63,7 @@ def version() -> dict[str, Any]:
 
 
 def checks() -> list[Check]:
-    return [_liveness(), _engine(), _targets(), _sync(), *_notifications(), _draining()]
+    return [_liveness(), _engine(), *_backlog(), _targets(), _sync(), *_notifications(), _draining()]
 
 
 def told_checks() -> list[Check]:
@@ -79,6 +79,12 @@ def _liveness() -> Check:
 def _engine() -> Check:
     found = service().engine.health()
     return Check("engine", "pass" if found.ok else "fail", found.detail)
+
+
+def _backlog() -> list[Check]:
+    """None while there is room."""
+    found = service().engine.health().backlog
+    return [Check("backlog", "warn", found)] if found else []
 
 
 def _targets() -> Check:

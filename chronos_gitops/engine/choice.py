@@ -75,7 +75,13 @@ def _on_sql(settings: Settings, open_store: Callable[[], Store], clock: Clock) -
 
     def build(delivery: Callable[[], Delivery], observer: Observer) -> Engine:
         return SqlEngine(
-            open_store, delivery=delivery, clock=clock, observer=observer, random=SystemRandom(), keep=keep
+            open_store,
+            delivery=delivery,
+            clock=clock,
+            observer=observer,
+            random=SystemRandom(),
+            keep=keep,
+            max_pending=settings.max_pending,
         )
 
     return Choice(build, clock, _lent)

@@ -44,6 +44,7 @@ class Reason(StrEnum):
     MISSED = "missed"
     REPLACED = "replaced"
     OPERATOR = "operator"
+    BACKLOG = "backlog"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,8 @@ class Pause:
 @dataclass(frozen=True, slots=True)
 class EngineHealth:
     """``ok`` is False when executions cannot be recorded or the loop has stopped; ``detail`` says which.
-    ``open_circuits`` are the hosts that no request is made to for now. ``liveness_failure`` says why only a restart
+    ``open_circuits`` are the hosts that no request is made to for now. ``backlog`` says that scheduled times
+    are skipped because too many executions are unfinished. ``liveness_failure`` says why only a restart
     may help, and is empty while the runner is alive."""
 
     ok: bool
@@ -146,6 +148,7 @@ class EngineHealth:
     heartbeat_at: datetime | None = None
     heartbeat_age: timedelta = timedelta(0)
     open_circuits: tuple[str, ...] = ()
+    backlog: str = ""
     liveness_failure: str = ""
 
 

@@ -113,8 +113,10 @@ def _holding(pauses: Sequence[Pause], tick: datetime) -> Pause | None:
 def _told(row: Execution, tick: datetime) -> str:
     made = f"{row.attempts} attempt{'' if row.attempts == 1 else 's'}"
     if row.status is Status.SKIPPED:
-        overlap = "the execution before it was still running, and the job forbids an overlap"
-        return f"The tick of {_clock(tick)} was skipped: {overlap}."
+        cause = "the execution before it was still running, and the job forbids an overlap"
+        if row.reason == Reason.BACKLOG:
+            cause = "as many executions were unfinished as limits.pending allows"
+        return f"The tick of {_clock(tick)} was skipped: {cause}."
     if row.status is Status.CANCELLED:
         why = "an operator ended it" if row.reason == Reason.OPERATOR else "a newer one replaced it"
         return f"The execution of {_clock(tick)} was cancelled after {made}: {why}."

@@ -141,6 +141,7 @@ class Settings:
     signing_key: Path | None = None
     max_in_flight: int = 200
     max_in_flight_per_host: int = 50
+    max_pending: int = 5000
     rate_per_host: int = 0  # requests a second; 0: no limit
     breaker_after: int = 10  # failures in a row until a host is left alone; 0: never
     retention_days: int = 100

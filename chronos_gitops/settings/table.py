@@ -85,6 +85,7 @@ TABLE = (
     Row(
         "limits.in_flight_per_host", "max_in_flight_per_host", values.at_least(1), "", "CHRONOS_MAX_IN_FLIGHT_PER_HOST"
     ),
+    Row("limits.pending", "max_pending", values.at_least(1), "", "CHRONOS_MAX_PENDING"),
     Row("limits.rate_per_host", "rate_per_host", values.at_least(0), "", "CHRONOS_RATE_PER_HOST"),
     Row("limits.breaker_after", "breaker_after", values.at_least(0), "", "CHRONOS_BREAKER_AFTER"),
     Row("retention.days", "retention_days", values.at_least(1), "", "CHRONOS_RETENTION_DAYS"),

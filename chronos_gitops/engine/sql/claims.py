@@ -203,15 +203,18 @@ def _skipped(skip: Skip, now: datetime, namespace: uuid.UUID) -> Execution:
     )
 
 
-def claim(session: Session, claims: Sequence[Claim], now: datetime, replica: Replica) -> list[Claimed]:
+def claim(
+    session: Session, claims: Sequence[Claim], now: datetime, replica: Replica, *, room: int = sys.maxsize
+) -> list[Claimed]:
     """Records all of one instant, with its overlap decisions, in the caller's one transaction.
 
+    There is ``room`` for so many executions that may overlap others of their job; more are skipped.
     The caller holds the jobs' watermarks, or the jobs themselves (``Replica.hold``), so nobody decides beside it.
     """
     if not claims:
         return []
     claims = [one.recorded_in(replica.namespace) for one in claims]
-    decision = _Decision(_known(session, claims), _unfinished(session, claims), replica, now)
+    decision = _Decision(_known(session, claims), _unfinished(session, claims), replica, now, room)
     if decision.busy:
         decision.live = replica.live(session)
     judged = [decision.on(each) for each in claims]
@@ -237,6 +240,7 @@ class _Decision:
     busy: dict[str, list[_Owned]]
     replica: Replica
     now: datetime
+    room: int
     live: frozenset[str] = frozenset()
     added: list[dict[str, Any]] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
@@ -252,6 +256,10 @@ class _Decision:
         waits_its_turn = claim.trigger is Trigger.CATCHUP
         if busy and job.concurrency is Concurrency.FORBID and not waits_its_turn:
             return Claimed(claim, Verdict.SKIPPED, self._add(claim, Status.SKIPPED, Reason.OVERLAP, None), None)
+        if job.concurrency is Concurrency.ALLOW and claim.trigger is Trigger.SCHEDULE:
+            if self.room <= 0:
+                return Claimed(claim, Verdict.SKIPPED, self._add(claim, Status.SKIPPED, Reason.BACKLOG, None), None)
+            self.room -= 1
         owner = self._owner(job, busy)
         ours: tuple[str, ...] = ()
         if busy and job.concurrency is Concurrency.REPLACE and not waits_its_turn:

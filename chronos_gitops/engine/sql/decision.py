@@ -1,5 +1,6 @@
 """What one transaction will write: decided purely, from the jobs, their watermarks and the time."""
 
+import sys
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -48,11 +49,18 @@ class Decision:
             self.claims.append(Claim.of_tick(definition, tick, Trigger.CATCHUP, not_before))
         self.marks.append(Watermark.of(job, max(since, now)))
 
-    def write(self, session: Session, replica: Replica, held: Mapping[str, Watermark], now: datetime) -> Written:
-        """In the caller's transaction, which holds the watermarks ``held``."""
+    def write(
+        self,
+        session: Session,
+        replica: Replica,
+        held: Mapping[str, Watermark],
+        now: datetime,
+        room: int = sys.maxsize,
+    ) -> Written:
+        """In the caller's transaction, which holds the watermarks ``held``; ``room`` is that of ``claims.claim``."""
         losses = replica.losses
         skipped = claims.skip(session, self.skips, now, replica)
-        claimed = claims.claim(session, self.claims, now, replica)
+        claimed = claims.claim(session, self.claims, now, replica, room=room)
         claims.set_watermarks(session, self.marks)
         claims.drop_watermarks(session, self.dropped)
         if claimed:

@@ -20,6 +20,7 @@ from chronos_gitops.engine.crossing import cross, not_running
 from chronos_gitops.engine.model import EngineHealth, Execution, ExecutionDetail, ExecutionQuery, Pause
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.sql import ledger
+from chronos_gitops.engine.sql.backlog import Backlog
 from chronos_gitops.engine.sql.lanes import Lanes
 from chronos_gitops.engine.sql.outbox import Outbox
 from chronos_gitops.engine.sql.retention import Keep, Retention
@@ -34,6 +35,7 @@ T = TypeVar("T")
 _ANSWER_WITHIN = 30.0
 _STALLED = timedelta(seconds=60)
 _GIVEN_BACK_WITHIN = 5.0
+MAX_PENDING = 5000
 _LAST_DECISION_S = 5.0
 _CLOSE_S = 3.0
 """What a database that does not answer takes of the drain: a decision under way, and the end of the connections."""
@@ -51,6 +53,7 @@ class SqlEngine:
         observer: Observer,
         random: Random,
         keep: Keep | None = None,
+        max_pending: int = MAX_PENDING,
     ) -> None:
         self._open_store = open_store
         self._build_delivery = delivery
@@ -58,6 +61,7 @@ class SqlEngine:
         self._observer = observer
         self._random = random
         self._keep = keep or Keep()
+        self._max_pending = max_pending
         self._thread = threading.Thread(target=self._main, name="engine", daemon=True)
         self._ready = threading.Event()
         self._failure: BaseException | None = None
@@ -70,6 +74,7 @@ class SqlEngine:
         self._retention: Retention
         self._scheduler: Scheduler
         self._lanes: Lanes
+        self._backlog: Backlog
         self._delivery: Delivery
         self._loop: asyncio.AbstractEventLoop
 
@@ -204,6 +209,7 @@ class SqlEngine:
             heartbeat.at,
             heartbeat.age,
             self._delivery.open_circuits(),
+            self._backlog.warning,
             failure,
         )
 
@@ -253,6 +259,7 @@ class SqlEngine:
                 sign=lambda execution_id: callback.sign(self._key, execution_id),
                 wake=wake.set,
             )
+            self._backlog = Backlog(self._max_pending, self._lanes.ids)
             self._scheduler = Scheduler(
                 outbox=outbox,
                 replica=replica,
@@ -260,6 +267,7 @@ class SqlEngine:
                 clock=self._clock,
                 observer=self._observer,
                 wake=wake,
+                room=self._backlog.room,
             )
             await self._scheduler.open()
             replica.watch(self._hear)

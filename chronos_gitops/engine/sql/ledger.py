@@ -201,6 +201,16 @@ def lost(session: Session, ids: Iterable[str], owner: str) -> dict[str, str | No
     return {row["id"]: row["reason"] if row["status"] == Status.CANCELLED else None for row in found}
 
 
+def changes(
+    session: Session, runs: set[str], awaiting: set[str], owner: str
+) -> tuple[set[str], dict[str, str | None], list[Unfinished]]:
+    """Of the executions that a runner has: what was called back, what it lost, and what is new for it."""
+    ended = called_back(session, awaiting) if awaiting else set()
+    gone = lost(session, runs - ended, owner) if runs else {}
+    new = owned(session, owner) - runs
+    return ended, gone, unfinished(session, new) if new else []
+
+
 def unfinished(session: Session, ids: Iterable[str]) -> list[Unfinished]:
     found = session.execute(statements.UNFINISHED, {"ids": list(ids)}).fetchall()
     return [

@@ -39,8 +39,17 @@ class Scheduler:
     """Lives in the engine's loop; ``jobs`` and ``pauses`` may be read from any thread, they are swapped whole."""
 
     def __init__(
-        self, *, outbox: Outbox, replica: Replica, lanes: Lanes, clock: Clock, observer: Observer, wake: asyncio.Event
+        self,
+        *,
+        outbox: Outbox,
+        replica: Replica,
+        lanes: Lanes,
+        clock: Clock,
+        observer: Observer,
+        wake: asyncio.Event,
+        room: Callable[[], int],
     ) -> None:
+        self._room = room
         self._outbox = outbox
         self._replica = replica
         self._lanes = lanes
@@ -274,14 +283,14 @@ class Scheduler:
     async def _claim(self, due: list[Due], now: datetime) -> bool:
         """False when nothing was: others decide over all of these just now, or know of a pause that is news here."""
         names = [entry.job for entry in due]
-        jobs, known = self.jobs, self._watermarks
+        jobs, known, room = self.jobs, self._watermarks, self._room()
 
         def operation(session: Session) -> Written:
             held = claims.hold_due(session, names, self._replica.claims_at_once)
             held, correction = take_back(session, held, now, self._replica.namespace)
             paused = ledger.paused(session, names)
             decided = decision.on_due(due, jobs, known, held, paused, now)
-            written = decided.write(session, self._replica, held, now)
+            written = decided.write(session, self._replica, held, now, room)
             gone = set() if held else set(names) - claims.marked(session, names)
             return replace(written, dropped=gone, correction=correction)
 
@@ -316,14 +325,7 @@ class Scheduler:
         """What was cancelled or taken over elsewhere ends here; what was left to this runner begins."""
         runs, awaiting = self._lanes.ids(), self._lanes.awaiting_callback()
         me, losses = self._replica.id, self._replica.losses
-
-        def operation(session: Session) -> tuple[set[str], dict[str, str | None], list[ledger.Unfinished]]:
-            called_back = ledger.called_back(session, awaiting) if awaiting else set()
-            lost = ledger.lost(session, runs - called_back, me) if runs else {}
-            new = ledger.owned(session, me) - runs
-            return called_back, lost, ledger.unfinished(session, new) if new else []
-
-        called_back, lost, new = await self._write(operation)
+        called_back, lost, new = await self._write(lambda session: ledger.changes(session, runs, awaiting, me))
         self._lanes.called_back(called_back)
         for execution_id, reason in lost.items():
             self._lanes.cancel([execution_id], None if reason is None else Reason(reason))

@@ -45,6 +45,7 @@ MEANINGS: Mapping[str, str] = {
     "hooks.gitlab_secrets": "Secrets of GitLab's push webhooks.",
     "hooks.gitea_secrets": "Secrets of Gitea's and Forgejo's push webhooks.",
     "limits.in_flight": "Requests at one time.",
+    "limits.pending": "Unfinished executions of a runner; beyond, jobs that may overlap skip scheduled times.",
     "limits.in_flight_per_host": "Requests at one time to one host; at most twice as many as are free, too.",
     "limits.rate_per_host": "Requests a second to one host; 0: no limit.",
     "limits.breaker_after": "Failures in a row after which a host is left alone for a while; 0: never.",
