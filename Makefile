@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 CHROMIUM ?= /usr/bin/chromium
 FAKETIME ?= /usr/bin/faketime
+ANALYZE  ?= /usr/bin/systemd-analyze
+TOOLS    := $(BIN)/promtool $(VENV)/.tools $(VENV)/.node-tools $(FAKETIME) $(ANALYZE)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-browser screenshots test-full check docs bench lock clean
@@ -23,7 +25,7 @@ $(READY): requirements/dev.lock pyproject.toml
 demo: $(READY) ## the main job, end to end, on real git and real HTTP (DEMO="--duration 20s --json" to end by itself)
 	@$(BIN)/chronos-gitops demo $(DEMO)
 
-test: $(READY) $(FAKETIME) ## linters, types, import direction and the whole test suite
+test: $(READY) $(TOOLS) ## linters, types, import direction and the whole test suite
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -n auto -m "not full" --durations=5 --ignore=tests/browser
 	@$(MAKE) --no-print-directory test-browser
@@ -45,7 +47,31 @@ $(FAKETIME):
 	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "make test steps clocks with libfaketime: install Debian's package faketime"; exit 1; }
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends faketime >/dev/null
 
-test-full: $(READY) $(FAKETIME) ## the long programmes too (every zone of tzdata)
+$(ANALYZE):
+	@echo "installing systemd-analyze (once)"
+	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "make test judges the unit file with systemd-analyze: install Debian's package systemd"; exit 1; }
+	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends systemd >/dev/null
+
+# Only the program of the package: installing it would start a Prometheus server.
+$(BIN)/promtool: $(READY)
+	@echo "fetching promtool from Debian's package prometheus (once)"
+	@command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || { echo "make test runs the alert rules with promtool: put it into $(BIN)"; exit 1; }
+	@rm -rf $(VENV)/prometheus && mkdir $(VENV)/prometheus
+	@cd $(VENV)/prometheus && { apt-get download -qq prometheus 2>/dev/null || { apt-get update -qq && apt-get download -qq prometheus; }; }
+	@dpkg-deb --fsys-tarfile $(VENV)/prometheus/prometheus_*.deb | tar -xO ./usr/bin/promtool > $(VENV)/prometheus/promtool
+	@chmod +x $(VENV)/prometheus/promtool && mv $(VENV)/prometheus/promtool $@ && rm -rf $(VENV)/prometheus
+
+$(VENV)/.tools: requirements/tools.lock $(READY)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements/tools.lock
+	@touch $@
+
+$(VENV)/.node-tools: tests/node/package-lock.json $(READY)
+	@command -v npm >/dev/null || { echo "make test asks yaml-language-server: install Node with npm (Debian's package npm)"; exit 1; }
+	@mkdir -p $(VENV)/node && cp tests/node/package.json tests/node/package-lock.json $(VENV)/node
+	@npm ci --prefix $(VENV)/node --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+test-full: $(READY) $(TOOLS) ## the long programmes too (every zone of tzdata)
 	@$(BIN)/python -m pytest -n auto
 
 check: $(READY) ## style, types, import direction
@@ -79,6 +105,7 @@ lock: ## resolve the dependencies again, with hashes and without index addresses
 	uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements/runtime.lock
 	uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --all-extras --group dev pyproject.toml -o requirements/dev.lock
 	uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --all-extras --group dev --group bench pyproject.toml -o requirements/bench.lock
+	uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group tools -o requirements/tools.lock
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -1,12 +1,22 @@
 """Guards that hold for every test: the home folder, git's own configuration and the environment are out of reach."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 _ELSEWHERE = os.environ.get("CHRONOS_TEST_POSTGRES")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A guarantee that could not be tried is not passed over in silence: here a skip is a failure."""
+    report = yield
+    if report.skipped:
+        reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome, report.longrepr = "failed", f"{item.nodeid} was skipped: {reason}"
+    return report
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from docs.test_documents import anchors
 from support.reference.metrics import series
+from support.tools import tool
 
 from chronos_gitops import settings
 from chronos_gitops.settings import SettingsError
@@ -121,18 +122,39 @@ def test_the_rules_ring_when_they_should(tmp_path: Path) -> None:
     cases = yaml.safe_load((DEPLOY / "monitoring/alerts_test.yaml").read_text())
     expected = [one for case in cases["tests"] for test in case["promql_expr_test"] for one in test["exp_samples"]]
     assert {one["labels"] for one in expected} == {f'{{alertname="{rule["alert"]}"}}' for rule in rules()}
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not on this machine")
-    command = [promtool, "test", "rules", DEPLOY / "monitoring/alerts_test.yaml"]
+    command = [tool("promtool"), "test", "rules", DEPLOY / "monitoring/alerts_test.yaml"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("base", ["ConfigMap", "Deployment", "NetworkPolicy", "PersistentVolumeClaim", "Service"]),
+        ("replicas", ["ConfigMap", "Deployment", "NetworkPolicy", "Service"]),
+    ],
+)
+def test_kustomize_builds_each_variant_and_its_references_resolve(name: str, kinds: list[str]) -> None:
+    command = [tool("kubectl"), "kustomize", DEPLOY / "kubernetes" / name]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    objects = {one["kind"]: one for one in yaml.safe_load_all(done.stdout)}
+    assert sorted(objects) == kinds
+    assert {one["metadata"]["namespace"] for one in objects.values()} == {"chronos"}
+    pod = objects["Deployment"]["spec"]["template"]
+    volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
+    configured = [volume["configMap"]["name"] for volume in volumes.values() if "configMap" in volume]
+    assert configured == [objects["ConfigMap"]["metadata"]["name"]]
+    claimed = [one["persistentVolumeClaim"]["claimName"] for one in volumes.values() if "persistentVolumeClaim" in one]
+    assert claimed == [objects[kind]["metadata"]["name"] for kind in kinds if kind == "PersistentVolumeClaim"]
+    mounted = {mount["name"] for container in pod["spec"]["containers"] for mount in container["volumeMounts"]}
+    assert mounted <= volumes.keys()
+    selector = objects["Service"]["spec"]["selector"].items()
+    assert selector <= pod["metadata"]["labels"].items()
+
+
 def test_the_unit_is_one_that_systemd_takes_and_exposes_little(tmp_path: Path) -> None:
-    analyze = shutil.which("systemd-analyze")
-    if analyze is None:
-        pytest.skip("systemd-analyze is not on this machine")
+    analyze = tool("systemd-analyze")
     unit = tmp_path / "chronos-gitops.service"
     text = (DEPLOY / "systemd/chronos-gitops.service").read_text()
     program = shutil.which("true")

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.namespaces import unshare
 from support.own_listener import LOOPBACK, OTHERS, SPELLINGS, attempt, listening, tried
-from test_egress_namespace import no_namespace
+from support.tools import tool
 
 from chronos_gitops.delivery.listener import Listener
 
@@ -45,11 +46,8 @@ def test_another_address_of_the_machine_is_another_server() -> None:
 @pytest.mark.timeout(100)
 def test_neither_do_addresses_of_the_machine() -> None:
     """Takes some seconds: 504 attempts over real sockets, where a secondary address answers from the primary one."""
-    reason = no_namespace()
-    if reason:
-        print(f"1 listener test skipped, loopback is tried without a namespace: {reason}")
-        pytest.skip(reason)
-    command = ["unshare", "--net", sys.executable, "-m", "support.own_listener"]
+    tool("ip")
+    command = [*unshare("--net"), sys.executable, "-m", "support.own_listener"]
     environ = {**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"}
     done = subprocess.run(command, cwd=TESTS, env=environ, capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 0, done.stderr

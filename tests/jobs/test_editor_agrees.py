@@ -1,15 +1,14 @@
 """What an editor underlines by our schema and what ``validate`` says about the shape of a file are the same verdict.
 
-The server is yaml-language-server of npm: the one on PATH, else it is installed into a temporary folder.
+The server is yaml-language-server of npm, pinned in tests/node, which `make test` installs.
 """
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from language_server import LanguageServer
+from support.tools import tool
 
 from chronos_gitops.jobs.load import parse
 from chronos_gitops.jobs.problem import is_error
@@ -17,7 +16,6 @@ from chronos_gitops.jobs.rulebook import SECTIONS
 
 SCHEMA = Path(__file__).parents[2] / "schemas/job.schema.json"
 CASES = Path(__file__).parent / "cases"
-VERSION = "1.19.2"
 ABOUT_SHAPE = {rule.name for rule in SECTIONS["The fields"]}
 ABOUT_TEXT = {rule.name for rule in SECTIONS["The text"]} | {rule.name for rule in SECTIONS["The file"]}
 # "0755" is text here and 755 in YAML 1.2: an editor underlines it where text must be, and quotes settle it for both.
@@ -29,24 +27,10 @@ pytestmark = pytest.mark.full
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LanguageServer]:
-    server = LanguageServer([_program(tmp_path_factory.mktemp("npm")), "--stdio"], SCHEMA)
+def server() -> Iterator[LanguageServer]:
+    server = LanguageServer([tool("yaml-language-server"), "--stdio"], SCHEMA)
     yield server
     server.close()
-
-
-def _program(folder: Path) -> str:
-    there = shutil.which("yaml-language-server")
-    if there is not None:
-        return there
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        pytest.skip("node and npm are not installed, so no editor can be asked")
-    command = [npm, "install", "--silent", "--no-audit", "--prefix", str(folder), f"yaml-language-server@{VERSION}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=110)
-    if done.returncode != 0:
-        pytest.skip(f"npm cannot install yaml-language-server here: {done.stderr[-200:]}")
-    return str(folder / "node_modules/.bin/yaml-language-server")
 
 
 def error_rules(path: Path) -> set[str]:
@@ -61,7 +45,7 @@ def is_text(path: Path) -> bool:
 
 
 def test_what_is_valid_here_is_valid_in_an_editor(server: LanguageServer) -> None:
-    """A second, most of it node's start; the installation before it takes a minute where it is needed."""
+    """A second, most of it node's start."""
     found = {path.stem: server.errors(path) for path in sorted((CASES / "ok").glob("*.yaml"))}
     assert {name: errors for name, errors in found.items() if errors}.keys() == STRICTER_IN_AN_EDITOR
 

@@ -1,0 +1,19 @@
+"""Programs that tests run and that are no Python: there, or a failure that says how to install them."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+_BIN = Path(sys.executable).parent
+_FOLDERS = (_BIN, _BIN.parent / "node/node_modules/.bin")
+
+
+def tool(name: str) -> str:
+    """The program that `make test` installed into the virtual environment, or else one on PATH."""
+    found = shutil.which(name, path=os.pathsep.join([*map(str, _FOLDERS), os.environ.get("PATH", os.defpath)]))
+    if found is None:
+        pytest.fail(f"{name} is not installed, so nothing was tested: `make test` installs it")
+    return found
