@@ -85,6 +85,26 @@ class Event:
 Numbered = tuple[int, Event]
 
 
+_TROUBLE: Final = (
+    Kind.COMMIT_REFUSED,
+    Kind.SYNC_FAILED,
+    Kind.JOB_QUARANTINED,
+    Kind.DELETIONS_HELD,
+    Kind.JOB_FAILING,
+    Kind.NOTIFICATION_FAILED,
+)
+
+
+def _log_line(event: Event) -> None:
+    """What happened, with the fields that say to what; a commit with many jobs is one line with their counts."""
+    fields = {"job": event.job, "commit": event.commit, "execution": event.execution, "by": event.by}
+    fields |= {"result": event.result, "request_id": event.request_id}
+    level = logging.WARNING if event.type in _TROUBLE else logging.INFO
+    given = {name: value for name, value in fields.items() if value is not None}
+    words = event.type.value.replace("_", " ")
+    log.log(level, "%s: %s", words, event.message, extra={"event": event.type.value, **given})
+
+
 class EventLog:
     """The newest KEEP events, in memory and in ``events.jsonl``. Safe from any thread; a full disk loses the file only.
 
@@ -102,7 +122,8 @@ class EventLog:
         self._last = self._events[-1][0] if self._events else 0
 
     def add(self, event: Event) -> int:
-        """Its number. Wakes everybody who waits."""
+        """Its number. Wakes everybody who waits, and is a line of the log."""
+        _log_line(event)
         with self._changed:
             self._last += 1
             self._events.append((self._last, event))

@@ -1,11 +1,13 @@
 """Events are numbered, kept over restarts, bounded, and never in anybody's way."""
 
+import logging
 import threading
 from pathlib import Path
 
 import pytest
 
 from chronos_gitops.events import Event, EventLog, Kind
+from chronos_gitops.logs import fields_of
 
 AT = "2026-03-01T00:00:00.000Z"
 
@@ -85,3 +87,13 @@ def test_who_was_away_too_long_gets_what_is_left(tmp_path: Path) -> None:
     for number in range(10):
         log.add(event(str(number)))
     assert [number for number, _ in log.after(2)] == [8, 9, 10]
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_event_is_a_line_of_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: Kind) -> None:
+    caplog.set_level(logging.INFO)
+    event = Event("2026-03-01T12:00:00Z", kind, "the reason", job="one", commit="c0ffee", by="alice", result="refused")
+    EventLog(tmp_path / "events.jsonl").add(event)
+    fields = fields_of(caplog.records[-1])
+    assert (fields["event"], fields["job"], fields["commit"], fields["by"]) == (kind.value, "one", "c0ffee", "alice")
+    assert "the reason" in caplog.messages[-1]

@@ -96,6 +96,8 @@ def _sync() -> Check:
     status = service().follower.status()
     if status.state == "starting":
         return Check("git", "fail", "nothing is loaded yet")
+    if not status.has_job_set:
+        return Check("git", "fail", f"no jobs are loaded: {status.reason}: {status.message}")
     return Check("git", "pass" if status.state == "synced" else "warn", status.message)
 
 

@@ -115,4 +115,9 @@ class StopSignals:
 
 def _ready_line(host: str, port: int, status: "SyncStatus") -> str:
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    if not status.has_job_set:
+        return (
+            f"chronos-gitops is not ready on {address} (following {status.repository}, no jobs are loaded: "
+            f"{status.reason}: {status.message})"
+        )
     return f"chronos-gitops is ready on {address} (following {status.repository}, {status.jobs} jobs)"

@@ -379,7 +379,8 @@ class Follower:
         self._cache.forget_unused()
         if remembered is not None:
             self._jobs, self._last_head = remembered, remembered.revision
-            self._status = replace(self._status, revision=Revision(applied=remembered.revision), jobs=len(remembered))
+            applied, jobs = Revision(applied=remembered.revision), len(remembered)
+            self._status = replace(self._status, revision=applied, jobs=jobs, has_job_set=True)
 
     def _plan_next(self) -> None:
         head = self._status.revision.desired

@@ -212,6 +212,7 @@ def status_of(settlement: Settlement, before: SyncStatus, *, is_rewritten: bool)
     return replace(
         before,
         state=settlement.state,
+        has_job_set=before.has_job_set or settlement.applied,
         reason="HistoryRewritten" if is_news else settlement.reason,
         message="the history was rewritten; versions are numbered anew" if is_news else settlement.message,
         revision=replace(revision, applied=revision.attempted) if settlement.applied else revision,

@@ -45,7 +45,9 @@ class HeldDeletions:
 
 @dataclass(frozen=True, slots=True)
 class SyncStatus:
-    """``repository`` holds no credentials; ``quarantined`` are names of jobs, or paths of files without one.
+    """``has_job_set``: jobs were applied from git, or are the last good ones; without them a runner is not ready.
+
+    ``repository`` holds no credentials; ``quarantined`` are names of jobs, or paths of files without one.
 
     ``reload_ms`` is the time from noticing the last applied change to the JobSet swapped. ``history_epoch`` counts the
     histories seen: numbers of versions hold within one. ``applied_at`` is when what runs last changed, and
@@ -71,3 +73,4 @@ class SyncStatus:
     reload_ms: float | None = None
     history_epoch: int = 1
     is_history_partial: bool = False
+    has_job_set: bool = False

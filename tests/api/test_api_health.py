@@ -1,6 +1,7 @@
 import dataclasses
 from pathlib import Path
 
+import pytest
 from api_world import Checkout, app_of, settings_of
 from flask.testing import FlaskClient
 
@@ -68,3 +69,34 @@ def test_the_version(client: FlaskClient, shared: Service) -> None:
     build = client.get("/version").get_json()
     assert build["version"] == chronos_gitops.__version__
     assert build["commit"] == shared.jobs().revision
+
+
+@pytest.mark.parametrize("trouble", ["unknown branch", "unreachable remote", "missing folder"])
+def test_a_runner_is_ready_with_a_job_set_only(checkout: Checkout, tmp_path: Path, trouble: str) -> None:
+    checkout.git("clone", "-q", "--bare", ".", str(tmp_path / "remote.git"))
+    good = dataclasses.replace(settings_of(checkout, tmp_path / "data"), repo=str(tmp_path / "remote.git"))
+    bad = {
+        "unknown branch": dataclasses.replace(good, branch="nowhere"),
+        "unreachable remote": dataclasses.replace(good, repo="http://127.0.0.1:1/jobs.git"),
+        "missing folder": dataclasses.replace(good, jobs_folder="nowhere"),
+    }[trouble]
+    with build(bad) as service:
+        client = app_of(service).test_client()
+        reason = service.follower.status().reason
+        assert reason is not None
+        assert client.get("/readyz").status_code == 503
+        verbose = client.get("/readyz?verbose").get_data(as_text=True)
+        assert f"[-]git failed: no jobs are loaded: {reason}" in verbose
+        assert client.get("/livez").status_code == 200
+        assert client.get("/health").status_code == 503
+
+
+def test_the_last_good_jobs_make_a_restarted_runner_ready(checkout: Checkout, tmp_path: Path) -> None:
+    checkout.git("clone", "-q", "--bare", ".", str(tmp_path / "remote.git"))
+    settings = dataclasses.replace(settings_of(checkout, tmp_path / "data"), repo=str(tmp_path / "remote.git"))
+    with build(settings) as service:
+        assert app_of(service).test_client().get("/readyz").status_code == 200
+    (tmp_path / "remote.git").rename(tmp_path / "away.git")
+    with build(settings) as service:
+        assert service.follower.status().state == "failed"
+        assert app_of(service).test_client().get("/readyz").status_code == 200

@@ -144,3 +144,12 @@ def test_the_environment_is_a_source_of_settings(
         assert READY.fullmatch(ready_line(process))
         process.send_signal(signal.SIGTERM)
         assert ended(process) == 0
+
+
+def test_a_runner_without_jobs_says_that_it_is_not_ready(jobs_repository: Path, data_folder: Path) -> None:
+    with running(jobs_repository, data_folder, "--branch", "nowhere") as process:
+        line = ready_line(process)
+        assert line.startswith("chronos-gitops is not ready on http://127.0.0.1:")
+        assert "BranchNotFound" in line
+        process.send_signal(signal.SIGTERM)
+        assert ended(process) == 0
