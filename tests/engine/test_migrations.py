@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support.bench import NOON
 
+from chronos_gitops.engine.model import ExecutionQuery, Status
 from chronos_gitops.engine.sql import claims, ledger
 from chronos_gitops.engine.sql.sqlite import SqliteStore as Store
 from chronos_gitops.engine.sql.store import Session, migrations
@@ -27,6 +28,20 @@ def written_by(version: int, path: Path) -> None:
     connection.execute("INSERT INTO watermarks VALUES ('daily-backup', '0 2 * * *', 'UTC', 7)")
     connection.commit()
     connection.close()
+
+
+def test_work_that_waits_for_a_callback_gets_the_status_that_earlier_releases_leave_alone(data_folder: Path) -> None:
+    written_by(8, data_folder / "old.db")
+    with sqlite3.connect(data_folder / "old.db") as connection:
+        connection.execute("UPDATE executions SET status = 'running', callback_deadline = 9")
+    connection.close()
+    store = Store(data_folder / "old.db")
+    row = store.read(lambda session: session.execute("SELECT status FROM executions").fetchone())
+    assert row is not None
+    assert row["status"] == "waiting"
+    [execution] = store.read(lambda session: ledger.executions(session, ExecutionQuery(status=Status.RUNNING)))
+    assert (execution.status, execution.waiting_for) == (Status.RUNNING, "callback")
+    store.close()
 
 
 def shape(connection: Session) -> list[tuple[str, str]]:

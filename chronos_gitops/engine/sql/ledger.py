@@ -52,7 +52,7 @@ def record_attempt(
         "fence": fence,
         "started_at": rows.maybe_ms(execution.started_at),
         "attempts": attempt.number,
-        "status": execution.status.value,
+        "status": rows.stored_status(execution),
         "status_code": attempt.status_code,
         "error_class": attempt.error_class,
         "error": attempt.error,
@@ -259,7 +259,7 @@ def pauses_of(session: Session, job: str, since: datetime) -> list[Pause]:
 def executions(session: Session, query: ExecutionQuery) -> list[Execution]:
     parameters: dict[str, Any] = {"job": query.job, "limit": query.limit}
     if query.status is not None:
-        parameters["status"] = query.status.value
+        parameters["statuses"] = rows.stored_statuses(query.status)
     if query.before is not None:
         parameters |= {"before_at": rows.to_ms(query.before[0]), "before_id": query.before[1]}
     sql = statements.executions(

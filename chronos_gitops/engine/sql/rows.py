@@ -13,7 +13,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 # Asking the enum takes a microsecond, and a page of the API or of the web asks thousands of times.
 _TRIGGERS = {one.value: one for one in Trigger}
-_STATUSES = {one.value: one for one in Status}
+_STATUSES = {one.value: one for one in Status} | {"waiting": Status.RUNNING}
 
 Row = Mapping[str, Any]
 
@@ -37,6 +37,15 @@ def instant(milliseconds: int) -> datetime:
 
 def maybe_instant(milliseconds: int | None) -> datetime | None:
     return None if milliseconds is None else instant(milliseconds)
+
+
+def stored_status(execution: Execution) -> str:
+    """``waiting`` for one whose callback is awaited: releases that know no callbacks leave such a row alone."""
+    return "waiting" if execution.waiting_for else execution.status.value
+
+
+def stored_statuses(status: Status) -> list[str]:
+    return [stored for stored, one in _STATUSES.items() if one is status]
 
 
 def execution(row: Row) -> Execution:

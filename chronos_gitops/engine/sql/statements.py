@@ -6,6 +6,9 @@ EXECUTION_COLUMNS = (
     "callback_deadline, heartbeat_at, message, called_back"
 )
 
+UNFINISHED_STATUS = "status IN ('pending', 'running', 'waiting')"
+"""In the words of the indexes over what is unfinished. ``waiting`` is a running execution whose callback is awaited."""
+
 ADD_DEFINITION = "INSERT INTO definitions (digest, document) VALUES (:digest, :document) ON CONFLICT DO NOTHING"
 
 # A conflict on (job, tick) or (job, request_key) adds no row: somebody else has recorded it already.
@@ -19,24 +22,24 @@ INSERT INTO executions (
 ) ON CONFLICT DO NOTHING
 """
 
-UNFINISHED_OF_JOBS = """
-SELECT id, job, owner FROM executions WHERE job IN (:jobs[]) AND status IN ('pending', 'running')
+UNFINISHED_OF_JOBS = f"""
+SELECT id, job, owner FROM executions WHERE job IN (:jobs[]) AND {UNFINISHED_STATUS}
 ORDER BY created_at, id
 """
 
 DEFINITIONS = "SELECT digest FROM definitions WHERE digest IN (:digests[])"
 
-REPLACE_UNFINISHED = """
+REPLACE_UNFINISHED = f"""
 UPDATE executions SET
     status = 'cancelled', reason = 'replaced', completed_at = :at, next_attempt_at = NULL, callback_deadline = NULL
-WHERE id IN (:ids[]) AND status IN ('pending', 'running') RETURNING id
+WHERE id IN (:ids[]) AND {UNFINISHED_STATUS} RETURNING id
 """
 
-CANCEL_UNFINISHED = """
+CANCEL_UNFINISHED = f"""
 UPDATE executions SET
     status = 'cancelled', reason = 'operator', error = :error, completed_at = :at, next_attempt_at = NULL,
     callback_deadline = NULL
-WHERE id = :id AND status IN ('pending', 'running') RETURNING owner
+WHERE id = :id AND {UNFINISHED_STATUS} RETURNING owner
 """
 
 BY_TICKS = f"""
@@ -49,9 +52,9 @@ SELECT {EXECUTION_COLUMNS}, owner FROM executions WHERE job = :job AND request_k
 UNION ALL SELECT {EXECUTION_COLUMNS}, owner FROM executions WHERE id = :id
 """
 
-START_EXECUTION = """
+START_EXECUTION = f"""
 UPDATE executions SET status = 'running', started_at = coalesce(started_at, :at), next_attempt_at = NULL
-WHERE id = :id AND fence = :fence AND status IN ('pending', 'running')
+WHERE id = :id AND fence = :fence AND {UNFINISHED_STATUS}
 """
 
 # Of the runner that has the execution now, and of nobody who had it before.
@@ -66,13 +69,13 @@ ON CONFLICT DO NOTHING
 """
 
 # A row that was cancelled or called back meanwhile keeps its end; one that has changed hands belongs to its new owner.
-AFTER_ATTEMPT = """
+AFTER_ATTEMPT = f"""
 UPDATE executions SET
     attempts = :attempts, status = :status,
     started_at = coalesce(started_at, :started_at), status_code = :status_code, error_class = :error_class,
     error = :error,
     next_attempt_at = :next_attempt_at, completed_at = :completed_at, callback_deadline = :callback_deadline
-WHERE id = :id AND fence = :fence AND status IN ('pending', 'running')
+WHERE id = :id AND fence = :fence AND {UNFINISHED_STATUS}
 """
 
 # The target called back before it answered: the execution has its end, and the answer belongs to it.
@@ -84,21 +87,21 @@ WHERE id = :id AND fence = :fence AND called_back = 1 AND attempts < :attempts
 # Under the lock of its row, so that of two callbacks and the deadline exactly one ends it.
 HOLD_EXECUTION = f"SELECT {EXECUTION_COLUMNS}, owner FROM executions WHERE id = :id FOR UPDATE"
 
-END_BY_CALLBACK = """
+END_BY_CALLBACK = f"""
 UPDATE executions SET
     status = :status, completed_at = :completed_at, error_class = :error_class, error = :error, message = :message,
     called_back = 1, callback_deadline = NULL, next_attempt_at = NULL
-WHERE id = :id AND status IN ('pending', 'running')
+WHERE id = :id AND {UNFINISHED_STATUS}
 """
 
 HEARD = "UPDATE executions SET heartbeat_at = :heartbeat_at, message = :message WHERE id = :id"
 
 # The deadline counts only while it is still the one that was waited for.
-CALLBACK_OVERDUE = """
+CALLBACK_OVERDUE = f"""
 UPDATE executions SET
     status = :status, error_class = :error_class, error = :error, next_attempt_at = :next_attempt_at,
     completed_at = :completed_at, callback_deadline = NULL
-WHERE id = :id AND fence = :fence AND status = 'running' AND callback_deadline = :deadline
+WHERE id = :id AND fence = :fence AND {UNFINISHED_STATUS} AND callback_deadline = :deadline
 """
 
 # After a commit whose outcome nobody knew: was it written?
@@ -124,7 +127,7 @@ IDENTITY = "SELECT value FROM identities WHERE name = :name"
 # After a commit whose outcome nobody knew: was it written?
 IS_RECORDED = "SELECT 1 FROM executions WHERE id = :id AND fence = :fence AND attempts = :attempts AND status = :status"
 
-IS_OURS = "SELECT 1 FROM executions WHERE id = :id AND fence = :fence AND status IN ('pending', 'running')"
+IS_OURS = f"SELECT 1 FROM executions WHERE id = :id AND fence = :fence AND {UNFINISHED_STATUS}"
 
 COUNT_ATTEMPTS = "UPDATE executions SET attempts = :attempts WHERE id = :id AND fence = :fence"
 
@@ -133,7 +136,7 @@ SELECT {EXECUTION_COLUMNS}, next_attempt_at, fence, document FROM executions JOI
 WHERE id IN (:ids[]) ORDER BY scheduled_at, created_at, id
 """
 
-UNFINISHED_OF_OWNER = "SELECT id FROM executions WHERE owner = :owner AND status IN ('pending', 'running')"
+UNFINISHED_OF_OWNER = f"SELECT id FROM executions WHERE owner = :owner AND {UNFINISHED_STATUS}"
 
 # Of what this runner believes to run: what was cancelled, and what belongs to another runner by now.
 LOST = """
@@ -141,8 +144,8 @@ SELECT id, status, reason FROM executions
 WHERE id IN (:ids[]) AND (status = 'cancelled' OR owner IS NULL OR owner <> :owner)
 """
 
-TAKE_ALL = """
-UPDATE executions SET owner = :owner, fence = fence + 1 WHERE status IN ('pending', 'running') AND
+TAKE_ALL = f"""
+UPDATE executions SET owner = :owner, fence = fence + 1 WHERE {UNFINISHED_STATUS} AND
 (owner IS NULL OR owner <> :owner)
 """
 
@@ -255,7 +258,7 @@ WHERE job = :job AND scheduled_at > :until AND range_start <= :until ORDER BY sc
 """
 
 RUNNING = f"""
-SELECT {EXECUTION_COLUMNS} FROM executions WHERE job = :job AND status IN ('pending', 'running')
+SELECT {EXECUTION_COLUMNS} FROM executions WHERE job = :job AND {UNFINISHED_STATUS}
 ORDER BY scheduled_at, id
 """
 
@@ -279,7 +282,7 @@ def _class(failed: bool) -> str:
 
 def executions(*, job: bool, status: bool, before: bool) -> str:
     """The list, newest first, with just the conditions that are asked for, so that an index serves each."""
-    conditions = ["job = :job"] * job + ["status = :status"] * status
+    conditions = ["job = :job"] * job + ["status IN (:statuses[])"] * status
     conditions += ["(scheduled_at, id) < (:before_at, :before_id)"] * before
     where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
     return f"SELECT {EXECUTION_COLUMNS} FROM executions {where}ORDER BY scheduled_at DESC, id DESC LIMIT :limit"

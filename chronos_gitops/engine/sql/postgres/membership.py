@@ -1,5 +1,6 @@
 """Who is there: the rows of replicas and revisions. Leases are told and judged by the database's clock alone."""
 
+from chronos_gitops.engine.sql.statements import UNFINISHED_STATUS
 from chronos_gitops.engine.sql.store import Session
 
 _NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
@@ -15,11 +16,11 @@ ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, lease_until = exclu
 """
 
 # What is unfinished of one job has one owner (see claims): it goes to who has more of the job, if anybody has.
-_TAKE_OVER = """
+_TAKE_OVER = f"""
 UPDATE executions AS mine SET fence = fence + 1, owner = coalesce(
     (SELECT other.owner FROM executions AS other WHERE other.job = mine.job
-     AND other.status IN ('pending', 'running') AND other.owner IN (SELECT id FROM replicas) LIMIT 1), :id)
-WHERE status IN ('pending', 'running') AND (owner IS NULL OR :everything AND owner NOT IN (SELECT id FROM replicas))
+     AND other.{UNFINISHED_STATUS} AND other.owner IN (SELECT id FROM replicas) LIMIT 1), :id)
+WHERE {UNFINISHED_STATUS} AND (owner IS NULL OR :everything AND owner NOT IN (SELECT id FROM replicas))
 """
 
 # A lease that is longer than any was given while the database's clock was ahead: its runner may be dead.
@@ -57,9 +58,7 @@ def enter(session: Session, me: str, place: str, revision: int | None, lease_s: 
 
 def leave(session: Session, me: str) -> None:
     session.execute("DELETE FROM replicas WHERE id = :id", {"id": me})
-    session.execute(
-        "UPDATE executions SET owner = NULL WHERE owner = :id AND status IN ('pending', 'running')", {"id": me}
-    )
+    session.execute(f"UPDATE executions SET owner = NULL WHERE owner = :id AND {UNFINISHED_STATUS}", {"id": me})
     session.execute("SELECT pg_notify('chronos', '')")
 
 
@@ -116,6 +115,4 @@ def take_place(session: Session, me: str, place: str) -> None:
         "DELETE FROM replicas WHERE place = :place AND id <> :id RETURNING id", {"place": place, "id": me}
     )
     ids = [row["id"] for row in former.fetchall()]
-    session.execute(
-        "UPDATE executions SET owner = NULL WHERE owner IN (:ids[]) AND status IN ('pending', 'running')", {"ids": ids}
-    )
+    session.execute(f"UPDATE executions SET owner = NULL WHERE owner IN (:ids[]) AND {UNFINISHED_STATUS}", {"ids": ids})
