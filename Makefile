@@ -6,7 +6,8 @@ READY  := $(VENV)/.ready
 CHROMIUM ?= /usr/bin/chromium
 FAKETIME ?= /usr/bin/faketime
 ANALYZE  ?= /usr/bin/systemd-analyze
-TOOLS    := $(BIN)/promtool $(VENV)/.tools $(VENV)/.node-tools $(FAKETIME) $(ANALYZE)
+PGBOUNCER ?= /usr/sbin/pgbouncer
+TOOLS    := $(BIN)/promtool $(VENV)/.tools $(VENV)/.node-tools $(FAKETIME) $(ANALYZE) $(PGBOUNCER)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-browser screenshots test-full check docs bench lock clean
@@ -70,6 +71,11 @@ $(VENV)/.node-tools: tests/node/package-lock.json $(READY)
 	@mkdir -p $(VENV)/node && cp tests/node/package.json tests/node/package-lock.json $(VENV)/node
 	@npm ci --prefix $(VENV)/node --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
+
+$(PGBOUNCER):
+	@echo "installing pgbouncer (once)"
+	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "make test puts pgbouncer before PostgreSQL: install Debian's package pgbouncer"; exit 1; }
+	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends pgbouncer >/dev/null
 
 test-full: $(READY) $(TOOLS) ## the long programmes too (every zone of tzdata)
 	@$(BIN)/python -m pytest -n auto

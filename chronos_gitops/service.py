@@ -123,18 +123,21 @@ class Service:
         self.stop()
 
 
-def build(settings: Settings, *, clock: Clock | None = None) -> Service:
-    """Builds a runner without starting anything; raises ChronosErrors for what cannot work."""
+def build(
+    settings: Settings, *, clock: Clock | None = None, is_stopping: Callable[[], bool] = lambda: False
+) -> Service:
+    """Builds a runner without starting anything; raises ChronosErrors for what cannot work. A start that waits for a
+    database looks at ``is_stopping``."""
     lock = DataLock(settings.data)
     try:
-        return _assembled(settings, lock, clock)
+        return _assembled(settings, lock, clock, is_stopping)
     except BaseException:
         lock.release()
         raise
 
 
-def _assembled(settings: Settings, lock: DataLock, given: Clock | None) -> Service:
-    chosen = choose(settings, given, loss=lock.loss)
+def _assembled(settings: Settings, lock: DataLock, given: Clock | None, is_stopping: Callable[[], bool]) -> Service:
+    chosen = choose(settings, given, loss=lock.loss, is_stopping=is_stopping)
     clock = chosen.clock
     metrics = Metrics(settings.metrics)
     failpoints.arm(settings.failpoint)

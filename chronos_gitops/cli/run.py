@@ -15,6 +15,7 @@ from chronos_gitops.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from chronos_gitops.repo.follow import SyncStatus
+    from chronos_gitops.service import Service
 
 
 @click.command("run")
@@ -60,13 +61,13 @@ def _serve(chosen: Settings, supervisor: Supervisor) -> int:
     heap.collect_seldom()
     heap.share()
     stop = StopSignals()
-    service = build(chosen)
+    service = build(chosen, is_stopping=lambda: stop.came)
     server = Server(create_app(service), host=chosen.host, port=chosen.port)
     try:
         port = server.start()
         service.listener.bound(server.address, port)
         with heap.loading():
-            service.start()
+            _start(service, stop)
         if not stop.came:
             line = _ready_line(chosen.host, port, service.follower.status())
             click.echo(line)
@@ -80,6 +81,17 @@ def _serve(chosen: Settings, supervisor: Supervisor) -> int:
         service.stop()
         server.stop()
     return 0
+
+
+def _start(service: "Service", stop: "StopSignals") -> None:
+    """A start that was stopped while it waited for a database is no failure."""
+    from chronos_gitops.engine.engine import NotRunning
+
+    try:
+        service.start()
+    except NotRunning:
+        if not stop.came:
+            raise
 
 
 class StopSignals:

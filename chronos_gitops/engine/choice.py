@@ -33,8 +33,14 @@ class Choice:
     is_shared: bool = True
 
 
-def choose(settings: Settings, clock: Clock | None = None, *, loss: Callable[[], str] = lambda: "") -> Choice:
-    """``loss`` says why the data folder may be another runner's by now.
+def choose(
+    settings: Settings,
+    clock: Clock | None = None,
+    *,
+    loss: Callable[[], str] = lambda: "",
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> Choice:
+    """``loss`` says why the data folder may be another runner's by now; ``is_stopping`` ends a start that waits.
 
     UsageError for an engine that cannot be: an address that means nothing, a package that is not installed.
     """
@@ -44,17 +50,21 @@ def choose(settings: Settings, clock: Clock | None = None, *, loss: Callable[[],
         return _on_sql(settings, lambda: SqliteStore(path, loss=loss), clock or SystemClock())
     if kind == "postgresql":
         _need("psycopg", "postgres")
-        return _on_postgres(settings, clock)
+        return _on_postgres(settings, clock, is_stopping)
     _need("temporalio", "temporal")
     return _on_temporal(settings, clock or SystemClock())
 
 
-def _on_postgres(settings: Settings, clock: Clock | None) -> Choice:
+def _on_postgres(settings: Settings, clock: Clock | None, is_stopping: Callable[[], bool]) -> Choice:
     from chronos_gitops.engine.sql.postgres.store import Address, DatabaseClock, PostgresStore
 
     address = Address(settings.engine)
     shared = DatabaseClock(clock or SystemClock())
-    return _on_sql(settings, lambda: PostgresStore(address, place=_place(settings.data), clock=shared), shared)
+
+    def open_store() -> Store:
+        return PostgresStore(address, place=_place(settings.data), clock=shared, is_stopping=is_stopping)
+
+    return _on_sql(settings, open_store, shared)
 
 
 def _on_temporal(settings: Settings, clock: Clock) -> Choice:

@@ -27,7 +27,7 @@ class Server:
     Its folder is not one of pytest's, which are for their owner alone. ``close`` removes it.
     """
 
-    def __init__(self, *, synced: bool = False) -> None:
+    def __init__(self, *, synced: bool = False, primary: "Server | None" = None) -> None:
         folder = self._folder = Path(tempfile.mkdtemp(prefix="chronos-postgres-"))
         self._user: dict[str, Any] = {}
         if os.geteuid() == 0:
@@ -39,9 +39,19 @@ class Server:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
-        self._run("initdb", "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+        if primary is None:
+            self._run("initdb", "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+        else:
+            self._run(
+                "pg_basebackup", "-D", str(folder / "data"), "-d", primary.url(), "-R", "-X", "stream", "-c", "fast"
+            )
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
+
+    @classmethod
+    def copy_of(cls, primary: "Server") -> "Server":
+        """A standby that follows the primary."""
+        return cls(primary=primary)
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"

@@ -16,6 +16,7 @@ from chronos_gitops.engine.sql.postgres.connection import Address, Connection, P
 from chronos_gitops.engine.sql.postgres.readers import Readers
 from chronos_gitops.engine.sql.postgres.replica import PostgresReplica
 from chronos_gitops.engine.sql.postgres.schema import migrate
+from chronos_gitops.engine.sql.postgres.startup import HINT, first_connection, refuse_pooled_transactions, words_of
 from chronos_gitops.engine.sql.store import LEASE_S, Operation, Result, Session, StoreAway, StoreError, StoreUnusable, T
 from chronos_gitops.engine.sql.write_watch import WriteWatch
 from chronos_gitops.engine.sql.writer import Writer
@@ -23,7 +24,6 @@ from chronos_gitops.errors import ConflictError
 
 log = logging.getLogger(__name__)
 
-_FIRST_CONNECTION_S = 60.0
 _BETWEEN_TRIES_S = 0.5
 _TURN_S = 30
 _WATCH_EVERY_S = 0.5
@@ -32,10 +32,17 @@ _CUT_WITHIN_S = 2.0
 
 
 class PostgresStore:
-    """See the Store protocol. ``place`` names the data folder; ``clock`` is set by the database's when it is given."""
+    """See the Store protocol. ``place`` names the data folder; ``clock`` is set by the database's when it is given.
+    ``is_stopping`` ends a start that waits, with NotRunning."""
 
     def __init__(
-        self, address: Address, *, place: str, clock: DatabaseClock | None = None, lease_s: float = LEASE_S
+        self,
+        address: Address,
+        *,
+        place: str,
+        clock: DatabaseClock | None = None,
+        lease_s: float = LEASE_S,
+        is_stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._address = address
         self._away_until = 0.0
@@ -47,13 +54,14 @@ class PostgresStore:
             address, place=place, clock=clock, lease_s=lease_s, watch=self._watch, lost=self._readers.leave_server
         )
         try:
-            with contextlib.closing(_first_connection(address)) as connection:
-                migrate(connection, str(address))
+            with contextlib.closing(first_connection(address, is_stopping)) as connection:
+                refuse_pooled_transactions(address, connection)
+                migrate(connection, str(address), is_stopping)
                 self.replica.namespace = ledger.namespace(PostgresSession(connection))
             self.replica.register()
         except psycopg.Error as error:
             self.replica.leave()
-            raise StoreUnusable(f"{address} cannot be used: {_sentence(error)}", hint=_HINT) from error
+            raise StoreUnusable(f"{address} cannot be used: {words_of(error)}", hint=HINT) from error
         self._writer = Writer(self._transaction, probe=self._probe, watch=self._watch)
         self._closing = threading.Event()
         self._watchdog = threading.Thread(target=self._end_silences, name="watchdog", daemon=True)
@@ -81,7 +89,7 @@ class PostgresStore:
                     f"another runner is at it for more than {_TURN_S} s: {name}", hint="try again"
                 ) from error
             except psycopg.Error as error:
-                raise StoreAway(f"{self._address} does not answer: {_sentence(error)}") from error
+                raise StoreAway(f"{self._address} does not answer: {words_of(error)}") from error
             yield
 
     def close(self, within: float | None = None) -> None:
@@ -126,14 +134,14 @@ class PostgresStore:
             return self._attempt(operations)
         except psycopg.Error as error:
             if self._line is not None:
-                raise StoreError(f"{self._address} cannot be written: {_sentence(error)}") from error
+                raise StoreError(f"{self._address} cannot be written: {words_of(error)}") from error
             if was_fresh or self._is_closing:
-                raise StoreAway(f"{self._address} does not answer: {_sentence(error)}") from error
+                raise StoreAway(f"{self._address} does not answer: {words_of(error)}") from error
         try:
             return self._attempt(operations)
         except psycopg.Error as error:
             self._lose()
-            raise StoreAway(f"{self._address} does not answer: {_sentence(error)}") from error
+            raise StoreAway(f"{self._address} does not answer: {words_of(error)}") from error
 
     def _attempt(self, operations: Sequence[Operation[Any]]) -> list[Any]:
         line = self._line = self._line or Severable(self._connected())
@@ -163,35 +171,7 @@ class PostgresStore:
             return self._address.connect()
         except psycopg.Error as error:
             self._away_until = time.monotonic() + _BETWEEN_TRIES_S
-            raise StoreAway(f"{self._address} does not answer: {_sentence(error)}") from error
-
-
-_HINT = "check the address, the user and its rights: it makes tables on the first start"
-
-
-def _first_connection(address: Address) -> Connection:
-    """A database that starts together with its runners may take a while; one that refuses will not change its mind."""
-    deadline = time.monotonic() + _FIRST_CONNECTION_S
-    while True:
-        try:
-            return address.connect()
-        except psycopg.OperationalError as error:
-            if _is_refusal(error) or time.monotonic() > deadline:
-                raise StoreUnusable(f"{address} cannot be used: {_sentence(error)}", hint=_HINT) from error
-            log.warning("waiting for the database", extra={"error": _sentence(error)})
-        threading.Event().wait(_BETWEEN_TRIES_S)
-
-
-def _is_refusal(error: psycopg.Error) -> bool:
-    """A wrong password, role or database (SQLSTATE 28 and 3D): for a failed connection only its words tell."""
-    text = str(error)
-    return any(
-        word in text for word in ("authentication failed", "does not exist", "no password supplied", "no pg_hba")
-    )
-
-
-def _sentence(error: psycopg.Error) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+            raise StoreAway(f"{self._address} does not answer: {words_of(error)}") from error
 
 
 __all__ = ["Address", "DatabaseClock", "PostgresStore"]
