@@ -6,9 +6,9 @@ Debian 12 ships SQLite 3.40, whose WAL can be corrupted when two connections wri
 
 import contextlib
 import sqlite3
-import threading
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from chronos_gitops.engine.sql.store import (
 from chronos_gitops.engine.sql.write_watch import WriteWatch
 from chronos_gitops.engine.sql.writer import Writer
 
+_READER_CACHE_KIB = 256
+"""SQLite's own default is 2 MB for each connection."""
 _WAY_OUT = "restore it from a backup, or move it away to begin with an empty history"
 
 
@@ -107,8 +109,8 @@ class SqliteStore:
     def __init__(self, path: Path, *, lease_s: float = LEASE_S, loss: Callable[[], str] = lambda: "") -> None:
         self._path = path
         self._data_loss = loss
-        self._readers = threading.local()
-        self._open_readers: list[sqlite3.Connection] = []
+        self._idle: deque[sqlite3.Connection] = deque()
+        self._damage = ""
         self._connection = _open(path)
         self._watch = WriteWatch()
         self._session = SqliteSession(self._connection, self._watch.answered)
@@ -124,8 +126,10 @@ class SqliteStore:
 
     def read(self, operation: Operation[T]) -> T:
         try:
-            return operation(self._reader())
+            with self._reader() as session:
+                return operation(session)
         except sqlite3.Error as error:
+            self._note_damage(error)
             raise StoreError(f"the ledger {self._path} cannot be read: {error}") from error
 
     def alone(self, name: str) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002 - there is one runner
@@ -134,8 +138,8 @@ class SqliteStore:
     def close(self, within: float | None = None) -> None:
         if not self._writer.close(within):
             return  # a disk that hangs: closing the file would hang, too
-        for connection in self._open_readers:
-            connection.close()
+        while self._idle:
+            self._idle.pop().close()
         self._connection.close()
 
     def _probe(self, _: Session) -> None:
@@ -143,18 +147,28 @@ class SqliteStore:
         number = self._connection.execute("PRAGMA user_version").fetchone()[0]
         self._connection.execute(f"PRAGMA user_version = {number}")
 
-    def _reader(self) -> SqliteSession:
-        session: SqliteSession | None = getattr(self._readers, "session", None)
-        if session is None:
+    @contextlib.contextmanager
+    def _reader(self) -> Iterator[SqliteSession]:
+        """The connection that was used last, so that there are as many as ever read at once, not one a thread."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
             connection = sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, check_same_thread=False)
             connection.row_factory = sqlite3.Row
-            session = self._readers.session = SqliteSession(connection)
-            self._open_readers.append(connection)
-        return session
+            connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB}")
+        try:
+            yield SqliteSession(connection)
+        finally:
+            self._idle.append(connection)
+
+    def _note_damage(self, error: sqlite3.Error) -> None:
+        """From now on nothing is written or sent: a page of garbage may hide that something was sent before."""
+        if getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            self._damage = f"the ledger {self._path} is corrupt: {error}; {_WAY_OUT}"
 
     def _loss(self) -> str:
         """Why what is written here may be recorded nowhere, or beside another runner; empty when all is well."""
-        return next(filter(None, (self._data_loss(), *(file.loss() for file in self._files))), "")
+        return next(filter(None, (self._damage, self._data_loss(), *(file.loss() for file in self._files))), "")
 
     def _transaction(self, operations: Sequence[Operation[Any]]) -> list[Any]:
         if loss := self._loss():
@@ -169,6 +183,7 @@ class SqliteStore:
                     self._connection.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
+            self._note_damage(error)
             raise StoreError(f"the ledger {self._path} cannot be written: {error}") from error
         return results
 
