@@ -2,6 +2,8 @@
 
 import importlib
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 _MODULES = {"crontab": "crontab", "k8s": "kubernetes", "chronos": "chronos"}
 _LARGEST_BYTES = 16 * 1024 * 1024
 _LONGEST = 100
+_JOBS = "jobs"
 
 
 @click.command("import")
@@ -45,6 +48,7 @@ def command(kind: str, file: str, folder: Path | None, timezone: str, enable: bo
     imported = finish(reader.read(_content(file), timezone=timezone, is_enabled=enable))
     if folder is not None:
         _write(folder, imported)
+        imported = replace(imported, notes=(*imported.notes, *_unread(folder, imported)))
     tell(style, _document(imported, folder), lambda: _text(imported, folder))
     return 1 if imported.refusals else 0
 
@@ -76,6 +80,16 @@ def _write(folder: Path, imported: "Imported") -> None:
                 file.write(draft.text)
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}") from error
+
+
+def _unread(folder: Path, imported: "Imported") -> Iterator[str]:
+    """A note for each written file that is no job where it stands now."""
+    from chronos_gitops.cli.paths import reason_left_out
+
+    for path in (_path(folder, draft) for draft in imported.drafts):
+        reason = reason_left_out(path, _JOBS)
+        if reason is not None:
+            yield f"{printable(str(path))} is not a job file: {reason}"
 
 
 def _path(folder: Path, draft: "Draft") -> Path:

@@ -52,6 +52,14 @@ def job_files(path: Path, jobs: str = "") -> Iterator[str]:
             yield file
 
 
+def reason_left_out(file: Path, jobs: str) -> str | None:
+    """Why a file on disk is no job of the jobs folder that it stands in; None for a job file."""
+    top = top_of(file, jobs)
+    place = Path(os.path.relpath(file, top)).as_posix()
+    ignored = rules.Ignore.parse(_content(str(top / rules.IGNORE_FILE)) or b"")
+    return rules.reason_against(place) or (f"{rules.IGNORE_FILE} excludes it" if ignored.ignores(place) else None)
+
+
 def _refuse_other_file(path: Path, place: str) -> None:
     reason = rules.reason_against(place)
     if reason is not None:

@@ -36,6 +36,17 @@ def test_what_is_written_is_what_validate_calls_sound(crontab: Path, capsys: Sho
     assert "Checked 2 files" in capsys.readouterr().out
 
 
+def test_what_is_written_where_no_job_is_read_is_said(crontab: Path, capsys: Shown) -> None:
+    (crontab.parent / "jobs").mkdir()
+    (crontab.parent / "jobs/.chronosignore").write_text("later/x-z.yaml\n")
+    assert main(["import", "crontab", "crontab", "--output", "jobs/.later"]) == 0
+    hidden = "jobs/.later/x-y.yaml is not a job file: files and folders whose name begins with a dot are not read"
+    assert f"# {hidden}\n" in capsys.readouterr().out
+    assert main(["import", "crontab", "crontab", "--output", "jobs/later", "--format", "json"]) == 0
+    notes = json.loads(capsys.readouterr().out)["notes"]
+    assert notes[-1:] == ["jobs/later/x-z.yaml is not a job file: .chronosignore excludes it"]
+
+
 def test_nothing_is_ever_overwritten(crontab: Path, capsys: Shown) -> None:
     (crontab.parent / "jobs").mkdir()
     (crontab.parent / "jobs/x-z.yaml").write_text("mine")
