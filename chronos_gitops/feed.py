@@ -4,7 +4,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, TypeAlias
 
 from chronos_gitops.delivery.attempt import Outcome
@@ -13,6 +13,7 @@ from chronos_gitops.events import Event, EventLog, Kind
 from chronos_gitops.jobs.job_set import diff
 from chronos_gitops.jobs.model import Job, JobSet
 from chronos_gitops.repo.status import SyncState, SyncStatus
+from chronos_gitops.timing.timestamps import rfc3339
 
 log = logging.getLogger(__name__)
 _LOOK_EVERY: Final = 1.0
@@ -116,7 +117,7 @@ class Feed:
             counts = len(changes.added), len(changes.changed), len(changes.removed)
             self._events.add(
                 Event(
-                    _instant(self._now()),
+                    rfc3339(self._now(), milliseconds=True),
                     Kind.COMMIT_APPLIED,
                     "{} added, {} changed, {} removed".format(*counts),
                     commit=jobs.revision,
@@ -128,7 +129,9 @@ class Feed:
 
     def _add(self, kind: Kind, message: str, **fields: str | None) -> None:
         job, commit, execution = fields.get("job"), fields.get("commit"), fields.get("execution")
-        self._events.add(Event(_instant(self._now()), kind, message, job=job, commit=commit, execution=execution))
+        self._events.add(
+            Event(rfc3339(self._now(), milliseconds=True), kind, message, job=job, commit=commit, execution=execution)
+        )
 
 
 def _failure(status: SyncStatus) -> tuple[str | None, str | None]:
@@ -147,7 +150,3 @@ def _remembered(events: EventLog) -> tuple[set[str], str | None]:
         elif event.type is Kind.COMMIT_APPLIED:
             commit = event.commit
     return failing, commit
-
-
-def _instant(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -17,6 +17,8 @@ import time
 from datetime import UTC, datetime
 from typing import Final, Literal, TextIO
 
+from chronos_gitops.timing.timestamps import rfc3339
+
 _NOISY = ("asyncio", "git", "httpcore", "httpx", "waitress", "watchfiles", "werkzeug")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _WAITING_LINES: Final = 10_000
@@ -125,7 +127,7 @@ class JsonFormatter(logging.Formatter):
     milliseconds. ``event`` is a name to filter on: what the call gave, or else the message up to its first value."""
 
     def format(self, record: logging.LogRecord) -> str:
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        at = rfc3339(datetime.fromtimestamp(record.created, UTC), milliseconds=True)
         fields = fields_of(record)
         event = fields.pop("event", None) or _event(str(record.msg))
         line = {"ts": at, "level": record.levelname.lower(), "event": event, "msg": record.getMessage()}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from chronos_gitops import __version__
@@ -13,6 +13,7 @@ from chronos_gitops.engine.model import Attempt, Execution, ExecutionDetail, Pau
 from chronos_gitops.jobs.model import Definition, Job
 from chronos_gitops.jobs.problem import Problem, Severity
 from chronos_gitops.precedence import politely
+from chronos_gitops.timing.timestamps import rfc3339
 
 if TYPE_CHECKING:
     from chronos_gitops.repo.follow import SyncStatus
@@ -27,10 +28,7 @@ MOST_PROBLEMS = 1000
 
 def instant(moment: datetime | None) -> str | None:
     """``2026-03-08T07:00:00Z``, with milliseconds where there are any."""
-    if moment is None:
-        return None
-    utc = moment.astimezone(UTC).replace(tzinfo=None)
-    return utc.isoformat(timespec="milliseconds" if utc.microsecond else "seconds") + "Z"
+    return None if moment is None else rfc3339(moment)
 
 
 def state(job: Job, paused: Pause | None) -> str:

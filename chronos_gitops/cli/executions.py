@@ -7,9 +7,10 @@ from urllib.parse import quote
 import click
 
 from chronos_gitops.cli.client import Runner, job_path, runner_options
-from chronos_gitops.cli.instant import read_instant, stamp
+from chronos_gitops.cli.instant import read_instant
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.report.columns import facts, table
+from chronos_gitops.timing.timestamps import rfc3339
 
 _HEADER = ("scheduled", "job", "status", "attempts", "ms", "detail", "id")
 _OF_CALLBACKS = ("waiting_for", "callback_deadline", "last_heartbeat_at", "message")
@@ -41,7 +42,7 @@ def command(
     if at is not None:
         if job is None:
             raise click.UsageError("--at asks about one job; name it")
-        why = runner.get(job_path(job, "/executions"), {"at": stamp(at)})
+        why = runner.get(job_path(job, "/executions"), {"at": rfc3339(at)})
         return tell(style, why, lambda: _why(why))
     query = {"limit": str(min(limit, 1000))} | ({"status": status} if status else {})
     path = job_path(job, "/executions") if job else "/api/v1/executions"

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chronos_gitops.cli.instant import stamp
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.jobs.wording import printable
 from chronos_gitops.report.columns import table
+from chronos_gitops.timing.timestamps import rfc3339
 
 if TYPE_CHECKING:
     from chronos_gitops.repo.history import Version
@@ -47,7 +47,7 @@ def _item(version: "Version", newest: str) -> dict[str, Any]:
         "commit": version.commit,
         "author": version.author_name,
         "author_email": version.author_email,
-        "committed_at": stamp(version.committed_at),
+        "committed_at": rfc3339(version.committed_at),
         "message": f"{version.subject}\n\n{version.body}".strip(),
         "change": version.change.value,
         "path": version.path,
@@ -58,5 +58,5 @@ def _item(version: "Version", newest: str) -> dict[str, Any]:
 def _row(version: "Version") -> tuple[str, ...]:
     # Anybody who can push chooses these words; a terminal must not obey them.
     author, subject = printable(version.author_name), printable(version.subject)
-    date = stamp(version.committed_at)
+    date = rfc3339(version.committed_at)
     return str(version.number or "-"), version.commit[:12], date, author, version.change.value, subject[:80]

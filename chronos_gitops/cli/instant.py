@@ -14,9 +14,3 @@ def read_instant(_context: click.Context, _option: click.Parameter, value: str |
         return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise click.BadParameter(f'"{value}" is not a time; write one like 2026-03-08T07:00:00Z') from error
-
-
-def stamp(instant: datetime) -> str:
-    """``2026-03-08T07:00:00Z``, with milliseconds only when there are some."""
-    precision = "milliseconds" if instant.microsecond else "seconds"
-    return instant.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")

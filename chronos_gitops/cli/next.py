@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chronos_gitops.cli.instant import read_instant, stamp
+from chronos_gitops.cli.instant import read_instant
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.errors import ChronosError, NotFoundError, UsageError
 from chronos_gitops.jobs.problem import is_error
 from chronos_gitops.jobs.suggest import did_you_mean
 from chronos_gitops.timing import zone as zones
 from chronos_gitops.timing.schedule import Schedule, ScheduleError
+from chronos_gitops.timing.timestamps import rfc3339
 
 if TYPE_CHECKING:
     from chronos_gitops.jobs.load import Loaded
@@ -59,14 +60,14 @@ def command(
     if job is None and text is None:
         runs = _runs(_loaded(jobs), since, count)
         document = {
-            "items": [stamp(run.tick) for run in runs],
-            "runs": [{"job": run.job, "time": stamp(run.tick)} for run in runs],
+            "items": [rfc3339(run.tick) for run in runs],
+            "runs": [{"job": run.job, "time": rfc3339(run.tick)} for run in runs],
         }
         tell(style, document, lambda: _table(runs))
         return
     schedule = _parsed(text, zone or "UTC") if text is not None else _of_job(str(job), jobs)
     ticks = schedule.upcoming(since, count)
-    tell(style, {"items": [stamp(tick) for tick in ticks]}, lambda: _text(schedule, ticks))
+    tell(style, {"items": [rfc3339(tick) for tick in ticks]}, lambda: _text(schedule, ticks))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -120,7 +121,7 @@ def _parsed(text: str, zone: str) -> Schedule:
 
 def _text(schedule: Schedule, ticks: Sequence[datetime]) -> str:
     """Each tick in UTC and on the wall of the schedule's zone."""
-    lines = [f"{stamp(tick)}  {_wall(tick, schedule.timezone)}" for tick in ticks]
+    lines = [f"{rfc3339(tick)}  {_wall(tick, schedule.timezone)}" for tick in ticks]
     return "\n".join([f"{schedule.describe()}, {schedule.timezone}", *(lines or ["never again"])])
 
 
@@ -128,7 +129,7 @@ def _table(runs: Sequence[_Run]) -> str:
     if not runs:
         return "no enabled job runs again"
     width = max(len(run.job) for run in runs)
-    return "\n".join(f"{stamp(run.tick)}  {run.job:<{width}}  {_wall(run.tick, run.zone)}" for run in runs)
+    return "\n".join(f"{rfc3339(run.tick)}  {run.job:<{width}}  {_wall(run.tick, run.zone)}" for run in runs)
 
 
 def _wall(tick: datetime, zone: str) -> str:

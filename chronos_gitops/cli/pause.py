@@ -5,8 +5,9 @@ from datetime import datetime
 import click
 
 from chronos_gitops.cli.client import Runner, job_path, runner_options
-from chronos_gitops.cli.instant import read_instant, stamp
+from chronos_gitops.cli.instant import read_instant
 from chronos_gitops.cli.output import Format, tell
+from chronos_gitops.timing.timestamps import rfc3339
 
 
 @click.command("pause")
@@ -18,7 +19,7 @@ def command(
     job: str, reason: str, until: datetime | None, server: str | None, token: str | None, style: Format
 ) -> None:
     """Stop JOB from running until it is resumed; what runs already runs to its end."""
-    body = {"reason": reason} | ({"until": stamp(until)} if until else {})
+    body = {"reason": reason} | ({"until": rfc3339(until)} if until else {})
     paused = Runner(server, token).post(job_path(job, "/pause"), body)
-    end = f" until {stamp(until)}" if until else ""
+    end = f" until {rfc3339(until)}" if until else ""
     tell(style, paused, lambda: f"{paused['name']} is {paused['state']}{end}")

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from chronos_gitops.cli.instant import stamp
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.errors import UsageError
 from chronos_gitops.settings import mint
 from chronos_gitops.settings.model import ROLES
+from chronos_gitops.timing.timestamps import rfc3339
 
 _DAYS = re.compile(r"([1-9][0-9]{0,3})d\Z", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}\Z", re.ASCII)
@@ -48,7 +48,7 @@ def create(name: str, roles: tuple[str, ...], tags: tuple[str, ...], expires: st
         "sha256": mint.digest(token),
         "roles": held,
         "tags": scope,
-        "expires": None if end is None else stamp(end),
+        "expires": None if end is None else rfc3339(end),
         "toml": table,
     }
     tell(style, document, lambda: f"{token}\n\n# Keep it now, it is not shown again. Into chronos.toml:\n{table}")
@@ -83,5 +83,5 @@ def _table(name: str, token: str, roles: list[str], tags: dict[str, str], end: d
     if tags:
         lines.append("tags = { " + ", ".join(f'"{key}" = "{value}"' for key, value in tags.items()) + " }")
     if end is not None:
-        lines.append(f"expires = {stamp(end)}")
+        lines.append(f"expires = {rfc3339(end)}")
     return "\n".join(lines)

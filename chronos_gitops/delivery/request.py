@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -14,6 +14,7 @@ from chronos_gitops.delivery.auth import Headers
 from chronos_gitops.delivery.target import RequestError, Target
 from chronos_gitops.jobs import credentials, template
 from chronos_gitops.jobs.model import Job
+from chronos_gitops.timing.timestamps import rfc3339
 
 EXECUTION_HEADER = "X-Chronos-Execution-ID"
 """Marks each request of a job, those for its access token included: the API of every runner refuses what carries it."""
@@ -146,12 +147,6 @@ def traceparent(call: Call) -> str:
 def trace_id_of(execution_id: str) -> str:
     """Of all attempts of one execution."""
     return _hex_id(execution_id, 32)
-
-
-def rfc3339(instant: datetime) -> str:
-    """``2026-01-30T07:00:00Z``, with milliseconds only where there are some."""
-    instant = instant.astimezone(UTC).replace(tzinfo=None)
-    return instant.isoformat(timespec="milliseconds" if instant.microsecond else "seconds") + "Z"
 
 
 def variables(job: Job, call: Call) -> Mapping[str, str]:

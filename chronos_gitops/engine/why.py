@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chronos_gitops.engine.model import Execution, Pause, Reason, Status
@@ -10,6 +10,7 @@ from chronos_gitops.engine.timetable import CATCHUP_LIMIT
 from chronos_gitops.jobs.model import Job, MissedRunPolicy
 from chronos_gitops.timing import duration
 from chronos_gitops.timing.schedule import jitter
+from chronos_gitops.timing.timestamps import rfc3339
 
 NEAR = timedelta(minutes=1)
 """People say 02:00 and mean the tick at 02:00:07."""
@@ -185,7 +186,4 @@ def _unknown(tick: datetime, standing: Standing) -> str:
 
 
 def _clock(instant: datetime | None) -> str:
-    if instant is None:
-        return "?"
-    plain = instant.astimezone(UTC).replace(tzinfo=None)
-    return plain.isoformat(timespec="milliseconds" if plain.microsecond else "seconds") + "Z"
+    return "?" if instant is None else rfc3339(instant)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from chronos_gitops.jobs.model import Concurrency, Job, JobSet, OAuth2Auth
 from chronos_gitops.jobs.rules.timing import shortest_gap
 from chronos_gitops.timing import duration
+from chronos_gitops.timing.timestamps import rfc3339
 
 _YEAR: Final = timedelta(days=365)
 _WHEN_SLOW: Final = {
@@ -84,7 +85,7 @@ def _silent(job: Job, at: datetime) -> Iterator[Flag]:
 def _gap(job: Job, at: datetime) -> Iterator[Flag]:
     moved = next(iter(job.schedule.gap_ticks(at, at + _YEAR)), None)
     if moved is not None:
-        when = moved.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        when = rfc3339(moved)
         words = f"daylight saving skips a scheduled time in {job.timezone}; that run comes at {when}"
         yield Flag(FlagKind.GAP, words)
 

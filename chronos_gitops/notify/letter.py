@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from chronos_gitops.delivery.scrub import printable, scrub
@@ -62,10 +62,6 @@ def one_line(text: str) -> str:
     """Somebody else's text as a part of a line of ours: printable, on one line, not too long."""
     line = " ".join(printable(text).split())
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
-
-
-def moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _scrubbed(value: Any, values: Mapping[str, str]) -> Any:

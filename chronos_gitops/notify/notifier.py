@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from typing import Final
 
-from chronos_gitops.delivery.request import rfc3339
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.sql.store import Store
 from chronos_gitops.events import Event, Kind
@@ -19,6 +18,7 @@ from chronos_gitops.notify.sender import Hear, Report, Result, Sender
 from chronos_gitops.notify.watcher import Watcher, World
 from chronos_gitops.notify.worker import Worker
 from chronos_gitops.settings import Settings
+from chronos_gitops.timing.timestamps import rfc3339
 
 _GOODBYE_S: Final = 3.0
 

@@ -14,7 +14,7 @@ from chronos_gitops.delivery.egress import EgressPolicy
 from chronos_gitops.delivery.names import Names
 from chronos_gitops.delivery.outcome import parse_retry_after, phrase
 from chronos_gitops.delivery.progress import Progress
-from chronos_gitops.delivery.request import Rendered, fill_secrets, rfc3339
+from chronos_gitops.delivery.request import Rendered, fill_secrets
 from chronos_gitops.delivery.scrub import printable, scrub
 from chronos_gitops.delivery.secrets import LARGEST, SecretError, Secrets, reference
 from chronos_gitops.delivery.target import RequestError, Target
@@ -25,6 +25,7 @@ from chronos_gitops.notify import mail
 from chronos_gitops.notify.letter import Letter
 from chronos_gitops.settings import Settings
 from chronos_gitops.settings.channels import Channel, Email, Hidden, Slack, Webhook
+from chronos_gitops.timing.timestamps import rfc3339
 
 DEADLINE: Final = timedelta(seconds=30)
 """For one message, from the name to the last byte; a mail server may take twice as long, for its greeting may be slow

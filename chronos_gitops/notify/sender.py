@@ -12,11 +12,12 @@ from chronos_gitops import failpoints
 from chronos_gitops.engine.sql.notes import Waiting
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.notify.desk import KEPT, Desk
-from chronos_gitops.notify.letter import Letter, moment
+from chronos_gitops.notify.letter import Letter
 from chronos_gitops.notify.outlet import NotSent, Outlet
 from chronos_gitops.notify.worker import Worker
 from chronos_gitops.settings import Channel
 from chronos_gitops.timing.backoff import Backoff
+from chronos_gitops.timing.timestamps import utc_text
 
 log = logging.getLogger(__name__)
 BACKOFF: Final = Backoff(timedelta(seconds=10), timedelta(minutes=10))
@@ -132,5 +133,5 @@ class Sender(Worker):
 
 def standing(sender: Sender) -> str:
     """A channel with what it said last, or when it took a message last since the runner started."""
-    said = "no message yet" if sender.sent_at is None else f"took a message at {moment(sender.sent_at)}"
+    said = "no message yet" if sender.sent_at is None else f"took a message at {utc_text(sender.sent_at)}"
     return f"{sender.channel.name} {said}" + (f", and does not now: {sender.trouble}" if sender.trouble else "")

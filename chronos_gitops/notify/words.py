@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from chronos_gitops.delivery.request import rfc3339
 from chronos_gitops.engine.model import Execution
 from chronos_gitops.notify.incident import Message, News
-from chronos_gitops.notify.letter import Letter, moment, one_line
+from chronos_gitops.notify.letter import Letter, one_line
 from chronos_gitops.repo.history import Version
+from chronos_gitops.timing.timestamps import rfc3339, utc_text
 
 _COMMITS: Final = 5
 """So many are named; the newest, for the last change is the likeliest cause."""
@@ -41,7 +41,7 @@ class Author:
         return cls(version.commit, version.author_name, version.author_email, version.committed_at, version.subject)
 
     def sentence(self) -> str:
-        return f"{self.commit[:8]} by {one_line(self.name)}, {moment(self.committed_at)}: {one_line(self.subject)}"
+        return f"{self.commit[:8]} by {one_line(self.name)}, {utc_text(self.committed_at)}: {one_line(self.subject)}"
 
     def document(self) -> dict[str, Any]:
         return {
@@ -60,10 +60,10 @@ def of_job(
     runs = "1 run" if incident.count == 1 else f"{incident.count} runs"
     if is_over:
         title = f"{job} works again"
-        lines = [f"It failed since {moment(incident.since)}: {runs}, and has succeeded now."]
+        lines = [f"It failed since {utc_text(incident.since)}: {runs}, and has succeeded now."]
     else:
         title = f"{job} is {'still ' if message.news is News.STILL_FAILING else ''}failing"
-        lines = [f"Since: {moment(incident.since)}, {runs}{' in a row' if incident.count > 1 else ''}"]
+        lines = [f"Since: {utc_text(incident.since)}, {runs}{' in a row' if incident.count > 1 else ''}"]
         lines += [f"Error: {_error(run)}"] if run is not None else []
         lines += _cause(past)
         lines += ["The file has changes that were not committed."] if past.is_draft else []
@@ -91,7 +91,7 @@ def _cause(past: Past) -> list[str]:
     if past.good is None:
         known = [f"It runs version {one.label}, {Author.of(one).sentence()}" for one in past.changes[-1:]]
         return ["Last good run: none is known", *known]
-    good = f"Last good run: {moment(past.good.scheduled_time)}"
+    good = f"Last good run: {utc_text(past.good.scheduled_time)}"
     good += "" if past.good.version is None else f", of version {past.good.version}"
     if not past.changes:
         return [good, "No commit changed the job since then."]
@@ -159,7 +159,7 @@ def of_sync(
     failing, works = _TITLES[trouble.topic]
     is_over = message.news is News.RECOVERED
     lines = [f"Repository: {one_line(repository)}" + (f", branch {one_line(branch)}" if branch else "")]
-    lines += [f"Since: {moment(message.incident.since)}"]
+    lines += [f"Since: {utc_text(message.incident.since)}"]
     if not is_over:
         lines += [one_line(sentence) for sentence in trouble.sentences]
         lines += [f"Commit {author.sentence()}" for author in trouble.authors[:_COMMITS]]

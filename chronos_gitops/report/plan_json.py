@@ -5,7 +5,8 @@ from typing import Any
 
 from chronos_gitops.jobs.busiest import Peak
 from chronos_gitops.jobs.plan import Change, FieldChange, Operation, Plan, Runs
-from chronos_gitops.report.plan_words import NAMELESS, Sides, stamp
+from chronos_gitops.report.plan_words import NAMELESS, Sides
+from chronos_gitops.timing.timestamps import rfc3339
 
 
 def render(plan: Plan, sides: Sides = NAMELESS) -> str:
@@ -50,8 +51,8 @@ def _change(change: Change) -> dict[str, Any]:
 def _runs(runs: Runs | None) -> dict[str, Any] | None:
     if runs is None:
         return None
-    return {"timezone": runs.timezone, "next": [stamp(tick) for tick in runs.next], "per_day": runs.per_day}
+    return {"timezone": runs.timezone, "next": [rfc3339(tick) for tick in runs.next], "per_day": runs.per_day}
 
 
 def _peak(found: Peak | None) -> dict[str, Any] | None:
-    return None if found is None else {"minute": stamp(found.minute), "runs": found.runs}
+    return None if found is None else {"minute": rfc3339(found.minute), "runs": found.runs}

@@ -9,6 +9,7 @@ from chronos_gitops.jobs.busiest import Peak
 from chronos_gitops.jobs.plan import Change, Operation, Plan, Runs
 from chronos_gitops.jobs.wording import printable
 from chronos_gitops.timing import zone as zones
+from chronos_gitops.timing.timestamps import rfc3339
 
 SIGNS = {
     Operation.ADDED: "+",
@@ -67,10 +68,6 @@ def value(given: Any) -> str:
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
 
 
-def stamp(instant: datetime) -> str:
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def upcoming(runs: Runs | None) -> str:
     """``2026-01-01T07:00:00Z (Thu 02:00 EST), ...``; in UTC alone where that is the zone."""
     if runs is None or not runs.next:
@@ -80,10 +77,10 @@ def upcoming(runs: Runs | None) -> str:
 
 def _in_both(tick: datetime, timezone: str) -> str:
     if timezone == "UTC":
-        return stamp(tick)
+        return rfc3339(tick)
     there = tick.astimezone(zones.load(timezone))
     clock = there.strftime("%H:%M:%S" if there.second else "%H:%M")
-    return f"{stamp(tick)} ({there:%a} {clock} {there:%Z})"
+    return f"{rfc3339(tick)} ({there:%a} {clock} {there:%Z})"
 
 
 def per_day(runs: Runs | None) -> str:

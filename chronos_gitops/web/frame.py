@@ -10,6 +10,7 @@ from chronos_gitops.api import guard, render, scope
 from chronos_gitops.api.context import caller, service
 from chronos_gitops.precedence import politely
 from chronos_gitops.timing.schedule import Schedule
+from chronos_gitops.timing.timestamps import utc_text
 from chronos_gitops.web import words
 from chronos_gitops.web.kept import Kept
 
@@ -62,7 +63,7 @@ def moment(value: str | datetime | None) -> Markup | str:
     instant = datetime.fromisoformat(value) if isinstance(value, str) else value
     relative = words.relative(instant, service().now())
     # Digits and words of ours: nothing to escape, four hundred times on a page.
-    return Markup(f'<time datetime="{render.instant(instant)}" title="{words.absolute(instant)}">{relative}</time>')
+    return Markup(f'<time datetime="{render.instant(instant)}" title="{utc_text(instant)}">{relative}</time>')
 
 
 @blueprint.app_template_filter("milliseconds")

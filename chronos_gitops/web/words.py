@@ -1,6 +1,6 @@
 """States, times and lengths as people say them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 _MINUTE = timedelta(minutes=1)
 _TEN_MINUTES = 10 * _MINUTE
@@ -34,7 +34,3 @@ def relative(moment: datetime, now: datetime) -> str:
 def _rounded(span: timedelta) -> timedelta:
     """From ten minutes on nobody asks for seconds."""
     return span if span < _TEN_MINUTES else span // _MINUTE * _MINUTE
-
-
-def absolute(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

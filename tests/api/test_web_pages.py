@@ -137,7 +137,6 @@ def test_times_in_words() -> None:
     assert words.relative(now, now) == "now"
     assert words.relative(now + timedelta(minutes=9, seconds=59), now) == "in 9 min 59 s"
     assert words.relative(now - timedelta(minutes=12, seconds=40), now) == "12 min ago"
-    assert words.absolute(now) == "2026-03-08 07:00:00 UTC"
 
 
 def test_a_version_page_tells_what_it_changed(client: FlaskClient) -> None:

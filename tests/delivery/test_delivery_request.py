@@ -2,14 +2,14 @@ import base64
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook as Verifier
 
-from chronos_gitops.delivery.request import MAX_BODY, Call, Rendered, masked, render, rfc3339, traceparent
+from chronos_gitops.delivery.request import MAX_BODY, Call, Rendered, masked, render, traceparent
 from chronos_gitops.delivery.target import RequestError
 from chronos_gitops.jobs.model import (
     ApiKeyAuth,
@@ -116,18 +116,6 @@ def test_invalid_trace_id_is_replaced_by_a_stable_one(trace_id: str) -> None:
     assert re.fullmatch(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-01", one)
     assert one[:36] == two[:36]
     assert one[:36] != traceparent(Call("e2", NOON, 1, None, trace_id))[:36]
-
-
-@pytest.mark.parametrize(
-    ("instant", "text"),
-    [
-        (datetime(2026, 1, 30, 7, tzinfo=UTC), "2026-01-30T07:00:00Z"),
-        (datetime(2026, 1, 30, 2, tzinfo=timezone(timedelta(hours=-5))), "2026-01-30T07:00:00Z"),
-        (datetime(2026, 1, 30, 7, 0, 0, 250_000, tzinfo=UTC), "2026-01-30T07:00:00.250Z"),
-    ],
-)
-def test_rfc3339(instant: datetime, text: str) -> None:
-    assert rfc3339(instant) == text
 
 
 def test_custom_headers_win_over_defaults() -> None:

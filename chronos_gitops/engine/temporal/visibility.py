@@ -26,6 +26,7 @@ from chronos_gitops.engine.temporal import attributes, messages, names
 from chronos_gitops.engine.temporal.messages import CUT_OFF, OVERDUE, AttemptReport, Held, Order
 from chronos_gitops.errors import NotFoundError
 from chronos_gitops.jobs.model import Job
+from chronos_gitops.timing.timestamps import rfc3339
 
 _PAGE = 1000
 _CHUNK = 200
@@ -176,7 +177,10 @@ class Visibility:
         where = [_EXECUTIONS, f"ChronosJob = '{job}'"]
         window = await self._rows([*where, _scheduled(since, until)])
         found = [row for row in window if row.trigger is not Trigger.MANUAL and since <= row.scheduled_time <= until]
-        beyond = [f"ChronosScheduledTime > '{_text(until)}'", f"ChronosRangeStart < '{_text(until + _EDGE)}'"]
+        beyond = [
+            f"ChronosScheduledTime > '{_text(until)}'",
+            f"ChronosRangeStart < '{_text(until + _EDGE)}'",
+        ]
         over = [row for row in await self._rows([*where, *beyond]) if _reaches_over(row, until)]
         return [*sorted(found, key=_age), *sorted(over, key=_age)[:1]]
 
@@ -269,7 +273,7 @@ def _age(execution: Execution) -> tuple[datetime, str]:
 
 
 def _text(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return rfc3339(at, milliseconds=True)
 
 
 def _listed(words: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from chronos_gitops.jobs.source import Source
 from chronos_gitops.jobs.yaml12.place import Path
 from chronos_gitops.timing import cron, duration
 from chronos_gitops.timing.schedule import LONGEST, Schedule, ScheduleError
+from chronos_gitops.timing.timestamps import rfc3339
 
 _DURATIONS: tuple[Path, ...] = (
     ("timeout",),
@@ -59,7 +60,7 @@ def gap_notes(source: Source, today: datetime) -> Iterator[Problem]:
         return
     moved = _first_moved(schedule, today)
     if moved is not None:
-        when = moved.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        when = rfc3339(moved)
         message = f"daylight saving skips a scheduled time in {zone}; that run comes at {when}"
         hint = "it runs once, at the first instant after the gap; choose another time when that matters"
         yield source.spot(("schedule",)).problem(source.file, "daylight-saving-gap", message, hint)
