@@ -123,6 +123,12 @@ class ObjectFormatMismatch(GitError):
     kind = "ObjectFormatMismatch"
 
 
+class PartialClone(GitError):
+    """A partial clone cannot be fetched from: it lacks objects itself."""
+
+    kind = "PartialClone"
+
+
 class Locked(GitError):
     """A lock file of git is in the way: another command works there, or one that was killed has left it."""
 

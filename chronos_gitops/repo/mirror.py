@@ -175,8 +175,8 @@ class Mirror:
         except Corrupt as error:
             _log.warning("the mirror is damaged and made anew", extra={"error": str(error)})
             return self.renew(branch)
-        except ObjectFormatMismatch:
-            self._object_format = "sha1" if self._object_format == "sha256" else "sha256"
+        except ObjectFormatMismatch as error:
+            self._object_format = "sha256" if "server sha256" in str(error) else "sha1"
             return self.renew(branch)
         except blobless.Refused as error:
             _log.warning("the server filters and gives no single objects; all is fetched", extra={"error": str(error)})

@@ -12,9 +12,10 @@ from chronos_gitops.jobs.job_files import IGNORE_FILE, is_hidden
 from chronos_gitops.jobs.load import Files
 from chronos_gitops.repo.access import Access
 from chronos_gitops.repo.address import Address
+from chronos_gitops.repo.blobless import is_partial
 from chronos_gitops.repo.branch import branch_name, heads
 from chronos_gitops.repo.checkout import Checkout
-from chronos_gitops.repo.faults import NotARepository, PathMissing
+from chronos_gitops.repo.faults import Corrupt, NotARepository, PartialClone, PathMissing
 from chronos_gitops.repo.git import Git, Place, discover
 from chronos_gitops.repo.ignored import without_ignored_at, without_ignored_on_disk
 from chronos_gitops.repo.links import location, symbolic_links
@@ -277,7 +278,7 @@ class BranchSource:
     def refresh(self, *, patient: bool) -> str | None:
         if self.branch is None:
             self.branch = self.mirror.default_branch()
-        head = self.mirror.fetch(self.branch, timeout=None if patient else _IMPATIENT)
+        head = self._fetch(self.branch, timeout=None if patient else _IMPATIENT)
         self._follow_links()
         return head
 
@@ -289,6 +290,17 @@ class BranchSource:
         now = location(path if self._place is None else self._place.root or self._place.git_dir)
         if self._place is None or now != self._location:
             self._place, self._location = discover(path), now
+
+    def _fetch(self, branch: str, timeout: float | None) -> str:
+        try:
+            return self.mirror.fetch(branch, timeout=timeout)
+        except Corrupt as error:
+            if self._place is None or not is_partial(Git(self._place)):
+                raise
+            raise PartialClone(
+                f"{self.repository} is a partial clone, and lacks objects of the branch {branch} itself",
+                hint="follow its files (--follow worktree), or give the URL that it was cloned from",
+            ) from error
 
     def tip(self, head: str | None) -> Tip:
         assert head is not None

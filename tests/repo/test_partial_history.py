@@ -91,6 +91,16 @@ def test_a_branch_of_a_shallow_clone_has_no_numbers_either_until_it_is_whole(
     assert changes(following, "one") == COMPLETE
 
 
+@pytest.mark.parametrize("cut", ["--filter=blob:none", "--filter=tree:0"])
+def test_a_partial_clone_cannot_be_followed_by_its_branch_and_says_so(
+    upstream: Repository, tmp_path: Path, follow: Follow, cut: str
+) -> None:
+    following = follow(clone(upstream, tmp_path / "clone", cut).root, mode="branch")
+    for status in (following.follower.status(), following.follower.sync()):
+        assert (status.state, status.reason) == (SyncState.FAILED, "PartialClone")
+        assert "--follow worktree" in status.message
+
+
 @pytest.mark.parametrize("cut", CUTS)
 def test_numbers_are_right_once_the_rest_has_come(
     upstream: Repository, tmp_path: Path, follow: Follow, cut: str
