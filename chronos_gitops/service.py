@@ -17,7 +17,7 @@ from chronos_gitops.delivery.secrets import Secrets
 from chronos_gitops.delivery.tls import Trust
 from chronos_gitops.engine.choice import choose
 from chronos_gitops.engine.clock import Clock
-from chronos_gitops.engine.engine import Engine
+from chronos_gitops.engine.engine import STALLED_AFTER, Engine
 from chronos_gitops.engine.observer import Observers
 from chronos_gitops.errors import UsageError
 from chronos_gitops.events import EventLog
@@ -37,7 +37,6 @@ from chronos_gitops.repo.undo import Undos
 from chronos_gitops.repo.verify import Signers
 from chronos_gitops.settings import Settings
 
-_STALLED_AFTER = timedelta(seconds=60)
 _PAUSE_KEPT = timedelta(days=30)
 """So long a deleted job that comes back is still paused."""
 
@@ -98,7 +97,7 @@ class Service:
         health = self.engine.health()
         if loss := self.lock.loss():
             return loss
-        if health.heartbeat_age > _STALLED_AFTER:
+        if health.heartbeat_age > STALLED_AFTER:
             return f"no heartbeat for {health.heartbeat_age.total_seconds():.0f} s"
         return health.liveness_failure
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Final, Protocol
 
 from chronos_gitops.engine.callback import Report
 from chronos_gitops.engine.model import (
@@ -15,6 +15,9 @@ from chronos_gitops.engine.model import (
 )
 from chronos_gitops.errors import ConflictError
 from chronos_gitops.jobs.model import JobSet
+
+STALLED_AFTER: Final = timedelta(seconds=60)
+"""An engine whose loop has not turned for longer than this is stalled, for health and liveness alike."""
 
 
 class NotRunning(ConflictError):

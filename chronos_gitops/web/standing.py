@@ -1,13 +1,12 @@
 """How a job stands, in one word that an operator looks for first. Pure."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from chronos_gitops.engine.model import Execution, Pause, Status
+from chronos_gitops.engine.timetable import LATE
 from chronos_gitops.jobs.model import Definition
-
-LATE = timedelta(seconds=60)
 
 
 class Standing(StrEnum):

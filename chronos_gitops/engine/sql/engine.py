@@ -7,7 +7,7 @@ import secrets
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import datetime
 from random import Random
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from chronos_gitops.engine import callback
 from chronos_gitops.engine.callback import Report
 from chronos_gitops.engine.clock import TOLERANCE, Clock, elapsed
 from chronos_gitops.engine.crossing import cross, not_running
+from chronos_gitops.engine.engine import STALLED_AFTER
 from chronos_gitops.engine.model import EngineHealth, Execution, ExecutionDetail, ExecutionQuery, Pause
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.sql import ledger
@@ -33,7 +34,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _ANSWER_WITHIN = 30.0
-_STALLED = timedelta(seconds=60)
 _GIVEN_BACK_WITHIN = 5.0
 MAX_PENDING = 5000
 _LAST_DECISION_S = 5.0
@@ -200,7 +200,7 @@ class SqlEngine:
         trouble = trouble or self._scheduler.clock_trouble(self._clock.now())
         if not trouble and self._delivery.is_short_of_descriptors:
             trouble = "no file descriptor is free, so nothing is claimed"
-        if not trouble and heartbeat.at is not None and heartbeat.age > _STALLED:
+        if not trouble and heartbeat.at is not None and heartbeat.age > STALLED_AFTER:
             trouble = f"the scheduler has not looked at the clock since {heartbeat.at.isoformat()}"
         return EngineHealth(
             not trouble,
