@@ -133,3 +133,15 @@ def test_a_transaction_that_a_runner_froze_in_is_ended_also_after_a_pipeline(
     with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
         frozen.execute("COMMIT")
     assert other.execute("SELECT attempts FROM executions").fetchone() == {"attempts": 7}
+
+
+def test_a_lease_that_a_clock_which_was_ahead_has_given_does_not_last(connect: Callable[[], Connection]) -> None:
+    one = connect()
+    enter(one, "dead", 365 * 86400)
+    membership.bound_leases(PostgresSession(one), 6.0)
+    found = one.execute(
+        "SELECT lease_until - (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS ms FROM replicas "
+        "WHERE id = 'dead'"
+    ).fetchone()
+    assert found is not None
+    assert found["ms"] <= 6000
