@@ -25,6 +25,7 @@ from runner import Runner, commit, job, repository, run
 
 SIZES = {"smallest": (5, 0.05), "quick": (200, 0.5), "full": (200, 20.0)}
 PARTS = 10
+WARM_UP_S = 300
 BETWEEN_S = 5.0
 OURS = "chronos-gitops"
 
@@ -104,13 +105,19 @@ def main() -> None:
 def soak(figures: Figures, runner: Runner, arrivals: Receiver, seconds: float) -> None:
     time.sleep(min(5.0, seconds))
     arrivals.report()
+    settled: list[float] = []
     for part in range(1, PARTS + 1):
         time.sleep(seconds / PARTS)
         late = arrivals.report()["late"]
         at = f"after {part * seconds / PARTS / 60:.3g} min"
         note = f"{len(late) / (seconds / PARTS):.0f} requests a second, {runner.descriptors()} file descriptors"
-        figures.add(f"{at}, memory", OURS, runner.memory(), "MB", note)
+        memory = runner.memory()
+        if part * seconds / PARTS >= WARM_UP_S:
+            settled.append(memory)
+        figures.add(f"{at}, memory", OURS, memory, "MB", note)
         figures.add(f"{at}, lateness p99", OURS, p99(late) if late else 0.0, "ms")
+    if len(settled) > 1:
+        figures.add("growth of memory after minute 5", OURS, settled[-1] - settled[0], "MB")
 
 
 if __name__ == "__main__":
