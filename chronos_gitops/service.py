@@ -213,7 +213,7 @@ def _delivery(settings: Settings, listener: Listener) -> Callable[[], Delivery]:
         loopback_allowed=settings.listens_on_loopback,
     )
     trust = Trust(settings.egress.ca_file, settings.egress.hosts)
-    secrets = Secrets(settings.secret_values, settings.secrets_folder, settings.secret_bindings)
+    secrets = Secrets(settings.secret_values, settings.secrets_folder, settings.bindings)
     return lambda: Delivery(
         secrets=secrets,
         egress=egress,
@@ -247,6 +247,6 @@ def _follower(settings: Settings, on_change: Callable[[JobSet], None], metrics: 
         interval=settings.interval,
         data=settings.data,
         now=clock.now,
-        bindings=settings.secret_bindings,
+        bindings=settings.bindings,
         signers=None if settings.verify_commits is None else Signers(settings.verify_commits),
     )

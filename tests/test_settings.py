@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from chronos_gitops import settings
+from chronos_gitops.jobs.origin import OriginPattern
 from chronos_gitops.settings import Egress, HostTls, SecretBinding, Settings, SettingsError, Token
 
 DIGEST = "5d" * 32
@@ -71,7 +72,7 @@ def test_every_part_of_a_whole_file_is_read(tmp_path: Path) -> None:
 
         [secrets]
         folder = "secrets"
-        bind.backup-token = {{ folders = ["jobs/backup"], hosts = ["api.example.com"] }}
+        bind.backup-token = {{ folders = ["jobs/backup"], origins = ["https://api.example.com"] }}
 
         [[tokens]]
         name = "ci"
@@ -104,7 +105,9 @@ def test_every_part_of_a_whole_file_is_read(tmp_path: Path) -> None:
         drain=timedelta(0),
         egress=Egress("public", ("169.254.169.254", "10.0.0.0/8"), tmp_path / "ca.pem"),
         secrets_folder=tmp_path / "secrets",
-        secret_bindings={"backup-token": SecretBinding(("jobs/backup",), ("api.example.com",))},
+        secret_bindings={
+            "backup-token": SecretBinding(("jobs/backup",), (OriginPattern.parse("https://api.example.com"),))
+        },
         tokens=(Token("ci", DIGEST, frozenset({"read", "operate"})),),
         max_in_flight=10,
         max_in_flight_per_host=5,
@@ -246,8 +249,28 @@ def test_a_bad_value_names_where_it_came_from(flags: dict[str, str], environ: di
         ("public_url = 'https://chronos.example.com/?a=b'", ("without a query",)),
         ("hosts = ['https://chronos.example.com']", ("is no name of a host; write one like chronos.example.com",)),
         (f"[[tokens]]\nname = 'ci'\nsha = '{DIGEST}'", ('there is no "sha"', '"sha256"')),
-        ("[secrets.bind.Backup]\nhosts = []", ('"Backup" is not the name of a secret',)),
-        ("[secrets.bind.backup]\nhost = []", ('there is no "host"', '"hosts"')),
+        ("[secrets.bind.Backup]\norigins = []", ('"Backup" is not the name of a secret',)),
+        ("[secrets.bind.backup]\norigin = []", ('secrets.bind.backup: there is no "origin"', '"origins"')),
+        ("[secrets.bind.backup]", ("secrets.bind.backup: the binding is empty",)),
+        ("[secrets.bind.backup]\norigins = []", ("secrets.bind.backup: origins is empty",)),
+        ("[secrets.bind.backup]\nfolders = []", ("secrets.bind.backup: folders is empty",)),
+        ("[secrets.bind.backup]\nfolders = ['billing']", ('"billing" is not below jobs; write "jobs/billing"',)),
+        (
+            "[secrets.bind.pay-key]\nhosts = ['api.pay.example.com']",
+            ('secrets.bind.pay-key: "hosts" is now "origins"; write origins = ["https://api.pay.example.com"]',),
+        ),
+        *(
+            (f"[secrets.bind.k]\norigins = ['{odd}']", ("secrets.bind.k: ", "is no origin"))
+            for odd in (
+                "*",
+                "https://*",
+                "https://a.example/x",
+                "10.0.0.0/8",
+                "https://u@a.example",
+                "a.example",
+                "ftp://a",
+            )
+        ),
     ],
 )
 def test_a_bad_file_names_the_file_and_the_way_out(text: str, words: tuple[str, ...], tmp_path: Path) -> None:

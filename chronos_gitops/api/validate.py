@@ -43,7 +43,7 @@ def schedule_answer(text: str, timezone: str, *, now: datetime) -> dict[str, Any
 
 
 def _parse(content: bytes, path: str | None) -> Parsed:
-    bindings = service().settings.secret_bindings
+    bindings = service().settings.bindings
     if path is not None:
         if not _FILE_NAME.match(path):
             raise query.InvalidParameter("path is a file's name such as jobs/daily-backup.yaml.")

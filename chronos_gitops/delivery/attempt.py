@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -17,7 +18,7 @@ from chronos_gitops.delivery.breaker import Breakers
 from chronos_gitops.delivery.egress import EgressPolicy, RefusedAddress
 from chronos_gitops.delivery.listener import Listener
 from chronos_gitops.delivery.names import Names, Resolve
-from chronos_gitops.delivery.oauth2 import Tokens, token_request
+from chronos_gitops.delivery.oauth2 import Tokens, endpoint_of, token_request
 from chronos_gitops.delivery.outcome import ErrorClass, ExchangeError, Outcome, OutcomeKind, Withheld, answered
 from chronos_gitops.delivery.progress import Progress
 from chronos_gitops.delivery.request import Call, Rendered, render
@@ -29,6 +30,7 @@ from chronos_gitops.delivery.tls import Trust
 from chronos_gitops.delivery.wire import Answer, Wire
 from chronos_gitops.descriptors import OutOfDescriptors, Shortage
 from chronos_gitops.jobs.model import Job, OAuth2Auth
+from chronos_gitops.jobs.origin import Origin
 from chronos_gitops.timing import duration
 
 __all__ = ["Call", "Delivery", "Outcome", "OutcomeKind"]
@@ -123,9 +125,10 @@ class Delivery:
     def excerpt(self, job: Job, call: Call, text: str) -> str:
         """What is kept of a text that the job's target sent later, scrubbed as its answers are; from any thread."""
         try:
-            labels = dict(self._rendered(job, call).secrets)
+            request = self._rendered(job, call)
+            labels = dict(request.secrets)
             if isinstance(job.webhook.auth, OAuth2Auth):
-                asked = self._token_request(job.webhook.auth, call)
+                asked = self._token_request(job.webhook.auth, call, request)
                 labels |= {**asked.secrets, **dict.fromkeys(self._tokens.known(), MASK)}
         except (SecretError, RequestError) as error:
             return f"(not kept, because what must not be kept of it is not known: {error.message})"
@@ -170,7 +173,8 @@ class Delivery:
     async def _answer(self, job: Job, call: Call, progress: Progress, labels: dict[str, str]) -> Answer:
         if not isinstance(job.webhook.auth, OAuth2Auth):
             return await self._send(self._rendered(job, call), call, progress, labels)
-        asked = self._token_request(job.webhook.auth, call)
+        # Rendered first, so that what a token is obtained with is judged for where the token goes, also a kept one.
+        asked = self._token_request(job.webhook.auth, call, self._rendered(job, call))
 
         async def fetch(request: Rendered) -> Answer:
             return await self._send(request, call, progress, labels)
@@ -190,18 +194,26 @@ class Delivery:
             call,
             secret=self._secrets.lookup,
             user_agent=self._user_agent,
+            may_use=partial(self._may_use, call),
             now=self._now(),
             access_token=access_token,
             public_url=self._public_url(),
         )
 
-    def _token_request(self, auth: OAuth2Auth, call: Call) -> Rendered:
-        return token_request(
-            auth, secret=self._secrets.lookup, user_agent=self._user_agent, execution_id=call.execution_id
-        )
+    def _token_request(self, auth: OAuth2Auth, call: Call, request: Rendered) -> Rendered:
+        """For the token that ``request`` is to carry: its secrets must be allowed to go there, too."""
+        endpoint = endpoint_of(auth)
+
+        def secret(name: str) -> str:
+            self._may_use(call, name, endpoint.origin, "")
+            self._may_use(call, name, request.target.origin, request.place)
+            return self._secrets.lookup(name)
+
+        return token_request(auth, secret=secret, user_agent=self._user_agent, execution_id=call.execution_id)
+
+    def _may_use(self, call: Call, name: str, origin: Origin, shown: str) -> None:
+        self._secrets.check_use(name, origin=origin, path=call.path, shown=shown)
 
     async def _send(self, request: Rendered, call: Call, progress: Progress, labels: dict[str, str]) -> Answer:
         labels.update(request.secrets)
-        for name in request.secret_names:
-            self._secrets.check_use(name, host=request.target.host, path=call.path)
         return await self._wire.exchange(request, progress, call.may_send)

@@ -23,6 +23,14 @@ class RefusedAddress(ChronosError):
 
     kind = "refused-address"
 
+    def __init__(self, message: str, *, hint: str = "", nameless: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self._nameless = nameless
+
+    def of(self, place: str) -> "RefusedAddress":
+        """The same about an address that is a secret's value: ``place`` is its reference."""
+        return RefusedAddress(f"{place} {self._nameless}") if self._nameless else self
+
 
 class Level(StrEnum):
     PUBLIC = "public"
@@ -102,12 +110,13 @@ class EgressPolicy:
         """
         outer = _canonical(address)
         if outer is None:
-            raise RefusedAddress(f'"{address[:80]}" is not an address')
+            raise RefusedAddress(f'"{address[:80]}" is not an address', nameless="has no address")
         if self.only and not any(place.holds(host, outer, port) for place in self.only):
             name = host or str(outer)
             raise RefusedAddress(
                 f"{name}:{port} is not among the places that the operator lets requests go to",
                 hint=f'the operator can add it: egress.only = ["{name}:{port}"]',
+                nameless="is not among the places that the operator lets requests go to",
             )
         if self.level is Level.ANY or Endpoint(host.lower().rstrip("."), port) in self.endpoints:
             return
@@ -126,6 +135,7 @@ class EgressPolicy:
         raise RefusedAddress(
             f'{address} is a {kind} address, which the egress level "{self.level}" refuses',
             hint=f'the operator can allow it: egress.allow = ["{entry}"]',
+            nameless=f'leads to a {kind} address, which the egress level "{self.level}" refuses',
         )
 
     def _is_internal(self, kind: Kind) -> bool:

@@ -14,8 +14,10 @@ from weakref import WeakValueDictionary
 from chronos_gitops.delivery.auth import MASK, basic
 from chronos_gitops.delivery.outcome import ErrorClass, ExchangeError, is_retried, phrase
 from chronos_gitops.delivery.request import EXECUTION_HEADER, Rendered, fill_secrets
+from chronos_gitops.delivery.secrets import SecretError
 from chronos_gitops.delivery.target import Target
 from chronos_gitops.delivery.wire import Answer
+from chronos_gitops.jobs import template
 from chronos_gitops.jobs.model import OAuth2Auth
 
 _LEEWAY = timedelta(seconds=30)
@@ -71,8 +73,8 @@ class Tokens:
 
 def token_request(auth: OAuth2Auth, *, secret: Callable[[str], str], user_agent: str, execution_id: str) -> Rendered:
     """The request to the token endpoint; the client identifies itself as RFC 6749, section 2.3.1 prefers."""
-    filled = fill_secrets((auth.token_url, auth.client_id, auth.client_secret, auth.scope or ""), secret)
-    token_url, client_id, client_secret, scope = filled.texts
+    filled = fill_secrets((auth.client_id, auth.client_secret, auth.scope or ""), secret)
+    client_id, client_secret, scope = filled.texts
     form = {"grant_type": "client_credentials"} | ({"scope": scope} if scope else {})
     pair = basic(quote_plus(client_id), quote_plus(client_secret))
     headers = (
@@ -84,7 +86,14 @@ def token_request(auth: OAuth2Auth, *, secret: Callable[[str], str], user_agent:
         (EXECUTION_HEADER, execution_id),
     )
     labels = {client_secret: MASK, pair: MASK, **filled.labels}
-    return Rendered("POST", Target.parse(token_url), headers, urlencode(form).encode(), labels, filled.names)
+    return Rendered("POST", endpoint_of(auth), headers, urlencode(form).encode(), labels)
+
+
+def endpoint_of(auth: OAuth2Auth) -> Target:
+    """A secret in it would be sent to wherever that secret says."""
+    if template.secrets(auth.token_url):
+        raise SecretError("webhook.auth.token_url has a secret in it", hint="write the address")
+    return Target.parse(auth.token_url)
 
 
 def parse(answer: Answer, now: datetime) -> Token:

@@ -11,9 +11,11 @@ from urllib.parse import quote
 
 from chronos_gitops.delivery import auth
 from chronos_gitops.delivery.auth import Headers
+from chronos_gitops.delivery.secrets import SecretError
 from chronos_gitops.delivery.target import RequestError, Target
 from chronos_gitops.jobs import credentials, template
 from chronos_gitops.jobs.model import Job
+from chronos_gitops.jobs.origin import Origin
 from chronos_gitops.timing.timestamps import rfc3339
 
 EXECUTION_HEADER = "X-Chronos-Execution-ID"
@@ -25,6 +27,10 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}\Z", re.ASCII)
 _OURS = re.compile(r"x-chronos-.*|idempotency-key|traceparent|accept-encoding", re.IGNORECASE)
+HOST_HINT = "write the host, or put the whole address into the secret"
+MayUse = Callable[[str, Origin, str], None]
+"""Takes the name of a secret, the origin that it is to be sent to, and what is shown in place of that origin when it is
+a secret itself; raises where the operator does not let it."""
 _SHORTEST_HIDDEN = 4
 """Characters of a literal credential below which hiding it would only garble what is kept."""
 _OF_THE_CONNECTION = frozenset(
@@ -56,15 +62,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What is sent, to the byte. ``secrets`` maps values to the labels that may be shown in their place,
-    ``secret_names`` are those that the operator's bindings are asked about."""
+    """What is sent, to the byte. ``secrets`` maps values to the labels that may be shown in their place; ``place`` is
+    the reference that the url consists of, empty where the url may be shown."""
 
     method: str
     target: Target
     headers: Headers = field(repr=False)
     body: bytes | None = field(repr=False)
     secrets: Mapping[str, str] = field(repr=False)
-    secret_names: frozenset[str] = frozenset()
+    place: str = ""
 
 
 def render(
@@ -74,16 +80,20 @@ def render(
     secret: Callable[[str], str],
     user_agent: str,
     now: datetime,
+    may_use: MayUse = lambda name, origin, shown: None,  # noqa: ARG005 - everything is allowed
     access_token: str = "",
     public_url: str = "",
 ) -> Rendered:
-    """The request of this call. ``secret`` gives the value of a secret's name, ``now`` is signed (Standard Webhooks),
+    """The request of this call. ``secret`` gives the value of a secret's name, and ``may_use`` refuses its use before
+    that, as soon as the origin is known; ``now`` is signed (Standard Webhooks),
     ``access_token`` is what an oauth2 job got, ``public_url`` is where callbacks reach this runner. Raises
-    RequestError, and what ``secret`` raises."""
+    RequestError, and what ``secret`` and ``may_use`` raise."""
     fill = _Fill(variables(job, call), secret)
     webhook = job.webhook
+    place = webhook.url if _is_secret(webhook.url) else ""
     target = _plain_target(webhook.url) if template.is_plain(webhook.url) else Target.parse(fill.url(webhook.url))
-    address = _sensitive_address(target) if _is_secret(webhook.url) else ()
+    fill.judge_by(lambda name: may_use(name, target.origin, place))
+    address = _sensitive_address(target) if place else ()
     custom = tuple((name, fill.text(value)) for name, value in webhook.headers)
     body = None if webhook.body is None else fill.text(webhook.body).encode()
     if len(body or b"") > MAX_BODY:
@@ -99,7 +109,7 @@ def render(
     _refuse_invalid(headers)
     hidden = (*proof.sensitive, *address, call.signature)
     labels = {value: auth.MASK for value in hidden if len(value) >= _SHORTEST_HIDDEN}
-    return Rendered(webhook.method, target, headers, body, labels | fill.labels, frozenset(fill.names))
+    return Rendered(webhook.method, target, headers, body, labels | fill.labels, place)
 
 
 @lru_cache(maxsize=10_000)  # 20 to 40 µs each, and never one with a secret in it
@@ -186,13 +196,12 @@ def masked(job: Job, call: Call, *, user_agent: str) -> Masked:
 class Filled:
     texts: tuple[str, ...] = field(repr=False)
     labels: Mapping[str, str] = field(repr=False)
-    names: frozenset[str]
 
 
 def fill_secrets(texts: Sequence[str], secret: Callable[[str], str]) -> Filled:
-    """Texts with their references to secrets filled in, and which ones they were."""
+    """Texts with their references to secrets filled in, and what may be shown in place of the values."""
     fill = _Fill({}, secret)
-    return Filled(tuple(fill.secrets_only(text) for text in texts), fill.labels, frozenset(fill.names))
+    return Filled(tuple(fill.secrets_only(text) for text in texts), fill.labels)
 
 
 class _Fill:
@@ -202,27 +211,38 @@ class _Fill:
         self._variables = given
         self._secret = secret
         self.labels: dict[str, str] = {}
-        self.names: set[str] = set()
+        self._names: set[str] = set()
+        self._judge: Callable[[str], None] = lambda name: None  # noqa: ARG005 - nothing is known to judge by
+
+    def judge_by(self, judge: Callable[[str], None]) -> None:
+        """Judges every secret that was filled in, and from now on each one before its value is looked up."""
+        self._judge = judge
+        for name in sorted(self._names):
+            judge(name)
 
     def text(self, text: str) -> str:
         return template.substitute(text, variable=self._variables.__getitem__, secret=self._look_up)
 
     def url(self, text: str) -> str:
-        """Each value percent-encoded, so that it cannot leave its place; a URL that begins with a secret (an address
-        that is itself the credential, as chat services give out) takes that one as it is."""
-        raw = iter((_is_secret(text),))
+        """Each value percent-encoded, so that it cannot leave its place; a URL that is one secret (an address that is
+        itself the credential, as chat services give out) takes it as it is."""
+        if template.has_secret_in_host(text):
+            raise SecretError("webhook.url has a secret in its host part", hint=HOST_HINT)
+        if _is_secret(text):
+            return self.secrets_only(text)
         return template.substitute(
             text,
             variable=lambda name: _quoted(self._variables[name]),
-            secret=lambda name: self._look_up(name) if next(raw, False) else _quoted(self._look_up(name)),
+            secret=lambda name: _quoted(self._look_up(name)),
         )
 
     def secrets_only(self, text: str) -> str:
         return template.substitute(text, variable=lambda name: f"{{{{.{name}}}}}", secret=self._look_up)
 
     def _look_up(self, name: str) -> str:
+        self._judge(name)
         value = self._secret(name)
-        self.names.add(name)
+        self._names.add(name)
         self.labels[value] = f"${{secret:{name}}}"
         return value
 
@@ -271,7 +291,7 @@ def _sensitive_address(target: Target) -> tuple[str, ...]:
 
 
 def _is_secret(url: str) -> bool:
-    return url.startswith("${secret:")
+    return template.reference_in(url) is not None
 
 
 def _hex_id(text: str, digits: int) -> str:

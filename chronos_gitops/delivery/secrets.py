@@ -1,4 +1,4 @@
-"""Secrets: looked up when a request is made, bound to folders and hosts, scrubbed from what is kept."""
+"""Secrets: looked up when a request is made, bound to folders and origins, scrubbed from what is kept."""
 
 import errno
 import os
@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from chronos_gitops.errors import ChronosError
-from chronos_gitops.jobs.bindings import Bindings, SecretBinding
+from chronos_gitops.jobs.bindings import Bindings
+from chronos_gitops.jobs.origin import Origin
 from chronos_gitops.jobs.template import is_secret_name
 
 LARGEST = 8 * 1024
@@ -38,7 +39,7 @@ class Secrets:
     ) -> None:
         self._values = values
         self._folder = folder
-        self._bindings = bindings or {}
+        self._bindings = bindings or Bindings()
 
     def __repr__(self) -> str:
         return f"Secrets(folder={self._folder})"
@@ -62,14 +63,14 @@ class Secrets:
             raise SecretError(f"{reference(name)} is larger than {LARGEST // 1024} KiB")
         return value
 
-    def check_use(self, name: str, *, host: str, path: str | None) -> None:
-        """Raises SecretError unless the operator lets this secret go to ``host`` from a job in the file ``path``.
+    def check_use(self, name: str, *, origin: Origin, path: str | None, shown: str = "") -> None:
+        """Raises SecretError unless the operator lets this secret go to ``origin`` from a job in the file ``path``.
 
-        A secret without a binding goes anywhere. A binding to folders refuses when the file is not known.
+        ``shown`` stands in for an origin that is itself a secret.
         """
-        refusal = self._bindings.get(name, SecretBinding()).refusal(host=host, path=path)
+        refusal = self._bindings.refusal(name, origin=origin, path=path, shown=shown)
         if refusal is not None:
-            raise SecretError(f"{reference(name)} {refusal}", hint="see secrets.bind in chronos.toml")
+            raise SecretError(refusal.message, hint=refusal.hint)
 
     def _read(self, name: str) -> str | None:
         if self._folder is None:

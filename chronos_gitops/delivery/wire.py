@@ -48,7 +48,9 @@ class _Exchange:
     progress: Progress
     host: str
     place: str
+    """As it may be shown: the host and port, or the reference to the secret that they come from."""
     may_send: Callable[[], bool]
+    is_secret: bool = False
     guard: ResponseGuard | None = None
     must_be_new: bool = False
     sockets: list[CountedSocket] = field(default_factory=list)
@@ -100,7 +102,7 @@ class Wire:
         written yet; when it says no, Withheld is raised."""
         progress.enter(Phase.RESOLVING)
         host, port = request.target.host, request.target.port
-        exchange = _Exchange(progress, host, f"{host}:{port}", may_send)
+        exchange = _Exchange(progress, host, request.place or f"{host}:{port}", may_send, is_secret=bool(request.place))
         current.set(progress)
         previous = _exchange.set(exchange)
         try:
@@ -113,6 +115,9 @@ class Wire:
         except (aiohttp.ClientError, OSError) as error:
             exchange.cut()
             raise _failure(error, exchange) from error
+        except RefusedAddress as error:
+            exchange.cut()
+            raise (error.of(request.place) if request.place else error) from None
         except BaseException:
             exchange.cut()
             raise
@@ -310,7 +315,9 @@ def _failure(error: aiohttp.ClientError | OSError, exchange: _Exchange) -> Excha
         case aiohttp.ClientConnectorDNSError():
             return ExchangeError(ErrorClass.DNS, f"{place} could not be resolved ({_reason(error.os_error)})")
         case aiohttp.ClientConnectorCertificateError():
-            reason = getattr(error.certificate_error, "verify_message", "") or "it is not valid"
+            # OpenSSL names the host that it compared, which may be a secret's.
+            told = "" if exchange.is_secret else getattr(error.certificate_error, "verify_message", "")
+            reason = told or "it is not valid"
             return ExchangeError(
                 ErrorClass.TLS, f"the certificate of {place} was not accepted: {reason}", may_retry=False
             )

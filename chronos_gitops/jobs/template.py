@@ -9,6 +9,7 @@ SECRET_NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 _VARIABLE = re.compile(r"\{\{[^{}]{0,80}\}\}")
 _SECRET = re.compile(r"\$\{secret:([^${}]{0,120})\}")
 _PLACEHOLDER = re.compile(f"{_VARIABLE.pattern}|{_SECRET.pattern}")
+_AUTHORITY_PART = re.compile(r"[^/?#\\]*(?://[^/?#\\]*)?")
 _VALID_SECRET_NAME = re.compile(SECRET_NAME + r"\Z", re.ASCII)
 
 
@@ -45,6 +46,23 @@ def substitute(text: str, *, variable: Callable[[str], str], secret: Callable[[s
         return variable(inside[1:]) if is_variable(inside) else whole
 
     return _PLACEHOLDER.sub(one, text)
+
+
+def reference_in(url: str) -> str | None:
+    """The name of the secret that a URL consists of: an address that is itself the credential."""
+    match = _SECRET.fullmatch(url)
+    return None if match is None else match.group(1)
+
+
+def authority_part(url: str) -> str:
+    """Scheme, host and port as they are written, placeholders included."""
+    masked = _PLACEHOLDER.sub(lambda match: "x" * len(match.group()), url)
+    return url[: _AUTHORITY_PART.match(masked).end()]  # type: ignore[union-attr]  # it matches nothing at least
+
+
+def has_secret_in_host(url: str) -> bool:
+    """A URL is one reference and nothing else, or has none in scheme, host and port: those say where secrets go."""
+    return reference_in(url) is None and _SECRET.search(authority_part(url)) is not None
 
 
 def is_plain(text: str) -> bool:

@@ -34,7 +34,9 @@ def judges(bindings: Bindings | None) -> str | None:
 
 
 def _bound(bindings: Bindings | None) -> object:
-    return sorted(bindings.items(), key=lambda entry: entry[0]) if bindings else None
+    if bindings is None or bindings.is_open:
+        return None
+    return bindings.unbound, sorted(bindings.by_name.items(), key=lambda entry: entry[0])
 
 
 def _files() -> Iterator[tuple[str, int, int]]:

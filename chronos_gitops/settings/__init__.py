@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import platformdirs
 
-from chronos_gitops.jobs.bindings import SecretBinding
+from chronos_gitops.jobs.bindings import SecretBinding, is_path_in
 from chronos_gitops.jobs.template import is_secret_name
 from chronos_gitops.settings.channels import Channel, Heartbeat
 from chronos_gitops.settings.model import (
@@ -27,7 +27,7 @@ from chronos_gitops.settings.model import (
     Token,
 )
 from chronos_gitops.settings.table import TABLE, Row
-from chronos_gitops.settings.tables import one_of
+from chronos_gitops.settings.tables import EntryError, one_of
 
 __all__ = [
     "DEFAULT_SERVER",
@@ -81,6 +81,8 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | No
     settings = Settings(repo, data, secret_values=_secret_values(environ), **found)
     _refuse_two_answers(settings.git, environ)
     _refuse_an_open_door(settings)
+    if "secrets.bind" in given:
+        _refuse_foreign_folders(settings, given["secrets.bind"].place)
     return settings
 
 
@@ -167,6 +169,8 @@ def _heartbeat(found: dict[str, Any]) -> Heartbeat:
 def _parsed(row: Row, given: _Given) -> Any:
     try:
         return row.parse(given.value, given.base)
+    except EntryError as error:
+        raise SettingsError(f"{given.place}.{error.entry}: {error}") from error
     except ValueError as error:
         raise SettingsError(f"{given.place}: {error}") from error
 
@@ -192,6 +196,15 @@ def _refuse_two_answers(git: GitAccess, environ: Mapping[str, str]) -> None:
         raise SettingsError(f"git.{mine} and {theirs} are two answers", hint=f"unset {theirs}, or leave git.{mine} out")
     if (git.cert_file is None) != (git.key_file is None):
         raise SettingsError("git.cert_file and git.key_file go together", hint="give both, or leave both out")
+
+
+def _refuse_foreign_folders(settings: Settings, place: str) -> None:
+    """A folder is a path from the repository root, so one that no job file can lie in is a mistake."""
+    for name, binding in settings.secret_bindings.items():
+        for folder in binding.folders:
+            if not is_path_in(folder, settings.jobs_folder):
+                meant = PurePosixPath(settings.jobs_folder) / folder
+                raise SettingsError(f'{place}.{name}: "{folder}" is not below {settings.jobs_folder}; write "{meant}"')
 
 
 def _refuse_an_open_door(settings: Settings) -> None:

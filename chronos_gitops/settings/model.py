@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from chronos_gitops.errors import UsageError
-from chronos_gitops.jobs.bindings import Bindings
+from chronos_gitops.jobs.bindings import Bindings, SecretBinding, Unbound
 from chronos_gitops.settings.channels import Channel, Heartbeat
 
 Follow = Literal["worktree", "branch"]
@@ -127,7 +127,8 @@ class Settings:
     engine: str = field(default="sqlite", repr=False)  # a database URL may carry a password
     secrets_folder: Path | None = None
     secret_values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
-    secret_bindings: Bindings = field(default_factory=lambda: MappingProxyType({}))
+    secret_bindings: Mapping[str, SecretBinding] = field(default_factory=lambda: MappingProxyType({}))
+    secrets_unbound: Unbound | None = None  # None: refused as soon as there are callers
     tokens: tuple[Token, ...] = ()
     cors_origins: tuple[str, ...] = ()  # pages of other sites that may ask, with a token
     public_url: str = ""  # where targets reach this runner, without a trailing slash; empty: where it listens
@@ -151,6 +152,11 @@ class Settings:
     drain: timedelta = timedelta(seconds=25)
     log_format: LogFormat = "auto"
     log_level: str = "info"
+
+    @property
+    def bindings(self) -> Bindings:
+        """Who may use which secret. Several folders refuse nothing: a commit must not change what is permitted."""
+        return Bindings(self.secret_bindings, self.secrets_unbound or ("refuse" if self.tokens else "anywhere"))
 
     @property
     def listens_on_loopback(self) -> bool:

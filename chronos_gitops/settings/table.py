@@ -68,6 +68,7 @@ TABLE = (
     Row("egress.ca_file", "egress_ca", values.path, "", "CHRONOS_EGRESS_CA_FILE"),
     Row("egress.hosts", "egress_hosts", tables.hosts),
     Row("secrets.folder", "secrets_folder", values.path, "", "CHRONOS_SECRETS_FOLDER"),
+    Row("secrets.unbound", "secrets_unbound", values.choice("refuse", "anywhere"), "", "CHRONOS_SECRETS_UNBOUND"),
     Row("secrets.bind", "secret_bindings", tables.bindings),
     Row("tokens", "tokens", tables.tokens),
     Row("cors_origins", "cors_origins", values.origins, "", "CHRONOS_CORS_ORIGINS"),

@@ -7,7 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from chronos_gitops.jobs.bindings import Bindings, SecretBinding
+from chronos_gitops.jobs.bindings import SecretBinding
+from chronos_gitops.jobs.origin import OriginPattern
 from chronos_gitops.jobs.suggest import did_you_mean
 from chronos_gitops.jobs.template import is_secret_name
 from chronos_gitops.settings import values, weak_digests
@@ -91,17 +92,43 @@ def _host_tls(name: str, entry: Mapping[str, Any], base: Path) -> HostTls:
     return HostTls(**files)
 
 
-def bindings(value: Any, _base: Path) -> Bindings:
+class EntryError(ValueError):
+    """What is wrong with one entry of a table; ``entry`` is its name."""
+
+    def __init__(self, entry: str, message: str) -> None:
+        super().__init__(message)
+        self.entry = entry
+
+
+def bindings(value: Any, _base: Path) -> Mapping[str, SecretBinding]:
     if not isinstance(value, dict) or not all(isinstance(entry, dict) for entry in value.values()):
-        raise ValueError("write one [secrets.bind.NAME] table with folders and hosts for each secret")
+        raise ValueError("write one [secrets.bind.NAME] table with folders and origins for each secret")
     return MappingProxyType({name: _binding(name, entry) for name, entry in value.items()})
 
 
 def _binding(name: str, entry: Mapping[str, Any]) -> SecretBinding:
     if not is_secret_name(name):
         raise ValueError(f'"{name}" is not the name of a secret; write one like backup-token')
-    refuse_unknown(entry, ("folders", "hosts"))
-    return SecretBinding(values.texts(entry.get("folders", ())), values.texts(entry.get("hosts", ())))
+    try:
+        if "hosts" in entry:
+            shown = (
+                ", ".join(f'"https://{host}"' for host in values.texts(entry["hosts"])) or '"https://api.example.com"'
+            )
+            raise ValueError(f'"hosts" is now "origins"; write origins = [{shown}]')
+        refuse_unknown(entry, ("folders", "origins"))
+        if not entry:
+            raise ValueError("the binding is empty; write folders, origins or both")
+        folders, origins = (_some(entry, key) for key in ("folders", "origins"))
+        return SecretBinding(tuple(map(values.folder, folders)), tuple(map(OriginPattern.parse, origins)))
+    except ValueError as error:
+        raise EntryError(name, str(error)) from error
+
+
+def _some(entry: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    found = values.texts(entry.get(key, ()))
+    if key in entry and not found:
+        raise ValueError(f"{key} is empty; leave it out to mean any")
+    return found
 
 
 def refuse_unknown(entry: Mapping[str, Any], known: Sequence[str]) -> None:

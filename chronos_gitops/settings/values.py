@@ -99,7 +99,7 @@ def path(value: Any, base: Path) -> Path:
     return (base / Path(text(value)).expanduser()).resolve()
 
 
-def folder(value: Any, _base: Path) -> str:
+def folder(value: Any, _base: Path = Path()) -> str:
     path = PurePosixPath(text(value))
     if path.is_absolute() or ".." in path.parts:
         raise ValueError(f'"{value}" is not a folder inside the repository')

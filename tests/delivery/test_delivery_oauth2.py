@@ -18,8 +18,9 @@ from chronos_gitops.delivery.oauth2 import parse
 from chronos_gitops.delivery.outcome import ExchangeError
 from chronos_gitops.delivery.secrets import Secrets
 from chronos_gitops.delivery.wire import Answer
-from chronos_gitops.jobs.bindings import SecretBinding
+from chronos_gitops.jobs.bindings import Bindings, SecretBinding
 from chronos_gitops.jobs.model import Job, OAuth2Auth
+from chronos_gitops.jobs.origin import OriginPattern
 
 NOON = datetime(2026, 1, 30, 12, tzinfo=UTC)
 MakeJob = Callable[..., Job]
@@ -229,7 +230,8 @@ def test_token_endpoint_obeys_egress_and_bindings(receiver: Hostile, job_to: Mak
         job = job_to(receiver.url(), auth=oauth2(server))
         egress = EgressPolicy.parse("public", [f"127.0.0.1:{receiver.port}"])
         assert deliver(job, values={"client": "x"}, egress=egress).error_class == "refused-address"
-        bound = Secrets({"client": "x"}, bindings={"client": SecretBinding(hosts=("elsewhere.example",))})
+        elsewhere = (OriginPattern.parse("https://elsewhere.example"),)
+        bound = Secrets({"client": "x"}, bindings=Bindings({"client": SecretBinding(origins=elsewhere)}))
         assert deliver(job, secrets=bound).error_class == "secret"
         assert server.heads == []
 

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chronos_gitops.delivery.secrets import LARGEST, SecretError, Secrets
-from chronos_gitops.jobs.bindings import SecretBinding
+from chronos_gitops.jobs.bindings import Bindings, SecretBinding
+from chronos_gitops.jobs.origin import Origin, OriginPattern
 
 
 @pytest.fixture
@@ -141,11 +142,13 @@ def test_errors_show_no_value(folder: Path) -> None:
     assert "v4lue" not in f"{caught.value!r} {caught.value.__cause__!r}"
 
 
-def test_binding_asks_for_both_host_and_folder() -> None:
-    secrets = Secrets({}, bindings={"k": SecretBinding(folders=("jobs/a",), hosts=("api.example.com",))})
-    secrets.check_use("k", host="api.example.com", path="jobs/a/x.yaml")
-    secrets.check_use("unbound", host="anywhere.example", path=None)
-    with pytest.raises(SecretError, match=r"may not be sent to evil\.example"):
-        secrets.check_use("k", host="evil.example", path="jobs/a/x.yaml")
+def test_binding_asks_for_both_origin_and_folder() -> None:
+    here, evil = Origin("https", "api.example.com", 443), Origin("http", "evil.example", 80)
+    binding = SecretBinding(folders=("jobs/a",), origins=(OriginPattern.parse("https://api.example.com"),))
+    secrets = Secrets({}, bindings=Bindings({"k": binding}))
+    secrets.check_use("k", origin=here, path="jobs/a/x.yaml")
+    secrets.check_use("unbound", origin=evil, path=None)
+    with pytest.raises(SecretError, match=r"may not be sent to http://evil\.example"):
+        secrets.check_use("k", origin=evil, path="jobs/a/x.yaml")
     with pytest.raises(SecretError, match=r"may not be used by jobs/b/x\.yaml"):
-        secrets.check_use("k", host="api.example.com", path="jobs/b/x.yaml")
+        secrets.check_use("k", origin=here, path="jobs/b/x.yaml")

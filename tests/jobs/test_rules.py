@@ -20,7 +20,7 @@ SOUND = {
 # A few lines cannot show these: they are about bytes, sizes, other files and what the operator has.
 WITHOUT_EXAMPLE = {
     *("too-large", "encoding", "symlink", "submodule", "lfs-pointer", "unreadable", "duplicate-name", "file-name"),
-    *("empty-file", "top-level", "too-many-problems", "unknown-secret", "secret-binding"),
+    *("empty-file", "top-level", "too-many-problems", "unknown-secret", "secret-binding", "secret-unbound"),
 }
 
 
@@ -83,7 +83,7 @@ URLS = [
     ("http://metadata.google.internal/", {"metadata-address"}),
     ("http://[fd00:ec2::254]/", {"metadata-address"}),
     ("https://user@api.example.com/", {"url-user-info"}),
-    ("https://${secret:a}@api.example.com/", {"url-user-info"}),
+    ("https://${secret:a}@api.example.com/", {"secret-in-host"}),
     ("//api.example.com/", {"url"}),
     ("https:api.example.com", {"url"}),
     ("https:/api.example.com", {"url"}),

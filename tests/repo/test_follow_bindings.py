@@ -4,11 +4,12 @@ import pytest
 from repo_world import Follow
 from support.repository import Repository
 
-from chronos_gitops.jobs.bindings import SecretBinding
+from chronos_gitops.jobs.bindings import Bindings, SecretBinding
+from chronos_gitops.jobs.origin import OriginPattern
 from chronos_gitops.repo.rollback import Person, RollbackRequest, Rollbacks
 from chronos_gitops.repo.workshop import InvalidVersion
 
-BOUND = {"pay-key": SecretBinding(hosts=("api.bank.example",))}
+BOUND = Bindings({"pay-key": SecretBinding(origins=(OriginPattern.parse("https://api.bank.example"),))})
 STEALS = """\
 name: one
 schedule: "@daily"

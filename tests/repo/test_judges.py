@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import chronos_gitops
-from chronos_gitops.jobs.bindings import SecretBinding
+from chronos_gitops.jobs.bindings import Bindings, SecretBinding
+from chronos_gitops.jobs.origin import OriginPattern
 from chronos_gitops.repo.judges import judges
 
 
@@ -23,13 +24,14 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_they_are_the_same_from_start_to_start() -> None:
-    assert judges(None) == judges(None) == judges({})
+    assert judges(None) == judges(None) == judges(Bindings())
     assert judges(None) is not None
 
 
 def test_bindings_have_a_say() -> None:
-    bound = {"a": SecretBinding(("jobs/x",), ())}
-    assert len({judges(None), judges(bound), judges({"a": SecretBinding((), ("x.example.com",))})}) == 3
+    folder, origin = SecretBinding(("jobs/x",), ()), SecretBinding((), (OriginPattern.parse("https://x.example.com"),))
+    bound = Bindings({"a": folder})
+    assert len({judges(None), judges(bound), judges(Bindings({"a": origin})), judges(Bindings({}, "refuse"))}) == 4
 
 
 @pytest.mark.parametrize("file", ["jobs/rules/timing.py", "timing/cron.py", "jobs/schema.py"])

@@ -23,8 +23,23 @@ RULES = (
     error(
         "secret-binding",
         "The operator does not let this secret be used here.",
-        "A secret can be bound to folders of job files and to hosts, so that no team sends another team's secret to "
-        "an address of its own. The runner judges it when it reads the file, and again when it makes the request.",
+        "A secret can be bound to folders of job files and to origins, so that no team sends another team's secret to "
+        "an address of its own. The runner judges it when it reads the file, and again when it makes the request. The "
+        "secrets of oauth2 are judged for token_url and for url, for the token goes there.",
+    ),
+    error(
+        "secret-unbound",
+        "The secret is bound to nothing, and this runner refuses such secrets.",
+        "Where the API has callers, a secret may be used only where the operator's [secrets.bind] tables say, unless "
+        'the settings have secrets.unbound = "anywhere".',
+    ),
+    error(
+        "secret-in-host",
+        "A secret decides where the request goes.",
+        "A url is one reference and nothing else, or has none in its scheme, host and port; token_url has none at all. "
+        "Else nobody could say where a secret goes.",
+        "webhook: {url: 'https://${secret:tenant}.example.com/'}",
+        "webhook: {url: 'https://api.example.com/${secret:tenant}'}",
     ),
     error(
         "unknown-secret",

@@ -39,5 +39,5 @@ def check(
     found = (problem for one in _CHECKS for problem in one(source))
     notes = () if today is None else timing.gap_notes(source, today)
     unknown = () if secrets is None else placeholders.unknown_secrets(source, secrets)
-    misused = bound.check(source, bindings) if bindings else ()
+    misused = () if bindings is None or bindings.is_open else bound.check(source, bindings)
     return tuple(islice(chain(notes, unknown, misused, found), MAX_FINDINGS))

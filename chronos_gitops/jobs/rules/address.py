@@ -44,9 +44,13 @@ def _url(source: Source, path: Path, url: str) -> Iterator[Problem]:
     if usual and _is_host(usual[1]) and _network(usual[1]) == "public" and "{{" not in url and "${" not in url:
         return
     spot = source.spot(path)
+    secret = _secret_in_host(path, url)
+    if secret:
+        yield spot.problem(source.file, "secret-in-host", *secret)
+        return
     has_placeholders = "{{" in url or "${" in url
     plain = template.substitute(url, variable=lambda _: "x", secret=lambda _: "x") if has_placeholders else url
-    if url.startswith("${secret:"):
+    if template.reference_in(url) is not None:
         return
     wrong = _wrong(plain)
     if wrong:
@@ -60,6 +64,21 @@ def _url(source: Source, path: Path, url: str) -> Iterator[Problem]:
     if parts.scheme.lower() == "http" and _network(parts.hostname or "") == "public" and _carries_credentials(source):
         message, hint = "credentials would travel unencrypted over http", "write https"
         yield spot.problem(source.file, "plain-http", message, hint)
+
+
+def _secret_in_host(path: Path, url: str) -> tuple[str, str] | None:
+    """Where a request goes is for the operator to see, and for the bindings of secrets to judge."""
+    if path[-1] == "token_url" and template.secrets(url):
+        return (
+            "webhook.auth.token_url has a secret in it",
+            "write the address; client_id and client_secret may be secrets",
+        )
+    if template.has_secret_in_host(url):
+        return (
+            f"{dotted(path)} has a secret in its host part",
+            "write the host, or put the whole address into the secret",
+        )
+    return None
 
 
 def _wrong(url: str) -> tuple[str, str] | None:

@@ -1,38 +1,54 @@
-"""Secrets where the operator's bindings do not let them be used: another team's folder, a host that is not theirs."""
+"""Secrets where the operator's bindings do not let them be used: another team's folder or origin."""
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from chronos_gitops.jobs import template
 from chronos_gitops.jobs.bindings import Bindings
+from chronos_gitops.jobs.origin import Origin, OriginError, split
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.rules.placeholders import texts
 from chronos_gitops.jobs.source import Source
-from chronos_gitops.jobs.wording import short
 from chronos_gitops.jobs.yaml12.place import Path
 
-_HINT = "the operator says where a secret may be used (secrets.bind in chronos.toml)"
+_UNKNOWN = "\ue000"
+"""Stands for what is not known before an execution; from the private use area, which no host name has."""
 
 
 def check(source: Source, bindings: Bindings) -> Iterator[Problem]:
-    """One problem per reference. Whatever is not decided by the file alone is judged when the request is made."""
+    """One problem per reference. What is not decided by the file alone is judged when the request is made."""
     for path, text in texts(source):
         for offset, name in template.secrets(text):
-            binding = bindings.get(name)
-            refusal = binding and binding.refusal(host=_host(source, path), path=source.file)
+            if not template.is_secret_name(name):
+                continue
+            refusals = (bindings.refusal(name, origin=one, path=source.file) for one in _origins(source, path))
+            refusal = next(filter(None, refusals), None)
             if refusal:
                 spot = source.spot_of(path, text[offset : text.index("}", offset) + 1])
-                yield spot.problem(source.file, "secret-binding", f'the secret "{short(name)}" {refusal}', _HINT)
+                yield spot.problem(source.file, *refusal)
 
 
-def _host(source: Source, path: Path) -> str | None:
-    """The host that the text at ``path`` is sent to; None when variables or secrets decide it."""
-    to_endpoint = path[1] == "auth" and source.text("webhook", "auth", "type") == "oauth2"
-    url = source.text(*(("webhook", "auth", "token_url") if to_endpoint else ("webhook", "url")))
-    if not url or url.startswith("${secret:"):
+def _origins(source: Source, path: Path) -> tuple[Origin | None, ...]:
+    """The origins that the text at ``path``, or a token obtained with it, is sent to."""
+    target = _origin(source, source.text("webhook", "url"))
+    if path[1] == "auth" and source.text("webhook", "auth", "type") == "oauth2":
+        return _origin(source, source.text("webhook", "auth", "token_url")), target
+    return (target,)
+
+
+def _origin(source: Source, url: str | None) -> Origin | None:
+    if not url or template.reference_in(url) is not None or template.has_secret_in_host(url):
+        return None
+    filled = template.substitute(url, variable=lambda name: _known(source, name), secret=lambda _: "x")
+    if _UNKNOWN in template.authority_part(filled):
         return None
     try:
-        parts = urlsplit(template.substitute(url, variable=lambda _: "{}", secret=lambda _: "{}"))
-        return None if "{}" in parts.netloc else parts.hostname
-    except ValueError:
-        return None  # another rule tells what is wrong with the url
+        return split(filled)[0]
+    except OriginError:
+        return None  # another rule says what is wrong with the url
+
+
+def _known(source: Source, variable: str) -> str:
+    from chronos_gitops.jobs.model import job_id
+
+    name = source.text("name") or ""
+    return {"JobName": name, "JobID": job_id(name)}.get(variable, _UNKNOWN)

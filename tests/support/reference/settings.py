@@ -31,7 +31,8 @@ MEANINGS: Mapping[str, str] = {
     "egress.ca_file": "Authorities (PEM) that are trusted beside the system's.",
     "egress.hosts": '`[egress.hosts."HOST"]` with `ca_file`, `cert_file`, `key_file`: TLS of one host.',
     "secrets.folder": "A folder with one file for each secret, read when a request is sent.",
-    "secrets.bind": "`[secrets.bind.NAME]` with `folders` and `hosts`: who may use a secret, and where it may go.",
+    "secrets.unbound": "A secret without a binding: `refuse` or `anywhere`. Default: `refuse` where there are tokens.",
+    "secrets.bind": "`[secrets.bind.NAME]` with `folders` and `origins`: who may use a secret, and where it may go.",
     "tokens": "`[[tokens]]` with `name`, `sha256`, `roles` (read, operate, rollback), and `tags`, `expires` if wanted; "
     "`chronos-gitops token create` makes one.",
     "notify": "`[[notify]]` with `name`, `type` (webhook, slack, email) and what that one needs: who is told that "
