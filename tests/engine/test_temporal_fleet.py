@@ -382,3 +382,27 @@ def accounted_for(rows: Any) -> bool:
         ticks += [first + number * SECOND for number in range(round((row.scheduled_time - first) / SECOND) + 1)]
     ticks.sort()
     return [later - earlier for earlier, later in itertools.pairwise(ticks)] == [SECOND] * (len(ticks) - 1)
+
+
+@pytest.mark.timeout(110)
+def test_a_server_that_hangs_fails_liveness_and_lets_the_runner_stop(
+    tmp_path: Path, receiver: Receiver, seen: Seen
+) -> None:
+    """Takes 25 seconds: the server's patience with a silent runner has to run out."""
+    server = TemporalServer(tmp_path).start()
+    bench = Bench(on_temporal(server.url("default")), receiver, SystemClock(), seen)  # type: ignore[arg-type]  # real
+    engine = bench.start(bench.job(schedule="@yearly"))
+    process = server._process
+    assert process is not None
+    try:
+        eventually(lambda: engine.health().ok)
+        assert engine.health().liveness_failure == ""
+        process.send_signal(signal.SIGSTOP)
+        eventually(lambda: "has not answered" in engine.health().liveness_failure, 40)
+        assert not engine.health().ok
+        process.send_signal(signal.SIGCONT)
+        eventually(lambda: engine.health().liveness_failure == "", 20)
+    finally:
+        process.send_signal(signal.SIGCONT)
+        bench.stop_all()
+        server.stop(how=signal.SIGKILL)

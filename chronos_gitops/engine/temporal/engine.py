@@ -20,7 +20,7 @@ from chronos_gitops import precedence
 from chronos_gitops.delivery.attempt import Delivery
 from chronos_gitops.engine import callback
 from chronos_gitops.engine.callback import CallbackLate, Report
-from chronos_gitops.engine.clock import Clock, Heartbeat
+from chronos_gitops.engine.clock import Clock, Heartbeat, elapsed
 from chronos_gitops.engine.crossing import cross, not_running
 from chronos_gitops.engine.model import (
     EngineHealth,
@@ -31,7 +31,7 @@ from chronos_gitops.engine.model import (
     Status,
 )
 from chronos_gitops.engine.observer import Observer
-from chronos_gitops.engine.temporal import messages
+from chronos_gitops.engine.temporal import messages, names
 from chronos_gitops.engine.temporal.activities import Sending, Timing
 from chronos_gitops.engine.temporal.address import Access
 from chronos_gitops.engine.temporal.errors import Unavailable, told, unavailable
@@ -87,6 +87,7 @@ class TemporalEngine:
         self._jobs = JobSet()
         self._is_applied = False
         self._session: Session | None = None
+        self._answered_at = elapsed()
         self._trouble = "the engine is connecting"
         self._heartbeat = Heartbeat()
         self._loop: asyncio.AbstractEventLoop
@@ -237,8 +238,21 @@ class TemporalEngine:
         hosts = self._delivery.open_circuits()
         detail = f"{self._access}: {trouble}" if trouble else "claiming"
         return EngineHealth(
-            not trouble, detail, self._sending.in_flight, self._heartbeat.at, self._heartbeat.age, hosts
+            not trouble,
+            detail,
+            self._sending.in_flight,
+            self._heartbeat.at,
+            self._heartbeat.age,
+            hosts,
+            liveness_failure=self._lease_failure(),
         )
+
+    def _lease_failure(self) -> str:
+        """The server takes a runner that it does not hear of for dead, and gives its work to others."""
+        seconds = elapsed() - self._answered_at
+        if seconds <= names.HEARTBEAT_TIMEOUT.total_seconds():
+            return ""
+        return f"{self._access} has not answered for {seconds:.0f} s: {self._trouble or 'it is silent'}"
 
     def _definition(self, name: str) -> Definition:
         if not self._is_running():
@@ -333,7 +347,7 @@ class TemporalEngine:
         self._timing.namespace = await session.execution_namespace()
         if self._is_applied:
             session.want(self._jobs)
-        self._session, self._trouble = session, ""
+        self._session, self._trouble, self._answered_at = session, "", elapsed()
         self._tried.set()
         await session.run()
 
@@ -350,7 +364,7 @@ class TemporalEngine:
     async def _probe(self, session: Session) -> None:
         try:
             await session.probe()
-            trouble = ""
+            trouble, self._answered_at = "", elapsed()
         except RPCError as error:
             trouble = told(error)
         if self._session is session:
