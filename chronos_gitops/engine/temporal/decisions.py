@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from chronos_gitops.engine.clock import is_ahead
 from chronos_gitops.engine.model import Trigger
 from chronos_gitops.engine.timetable import LATE, Missed, catch_up, given_up
 from chronos_gitops.jobs.model import Job
@@ -37,6 +38,8 @@ class Decision:
 def decide(job: Job, mark: datetime, now: datetime, *, is_resumed: bool = False, late: timedelta = LATE) -> Decision:
     """What is due at ``now``. A gap longer than ``late``, or one that a pause made, follows the missed-run policy."""
     claims: list[Claim] = []
+    if is_ahead(mark, now):  # the server's clock was; what ran then keeps its workflow id
+        mark = now
     while (due := _due(job, mark)) is not None and due[1] <= now and len(claims) < AT_ONCE:
         if is_resumed or now - due[1] > late:
             return _caught_up(job, mark, now, tuple(claims))
