@@ -10,7 +10,7 @@ from chronos_gitops.api.context import caller, request_id, service
 from chronos_gitops.audit import Entry
 from chronos_gitops.delivery.scrub import scrub
 from chronos_gitops.events import Event, Kind
-from chronos_gitops.jobs import credentials
+from chronos_gitops.jobs import masking
 
 blueprint = Blueprint("audit", __name__, url_prefix="/api/v1/audit")
 log = logging.getLogger(__name__)
@@ -133,4 +133,4 @@ def _text(value: Any) -> str | None:
     if not isinstance(value, str):
         return None
     known = {secret: f"${{secret:{name}}}" for name, secret in service().settings.secret_values.items()}
-    return credentials.masked_text(scrub(value[:_LONGEST], known))
+    return masking.masked_text(scrub(value[:_LONGEST], known))

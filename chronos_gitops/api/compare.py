@@ -1,10 +1,10 @@
 """Two versions of a job side by side: fields, text, next runs."""
 
-import difflib
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from chronos_gitops.api import render
+from chronos_gitops.jobs import text_diff
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.plan import field_changes
 
@@ -15,11 +15,13 @@ RUNS_SHOWN = 5
 
 
 def versions(before: "Then | None", after: "Then", *, now: datetime) -> dict[str, Any]:
-    """``fields, unified, next_runs_before, next_runs_after``; None stands for "no file"."""
+    """``fields, unified, truncated, next_runs_before, next_runs_after``; None stands for "no file"."""
     old, new = None if before is None else before.job, after.job
+    lines = unified(before, after)
     return {
         "fields": fields(old, new),
-        "unified": unified(before, after),
+        "unified": lines.text,
+        "truncated": lines.truncated,
         "next_runs_before": runs(old, after=now),
         "next_runs_after": runs(new, after=now),
     }
@@ -33,11 +35,8 @@ def fields(old: Job | None, new: Job | None) -> list[dict[str, Any]]:
     return [{"field": change.field, "before": change.before, "after": change.after} for change in changes]
 
 
-def unified(before: "Then | None", after: "Then") -> str:
-    lines = difflib.unified_diff(
-        _lines(before), _lines(after), fromfile=_label(before), tofile=_label(after), lineterm=""
-    )
-    return "".join(f"{line}\n" for line in lines)
+def unified(before: "Then | None", after: "Then") -> text_diff.UnifiedDiff:
+    return text_diff.unified(_lines(before), _lines(after), before=_label(before), after=_label(after))
 
 
 def runs(job: Job | None, *, after: datetime) -> list[str | None]:

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from chronos_gitops import __version__
-from chronos_gitops.api import masking
 from chronos_gitops.delivery.curl import curl
 from chronos_gitops.delivery.request import Call, Masked, masked
 from chronos_gitops.engine.model import Attempt, Execution, ExecutionDetail, Pause, Status
+from chronos_gitops.jobs import masking
 from chronos_gitops.jobs.model import Definition, Job
 from chronos_gitops.jobs.problem import Problem, Severity
 from chronos_gitops.precedence import politely
@@ -87,7 +87,7 @@ class _Documents:
         if found is None:
             if len(self._known) >= self._most:
                 self._known.clear()
-            found = self._known[blob] = masking.document(job)
+            found = self._known[blob] = masking.masked(job.document())
         return found
 
 

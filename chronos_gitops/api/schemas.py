@@ -226,6 +226,7 @@ def _versions() -> dict[str, Schema]:
     diff = {
         "fields": listed(shape({"field": TEXT, "before": {}, "after": {}})),
         "unified": TEXT,
+        "truncated": FLAG | {"description": "Whether `unified` ends after 5,000 lines"},
         "next_runs_before": listed(INSTANT),
         "next_runs_after": listed(INSTANT),
     }

@@ -5,10 +5,11 @@ from typing import Any
 
 from flask import Blueprint
 
-from chronos_gitops.api import body, idempotency, masking
+from chronos_gitops.api import body, idempotency
 from chronos_gitops.api.context import request_id, service
 from chronos_gitops.api.rollback import person, unrepeated
 from chronos_gitops.errors import ChronosError
+from chronos_gitops.jobs import masking
 from chronos_gitops.repo.undo import Undone, UndoPlan, UndoRequest, UndoResult
 
 blueprint = Blueprint("undo", __name__, url_prefix="/api/v1/rollback")
@@ -37,7 +38,7 @@ def _planned(plan: UndoPlan) -> dict[str, Any]:
         "jobs": _jobs(plan.jobs),
         "dry_run": True,
         "message": plan.message,
-        "unified": masking.text(plan.diff, None),
+        "unified": masking.masked_file(plan.diff, None),
     }
 
 

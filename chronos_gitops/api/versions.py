@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response
 
-from chronos_gitops.api import compare, lookup, masking, paging, query, render
+from chronos_gitops.api import compare, lookup, paging, query, render
 from chronos_gitops.api.context import service
+from chronos_gitops.jobs import masking
 from chronos_gitops.jobs.load import Parsed, parse
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.precedence import politely
@@ -27,7 +28,7 @@ class Then:
 
     @property
     def yaml(self) -> str | None:
-        return None if self.source is None else masking.text(self.source, self.job)
+        return None if self.source is None else masking.masked_file(self.source, self.job)
 
     @property
     def job(self) -> Job | None:
@@ -52,7 +53,7 @@ def one_version(name: str, n: str) -> dict[str, Any]:
     found = then.job
     problems = then.parsed.problems if then.parsed else ()
     return rendered(then.version, current_commit(job)) | {
-        "job": None if found is None else masking.document(found),
+        "job": None if found is None else masking.masked(found.document()),
         "yaml": then.yaml,
         "problems": [render.problem(problem) for problem in problems],
     }

@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import Self
 
 from chronos_gitops import descriptors
-from chronos_gitops.delivery.auth import MASK
 from chronos_gitops.delivery.breaker import Breakers
 from chronos_gitops.delivery.egress import EgressPolicy, RefusedAddress
 from chronos_gitops.delivery.listener import Listener
@@ -29,6 +28,7 @@ from chronos_gitops.delivery.target import RequestError, authority_of
 from chronos_gitops.delivery.tls import Trust
 from chronos_gitops.delivery.wire import Answer, Wire
 from chronos_gitops.descriptors import OutOfDescriptors, Shortage
+from chronos_gitops.jobs.masking import MASK
 from chronos_gitops.jobs.model import Job, OAuth2Auth
 from chronos_gitops.jobs.origin import Origin
 from chronos_gitops.timing import duration

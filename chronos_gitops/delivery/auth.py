@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import assert_never
 
 from chronos_gitops.delivery.target import RequestError
+from chronos_gitops.jobs.masking import MASK
 from chronos_gitops.jobs.model import ApiKeyAuth, Auth, BasicAuth, BearerAuth, HmacAuth, OAuth2Auth
 
 Headers = tuple[tuple[str, str], ...]
-MASK = "***"
+
 _PREFIX = "whsec_"
 
 

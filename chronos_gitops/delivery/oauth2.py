@@ -11,13 +11,14 @@ from typing import Any
 from urllib.parse import quote_plus, urlencode
 from weakref import WeakValueDictionary
 
-from chronos_gitops.delivery.auth import MASK, basic
+from chronos_gitops.delivery.auth import basic
 from chronos_gitops.delivery.outcome import ErrorClass, ExchangeError, is_retried, phrase
 from chronos_gitops.delivery.request import EXECUTION_HEADER, Rendered, fill_secrets
 from chronos_gitops.delivery.secrets import SecretError
 from chronos_gitops.delivery.target import Target
 from chronos_gitops.delivery.wire import Answer
 from chronos_gitops.jobs import template
+from chronos_gitops.jobs.masking import MASK
 from chronos_gitops.jobs.model import OAuth2Auth
 
 _LEEWAY = timedelta(seconds=30)

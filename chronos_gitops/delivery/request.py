@@ -13,7 +13,7 @@ from chronos_gitops.delivery import auth
 from chronos_gitops.delivery.auth import Headers
 from chronos_gitops.delivery.secrets import SecretError
 from chronos_gitops.delivery.target import RequestError, Target
-from chronos_gitops.jobs import credentials, template
+from chronos_gitops.jobs import masking, template
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.origin import Origin
 from chronos_gitops.timing.timestamps import rfc3339
@@ -108,7 +108,7 @@ def render(
     headers = _merged(proof.headers, custom, _defaults(user_agent, body), ours)
     _refuse_invalid(headers)
     hidden = (*proof.sensitive, *address, call.signature)
-    labels = {value: auth.MASK for value in hidden if len(value) >= _SHORTEST_HIDDEN}
+    labels = {value: masking.MASK for value in hidden if len(value) >= _SHORTEST_HIDDEN}
     return Rendered(webhook.method, target, headers, body, labels | fill.labels, place)
 
 
@@ -183,12 +183,12 @@ class Masked:
 def masked(job: Job, call: Call, *, user_agent: str) -> Masked:
     """The same request without a single credential in it; needs no secret to be set."""
     fill = _Fill(variables(job, call), lambda name: f"${{secret:{name}}}")
-    shown = credentials.masked(job.document())["webhook"]
+    shown = masking.masked(job.document())["webhook"]
     custom = tuple((name, fill.text(value)) for name, value in shown["headers"].items())
     body = None if shown["body"] is None else fill.text(shown["body"])
     proof = () if job.webhook.auth is None else auth.shown_headers(job.webhook.auth, call.execution_id, shown["auth"])
     defaults = _defaults(user_agent, None if body is None else body.encode())
-    ours = (*identity(job, call), *(((CALLBACK_HEADER, auth.MASK),) if job.awaits_callback else ()))
+    ours = (*identity(job, call), *(((CALLBACK_HEADER, masking.MASK),) if job.awaits_callback else ()))
     return Masked(job.webhook.method, fill.text(shown["url"]), _merged(proof, custom, defaults, ours), body)
 
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from chronos_gitops.importers.emit import yaml_of
 from chronos_gitops.importers.found import Found, Reading, Refusal
 from chronos_gitops.jobs import template
-from chronos_gitops.jobs.credentials import AUTH_FIELDS, is_literal, is_sensitive, literals
 from chronos_gitops.jobs.load import parse
+from chronos_gitops.jobs.masking import AUTH_FIELDS, is_literal, is_sensitive, literals
 from chronos_gitops.jobs.problem import is_error
 
 _LONGEST_NAME: Final = 60

@@ -17,7 +17,7 @@ IGNORE_FILE: Final = ".chronosignore"
 SUFFIXES: Final = (".yaml", ".yml")
 _MOST_PATTERNS: Final = 1_000
 _LONGEST: Final = 1_000
-_TRAILING_SPACES: Final = re.compile(r"(?<!\\) +\Z")
+_TRAILING_SPACES: Final = re.compile(r"(?<![\\ ]) +\Z|(?<=\\ ) +\Z")
 # Atomic groups (as in fnmatch of the standard library): a hostile pattern of many stars stays linear.
 _STAR: Final = "[^/]*?"
 

@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import Any, Final
 
 from chronos_gitops.jobs.busiest import Peak, busiest
-from chronos_gitops.jobs.credentials import masked
 from chronos_gitops.jobs.flags import Flag, Live, flags, hosts
 from chronos_gitops.jobs.job_set import JobSetDiff, diff
+from chronos_gitops.jobs.masking import masked
 from chronos_gitops.jobs.model import Definition, Job, JobSet
 
 NEXT_RUNS: Final = 5

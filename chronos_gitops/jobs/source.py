@@ -29,11 +29,11 @@ class Spot:
     whole: str
 
     def problem(self, file: str, rule: str, message: str, hint: str = "", *, fix: str = "") -> Problem:
-        from chronos_gitops.jobs.credentials import veil
+        from chronos_gitops.jobs.masking import mask_line
         from chronos_gitops.jobs.rulebook import RULES
 
         severity, words = RULES[rule].severity, (printable(message), printable(hint))
-        excerpt = veil(self.whole) if len(self.whole) <= _LONGEST_EXCERPT else ""
+        excerpt = mask_line(self.whole) if len(self.whole) <= _LONGEST_EXCERPT else ""
         return Problem(file, self.line, self.column, severity, rule, *words, self.end, excerpt, fix)
 
     @property

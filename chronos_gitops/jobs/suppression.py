@@ -5,8 +5,10 @@ ignored: a job with one does not run.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from chronos_gitops.jobs import suggest
@@ -14,6 +16,7 @@ from chronos_gitops.jobs.problem import Problem, Severity
 from chronos_gitops.jobs.rulebook import RULES
 from chronos_gitops.jobs.source import Source, Spot, spot_at
 from chronos_gitops.jobs.wording import short
+from chronos_gitops.jobs.yaml12.place import MAX_FINDINGS
 
 _COMMENT: Final = re.compile(r"(?:^|(?<=[ \t]))#[ \t]*chronos:[ \t]*(?P<said>.*)")
 _IGNORE: Final = re.compile(r"ignore\[(?P<rules>[^\]]{0,400})\](?P<reason>.*)")
@@ -38,17 +41,26 @@ def apply(source: Source, problems: Iterable[Problem], *, has_calendar: bool) ->
         return found
     wanted: list[_Suppression] = []
     about_comments: list[Problem] = []
-    for number, match in _comments(source):
-        spot = spot_at(source.lines, (number, match.start(), number, match.end()))
-        for one in _read(source, number, match, spot):
-            if isinstance(one, Problem):
-                about_comments.append(one)
-            else:
-                wanted.append(one)
+    for one in _statements(source):
+        if isinstance(one, Problem):
+            about_comments.append(one)
+        else:
+            wanted.append(one)
+        if len(about_comments) == MAX_FINDINGS:
+            break
     kept, used = _split(found, wanted)
     silent = frozenset() if has_calendar else _WITH_A_CALENDAR
     unused = (one for one in wanted if one not in used and one.rule not in silent)
-    return (*kept, *about_comments, *(_unused(source, one) for one in unused))
+    reported = islice((_unused(source, one) for one in unused), MAX_FINDINGS - len(about_comments))
+    return (*kept, *about_comments, *reported)
+
+
+def _statements(source: Source) -> Iterator[_Suppression | Problem]:
+    following = _following_content(source)
+    for number, match in _comments(source):
+        spot = spot_at(source.lines, (number, match.start(), number, match.end()))
+        is_trailing = bool(source.lines[number][: match.start()].strip())
+        yield from _read(source, match, spot, number + 1 if is_trailing else following[number])
 
 
 def _split(found: tuple[Problem, ...], wanted: list[_Suppression]) -> tuple[list[Problem], set[_Suppression]]:
@@ -67,18 +79,28 @@ def _split(found: tuple[Problem, ...], wanted: list[_Suppression]) -> tuple[list
 
 def _comments(source: Source) -> Iterator[tuple[int, re.Match[str]]]:
     """Every comment to this program, with its line from 0; the same words inside a value are text."""
+    starts, ends = _values(source)
     for number, line in enumerate(source.lines):
         match = _COMMENT.search(line) if "chronos:" in line else None
-        if match is not None and not _is_inside_a_value(source, (number, match.start())):
+        if match is None:
+            continue
+        before = bisect_right(starts, (number, match.start()))
+        if not before or ends[before - 1] <= (number, match.start()):
             yield number, match
 
 
-def _is_inside_a_value(source: Source, place: tuple[int, int]) -> bool:
-    marks = (*source.values.values(), *source.keys.values())
-    return any((line, column) <= place < (end_line, end_column) for line, column, end_line, end_column in marks)
+def _values(source: Source) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Where keys and values start, in order, and how far everything that has started by then reaches."""
+    marks = sorted((*source.values.values(), *source.keys.values()))
+    starts, ends, reach = [], [], (0, 0)
+    for line, column, end_line, end_column in marks:
+        reach = max(reach, (end_line, end_column))
+        starts.append((line, column))
+        ends.append(reach)
+    return starts, ends
 
 
-def _read(source: Source, number: int, match: re.Match[str], spot: Spot) -> Iterator[_Suppression | Problem]:
+def _read(source: Source, match: re.Match[str], spot: Spot, line: int) -> Iterator[_Suppression | Problem]:
     said = _IGNORE.match(match["said"])
     if said is None:
         yield spot.problem(source.file, "suppression", "this comment says nothing that is known", _FORM)
@@ -87,17 +109,20 @@ def _read(source: Source, number: int, match: re.Match[str], spot: Spot) -> Iter
         hint = "say why, for whoever reads it next year; until then it ignores nothing"
         yield spot.problem(source.file, "suppression", "the reason is missing", hint)
         return
-    line = _line_it_is_about(source, number, match)
     for rule in filter(None, (part.strip() for part in said["rules"].split(","))):
         wrong = _why_not(rule)
         yield spot.problem(source.file, "suppression", *wrong) if wrong else _Suppression(rule, line, spot)
 
 
-def _line_it_is_about(source: Source, number: int, match: re.Match[str]) -> int:
-    if source.lines[number][: match.start()].strip():
-        return number + 1
-    below = range(number + 1, len(source.lines))
-    return next((at + 1 for at in below if source.lines[at].strip() and source.lines[at].lstrip()[0] != "#"), 0)
+def _following_content(source: Source) -> list[int]:
+    """For each line, the number (from 1) of the next line that is neither blank nor a comment; 0 for none."""
+    following, upcoming = [0] * len(source.lines), 0
+    for number in range(len(source.lines) - 1, -1, -1):
+        following[number] = upcoming
+        text = source.lines[number].lstrip()
+        if text and text[0] != "#":
+            upcoming = number + 1
+    return following
 
 
 def _why_not(rule: str) -> tuple[str, str] | None:

@@ -9,7 +9,6 @@ from typing import Final, Self, assert_never
 
 from chronos_gitops import __version__
 from chronos_gitops.delivery import auth
-from chronos_gitops.delivery.auth import MASK
 from chronos_gitops.delivery.egress import EgressPolicy
 from chronos_gitops.delivery.names import Names
 from chronos_gitops.delivery.outcome import parse_retry_after, phrase
@@ -21,6 +20,7 @@ from chronos_gitops.delivery.target import RequestError, Target
 from chronos_gitops.delivery.tls import Trust
 from chronos_gitops.delivery.wire import Answer, Wire
 from chronos_gitops.errors import ChronosError
+from chronos_gitops.jobs.masking import MASK
 from chronos_gitops.notify import mail
 from chronos_gitops.notify.letter import Letter
 from chronos_gitops.settings import Settings

@@ -1,7 +1,6 @@
 """Where the runner's own commits are made: one at a time, on the newest head, built again when the head moves on."""
 
 import contextlib
-import difflib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ from random import Random
 from typing import Final, Protocol, TypeVar
 
 from chronos_gitops.errors import ChronosError, ConflictError, NotFoundError
+from chronos_gitops.jobs import text_diff
 from chronos_gitops.jobs.load import Entry, Files, Loaded
 from chronos_gitops.jobs.problem import Problem, is_error
 from chronos_gitops.repo.chronicle import Commit, recent
@@ -182,10 +182,16 @@ def errors_of(loaded: Loaded, paths: Sequence[str]) -> list[Problem]:
 
 def diff(path: str, before: bytes, after: bytes) -> str:
     """Unified, as git shows it."""
-    old, new = (content.decode("utf-8", "replace").splitlines(keepends=True) for content in (before, after))
+    old, new = (_diff_lines(content.decode("utf-8", "replace")) for content in (before, after))
     names = (f"a/{path}" if before else "/dev/null", f"b/{path}" if after else "/dev/null")
-    lines = difflib.unified_diff(old, new, *names)
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+    found = text_diff.unified(old, new, before=names[0], after=names[1])
+    return found.text + (f"(cut after {text_diff.MAX_LINES:,} lines)\n" if found.truncated else "")
+
+
+def _diff_lines(text: str) -> list[str]:
+    lines = text.split("\n")
+    last = lines.pop()
+    return [*lines, f"{last}\n\\ No newline at end of file"] if last else lines
 
 
 class _Overlay:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
+
+from chronos_gitops.jobs import text_diff
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +17,8 @@ def annotate(versions: Iterable[tuple[int, str]]) -> Sequence[Line]:
     lines: list[Line] = []
     for number, content in versions:
         fresh = content.splitlines()
-        matcher = SequenceMatcher(None, [line.text for line in lines], fresh, autojunk=False)
         following = [Line(text, number) for text in fresh]
-        for block in matcher.get_matching_blocks():
-            following[block.b : block.b + block.size] = lines[block.a : block.a + block.size]
+        for old, new, size in text_diff.matching([line.text for line in lines], fresh):
+            following[new : new + size] = lines[old : old + size]
         lines = following
     return lines

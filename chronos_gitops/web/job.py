@@ -23,6 +23,8 @@ from chronos_gitops.web.standing import WORDS, Standing, standing
 NEWEST = 50
 _RUNS = 40
 _ANNOTATED = 100
+_ANNOTATED_CHARS = 512 * 1024
+"""Older versions than these many characters hold are not looked at: their lines count as the oldest one's."""
 _PAUSES = (("an hour", timedelta(hours=1)), ("8 hours", timedelta(hours=8)), ("a day", timedelta(days=1)))
 
 
@@ -137,8 +139,15 @@ def _up_to(history: Sequence[Version], commit: str | None) -> Sequence[Version]:
 def _lines(history: Sequence[Version]) -> Sequence[Line]:
     """The file as committed, each line with the version that wrote it; none where a content is away."""
     written = [version for version in history[-_ANNOTATED:] if version.blob]
+    contents: list[tuple[int, str]] = []
+    size = 0
     try:
-        contents = [(one.position, versions.content_of(one).yaml or "") for one in written]
+        for one in reversed(written):
+            then = versions.content_of(one)
+            size += len(then.source or "")
+            if contents and size > _ANNOTATED_CHARS:
+                break
+            contents.append((one.position, then.yaml or ""))
     except GitError:
         return ()
-    return annotate(contents)
+    return annotate(reversed(contents))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from chronos_gitops.jobs import template
-from chronos_gitops.jobs.credentials import is_sensitive
+from chronos_gitops.jobs.masking import is_sensitive
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.source import Source, Spot
 from chronos_gitops.jobs.wording import dotted, short

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from chronos_gitops.jobs import credentials
+from chronos_gitops.jobs import masking
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.rules.placeholders import texts
 from chronos_gitops.jobs.source import Source
@@ -25,7 +25,7 @@ def check(source: Source) -> Iterator[Problem]:
 def _literal(path: Path, text: str) -> str | None:
     """The part to point at, "" for the whole value, None when the text holds no literal credential."""
     group, name = str(path[1]), str(path[-1])
-    is_secret = name in credentials.AUTH_FIELDS if group == "auth" else credentials.is_sensitive(name)
+    is_secret = name in masking.AUTH_FIELDS if group == "auth" else masking.is_sensitive(name)
     if group in ("auth", "headers") and is_secret:
-        return "" if credentials.is_literal(text) else None
-    return next(iter(credentials.literals(text)), None)
+        return "" if masking.is_literal(text) else None
+    return next(iter(masking.literals(text)), None)

@@ -11,7 +11,7 @@ Finding = tuple[str, Mark, str, str]
 """Rule, place, message, hint."""
 
 _ENTRY = re.compile(r"""[\s-]*["']?(?P<key>[^\s:"'#]{1,100})["']?\s*:\s+(?P<value>\S.*)""")
-_COMMENT = re.compile(r"\s+#.*")
+_COMMENT = re.compile(r"(?<!\s)\s+#.*")
 _CRON = re.compile(r"\*(?:/[0-9]{1,2})?[ ,]+[0-9*]")
 _CONFLICT = re.compile(r"(?:<{7}|={7}|>{7})(?: |$)")
 _RESERVED = "*&@`%!|>{[]},?"
