@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask
 from flask.json.provider import DefaultJSONProvider
+from flask.typing import ResponseReturnValue
 
 from chronos_gitops.api import (
     audit,
+    budgets,
     callbacks,
     callers,
     context,
@@ -69,6 +71,9 @@ class Json(DefaultJSONProvider):
 class Application(Flask):
     json_provider_class = Json
 
+    def dispatch_request(self) -> ResponseReturnValue:
+        return budgets.answer(super().dispatch_request, guard.caller_name())
+
 
 def create_app(service: "Service", *pages: Blueprint) -> Flask:
     """The application; ``pages`` are blueprints of higher rooms, kept by the same guard."""
@@ -78,6 +83,7 @@ def create_app(service: "Service", *pages: Blueprint) -> Flask:
     app.url_map.merge_slashes = False  # a doubled slash is another address: 404, never a redirect
     context.install(app, service)
     callers.install(app, service)
+    budgets.install(app)
     callbacks.install(app)
     events.install(app)
     problems.install(app)

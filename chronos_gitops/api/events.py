@@ -7,10 +7,10 @@ from typing import Any, cast
 
 from flask import Blueprint, Flask, Response, current_app, request, stream_with_context
 
-from chronos_gitops.api import paging, query, scope, streams
+from chronos_gitops.api import guard, paging, query, scope, streams
 from chronos_gitops.api.context import service
 from chronos_gitops.api.problems import ApiError
-from chronos_gitops.api.streams import Pace, Places
+from chronos_gitops.api.streams import Pace, Places, Reader
 from chronos_gitops.events import Event, Kind, Numbered
 
 blueprint = Blueprint("events", __name__, url_prefix="/api/v1/events")
@@ -67,9 +67,10 @@ def _streamed() -> Response:
     def shown(number: int, event: Event) -> dict[str, Any] | None:
         return _shown(number, event) if wanted(event) else None
 
-    places.take()
+    reader = Reader(guard.caller_name(), scope.is_limited())
+    places.take(reader)
     found = streams.lines(events, after, shown, pace=pace, is_over=draining)
-    response = Response(_Body(stream_with_context(found), places), mimetype=streams.MEDIA_TYPE)
+    response = Response(_Body(stream_with_context(found), places, reader), mimetype=streams.MEDIA_TYPE)
     response.headers["X-Accel-Buffering"] = "no"
     return response
 
@@ -77,8 +78,9 @@ def _streamed() -> Response:
 class _Body:
     """Gives its place back exactly once, also when the stream was never begun: WSGI closes every body (PEP 3333)."""
 
-    def __init__(self, chunks: Iterator[bytes], places: Places) -> None:
+    def __init__(self, chunks: Iterator[bytes], places: Places, reader: Reader) -> None:
         self._chunks = chunks
+        self._reader = reader
         self._places: Places | None = places
 
     def __iter__(self) -> Iterator[bytes]:
@@ -87,7 +89,7 @@ class _Body:
     def close(self) -> None:
         places, self._places = self._places, None
         if places is not None:
-            places.give_back()
+            places.give_back(self._reader)
             cast(Any, self._chunks).close()
 
 

@@ -2,9 +2,9 @@
 
 from urllib.parse import urlencode
 
-from flask import Flask, Response, redirect, request
+from flask import Flask, Response, g, redirect, request
 
-from chronos_gitops.api import callers, kinds, origin, problems, scope
+from chronos_gitops.api import budgets, callers, context, kinds, origin, problems, scope
 from chronos_gitops.api.callers import TooManyFailures, Unauthorized
 from chronos_gitops.api.context import service
 from chronos_gitops.api.problems import ApiError
@@ -70,6 +70,11 @@ def has_tokens() -> bool:
     return bool(service().settings.tokens)
 
 
+def caller_name() -> str | None:
+    """The caller whose budgets count; None where the runner knows no callers."""
+    return context.caller() if has_tokens() else None
+
+
 def _admit() -> None:
     if request.endpoint != CALLBACKS and EXECUTION_HEADER in request.headers:
         _refuse_jobs()
@@ -84,7 +89,10 @@ def _admit() -> None:
         return
     role = role_of(request.endpoint or "", request.method) if request.url_rule else None
     if role is not None:
-        _authorize(role)
+        try:
+            _authorize(role)
+        finally:
+            budgets.check_calls(g.get("caller") or f"address {request.remote_addr}")
 
 
 def _refuse_jobs() -> None:

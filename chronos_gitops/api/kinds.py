@@ -165,6 +165,13 @@ KINDS: tuple[Kind, ...] = (
         "Wait for the seconds that Retry-After names, then try once with the right token. A token that "
         "`chronos-gitops token create` made is never held up by the failures of others behind the same address.",
     ),
+    Kind(
+        "too-many-requests",
+        429,
+        "Too many calls",
+        "Wait for the seconds that Retry-After names. A caller has 20 calls a second, 100 in a burst, and 60 writes a "
+        "minute; validations, diffs and pages of a job are answered two at a time, one for each caller.",
+    ),
     Kind("headers-too-large", 431, "The request's headers are too large", "Send fewer or shorter headers."),
     Kind(
         "internal",
@@ -191,6 +198,12 @@ KINDS: tuple[Kind, ...] = (
         "No place for another stream",
         "Only a few streams may be open at once, so that they never keep anybody else from asking. "
         "Ask /api/v1/events for JSON, or try again later.",
+    ),
+    Kind(
+        "too-slow",
+        503,
+        "The answer takes too long",
+        "Ask for less: validate a smaller file, or look at another version.",
     ),
     Kind(
         "unavailable",

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 log = logging.getLogger(__name__)
-THREADS = 16  # streams of events take up to 4 of them (api/streams)
+THREADS = 24
+"""Streams of events take up to 8 of them (api/streams), heavy questions 2, and 4 wait for these (api/budgets)."""
 # Above the API's own limit, so that the API can answer 413 itself; beyond this waitress stops reading.
 LARGEST_BODY = 4 * 1024 * 1024
 IDLE = 30

@@ -11,8 +11,8 @@ from chronos_gitops.api.problems import ApiError
 from chronos_gitops.events import EventLog
 
 MEDIA_TYPE = "text/event-stream"
-MOST = 4
-"""Of the server's 16 threads: readers that never leave must not keep anybody from asking."""
+MOST, PER_CALLER, LIMITED = 8, 2, 4
+"""Streams in all, for one caller, and for all callers that see only some jobs, of the server's 24 threads."""
 HEARTBEAT = 15.0
 LONGEST = 600.0
 """Then a reader is sent away and comes back by itself, with the number of the last event it saw."""
@@ -24,28 +24,46 @@ class TooManyStreams(ApiError):
 
 
 class Places:
-    """As many as MOST at once; taken before the first byte, given back when the reader is gone."""
+    """As many as MOST at once; taken before the first byte, given back when the reader is gone.
+
+    A known caller has PER_CALLER of them, and those that see only some jobs have LIMITED together, so that they never
+    take the last one from an operator.
+    """
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._lock = threading.Lock()
-        self._taken = 0
+        self._open: list[Reader] = []
 
-    def take(self) -> None:
+    def take(self, reader: "Reader") -> None:
         with self._lock:
-            if self._taken >= self._most:
-                raise TooManyStreams(
-                    f"{self._most} streams are open already.", hint="Ask for the same as JSON, or try again later."
-                )
-            self._taken += 1
+            if len(self._open) >= self._most:
+                raise _too_many(f"{self._most} streams are open already.")
+            if reader.caller is not None and self._open.count(reader) >= PER_CALLER:
+                raise _too_many(f"This caller has {PER_CALLER} streams open already.")
+            if reader.is_limited and sum(one.is_limited for one in self._open) >= LIMITED:
+                raise _too_many(f"{LIMITED} streams of callers who see only some jobs are open already.")
+            self._open.append(reader)
 
-    def give_back(self) -> None:
+    def give_back(self, reader: "Reader") -> None:
         with self._lock:
-            self._taken -= 1
+            self._open.remove(reader)
 
     @property
     def taken(self) -> int:
-        return self._taken
+        return len(self._open)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Whose stream it is; ``caller`` is None where the runner knows no callers."""
+
+    caller: str | None = None
+    is_limited: bool = False
+
+
+def _too_many(message: str) -> TooManyStreams:
+    return TooManyStreams(message, hint="Ask for the same as JSON, or try again later.")
 
 
 @dataclass(frozen=True, slots=True)

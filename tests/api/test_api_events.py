@@ -162,7 +162,7 @@ def test_pages_do_not_go_with_a_stream(own: FlaskClient) -> None:
 
 def test_streams_are_few_and_starve_nobody(http: httpx.Client, app: Flask) -> None:
     """All places taken, by readers that do not read: everybody else is answered, one reader more is told to wait."""
-    assert streams.MOST <= THREADS // 4
+    assert streams.MOST <= THREADS // 3
     places: Places = app.extensions[api_events.PLACES]
     with ExitStack() as stack:
         for _ in range(streams.MOST):
