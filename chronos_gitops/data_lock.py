@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from chronos_gitops import file_lock
+from chronos_gitops.durable import open_private
 from chronos_gitops.errors import ChronosError
 
 
@@ -45,7 +46,7 @@ class DataLock:
     def __init__(self, data: Path) -> None:
         try:
             data.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._file = (data / "runner.lock").open("a+")
+            self._file = open(data / "runner.lock", "a+", opener=open_private)  # noqa: SIM115 - see release
         except OSError as error:
             raise DataFolderUnusable(
                 f"{data} cannot keep the runner's state: {error.strerror}", hint="choose another folder with --data"

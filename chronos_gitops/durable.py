@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -68,6 +69,29 @@ class Sealed:
         if seal != digest.hexdigest():
             raise ValueError("the checksum is wrong")
         self.seal = digest.hexdigest()
+
+
+def open_private(path: str | Path, flags: int) -> int:
+    """A descriptor; a new file can be read and written by its owner only, whatever the umask. For ``opener=``."""
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
+def make_private(folder: Path) -> Iterator[Path]:
+    """Takes the folder and what stands in it from everybody but its owner, and yields what could not be taken.
+
+    Folders in it are closed as a whole; what is in them keeps its modes (git makes its objects read-only). No umask:
+    what a rollback writes into a checkout keeps the user's.
+    """
+    for path in (folder, *sorted(folder.iterdir())):
+        try:
+            mode = path.lstat().st_mode
+            if stat.S_ISLNK(mode) or not mode & 0o077:
+                continue
+            path.chmod(stat.S_IMODE(mode) & 0o700)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            yield path
 
 
 def append_line(path: Path, document: Mapping[str, Any]) -> None:

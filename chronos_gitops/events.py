@@ -11,6 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from chronos_gitops.durable import open_private, write_atomically
+
 log = logging.getLogger(__name__)
 KEEP: Final = 10_000
 
@@ -178,16 +180,14 @@ class EventLog:
             if self._lines >= 2 * self._keep:
                 self._rewrite()
                 return
-            with self._path.open("ab") as file:
+            with open(self._path, "ab", opener=open_private) as file:
                 file.write(_line(number, event))
             self._lines += 1
         except OSError as error:
             log.warning("event_not_kept", extra={"event": event.type.value, "error": str(error)})
 
     def _rewrite(self) -> None:
-        fresh = self._path.with_name(f"{self._path.name}.new")
-        fresh.write_bytes(b"".join(_line(number, event) for number, event in self._events))
-        fresh.replace(self._path)
+        write_atomically(self._path, (_line(number, event) for number, event in self._events))
         self._lines = len(self._events)
 
 

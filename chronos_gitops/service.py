@@ -1,5 +1,6 @@
 """Who is wired to whom: the one place that builds concrete things and passes them in."""
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from chronos_gitops.delivery.egress import EgressPolicy
 from chronos_gitops.delivery.listener import Listener
 from chronos_gitops.delivery.secrets import Secrets
 from chronos_gitops.delivery.tls import Trust
+from chronos_gitops.durable import make_private
 from chronos_gitops.engine.choice import choose
 from chronos_gitops.engine.clock import Clock
 from chronos_gitops.engine.engine import STALLED_AFTER, Engine
@@ -37,6 +39,7 @@ from chronos_gitops.repo.undo import Undos
 from chronos_gitops.repo.verify import Signers
 from chronos_gitops.settings import Settings
 
+log = logging.getLogger(__name__)
 _PAUSE_KEPT = timedelta(days=30)
 """So long a deleted job that comes back is still paused."""
 
@@ -128,6 +131,10 @@ def build(
     """Builds a runner without starting anything; raises ChronosErrors for what cannot work. A start that waits for a
     database looks at ``is_stopping``."""
     lock = DataLock(settings.data)
+    for path in make_private(settings.data):
+        log.warning(
+            "data_readable", extra={"path": str(path), "hint": "chmod go-rwx it, or give it to the runner's user"}
+        )
     try:
         return _assembled(settings, lock, clock, is_stopping)
     except BaseException:

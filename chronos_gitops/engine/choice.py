@@ -11,6 +11,7 @@ from pathlib import Path
 from random import SystemRandom
 
 from chronos_gitops.delivery.attempt import Delivery
+from chronos_gitops.durable import write_atomically
 from chronos_gitops.engine.clock import Clock, SystemClock
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.observer import Observer
@@ -114,5 +115,5 @@ def _place(data: Path) -> str:
     """The name of a data folder among those of all replicas; its lock says that one process at a time has it."""
     file = data / "replica-id"
     if not file.exists():
-        file.write_text(str(uuid.uuid4()))
+        write_atomically(file, str(uuid.uuid4()).encode())
     return file.read_text().strip()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Final, Literal, TypeAlias
 
 from chronos_gitops import file_lock
-from chronos_gitops.durable import write_atomically
+from chronos_gitops.durable import open_private, write_atomically
 from chronos_gitops.errors import ConflictError
 from chronos_gitops.repo import blobless
 from chronos_gitops.repo.access import Access
@@ -332,7 +332,7 @@ class Mirror:
         write_atomically(self._trust_file, content.encode())
 
     def _take_lock(self) -> None:
-        self._lock = self._folder.with_suffix(".lock").open("w")
+        self._lock = open(self._folder.with_suffix(".lock"), "w", opener=open_private)  # noqa: SIM115 - see release
         try:
             file_lock.lock(self._lock)
         except OSError as error:
@@ -342,7 +342,7 @@ class Mirror:
             raise ConflictError(message, hint="stop it, or give this one another --data") from error
 
     def _create(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         gateway = self._gateway(folder)
         try:
             gateway.run("init", "--quiet", "--bare", "--template=", f"--object-format={self._object_format}")

@@ -5,6 +5,7 @@ Debian 12 ships SQLite 3.40, whose WAL can be corrupted when two connections wri
 """
 
 import contextlib
+import os
 import sqlite3
 import uuid
 from collections import deque
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from chronos_gitops.data_lock import OpenFile
+from chronos_gitops.durable import open_private
 from chronos_gitops.engine.sql import dialect, ledger, statements
 from chronos_gitops.engine.sql.store import (
     LEASE_S,
@@ -191,6 +193,7 @@ class SqliteStore:
 def _open(path: Path) -> sqlite3.Connection:
     with contextlib.ExitStack() as undo:
         try:
+            os.close(open_private(path, os.O_RDWR | os.O_CREAT))  # -wal and -shm take the mode of the ledger
             connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
             undo.callback(connection.close)
             connection.row_factory = sqlite3.Row
@@ -199,7 +202,7 @@ def _open(path: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA foreign_keys = ON")
             _check(connection, path)
             _migrate(connection, path)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StoreUnusable(f"the ledger {path} cannot be opened: {error}", hint=_WAY_OUT) from error
         undo.pop_all()
     return connection

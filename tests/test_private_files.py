@@ -1,0 +1,71 @@
+"""Nobody but its owner reads the data folder, whatever the umask, and whatever an older version left there."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chronos_gitops.durable import make_private
+from chronos_gitops.events import Event, EventLog, Kind
+from chronos_gitops.service import build
+from chronos_gitops.settings import Settings
+
+JOB = "name: a\nenabled: true\nschedule: '@daily'\nwebhook:\n  url: http://127.0.0.1:9/\n"
+
+
+@pytest.fixture(autouse=True)
+def usual_umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "repository"
+    (folder / "jobs").mkdir(parents=True)
+    (folder / "jobs" / "a.yaml").write_text(JOB)
+    for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "A job"]):
+        subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True)
+    return folder
+
+
+def open_to_others(data: Path) -> list[str]:
+    """What others may read: the folder itself, files in it, and folders in it, which close what is in them."""
+    return [str(path) for path in (data, *data.iterdir()) if path.lstat().st_mode & 0o077]
+
+
+@pytest.mark.parametrize("follow", ["worktree", "branch"])
+def test_every_file_of_a_running_runner_is_its_owners_alone(tmp_path: Path, repository: Path, follow: str) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    for name in ("ledger.db-journal.old", "events.jsonl", "audit.jsonl"):
+        (data / name).write_text("")
+    (data / "folder").mkdir()
+    with build(Settings(str(repository), data, port=0, follow=follow)) as service:  # type: ignore[arg-type]  # one of two words
+        service.engine.trigger("a")
+        service.events.add(Event("2026-11-28T18:00:00Z", Kind.JOB_TRIGGERED, "done", job="a"))
+        service.audit.append({"action": "trigger"})
+        assert {"ledger.db", "ledger.db-wal", "ledger.db-shm", "events.jsonl", "audit.jsonl"} <= {
+            path.name for path in data.iterdir()
+        }
+        assert open_to_others(data) == []
+    assert open_to_others(data) == []
+
+
+def test_events_stay_private_when_they_are_rewritten(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.jsonl", keep=2)
+    for number in range(10):
+        log.add(Event("2026-11-28T18:00:00Z", Kind.JOB_TRIGGERED, str(number)))
+    assert (tmp_path / "events.jsonl").stat().st_mode & 0o777 == 0o600
+    assert [event.message for _, event in EventLog(tmp_path / "events.jsonl", keep=2).newest(5)] == ["9", "8"]
+
+
+def test_the_mode_of_a_checkout_stays(repository: Path) -> None:
+    before = {path: path.stat().st_mode for path in repository.rglob("*")}
+    list(make_private(repository / ".git"))
+    assert {path: path.stat().st_mode for path in repository.rglob("*") if ".git" not in path.parts} == {
+        path: mode for path, mode in before.items() if ".git" not in path.parts
+    }
