@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from chronos_gitops.exit_codes import ExitCode
+
 
 class ChronosError(Exception):
     """Something a person is told in one sentence, with a way out; never shown as a traceback.
@@ -11,7 +13,7 @@ class ChronosError(Exception):
     """
 
     kind: ClassVar[str] = "error"
-    exit_code: ClassVar[int] = 1
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -26,7 +28,7 @@ class UsageError(ChronosError):
     """The question was wrong: an option, a setting or an argument that cannot mean anything."""
 
     kind = "usage"
-    exit_code = 2
+    exit_code = ExitCode.USAGE
 
 
 class NotFoundError(ChronosError):

@@ -1,5 +1,6 @@
 """The command line: a table of commands that are loaded when asked for, and the one place that ends a program."""
 
+import errno
 import importlib
 import io
 import os
@@ -11,10 +12,10 @@ import click
 
 from chronos_gitops import __version__
 from chronos_gitops.errors import ChronosError, UsageError
+from chronos_gitops.exit_codes import ExitCode
 from chronos_gitops.jobs.suggest import did_you_mean
 
-INTERRUPTED = 130
-OUR_BUG = 3
+_CANNOT_WRITE = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT, errno.EFBIG)
 _ABOUT = """\
 Scheduled webhooks whose definitions live in git: a version is a commit, a rollback is a commit.
 
@@ -105,18 +106,21 @@ def group(debug: bool) -> None:
 
 
 def main(argv: Sequence[str] | None = None, commands: click.Group = group) -> int:
-    """Runs one command and answers its exit code: 0 fine, 1 found or failed, 2 usage, 3 our bug, 130 interrupted."""
+    """Runs one command and answers its exit code (``ExitCode``)."""
+    _occupy_closed_descriptors()
     _speak_everywhere()
     context: click.Context | None = None
     try:
+        if sys.stdout is None:
+            raise UsageError("standard output is closed", hint="send it somewhere, to /dev/null for example")
         with commands.make_context("chronos-gitops", list(sys.argv[1:] if argv is None else argv)) as context:
             code = commands.invoke(context)
         sys.stdout.flush()
-        return code if isinstance(code, int) else 0
+        return code if isinstance(code, int) else ExitCode.FINE
     except click.exceptions.Exit as end:
         return end.exit_code
     except (KeyboardInterrupt, click.Abort):
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     except BrokenPipeError:
         return _reader_left()
     except click.exceptions.NoArgsIsHelpError as error:
@@ -127,6 +131,8 @@ def main(argv: Sequence[str] | None = None, commands: click.Group = group) -> in
     except ChronosError as error:
         return _refuse(error.message, error.hint, error.exit_code)
     except Exception as error:
+        if isinstance(error, OSError) and (refused := _of_the_machine(error)):
+            return _refuse(*refused, ExitCode.USAGE)
         if context is not None and context.params["debug"]:
             raise
         return _our_bug(error)
@@ -152,9 +158,42 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _reader_left() -> int:
-    """``... | head`` has read enough; the interpreter must not complain when it flushes stdout at its end."""
+    """``... | head`` has read enough."""
+    _discard_output()
+    return ExitCode.FINE
+
+
+def _discard_output() -> None:
+    """The interpreter must not complain when it flushes stdout at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+
+
+def _of_the_machine(error: OSError) -> tuple[str, str] | None:
+    """What is said, and the way out, when the machine and not this program is at fault; None when that is not known."""
+    if not _has_current_folder():
+        return "the current folder does not exist any more", "change into another one, with cd"
+    if error.filename is None and error.errno in _CANNOT_WRITE:
+        _discard_output()
+        return f"the output cannot be written: {error.strerror}", "send it somewhere with room"
+    if error.filename is not None:
+        return f"{error.filename}: {error.strerror}", ""
+    return None
+
+
+def _has_current_folder() -> bool:
+    try:
+        return bool(os.getcwd())  # noqa: PTH109 - Path.cwd() is the same call
+    except OSError:
+        return False
+
+
+def _occupy_closed_descriptors() -> None:
+    """Else the next file that is opened becomes standard output, and a child writes into it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
 
 
 def _our_bug(error: Exception) -> int:
@@ -162,5 +201,5 @@ def _our_bug(error: Exception) -> int:
     return _refuse(
         f"this is a bug in chronos-gitops {__version__}: {type(error).__name__}: {detail}",
         "please report it with the output of the same command under `chronos-gitops --debug ...`",
-        OUR_BUG,
+        ExitCode.INTERNAL,
     )

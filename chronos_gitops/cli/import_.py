@@ -1,7 +1,6 @@
 """``import``: jobs of another scheduler as job files, with a report of what carried over and what did not."""
 
 import importlib
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chronos_gitops.cli.output import Format, tell
+from chronos_gitops.cli.output import Format, standard_input, tell
 from chronos_gitops.errors import ConflictError, UsageError
+from chronos_gitops.exit_codes import ExitCode
 from chronos_gitops.jobs.wording import printable
 
 if TYPE_CHECKING:
@@ -50,13 +50,13 @@ def command(kind: str, file: str, folder: Path | None, timezone: str, enable: bo
         _write(folder, imported)
         imported = replace(imported, notes=(*imported.notes, *_unread(folder, imported)))
     tell(style, _document(imported, folder), lambda: _text(imported, folder))
-    return 1 if imported.refusals else 0
+    return ExitCode.FAILED if imported.refusals else ExitCode.FINE
 
 
 def _content(file: str) -> bytes:
     try:
         if file == "-":
-            content = sys.stdin.buffer.read(_LARGEST_BYTES + 1)
+            content = standard_input(_LARGEST_BYTES + 1)
         else:
             with Path(file).open("rb") as stream:
                 content = stream.read(_LARGEST_BYTES + 1)

@@ -9,6 +9,7 @@ import click
 
 from chronos_gitops import settings
 from chronos_gitops.errors import UsageError
+from chronos_gitops.exit_codes import ExitCode
 from chronos_gitops.jobs.suggest import did_you_mean
 from chronos_gitops.settings import Channel
 
@@ -42,7 +43,7 @@ def test(name: str | None, config: Path | None) -> int:
         except NotSent as error:
             failures += 1
             click.echo(f"{channel.name}: not sent: {error.message}")
-    return 1 if failures else 0
+    return ExitCode.FAILED if failures else ExitCode.FINE
 
 
 def _channels(known: tuple[Channel, ...], name: str | None) -> list[Channel]:

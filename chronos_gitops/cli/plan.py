@@ -10,6 +10,7 @@ import click
 
 from chronos_gitops.cli.instant import read_instant
 from chronos_gitops.errors import ChronosError, UsageError
+from chronos_gitops.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from chronos_gitops.cli.comparison import Side
@@ -71,7 +72,7 @@ def command(
     for line in told:
         click.echo(line, err=True)
     click.echo(_rendered(found, style, sides), nl=False)
-    return 1 if exit_code and found.changes else 0
+    return ExitCode.FAILED if exit_code and found.changes else ExitCode.FINE
 
 
 def _planned(

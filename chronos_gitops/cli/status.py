@@ -6,6 +6,7 @@ import click
 
 from chronos_gitops.cli.client import Runner, runner_options
 from chronos_gitops.cli.output import Format, tell
+from chronos_gitops.exit_codes import ExitCode
 from chronos_gitops.report.columns import facts
 
 
@@ -16,7 +17,7 @@ def command(server: str | None, token: str | None, style: Format) -> int:
     runner = Runner(server, token)
     sync = runner.get("/api/v1/sync")
     tell(style, {"server": runner.address, "sync": sync}, lambda: _text(runner.address, sync))
-    return 1 if sync["state"] == "failed" else 0
+    return ExitCode.FAILED if sync["state"] == "failed" else ExitCode.FINE
 
 
 def _text(address: str, sync: dict[str, Any]) -> str:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chronos_gitops.cli.output import standard_input
 from chronos_gitops.errors import UsageError
+from chronos_gitops.exit_codes import ExitCode
 from chronos_gitops.jobs.problem import Problem, Severity, is_error
 from chronos_gitops.jobs.suggest import did_you_mean
 from chronos_gitops.jobs.yaml12.text import MAX_BYTES
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("full", "concise", "json", "jsonl", "github", "gitlab", "junit", "sarif")
 _WITH_COUNT = ("full", "concise")
-_CLEAN, _FOUND, _NOTHING = 0, 1, 3
 
 
 @click.command("validate")
@@ -82,8 +83,8 @@ def command(
     _offer(problems, is_file="-" not in paths)
     if not number and changed_since is None:
         click.echo(f"no job files; name a path, or the jobs folder with --jobs (now {jobs})", err=True)
-        return _NOTHING
-    return _FOUND if any(map(is_error, problems)) and not exit_zero else _CLEAN
+        return ExitCode.NOTHING
+    return ExitCode.FAILED if any(map(is_error, problems)) and not exit_zero else ExitCode.FINE
 
 
 def _offer(problems: Sequence[Problem], *, is_file: bool) -> None:
@@ -120,7 +121,7 @@ def _judged(
     if "-" in paths:
         if len(paths) > 1 or changed_since is not None:
             raise UsageError("- stands alone: standard input is one file")
-        content = sys.stdin.buffer.read(MAX_BYTES + 1)
+        content = standard_input(MAX_BYTES + 1)
         return 1, parse(shown(stdin_filename), content, today=today, secrets=secrets).problems
     seen = scope(paths, jobs, changed_since)
     with progress(len(seen.files.entries), sys.stderr) as step:

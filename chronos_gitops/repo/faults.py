@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import ClassVar, Final
 
 from chronos_gitops.errors import ChronosError
+from chronos_gitops.exit_codes import ExitCode
 from chronos_gitops.repo.address import redact
 
 
@@ -27,6 +28,7 @@ class GitError(ChronosError):
 
 class GitMissing(GitError):
     kind = "GitMissing"
+    exit_code = ExitCode.USAGE
 
 
 class AuthenticationFailed(GitError):
@@ -93,6 +95,7 @@ class Timeout(GitError):
 
 class NotARepository(GitError):
     kind = "NotARepository"
+    exit_code = ExitCode.USAGE
 
 
 class DubiousOwnership(GitError):

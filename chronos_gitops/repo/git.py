@@ -21,6 +21,7 @@ from chronos_gitops.repo.faults import (
     Timeout,
     failure,
 )
+from chronos_gitops.repo.git_environment import gitpython, object_directory_hint, quarantine
 
 if TYPE_CHECKING:
     from git import Repo
@@ -84,12 +85,12 @@ class Place:
 
 def discover(path: Path) -> Place:
     """The repository that holds this path. NotARepository when there is none."""
-    import git  # 112 ms, and only commands that touch a repository need it
-
+    git = gitpython()
     try:
         repo = git.Repo(path, search_parent_directories=True, expand_vars=False)
     except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
-        raise NotARepository(f"{path} is not in a git repository", hint="run git init there, or give a URL") from error
+        hint = object_directory_hint() or "run git init there, or give a URL"
+        raise NotARepository(f"{path} is not in a git repository", hint=hint) from error
     try:
         root = None if repo.working_tree_dir is None else Path(repo.working_tree_dir)
         if root is not None and not path.resolve().is_relative_to(root.resolve()):
@@ -316,16 +317,15 @@ class Git:
             raise _Silent from error
 
     def _open_reader(self) -> "Repo":
-        import git
-
         if self._closed:
             raise Stopped("the repository was closed")
         if self._reader is None:
+            git = gitpython()
             try:
                 self._reader = git.Repo(self.place.git_dir, expand_vars=False)
             except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
                 raise NotARepository(f"{self.place.git_dir} is gone") from error
-            self._reader.git.update_environment(**self._env, **self._neutral())
+            self._reader.git.update_environment(**(self._env | self._neutral()))
         return self._reader
 
     def _neutral(self) -> dict[str, str]:
@@ -337,7 +337,7 @@ class Git:
             "GIT_CONFIG_PARAMETERS": "",
             "GIT_NAMESPACE": "",
             "GIT_TRACE": "0",
-        }
+        } | quarantine(self.place.common)
 
     def _drop_reader(self) -> None:
         if self._reader is not None:
@@ -387,7 +387,7 @@ def _environment(
         env["GIT_CONFIG_GLOBAL"] = global_config
     if place.root is not None:
         env["GIT_WORK_TREE"] = str(place.root)
-    return env | _spoken(settings)
+    return env | quarantine(place.common) | _spoken(settings)
 
 
 def _spoken(settings: Sequence[tuple[str, str]]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any, ClassVar, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from chronos_gitops.engine.sql.rows import Row
 from chronos_gitops.errors import ChronosError
@@ -31,7 +31,6 @@ class StoreUnusable(ChronosError):
     """The ledger needs a person; it is never recreated by itself."""
 
     kind = "store-unusable"
-    exit_code: ClassVar[int] = 1
 
 
 class Rows(Protocol):

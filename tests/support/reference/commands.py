@@ -12,8 +12,8 @@ _WIDTH = 100
 
 def page() -> str:
     words = (
-        "Exit codes: 0 fine, 1 found or failed, 2 usage, 3 our bug, 130 interrupted; `validate` also has 3 for nothing "
-        "found. Each command prints this text with `--help`."
+        "Exit codes: 0 fine, 1 findings or failed, 2 usage, settings or the machine, 3 nothing to look at, 70 internal "
+        "error, 130 interrupted. Each command prints this text with `--help`."
     )
     parts = [head("The command line", "the commands themselves", words)]
     for title, section in COMMANDS.items():
