@@ -102,7 +102,8 @@ def is_push_to(ref: str | None, forge: Forge, header: Header, body: bytes) -> bo
     if event(forge, header) not in _PUSHES:
         return False
     payload = _payload(forge, header, body)
-    if payload.get("object_kind", "push") != "push":
+    # GitLab's system hooks tell of projects, users and keys too, which have no ref.
+    if (payload.get("object_kind") or payload.get("event_name") or "push") != "push":
         return False
     pushed = payload.get("ref")
     if not isinstance(pushed, str):

@@ -65,6 +65,7 @@ def _push(mirror: Mirror, branch: str, head: str, change: Change, proposal: str)
         return Landed(commit)
     if outcome is Push.LOST:
         return None
+    _refuse_read_only(outcome, said)
     return _propose(mirror, commit, proposal, said)
 
 
@@ -73,12 +74,19 @@ def _propose(mirror: Mirror, commit: str, proposal: str, said: str) -> Landed:
     outcome, why = mirror.push(commit, proposal)
     if outcome is Push.DONE:
         return Landed(commit, proposal)
+    _refuse_read_only(outcome, why)
     if outcome is Push.REFUSED:
         raise PushRefused(f"the repository refused the commit: {said or why}", hint="check the runner's permissions")
     there = mirror.fetch(proposal)
     if _tree(mirror.git, there) != _tree(mirror.git, commit):
         raise ConflictError(f"the branch {proposal} holds something else", hint="delete it, or merge it")
     return Landed(there, proposal)
+
+
+def _refuse_read_only(outcome: Push, said: str) -> None:
+    if outcome is Push.READ_ONLY:
+        message = f"the runner may read the repository, not write to it: {said}"
+        raise PushRefused(message, hint="give its account, token or deploy key the right to push")
 
 
 def _tree(git: Git, commit: str) -> bytes:

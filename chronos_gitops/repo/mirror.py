@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import re
 import shutil
 import threading
 import time
@@ -20,6 +21,7 @@ from chronos_gitops.repo.access import Access
 from chronos_gitops.repo.address import Address
 from chronos_gitops.repo.branch import arriving, branch_name, heads, tracked
 from chronos_gitops.repo.faults import (
+    AuthenticationFailed,
     BranchNotFound,
     Corrupt,
     GitError,
@@ -49,15 +51,20 @@ _CALM: Final = 60.0
 _MOST_PACKS: Final = 50
 _MOST_LOOSE: Final = 6_700  # git's own gc.auto, which takes the same sample
 _REPACK: Final = ("-c", "pack.threads=1", "-c", "pack.windowMemory=64m", "repack", "-A", "-d", "-l", "--quiet")
+_READ_ONLY: Final = re.compile(
+    r"read[ -]only|does not have write access|not authorized to write|not allowed to (?:push|write)", re.IGNORECASE
+)  # of deploy keys, as GitHub, GitLab, Gitea and Bitbucket say it
 _log = logging.getLogger(__name__)
 
 
 class Push(StrEnum):
-    """What a push brought. LOST: somebody was quicker. REFUSED: the server's rules do not let us."""
+    """What a push brought. LOST: somebody was quicker. REFUSED: the server's rules do not let us. READ_ONLY: our
+    credentials may read the repository, not write to it."""
 
     DONE = "done"
     LOST = "lost"
     REFUSED = "refused"
+    READ_ONLY = "read-only"
 
 
 OnFetch: TypeAlias = Callable[[Literal["updated", "unchanged", "failed"], float], None]
@@ -257,7 +264,11 @@ class Mirror:
         said = done.stdout.decode("utf-8", "replace")
         outcome = next((line for line in said.splitlines() if line[:2] in ("!\t", "*\t", " \t", "=\t")), None)
         if outcome is None:
-            raise self._remote.failure("git push", done)
+            error = self._remote.failure("git push", done)
+            # The branch was just fetched, so what is refused is to write.
+            if isinstance(error, AuthenticationFailed) or _READ_ONLY.search(error.message):
+                return Push.READ_ONLY, words(done.stderr)
+            raise error
         if not outcome.startswith("!"):
             return Push.DONE, ""
         return _refusal(outcome.split("\t")[-1]), words(done.stderr)

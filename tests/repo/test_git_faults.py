@@ -15,6 +15,8 @@ from support.servers import Certificates
 
 from chronos_gitops.repo.access import Access
 from chronos_gitops.repo.faults import failure
+from chronos_gitops.repo.landing import PushRefused
+from chronos_gitops.repo.rollback import Person, RollbackRequest, Rollbacks
 from chronos_gitops.settings import GitAccess
 
 BANNER = (
@@ -242,3 +244,37 @@ def test_a_reason_is_judged_on_everything_and_shown_by_its_end() -> None:
     assert error.kind == "AuthenticationFailed"
     assert len(error.message) < 450
     assert error.message.endswith("error: 403")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "ERROR: The key you are authenticating with has been marked as read only.",
+        "remote: ERROR: This deploy key does not have write access to this project.",
+        "Forgejo: User: 1:runner with Key: 2:deploy is not authorized to write to team/jobs.",
+        "remote: You are not allowed to push code to this project.",
+    ],
+)
+def test_a_read_only_deploy_key_may_read_and_not_write(
+    repository: Repository, bare: Repository, follow: Follow, tmp_path: Path, said: str
+) -> None:
+    with SshGit(tmp_path / "ssh", banner=BANNER, refusal=f"{said}\n") as server:
+        repository.write_job("one", schedule="30 3 * * *")
+        repository.commit()
+        repository.push()
+        following = follow(server.url(bare.root), branch="main", access=Access(plain(server, tmp_path)))
+        with pytest.raises(PushRefused, match="may read the repository, not write to it") as refused:
+            Rollbacks(following.follower).perform(RollbackRequest("one", "1", "", Person("A", "a@example.com"), ""))
+    assert said.removeprefix("remote: ").removeprefix("ERROR: ") in refused.value.message
+
+
+def test_the_reason_of_a_policy_is_shown_after_whatever_it_prints_first(
+    repository: Repository, bare: Repository, follow: Follow
+) -> None:
+    repository.write_job("one", schedule="30 3 * * *")
+    repository.commit()
+    repository.push()
+    bare.hook("pre-receive", "for n in $(seq 60); do echo 'Welcome to the git server'; done; echo 'no ticket'; exit 1")
+    following = follow(bare.root, branch="main")
+    with pytest.raises(PushRefused, match="no ticket"):
+        Rollbacks(following.follower).perform(RollbackRequest("one", "1", "", Person("A", "a@example.com"), ""))

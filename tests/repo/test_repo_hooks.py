@@ -162,6 +162,11 @@ def test_a_system_hook_of_gitlab_tells_in_its_body_what_it_is() -> None:
     assert not is_push(Forge.GITLAB, {"X-Gitlab-Event": "System Hook"}, body)
 
 
+@pytest.mark.parametrize("event", ["project_create", "user_add_to_team", "key_create", "repository_update"])
+def test_a_system_hook_without_a_ref_is_no_push(event: str) -> None:
+    assert not is_push(Forge.GITLAB, {"X-Gitlab-Event": "System Hook"}, json.dumps({"event_name": event}).encode())
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"ref": 7}', b"{}", b"[" * 100_000, b"\xff"])
 def test_a_payload_that_cannot_be_read_is_an_error_of_its_own(body: bytes) -> None:
     with pytest.raises(UnreadablePayload):

@@ -8,8 +8,9 @@ from http_git import HttpGit
 from repo_world import Follow
 from support.repository import Repository
 
-from chronos_gitops.repo.faults import AuthenticationFailed, NetworkError
+from chronos_gitops.repo.faults import NetworkError
 from chronos_gitops.repo.follow import SyncState
+from chronos_gitops.repo.landing import PushRefused
 from chronos_gitops.repo.rollback import Person, RollbackRequest, Rollbacks
 
 NIGHTLY = "30 3 * * *"
@@ -64,7 +65,7 @@ def test_refused_credentials_are_named_and_never_asked_for(web: HttpGit, follow:
     assert "wrong" not in status.message
 
 
-def test_a_refused_push_is_an_error_of_authentication(
+def test_a_push_that_may_not_write_says_so(
     repository: Repository, bare: Repository, web: HttpGit, follow: Follow
 ) -> None:
     repository.write_job("one", schedule=NIGHTLY)
@@ -72,7 +73,7 @@ def test_a_refused_push_is_an_error_of_authentication(
     repository.push()
     bare.git("config", "http.receivepack", "false")
     following = follow(web.url("server.git", f"runner:{PASSWORD}@"))
-    with pytest.raises(AuthenticationFailed):
+    with pytest.raises(PushRefused, match="may read the repository, not write to it"):
         Rollbacks(following.follower).perform(RollbackRequest("one", "1", "", Person("A", "a@example.com"), ""))
 
 
