@@ -1,7 +1,10 @@
 """A browser's session: a signed cookie that stands for a token, for half a day, and only for our own pages."""
 
+import hashlib
+import json
 import secrets
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +14,7 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from chronos_gitops.api import origin
 from chronos_gitops.data_lock import DataFolderUnusable
-from chronos_gitops.durable import write_atomically
+from chronos_gitops.durable import read_lines, write_atomically
 from chronos_gitops.engine.clock import is_ahead
 
 if TYPE_CHECKING:
@@ -19,29 +22,61 @@ if TYPE_CHECKING:
 
 COOKIE = "chronos_session"
 LIFETIME = timedelta(hours=12)
-KEY_FILE = "session.key"
+KEY_FILE, ENDED_FILE = "session.key", "sessions-ended.jsonl"
 _KEY_BYTES = 32
 
 
 class Sessions:
-    """Signs and reads cookies. A session ends with its token: the cookie holds the beginning of the token's digest."""
+    """Signs and reads cookies. A session ends with its token: the cookie holds the beginning of the token's digest.
 
-    def __init__(self, key: bytes) -> None:
+    ``ended`` is the file of the sessions that were logged out of, by the SHA-256 of their random ids, until their time
+    is over anyway; this runner refuses them also after a restart. Safe from any thread.
+    """
+
+    def __init__(self, key: bytes, ended: Path | None = None) -> None:
         self._serializer = URLSafeSerializer(key, salt="chronos-gitops.session")
+        self._file = ended
+        self._lock = threading.Lock()
+        self._ended = {} if ended is None or not ended.exists() else dict(_ended_sessions(ended))
 
     def issue(self, token: "Token", now: datetime) -> str:
-        return self._serializer.dumps([token.name, token.sha256[:16], int((now + LIFETIME).timestamp())])
+        until = int((now + LIFETIME).timestamp())
+        return self._serializer.dumps([token.name, token.sha256[:16], until, secrets.token_urlsafe(16)])
+
+    def end(self, cookie: str, now: datetime) -> None:
+        """The cookie is worth nothing from now on. Harmless for one that is not ours. OSError when it is not kept."""
+        try:
+            _, _, until, number = self._serializer.loads(cookie)
+            digest = _digest(number)
+        except (BadData, ValueError, TypeError, AttributeError):
+            return
+        with self._lock:
+            self._ended = {one: end for one, end in self._ended.items() if end > now.timestamp()} | {digest: until}
+            if self._file is not None:
+                lines = (json.dumps({"session": one, "until": end}) + "\n" for one, end in self._ended.items())
+                write_atomically(self._file, (line.encode() for line in lines))
 
     def token(self, cookie: str, tokens: "Sequence[Token]", now: datetime) -> "Token | None":
         """The token that the cookie stands for; None when it is not ours, over, or its token is gone."""
         try:
-            name, mark, until = self._serializer.loads(cookie)
+            name, mark, until, number = self._serializer.loads(cookie)
             end = datetime.fromtimestamp(until, UTC)
-        except (BadData, ValueError, TypeError, OverflowError):
+            digest = _digest(number)
+        except (BadData, ValueError, TypeError, OverflowError, AttributeError):
             return None
         # A cookie that was issued while the clock was ahead would be good for too long.
-        is_over = now >= end or is_ahead(end, now + LIFETIME)
+        is_over = digest in self._ended or now >= end or is_ahead(end, now + LIFETIME)
         return None if is_over else next((one for one in tokens if [one.name, one.sha256[:16]] == [name, mark]), None)
+
+
+def _digest(number: str) -> str:
+    return hashlib.sha256(number.encode()).hexdigest()
+
+
+def _ended_sessions(file: Path) -> Iterator[tuple[str, int]]:
+    for line in read_lines(file):
+        if isinstance(line.get("session"), str) and isinstance(line.get("until"), int):
+            yield line["session"], line["until"]
 
 
 def load(data: Path) -> Sessions:
@@ -49,7 +84,7 @@ def load(data: Path) -> Sessions:
     path = data / KEY_FILE
     try:
         key = path.read_bytes() if path.exists() else b""
-        return Sessions(key if len(key) == _KEY_BYTES else _made(path))
+        return Sessions(key if len(key) == _KEY_BYTES else _made(path), data / ENDED_FILE)
     except OSError as error:
         raise DataFolderUnusable(
             f"{path} cannot be kept: {error.strerror}", hint="choose another folder with --data"

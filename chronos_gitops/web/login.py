@@ -41,6 +41,9 @@ def enter() -> Response:
 def leave() -> Response:
     _check_origin()
     answer = _to(url_for("login.form") if guard.has_tokens() else forms.START)
+    cookie = request.cookies.get(session.COOKIE)
+    if cookie is not None and guard.has_tokens():
+        callers.callers().sessions.end(cookie, service().now())
     session.forget(answer)
     return answer
 

@@ -49,6 +49,37 @@ def test_a_page_sends_a_stranger_to_the_form_and_back(browser: FlaskClient) -> N
     assert browser.get("/jobs/daily-backup", headers=HTML).status_code == 200
 
 
+def test_a_session_that_was_logged_out_of_is_refused_also_after_a_restart(shared: Service) -> None:
+    """A copy of the cookie, as a thief would have one, is worth nothing any more; other sessions go on."""
+    app = app_of(shared, READER)
+    leaving, thief, staying = app.test_client(), app.test_client(), app.test_client()
+    log_in(leaving)
+    log_in(staying)
+    cookie = leaving.get_cookie(COOKIE)
+    assert cookie is not None
+    thief.set_cookie(COOKIE, cookie.value)
+    assert thief.get("/", headers=HTML).status_code == 200
+    leaving.post("/logout", headers=OWN)
+    assert thief.get("/api/v1/jobs").status_code == 401
+    assert staying.get("/api/v1/jobs").status_code == 200
+    restarted = app_of(shared, READER).test_client()
+    restarted.set_cookie(COOKIE, cookie.value)
+    assert restarted.get("/api/v1/jobs").status_code == 401
+
+
+def test_ended_sessions_are_forgotten_when_their_time_is_over(tmp_path: Path) -> None:
+    sessions = Sessions(bytes(32), tmp_path / "ended.jsonl")
+    cookie = sessions.issue(READER, NOW)
+    sessions.end(cookie, NOW)
+    sessions.end("not one of ours", NOW)
+    assert sessions.token(cookie, [READER], NOW) is None
+    assert Sessions(bytes(32), tmp_path / "ended.jsonl").token(cookie, [READER], NOW) is None
+    later = NOW + timedelta(hours=13)
+    sessions.end(sessions.issue(READER, later), later)
+    assert (tmp_path / "ended.jsonl").read_text().count("\n") == 1
+    assert cookie not in (tmp_path / "ended.jsonl").read_text()
+
+
 def test_programs_are_not_sent_to_a_form(browser: FlaskClient) -> None:
     assert browser.get("/").status_code == 401
     assert browser.get("/api/v1/jobs", headers=HTML).status_code == 401
