@@ -196,7 +196,7 @@ class SqlEngine:
             return EngineHealth(ok=False, detail="the engine is not running")
         heartbeat = self._scheduler.heartbeat
         failure = self._store.replica.lease_failure
-        trouble = failure or self._scheduler.trouble or self._store.replica.trouble
+        trouble = failure or self._scheduler.claiming.trouble or self._store.replica.trouble
         trouble = trouble or self._scheduler.clock_trouble(self._clock.now())
         if not trouble and self._delivery.is_short_of_descriptors:
             trouble = "no file descriptor is free, so nothing is claimed"

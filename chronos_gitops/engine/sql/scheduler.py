@@ -14,6 +14,7 @@ from chronos_gitops.engine.clock import Clock, Heartbeat
 from chronos_gitops.engine.model import Execution, Pause, Reason, Status, Trigger
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.sql import claims, decision, ledger, rows
+from chronos_gitops.engine.sql.claim_status import ClaimStatus
 from chronos_gitops.engine.sql.claims import Claim, Claimed, Verdict, Watermark
 from chronos_gitops.engine.sql.clock_correction import ClockWatch, take_back
 from chronos_gitops.engine.sql.decision import Decision, Written
@@ -66,7 +67,7 @@ class Scheduler:
         self._was_applied = False
         self.jobs = JobSet()
         self.pauses: Mapping[str, Pause] = {}
-        self.trouble = ""
+        self.claiming = ClaimStatus()
         self.heartbeat = Heartbeat()
 
     async def open(self) -> None:
@@ -86,7 +87,7 @@ class Scheduler:
                 continue
             try:
                 await self._step()
-                self._note("")
+                self.claiming.report("")
             except StoreError as error:
                 await self._after_trouble(str(error))
             except Exception as error:
@@ -97,23 +98,15 @@ class Scheduler:
 
     async def _after_trouble(self, trouble: str) -> None:
         """A transaction may have been committed though nobody could say so: what it claimed is looked for."""
-        self._note(trouble)
+        self.claiming.report(trouble)
         self._has_news = True
         await self._clock.sleep(_AFTER_TROUBLE)
 
     async def _wait_for_lease(self) -> None:
         """Whoever cannot write, or has no lease, claims nothing: others may have what it claims."""
-        self._note(self._replica.lease_failure)
+        self.claiming.report(self._replica.lease_failure)
         self._has_news = True
         await asyncio.sleep(_LOOK_AGAIN_S)
-
-    def _note(self, trouble: str) -> None:
-        """Logged when it begins and when it ends."""
-        if trouble and not self.trouble:
-            log.error("nothing is claimed: %s", trouble)
-        elif self.trouble and not trouble:
-            log.info("ticks are claimed again")
-        self.trouble = trouble
 
     def stop(self) -> None:
         self._stopping = True
