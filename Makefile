@@ -87,7 +87,7 @@ check: $(READY) ## style, types, import direction
 	@$(BIN)/lint-imports
 
 docs: $(READY) ## write the pages that are made of what the program knows: docs/rules.md and docs/reference
-	@cd tests && ../$(BIN)/python -m support.reference
+	@cd tests && ../$(BIN)/python -m harness.reference
 
 BENCHES := limits validate reload start dispatch api hostile pages engines soak
 SIZE    ?= quick

@@ -28,10 +28,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))  # the receiver, the runners and the repository of the tests
 
 import yaml  # noqa: E402
-from support.bench import eventually  # noqa: E402
-from support.program import Runner  # noqa: E402
-from support.replicas import Sink  # noqa: E402
-from support.repository import Repository  # noqa: E402
+from harness.engine_harness import eventually  # noqa: E402
+from harness.replicas import Sink  # noqa: E402
+from harness.repository import Repository  # noqa: E402
+from harness.subprocess_runner import Runner  # noqa: E402
 
 JOBS: dict[str, dict[str, Any]] = {
     "forbid": {"concurrency": "forbid", "path": "/0.7"},

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from chronos_gitops.repo.git import Git, Place
-from chronos_gitops.repo.history import History
-from chronos_gitops.repo.memory import Memory
-from chronos_gitops.repo.partial_clone import PresentObjects
+from chronos_gitops.git.client import Git, RepositoryPaths
+from chronos_gitops.git.incomplete_clone import PresentObjects
+from chronos_gitops.versions.history import History
+from chronos_gitops.versions.history_cache import HistoryCache
 
 JOB = 'name: job-{job}\nschedule: "{minute} {hour} * * *"\nenabled: true\nwebhook:\n  url: https://example.com/{tick}\n'
 ROUNDS = 20
@@ -62,9 +62,9 @@ def main(commits: int = 20_000, jobs: int = 1_000) -> None:
 
 
 def report(folder: Path, file: Path, commits: int, jobs: int) -> None:
-    git = Git(Place(folder, folder, None))
+    git = Git(RepositoryPaths(folder, folder, None))
     head, before = str(git.resolve("refs/heads/main")), resident()
-    history = History(PresentObjects(git), "jobs", Memory(file, "bench"))
+    history = History(PresentObjects(git), "jobs", HistoryCache(file, "bench"))
     say(f"{commits:,} commits, {jobs:,} jobs")
     say(f"  first build            {timed(lambda: history.index(head)):9.1f} ms")
     say(f"  memory it takes        {resident() - before:9.1f} MiB")
@@ -82,7 +82,7 @@ def report(folder: Path, file: Path, commits: int, jobs: int) -> None:
     follows = [timed(lambda: git.run("log", "--follow", "--format=%H", head, "--", path)) for _ in range(3)]
     say(f"  git log --follow path  {statistics.median(follows):9.1f} ms (median of 3)")
     say(f"  saved                  {timed(history.save):9.1f} ms, {file.stat().st_size / 2**20:.1f} MiB")
-    restarted = History(PresentObjects(git), "jobs", Memory(file, "bench"))
+    restarted = History(PresentObjects(git), "jobs", HistoryCache(file, "bench"))
     say(f"  after a restart        {timed(lambda: restarted.index(head)):9.1f} ms")
     git.close()
 

@@ -24,9 +24,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))  # the servers that the tests meet
 
 from figures import Figures, options, p99  # noqa: E402
+from harness import servers  # noqa: E402
 from receiver import Receiver, receiver  # noqa: E402
 from runner import Runner, job, repository, run  # noqa: E402
-from support import servers  # noqa: E402
 
 OURS = "chronos-gitops"
 TIMEOUT_S = 5

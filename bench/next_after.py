@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from croniter import croniter
 
-from chronos_gitops.timing.schedule import Schedule
+from chronos_gitops.schedule.schedule import Schedule
 
 ZONE = "America/New_York"
 KINDS = {

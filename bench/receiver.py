@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from chronos_gitops.timing.schedule import jitter
+from chronos_gitops.schedule.schedule import jitter
 
 Arrival = tuple[float, bytes]
 _SPREAD = {b"/jitter": timedelta(seconds=1), b"/exact": timedelta(0)}

@@ -18,8 +18,8 @@ from figures import Figures, options, p99
 from runner import commit
 
 from chronos_gitops.jobs.model import JobSet
-from chronos_gitops.repo.follow import Follower
-from chronos_gitops.repo.source import open_source
+from chronos_gitops.sync.controller import SyncController
+from chronos_gitops.sync.source import open_source
 
 SIZES = {"smallest": (10, 2), "quick": (10_000, 20), "full": (10_000, 100)}
 OURS = "chronos-gitops"
@@ -70,7 +70,7 @@ def measure(figures: Figures, temporary: Path, mode: str, files: int, changes: i
     subprocess.run(["git", "init", "--quiet", "-b", "main", str(folder)], check=True)
     commit(folder, ((f"job-{number}", text(number, 0)) for number in range(files)))
     subprocess.run(["git", "-C", str(folder), "reset", "--quiet", "--hard"], check=True)
-    follower = Follower(
+    follower = SyncController(
         open_source(str(folder), data=data, mode=mode),
         on_change=announced.take,
         data=data,

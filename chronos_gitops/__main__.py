@@ -2,7 +2,7 @@
 
 import sys
 
-from chronos_gitops.cli import main
+from chronos_gitops.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

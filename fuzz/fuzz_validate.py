@@ -14,19 +14,19 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["chronos_gitops", "yaml"]):
-    from chronos_gitops.jobs.load import parse
-    from chronos_gitops.jobs.mend import mend
+    from chronos_gitops.cli.reports.problems.formats import FORMATS
     from chronos_gitops.jobs.problem import is_error
-    from chronos_gitops.report.formats import FORMATS
+    from chronos_gitops.jobs.validation.autofix import autofix
+    from chronos_gitops.jobs.validation.validate import validate_file
 
-CASES = Path(__file__).resolve().parents[1] / "tests/jobs/cases"
+CASES = Path(__file__).resolve().parents[1] / "tests/jobs/validation/cases"
 TODAY = datetime(2026, 1, 1, tzinfo=UTC)
 LONGEST_S = 1.0
 
 
 def one_input(content: bytes) -> None:
     start = time.process_time()
-    parsed = parse("jobs/a.yaml", content, today=TODAY, secrets=frozenset({"backup-token"}))
+    parsed = validate_file("jobs/a.yaml", content, today=TODAY, secrets=frozenset({"backup-token"}))
     taken = time.process_time() - start
     assert taken < LONGEST_S, f"{taken:.1f} s"
     assert (parsed.job is None) == any(map(is_error, parsed.problems))
@@ -35,10 +35,10 @@ def one_input(content: bytes) -> None:
         assert problem.column >= 1
     for render in FORMATS.values():
         render(parsed.problems, 1)
-    mended = mend("jobs/a.yaml", content)
+    mended = autofix("jobs/a.yaml", content)
     assert bool(mended.problems) == (mended.content != content)
     if parsed.job is not None:
-        assert parse("jobs/a.yaml", mended.content).job is not None
+        assert validate_file("jobs/a.yaml", mended.content).job is not None
 
 
 def main() -> None:

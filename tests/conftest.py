@@ -45,7 +45,7 @@ def _guarded_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 @pytest.fixture(scope="session")
 def postgres_server(_guarded_environment: None) -> Iterator[str]:
     """The address of a PostgreSQL server: CHRONOS_TEST_POSTGRES, or one of our own for this session."""
-    from support.postgres import Server
+    from harness.postgres import Server
 
     if _ELSEWHERE is not None:
         yield _ELSEWHERE
@@ -58,7 +58,7 @@ def postgres_server(_guarded_environment: None) -> Iterator[str]:
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """The address of a database of this test's own."""
-    from support.postgres import database
+    from harness.postgres import database
 
     with database(postgres_server) as url:
         yield url

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from chronos_gitops.api.session import LIFETIME, Sessions
-from chronos_gitops.delivery.oauth2 import parse
-from chronos_gitops.delivery.wire import Answer
+from chronos_gitops.config.model import Token
 from chronos_gitops.engine.model import Execution, Status, Trigger
-from chronos_gitops.engine.sql.run import Run
+from chronos_gitops.engine.sql.pending_run import PendingRun
 from chronos_gitops.jobs.job_set import diff
-from chronos_gitops.jobs.model import Definition, Job, JobSet
-from chronos_gitops.notify.incident import Rule, Watch, fold
-from chronos_gitops.repo.deployed import Deployments
-from chronos_gitops.repo.history import Index
-from chronos_gitops.repo.hooks import Deliveries
-from chronos_gitops.settings import Token
+from chronos_gitops.jobs.model import Job, JobSet, JobVersion
+from chronos_gitops.notifications.incidents import Rule, Watch, fold
+from chronos_gitops.server.api.auth.sessions import LIFETIME, Sessions
+from chronos_gitops.sync.persistence.deployments import Deployments
+from chronos_gitops.sync.push_webhooks import Deliveries
+from chronos_gitops.versions.history import Index
+from chronos_gitops.webhooks.oauth2 import parse
+from chronos_gitops.webhooks.transport.http_client import HttpResponse
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 THEN = NOW + timedelta(days=365)
@@ -31,7 +31,7 @@ ROW = Execution("id", "a", NOW, Trigger.SCHEDULE, Status.FAILED, attempts=1, com
 
 def oauth_token() -> bool:
     body = json.dumps({"access_token": "t", "token_type": "bearer", "expires_in": 3600}).encode()
-    token = parse(Answer(200, None, body), THEN)
+    token = parse(HttpResponse(200, None, body), THEN)
     return token.is_good(THEN) and not token.is_good(NOW)
 
 
@@ -48,7 +48,7 @@ def delivery_of_a_hook() -> bool:
 
 
 def retry_wait() -> bool:
-    return Run(ROW, JOB, not_before=THEN).wait(NOW) <= 2 * JOB.retry_policy.max_interval
+    return PendingRun(ROW, JOB, not_before=THEN).wait(NOW) <= 2 * JOB.retry_policy.max_interval
 
 
 def mark_of_a_notification() -> bool:
@@ -92,8 +92,8 @@ def test_a_session_lasts_its_lifetime_on_a_clock_that_is_right() -> None:
 def test_a_version_was_deployed_no_later_than_what_came_after_it(tmp_path: Path) -> None:
     deployments = Deployments(tmp_path / "deployed.jsonl", "x")
     index = Index(())
-    first = JobSet.of("c" * 40, [Definition(JOB, "jobs/a.yaml", "b" * 40, version=1, commit="1" * 40)])
-    second = JobSet.of("d" * 40, [Definition(JOB, "jobs/a.yaml", "e" * 40, version=2, commit="2" * 40)])
+    first = JobSet.of("c" * 40, [JobVersion(JOB, "jobs/a.yaml", "b" * 40, version=1, commit="1" * 40)])
+    second = JobSet.of("d" * 40, [JobVersion(JOB, "jobs/a.yaml", "e" * 40, version=2, commit="2" * 40)])
     deployments.note(diff(JobSet(), first), first, index, THEN)
     deployments.note(diff(first, second), second, index, NOW)
     for known in (deployments, Deployments(tmp_path / "deployed.jsonl", "x")):

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import yaml
 from docs.test_documents import anchors
-from support.reference.metrics import series
-from support.tools import tool
+from harness.reference.metrics import series
+from harness.tools import tool
 
-from chronos_gitops import settings
-from chronos_gitops.settings import SettingsError
-from chronos_gitops.settings.table import TABLE
+from chronos_gitops.config import load
+from chronos_gitops.config.model import SettingsError
+from chronos_gitops.config.settings import TABLE
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -39,9 +39,9 @@ def test_every_variable_is_a_setting(path: Path) -> None:
 @pytest.mark.parametrize("path", ["chronos.toml", "kubernetes/base/chronos.toml"])
 def test_the_settings_file_is_one(path: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="placeholder"):
-        settings.load({}, {}, DEPLOY / path)
+        load.load({}, {}, DEPLOY / path)
     (tmp_path / "chronos.toml").write_text((DEPLOY / path).read_text().replace("0" * 64, "5d" * 32))
-    found = settings.load({}, {}, tmp_path / "chronos.toml")
+    found = load.load({}, {}, tmp_path / "chronos.toml")
     assert (found.host, found.port, [token.name for token in found.tokens]) == ("0.0.0.0", 8080, ["prometheus"])
 
 
@@ -75,7 +75,7 @@ def test_the_pod_is_probed_where_the_runner_answers_and_may_do_nothing_else() ->
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    assert pod["terminationGracePeriodSeconds"] > settings.Settings("/", Path("/")).drain.total_seconds()
+    assert pod["terminationGracePeriodSeconds"] > load.Settings("/", Path("/")).drain.total_seconds()
     assert (deployment["spec"]["replicas"], deployment["spec"]["strategy"]["type"]) == (1, "Recreate")
     mounted = {mount["name"] for mount in container["volumeMounts"]}
     assert mounted == {volume["name"] for volume in pod["volumes"]}

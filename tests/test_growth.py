@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.growth import assert_linear, seconds
+from harness.growth import assert_linear, seconds
 
 import chronos_gitops
-from chronos_gitops.importers import chronos, crontab, finish, kubernetes
-from chronos_gitops.jobs import masking, text_diff
-from chronos_gitops.jobs.job_files import Ignore
-from chronos_gitops.jobs.load import parse
-from chronos_gitops.timing.schedule import Schedule, ScheduleError
-from chronos_gitops.web.annotate import annotate
+from chronos_gitops.cli.importers import chronos, convert, crontab, kubernetes
+from chronos_gitops.jobs import masking
+from chronos_gitops.jobs.job_files import IgnoreRules
+from chronos_gitops.jobs.planning import text_diff
+from chronos_gitops.jobs.validation.validate import validate_file
+from chronos_gitops.schedule.errors import ScheduleError
+from chronos_gitops.schedule.schedule import Schedule
+from chronos_gitops.server.web.blame import annotate
 
 BUDGET = 1.0
 """Seconds for judging a file of 256 KiB (TEAMS section 10)."""
@@ -69,7 +71,7 @@ PLACES: dict[str, Callable[[str, int], str]] = {
 def test_judging_a_file_takes_time_linear_in_its_size(place: str) -> None:
     for fragment in FRAGMENTS:
         worst = assert_linear(
-            lambda content: parse("jobs/a.yaml", content),
+            lambda content: validate_file("jobs/a.yaml", content),
             lambda size, text=fragment: PLACES[place](text, size).encode()[:LARGEST],  # type: ignore[misc]  # bound now
             LARGEST // 16,
         )
@@ -80,7 +82,7 @@ def test_judging_a_file_takes_time_linear_in_its_size(place: str) -> None:
 def test_the_largest_file_is_judged_within_its_budget(place: str) -> None:
     for fragment in ("token:${", "token:{{", "[", "# chronos: ignore[x,y,z] why ", "a.", "${secret:A}"):
         content = PLACES[place](fragment, LARGEST).encode()[:LARGEST]
-        assert seconds(lambda: parse("jobs/a.yaml", content), tries=2) < BUDGET, fragment  # noqa: B023 - called at once
+        assert seconds(lambda: validate_file("jobs/a.yaml", content), tries=2) < BUDGET, fragment  # noqa: B023 - called at once
 
 
 WORDS = " ".join(f"w{number:06d}" for number in range(40_000))
@@ -97,10 +99,10 @@ MASKED: dict[str, Callable[[int], str]] = {
 @pytest.mark.parametrize("kind", MASKED)
 def test_masking_a_file_takes_time_linear_in_its_size(kind: str) -> None:
     def mask(text: str) -> None:
-        masking.masked_file(text, parse("jobs/a.yaml", text.encode()).job)
+        masking.masked_file(text, validate_file("jobs/a.yaml", text.encode()).job)
 
     assert assert_linear(mask, MASKED[kind], 16_000) < BUDGET
-    masked = masking.masked_file(MASKED[kind](60_000), parse("jobs/a.yaml", MASKED[kind](60_000).encode()).job)
+    masked = masking.masked_file(MASKED[kind](60_000), validate_file("jobs/a.yaml", MASKED[kind](60_000).encode()).job)
     assert not re.search(r"w00\d{4}|hunter\d|abab|word\d", masked)
 
 
@@ -153,7 +155,7 @@ def test_chronosignore_takes_time_linear_in_its_size(fragment: str) -> None:
     path = "/".join(["aaaaaaaaab"] * 20) + "/c.yaml"
 
     def ask(content: bytes) -> None:
-        Ignore.parse(content).ignores(path)
+        IgnoreRules.parse(content).ignores(path)
 
     line = _repeated(fragment, 900) + "\n"
     assert assert_linear(ask, lambda size: (line * size).encode(), 30) < 2 * BUDGET
@@ -189,7 +191,7 @@ IMPORTED: dict[str, Callable[[int], tuple[Any, str]]] = {
 def test_importers_take_time_linear_in_the_size(kind: str) -> None:
     def read(given: tuple[Any, str]) -> None:
         module, text = given
-        finish.finish(module.read(text.encode(), timezone="UTC", is_enabled=False))
+        convert.finish(module.read(text.encode(), timezone="UTC", is_enabled=False))
 
     assert_linear(read, IMPORTED[kind], 100)
 
@@ -257,7 +259,7 @@ def _fragments(pattern: "re.Pattern[Any]") -> list[str]:
 
 
 TRUSTED = {
-    "chronos_gitops.engine.sql.dialect._LOCK": "reads our own SQL statements, once each",
+    "chronos_gitops.engine.sql.store.dialect._LOCK": "reads our own SQL statements, once each",
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chronos_gitops.cli import main
+from chronos_gitops.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 LONGEST_FILE = 400

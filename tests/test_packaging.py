@@ -83,4 +83,4 @@ def test_the_installed_wheel_prints_its_schema(installed: Path, empty: Path) -> 
 def test_the_script_is_declared(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     entry_points = next(name for name in archive.namelist() if name.endswith("entry_points.txt"))
-    assert "chronos-gitops = chronos_gitops.cli:main" in archive.read(entry_points).decode()
+    assert "chronos-gitops = chronos_gitops.cli.main:main" in archive.read(entry_points).decode()

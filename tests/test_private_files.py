@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from chronos_gitops.durable import make_private
-from chronos_gitops.events import Event, EventLog, Kind
-from chronos_gitops.service import build
-from chronos_gitops.settings import Settings
+from chronos_gitops.app import build
+from chronos_gitops.config.model import Settings
+from chronos_gitops.observability.event_log import Event, EventKind, EventLog
+from chronos_gitops.state.atomic_files import make_private
 
 JOB = "name: a\nenabled: true\nschedule: '@daily'\nwebhook:\n  url: http://127.0.0.1:9/\n"
 
@@ -46,7 +46,7 @@ def test_every_file_of_a_running_runner_is_its_owners_alone(tmp_path: Path, repo
     (data / "folder").mkdir()
     with build(Settings(str(repository), data, port=0, follow=follow)) as service:  # type: ignore[arg-type]  # one of two words
         service.engine.trigger("a")
-        service.events.add(Event("2026-11-28T18:00:00Z", Kind.JOB_TRIGGERED, "done", job="a"))
+        service.events.add(Event("2026-11-28T18:00:00Z", EventKind.JOB_TRIGGERED, "done", job="a"))
         service.audit.append({"action": "trigger"})
         assert {"ledger.db", "ledger.db-wal", "ledger.db-shm", "events.jsonl", "audit.jsonl"} <= {
             path.name for path in data.iterdir()
@@ -58,7 +58,7 @@ def test_every_file_of_a_running_runner_is_its_owners_alone(tmp_path: Path, repo
 def test_events_stay_private_when_they_are_rewritten(tmp_path: Path) -> None:
     log = EventLog(tmp_path / "events.jsonl", keep=2)
     for number in range(10):
-        log.add(Event("2026-11-28T18:00:00Z", Kind.JOB_TRIGGERED, str(number)))
+        log.add(Event("2026-11-28T18:00:00Z", EventKind.JOB_TRIGGERED, str(number)))
     assert (tmp_path / "events.jsonl").stat().st_mode & 0o777 == 0o600
     assert [event.message for _, event in EventLog(tmp_path / "events.jsonl", keep=2).newest(5)] == ["9", "8"]
 

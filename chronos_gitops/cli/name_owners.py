@@ -5,12 +5,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chronos_gitops.cli.paths import PathFiles, top_of
+from chronos_gitops.cli.local_files import LocalFiles, top_of
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.jobs.name_owner import Incumbent, Incumbents, NoIncumbents
 
 if TYPE_CHECKING:
-    from chronos_gitops.repo.git import Git
+    from chronos_gitops.git.client import Git
 
 
 class OwnersAtHead:
@@ -19,7 +19,7 @@ class OwnersAtHead:
     Paths are those that the files were asked for by, in a report's form.
     """
 
-    def __init__(self, files: PathFiles, jobs: str) -> None:
+    def __init__(self, files: LocalFiles, jobs: str) -> None:
         self._files = files
         self._jobs = jobs
 
@@ -31,7 +31,7 @@ class OwnersAtHead:
         """By the content at HEAD: the whole history is needed only where that cannot be read either."""
         if self._git is None or path not in self._in_repository:
             return None
-        from chronos_gitops.repo.identity import name_of
+        from chronos_gitops.versions.job_names import name_of
 
         place = self._in_repository[path]
         done = self._git.attempt("cat-file", "blob", f"HEAD:{place}")
@@ -39,7 +39,7 @@ class OwnersAtHead:
 
     @cached_property
     def _git(self) -> "Git | None":
-        from chronos_gitops.repo.git import Git, discover
+        from chronos_gitops.git.client import Git, discover
 
         if not self._files.named:
             return None
@@ -51,7 +51,7 @@ class OwnersAtHead:
 
     @cached_property
     def _owners(self) -> Incumbents:
-        from chronos_gitops.repo.history import History
+        from chronos_gitops.versions.history import History
 
         if self._git is None:
             return NoIncumbents()

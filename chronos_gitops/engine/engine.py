@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from chronos_gitops.engine.callback import Report
+from chronos_gitops.engine.callbacks import CallbackReport
 from chronos_gitops.engine.model import (
     EngineHealth,
     Execution,
@@ -49,7 +49,7 @@ class Engine(Protocol):
         """Ends an unfinished execution as ``cancelled``, reason ``operator``; its request is cut off. Harmless when it
         was cancelled before; ConflictError when it has another end, NotFoundError for an unknown id."""
 
-    def call_back(self, execution_id: str, report: Report, *, signature: str) -> Execution:
+    def call_back(self, execution_id: str, report: CallbackReport, *, signature: str) -> Execution:
         """What the target says of an execution that awaits its callback; one that ends it counts also when it comes
         before the answer to the request. The same outcome again is harmless. CallbackUnknown for a wrong signature or
         an unknown id, CallbackLate when it has ended otherwise, CallbackUnexpected when it awaits none."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from chronos_gitops.delivery.progress import PhaseTimes
 from chronos_gitops.jobs.model import Job
+from chronos_gitops.webhooks.transport.timings import PhaseTimes
 
 EXECUTION_IDENTITY = "executions"
 """The name of the namespace that an engine makes once and keeps beside its executions."""

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from chronos_gitops.delivery.attempt import Outcome
 from chronos_gitops.engine.model import Execution
 from chronos_gitops.jobs.model import Job
+from chronos_gitops.webhooks.outcome import Outcome
 
 
 class Observer(Protocol):

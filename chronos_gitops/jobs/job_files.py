@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from chronos_gitops.jobs.load import Entry, Files, Kind
+from chronos_gitops.jobs.validation.validate import Entry, FileKind, Files
 
 IGNORE_FILE: Final = ".chronosignore"
 """Stands at the top of the jobs folder; its patterns start there."""
@@ -53,7 +53,7 @@ def ignore_file(folder: str) -> str:
     return IGNORE_FILE if folder in ("", ".") else f"{folder}/{IGNORE_FILE}"
 
 
-def walk(top: str, on_folder: Callable[[str], None] = lambda _: None) -> Iterator[tuple[os.DirEntry[str], Kind]]:
+def walk(top: str, on_folder: Callable[[str], None] = lambda _: None) -> Iterator[tuple[os.DirEntry[str], FileKind]]:
     """The job files and nested repositories below a folder on disk, in no order. OSError for a folder without access.
 
     Symbolic links to folders are not followed; a folder that vanishes meanwhile is an empty one.
@@ -72,15 +72,15 @@ def walk(top: str, on_folder: Callable[[str], None] = lambda _: None) -> Iterato
                 if is_hidden(entry.name):
                     continue
                 if os.path.lexists(os.path.join(entry.path, ".git")):  # noqa: PTH118 - Path costs more
-                    yield entry, Kind.SUBMODULE
+                    yield entry, FileKind.SUBMODULE
                 else:
                     folders.append(entry.path)
             elif is_job_file(entry.name):
-                yield entry, Kind.SYMLINK if entry.is_symlink() else Kind.FILE
+                yield entry, FileKind.SYMLINK if entry.is_symlink() else FileKind.FILE
 
 
 @dataclass(frozen=True, slots=True)
-class _Pattern:
+class _IgnorePattern:
     """One line; a step of None stands for ``**``."""
 
     steps: tuple[re.Pattern[str] | None, ...]
@@ -99,13 +99,13 @@ class _Pattern:
 
 
 @dataclass(frozen=True, slots=True)
-class Ignore:
+class IgnoreRules:
     """What one ``.chronosignore`` says."""
 
-    patterns: tuple[_Pattern, ...] = ()
+    patterns: tuple[_IgnorePattern, ...] = ()
 
     @classmethod
-    def parse(cls, content: bytes) -> "Ignore":
+    def parse(cls, content: bytes) -> "IgnoreRules":
         """The first 1,000 patterns; a line that is no pattern matches nothing, as in git."""
         lines = content.decode("utf-8-sig", "replace").split("\n")
         patterns = (_pattern(line.removesuffix("\r")) for line in lines if len(line) <= _LONGEST)
@@ -123,10 +123,10 @@ class Ignore:
         return False
 
 
-class Unignored:
+class FilteredFiles:
     """The files of a tree without what its ``.chronosignore`` leaves out."""
 
-    def __init__(self, files: Files, ignore: Ignore, folder: str) -> None:
+    def __init__(self, files: Files, ignore: IgnoreRules, folder: str) -> None:
         self._files = files
         self.entries: Sequence[Entry] = tuple(
             entry for entry in files.entries if not ignore.ignores(inside(entry.path, folder))
@@ -136,7 +136,7 @@ class Unignored:
         return self._files.read(entries)
 
 
-def _pattern(line: str) -> _Pattern | None:
+def _pattern(line: str) -> _IgnorePattern | None:
     text = _TRAILING_SPACES.sub("", line)
     if not text or text.startswith("#"):
         return None
@@ -150,7 +150,7 @@ def _pattern(line: str) -> _Pattern | None:
     if "/" not in text:
         names = ["**", *names]
     steps = tuple(None if name == "**" else _step(name) for name in names)
-    return _Pattern(steps, is_for_folders, is_exception)
+    return _IgnorePattern(steps, is_for_folders, is_exception)
 
 
 def _step(name: str) -> re.Pattern[str]:

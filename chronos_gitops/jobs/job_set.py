@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chronos_gitops.jobs.model import Definition, JobSet
+from chronos_gitops.jobs.model import JobSet, JobVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def diff(before: JobSet, after: JobSet) -> JobSetDiff:
     )
 
 
-def _differences(old: Definition, new: Definition) -> dict[str, bool]:
+def _differences(old: JobVersion, new: JobVersion) -> dict[str, bool]:
     is_other = old.job is not new.job and old.job != new.job
     return {
         # The digest knows no order: two tags that change places are a new text and the same job.
@@ -57,6 +57,6 @@ def _differences(old: Definition, new: Definition) -> dict[str, bool]:
     }
 
 
-def _place(definition: Definition) -> tuple[object, ...]:
+def _place(definition: JobVersion) -> tuple[object, ...]:
     one = definition
     return one.blob, one.version, one.commit, one.draft, one.created_at, one.updated_at

@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Any
 
 from chronos_gitops.jobs.problem import Problem
-from chronos_gitops.timing import duration
-from chronos_gitops.timing.schedule import Schedule
+from chronos_gitops.schedule import durations
+from chronos_gitops.schedule.schedule import Schedule
 
 Document = Mapping[str, Any]
 """A job file after parsing: string keys, and str, int, float, bool, None, list, dict inside."""
@@ -191,7 +191,7 @@ class Job:
         }
         for key in ("timeout", "catchup_window", "jitter"):
             if document.get(key) is not None:
-                optional[key] = duration.parse(document[key])
+                optional[key] = durations.parse(document[key])
         if document.get("concurrency") is not None:
             optional["concurrency"] = Concurrency(document["concurrency"])
         if document.get("missed_run_policy") is not None:
@@ -214,12 +214,12 @@ class Job:
             "timezone": self.timezone,
             "enabled": self.enabled,
             "webhook": _webhook_document(self.webhook),
-            "timeout": duration.render(self.timeout),
+            "timeout": durations.render(self.timeout),
             "retry_policy": _retry_document(self.retry_policy),
             "concurrency": self.concurrency.value,
             "missed_run_policy": self.missed_run_policy.value,
-            "catchup_window": duration.render(self.catchup_window),
-            "jitter": duration.render(self.jitter),
+            "catchup_window": durations.render(self.catchup_window),
+            "jitter": durations.render(self.jitter),
             "tags": dict(self.tags),
         }
 
@@ -236,7 +236,7 @@ def _webhook(document: Document) -> Webhook:
         auth=None if auth is None else _auth(auth),
         success_codes=_SUCCESS if codes is None else SuccessCodes.parse(codes),
         completion=Completion(document.get("completion") or Completion.RESPONSE),
-        timeout=None if timeout is None else duration.parse(timeout),
+        timeout=None if timeout is None else durations.parse(timeout),
     )
 
 
@@ -256,7 +256,7 @@ def _webhook_document(webhook: Webhook) -> dict[str, Any]:
     document["auth"] = None if webhook.auth is None else _auth_document(webhook.auth)
     document["success_codes"] = webhook.success_codes.document()
     document["completion"] = webhook.completion.value
-    document["timeout"] = None if webhook.timeout is None else duration.render(webhook.timeout)
+    document["timeout"] = None if webhook.timeout is None else durations.render(webhook.timeout)
     return document
 
 
@@ -271,7 +271,7 @@ def _retry_policy(document: Document) -> RetryPolicy:
         return _RETRY
 
     def interval(key: str, fallback: timedelta) -> timedelta:
-        return fallback if document.get(key) is None else duration.parse(document[key])
+        return fallback if document.get(key) is None else durations.parse(document[key])
 
     return _policy(
         document.get("max_attempts") or _RETRY.max_attempts,
@@ -294,14 +294,14 @@ _SUCCESS = SuccessCodes()
 def _retry_document(policy: RetryPolicy) -> dict[str, Any]:
     return {
         "max_attempts": policy.max_attempts,
-        "initial_interval": duration.render(policy.initial_interval),
+        "initial_interval": durations.render(policy.initial_interval),
         "multiplier": policy.multiplier,
-        "max_interval": duration.render(policy.max_interval),
+        "max_interval": durations.render(policy.max_interval),
     }
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
+class JobVersion:
     """A job together with where it stands in git.
 
     ``version`` and ``commit`` name the last commit that changed it (None when it was never committed); ``draft`` says
@@ -325,25 +325,25 @@ class JobSet:
     """All jobs at one revision: complete or it does not exist, swapped once, never changed."""
 
     revision: str | None = None
-    definitions: Mapping[str, Definition] = field(default_factory=lambda: MappingProxyType({}))
+    definitions: Mapping[str, JobVersion] = field(default_factory=lambda: MappingProxyType({}))
     _names: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Names by id, made when somebody asks for the first one."""
 
     @classmethod
-    def of(cls, revision: str | None, definitions: Iterable[Definition]) -> "JobSet":
+    def of(cls, revision: str | None, definitions: Iterable[JobVersion]) -> "JobSet":
         by_name = {definition.job.name: definition for definition in definitions}
         return cls(revision, MappingProxyType({name: by_name[name] for name in sorted(by_name)}))
 
-    def __iter__(self) -> Iterator[Definition]:
+    def __iter__(self) -> Iterator[JobVersion]:
         return iter(self.definitions.values())
 
     def __len__(self) -> int:
         return len(self.definitions)
 
-    def get(self, name: str) -> Definition | None:
+    def get(self, name: str) -> JobVersion | None:
         return self.definitions.get(name)
 
-    def find(self, name_or_id: str) -> Definition | None:
+    def find(self, name_or_id: str) -> JobVersion | None:
         """By name, else by id (CONTRACT 6: ``{name}`` may be the name or the id)."""
         found = self.definitions.get(name_or_id)
         if found is not None or len(name_or_id) != 36:

@@ -5,9 +5,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from support.program import Runner, run
+from harness.subprocess_runner import Runner, run
 
-from chronos_gitops.demo.receiver import Receiver
+from chronos_gitops.cli.demo.receiver import Receiver
 
 
 def git(repo: Path, *arguments: str) -> str:

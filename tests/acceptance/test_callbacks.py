@@ -17,8 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from support.program import Runner, run
-from support.temporal import TemporalServer
+from harness.subprocess_runner import Runner, run
+from harness.temporal import TemporalServer
 
 JOB = "/jobs/nightly-report"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import tzdata
-from support.program import Runner
+from harness.subprocess_runner import Runner
 
-from chronos_gitops.demo.receiver import Receiver
+from chronos_gitops.cli.demo.receiver import Receiver
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from support.faketime import SteppedClock
-from support.program import Runner
+from harness.faketime import SteppedClock
+from harness.subprocess_runner import Runner
 
-from chronos_gitops.demo.receiver import Receiver
+from chronos_gitops.cli.demo.receiver import Receiver
 
 pytestmark = pytest.mark.timeout(90)
 

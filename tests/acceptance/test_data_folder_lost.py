@@ -7,10 +7,10 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from support.program import Runner
-from support.repository import Repository
+from harness.repository import Repository
+from harness.subprocess_runner import Runner
 
-from chronos_gitops.demo.receiver import Receiver
+from chronos_gitops.cli.demo.receiver import Receiver
 
 
 def removed(data: Path) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.namespaces import unshare
-from support.program import Runner
-from support.repository import Repository
+from harness.namespaces import unshare
+from harness.repository import Repository
+from harness.subprocess_runner import Runner
 
-from chronos_gitops.demo.receiver import Receiver
+from chronos_gitops.cli.demo.receiver import Receiver
 
 # The runner alone sees the small disk: it is mounted in a mount namespace of its own.
 MOUNTED = ("sh", "-c", 'mount -t tmpfs -o size=4m tmpfs "$0" && exec "$@"')

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
-from support.program import Runner
-from support.repository import Repository
+from harness.repository import Repository
+from harness.subprocess_runner import Runner
 
-from chronos_gitops.demo.receiver import Receiver
+from chronos_gitops.cli.demo.receiver import Receiver
 
 CLAIMS_END = 0.1
 """Seconds after the signal; CONTRACT 5 and the fault programme."""

@@ -13,11 +13,11 @@ from typing import Any
 import psycopg
 import pytest
 import yaml
-from support.bench import eventually
-from support.postgres import Server
-from support.program import Runner
-from support.replicas import Sink
-from support.repository import Repository
+from harness.engine_harness import eventually
+from harness.postgres import Server
+from harness.replicas import Sink
+from harness.repository import Repository
+from harness.subprocess_runner import Runner
 
 SECOND = timedelta(seconds=1)
 JOBS = {

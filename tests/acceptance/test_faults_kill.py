@@ -11,10 +11,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from support import victim
-from support.bench import Seen
+from harness import killable_engine as victim
+from harness.engine_harness import Seen
 
-from chronos_gitops.demo.receiver import Receiver
+from chronos_gitops.cli.demo.receiver import Receiver
 
 ENGINE_POINTS = ("before-claim-commit", "after-claim", "before-send", "after-send", "before-record", "in-drain")
 SECOND = 1000
@@ -34,7 +34,7 @@ class Programme:
 
     def __post_init__(self) -> None:
         self._processes = multiprocessing.get_context("forkserver")
-        self._processes.set_forkserver_preload(["support.victim"])
+        self._processes.set_forkserver_preload(["harness.killable_engine"])
 
     def kill_at_random(self) -> None:
         """Soon: while it starts, resumes, claims, sends or records; the first one lives to see some ticks."""

@@ -9,10 +9,10 @@ import termios
 from pathlib import Path
 
 import pytest
-from support.bench import eventually
-from support.repository import Repository
+from harness.engine_harness import eventually
+from harness.repository import Repository
 
-from chronos_gitops.demo.receiver import Receiver
+from chronos_gitops.cli.demo.receiver import Receiver
 
 _SMALL = 4096
 _JOBS = 20

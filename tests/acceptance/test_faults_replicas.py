@@ -9,13 +9,13 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from support.bench import eventually
-from support.pair import Pair, all_ended, is_stopped, repository
-from support.program import Runner
-from support.replicas import Sink
-from support.repository import Repository
+from harness.engine_harness import eventually
+from harness.replicas import Sink
+from harness.repository import Repository
+from harness.subprocess_runner import Runner
+from harness.two_replicas import Pair, all_ended, is_stopped, repository
 
-from chronos_gitops.engine.sql.postgres.replica import LEASE_S
+from chronos_gitops.engine.sql.store.store import LEASE_S
 
 
 @pytest.fixture

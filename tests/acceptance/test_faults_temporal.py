@@ -10,10 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support.bench import eventually
-from support.pair import Pair, all_ended, is_stopped, repository
-from support.replicas import Sink
-from support.temporal import TemporalServer
+from harness.engine_harness import eventually
+from harness.replicas import Sink
+from harness.temporal import TemporalServer
+from harness.two_replicas import Pair, all_ended, is_stopped, repository
 
 from chronos_gitops.engine.temporal import names
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from support.clock import HandClock
+from harness.clock import HandClock
 
-from chronos_gitops import settings
-from chronos_gitops.api import create_app
-from chronos_gitops.cli import main
+from chronos_gitops.app import Service, build
+from chronos_gitops.cli.main import main
+from chronos_gitops.config import load
 from chronos_gitops.jobs.model import JobSet
-from chronos_gitops.jobs.plan import plan
-from chronos_gitops.service import Service, build
+from chronos_gitops.jobs.planning.plan import plan
+from chronos_gitops.server.api.app import create_app
 
 NOW = datetime(2026, 10, 24, 21, 13, 7, tzinfo=UTC)  # hours before summer time ends in Europe
 JOBS = 500
@@ -44,7 +44,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             "enabled: true\nwebhook:\n  url: http://127.0.0.1:9/\n"
         )
     data = tmp_path_factory.mktemp("data")
-    chosen = settings.load({"repo": str(repo), "data": str(data)}, {}, None)
+    chosen = load.load({"repo": str(repo), "data": str(data)}, {}, None)
     with build(chosen, clock=HandClock(NOW)) as service:
         yield service
 

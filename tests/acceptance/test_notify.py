@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
-from support.program import Runner
-from support.repository import Repository
-from support.servers import Hostile, drip_body
-from support.temporal import TemporalServer
+from harness.repository import Repository
+from harness.servers import Hostile, drip_body
+from harness.subprocess_runner import Runner
+from harness.temporal import TemporalServer
 
-from chronos_gitops.demo.receiver import Receiver
+from chronos_gitops.cli.demo.receiver import Receiver
 
 PATIENCE = 30.0
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from harness.repository import Repository
+from harness.subprocess_runner import Runner
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from support.program import Runner
-from support.repository import Repository
 
-from chronos_gitops.demo.receiver import Receiver
+from chronos_gitops.cli.demo.receiver import Receiver
 
 CHROMIUM = os.environ.get("CHRONOS_TEST_CHROMIUM", "/usr/bin/chromium")
 # What keeps it from looking for its maker's servers, which a closed network would refuse again and again.

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser.company import company
 from browser.conftest import Site
+from harness.sample_company import company
 from playwright.sync_api import Browser, Page, expect
 
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots" / "docs"

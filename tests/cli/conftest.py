@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chronos_gitops.demo.receiver import Receiver
+from chronos_gitops.cli.demo.receiver import Receiver
 
 JOB = """\
 name: {name}
@@ -50,12 +50,12 @@ def jobs_repository(receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture(scope="module")
 def server(jobs_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a runner that follows the repository."""
-    from support.described import hold
+    from harness.openapi_check import hold
 
-    from chronos_gitops.api.server import Server
-    from chronos_gitops.service import build
-    from chronos_gitops.settings import Settings
-    from chronos_gitops.web import create_app
+    from chronos_gitops.app import build
+    from chronos_gitops.config.model import Settings
+    from chronos_gitops.server.web.app import create_app
+    from chronos_gitops.server.wsgi import Server
 
     with build(Settings(str(jobs_repository), tmp_path_factory.mktemp("data"))) as service:
         server = Server(hold(create_app(service)), host="127.0.0.1", port=0)

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.bench import eventually
-from support.program import Runner
+from harness.engine_harness import eventually
+from harness.subprocess_runner import Runner
 
 PAGE = (Path(__file__).parents[2] / "docs/callbacks.md").read_text()
 BLOCKS = {name: text for text, name in re.findall(r"^```\w+\n(# (\S+)\n.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)}

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.reference.markdown import anchor
+from harness.reference.markdown import anchor
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

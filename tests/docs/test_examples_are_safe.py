@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chronos_gitops.settings.weak_digests import PLACEHOLDER
+from chronos_gitops.config.weak_digests import PLACEHOLDER
 
 ROOT = Path(__file__).parents[2]
 TEXTS = [

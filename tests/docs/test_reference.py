@@ -5,13 +5,13 @@ import re
 from pathlib import Path
 
 import pytest
-from support.reference import PAGES, ROOT
-from support.reference.settings import meaning_of
+from harness.reference import PAGES, ROOT
+from harness.reference.settings import meaning_of
 
-from chronos_gitops.api.openapi import specification
-from chronos_gitops.cli import COMMANDS
-from chronos_gitops.jobs.shipped import shipped
-from chronos_gitops.settings.table import TABLE
+from chronos_gitops.cli.main import COMMANDS
+from chronos_gitops.config.settings import TABLE
+from chronos_gitops.jobs.resources import shipped
+from chronos_gitops.server.api.openapi.generator import specification
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -25,7 +25,7 @@ def test_every_page_of_the_reference_is_written_by_make_docs() -> None:
 
 def test_every_setting_has_a_meaning() -> None:
     silent = [row.key for row in TABLE if not meaning_of(row.key)]
-    mend = "say what they mean in MEANINGS of tests/support/reference/settings.py, then run: make docs"
+    mend = "say what they mean in MEANINGS of tests/harness/reference/settings.py, then run: make docs"
     assert not silent, f"{mend}: {silent}"
 
 

@@ -2,12 +2,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.bench import NOON, Bench, Seen
-from support.clock import HandClock
-from support.engines import EngineMaker, on_sqlite
-from support.temporal import TemporalServer
+from harness.clock import HandClock
+from harness.engine_harness import NOON, Bench, Seen
+from harness.engines import EngineMaker, on_sqlite
+from harness.temporal import TemporalServer
 
-from chronos_gitops.demo.receiver import Receiver
+from chronos_gitops.cli.demo.receiver import Receiver
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from support.bench import NOON, Bench, Seen, eventually
-from support.clock import HandClock
-from support.engines import on_postgres, on_sqlite
-from support.temporal import TemporalServer, on_temporal
+from harness.clock import HandClock
+from harness.engine_harness import NOON, Bench, Seen, eventually
+from harness.engines import on_postgres, on_sqlite
+from harness.temporal import TemporalServer, on_temporal
 
-from chronos_gitops.demo.receiver import Receiver
-from chronos_gitops.engine.callback import CallbackLate, CallbackUnknown, Report, Told
+from chronos_gitops.cli.demo.receiver import Receiver
+from chronos_gitops.engine.callbacks import CallbackLate, CallbackReport, CallbackUnknown, Told
 from chronos_gitops.engine.clock import SystemClock
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, ExecutionDetail, Status
@@ -59,7 +59,7 @@ class Waiting:
         return parse_qs(url.query)["signature"][0]
 
     def call(self, engine: Engine, execution: Execution, told: Told, message: str | None = None) -> Execution:
-        return engine.call_back(execution.id, Report(told, message), signature=self.signature())
+        return engine.call_back(execution.id, CallbackReport(told, message), signature=self.signature())
 
     def pass_time(self, seconds: float) -> None:
         if isinstance(self.bench.clock, HandClock):
@@ -154,13 +154,13 @@ def test_a_deadline_that_passes_is_a_timeout_and_retried(waiting: Waiting) -> No
     attempts = engine.execution(execution.id).attempts
     assert [one.error_class for one in attempts] == ["timeout", None]
     assert (attempts[0].error or "").startswith("no callback within 5s")
-    answer = engine.call_back(execution.id, Report(Told.SUCCESS), signature=waiting.signature(0))
+    answer = engine.call_back(execution.id, CallbackReport(Told.SUCCESS), signature=waiting.signature(0))
     assert answer.status is Status.SUCCESS
     assert waiting.ended(engine, execution).execution.attempts == 2
 
 
 def _retried(waiting: Waiting, engine: Engine, execution: Execution) -> Execution | None:
-    """Turns the clock over the wait between attempts, however it was drawn."""
+    """ReadLimiter the clock over the wait between attempts, however it was drawn."""
     waiting.pass_time(0.02)
     found = waiting.waiting(engine, execution.id)
     return found if found is not None and found.attempts == 2 else None
@@ -229,7 +229,7 @@ def test_callbacks_that_race_the_deadline_leave_one_end(waiting: Waiting) -> Non
             left = execution.callback_deadline - waiting.bench.clock.now()
             threading.Event().wait(left.total_seconds() + (number - 4) * 0.02)
         try:
-            engine.call_back(execution.id, Report(Told.SUCCESS), signature=signatures[execution.id])
+            engine.call_back(execution.id, CallbackReport(Told.SUCCESS), signature=signatures[execution.id])
         except CallbackLate:
             return False
         return True
@@ -297,12 +297,12 @@ def test_only_the_signature_of_the_execution_counts(waiting: Waiting) -> None:
     wrong = ["", good[:-1], good + "A", good[::-1], good.upper(), "é" * 43, good + "\0", good[:-1] + "\udcff"]
     for signature in wrong:
         with pytest.raises(CallbackUnknown):
-            engine.call_back(one.id, Report(Told.SUCCESS), signature=signature)
+            engine.call_back(one.id, CallbackReport(Told.SUCCESS), signature=signature)
     for identity in (other.id, "no such execution", "", one.id.upper(), "\udcff"):
         with pytest.raises(CallbackUnknown):
-            engine.call_back(identity, Report(Told.SUCCESS), signature=good)
+            engine.call_back(identity, CallbackReport(Told.SUCCESS), signature=good)
     assert {row.id for row in engine.running(JOB)} == {one.id, other.id}
-    assert engine.call_back(one.id, Report(Told.SUCCESS), signature=good).status is Status.SUCCESS
+    assert engine.call_back(one.id, CallbackReport(Told.SUCCESS), signature=good).status is Status.SUCCESS
 
 
 def test_what_is_kept_of_a_message_is_cut_and_has_no_signature_in_it(waiting: Waiting) -> None:
@@ -336,7 +336,7 @@ class TestConcurrency:
         ended = waiting.ended(engine, first).execution
         assert (ended.status, ended.reason, ended.callback_deadline) == (Status.CANCELLED, "replaced", None)
         with pytest.raises(CallbackLate):
-            engine.call_back(first.id, Report(Told.SUCCESS), signature=waiting.signature(0))
+            engine.call_back(first.id, CallbackReport(Told.SUCCESS), signature=waiting.signature(0))
         waiting.call(engine, second, Told.SUCCESS)
         assert waiting.ended(engine, second).execution.status is Status.SUCCESS
 

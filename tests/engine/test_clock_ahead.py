@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support.bench import HOUR, MINUTE, NOON, Bench, eventually, jobset, statuses
-from support.engines import EngineMaker, on_postgres, on_sqlite
+from harness.engine_harness import HOUR, MINUTE, NOON, Bench, eventually, jobset, statuses
+from harness.engines import EngineMaker, on_postgres, on_sqlite
 
 from chronos_gitops.engine.clock import TOLERANCE
 from chronos_gitops.engine.engine import Engine

@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 from random import Random
 
 import pytest
-from support.bench import NOON, Bench, Seen
-from support.clock import HandClock
-from support.engines import on_postgres
+from harness.clock import HandClock
+from harness.engine_harness import NOON, Bench, Seen
+from harness.engines import on_postgres
 
-from chronos_gitops.demo.receiver import Receiver
+from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, ExecutionQuery
 from chronos_gitops.jobs.model import Job

@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support.bench import HOUR, MINUTE, NOON, Bench, eventually, jobset, statuses
-from support.engines import EngineMaker, on_postgres, on_sqlite
+from harness.engine_harness import HOUR, MINUTE, NOON, Bench, eventually, jobset, statuses
+from harness.engines import EngineMaker, on_postgres, on_sqlite
 
-from chronos_gitops import failpoints
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import ExecutionQuery, Status, Trigger
 from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.jobs.model import JobSet
+from chronos_gitops.process import failpoints
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

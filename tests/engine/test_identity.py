@@ -7,18 +7,19 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from support.bench import NOON, jobset
-from support.clock import HandClock
-from support.postgres import PROGRAMS, database
-from support.temporal import TemporalServer, run
+from harness.clock import HandClock
+from harness.engine_harness import NOON, jobset
+from harness.postgres import PROGRAMS, database
+from harness.temporal import TemporalServer, run
 
 from chronos_gitops.engine.model import Trigger, tick_execution_id
 from chronos_gitops.engine.sql import claims
 from chronos_gitops.engine.sql.claims import Claim, Verdict
-from chronos_gitops.engine.sql.postgres.store import Address, PostgresStore
-from chronos_gitops.engine.sql.sqlite import SqliteStore
-from chronos_gitops.engine.sql.store import Store
-from chronos_gitops.jobs.model import Definition, Job
+from chronos_gitops.engine.sql.postgres.connection import Address
+from chronos_gitops.engine.sql.postgres.store import PostgresStore
+from chronos_gitops.engine.sql.store.sqlite import SqliteStore
+from chronos_gitops.engine.sql.store.store import Store
+from chronos_gitops.jobs.model import Job, JobVersion
 
 Opened = Callable[[], Store]
 TICKS = [NOON + timedelta(seconds=number) for number in range(60)]
@@ -35,7 +36,7 @@ def installations(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tu
         yield lambda: PostgresStore(Address(one), place="a"), lambda: PostgresStore(Address(two), place="b")
 
 
-def definition() -> Definition:
+def definition() -> JobVersion:
     job = {"name": "daily", "schedule": "* * * * * *", "enabled": True, "webhook": {"url": "http://127.0.0.1:1/"}}
     [found] = jobset(Job.from_document(job))
     return found
@@ -107,8 +108,8 @@ def test_a_dump_keeps_the_identity(postgres_url: str, postgres_server: str) -> N
 
 @pytest.mark.timeout(60)
 def test_runners_on_one_temporal_namespace_share_it_and_others_do_not(temporal: TemporalServer) -> None:
-    from chronos_gitops.engine.temporal.activities import Sending, Timing
     from chronos_gitops.engine.temporal.session import Session
+    from chronos_gitops.engine.temporal.worker.activities import Sending, Timing
 
     async def namespace_of(name: str) -> object:
         clock = HandClock(NOON)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chronos_gitops.jobs.job_files import Ignore, Unignored
-from chronos_gitops.jobs.load import Entry
+from chronos_gitops.jobs.job_files import FilteredFiles, IgnoreRules
+from chronos_gitops.jobs.validation.validate import Entry
 
 PATHS = (
     *("a.yaml", "b.yaml", "ab.yaml", "a", "deep/a.yaml", "deep/down/a.yaml", "deep/down/b.yml", "drafts/a.yaml"),
@@ -72,7 +72,7 @@ def ignored_by_git(repository: Path, text: str) -> set[str]:
 
 @pytest.mark.parametrize("text", LISTS)
 def test_a_list_means_what_it_means_to_git(text: str, repository: Path) -> None:
-    ignore = Ignore.parse(text.encode())
+    ignore = IgnoreRules.parse(text.encode())
     assert {path for path in PATHS if ignore.ignores(path)} == ignored_by_git(repository, text)
 
 
@@ -81,12 +81,12 @@ def test_a_list_means_what_it_means_to_git(text: str, repository: Path) -> None:
 def test_any_list_means_what_it_means_to_git(repository: Path, lines: list[str]) -> None:
     """A process of git each: about a second together."""
     text = "\n".join(lines)
-    ignore = Ignore.parse(text.encode())
+    ignore = IgnoreRules.parse(text.encode())
     assert {path for path in PATHS if ignore.ignores(path)} == ignored_by_git(repository, text)
 
 
 def test_a_hostile_pattern_takes_no_time() -> None:
-    ignore = Ignore.parse(("*a" * 400 + "b\n" + "**/" * 300 + "x").encode())
+    ignore = IgnoreRules.parse(("*a" * 400 + "b\n" + "**/" * 300 + "x").encode())
     start = time.process_time()
     assert not ignore.ignores("a" * 250 + "/" + "a" * 250)
     assert time.process_time() - start < 1
@@ -100,6 +100,6 @@ class Tree:
 
 
 def test_patterns_start_at_the_jobs_folder() -> None:
-    files = Unignored(Tree(), Ignore.parse(b"/drafts/\n/jobs"), "jobs")  # type: ignore[arg-type]
+    files = FilteredFiles(Tree(), IgnoreRules.parse(b"/drafts/\n/jobs"), "jobs")  # type: ignore[arg-type]
     assert [entry.path for entry in files.entries] == ["jobs/a.yaml"]
     assert files.read(files.entries) == {"jobs/a.yaml": b"x"}

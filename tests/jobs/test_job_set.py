@@ -9,20 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronos_gitops.jobs.job_set import JobSetDiff, diff
-from chronos_gitops.jobs.model import Definition, Job, JobSet
+from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.jobs.problem import Problem, Severity
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 PROBLEM = Problem("jobs/a.yaml", 1, 1, Severity.ERROR, "rule", "message", "hint")
 
 
-def definition(name: str = "a", schedule: str = "@daily", **others: Any) -> Definition:
+def definition(name: str = "a", schedule: str = "@daily", **others: Any) -> JobVersion:
     document = {"name": name, "schedule": schedule, "tags": others.pop("tags", {}), "webhook": {"url": "http://x.test"}}
     values = {"path": f"jobs/{name}.yaml", "blob": "1", "version": 1, "commit": "c", "updated_at": AT}
-    return Definition(Job.from_document(document), **{**values, **others})
+    return JobVersion(Job.from_document(document), **{**values, **others})
 
 
-def compared(before: Definition, after: Definition) -> JobSetDiff:
+def compared(before: JobVersion, after: JobVersion) -> JobSetDiff:
     return diff(JobSet.of("1", [before]), JobSet.of("2", [after]))
 
 
@@ -46,7 +46,7 @@ def compared(before: Definition, after: Definition) -> JobSetDiff:
         ),
     ],
 )
-def test_each_kind_of_difference(after: Definition, expected: JobSetDiff) -> None:
+def test_each_kind_of_difference(after: JobVersion, expected: JobSetDiff) -> None:
     assert compared(definition(), after) == expected
     assert bool(expected) is (after != definition())
 

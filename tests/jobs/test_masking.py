@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chronos_gitops.jobs import masking, token_formats
-from chronos_gitops.jobs.load import parse
+from chronos_gitops.jobs.validation.validate import validate_file
 
 SECRET = "hunter22"
 
@@ -139,7 +139,7 @@ LINES = [
 @pytest.mark.parametrize("lines", LINES)
 def test_no_problem_of_a_file_shows_its_credential(lines: str) -> None:
     yaml = f"name: a-b\nschedule: '@daily'\nwebhook:\n  url: https://a.example.com/?token=hunter22\n  {lines}\n"
-    problems = parse("jobs/a-b.yaml", yaml.encode()).problems
+    problems = validate_file("jobs/a-b.yaml", yaml.encode()).problems
     assert problems
     for problem in problems:
         assert SECRET not in f"{problem.message} {problem.hint} {problem.excerpt}"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from chronos_gitops.jobs import masking
-from chronos_gitops.jobs.load import parse
+from chronos_gitops.jobs.validation.validate import validate_file
 
 SEED = 20261128
 _ALNUM, _HEX, _UPPER = string.ascii_letters + string.digits, "0123456789abcdef", string.ascii_uppercase + string.digits
@@ -258,7 +258,7 @@ def test_a_name_that_ends_like_a_prefix_is_no_credential(word: str) -> None:
     yaml = (
         f"name: {name}\nenabled: true\nschedule: '@daily'\ntimeout: 5m\nwebhook:\n  url: https://a.example.com/{name}\n"
     )
-    parsed = parse(f"jobs/{name}.yaml", yaml.encode())
+    parsed = validate_file(f"jobs/{name}.yaml", yaml.encode())
     assert parsed.problems == ()
     assert parsed.job is not None
     assert masking.masked_file(yaml, parsed.job) == yaml

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from chronos_gitops.engine.due_queue import Missed, given_up
 from chronos_gitops.engine.model import Execution, Reason, Status, Trigger, tick_execution_id
-from chronos_gitops.engine.sql import rows, statements
-from chronos_gitops.engine.sql.store import Replica, Session, StoreError
-from chronos_gitops.engine.timetable import Missed, given_up
-from chronos_gitops.jobs.model import Concurrency, Definition, Job
-from chronos_gitops.timing.schedule import Schedule
+from chronos_gitops.engine.sql.store import queries, row_mapping
+from chronos_gitops.engine.sql.store.store import Replica, Session, StoreError
+from chronos_gitops.jobs.model import Concurrency, Job, JobVersion
+from chronos_gitops.schedule.schedule import Schedule
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -28,7 +28,7 @@ class Claim:
     """One execution to record before it is sent. ``tick`` is None for a manual trigger, then ``id`` must be given; that
     of a tick is made when it is recorded."""
 
-    definition: Definition
+    definition: JobVersion
     tick: datetime | None
     trigger: Trigger
     id: str
@@ -38,7 +38,7 @@ class Claim:
 
     @classmethod
     def of_tick(
-        cls, definition: Definition, tick: datetime, trigger: Trigger, not_before: datetime | None = None
+        cls, definition: JobVersion, tick: datetime, trigger: Trigger, not_before: datetime | None = None
     ) -> "Claim":
         return cls(definition, tick, trigger, "", tick, not_before)
 
@@ -52,7 +52,7 @@ class Claim:
     def key(self) -> "_Key":
         """What is unique of it: a tick is known by itself, for its row may have an id of an earlier release."""
         if self.tick is not None:
-            return self.definition.job.name, rows.to_ms(self.tick)
+            return self.definition.job.name, row_mapping.to_ms(self.tick)
         return self.definition.job.name, self.request_key or self.id
 
 
@@ -60,7 +60,7 @@ class Claim:
 class Skip:
     """Missed ticks of this schedule that become one skipped row."""
 
-    definition: Definition
+    definition: JobVersion
     missed: Missed
     schedule: Schedule
 
@@ -95,75 +95,78 @@ class Watermark:
     @classmethod
     def of(cls, job: Job, at: datetime) -> "Watermark":
         """Whole milliseconds, as the ledger keeps it: what was written and what is read later must be equal."""
-        return cls(job.name, job.schedule.text, job.timezone, rows.whole(at))
+        return cls(job.name, job.schedule.text, job.timezone, row_mapping.whole(at))
 
-    def covers(self, job: Job) -> bool:
+    def matches_schedule(self, job: Job) -> bool:
         return (self.schedule, self.timezone) == (job.schedule.text, job.timezone)
 
 
 def hold_due(session: Session, jobs: Sequence[str], limit: int) -> dict[str, Watermark]:
     """Takes the right to decide over these jobs until the transaction ends; leaves out those that another replica
     decides over just now, and those that have no watermark."""
-    found = session.execute(statements.HOLD_DUE, {"jobs": list(jobs), "limit": limit})
+    found = session.execute(queries.HOLD_DUE, {"jobs": list(jobs), "limit": limit})
     return _by_job(found.fetchall())
 
 
 def hold(session: Session, job: str) -> Watermark | None:
     """Waits for the right to decide over one job."""
-    row = session.execute(statements.HOLD_ONE, {"job": job}).fetchone()
+    row = session.execute(queries.HOLD_ONE, {"job": job}).fetchone()
     return None if row is None else _watermark(row)
 
 
 def hold_all(session: Session) -> dict[str, Watermark]:
-    return _by_job(session.execute(statements.HOLD_ALL).fetchall())
+    return _by_job(session.execute(queries.HOLD_ALL).fetchall())
 
 
 def marked(session: Session, jobs: Sequence[str]) -> set[str]:
     """Which of these jobs have a watermark, whoever decides over it just now."""
-    found = session.execute(statements.MARKED, {"jobs": list(jobs)}).fetchall()
+    found = session.execute(queries.MARKED, {"jobs": list(jobs)}).fetchall()
     return {row["job"] for row in found}
 
 
 def set_watermarks(session: Session, marks: Iterable[Watermark]) -> None:
     parameters = [
-        {"job": m.job, "schedule": m.schedule, "timezone": m.timezone, "watermark": rows.to_ms(m.at)} for m in marks
+        {"job": m.job, "schedule": m.schedule, "timezone": m.timezone, "watermark": row_mapping.to_ms(m.at)}
+        for m in marks
     ]
     if parameters:
-        session.executemany(statements.SET_WATERMARK, parameters)
+        session.executemany(queries.SET_WATERMARK, parameters)
 
 
 def drop_watermarks(session: Session, jobs: Sequence[str]) -> None:
     if jobs:
-        session.execute(statements.DROP_WATERMARKS, {"jobs": list(jobs)})
+        session.execute(queries.DROP_WATERMARKS, {"jobs": list(jobs)})
 
 
-def _by_job(found: Iterable[rows.Row]) -> dict[str, Watermark]:
+def _by_job(found: Iterable[row_mapping.Row]) -> dict[str, Watermark]:
     return {mark.job: mark for mark in map(_watermark, found)}
 
 
-def _watermark(row: rows.Row) -> Watermark:
+def _watermark(row: row_mapping.Row) -> Watermark:
     """Its texts are those that the job has already: 10,000 copies of them are 2 MB."""
     words = sys.intern(row["job"]), sys.intern(row["schedule"]), sys.intern(row["timezone"])
-    return Watermark(*words, rows.instant(row["watermark"]))
+    return Watermark(*words, row_mapping.instant(row["watermark"]))
 
 
 def skip(session: Session, skips: Sequence[Skip], now: datetime, replica: Replica) -> list[Execution]:
     """Records what will not run, so that every due tick ends in a row."""
     found = [_skipped(each, now, replica.namespace) for each in _unrecorded(session, skips)]
     if found:
-        parameters = [_parameters(execution) | {"tick": rows.to_ms(execution.scheduled_time)} for execution in found]
-        session.executemany(statements.ADD_EXECUTION, parameters)
+        parameters = [
+            _parameters(execution) | {"tick": row_mapping.to_ms(execution.scheduled_time)} for execution in found
+        ]
+        session.executemany(queries.ADD_EXECUTION, parameters)
     return found
 
 
 def _unrecorded(session: Session, skips: Sequence[Skip]) -> list[Skip]:
     """Without the ticks that have rows: none has, unless a watermark was taken back."""
     jobs = [skip.definition.job.name for skip in skips]
-    found = session.execute(statements.NEWEST_TICKS, {"jobs": jobs}).fetchall() if jobs else []
+    found = session.execute(queries.NEWEST_TICKS, {"jobs": jobs}).fetchall() if jobs else []
     newest = {row["job"]: row["tick"] for row in found if row["tick"] is not None}
     rest: list[Skip] = []
     for each in skips:
-        if newest.get(each.definition.job.name, -1) < rows.to_ms(each.missed.first):
+        if newest.get(each.definition.job.name, -1) < row_mapping.to_ms(each.missed.first):
             rest.append(each)
         else:
             rest += _between_recorded(session, each)
@@ -174,10 +177,10 @@ def _between_recorded(session: Session, skip: Skip) -> list[Skip]:
     missed = skip.missed
     asked = {
         "job": skip.definition.job.name,
-        "first": rows.to_ms(missed.first),
-        "last": rows.to_ms(missed.last),
+        "first": row_mapping.to_ms(missed.first),
+        "last": row_mapping.to_ms(missed.last),
     }
-    recorded = [rows.instant(row["tick"]) for row in session.execute(statements.TICKS_RECORDED, asked).fetchall()]
+    recorded = [row_mapping.instant(row["tick"]) for row in session.execute(queries.TICKS_RECORDED, asked).fetchall()]
     edges = [missed.first - _INSTANT, *recorded]
     ends = [*(tick - _INSTANT for tick in recorded), missed.last]
     gaps = (given_up(skip.schedule, since, until) for since, until in zip(edges, ends, strict=True))
@@ -297,9 +300,9 @@ class _Decision:
             path=claim.definition.path,
         )
         extra = {
-            "tick": rows.maybe_ms(claim.tick),
+            "tick": row_mapping.maybe_ms(claim.tick),
             "request_key": claim.request_key,
-            "next_attempt_at": rows.maybe_ms(claim.not_before),
+            "next_attempt_at": row_mapping.maybe_ms(claim.not_before),
             "definition": claim.definition.job.digest,
             "owner": owner,
         }
@@ -309,23 +312,23 @@ class _Decision:
 
 def _known(session: Session, claims: Sequence[Claim]) -> dict[_Key, tuple[Execution, str | None]]:
     ticks = json.dumps([claim.key for claim in claims if claim.tick is not None])
-    found = session.execute(statements.BY_TICKS, {"ticks": ticks}).fetchall() if ticks != "[]" else []
+    found = session.execute(queries.BY_TICKS, {"ticks": ticks}).fetchall() if ticks != "[]" else []
     known: dict[_Key, tuple[Execution, str | None]] = {
-        (row["job"], row["tick"]): (rows.execution(row), row["owner"]) for row in found
+        (row["job"], row["tick"]): (row_mapping.execution(row), row["owner"]) for row in found
     }
     for claim in claims:
         if claim.tick is None:
             asked = {"job": claim.definition.job.name, "request_key": claim.request_key, "id": claim.id}
-            row = session.execute(statements.BY_REQUEST_KEY_OR_ID, asked).fetchone()
+            row = session.execute(queries.BY_REQUEST_KEY_OR_ID, asked).fetchone()
             if row is not None:
-                known[claim.key] = (rows.execution(row), row["owner"])
+                known[claim.key] = (row_mapping.execution(row), row["owner"])
     return known
 
 
 def _unfinished(session: Session, claims: Sequence[Claim]) -> dict[str, list[_Owned]]:
     found: dict[str, list[_Owned]] = defaultdict(list)
     jobs = list({claim.definition.job.name for claim in claims})
-    for row in session.execute(statements.UNFINISHED_OF_JOBS, {"jobs": jobs}).fetchall():
+    for row in session.execute(queries.UNFINISHED_OF_JOBS, {"jobs": jobs}).fetchall():
         found[row["job"]].append(_Owned(row["id"], row["owner"]))
     return dict(found)
 
@@ -333,21 +336,21 @@ def _unfinished(session: Session, claims: Sequence[Claim]) -> dict[str, list[_Ow
 def _replace(session: Session, decision: _Decision) -> set[str]:
     if not decision.replaced:
         return set()
-    parameters = {"ids": decision.replaced, "at": rows.to_ms(decision.now)}
-    return {row["id"] for row in session.execute(statements.REPLACE_UNFINISHED, parameters).fetchall()}
+    parameters = {"ids": decision.replaced, "at": row_mapping.to_ms(decision.now)}
+    return {row["id"] for row in session.execute(queries.REPLACE_UNFINISHED, parameters).fetchall()}
 
 
 def _write(session: Session, decision: _Decision, claims: Sequence[Claim]) -> None:
     if not decision.added:
         return
     jobs = {claim.definition.job.digest: claim.definition.job for claim in claims}
-    have = session.execute(statements.DEFINITIONS, {"digests": list(jobs)}).fetchall()
+    have = session.execute(queries.DEFINITIONS, {"digests": list(jobs)}).fetchall()
     new = [jobs[digest] for digest in jobs.keys() - {row["digest"] for row in have}]
     if new:
         documents = [{"digest": job.digest, "document": json.dumps(job.document())} for job in new]
-        session.executemany(statements.ADD_DEFINITION, documents)
+        session.executemany(queries.ADD_DEFINITION, documents)
     # The unique key has the last word: what it refuses was recorded by somebody who did not wait for the watermark.
-    if session.executemany(statements.ADD_EXECUTION, decision.added) != len(decision.added):
+    if session.executemany(queries.ADD_EXECUTION, decision.added) != len(decision.added):
         raise StoreError("somebody else recorded the same ticks meanwhile", hint="the runner looks again by itself")
 
 
@@ -355,17 +358,17 @@ def _parameters(execution: Execution) -> dict[str, Any]:
     return {
         "id": execution.id,
         "job": execution.job,
-        "scheduled_at": rows.to_ms(execution.scheduled_time),
+        "scheduled_at": row_mapping.to_ms(execution.scheduled_time),
         "trigger_kind": execution.trigger.value,
         "status": execution.status.value,
         "reason": execution.reason,
-        "created_at": rows.maybe_ms(execution.created_at),
-        "completed_at": rows.maybe_ms(execution.completed_at),
+        "created_at": row_mapping.maybe_ms(execution.created_at),
+        "completed_at": row_mapping.maybe_ms(execution.completed_at),
         "version": execution.version,
         "commit_id": execution.commit,
         "path": execution.path,
         "ticks": execution.count,
-        "range_start": rows.maybe_ms(execution.range_start),
+        "range_start": row_mapping.maybe_ms(execution.range_start),
         "tick": None,
         "request_key": None,
         "next_attempt_at": None,

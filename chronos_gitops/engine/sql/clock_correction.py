@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 
 from chronos_gitops.engine.clock import is_ahead
 from chronos_gitops.engine.model import tick_execution_id
-from chronos_gitops.engine.sql import claims, rows, statements
+from chronos_gitops.engine.sql import claims
 from chronos_gitops.engine.sql.claims import Watermark
-from chronos_gitops.engine.sql.store import Session
-from chronos_gitops.timing.schedule import Schedule
+from chronos_gitops.engine.sql.store import queries, row_mapping
+from chronos_gitops.engine.sql.store.store import Session
+from chronos_gitops.schedule.schedule import Schedule
 
 log = logging.getLogger(__name__)
 _INSTANT = timedelta(microseconds=1)
@@ -40,26 +41,26 @@ def take_back(
         return dict(held), None
     for mark in ahead:
         _shorten_missed(session, mark, now, namespace)
-    corrected = {mark.job: replace(mark, at=rows.whole(now)) for mark in ahead}
+    corrected = {mark.job: replace(mark, at=row_mapping.whole(now)) for mark in ahead}
     claims.set_watermarks(session, corrected.values())
     return {**held, **corrected}, Correction(len(ahead), max(mark.at for mark in ahead) - now)
 
 
 def _shorten_missed(session: Session, mark: Watermark, now: datetime, namespace: uuid.UUID) -> None:
     schedule = Schedule.parse(mark.schedule, mark.timezone, key=mark.job)
-    for row in session.execute(statements.MISSED_AFTER, {"job": mark.job, "at": rows.to_ms(now)}).fetchall():
-        start = None if row["range_start"] is None else rows.instant(row["range_start"]) - _INSTANT
+    for row in session.execute(queries.MISSED_AFTER, {"job": mark.job, "at": row_mapping.to_ms(now)}).fetchall():
+        start = None if row["range_start"] is None else row_mapping.instant(row["range_start"]) - _INSTANT
         rest = [] if start is None or start >= now else schedule.latest(start, now, 1)
         if start is None or not rest:
-            session.execute(statements.DROP_EXECUTION, {"id": row["id"]})
+            session.execute(queries.DROP_EXECUTION, {"id": row["id"]})
             continue
         shortened = {
             "id": row["id"],
             "new_id": tick_execution_id(namespace, mark.job, rest[0]),
-            "tick": rows.to_ms(rest[0]),
+            "tick": row_mapping.to_ms(rest[0]),
             "ticks": schedule.count(start, now),
         }
-        session.execute(statements.SHORTEN_MISSED, shortened)
+        session.execute(queries.SHORTEN_MISSED, shortened)
 
 
 class ClockWatch:

@@ -11,24 +11,24 @@ from datetime import datetime
 from random import Random
 from typing import Any, TypeVar
 
-from chronos_gitops import precedence
-from chronos_gitops.delivery.attempt import Delivery
-from chronos_gitops.engine import callback
-from chronos_gitops.engine.callback import Report
+from chronos_gitops.engine import callbacks
+from chronos_gitops.engine.callbacks import CallbackReport
 from chronos_gitops.engine.clock import TOLERANCE, Clock, elapsed
-from chronos_gitops.engine.crossing import cross, not_running
 from chronos_gitops.engine.engine import STALLED_AFTER
+from chronos_gitops.engine.loop_thread import call_in_loop, not_running
 from chronos_gitops.engine.model import EngineHealth, Execution, ExecutionDetail, ExecutionQuery, Pause
 from chronos_gitops.engine.observer import Observer
-from chronos_gitops.engine.sql import ledger
 from chronos_gitops.engine.sql.backlog import Backlog
-from chronos_gitops.engine.sql.lanes import Lanes
-from chronos_gitops.engine.sql.outbox import Outbox
+from chronos_gitops.engine.sql.executor import Executor
 from chronos_gitops.engine.sql.retention import Keep, Retention
 from chronos_gitops.engine.sql.scheduler import Scheduler
-from chronos_gitops.engine.sql.store import Store, StoreError
+from chronos_gitops.engine.sql.store import repository
+from chronos_gitops.engine.sql.store.store import Store, StoreError
+from chronos_gitops.engine.sql.write_batcher import WriteBatcher
 from chronos_gitops.errors import NotFoundError
 from chronos_gitops.jobs.model import JobSet
+from chronos_gitops.process import engine_priority
+from chronos_gitops.webhooks.attempt import Delivery
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -73,7 +73,7 @@ class SqlEngine:
         self._key = b""
         self._retention: Retention
         self._scheduler: Scheduler
-        self._lanes: Lanes
+        self._lanes: Executor
         self._backlog: Backlog
         self._delivery: Delivery
         self._loop: asyncio.AbstractEventLoop
@@ -81,8 +81,8 @@ class SqlEngine:
     def start(self) -> None:
         self._opened = self._open_store()
         try:
-            fresh = secrets.token_bytes(callback.KEY_BYTES)
-            self._key = self._opened.write(lambda session: ledger.signing_key(session, "callback", fresh)).result()
+            fresh = secrets.token_bytes(callbacks.KEY_BYTES)
+            self._key = self._opened.write(lambda session: repository.signing_key(session, "callback", fresh)).result()
         except StoreError:
             self._opened.close()
             raise
@@ -136,15 +136,15 @@ class SqlEngine:
     def cancel(self, execution_id: str, *, by: str) -> Execution:
         return self._ask(lambda scheduler: scheduler.cancel(execution_id, by=by))
 
-    def call_back(self, execution_id: str, report: Report, *, signature: str) -> Execution:
+    def call_back(self, execution_id: str, report: CallbackReport, *, signature: str) -> Execution:
         if not self._key:
             raise not_running()
-        callback.verify(self._key, execution_id, signature)
-        found = self._store.read(lambda session: ledger.execution(session, execution_id))
+        callbacks.verify(self._key, execution_id, signature)
+        found = self._store.read(lambda session: repository.execution(session, execution_id))
         if found is None:
-            raise callback.unknown()
-        spacing = callback.spacing(found.execution, found.job)
-        scrubbed = callback.scrubbed(report, found, signature, self._delivery.excerpt)
+            raise callbacks.unknown()
+        spacing = callbacks.spacing(found.execution, found.job)
+        scrubbed = callbacks.scrubbed(report, found, signature, self._delivery.excerpt)
         return self._ask(lambda scheduler: scheduler.call_back(execution_id, scrubbed, spacing=spacing))
 
     def pause(self, name: str, *, reason: str, by: str, until: datetime | None = None) -> Pause:
@@ -168,28 +168,28 @@ class SqlEngine:
         return self._scheduler.decided_until(self._clock.now()) if self._ready.is_set() else {}
 
     def executions(self, query: ExecutionQuery) -> Sequence[Execution]:
-        return self._store.read(lambda session: ledger.executions(session, query))
+        return self._store.read(lambda session: repository.executions(session, query))
 
     def execution(self, execution_id: str) -> ExecutionDetail:
-        found = self._store.read(lambda session: ledger.execution(session, execution_id))
+        found = self._store.read(lambda session: repository.execution(session, execution_id))
         if found is None:
             raise NotFoundError(f'there is no execution "{execution_id[:64]}"')
         return found
 
     def latest(self, names: Sequence[str]) -> Mapping[str, Execution]:
-        return self._store.read(lambda session: ledger.latest(session, names, self._latest()))
+        return self._store.read(lambda session: repository.latest(session, names, self._latest()))
 
     def recent(self, names: Sequence[str], count: int) -> Mapping[str, Sequence[Execution]]:
-        return self._store.read(lambda session: ledger.recent(session, names, count, self._latest()))
+        return self._store.read(lambda session: repository.recent(session, names, count, self._latest()))
 
     def running(self, name: str) -> Sequence[Execution]:
-        return self._store.read(lambda session: ledger.running(session, name))
+        return self._store.read(lambda session: repository.running(session, name))
 
     def ticks(self, name: str, since: datetime, until: datetime) -> Sequence[Execution]:
-        return self._store.read(lambda session: ledger.ticks(session, name, since, until))
+        return self._store.read(lambda session: repository.ticks(session, name, since, until))
 
     def pauses_of(self, name: str, since: datetime) -> Sequence[Pause]:
-        return self._store.read(lambda session: ledger.pauses_of(session, name, since))
+        return self._store.read(lambda session: repository.pauses_of(session, name, since))
 
     def health(self) -> EngineHealth:
         if not (self._ready.is_set() and self._thread.is_alive()):
@@ -226,7 +226,7 @@ class SqlEngine:
         if not (self._ready.is_set() and self._thread.is_alive()):
             raise not_running()
         try:
-            return cross(question(self._scheduler), self._loop, seconds=_ANSWER_WITHIN)
+            return call_in_loop(question(self._scheduler), self._loop, seconds=_ANSWER_WITHIN)
         except TimeoutError as error:
             raise StoreError(f"the engine did not answer within {_ANSWER_WITHIN:.0f} s", hint="try again") from error
 
@@ -236,7 +236,7 @@ class SqlEngine:
 
     def _main(self) -> None:
         try:
-            precedence.run(self._serve())
+            engine_priority.run(self._serve())
         except BaseException as error:
             self._failure = error
             log.exception("the engine ended")
@@ -247,16 +247,16 @@ class SqlEngine:
         self._loop = asyncio.get_running_loop()
         async with self._build_delivery() as delivery:
             self._delivery = delivery
-            outbox, replica = Outbox(self._store), self._store.replica
+            outbox, replica = WriteBatcher(self._store), self._store.replica
             wake = asyncio.Event()
-            self._lanes = Lanes(
+            self._lanes = Executor(
                 outbox=outbox,
                 replica=replica,
                 delivery=delivery,
                 clock=self._clock,
                 observer=self._observer,
                 random=self._random,
-                sign=lambda execution_id: callback.sign(self._key, execution_id),
+                sign=lambda execution_id: callbacks.sign(self._key, execution_id),
                 wake=wake.set,
             )
             self._backlog = Backlog(self._max_pending, self._lanes.ids)

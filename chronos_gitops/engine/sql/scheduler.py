@@ -8,24 +8,25 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from chronos_gitops import failpoints
-from chronos_gitops.engine.callback import Report, unknown
+from chronos_gitops.engine.callbacks import CallbackReport, unknown
 from chronos_gitops.engine.clock import Clock, Heartbeat
+from chronos_gitops.engine.due_queue import DueQueue, DueTick
 from chronos_gitops.engine.model import Execution, Pause, Reason, Status, Trigger
 from chronos_gitops.engine.observer import Observer
-from chronos_gitops.engine.sql import claims, decision, ledger, rows
+from chronos_gitops.engine.sql import claims, decisions
 from chronos_gitops.engine.sql.claim_status import ClaimStatus
 from chronos_gitops.engine.sql.claims import Claim, Claimed, Verdict, Watermark
 from chronos_gitops.engine.sql.clock_correction import ClockWatch, take_back
-from chronos_gitops.engine.sql.decision import Decision, Written
-from chronos_gitops.engine.sql.lanes import Lanes
-from chronos_gitops.engine.sql.outbox import Outbox
-from chronos_gitops.engine.sql.run import Run
-from chronos_gitops.engine.sql.store import Operation, Replica, Session, StoreError
-from chronos_gitops.engine.timetable import Due, Timetable
+from chronos_gitops.engine.sql.decisions import Decision, Written
+from chronos_gitops.engine.sql.executor import Executor
+from chronos_gitops.engine.sql.pending_run import PendingRun
+from chronos_gitops.engine.sql.store import repository, row_mapping
+from chronos_gitops.engine.sql.store.store import Operation, Replica, Session, StoreError
+from chronos_gitops.engine.sql.write_batcher import WriteBatcher
 from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.jobs.job_set import diff
-from chronos_gitops.jobs.model import Definition, JobSet
+from chronos_gitops.jobs.model import JobSet, JobVersion
+from chronos_gitops.process import failpoints
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -42,9 +43,9 @@ class Scheduler:
     def __init__(
         self,
         *,
-        outbox: Outbox,
+        outbox: WriteBatcher,
         replica: Replica,
-        lanes: Lanes,
+        lanes: Executor,
         clock: Clock,
         observer: Observer,
         wake: asyncio.Event,
@@ -56,7 +57,7 @@ class Scheduler:
         self._lanes = lanes
         self._clock = clock
         self._observer = observer
-        self._timetable = Timetable()
+        self._timetable = DueQueue()
         self._watermarks: dict[str, Watermark] = {}
         self._decisions = asyncio.Lock()
         self._wake = wake
@@ -73,8 +74,8 @@ class Scheduler:
     async def open(self) -> None:
         """Reads what earlier runners left and goes on with their unfinished executions, under the same ids."""
         await self._write(self._replica.take_over)
-        self.pauses = await self._write(ledger.pauses)
-        await self._agree_on_lanes()
+        self.pauses = await self._write(repository.pauses)
+        await self._sync_with_other_replicas()
 
     async def run(self) -> None:
         """Claims what is due until ``stop``; trouble with the ledger or a defect delays it, and never ends it."""
@@ -122,7 +123,7 @@ class Scheduler:
 
     def next_runs(self, name: str, count: int, now: datetime) -> tuple[datetime, ...]:
         """From any thread."""
-        return decision.next_runs(self.jobs.get(name), self._watermarks.get(name), self.pauses.get(name), now, count)
+        return decisions.next_runs(self.jobs.get(name), self._watermarks.get(name), self.pauses.get(name), now, count)
 
     def decided_until(self, now: datetime) -> dict[str, datetime]:
         return {name: mark.at for name, mark in list(self._watermarks.items()) if mark.at > now}
@@ -139,7 +140,7 @@ class Scheduler:
         pauses = self.pauses
         # Nobody else writes these watermarks: those of the jobs that stay as they are need not be looked at again.
         changes = diff(before, jobs)
-        news = None if first or self._replica.is_shared else decision.edited_jobs(changes)
+        news = None if first or self._replica.is_shared else decisions.edited_jobs(changes)
 
         def operation(session: Session) -> tuple[bool, Written]:
             standing = self._replica.join(session, jobs.revision)
@@ -151,7 +152,7 @@ class Scheduler:
             missed_by_all = first and standing.alone
             names = jobs.definitions.keys() if news is None else news
             owed = jobs.definitions.keys() - pauses.keys() if missed_by_all else set()
-            decided = decision.on_apply(before, jobs, names, held, owed, now)
+            decided = decisions.on_apply(before, jobs, names, held, owed, now)
             return True, replace(decided.write(session, self._replica, held, now), correction=correction)
 
         self._led, written = await self._write(operation)
@@ -161,14 +162,14 @@ class Scheduler:
         active = [definition.job.name for definition in jobs if self._is_active(definition)]
         self._timetable.retain(active)
         absent = {name for name in active if self._timetable.tick_of(name) is None}
-        await self._reschedule(edited | absent | decision.jittered_otherwise(changes, before, jobs))
+        await self._reschedule(edited | absent | decisions.jittered_otherwise(changes, before, jobs))
 
     async def trigger(self, name: str, *, key: str | None) -> Execution:
         async with self._decisions:
             definition = self.jobs.get(name)
             if definition is None:
                 raise NotFoundError(f'there is no job "{name}"')
-            now = rows.whole(self._clock.now())
+            now = row_mapping.whole(self._clock.now())
             claim = Claim(definition, None, Trigger.MANUAL, str(uuid.uuid4()), now, request_key=key)
 
             def operation(session: Session) -> Written:
@@ -182,8 +183,8 @@ class Scheduler:
 
     async def cancel(self, execution_id: str, *, by: str) -> Execution:
         async with self._decisions:
-            now = rows.whole(self._clock.now())
-            found = await self._write(lambda session: ledger.cancel(session, execution_id, by, now, self._replica))
+            now = row_mapping.whole(self._clock.now())
+            found = await self._write(lambda session: repository.cancel(session, execution_id, by, now, self._replica))
             if found is None:
                 raise NotFoundError(f'there is no execution "{execution_id[:64]}"')
             if found.status is not Status.CANCELLED:
@@ -192,12 +193,12 @@ class Scheduler:
                 self._lanes.cancel([execution_id], Reason.OPERATOR)
             return found
 
-    async def call_back(self, execution_id: str, report: Report, *, spacing: timedelta) -> Execution:
+    async def call_back(self, execution_id: str, report: CallbackReport, *, spacing: timedelta) -> Execution:
         """What the target says of an execution, whichever runner has it."""
-        now = rows.whole(self._clock.now())
+        now = row_mapping.whole(self._clock.now())
         replica = self._replica
         found = await self._write(
-            lambda session: ledger.receive(session, execution_id, report, at=now, spacing=spacing, replica=replica)
+            lambda session: repository.receive(session, execution_id, report, at=now, spacing=spacing, replica=replica)
         )
         if found is None:
             raise unknown()
@@ -216,7 +217,7 @@ class Scheduler:
 
             def operation(session: Session) -> None:
                 claims.hold(session, pause.job)
-                ledger.set_pause(session, pause)
+                repository.set_pause(session, pause)
                 self._replica.tell(session)
 
             await self._write(operation)
@@ -235,11 +236,11 @@ class Scheduler:
         def operation(session: Session) -> tuple[Pause | None, Written]:
             mark = claims.hold(session, name)
             held, correction = take_back(session, {} if mark is None else {name: mark}, now, self._replica.namespace)
-            pause = ledger.pauses(session).get(name)
+            pause = repository.pauses(session).get(name)
             if pause is None or not is_over(pause):
                 return pause, Written([], [], held, correction=correction)
-            decided = decision.on_resume(self.jobs.get(name), held.get(name), pause, now)
-            ledger.end_pause(session, name, now)
+            decided = decisions.on_resume(self.jobs.get(name), held.get(name), pause, now)
+            repository.end_pause(session, name, now)
             self._replica.tell(session)
             return None, replace(decided.write(session, self._replica, held, now), correction=correction)
 
@@ -253,7 +254,7 @@ class Scheduler:
         async with self._decisions:
             if self._has_news:
                 self._has_news = False
-                await self._follow_others()
+                await self._sync_with_peers()
             now = self._clock.now()
             if self._clock_watch.went_back(now):
                 await self._follow_clock_back(now)
@@ -273,7 +274,7 @@ class Scheduler:
         if not is_decided:
             await asyncio.sleep(_OTHERS_DECIDE_S)
 
-    async def _claim(self, due: list[Due], now: datetime) -> bool:
+    async def _claim(self, due: list[DueTick], now: datetime) -> bool:
         """False when nothing was: others decide over all of these just now, or know of a pause that is news here."""
         names = [entry.job for entry in due]
         jobs, known, room = self.jobs, self._watermarks, self._room()
@@ -281,8 +282,8 @@ class Scheduler:
         def operation(session: Session) -> Written:
             held = claims.hold_due(session, names, self._replica.claims_at_once)
             held, correction = take_back(session, held, now, self._replica.namespace)
-            paused = ledger.paused(session, names)
-            decided = decision.on_due(due, jobs, known, held, paused, now)
+            paused = repository.paused(session, names)
+            decided = decisions.on_due(due, jobs, known, held, paused, now)
             written = decided.write(session, self._replica, held, now, room)
             gone = set() if held else set(names) - claims.marked(session, names)
             return replace(written, dropped=gone, correction=correction)
@@ -305,8 +306,8 @@ class Scheduler:
         self._told(await self._write(operation))
         await self._reschedule(list(self.jobs.definitions))
 
-    async def _follow_others(self) -> None:
-        await self._agree_on_lanes()
+    async def _sync_with_peers(self) -> None:
+        await self._sync_with_other_replicas()
         await self._agree_on_pauses()
         if not self._replica.leads:
             self._led = False
@@ -314,31 +315,31 @@ class Scheduler:
             log.info("nobody with a newer revision is there any more; this runner's revision decides")
             await self._apply(self.jobs)
 
-    async def _agree_on_lanes(self) -> None:
+    async def _sync_with_other_replicas(self) -> None:
         """What was cancelled or taken over elsewhere ends here; what was left to this runner begins."""
         runs, awaiting = self._lanes.ids(), self._lanes.awaiting_callback()
         me, losses = self._replica.id, self._replica.losses
-        called_back, lost, new = await self._write(lambda session: ledger.changes(session, runs, awaiting, me))
+        called_back, lost, new = await self._write(lambda session: repository.changes(session, runs, awaiting, me))
         self._lanes.called_back(called_back)
         for execution_id, reason in lost.items():
             self._lanes.cancel([execution_id], None if reason is None else Reason(reason))
         # Who waits for a callback is busy already, so that what waits for its turn goes on waiting.
         for left in sorted(new, key=lambda left: left.execution.callback_deadline is None):
-            self._lanes.start(Run(left.execution, left.job, left.next_attempt_at, left.fence, losses))
+            self._lanes.start(PendingRun(left.execution, left.job, left.next_attempt_at, left.fence, losses))
 
     async def _agree_on_pauses(self) -> None:
-        pauses = await self._write(ledger.pauses)
+        pauses = await self._write(repository.pauses)
         ended = self.pauses.keys() - pauses.keys()
         self.pauses = pauses
         for name in pauses:
             self._timetable.remove(name)
         await self._reschedule(ended)
 
-    def _is_active(self, definition: Definition) -> bool:
+    def _is_active(self, definition: JobVersion) -> bool:
         """Enabled, not paused, and due by the schedule that this runner knows."""
         job = definition.job
         mark = self._watermarks.get(job.name)
-        return job.enabled and job.name not in self.pauses and mark is not None and mark.covers(job)
+        return job.enabled and job.name not in self.pauses and mark is not None and mark.matches_schedule(job)
 
     async def _reschedule(self, names: Iterable[str]) -> None:
         for position, name in enumerate(names, 1):
@@ -348,14 +349,14 @@ class Scheduler:
             if position % _CHUNK == 0:
                 await asyncio.sleep(0)
 
-    async def _put_back(self, due: Iterable[Due], before: Iterable[Watermark | None]) -> None:
+    async def _put_back(self, due: Iterable[DueTick], before: Iterable[Watermark | None]) -> None:
         decided = []
         for entry, mark in zip(due, before, strict=True):
             definition = self.jobs.get(entry.job)
             if self._watermarks.get(entry.job) != mark:
                 decided.append(entry.job)
             elif definition is not None and self._is_active(definition):
-                self._timetable.put_back(entry)
+                self._timetable.requeue(entry)
         await self._reschedule(decided)
 
     def _told(self, written: Written) -> None:
@@ -381,7 +382,7 @@ class Scheduler:
         elif claimed.owner == self._replica.id and not self._lanes.has(claimed.execution.id):
             if claimed.verdict is Verdict.RUN:
                 not_before = claimed.claim.not_before
-                self._lanes.start(Run(claimed.execution, job, not_before, losses=losses))
+                self._lanes.start(PendingRun(claimed.execution, job, not_before, losses=losses))
             elif not claimed.execution.status.is_final:
                 self.hear()
 

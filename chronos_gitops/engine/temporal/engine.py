@@ -16,12 +16,11 @@ from typing import Any, TypeVar
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
-from chronos_gitops import precedence
-from chronos_gitops.delivery.attempt import Delivery
-from chronos_gitops.engine import callback
-from chronos_gitops.engine.callback import CallbackLate, Report
+from chronos_gitops.engine import callbacks
+from chronos_gitops.engine.callbacks import CallbackLate, CallbackReport
 from chronos_gitops.engine.clock import Clock, Heartbeat, elapsed
-from chronos_gitops.engine.crossing import cross, not_running
+from chronos_gitops.engine.due_queue import LATE, upcoming
+from chronos_gitops.engine.loop_thread import call_in_loop, not_running
 from chronos_gitops.engine.model import (
     EngineHealth,
     Execution,
@@ -31,15 +30,17 @@ from chronos_gitops.engine.model import (
     Status,
 )
 from chronos_gitops.engine.observer import Observer
-from chronos_gitops.engine.temporal import messages, names
-from chronos_gitops.engine.temporal.activities import Sending, Timing
-from chronos_gitops.engine.temporal.address import Access
+from chronos_gitops.engine.temporal import names
+from chronos_gitops.engine.temporal.connection import TemporalConnection
 from chronos_gitops.engine.temporal.errors import Unavailable, told, unavailable
-from chronos_gitops.engine.temporal.messages import Posted, TriggerRequest, to_ms
 from chronos_gitops.engine.temporal.session import Session, connect, held_now, missing
-from chronos_gitops.engine.timetable import LATE, upcoming
+from chronos_gitops.engine.temporal.worker.activities import Sending, Timing
+from chronos_gitops.engine.temporal.workflows import messages
+from chronos_gitops.engine.temporal.workflows.messages import Posted, TriggerRequest, to_ms
 from chronos_gitops.errors import ChronosError, ConflictError, NotFoundError
-from chronos_gitops.jobs.model import Definition, JobSet
+from chronos_gitops.jobs.model import JobSet, JobVersion
+from chronos_gitops.process import engine_priority
+from chronos_gitops.webhooks.attempt import Delivery
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -64,7 +65,7 @@ class TemporalEngine:
 
     def __init__(
         self,
-        access: Access,
+        access: TemporalConnection,
         *,
         delivery: Callable[[], Delivery],
         clock: Clock,
@@ -145,20 +146,20 @@ class TemporalEngine:
             raise ConflictError(f"execution {execution_id} has ended already: {after.status}")
         return after
 
-    def call_back(self, execution_id: str, report: Report, *, signature: str) -> Execution:
-        callback.verify(self._ask(self._signing_key), execution_id, signature)
+    def call_back(self, execution_id: str, report: CallbackReport, *, signature: str) -> Execution:
+        callbacks.verify(self._ask(self._signing_key), execution_id, signature)
         try:
             found = self.execution(execution_id)
         except NotFoundError as error:
-            raise callback.unknown() from error
-        spacing = callback.spacing(found.execution, found.job)
-        scrubbed = callback.scrubbed(report, found, signature, self._delivery.excerpt)
+            raise callbacks.unknown() from error
+        spacing = callbacks.spacing(found.execution, found.job)
+        scrubbed = callbacks.scrubbed(report, found, signature, self._delivery.excerpt)
         posted = Posted(scrubbed.told.value, scrubbed.message, spacing // timedelta(milliseconds=1))
         is_over = found.execution.status.is_final
         heard = None if is_over else self._ask(lambda session: session.call_back(execution_id, posted))
         if heard is None:
             ended = found.execution if is_over else self.execution(execution_id).execution
-            callback.received(ended, scrubbed, at=self._clock.now(), spacing=spacing)
+            callbacks.received(ended, scrubbed, at=self._clock.now(), spacing=spacing)
             return ended
         if heard.late is not None:
             raise CallbackLate(heard.late)
@@ -166,14 +167,14 @@ class TemporalEngine:
 
     async def _signing_key(self, session: Session) -> bytes:
         if not self._key:
-            self._key = await session.signing_key(secrets.token_bytes(callback.KEY_BYTES))
+            self._key = await session.signing_key(secrets.token_bytes(callbacks.KEY_BYTES))
         return self._key
 
     async def _sign(self, execution_id: str) -> str:
         session = self._session
         if session is None:
             raise unavailable(self._access, self._trouble)
-        return callback.sign(await self._signing_key(session), execution_id)
+        return callbacks.sign(await self._signing_key(session), execution_id)
 
     def pause(self, name: str, *, reason: str, by: str, until: datetime | None = None) -> Pause:
         definition = self._definition(name)
@@ -254,7 +255,7 @@ class TemporalEngine:
             return ""
         return f"{self._access} has not answered for {seconds:.0f} s: {self._trouble or 'it is silent'}"
 
-    def _definition(self, name: str) -> Definition:
+    def _definition(self, name: str) -> JobVersion:
         if not self._is_running():
             raise not_running()
         definition = self._jobs.get(name)
@@ -277,7 +278,7 @@ class TemporalEngine:
         if session is None or self._trouble:
             raise unavailable(self._access, self._trouble)
         try:
-            return cross(question(session), self._loop, seconds=_ANSWER_WITHIN)
+            return call_in_loop(question(session), self._loop, seconds=_ANSWER_WITHIN)
         except TimeoutError as error:
             raise unavailable(self._access, f"no answer within {_ANSWER_WITHIN:.0f} s") from error
         except (RPCError, WorkflowUpdateFailedError) as error:
@@ -288,7 +289,7 @@ class TemporalEngine:
 
     def _main(self) -> None:
         try:
-            precedence.run(self._serve())
+            engine_priority.run(self._serve())
         except BaseException as error:
             self._failure = error
             log.exception("the engine ended")

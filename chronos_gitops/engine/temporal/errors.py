@@ -4,7 +4,7 @@ import re
 
 from temporalio.service import RPCError
 
-from chronos_gitops.engine.temporal.address import Access
+from chronos_gitops.engine.temporal.connection import TemporalConnection
 from chronos_gitops.errors import ChronosError
 
 _OF_THE_SYSTEM = re.compile(r'message: "([^"]+)"')
@@ -16,7 +16,7 @@ class Unavailable(ChronosError):
     kind = "unavailable"
 
 
-def unavailable(access: Access, told: str) -> Unavailable:
+def unavailable(access: TemporalConnection, told: str) -> Unavailable:
     return Unavailable(f"{access}: {told}", hint="the runner goes on trying")
 
 

@@ -10,11 +10,11 @@ from typing import Any
 from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy
 
-from chronos_gitops.engine.temporal import attributes, names, updates
-from chronos_gitops.engine.temporal.messages import Applied, TimetableState, to_ms
+from chronos_gitops.engine.temporal import names, search_attributes, updates
 from chronos_gitops.engine.temporal.visibility import Visibility
+from chronos_gitops.engine.temporal.workflows.messages import Applied, TimetableState, to_ms
 from chronos_gitops.jobs.job_set import diff
-from chronos_gitops.jobs.model import Definition, JobSet
+from chronos_gitops.jobs.model import JobSet, JobVersion
 
 _AT_ONCE = 20
 
@@ -72,7 +72,7 @@ class Reconciler:
             id=names.timetable_id(name),
             task_queue=names.TIMETABLES,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            search_attributes=attributes.of_timetable(name, "", attributes.DISABLED_STATUS),
+            search_attributes=search_attributes.of_timetable(name, "", search_attributes.DISABLED_STATUS),
         )
         was_news: bool = await self._client.execute_update_with_start_workflow(
             names.APPLY, applied, id=update_id, start_workflow_operation=start, result_type=bool
@@ -84,7 +84,7 @@ class Reconciler:
             handle = self._client.get_workflow_handle(names.timetable_id(name))
             with contextlib.suppress(updates.Ended):
                 await updates.send(handle, names.REMOVE, result_type=bool)
-        self._said[name] = attributes.REMOVED_STATUS
+        self._said[name] = search_attributes.REMOVED_STATUS
 
     def _differs(self, name: str, applied: Applied, known: Mapping[str, str]) -> bool:
         """Visibility lags a little; what this runner said last is known for certain."""
@@ -92,10 +92,13 @@ class Reconciler:
 
     def _is_gone(self, name: str, known: Mapping[str, str]) -> bool:
         said = self._said.get(name)
-        return attributes.REMOVED_STATUS in (said, known.get(name)) and said in (None, attributes.REMOVED_STATUS)
+        return search_attributes.REMOVED_STATUS in (said, known.get(name)) and said in (
+            None,
+            search_attributes.REMOVED_STATUS,
+        )
 
 
-def applied(definition: Definition) -> Applied:
+def applied(definition: JobVersion) -> Applied:
     """The digest covers the job and where it stands in git, for both are written into rows."""
     document = definition.job.document()
     place = [document, definition.version, definition.commit, definition.path]

@@ -17,16 +17,16 @@ from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, Tele
 from temporalio.service import RPCError
 
 from chronos_gitops.engine.model import EXECUTION_IDENTITY, Pause
-from chronos_gitops.engine.temporal import attributes, names, updates
-from chronos_gitops.engine.temporal.activities import Sending, Timing
-from chronos_gitops.engine.temporal.address import Access
+from chronos_gitops.engine.temporal import names, search_attributes, updates
+from chronos_gitops.engine.temporal.connection import TemporalConnection
 from chronos_gitops.engine.temporal.errors import told
-from chronos_gitops.engine.temporal.messages import Heard, Held, Posted, Row, TriggerRequest, maybe_ms, to_ms
 from chronos_gitops.engine.temporal.reconciler import Reconciler, applied
 from chronos_gitops.engine.temporal.visibility import Visibility
-from chronos_gitops.engine.temporal.workers import Workers
+from chronos_gitops.engine.temporal.worker.activities import Sending, Timing
+from chronos_gitops.engine.temporal.worker.workers import Workers
+from chronos_gitops.engine.temporal.workflows.messages import Heard, Held, Posted, Row, TriggerRequest, maybe_ms, to_ms
 from chronos_gitops.errors import NotFoundError
-from chronos_gitops.jobs.model import Definition, JobSet
+from chronos_gitops.jobs.model import JobSet, JobVersion
 
 _Answer = TypeVar("_Answer")
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def _runtime() -> Runtime:
     return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=filters, forwarding=forwarding)))
 
 
-async def connect(access: Access) -> Client:
+async def connect(access: TemporalConnection) -> Client:
     """Raises RuntimeError when nobody answers."""
     return await Client.connect(
         access.target,
@@ -82,7 +82,7 @@ class Session:
         self.trouble = ""
 
     async def open(self) -> None:
-        await attributes.register(self._client)
+        await search_attributes.register(self._client)
         self.pauses = await self.visibility.pauses()
 
     async def run(self) -> None:
@@ -108,10 +108,10 @@ class Session:
         self.want(jobs)
         await self._settled.wait()
 
-    async def trigger(self, definition: Definition, request: TriggerRequest) -> Row | None:
+    async def trigger(self, definition: JobVersion, request: TriggerRequest) -> Row | None:
         return await self._update(definition, names.TRIGGER, request)
 
-    async def pause(self, definition: Definition, pause: Pause) -> None:
+    async def pause(self, definition: JobVersion, pause: Pause) -> None:
         held = Held(pause.reason, pause.by, to_ms(pause.at), maybe_ms(pause.until))
         await self._update(definition, names.PAUSE, held)
         self._note(pause.job, {**self.pauses, pause.job: pause})
@@ -178,7 +178,7 @@ class Session:
         value: str = await described.memo_value(names.KEY)
         return value
 
-    async def _update(self, definition: Definition, update: str, argument: object) -> "Row | None":
+    async def _update(self, definition: JobVersion, update: str, argument: object) -> "Row | None":
         """To a timetable that ought to be there; one that somebody ended is started again."""
         name = definition.job.name
         handle = self._client.get_workflow_handle(names.timetable_id(name))

@@ -10,8 +10,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
-from chronos_gitops.delivery.outcome import ErrorClass
-from chronos_gitops.engine.callback import judged
+from chronos_gitops.engine.callbacks import judged
 from chronos_gitops.engine.model import (
     Attempt,
     Execution,
@@ -22,11 +21,13 @@ from chronos_gitops.engine.model import (
     Status,
     Trigger,
 )
-from chronos_gitops.engine.temporal import attributes, messages, names
-from chronos_gitops.engine.temporal.messages import CUT_OFF, OVERDUE, AttemptReport, Held, Order
+from chronos_gitops.engine.temporal import names, search_attributes
+from chronos_gitops.engine.temporal.workflows import messages
+from chronos_gitops.engine.temporal.workflows.messages import CUT_OFF, OVERDUE, AttemptReport, Held, Order
 from chronos_gitops.errors import NotFoundError
 from chronos_gitops.jobs.model import Job
-from chronos_gitops.timing.timestamps import rfc3339
+from chronos_gitops.schedule.timestamps import rfc3339
+from chronos_gitops.webhooks.outcome import ErrorClass
 
 _PAGE = 1000
 _CHUNK = 200
@@ -188,16 +189,16 @@ class Visibility:
         """What each running timetable was given last, by job."""
         found = {}
         async for timetable in self._list([_TIMETABLES, "ExecutionStatus = 'Running'"]):
-            job = timetable.typed_search_attributes.get(attributes.JOB)
+            job = timetable.typed_search_attributes.get(search_attributes.JOB)
             if job is not None:
-                found[job] = timetable.typed_search_attributes.get(attributes.DIGEST) or ""
+                found[job] = timetable.typed_search_attributes.get(search_attributes.DIGEST) or ""
         return found
 
     async def pauses(self) -> dict[str, Pause]:
         found = {}
-        where = [_TIMETABLES, "ExecutionStatus = 'Running'", f"ChronosStatus = '{attributes.PAUSED_STATUS}'"]
+        where = [_TIMETABLES, "ExecutionStatus = 'Running'", f"ChronosStatus = '{search_attributes.PAUSED_STATUS}'"]
         async for timetable in self._list(where):
-            job = timetable.typed_search_attributes.get(attributes.JOB)
+            job = timetable.typed_search_attributes.get(search_attributes.JOB)
             held: list[Held] = await timetable.memo_value(names.PAUSES, [], type_hint=list[Held])
             if job is not None and held:
                 found[job] = held[-1].pause(job)

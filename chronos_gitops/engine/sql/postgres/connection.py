@@ -12,7 +12,7 @@ from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 
-from chronos_gitops.engine.sql import dialect
+from chronos_gitops.engine.sql.store import dialect
 from chronos_gitops.errors import UsageError
 
 Connection = psycopg.Connection[DictRow]

@@ -9,7 +9,7 @@ import psycopg
 
 from chronos_gitops.engine.clock import elapsed
 from chronos_gitops.engine.sql.postgres.connection import PostgresSession, Severable, is_reusable
-from chronos_gitops.engine.sql.store import Operation, StoreAway, StoreError, T
+from chronos_gitops.engine.sql.store.store import Operation, StoreAway, StoreError, T
 
 MOST: Final = 8
 """Connections that read at one time; further questions wait for their turn."""

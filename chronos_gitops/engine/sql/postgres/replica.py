@@ -13,11 +13,11 @@ from typing import Final
 import psycopg
 
 from chronos_gitops.engine.clock import elapsed
-from chronos_gitops.engine.sql.postgres import membership
+from chronos_gitops.engine.sql.postgres import leases
 from chronos_gitops.engine.sql.postgres.clock import DatabaseClock, instant
 from chronos_gitops.engine.sql.postgres.connection import Address, Connection, PostgresSession, Severable
-from chronos_gitops.engine.sql.store import LEASE_S, Session, Standing
-from chronos_gitops.engine.sql.write_watch import WriteWatch
+from chronos_gitops.engine.sql.store.store import LEASE_S, ReplicaView, Session
+from chronos_gitops.engine.sql.write_watchdog import WriteWatch
 
 log = logging.getLogger(__name__)
 
@@ -104,22 +104,22 @@ class PostgresReplica:
         """The first beat. psycopg.Error."""
         self._beat(self._listening())
 
-    def join(self, session: Session, revision: str | None) -> Standing:
-        self._revision = membership.number(session, revision or "", self._revision)
-        others = membership.others(session, self.id, self._revision)
+    def join(self, session: Session, revision: str | None) -> ReplicaView:
+        self._revision = leases.number(session, revision or "", self._revision)
+        others = leases.others(session, self.id, self._revision)
         self.leads = all(other is None or other <= self._revision for other in others)
-        return Standing(self.leads, alone=not others)
+        return ReplicaView(self.leads, alone=not others)
 
     def take_over(self, session: Session) -> None:
         """At the start: what an earlier process left that had the same data folder, and what nobody has."""
-        membership.take_place(session, self.id, self._place)
-        membership.take_over(session, self.id, orphans_only=True)
+        leases.take_place(session, self.id, self._place)
+        leases.take_over(session, self.id, orphans_only=True)
 
     def hold(self, session: Session, job: str) -> None:
         session.execute("SELECT pg_advisory_xact_lock(hashtextextended(:job, 1))", {"job": job})
 
     def live(self, session: Session) -> frozenset[str]:
-        return membership.live(session)
+        return leases.live(session)
 
     def tell(self, session: Session, other: str = "") -> None:
         session.execute("SELECT pg_notify('chronos', :other)", {"other": other})
@@ -150,7 +150,7 @@ class PostgresReplica:
         with contextlib.suppress(psycopg.Error):
             line = self._line or Severable(self._address.connect())
             with contextlib.closing(line), line.connection.transaction():
-                membership.leave(PostgresSession(line.connection), self.id)
+                leases.leave(PostgresSession(line.connection), self.id)
 
     def _work(self) -> None:
         """Trouble is told in ``trouble`` and never ends it."""
@@ -204,7 +204,7 @@ class PostgresReplica:
         if not self._has_left:
             log.error("the lease is given up: nothing could be written", extra={"seconds": round(self._watch.seconds)})
             with connection.transaction():
-                membership.leave(PostgresSession(connection), self.id)
+                leases.leave(PostgresSession(connection), self.id)
             self._has_left = True
 
     def _beat(self, connection: Connection) -> None:
@@ -215,14 +215,14 @@ class PostgresReplica:
         """
         before = elapsed()
         session = PostgresSession(connection)
-        if not membership.renew(session, self.id, self._lease_s):
+        if not leases.renew(session, self.id, self._lease_s):
             self._valid_until = 0.0
             self.losses += 1
             self._held_since = before
-            membership.enter(session, self.id, self._place, self._revision, self._lease_s)
+            leases.enter(session, self.id, self._place, self._revision, self._lease_s)
         self._renewed_at = before
         self._valid_until = before + self._lease_s
-        others = membership.others(session, self.id, None)
+        others = leases.others(session, self.id, None)
         self._look_at_its_clock(session)
         if self._revision is not None:
             mine = self._revision
@@ -231,15 +231,15 @@ class PostgresReplica:
     def _look_at_its_clock(self, session: Session) -> None:
         if self._clock is not None:
             asked = elapsed()
-            shown = instant(membership.now(session))
+            shown = instant(leases.now(session))
             answered = elapsed()
             self._clock.set(shown, answered, within=timedelta(seconds=answered - asked))
 
     def _look_after_the_dead(self, connection: Connection) -> None:
         is_settled = elapsed() - self._held_since >= self._lease_s
         with connection.transaction():
-            membership.bound_leases(PostgresSession(connection), self._lease_s)
-            taken = membership.take_over(PostgresSession(connection), self.id, orphans_only=not is_settled)
+            leases.bound_leases(PostgresSession(connection), self._lease_s)
+            taken = leases.take_over(PostgresSession(connection), self.id, orphans_only=not is_settled)
         if taken:
             log.warning("went on with what other runners left", extra={"executions": taken})
 

@@ -11,7 +11,7 @@ import psycopg
 from chronos_gitops.engine.clock import elapsed
 from chronos_gitops.engine.engine import NotRunning
 from chronos_gitops.engine.sql.postgres.connection import Address, Connection, Standby
-from chronos_gitops.engine.sql.store import StoreUnusable
+from chronos_gitops.engine.sql.store.store import StoreUnusable
 
 log = logging.getLogger(__name__)
 

@@ -10,16 +10,25 @@ from typing import Any
 
 import psycopg
 
-from chronos_gitops.engine.sql import ledger
 from chronos_gitops.engine.sql.postgres.clock import DatabaseClock
 from chronos_gitops.engine.sql.postgres.connection import Address, Connection, PostgresSession, Severable, is_reusable
+from chronos_gitops.engine.sql.postgres.migrate import migrate
 from chronos_gitops.engine.sql.postgres.readers import Readers
 from chronos_gitops.engine.sql.postgres.replica import PostgresReplica
-from chronos_gitops.engine.sql.postgres.schema import migrate
 from chronos_gitops.engine.sql.postgres.startup import HINT, first_connection, refuse_pooled_transactions, words_of
-from chronos_gitops.engine.sql.store import LEASE_S, Operation, Result, Session, StoreAway, StoreError, StoreUnusable, T
-from chronos_gitops.engine.sql.write_watch import WriteWatch
-from chronos_gitops.engine.sql.writer import Writer
+from chronos_gitops.engine.sql.store import repository
+from chronos_gitops.engine.sql.store.store import (
+    LEASE_S,
+    Operation,
+    Result,
+    Session,
+    StoreAway,
+    StoreError,
+    StoreUnusable,
+    T,
+)
+from chronos_gitops.engine.sql.store.writer import Writer
+from chronos_gitops.engine.sql.write_watchdog import WriteWatch
 from chronos_gitops.errors import ConflictError
 
 log = logging.getLogger(__name__)
@@ -57,7 +66,7 @@ class PostgresStore:
             with contextlib.closing(first_connection(address, is_stopping)) as connection:
                 refuse_pooled_transactions(address, connection)
                 migrate(connection, str(address), is_stopping)
-                self.replica.namespace = ledger.namespace(PostgresSession(connection))
+                self.replica.namespace = repository.namespace(PostgresSession(connection))
             self.replica.register()
         except psycopg.Error as error:
             self.replica.leave()
@@ -174,4 +183,4 @@ class PostgresStore:
             raise StoreAway(f"{self._address} does not answer: {words_of(error)}") from error
 
 
-__all__ = ["Address", "DatabaseClock", "PostgresStore"]
+__all__ = ["PostgresStore"]

@@ -1,0 +1,106 @@
+"""What the commands that speak to a runner share: their options, the connection, and errors in one sentence."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import click
+import httpx
+
+from chronos_gitops.config import load
+from chronos_gitops.errors import ChronosError, NotFoundError
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_TIMEOUT_S = 30.0
+
+
+class RunnerAway(ChronosError):
+    """Nobody, or nothing that speaks this API, answers at the address."""
+
+    kind = "runner-away"
+
+
+class RunnerRefused(ChronosError):
+    """The runner answered with a problem document (RFC 9457)."""
+
+    kind = "runner-refused"
+
+
+def runner_options(command: _F) -> _F:
+    """``--server``, ``--token`` and ``--format``."""
+    for option in (
+        click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True),
+        click.option("--token", metavar="TOKEN", help="A bearer token.  [env var: CHRONOS_TOKEN]"),
+        click.option(
+            "--server",
+            metavar="URL",
+            help=f"The runner.  [env var: CHRONOS_SERVER]  [default: {load.DEFAULT_SERVER}]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+class RunnerClient:
+    """One runner's REST API (CONTRACT 6); every failure is a ChronosError with a sentence."""
+
+    def __init__(self, server: str | None, token: str | None) -> None:
+        self.address, token = load.client({"server": server, "token": token}, os.environ)
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+        return self._call("GET", path, params=query or None)
+
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        return self._call("POST", path, json=body)
+
+    def items(self, path: str, query: Mapping[str, str], limit: int | None = None) -> Iterator[dict[str, Any]]:
+        """The items of a list, page after page."""
+        page = self.get(path, query)
+        left = limit
+        while True:
+            yield from page["items"][:left]
+            left = None if left is None else left - len(page["items"])
+            if not page.get("next") or (left is not None and left <= 0):
+                return
+            page = self._call("GET", page["next"])
+
+    def _call(self, method: str, path: str, **request: Any) -> Any:
+        try:
+            # trust_env: a proxy of the environment has no business between a command and its own runner.
+            with httpx.Client(
+                base_url=self.address, headers=self._headers, timeout=_TIMEOUT_S, trust_env=False
+            ) as http:
+                answer = http.request(method, path, **request)
+            return self._content(answer)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            reason = str(error) or type(error).__name__
+            raise RunnerAway(
+                f"no runner answers at {self.address}: {reason}",
+                hint="start one with `chronos-gitops run`, or name another with --server",
+            ) from error
+
+    def _content(self, answer: httpx.Response) -> Any:
+        try:
+            content = answer.json()
+        except ValueError as error:
+            raise RunnerAway(
+                f"{self.address} answered {answer.status_code} without JSON; it is no chronos-gitops runner",
+                hint="check --server and CHRONOS_SERVER",
+            ) from error
+        if answer.status_code >= 400:
+            raise _refusal(answer.status_code, content if isinstance(content, dict) else {})
+        return content
+
+
+def job_path(name: str, tail: str = "") -> str:
+    return f"/api/v1/jobs/{quote(name, safe='')}{tail}"
+
+
+def _refusal(status: int, problem: Mapping[str, Any]) -> ChronosError:
+    message = str(problem.get("detail") or problem.get("title") or f"the runner answered {status}")
+    hint = str(problem.get("hint") or "")
+    if status in (401, 403):
+        hint = hint or "give a token with the right role: --token or CHRONOS_TOKEN"
+    return NotFoundError(message, hint=hint) if status == 404 else RunnerRefused(message, hint=hint)

@@ -1,0 +1,124 @@
+"""From what a reader found to files: names, references in place of credentials, and the same verdict as everywhere."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from chronos_gitops.cli.importers.model import ImportedJob, ImportResult, Refusal
+from chronos_gitops.cli.importers.yaml_writer import yaml_of
+from chronos_gitops.jobs import templates
+from chronos_gitops.jobs.masking import AUTH_FIELDS, is_literal, is_sensitive, literals
+from chronos_gitops.jobs.problem import is_error
+from chronos_gitops.jobs.validation.validate import validate_file
+
+_LONGEST_NAME: Final = 60
+_SCHEME: Final = re.compile(r"(?i)\A(bearer|basic|token)\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A job file: its name (the stem of the file), its text, what did not carry over, and the secrets it needs."""
+
+    place: str
+    name: str
+    text: str
+    lost: tuple[str, ...]
+    secrets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    drafts: tuple[Draft, ...]
+    refusals: tuple[Refusal, ...]
+    notes: tuple[str, ...]
+
+
+def finish(read: ImportResult) -> Imported:
+    """Every draft is valid by the rules of ``validate``; what would not be is refused with the first error."""
+    taken: set[str] = set()
+    drafts: list[Draft] = []
+    refusals: list[Refusal] = []
+    for entry in read.entries:
+        one = entry if isinstance(entry, Refusal) else _draft(entry, taken)
+        if isinstance(one, Draft):
+            taken.add(one.name)
+            drafts.append(one)
+        else:
+            refusals.append(one)
+    return Imported(tuple(drafts), tuple(refusals), read.notes)
+
+
+def _draft(found: ImportedJob, taken: set[str]) -> Draft | Refusal:
+    name = _free(_name(found), taken)
+    document = {"name": name, **found.document}
+    lost, before = list(found.lost), set(_secrets(document))
+    if isinstance(document.get("webhook"), dict):
+        document["webhook"] = _without_credentials(name, document["webhook"])
+        if any(literals(str(document["webhook"].get(field) or "")) for field in ("url", "body")):
+            lost.append("a credential stands in the url or the body: put a reference there, and change it")
+    if found.name not in ("", name):
+        lost.append(f'the name "{found.name[:60]}" is now {name}')
+    text = yaml_of(document)
+    wrong = next(filter(is_error, validate_file(f"{name}.yaml", text.encode()).problems), None)
+    if wrong is not None:
+        return Refusal(found.place, "", f"{wrong.message}{f' ({wrong.hint})' if wrong.hint else ''}")
+    secrets = tuple(dict.fromkeys(_secrets(document)))
+    lost += [f"the value of {secret}: hand it to the runner as a secret" for secret in secrets if secret not in before]
+    return Draft(found.place, name, text, tuple(lost), secrets)
+
+
+def _name(found: ImportedJob) -> str:
+    wished = _kebab(found.name) or _kebab(_of_url(str((found.document.get("webhook") or {}).get("url") or "")))
+    return wished[:_LONGEST_NAME].strip("-") or "imported-job"
+
+
+def _of_url(url: str) -> str:
+    """The last two parts of the path; with less than two words, the host before them."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    path = re.sub(r"\.\w+\Z", "", "-".join([part for part in parts.path.split("/") if part][-2:]))
+    host = (parts.hostname or "").removeprefix("www.").partition(".")[0]
+    return path if "-" in _kebab(path) else f"{host}-{path}"
+
+
+def _kebab(text: str) -> str:
+    split = re.sub(r"([a-z0-9])([A-Z])", r"\1-\2", text)
+    return re.sub(r"[^a-z0-9]+", "-", split.lower()).strip("-")
+
+
+def _free(name: str, taken: set[str]) -> str:
+    if name not in taken:
+        return name
+    return next(f"{name}-{number}" for number in range(2, len(taken) + 3) if f"{name}-{number}" not in taken)
+
+
+def _without_credentials(name: str, webhook: dict[str, Any]) -> dict[str, Any]:
+    kept = dict(webhook)
+    if isinstance(kept.get("headers"), dict):
+        kept["headers"] = {key: _header(name, key, value) for key, value in kept["headers"].items()}
+    if isinstance(kept.get("auth"), dict):
+        kept["auth"] = {
+            key: f"${{secret:{name}-{_kebab(key)}}}" if key in AUTH_FIELDS and is_literal(str(value)) else value
+            for key, value in kept["auth"].items()
+        }
+    return kept
+
+
+def _header(name: str, key: str, value: Any) -> Any:
+    """``Bearer abc`` to ``Bearer ${secret:...}``: the scheme is no secret."""
+    if not isinstance(value, str) or not is_sensitive(key) or not is_literal(value):
+        return value
+    scheme = _SCHEME.match(value)
+    return f"{scheme[1] + ' ' if scheme else ''}${{secret:{name}-{_kebab(key)}}}"
+
+
+def _secrets(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for one in value.values():
+            yield from _secrets(one)
+    elif isinstance(value, str):
+        yield from (name for _, name in templates.secrets(value))

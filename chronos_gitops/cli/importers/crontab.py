@@ -1,0 +1,67 @@
+"""A crontab(5): lines that call curl or wget become webhooks, all others are listed."""
+
+import re
+from typing import Final
+
+from chronos_gitops.cli.importers import curl_parser, shell_words
+from chronos_gitops.cli.importers.model import ImportedJob, ImportResult, Refusal, Unconvertible, reading
+
+_VARIABLE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)\Z")
+_LINE: Final = re.compile(r"(?P<schedule>@\w+|\S+(?:[ \t]+\S+){4})[ \t]+(?P<command>\S.*)\Z")
+_NEWLINE: Final = re.compile(r"(?<!\\)%")
+_PROGRAM: Final = re.compile(r"(?:\S*/)?(?:curl|wget)\b")
+_USER: Final = re.compile(r"[a-z_][a-z0-9_-]{0,31}[ \t]+(?=(?:\S*/)?(?:curl|wget)\b)")
+_ZONES: Final = ("CRON_TZ", "TZ")
+_MAIL: Final = "MAILTO: nobody is written to; executions, their answers and metrics tell how jobs went"
+_NO_ZONE: Final = "crontab says no zone: its times are read in {zone}; give the machine's own with --timezone"
+_OFF: Final = "every job is written with enabled: false; enable one when its line leaves the crontab (--enable for all)"
+
+
+def read(content: bytes, *, timezone: str, is_enabled: bool) -> ImportResult:
+    """``timezone`` is for lines above which there is no CRON_TZ."""
+    lines = content.decode("utf-8", "replace").splitlines()
+    notes = [] if is_enabled else [_OFF]
+    variables: dict[str, str] = {}
+    entries: list[ImportedJob | Refusal] = []
+    comment = ""
+    for number, line in enumerate(map(str.strip, lines), 1):
+        assigned = _VARIABLE.match(line)
+        if not line or line.startswith("#"):
+            comment = line.lstrip("# ")
+        elif assigned:
+            variables[assigned[1]] = _unquoted(assigned[2])
+            comment = ""
+        else:
+            zone = next((variables[name] for name in _ZONES if variables.get(name)), None)
+            notes += [] if zone else [_NO_ZONE.format(zone=timezone)]
+            entries.append(_entry(number, line, variables, zone or timezone, comment, is_enabled=is_enabled))
+            comment = ""
+    return reading(entries, [*notes, _MAIL] if variables.get("MAILTO") else notes)
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
+
+
+def _entry(
+    number: int, line: str, variables: dict[str, str], timezone: str, comment: str, *, is_enabled: bool
+) -> ImportedJob | Refusal:
+    place, match = f"line {number}", _LINE.match(line)
+    if match is None:
+        return Refusal(place, line, "it is not a schedule and a command")
+    if match["schedule"].lower() == "@reboot":
+        return Refusal(place, line, "there is no start of a machine here")
+    command, *stdin = (part.replace("\\%", "%") for part in _NEWLINE.split(_without_user(match["command"])))
+    try:
+        words = shell_words.words(command, variables)
+        made, lost = curl_parser.webhook(words, "\n".join([*stdin, ""]) if stdin else "")
+    except Unconvertible as why:
+        return Refusal(place, line, str(why))
+    head = {"description": comment, "schedule": " ".join(match["schedule"].split()), "timezone": timezone}
+    document = {key: value for key, value in head.items() if value} | {"enabled": is_enabled}
+    return ImportedJob(place, "", document | made, tuple(lost))
+
+
+def _without_user(command: str) -> str:
+    """/etc/crontab and /etc/cron.d name a user before the command."""
+    return command if _PROGRAM.match(command) else _USER.sub("", command, count=1)

@@ -1,0 +1,137 @@
+"""Kubernetes CronJobs (batch/v1): those whose one container calls curl or wget become webhooks."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import yaml
+
+from chronos_gitops.cli.importers import curl_parser, shell_words
+from chronos_gitops.cli.importers.model import ImportedJob, ImportResult, NotReadable, Refusal, Unconvertible, reading
+
+_ZONE_INSIDE: Final = re.compile(r"(?:CRON_)?TZ=(\S+)\s+(.*)\Z")
+_VARIABLE: Final = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
+_SHELLS: Final = frozenset({"sh", "bash", "ash", "dash"})
+_CONCURRENCY: Final = {"Allow": "allow", "Forbid": "forbid", "Replace": "replace"}
+_DEFAULT_RETRIES: Final = 6  # backoffLimit, batch/v1
+_OFF: Final = "every job is written with enabled: false; enable one when its CronJob is gone (--enable for all)"
+_HISTORY: Final = ("successfulJobsHistoryLimit", "failedJobsHistoryLimit")
+
+
+def read(content: bytes, *, timezone: str, is_enabled: bool) -> ImportResult:
+    """``timezone`` is for CronJobs that name none; a suspended one stays disabled whatever ``is_enabled`` says."""
+    try:
+        documents = list(yaml.safe_load_all(content))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise NotReadable(f"this is not YAML: {' '.join(str(error).split())[:200]}") from error
+    entries = [_entry(*each, timezone, is_enabled=is_enabled) for each in _objects(documents)]
+    zoneless = any(isinstance(entry, ImportedJob) and "no zone" in entry.lost for entry in entries)
+    notes = [] if is_enabled else [_OFF]
+    if zoneless:
+        notes.append(f"CronJobs without timeZone are read in {timezone}; give the cluster's own with --timezone")
+    kept = (
+        ImportedJob(e.place, e.name, e.document, tuple(lost for lost in e.lost if lost != "no zone"))
+        if isinstance(e, ImportedJob)
+        else e
+        for e in entries
+    )
+    return reading(kept, notes)
+
+
+def _objects(documents: list[Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for number, document in enumerate(documents, 1):
+        items = document.get("items") if isinstance(document, dict) and document.get("kind") == "List" else [document]
+        for item in items if isinstance(items, list) else []:
+            if isinstance(item, dict):
+                name = _at(item, "metadata").get("name") or "without a name"
+                yield f"document {number}, {item.get('kind') or 'no kind'} {name}", item
+
+
+def _at(value: Any, *keys: str) -> dict[str, Any]:
+    """The map at these keys, {} when there is none."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _entry(place: str, item: Mapping[str, Any], timezone: str, *, is_enabled: bool) -> ImportedJob | Refusal:
+    if item.get("kind") != "CronJob":
+        return Refusal(place, "", "it is not a CronJob")
+    try:
+        return _cron_job(place, item, timezone, is_enabled=is_enabled)
+    except Unconvertible as why:
+        return Refusal(place, "", str(why))
+
+
+def _cron_job(place: str, item: Mapping[str, Any], timezone: str, *, is_enabled: bool) -> ImportedJob:
+    spec, metadata = _at(item, "spec"), _at(item, "metadata")
+    job = _at(spec, "jobTemplate", "spec")
+    made, lost = curl_parser.webhook(*_command(_container(job)))
+    schedule, inside = str(spec.get("schedule") or ""), _ZONE_INSIDE.match(str(spec.get("schedule") or ""))
+    if inside:
+        schedule = inside[2]
+    zone = spec.get("timeZone") or (inside[1] if inside else None)
+    document: dict[str, Any] = {
+        "schedule": schedule,
+        "timezone": str(zone or timezone),
+        "enabled": is_enabled and not spec.get("suspend"),
+        "concurrency": _CONCURRENCY.get(str(spec.get("concurrencyPolicy") or "Allow"), "allow"),
+    }
+    document |= made | _limits(spec, job, made)
+    labels = {str(key): str(value) for key, value in _at(metadata, "labels").items()}
+    lost += [f"{field}: executions are kept by the runner's own rule" for field in _HISTORY if field in spec]
+    lost += ["annotations are not kept"] if metadata.get("annotations") else []
+    lost += [] if zone else ["no zone"]
+    return ImportedJob(
+        place, str(metadata.get("name") or ""), document | ({"tags": labels} if labels else {}), tuple(lost)
+    )
+
+
+def _limits(spec: Mapping[str, Any], job: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, Any]:
+    """A pod that fails is started again, backoffLimit times; a command's own retries win over that."""
+    limits: dict[str, Any] = {}
+    if isinstance(spec.get("startingDeadlineSeconds"), int):
+        limits["catchup_window"] = f"{spec['startingDeadlineSeconds']}s"
+    if isinstance(job.get("activeDeadlineSeconds"), int) and "timeout" not in made:
+        limits["timeout"] = f"{job['activeDeadlineSeconds']}s"
+    if _at(made, "retry_policy").get("max_attempts", 1) == 1:
+        retries = job.get("backoffLimit", _DEFAULT_RETRIES)
+        limits["retry_policy"] = {"max_attempts": min(retries, 99) + 1 if isinstance(retries, int) else 1}
+    return limits
+
+
+def _container(job: Mapping[str, Any]) -> dict[str, Any]:
+    pod = _at(job, "template", "spec")
+    containers = pod.get("containers")
+    if not isinstance(containers, list) or len(containers) != 1 or pod.get("initContainers"):
+        raise Unconvertible("it has not one container but several, or none")
+    return _at({"container": containers[0]}, "container")
+
+
+def _command(container: Mapping[str, Any]) -> tuple[list[str]]:
+    """command and args together; the image's own entry point counts when it is called like curl or wget."""
+    words = [str(word) for field in ("command", "args") for word in container.get(field) or ()]
+    image = str(container.get("image") or "").rpartition("/")[2].partition(":")[0]
+    if not container.get("command") and image in ("curl", "wget"):
+        words = [image, *words]
+    variables = dict(_variables(container))
+    words = [_VARIABLE.sub(lambda match: _expanded(match[1], variables), word) for word in words]
+    if len(words) >= 3 and words[0].rpartition("/")[2] in _SHELLS and words[1].startswith("-") and "c" in words[1]:
+        return (shell_words.words(words[2].strip(), variables),)
+    return (words,)
+
+
+def _expanded(name: str, variables: Mapping[str, str]) -> str:
+    if name not in variables:
+        raise Unconvertible(f"the variable {name[:40]} is not set here")
+    return shell_words.secret_or_value(name, variables[name])
+
+
+def _variables(container: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for one in container.get("env") or ():
+        reference = _at(one, "valueFrom", "secretKeyRef")
+        if reference:
+            key = f"{reference.get('name')}-{reference.get('key')}"
+            yield str(one.get("name")), f"${{secret:{re.sub(r'[^a-z0-9]+', '-', key.lower()).strip('-')}}}"
+        elif isinstance(one, dict) and "value" in one:
+            yield str(one.get("name")), str(one["value"])

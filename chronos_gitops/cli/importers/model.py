@@ -1,0 +1,48 @@
+"""What a reader of another scheduler's file finds: jobs as documents, and what cannot be one."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from chronos_gitops.errors import ChronosError
+
+
+class NotReadable(ChronosError):
+    """The file is not what its kind says."""
+
+    kind = "not-readable"
+
+
+class Unconvertible(Exception):
+    """Why one entry cannot become a webhook; ``str()`` is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedJob:
+    """One job: ``place`` in the source ("line 3"), a wish for its name, its fields, and what did not carry over."""
+
+    place: str
+    name: str
+    document: dict[str, Any]
+    lost: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One entry that is no job: its place, what stands there, and why not."""
+
+    place: str
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """Everything of one source, in its order; ``notes`` are about the source as a whole."""
+
+    entries: tuple[ImportedJob | Refusal, ...]
+    notes: tuple[str, ...] = ()
+
+
+def reading(entries: Iterable[ImportedJob | Refusal], notes: Iterable[str] = ()) -> ImportResult:
+    return ImportResult(tuple(entries), tuple(dict.fromkeys(notes)))

@@ -1,0 +1,188 @@
+"""``validate``: what is wrong in job files, with file, line and column."""
+
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from chronos_gitops.cli.output import standard_input
+from chronos_gitops.cli.reports.problems import summary
+from chronos_gitops.errors import UsageError
+from chronos_gitops.exit_codes import ExitCode
+from chronos_gitops.jobs.problem import Problem, Severity, is_error
+from chronos_gitops.jobs.validation.suggestions import did_you_mean
+from chronos_gitops.jobs.validation.yaml.decoding import MAX_BYTES
+
+if TYPE_CHECKING:
+    from chronos_gitops.cli.reports.problems.formats import Render
+    from chronos_gitops.jobs.validation.validate import TreeResult
+
+FORMATS = ("full", "concise", "json", "jsonl", "github", "gitlab", "junit", "sarif")
+_WITH_COUNT = ("full", "concise")
+
+
+@click.command("validate")
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@click.option("--format", "style", type=click.Choice(FORMATS), default="full", show_default=True)
+@click.option("--output", "outputs", metavar="FORMAT=FILE", multiple=True, help="Also write a report to a file.")
+@click.option("--strict", is_flag=True, help="Count warnings as errors.")
+@click.option("--jobs", metavar="FOLDER", default="jobs", show_default=True, help="The jobs folder of the checkout.")
+@click.option("--changed-since", metavar="REF", help="Report only about files that changed since REF; read them all.")
+@click.option("--secrets", metavar="FILE|FOLDER|NAMES", multiple=True, help="The secrets that there are.")
+@click.option("--fix", is_flag=True, help="Mend first what is safe to mend; comments and layout stay.")
+@click.option("--exit-zero", is_flag=True, help="End with 0 also when there are errors.")
+@click.option("--stdin-filename", metavar="FILE", default="<stdin>", help="What `-`, the standard input, is called.")
+@click.option(
+    "--color",
+    "coloured",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    callback=lambda _context, _option, color: _is_coloured(color),
+)
+def command(
+    paths: Sequence[str],
+    style: str,
+    outputs: Sequence[str],
+    strict: bool,
+    jobs: str,
+    changed_since: str | None,
+    secrets: Sequence[str],
+    fix: bool,
+    exit_zero: bool,
+    stdin_filename: str,
+    coloured: bool,
+) -> int:
+    """Find what is wrong in job files. PATH is a file, a folder, or - for standard input; without one, the jobs folder.
+
+    All paths together are judged as one tree. Ends with 0 when there are no errors, 1 when there are, 2 for a wrong
+    question, 3 when there is no file at all. Files that .chronosignore in the jobs folder names are no jobs. A comment
+    "# chronos: ignore[rule] reason" takes a warning or a note out of the report.
+
+    \b
+    Examples:
+      chronos-gitops validate jobs/billing --strict --fix
+      chronos-gitops validate --changed-since origin/main --format github
+      chronos-gitops validate --secrets backup-token,mail-key --output sarif=chronos.sarif
+    """
+    from chronos_gitops.cli.validate_scope import known_secrets
+
+    targets = _targets(outputs)
+    if fix:
+        _mend(paths, jobs, changed_since)
+    number, problems = _judged(paths, jobs, stdin_filename, changed_since, known_secrets(secrets))
+    problems = tuple(map(_promoted, problems)) if strict else problems
+    for target, render in targets.items():
+        _write(target, render(problems, number))
+    _print(problems, number, style, coloured)
+    _offer(problems, is_file="-" not in paths)
+    if not number and changed_since is None:
+        click.echo(f"no job files; name a path, or the jobs folder with --jobs (now {jobs})", err=True)
+        return ExitCode.NOTHING
+    return ExitCode.FAILED if any(map(is_error, problems)) and not exit_zero else ExitCode.FINE
+
+
+def _offer(problems: Sequence[Problem], *, is_file: bool) -> None:
+    fixable = sum(1 for problem in problems if problem.fix)
+    if fixable and is_file:
+        click.echo(f"{summary.plural(fixable, 'problem')} can be mended with --fix.", err=True)
+
+
+def _mend(paths: Sequence[str], jobs: str, changed_since: str | None) -> None:
+    """Writes back what can be mended, and tells of each problem."""
+    from chronos_gitops.cli.autofix_files import mend_files
+    from chronos_gitops.cli.validate_scope import scope
+
+    if "-" in paths:
+        raise UsageError("--fix writes files, and standard input is none")
+    seen = scope(paths, jobs, changed_since)
+    gone = mend_files(Path(seen.files.named[name]) for name in sorted(seen.asked))
+    for problem in gone:
+        click.echo(f"mended {problem.file}:{problem.line}: {problem.message}", err=True)
+
+
+def _judged(
+    paths: Sequence[str], jobs: str, stdin_filename: str, changed_since: str | None, secrets: frozenset[str] | None
+) -> tuple[int, tuple[Problem, ...]]:
+    """How many files were asked for, and what is wrong with them."""
+    from chronos_gitops.cli.local_files import shown
+    from chronos_gitops.cli.name_owners import OwnersAtHead
+    from chronos_gitops.cli.progress_bar import progress
+    from chronos_gitops.cli.validate_scope import scope
+    from chronos_gitops.jobs.validation.parallel import validate_in_parallel
+    from chronos_gitops.jobs.validation.validate import validate_file
+
+    today = datetime.now(UTC)
+    if "-" in paths:
+        if len(paths) > 1 or changed_since is not None:
+            raise UsageError("- stands alone: standard input is one file")
+        content = standard_input(MAX_BYTES + 1)
+        return 1, validate_file(shown(stdin_filename), content, today=today, secrets=secrets).problems
+    seen = scope(paths, jobs, changed_since)
+    with progress(len(seen.files.entries), sys.stderr) as step:
+        incumbents = OwnersAtHead(seen.files, jobs)
+        loaded = validate_in_parallel(seen.files, today=today, secrets=secrets, incumbents=incumbents, on_file=step)
+    return len(seen.asked), _asked_for(loaded, seen.asked)
+
+
+def _asked_for(loaded: "TreeResult", names: Set[str]) -> tuple[Problem, ...]:
+    """The problems of these files, and those of another file that takes a name of theirs."""
+    jobs = {parsed.path: parsed.name for parsed in loaded.files}
+    taken = {jobs[path] for path in names} - {None}
+    return tuple(
+        problem
+        for problem in loaded.problems
+        if problem.file in names or (problem.rule == "duplicate-name" and jobs[problem.file] in taken)
+    )
+
+
+def _promoted(problem: Problem) -> Problem:
+    return replace(problem, severity=Severity.ERROR) if problem.severity is Severity.WARNING else problem
+
+
+def _targets(outputs: Iterable[str]) -> "Mapping[Path, Render]":
+    from chronos_gitops.cli.reports.problems.formats import FORMATS as RENDERERS
+
+    targets = {}
+    for output in outputs:
+        name, equals, file = output.partition("=")
+        if not equals or not file:
+            raise UsageError(f'--output "{output}" is not FORMAT=FILE', hint="for example --output sarif=chronos.sarif")
+        if name not in RENDERERS:
+            hint = did_you_mean(name, RENDERERS) or f"the formats are {', '.join(RENDERERS)}"
+            raise UsageError(f'there is no format "{name}"', hint=hint)
+        targets[Path(file)] = RENDERERS[name]
+    return targets
+
+
+def _write(target: Path, text: str) -> None:
+    try:
+        target.write_text(text, "utf-8")
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written: {error.strerror}") from error
+
+
+def _print(problems: Sequence[Problem], number: int, style: str, coloured: bool) -> None:
+    from chronos_gitops.cli.reports.problems.formats import FORMATS as RENDERERS
+
+    if style == "full":
+        from chronos_gitops.cli.reports.problems import full
+
+        text = full.render(problems, number, colour=coloured)
+    else:
+        text = RENDERERS[style](problems, number)
+    click.echo(text, nl=False, color=coloured)
+    if style not in _WITH_COUNT:
+        click.echo(summary.line(problems, number), err=True)
+
+
+def _is_coloured(color: str) -> bool:
+    """--color, then NO_COLOR (https://no-color.org), then FORCE_COLOR, then whether a terminal looks at it."""
+    if color != "auto":
+        return color == "always"
+    return not os.environ.get("NO_COLOR") and (bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty())

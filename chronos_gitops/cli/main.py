@@ -1,0 +1,205 @@
+"""The command line: a table of commands that are loaded when asked for, and the one place that ends a program."""
+
+import errno
+import importlib
+import io
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import click
+
+from chronos_gitops import __version__
+from chronos_gitops.errors import ChronosError, UsageError
+from chronos_gitops.exit_codes import ExitCode
+from chronos_gitops.jobs.validation.suggestions import did_you_mean
+
+_CANNOT_WRITE = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT, errno.EFBIG)
+_ABOUT = """\
+Scheduled webhooks whose definitions live in git: a version is a commit, a rollback is a commit.
+
+\b
+Examples:
+  chronos-gitops validate jobs
+  chronos-gitops next daily-backup --count 3
+  chronos-gitops run . --listen 127.0.0.1:8080
+"""
+
+
+class Entry(NamedTuple):
+    """Where a command is: its module in this package, which names it ``command``, and what ``--help`` says of it."""
+
+    module: str
+    help: str
+
+
+COMMANDS: Mapping[str, Mapping[str, Entry]] = {
+    "Write jobs (offline, on a checkout)": {
+        "init": Entry("local.init", "Write a first job, and the checks that go with it."),
+        "validate": Entry("local.validate", "Find what is wrong in job files, with file, line and column."),
+        "next": Entry("local.next", "Show when a job or a schedule runs next."),
+        "explain": Entry("local.explain", "Explain a rule that a finding names."),
+        "import": Entry("local.import_", "Turn a crontab, CronJobs or jobs of Chronos into job files."),
+        "schema": Entry("local.schema", "Print the JSON schema of a job file."),
+    },
+    "Review and roll back (offline, on a checkout)": {
+        "plan": Entry("local.plan", "Show what a change of jobs means, with the runs before and after."),
+        "history": Entry("local.history", "List the versions of a job."),
+        "show": Entry("local.show", "Show a job as it was at a version."),
+        "rollback": Entry("local.rollback", "Restore a version of a job as a new commit."),
+    },
+    "Run": {
+        "run": Entry("serve.run", "Follow a repository and run its jobs, with the REST API and the page."),
+        "token": Entry("serve.token", "Make a token for the API and the page."),
+        "notify": Entry("serve.notify", "Try the channels that notifications go to."),
+        "demo": Entry("serve.demo", "Show all of it: a repository, a receiver, a runner and a live table."),
+    },
+    "Ask a runner": {
+        "status": Entry("remote.status", "Tell how the runner and its repository are."),
+        "jobs": Entry("remote.jobs", "List jobs, with their state and next run."),
+        "executions": Entry("remote.executions", "List executions, newest first."),
+        "trigger": Entry("remote.trigger", "Run a job now."),
+        "cancel": Entry("remote.cancel", "End an execution that runs or waits."),
+        "pause": Entry("remote.pause", "Stop a job from running, for a reason."),
+        "resume": Entry("remote.resume", "End a pause."),
+    },
+}
+
+# Not the builtin `next` in here: importing the command of that name binds it to its module.
+_ENTRIES = {name: entry for section in COMMANDS.values() for name, entry in section.items()}
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by the table; imports a command's module when it runs, or shows its own help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_ENTRIES)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if name not in _ENTRIES:
+            return None
+        command: click.Command = importlib.import_module(f"chronos_gitops.cli.{_ENTRIES[name].module}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in _ENTRIES and not args[0].startswith("-"):
+            raise UsageError(f'there is no command "{args[0]}"', hint=self._hint(ctx, args[0]))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        for title, section in COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, entry.help) for name, entry in section.items()], col_max=14)
+
+    def _hint(self, ctx: click.Context, name: str) -> str:
+        return did_you_mean(name, _ENTRIES) or f"{ctx.command_path} --help lists them"
+
+
+@click.group(cls=LazyGroup, help=_ABOUT, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, envvar="CHRONOS_DEBUG", help="Show tracebacks.  [env var: CHRONOS_DEBUG]")
+@click.version_option(__version__, prog_name="chronos-gitops", message="%(prog)s %(version)s")
+def group(debug: bool) -> None:
+    """``debug`` is read by ``main``; there is nothing else to do before a command."""
+
+
+def main(argv: Sequence[str] | None = None, commands: click.Group = group) -> int:
+    """Runs one command and answers its exit code (``ExitCode``)."""
+    _occupy_closed_descriptors()
+    _speak_everywhere()
+    context: click.Context | None = None
+    try:
+        if sys.stdout is None:
+            raise UsageError("standard output is closed", hint="send it somewhere, to /dev/null for example")
+        with commands.make_context("chronos-gitops", list(sys.argv[1:] if argv is None else argv)) as context:
+            code = commands.invoke(context)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else ExitCode.FINE
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        return _reader_left()
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return UsageError.exit_code
+    except click.ClickException as error:
+        return _refuse(error.format_message(), _usage(error), error.exit_code)
+    except ChronosError as error:
+        return _refuse(error.message, error.hint, error.exit_code)
+    except Exception as error:
+        if isinstance(error, OSError) and (refused := _of_the_machine(error)):
+            return _refuse(*refused, ExitCode.USAGE)
+        if context is not None and context.params["debug"]:
+            raise
+        return _our_bug(error)
+
+
+def _speak_everywhere() -> None:
+    """A terminal that cannot show a letter gets its code instead: an excerpt in Japanese must not end a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _refuse(message: str, hint: str, code: int) -> int:
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
+    if hint:
+        click.echo(f"{click.style('hint:', fg='cyan')} {hint}", err=True)
+    return code
+
+
+def _usage(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"{context.command_path} --help shows its options" if context is not None else ""
+
+
+def _reader_left() -> int:
+    """``... | head`` has read enough."""
+    _discard_output()
+    return ExitCode.FINE
+
+
+def _discard_output() -> None:
+    """The interpreter must not complain when it flushes stdout at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _of_the_machine(error: OSError) -> tuple[str, str] | None:
+    """What is said, and the way out, when the machine and not this program is at fault; None when that is not known."""
+    if not _has_current_folder():
+        return "the current folder does not exist any more", "change into another one, with cd"
+    if error.filename is None and error.errno in _CANNOT_WRITE:
+        _discard_output()
+        return f"the output cannot be written: {error.strerror}", "send it somewhere with room"
+    if error.filename is not None:
+        return f"{error.filename}: {error.strerror}", ""
+    return None
+
+
+def _has_current_folder() -> bool:
+    try:
+        return bool(os.getcwd())  # noqa: PTH109 - Path.cwd() is the same call
+    except OSError:
+        return False
+
+
+def _occupy_closed_descriptors() -> None:
+    """Else the next file that is opened becomes standard output, and a child writes into it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+
+
+def _our_bug(error: Exception) -> int:
+    detail = " ".join(str(error).split())[:300]
+    return _refuse(
+        f"this is a bug in chronos-gitops {__version__}: {type(error).__name__}: {detail}",
+        "please report it with the output of the same command under `chronos-gitops --debug ...`",
+        ExitCode.INTERNAL,
+    )

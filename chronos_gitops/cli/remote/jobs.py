@@ -1,0 +1,47 @@
+"""``jobs``: what the runner runs."""
+
+from typing import Any
+
+import click
+
+from chronos_gitops.cli.api_client import RunnerClient, runner_options
+from chronos_gitops.cli.output import Format, tell
+from chronos_gitops.cli.reports.tables import table
+
+_HEADER = ("name", "state", "schedule", "timezone", "next run", "version", "last")
+
+
+@click.command("jobs")
+@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Only jobs with this tag; several mean all.")
+@click.option("--state", type=click.Choice(["enabled", "disabled", "paused"]), help="Only jobs in this state.")
+@click.option("-q", "search", metavar="TEXT", help="Only jobs whose name or description has this text.")
+@runner_options
+def command(
+    tags: tuple[str, ...], state: str | None, search: str | None, server: str | None, token: str | None, style: Format
+) -> None:
+    """List jobs, with their state and next run."""
+    query = dict(_tag(tag) for tag in tags)
+    query.update({key: value for key, value in (("state", state), ("q", search)) if value})
+    items = list(RunnerClient(server, token).items("/api/v1/jobs", query))
+    tell(style, {"items": items}, lambda: table(_HEADER, map(_row, items)) if items else "no jobs")
+
+
+def _tag(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise click.BadParameter(f'"{text}" is not KEY=VALUE', param_hint="--tag")
+    return f"tag.{key}", value
+
+
+def _row(job: dict[str, Any]) -> tuple[str, ...]:
+    last = job.get("last_execution") or {}
+    version = f"{job['version'] or '-'}{' draft' if job.get('draft') else ''}"
+    return (
+        job["name"],
+        job["state"],
+        job["schedule"],
+        job["timezone"],
+        job.get("next_run") or "",
+        version,
+        last.get("status") or "",
+    )

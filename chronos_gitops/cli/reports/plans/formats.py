@@ -1,0 +1,18 @@
+"""The formats of ``plan`` by name."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Protocol
+
+from chronos_gitops.cli.reports.plans import json, markdown, text
+from chronos_gitops.cli.reports.plans.wording import Sides
+from chronos_gitops.jobs.planning.plan import Plan
+
+
+class RenderPlan(Protocol):
+    def __call__(self, plan: Plan, sides: Sides = ...) -> str: ...
+
+
+PLAN_FORMATS: Mapping[str, RenderPlan] = MappingProxyType(
+    {"text": text.render, "json": json.render, "markdown": markdown.render}
+)

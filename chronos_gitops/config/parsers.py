@@ -1,0 +1,129 @@
+"""How the value of one setting is read; all take the raw value and where relative paths start, and raise ValueError."""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from chronos_gitops.schedule import durations as timing_duration
+
+_LISTEN: Final = re.compile(r"(?:(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]/]*):)?(?P<port>[0-9]{1,5})\Z")
+
+_ORIGIN: Final = re.compile(r"https?://[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?(:[0-9]{1,5})?\Z", re.ASCII)
+_VISIBLE: Final = re.compile(r"[\x21-\x7e]{1,2000}\Z", re.ASCII)
+_HOST: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?\Z", re.ASCII)
+
+
+def text(value: Any, _base: Path = Path()) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{value!r} is not a text")
+    return value
+
+
+def texts(value: Any, _base: Path = Path()) -> tuple[str, ...]:
+    entries = [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
+    if not isinstance(entries, Sequence) or not all(isinstance(one, str) for one in entries):
+        raise ValueError(f"{value!r} is not a list of texts")
+    return tuple(entries)
+
+
+def host_names(value: Any, _base: Path) -> tuple[str, ...]:
+    """Names as a Host header has them, without a port, in lower case."""
+    found = tuple(name.lower() for name in texts(value))
+    odd = next((name for name in found if not _HOST.match(name)), None)
+    if odd is not None:
+        raise ValueError(f'"{odd}" is no name of a host; write one like chronos.example.com, without a port')
+    return found
+
+
+def origins(value: Any, _base: Path) -> tuple[str, ...]:
+    """As a browser writes them: scheme, host and a port that is not the usual one; ``*`` is none."""
+    found = texts(value)
+    odd = next((one for one in found if not _ORIGIN.match(one)), None)
+    if odd is not None:
+        raise ValueError(f'"{odd}" is no origin; write one like https://dashboard.example.com, without a path')
+    return found
+
+
+def public_url(value: Any, _base: Path) -> str:
+    """An address that paths of the API are put behind: it may have a path of its own, as behind a proxy."""
+    given = text(value).strip()
+    if not _is_plain_address(given):
+        # It may hold a password, so it is not told.
+        raise ValueError("it is no address of a runner; write one like https://chronos.example.com, without a query")
+    return given.rstrip("/")
+
+
+def _is_plain_address(given: str) -> bool:
+    try:
+        parts = urlsplit(given)
+        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    is_plain = not parts.query and not parts.fragment and parts.username is None
+    return is_whole and is_plain and _VISIBLE.match(given) is not None
+
+
+def choice(*words: str) -> Callable[[Any, Path], str]:
+    def parse(value: Any, _base: Path) -> str:
+        if value not in words:
+            raise ValueError(f'"{value}" is none of {", ".join(words)}')
+        return str(value)
+
+    return parse
+
+
+def at_least(least: int) -> Callable[[Any, Path], int]:
+    def parse(value: Any, _base: Path) -> int:
+        number = int(value) if isinstance(value, str) and value.isdecimal() else value
+        if not isinstance(number, int) or isinstance(number, bool) or number < least:
+            raise ValueError(f'"{value}" is not a whole number from {least} on')
+        return number
+
+    return parse
+
+
+def duration(least: timedelta) -> Callable[[Any, Path], timedelta]:
+    def parse(value: Any, _base: Path) -> timedelta:
+        length = timing_duration.parse(text(value))
+        if length < least:
+            raise ValueError(f'"{value}" is too short; {timing_duration.render(least)} is the least')
+        return length
+
+    return parse
+
+
+def path(value: Any, base: Path) -> Path:
+    return (base / Path(text(value)).expanduser()).resolve()
+
+
+def folder(value: Any, _base: Path = Path()) -> str:
+    path = PurePosixPath(text(value))
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(f'"{value}" is not a folder inside the repository')
+    return str(path)
+
+
+def listen(value: Any, _base: Path) -> tuple[str, int]:
+    """``host:port``; without a host it is the loopback one, for a door that is open by mistake is the worse mistake."""
+    match = _LISTEN.match(text(value))
+    if match is None or int(match["port"]) > 65535:
+        raise ValueError(f'"{value}" is not an address; write one like 127.0.0.1:8080 or [::1]:8080')
+    return (match["host"] or "127.0.0.1").strip("[]"), int(match["port"])
+
+
+def secret(value: Any, _base: Path) -> str:
+    """The error does not tell it."""
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise ValueError("it is not a text on one line")
+    return value
+
+
+def secrets(value: Any, _base: Path) -> tuple[str, ...]:
+    """Several, so that a new one can take over from an old one; the error tells none of them."""
+    entries = [one.strip() for one in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(entries, list) or not entries or not all(isinstance(one, str) and one for one in entries):
+        raise ValueError("it is not a list of texts that are not empty")
+    return tuple(entries)

@@ -1,0 +1,328 @@
+"""What the engine says to the ledger: each function is one operation on a session, inside a transaction."""
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from chronos_gitops.engine.callbacks import CallbackReport, judged, received
+from chronos_gitops.engine.model import (
+    EXECUTION_IDENTITY,
+    Attempt,
+    Execution,
+    ExecutionDetail,
+    ExecutionQuery,
+    Pause,
+    Status,
+)
+from chronos_gitops.engine.sql.store import queries as store_queries
+from chronos_gitops.engine.sql.store import row_mapping
+from chronos_gitops.engine.sql.store.store import Replica, Session
+from chronos_gitops.errors import ConflictError
+from chronos_gitops.jobs.model import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """What waits or runs: the execution, its job as it was claimed, and the fence that its results must show."""
+
+    execution: Execution
+    job: Job
+    next_attempt_at: datetime | None
+    fence: int
+
+
+def start(session: Session, execution_id: str, fence: int, at: datetime) -> None:
+    session.execute(store_queries.START_EXECUTION, {"id": execution_id, "fence": fence, "at": row_mapping.to_ms(at)})
+
+
+def is_ours(session: Session, execution_id: str, fence: int) -> bool:
+    return session.execute(store_queries.IS_OURS, {"id": execution_id, "fence": fence}).fetchone() is not None
+
+
+def record_attempt(
+    session: Session, execution: Execution, attempt: Attempt, next_attempt_at: datetime | None, fence: int
+) -> bool:
+    """Adds the attempt and what the execution has become; False when it was cancelled meanwhile and keeps its end, or
+    when another runner has it by now. May be asked again after a commit whose outcome is unknown."""
+    _add_attempt(session, execution.id, attempt, fence)
+    after = {
+        "id": execution.id,
+        "fence": fence,
+        "started_at": row_mapping.maybe_ms(execution.started_at),
+        "attempts": attempt.number,
+        "status": row_mapping.stored_status(execution),
+        "status_code": attempt.status_code,
+        "error_class": attempt.error_class,
+        "error": attempt.error,
+        "next_attempt_at": row_mapping.maybe_ms(next_attempt_at),
+        "completed_at": row_mapping.maybe_ms(execution.completed_at),
+        "callback_deadline": row_mapping.maybe_ms(execution.callback_deadline),
+    }
+    if session.execute(store_queries.AFTER_ATTEMPT, after).rowcount == 1:
+        return True
+    late = {name: after[name] for name in ("id", "fence", "attempts", "status_code")}
+    session.execute(store_queries.ANSWERED_LATE, late)
+    recorded = {name: after[name] for name in ("id", "fence", "attempts", "status")}
+    recorded_before = session.execute(store_queries.IS_RECORDED, recorded).fetchone()
+    return recorded_before is not None and execution.id not in called_back(session, [execution.id])
+
+
+def _add_attempt(session: Session, execution_id: str, attempt: Attempt, fence: int) -> None:
+    parameters = {
+        "execution": execution_id,
+        "fence": fence,
+        "number": attempt.number,
+        "started_at": row_mapping.to_ms(attempt.started_at),
+        "duration_ms": attempt.duration_ms,
+        "status_code": attempt.status_code,
+        "error_class": attempt.error_class,
+        "error": attempt.error,
+        "response": attempt.response,
+        "phases": row_mapping.maybe_phases(attempt.phases),
+    }
+    session.execute(store_queries.ADD_ATTEMPT, parameters)
+
+
+def hold(session: Session, execution_id: str) -> tuple[Execution, str | None] | None:
+    """The execution and its owner, which nobody else changes until the transaction ends."""
+    row = session.execute(store_queries.HOLD_EXECUTION, {"id": execution_id}).fetchone()
+    return None if row is None else (row_mapping.execution(row), row["owner"])
+
+
+def receive(
+    session: Session, execution_id: str, report: CallbackReport, *, at: datetime, spacing: timedelta, replica: Replica
+) -> tuple[Execution, bool] | ConflictError | None:
+    """The execution after a callback, and whether that changed it; None when there is none. A ConflictError is an
+    answer: it must not undo what else the transaction does."""
+    held = hold(session, execution_id)
+    if held is None:
+        return None
+    execution, owner = held
+    try:
+        after = received(execution, report, at=at, spacing=spacing)
+    except ConflictError as error:
+        return error
+    if after is not None:
+        call_back(session, after, owner, replica)
+    return after or execution, after is not None
+
+
+def call_back(session: Session, after: Execution, owner: str | None, replica: Replica) -> None:
+    """Writes what a callback has made of an execution that is held, and tells its owner when that is the end."""
+    if not after.status.is_final:
+        heard = {"id": after.id, "heartbeat_at": row_mapping.maybe_ms(after.heartbeat_at), "message": after.message}
+        session.execute(store_queries.HEARD, heard)
+        return
+    ended = {
+        "id": after.id,
+        "status": after.status.value,
+        "completed_at": row_mapping.maybe_ms(after.completed_at),
+        "error_class": after.error_class,
+        "error": after.error,
+        "message": after.message,
+    }
+    session.execute(store_queries.END_BY_CALLBACK, ended)
+    if owner not in (None, replica.id):
+        replica.tell(session, owner)
+
+
+def record_overdue(
+    session: Session, after: Execution, deadline: datetime, next_attempt_at: datetime | None, fence: int
+) -> bool:
+    """The deadline of a callback has passed: what the execution has become. False when a callback or somebody else was
+    there first. May be asked again after a commit whose outcome is unknown."""
+    recorded = {
+        "id": after.id,
+        "fence": fence,
+        "status": after.status.value,
+        "error_class": after.error_class,
+        "attempts": after.attempts,
+    }
+    changed = recorded | {
+        "error": after.error,
+        "next_attempt_at": row_mapping.maybe_ms(next_attempt_at),
+        "completed_at": row_mapping.maybe_ms(after.completed_at),
+        "deadline": row_mapping.to_ms(deadline),
+    }
+    if session.execute(store_queries.CALLBACK_OVERDUE, changed).rowcount != 1:
+        return session.execute(store_queries.IS_OVERDUE, recorded).fetchone() is not None
+    session.execute(store_queries.ATTEMPT_OVERDUE, changed)
+    return True
+
+
+def called_back(session: Session, ids: Iterable[str]) -> set[str]:
+    """Which of these a callback has ended."""
+    found = session.execute(store_queries.CALLED_BACK, {"ids": list(ids)}).fetchall()
+    return {row["id"] for row in found}
+
+
+def signing_key(session: Session, name: str, fresh: bytes) -> bytes:
+    """The key of this name that all runners on the database share; ``fresh`` becomes it when there is none."""
+    session.execute(store_queries.ADD_SIGNING_KEY, {"name": name, "value": fresh.hex()})
+    row = session.execute(store_queries.SIGNING_KEY, {"name": name}).fetchone()
+    return fresh if row is None else bytes.fromhex(row["value"])
+
+
+def namespace(session: Session) -> uuid.UUID:
+    """What the ids of executions are made in; made once for a database, which its runners share."""
+    session.execute(store_queries.ADD_IDENTITY, {"name": EXECUTION_IDENTITY, "value": str(uuid.uuid4())})
+    row = session.execute(store_queries.IDENTITY, {"name": EXECUTION_IDENTITY}).fetchone()
+    assert row is not None
+    return uuid.UUID(row["value"])
+
+
+def record_cancelled(session: Session, execution_id: str, attempt: Attempt, fence: int) -> None:
+    """Adds the attempt that was cut off; the execution has its end already."""
+    _add_attempt(session, execution_id, attempt, fence)
+    session.execute(store_queries.COUNT_ATTEMPTS, {"id": execution_id, "fence": fence, "attempts": attempt.number})
+
+
+def cancel(session: Session, execution_id: str, by: str, at: datetime, replica: Replica) -> Execution | None:
+    """Ends it unless it has ended, and tells who runs it; the execution as it is then. None: there is none."""
+    parameters = {"id": execution_id, "error": f"cancelled by {by}", "at": row_mapping.to_ms(at)}
+    for changed in session.execute(store_queries.CANCEL_UNFINISHED, parameters).fetchall():
+        if changed["owner"] not in (None, replica.id):
+            replica.tell(session, changed["owner"])
+    row = session.execute(store_queries.BY_ID, {"id": execution_id}).fetchone()
+    return None if row is None else row_mapping.execution(row)
+
+
+def owned(session: Session, owner: str) -> set[str]:
+    """The ids of all that the runner has to run."""
+    found = session.execute(store_queries.UNFINISHED_OF_OWNER, {"owner": owner}).fetchall()
+    return {row["id"] for row in found}
+
+
+def lost(session: Session, ids: Iterable[str], owner: str) -> dict[str, str | None]:
+    """Which of these are no longer the runner's to run: the reason of a cancelled one, None for one that went on."""
+    found = session.execute(store_queries.LOST, {"ids": list(ids), "owner": owner}).fetchall()
+    return {row["id"]: row["reason"] if row["status"] == Status.CANCELLED else None for row in found}
+
+
+def changes(
+    session: Session, runs: set[str], awaiting: set[str], owner: str
+) -> tuple[set[str], dict[str, str | None], list[Unfinished]]:
+    """Of the executions that a runner has: what was called back, what it lost, and what is new for it."""
+    ended = called_back(session, awaiting) if awaiting else set()
+    gone = lost(session, runs - ended, owner) if runs else {}
+    new = owned(session, owner) - runs
+    return ended, gone, unfinished(session, new) if new else []
+
+
+def unfinished(session: Session, ids: Iterable[str]) -> list[Unfinished]:
+    found = session.execute(store_queries.UNFINISHED, {"ids": list(ids)}).fetchall()
+    return [
+        Unfinished(
+            row_mapping.execution(row),
+            Job.from_document(json.loads(row["document"])),
+            row_mapping.maybe_instant(row["next_attempt_at"]),
+            row["fence"],
+        )
+        for row in found
+    ]
+
+
+def pauses(session: Session) -> dict[str, Pause]:
+    return {row["job"]: row_mapping.pause(row) for row in session.execute(store_queries.PAUSES).fetchall()}
+
+
+def paused(session: Session, jobs: Sequence[str]) -> set[str]:
+    """Which of these jobs are paused."""
+    return {row["job"] for row in session.execute(store_queries.PAUSED, {"jobs": list(jobs)}).fetchall()}
+
+
+def set_pause(session: Session, pause: Pause) -> None:
+    session.execute(store_queries.LOG_PAUSE, {"job": pause.job, "at": row_mapping.to_ms(pause.at)})
+    parameters = {
+        "job": pause.job,
+        "reason": pause.reason,
+        "paused_by": pause.by,
+        "paused_at": row_mapping.to_ms(pause.at),
+        "until": row_mapping.maybe_ms(pause.until),
+    }
+    session.execute(store_queries.SET_PAUSE, parameters)
+
+
+def end_pause(session: Session, job: str, at: datetime) -> None:
+    session.execute(store_queries.LOG_PAUSE, {"job": job, "at": row_mapping.to_ms(at)})
+    session.execute(store_queries.DROP_PAUSE, {"job": job})
+
+
+def pauses_of(session: Session, job: str, since: datetime) -> list[Pause]:
+    """Pauses of the job that held at ``since`` or later, oldest first; ``until`` of one that is over is its end."""
+    found = session.execute(store_queries.PAUSES_OF_JOB, {"job": job, "since": row_mapping.to_ms(since)})
+    return [row_mapping.pause(row) for row in found.fetchall()]
+
+
+def executions(session: Session, query: ExecutionQuery) -> list[Execution]:
+    parameters: dict[str, Any] = {"job": query.job, "limit": query.limit}
+    if query.status is not None:
+        parameters["statuses"] = row_mapping.stored_statuses(query.status)
+    if query.before is not None:
+        parameters |= {"before_at": row_mapping.to_ms(query.before[0]), "before_id": query.before[1]}
+    sql = store_queries.executions(
+        job=query.job is not None, status=query.status is not None, before=query.before is not None
+    )
+    return [row_mapping.execution(row) for row in session.execute(sql, parameters).fetchall()]
+
+
+def execution(session: Session, execution_id: str) -> ExecutionDetail | None:
+    row = session.execute(store_queries.BY_ID, {"id": execution_id}).fetchone()
+    if row is None:
+        return None
+    attempts = session.execute(store_queries.ATTEMPTS, {"id": execution_id}).fetchall()
+    claimed = session.execute(store_queries.DEFINITION_OF, {"id": execution_id}).fetchone()
+    job = None if claimed is None else Job.from_document(json.loads(claimed["document"]))
+    found = row_mapping.execution(row)
+    return ExecutionDetail(found, tuple(judged(row_mapping.attempt(each), found) for each in attempts), job)
+
+
+def latest(session: Session, jobs: Sequence[str], until: datetime) -> Mapping[str, Execution]:
+    """The newest of each up to ``until``: later ones were recorded by a clock that was ahead."""
+    asked = {"jobs": list(jobs), "until": row_mapping.to_ms(until)}
+    found = session.execute(store_queries.LATEST, asked).fetchall() if jobs else []
+    return {row["job"]: row_mapping.execution(row) for row in found}
+
+
+def recent(session: Session, jobs: Sequence[str], count: int, until: datetime) -> Mapping[str, Sequence[Execution]]:
+    queries = ((job, ExecutionQuery(job=job, limit=count, before=(until, ""))) for job in jobs)
+    found = ((job, executions(session, query)) for job, query in queries)
+    return {job: rows for job, rows in found if rows}
+
+
+def ticks(session: Session, job: str, since: datetime, until: datetime) -> list[Execution]:
+    """Rows of the job's ticks in [since, until], oldest first; one that stands for a longer range is the last."""
+    parameters = {"job": job, "since": row_mapping.to_ms(since), "until": row_mapping.to_ms(until)}
+    between = session.execute(store_queries.TICKS_BETWEEN, parameters).fetchall()
+    beyond = session.execute(store_queries.RANGE_OVER, parameters).fetchall()
+    return [row_mapping.execution(row) for row in (*between, *beyond)]
+
+
+def running(session: Session, job: str) -> list[Execution]:
+    return [row_mapping.execution(row) for row in session.execute(store_queries.RUNNING, {"job": job}).fetchall()]
+
+
+def jobs(session: Session) -> list[str]:
+    """Every job that has rows, also those that git has forgotten."""
+    return [row["job"] for row in session.execute(store_queries.JOBS).fetchall()]
+
+
+def edge(session: Session, job: str, *, failed: bool, keep: int) -> datetime | None:
+    """The time of the newest row beyond the job's newest ``keep`` failed ones, or ended ones that did not fail."""
+    found = session.execute(store_queries.edge(failed=failed), {"job": job, "rows": keep}).fetchone()
+    return None if found is None else row_mapping.instant(found["scheduled_at"])
+
+
+def forget(session: Session, job: str, *, failed: bool, until: datetime, limit: int) -> int:
+    """Deletes the oldest such rows up to ``until`` with their attempts, at most ``limit``; how many they were."""
+    parameters = {"job": job, "until": row_mapping.to_ms(until), "limit": limit}
+    return session.execute(store_queries.forget(failed=failed), parameters).rowcount
+
+
+def forget_leftovers(session: Session, until: datetime, limit: int) -> int:
+    """Deletes pauses that were over by ``until``, and definitions that no row needs; how many definitions."""
+    session.execute(store_queries.FORGET_PAUSES, {"until": row_mapping.to_ms(until)})
+    return session.execute(store_queries.FORGET_DEFINITIONS, {"limit": limit}).rowcount

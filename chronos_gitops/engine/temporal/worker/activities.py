@@ -1,0 +1,300 @@
+"""What workflows ask a runner to do: decide about time, send one attempt, watch an execution, tell the observer."""
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from temporalio import activity
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.service import RPCError, RPCStatusCode
+
+from chronos_gitops.engine import callbacks
+from chronos_gitops.engine.clock import Clock
+from chronos_gitops.engine.due_queue import Missed, held_until
+from chronos_gitops.engine.model import Execution, Reason, Status, Trigger, tick_execution_id
+from chronos_gitops.engine.observer import Observer
+from chronos_gitops.engine.temporal import names, reconciler
+from chronos_gitops.engine.temporal.worker.activity_heartbeat import ActivityHeartbeat
+from chronos_gitops.engine.temporal.workflows import decisions, messages
+from chronos_gitops.engine.temporal.workflows.decisions import Decision
+from chronos_gitops.engine.temporal.workflows.messages import (
+    CUT_OFF,
+    Applied,
+    AttemptOrder,
+    AttemptReport,
+    Awaited,
+    Order,
+    Row,
+    Situation,
+    Verdict,
+    instant,
+    maybe_instant,
+    maybe_ms,
+    to_ms,
+)
+from chronos_gitops.jobs.model import Completion, Job, JobSet
+from chronos_gitops.process import failpoints
+from chronos_gitops.schedule import durations
+from chronos_gitops.webhooks.attempt import Delivery
+from chronos_gitops.webhooks.outcome import ErrorClass, Outcome, OutcomeKind, RequestNotSent
+from chronos_gitops.webhooks.request import AttemptContext
+from chronos_gitops.webhooks.retry import next_wait
+
+log = logging.getLogger(__name__)
+
+_SOON = timedelta(seconds=1)
+_LOADED_WITHIN = timedelta(seconds=60)
+"""A runner has read its jobs by then; one that has not stops holding up what it does not know better."""
+
+
+class Timing:
+    """``decide`` and ``settle``: the schedule is asked here, in a local activity, so that a replay does not ask it."""
+
+    def __init__(self, *, late: timedelta, now: Callable[[], datetime]) -> None:
+        self._late = late
+        self._now = now
+        self._started_at = now()
+        self._expected: Mapping[str, Applied] | None = None
+        self.namespace = uuid.UUID(int=0)
+        """That of the server's namespace, once there is a session."""
+
+    def expect(self, jobs: JobSet) -> None:
+        """What this runner is about to hand over to the timetables."""
+        self._expected = {definition.job.name: reconciler.applied(definition) for definition in jobs}
+
+    @activity.defn(name=names.DECIDE)
+    async def decide(self, situation: Situation) -> Verdict:
+        applied, mark, now = situation.before, maybe_instant(situation.mark), instant(situation.now)
+        if applied is None or mark is None:
+            return Verdict(situation.mark)
+        job = _readable(applied)
+        if job is None:
+            raise ApplicationError(f"{applied.path}: this release cannot read the job", non_retryable=True)
+        at = held_until(job, maybe_instant(situation.until), now)
+        decided = decisions.decide(job, mark, at, is_resumed=situation.is_resumed, late=self._late)
+        if decided.follows_an_outage and not situation.is_resumed and self._is_outdated(applied):
+            return Verdict(situation.mark, to_ms(now + _SOON))
+        return _verdict(decided, applied, situation.now, self.namespace)
+
+    def _is_outdated(self, applied: Applied) -> bool:
+        """Whether git says something else by now: after an outage an edit fires nothing, so it has to arrive first."""
+        if self._expected is None:
+            return self._now() - self._started_at < _LOADED_WITHIN
+        expected = self._expected.get(applied.document["name"])
+        return expected is not None and reconciler.is_newer(expected.digest, applied.digest)
+
+    @activity.defn(name=names.SETTLE)
+    async def settle(self, situation: Situation) -> Verdict:
+        before, after = situation.before, situation.after
+        if after is None:
+            return Verdict(situation.mark)
+        was = None if before is None else _readable(before)
+        decided = decisions.settle(
+            was, Job.from_document(after.document), maybe_instant(situation.mark), instant(situation.now)
+        )
+        return _verdict(decided, before or after, situation.now, self.namespace)
+
+
+class Sending:
+    """``attempt`` and ``tell``. ``sign`` proves who may post a callback. ``in_flight`` requests are under way;
+    ``untold`` are executions that had their last one in a drain, and their workflow has not come to its end here yet.
+    """
+
+    def __init__(
+        self,
+        *,
+        delivery: Delivery,
+        clock: Clock,
+        observer: Observer,
+        random: Random,
+        sign: Callable[[str], Awaitable[str]],
+    ) -> None:
+        self._delivery = delivery
+        self._sign = sign
+        self._clock = clock
+        self._observer = observer
+        self._random = random
+        self._sending: set[asyncio.Task[AttemptReport]] = set()
+        self.untold: set[str] = set()
+        self._is_draining = False
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._sending)
+
+    def begin_drain(self) -> None:
+        self._is_draining = True
+
+    def cut_off(self) -> None:
+        """The runner stops: what is under way is left to be sent again, under the same ids."""
+        for task in self._sending:
+            task.cancel()
+
+    @activity.defn(name=names.ATTEMPT)
+    async def attempt(self, order: AttemptOrder) -> AttemptReport:
+        started_at = self._clock.now()
+        is_signed = order.document["webhook"].get("completion") == Completion.CALLBACK
+        signature = await self._sign(order.execution_id) if is_signed else ""
+        pulse = ActivityHeartbeat(started_at)
+        task = asyncio.create_task(self._report(order, signature, pulse))
+        self._sending.add(task)
+        try:
+            async with pulse:
+                await asyncio.wait([task])
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait([task])
+            details = activity.cancellation_details()
+            if details is None or not details.cancel_requested:
+                raise _left_to_others("the server has given it to another runner") from None
+            if task.cancelled():
+                duration_ms = max(0, to_ms(self._clock.now()) - to_ms(started_at))
+                error = "cut off: the execution was cancelled"
+                return AttemptReport(
+                    order.number, to_ms(started_at), duration_ms, OutcomeKind.FAILED, error_class=CUT_OFF, error=error
+                )
+        finally:
+            self._sending.discard(task)
+        if task.cancelled():
+            raise _left_to_others("the runner stops")
+        return task.result()
+
+    async def _report(self, order: AttemptOrder, signature: str, pulse: ActivityHeartbeat) -> AttemptReport:
+        started_at = self._clock.now()
+        awaited: Awaited | None = None
+        try:
+            job = Job.from_document(order.document)
+            scheduled = instant(order.scheduled_time)
+            call = AttemptContext(
+                order.execution_id,
+                scheduled,
+                order.number,
+                order.commit,
+                path=order.path,
+                may_send=pulse.is_steady,
+                signature=signature,
+            )
+            outcome = await self._sent(job, call, pulse)
+            self._observer.attempt_finished(job, outcome)
+            wait = next_wait(job.retry_policy, order.number, outcome, random=self._random)
+            awaited = self._awaited(job, order.number, outcome)
+            failpoints.reach("before-record")
+        except ApplicationError:
+            raise
+        except Exception as error:
+            log.exception("execution broke", extra={"execution_id": order.execution_id})
+            message = f"an internal error ({type(error).__name__}); see the log of the runner"
+            outcome = Outcome(OutcomeKind.FAILED, error_class=ErrorClass.INTERNAL, error=message)
+            wait = None
+        if wait is None and awaited is None and self._is_draining:
+            self.untold.add(order.execution_id)
+        return replace(_told(order.number, to_ms(started_at), outcome, wait), awaited=awaited)
+
+    async def _sent(self, job: Job, call: AttemptContext, pulse: ActivityHeartbeat) -> Outcome:
+        """Who was frozen for a while asks before it sends: another runner may have the attempt by now."""
+        while await pulse.is_ours():
+            with contextlib.suppress(RequestNotSent):
+                return await self._delivery.attempt(job, call)
+        raise _left_to_others("the server has given it to another runner")
+
+    def _awaited(self, job: Job, number: int, outcome: Outcome) -> Awaited | None:
+        deadline = callbacks.deadline(job, outcome, self._clock.now())
+        if deadline is None:
+            return None
+        late = callbacks.overdue("", last_heartbeat=None)
+        wait = next_wait(job.retry_policy, number, late, random=self._random)
+        within = durations.render(job.attempt_timeout)
+        return Awaited(to_ms(deadline), within, None if wait is None else wait // timedelta(milliseconds=1))
+
+    @activity.defn(name=names.TELL)
+    async def tell(self, row: Row) -> None:
+        self.untold.discard(row["id"])
+        self._observer.execution_finished(messages.execution(row))
+
+
+class Watching:
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    @activity.defn(name=names.WATCH)
+    async def watch(self, execution_id: str) -> None:
+        """Returns when the execution has ended, however; one that is not there has."""
+        async with ActivityHeartbeat(datetime.now(UTC)):
+            try:
+                await self._client.get_workflow_handle(execution_id).result()
+            except WorkflowFailureError:
+                return
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+
+
+def _left_to_others(why: str) -> ApplicationError:
+    """The attempt is made again, under the same number, unless it is already; that is nobody's defect."""
+    return ApplicationError(why, type="LeftToOthers", category=ApplicationErrorCategory.BENIGN)
+
+
+def _told(number: int, started_at: int, outcome: Outcome, wait: timedelta | None) -> AttemptReport:
+    return AttemptReport(
+        number,
+        started_at,
+        round(outcome.duration.total_seconds() * 1000),
+        outcome.kind.value,
+        outcome.status_code,
+        None if outcome.error_class is None else str(outcome.error_class),
+        outcome.error,
+        outcome.response,
+        None if outcome.phases is None else asdict(outcome.phases),
+        None if wait is None else wait // timedelta(milliseconds=1),
+    )
+
+
+def _readable(applied: Applied) -> Job | None:
+    """A document was valid when it was applied; a later release may read it otherwise."""
+    try:
+        return Job.from_document(applied.document)
+    except Exception:
+        log.exception("a job that was applied cannot be read", extra={"path": applied.path})
+        return None
+
+
+def _verdict(decided: Decision, applied: Applied, now: int, namespace: uuid.UUID) -> Verdict:
+    orders = [] if decided.missed is None else [Order(messages.row(_missed(decided.missed, applied, now, namespace)))]
+    for claim in decided.claims:
+        execution = _execution(applied, claim.tick, claim.trigger, now, namespace)
+        orders.append(Order(messages.row(execution), not_before=maybe_ms(claim.not_before)))
+    return Verdict(maybe_ms(decided.mark), maybe_ms(decided.wake_at), orders)
+
+
+def _missed(missed: Missed, applied: Applied, now: int, namespace: uuid.UUID) -> Execution:
+    """One row for all of the ticks, so that every due tick ends in one."""
+    execution = _execution(applied, missed.last, Trigger.SCHEDULE, now, namespace)
+    return replace(
+        execution,
+        status=Status.SKIPPED,
+        reason=Reason.MISSED,
+        completed_at=instant(now),
+        count=missed.count,
+        range_start=missed.first,
+    )
+
+
+def _execution(applied: Applied, tick: datetime, trigger: Trigger, now: int, namespace: uuid.UUID) -> Execution:
+    job = applied.document["name"]
+    return Execution(
+        tick_execution_id(namespace, job, tick),
+        job,
+        tick,
+        trigger,
+        Status.PENDING,
+        created_at=instant(now),
+        version=applied.version,
+        commit=applied.commit,
+        path=applied.path,
+    )

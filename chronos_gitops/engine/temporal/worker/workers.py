@@ -1,0 +1,82 @@
+"""The three workers of a runner: timetables, executions, attempts; a drain ends them in an order that loses nothing."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from chronos_gitops.engine.temporal import names
+from chronos_gitops.engine.temporal.worker.activities import Sending, Timing, Watching
+from chronos_gitops.engine.temporal.workflows.execution_workflow import ExecutionWorkflow
+from chronos_gitops.engine.temporal.workflows.schedule_workflow import TimetableWorkflow
+
+_STICKY = timedelta(seconds=1)
+"""After a kill a timetable waits so long for the worker that knew it; the default, 10 s, is paid twice for a tick."""
+_LAST_WORDS = 2.0
+_ATTEMPTS = 2000
+"""Requests are limited by the delivery's own slots; a worker's limit would only hold up their heartbeats."""
+
+
+class Workers:
+    """``run`` them until one fails, ``drain`` them to stop."""
+
+    def __init__(self, client: Client, *, timing: Timing, sending: Sending) -> None:
+        self._sending = sending
+        watching = Watching(client)
+        common: dict[str, Any] = {
+            # What workflow code may not do stands in its modules and is held by a replay test; the sandbox would
+            # import the house anew for each workflow.
+            "workflow_runner": UnsandboxedWorkflowRunner(),
+            "sticky_queue_schedule_to_start_timeout": _STICKY,
+            "max_heartbeat_throttle_interval": names.HEARTBEAT,
+            "graceful_shutdown_timeout": timedelta(days=1),
+        }
+        self._timetables = Worker(
+            client,
+            task_queue=names.TIMETABLES,
+            workflows=[TimetableWorkflow],
+            activities=[timing.decide, timing.settle, watching.watch],
+            max_concurrent_activities=_ATTEMPTS,
+            **common | {"graceful_shutdown_timeout": timedelta(0)},
+        )
+        self._executions = Worker(
+            client,
+            task_queue=names.EXECUTIONS,
+            workflows=[ExecutionWorkflow],
+            activities=[sending.tell],
+            no_remote_activities=True,
+            **common,
+        )
+        self._attempts = Worker(
+            client,
+            task_queue=names.EXECUTIONS,
+            activities=[sending.attempt],
+            max_concurrent_activities=_ATTEMPTS,
+            **common,
+        )
+
+    async def run(self) -> None:
+        """Returns after ``drain``; raises what one of them failed with."""
+        workers = (self._timetables, self._executions, self._attempts)
+        await asyncio.gather(*(worker.run() for worker in workers))
+
+    async def drain(self, grace: float) -> None:
+        self._sending.begin_drain()
+        stopping = asyncio.gather(self._timetables.shutdown(), self._attempts.shutdown())
+        await asyncio.wait([stopping], timeout=grace)
+        self._sending.cut_off()
+        await stopping
+        # What ended a moment ago becomes a row here, and not only when another runner takes over.
+        await _until(lambda: not self._sending.untold, _LAST_WORDS)
+        await self._executions.shutdown()
+
+
+async def _until(holds: Callable[[], bool], seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while not holds():
+                await asyncio.sleep(0.02)

@@ -1,0 +1,381 @@
+"""Our own bare copy of the followed repository, in the data folder; never shallow, made anew when it breaks."""
+
+import contextlib
+import hashlib
+import logging
+import os
+import re
+import shutil
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Final, Literal, TypeAlias
+
+from chronos_gitops.errors import ConflictError
+from chronos_gitops.git.client import Git, RepositoryPaths
+from chronos_gitops.git.errors import (
+    AuthenticationFailed,
+    BranchNotFound,
+    Corrupt,
+    GitError,
+    Locked,
+    ObjectFormatMismatch,
+    Stopped,
+    words,
+)
+from chronos_gitops.git.incomplete_clone import boundary
+from chronos_gitops.git.refs import arriving, branch_name, heads, tracked
+from chronos_gitops.git.remote import partial_clone
+from chronos_gitops.git.remote.address import Address
+from chronos_gitops.git.remote.credentials import GitCredentials
+from chronos_gitops.git.remote.integrity import is_intact
+from chronos_gitops.git.remote.server import Remote
+from chronos_gitops.state import file_lock
+from chronos_gitops.state.atomic_files import open_private, write_atomically
+
+_FIRST_FETCH: Final = 600.0
+_FETCH: Final = 60.0
+_ASK: Final = 30.0
+_FETCH_OPTIONS: Final = (
+    "--quiet",
+    "--no-tags",
+    "--no-write-fetch-head",
+    "--no-auto-maintenance",
+    "--no-recurse-submodules",
+    "--update-shallow",
+)
+_WHOLE: Final = "chronos.whole"
+_CALM: Final = 60.0
+_MOST_PACKS: Final = 50
+_MOST_LOOSE: Final = 6_700  # git's own gc.auto, which takes the same sample
+_REPACK: Final = ("-c", "pack.threads=1", "-c", "pack.windowMemory=64m", "repack", "-A", "-d", "-l", "--quiet")
+_READ_ONLY: Final = re.compile(
+    r"read[ -]only|does not have write access|not authorized to write|not allowed to (?:push|write)", re.IGNORECASE
+)  # of deploy keys, as GitHub, GitLab, Gitea and Bitbucket say it
+_log = logging.getLogger(__name__)
+
+
+class Push(StrEnum):
+    """What a push brought. LOST: somebody was quicker. REFUSED: the server's rules do not let us. READ_ONLY: our
+    credentials may read the repository, not write to it."""
+
+    DONE = "done"
+    LOST = "lost"
+    REFUSED = "refused"
+    READ_ONLY = "read-only"
+
+
+OnFetch: TypeAlias = Callable[[Literal["updated", "unchanged", "failed"], float], None]
+"""Told what each fetch came to, and how many seconds it took."""
+
+
+class Mirror:
+    """Owned by one process (flock); ``git`` reads it, ``fetch`` and ``push`` speak to the address.
+
+    Of a server behind a URL, where that can filter, it holds the contents of the folder ``jobs`` only.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        data: Path,
+        access: GitCredentials | None = None,
+        *,
+        jobs: str = ".",
+        on_fetch: OnFetch | None = None,
+    ) -> None:
+        self.address = address
+        self._on_fetch = on_fetch
+        self._jobs = jobs
+        self._remote = Remote(address, access or GitCredentials())
+        key = hashlib.sha256(f"{address.location}\n{jobs}".encode()).hexdigest()[:12]
+        self._folder = data / f"mirror-{key}.git"
+        self._lock: IO[str] | None = None
+        self._object_format = "sha1"
+        self._suspected = threading.Event()
+        self._false_alarm: float | None = None
+        self._on_damage: Callable[[], None] = lambda: None
+        self._fetching = threading.RLock()
+        self.git = self._gateway(self._folder, on_damage=self.suspect)
+
+    def open(self, on_damage: Callable[[], None] = lambda: None) -> None:
+        """ConflictError when another process uses it. ``on_damage`` asks for a fetch soon, from any thread."""
+        self._on_damage = on_damage
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        self._take_lock()
+        self._write_trust()
+        self._remove_left_overs()
+        if not self._is_sound():
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._create(self._folder)
+        self._object_format = self.git.object_format
+
+    @property
+    def exists(self) -> bool:
+        """Whether this address was followed from this data folder before."""
+        return self._folder.is_dir()
+
+    def close(self) -> None:
+        self.git.close()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def credentials(self) -> Hashable:
+        """Another value once a file that decides about the server's answer has changed."""
+        return self._remote.credentials()
+
+    def default_branch(self) -> str:
+        """What the remote's HEAD says, without the ref's prefix."""
+        question = ("ls-remote", "--symref", "--end-of-options", self.address.location, "HEAD")
+        output = self._remote.run(self.git, *question, timeout=_ASK)
+        for line in output.decode("utf-8", "replace").splitlines():
+            if line.startswith("ref: refs/heads/"):
+                return branch_name(line.removeprefix("ref: ").partition("\t")[0])
+        raise BranchNotFound(f"the HEAD of {self.address} names no branch", hint="name one with --branch")
+
+    def fetch(self, branch: str, *, timeout: float | None = None) -> str:
+        """The commit the branch is at now; a GitError leaves the mirror as it was."""
+        with self._fetching:
+            return self._fetch_intact(branch, timeout)
+
+    def suspect(self) -> None:
+        """Something could not be read: the next fetch looks at every object, and makes the mirror anew if it must."""
+        if not self._suspected.is_set():
+            self._suspected.set()
+            self._on_damage()
+
+    def check(self, branch: str) -> bool:
+        """False when the next fetch makes the mirror anew. Reads every object that jobs need."""
+        with contextlib.suppress(Stopped):
+            if self._fetched(branch) is None:
+                return True  # nothing has been fetched, so nothing of it is damaged
+        if not is_intact(self.git, tracked(branch), self._jobs):
+            self.suspect()
+        return not self._suspected.is_set()
+
+    def _fetch_intact(self, branch: str, timeout: float | None) -> str:
+        before, since = self._fetched(branch), time.monotonic()
+        head = None
+        try:
+            head = self._healed(branch, before, timeout)
+        finally:
+            result: Literal["updated", "unchanged", "failed"] = "unchanged" if head == before else "updated"
+            if self._on_fetch is not None:
+                self._on_fetch(result if head is not None else "failed", time.monotonic() - since)
+        if head != before:
+            self._tidy()
+        return head
+
+    def _fetched(self, branch: str) -> str | None:
+        # Asked so that a ref of garbage is no error yet: the fetch is where that is seen and healed.
+        asked = self.git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", tracked(branch))
+        return asked.stdout.decode().strip() or None
+
+    def _healed(self, branch: str, before: str | None, timeout: float | None) -> str:
+        try:
+            if self._is_damaged(branch, before):
+                raise Corrupt("objects of the mirror are missing or unreadable")
+            return self._fetch_unlocked(branch, before, timeout)
+        except Corrupt as error:
+            _log.warning("the mirror is damaged and made anew", extra={"error": str(error)})
+            return self.renew(branch)
+        except ObjectFormatMismatch as error:
+            self._object_format = "sha256" if "server sha256" in str(error) else "sha1"
+            return self.renew(branch)
+        except partial_clone.Refused as error:
+            _log.warning("the server filters and gives no single objects; all is fetched", extra={"error": str(error)})
+            return self.renew(branch, whole=True)
+
+    def _is_damaged(self, branch: str, before: str | None) -> bool:
+        """A suspicion is looked into once; one that proves right stays until the mirror has been made anew.
+
+        After a false alarm not again for a minute: commits of a rewritten history may be asked for and be gone.
+        """
+        if before is None or not self._suspected.is_set():
+            return False
+        now = time.monotonic()
+        if self._false_alarm is not None and now < self._false_alarm + _CALM:
+            return False
+        self._suspected.clear()
+        if self.check(branch):
+            self._false_alarm = now
+            return False
+        return True
+
+    def _fetch_unlocked(self, branch: str, before: str | None, timeout: float | None) -> str:
+        """What a killed git left locked is nobody's: this process owns the mirror, and fetches one at a time."""
+        try:
+            return self._fetch(self.git, branch, before, timeout)
+        except Locked as error:
+            _log.warning("locks that were left behind are removed from the mirror", extra={"error": str(error)})
+            self._remove_left_overs()
+            return self._fetch(self.git, branch, before, timeout)
+
+    def renew(self, branch: str, *, whole: bool = False) -> str:
+        """A new copy beside the damaged one, which takes its place once it is complete."""
+        fresh = self._folder.with_suffix(".new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        try:
+            self._create(fresh)
+            gateway = self._gateway(fresh)
+            try:
+                if whole:
+                    gateway.run("config", _WHOLE, "true")
+                head = self._fetch(gateway, branch, None, None)
+            finally:
+                gateway.close()
+            self._replace(fresh)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        _log.info("the mirror was made anew", extra={"branch": branch, "commit": head})
+        return head
+
+    def _replace(self, fresh: Path) -> None:
+        """The folder is gone for one rename only; what reads the damaged one goes on with the new one's objects."""
+        damaged = self._folder.with_suffix(".old")
+        shutil.rmtree(damaged, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            self._folder.rename(damaged)
+        fresh.rename(self._folder)
+        self._suspected.clear()
+        self.git.reset()
+        shutil.rmtree(damaged, ignore_errors=True)
+
+    def known(self, branch: str) -> str | None:
+        """The commit of the last fetch."""
+        return self.git.resolve(tracked(branch))
+
+    def push(self, commit: str, branch: str) -> tuple[Push, str]:
+        """A plain push of one commit, never forced: the server itself compares and swaps."""
+        done = self._remote.ask(
+            self.git,
+            "push",
+            "--porcelain",
+            "--no-verify",
+            "--no-follow-tags",
+            "--end-of-options",
+            self.address.location,
+            f"{commit}:{heads(branch)}",
+            timeout=_FETCH,
+        )
+        said = done.stdout.decode("utf-8", "replace")
+        outcome = next((line for line in said.splitlines() if line[:2] in ("!\t", "*\t", " \t", "=\t")), None)
+        if outcome is None:
+            error = self._remote.failure("git push", done)
+            # The branch was just fetched, so what is refused is to write.
+            if isinstance(error, AuthenticationFailed) or _READ_ONLY.search(error.message):
+                return Push.READ_ONLY, words(done.stderr)
+            raise error
+        if not outcome.startswith("!"):
+            return Push.DONE, ""
+        return _refusal(outcome.split("\t")[-1]), words(done.stderr)
+
+    def _tidy(self) -> None:
+        """Every fetch leaves a pack or loose objects; git's own housekeeping is off, for it would run behind our back.
+
+        One thread and 64 MiB; what nothing refers to stays as it is.
+        """
+        objects = self._folder / "objects"
+        packs, sample = len(list(objects.glob("pack/*.pack"))), len(list(objects.glob("17/*")))
+        if packs <= _MOST_PACKS and sample * 256 <= _MOST_LOOSE:
+            return
+        try:
+            self.git.run(*_REPACK, timeout=_FETCH)
+        except Stopped:
+            raise
+        except GitError as error:
+            _log.warning("the mirror could not be tidied", extra={"error": str(error)})
+
+    def _is_sound(self) -> bool:
+        """Whether git takes the folder for a repository at all; with a bad HEAD or config, or without objects, not."""
+        return self._folder.is_dir() and self.git.attempt("rev-parse", "--git-dir").code == 0
+
+    def _fetch(self, git: Git, branch: str, before: str | None, timeout: float | None) -> str:
+        if timeout is None:
+            timeout = _FIRST_FETCH if before is None else _FETCH
+        filtering = (partial_clone.FILTER,) if self._filters(git) else ()
+        refspec = f"+{heads(branch)}:{arriving(branch)}"
+        # A copy of a shallow clone follows that one, whose history may be whole by now.
+        deeper = ("--unshallow",) if boundary(git) else ()
+        command = ("fetch", *_FETCH_OPTIONS, *filtering, *deeper, "--end-of-options", self.address.location, refspec)
+        self._remote.run(git, *command, timeout=timeout)
+        head = git.resolve(arriving(branch))
+        if head is None:
+            raise BranchNotFound(f'{self.address} has no branch "{branch}"', hint="check --branch")
+        if head != before:
+            if filtering:
+                partial_clone.complete(git, self._remote, self._jobs, before, head)
+            git.run("update-ref", tracked(branch), head)
+        return head
+
+    def _filters(self, git: Git) -> bool:
+        """Whether it is worth asking: a folder beside us costs no network, and the root leaves nothing out."""
+        is_remote = self.address.path is None and self._jobs != "."
+        return is_remote and git.attempt("config", "--get", _WHOLE).code != 0
+
+    def _gateway(self, folder: Path, on_damage: Callable[[], None] = lambda: None) -> Git:
+        return Git(
+            RepositoryPaths(folder, folder, None),
+            config=self.address.config,
+            global_config=str(self._trust_file) if self.address.path is not None else os.devnull,
+            on_damage=on_damage,
+        )
+
+    def _remove_left_overs(self) -> None:
+        for left_over in _left_overs(self._folder):
+            left_over.unlink(missing_ok=True)
+
+    @property
+    def _trust_file(self) -> Path:
+        return self._folder.with_suffix(".trust")
+
+    def _write_trust(self) -> None:
+        """A folder of another user is read through git-upload-pack, which hears of safe.directory only in a file."""
+        path = self.address.path
+        if path is None:
+            return
+        places = {str(place) for folder in (path, path.resolve()) for place in (folder, folder / ".git")}
+        escaped = (place.replace("\\", "\\\\").replace('"', '\\"') for place in sorted(places))
+        content = "[safe]\n" + "".join(f'\tdirectory = "{place}"\n' for place in escaped)
+        write_atomically(self._trust_file, content.encode())
+
+    def _take_lock(self) -> None:
+        self._lock = open(self._folder.with_suffix(".lock"), "w", opener=open_private)  # noqa: SIM115 - see release
+        try:
+            file_lock.lock(self._lock)
+        except OSError as error:
+            self._lock.close()
+            self._lock = None
+            message = f"another process follows {self.address} with the same data folder"
+            raise ConflictError(message, hint="stop it, or give this one another --data") from error
+
+    def _create(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        gateway = self._gateway(folder)
+        try:
+            gateway.run("init", "--quiet", "--bare", "--template=", f"--object-format={self._object_format}")
+        finally:
+            gateway.close()
+
+
+def _left_overs(folder: Path) -> Iterator[Path]:
+    """What a killed git leaves behind: nobody else writes here, so no lock in it is anybody's."""
+    with contextlib.suppress(OSError):
+        yield from folder.glob("*.lock")
+        yield from (folder / "refs").rglob("*.lock")
+        yield from (folder / "objects").glob("*/tmp_*")
+
+
+def _refusal(summary: str) -> Push:
+    """``[rejected] (fetch first)`` or ``[remote rejected] (pre-receive hook declined)``, see git-push(1)."""
+    if not summary.startswith("[remote rejected]"):
+        return Push.LOST
+    raced = ("failed to update ref", "cannot lock ref", "incorrect old value", "reference already exists")
+    if any(words in summary for words in raced):
+        return Push.LOST
+    if "unpacker error" in summary or "internal" in summary:
+        raise GitError(f"the repository could not store the commit: {summary[:200]}")
+    return Push.REFUSED

@@ -1,1 +1,0 @@
-"""Jobs from elsewhere: one module per source, bytes in, job files and what was lost out."""

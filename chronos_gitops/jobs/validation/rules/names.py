@@ -1,0 +1,30 @@
+"""The name of a job beside the name of its file."""
+
+import re
+from collections.abc import Iterator
+
+from chronos_gitops.jobs.problem import Problem
+from chronos_gitops.jobs.validation.document import Document
+
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z", re.ASCII)
+_LONGEST = 100
+
+
+def is_name(text: str) -> bool:
+    """Whether a job may be called that (CONTRACT 1)."""
+    return len(text) <= _LONGEST and bool(_NAME.match(text))
+
+
+def check(source: Document) -> Iterator[Problem]:
+    name = source.text("name")
+    if name is None or not is_name(name):
+        return
+    if "-" not in name:
+        spot = source.spot(("name",))
+        hint = "say what happens and how often, like daily-database-backup"
+        yield spot.problem(source.file, "one-word-name", f'the name "{name}" is one word', hint)
+    stem = source.file.rpartition("/")[2].rpartition(".")[0]
+    if stem and stem != name:
+        spot = source.spot(("name",))
+        hint = f"rename the file to {name}.yaml; the job keeps its history"
+        yield spot.problem(source.file, "file-name", f'the job "{name}" is in a file named {stem[:100]}', hint)

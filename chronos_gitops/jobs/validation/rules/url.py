@@ -1,0 +1,172 @@
+"""Where a request goes: the url, and which networks its host stands for."""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
+
+from chronos_gitops.jobs import templates
+from chronos_gitops.jobs.masking import is_sensitive
+from chronos_gitops.jobs.problem import Problem
+from chronos_gitops.jobs.validation.document import Document, SourceSpan
+from chronos_gitops.jobs.validation.quoting import dotted, short
+from chronos_gitops.jobs.validation.yaml.positions import Path
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+
+_URLS: tuple[Path, ...] = (("webhook", "url"), ("webhook", "auth", "token_url"))
+_LIKE = "write it like https://api.example.com/backup"
+_SCHEMES = ("http", "https")
+_BLANK = re.compile(r"[\x00-\x20\x7f]")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
+_ENDS_IN_A_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\Z", re.ASCII)
+# Printable ASCII below a host of two labels or more: of these only the host is looked at, for the rest cannot be wrong.
+_USUAL = re.compile(r"https://([a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8})(?::[1-9][0-9]{0,3})?(?:/[!-~]*)?\Z")
+_NO_LABEL = re.compile(r"[\x00-\x2c\x2f\x3a-\x40\[-^`{-\x7f\s]")
+_PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".svc", ".cluster.local")
+_PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "127.0.0.0/8", "::1/128")
+# Cloud metadata services outside the link-local range: Google, Alibaba, AWS over IPv6, Azure's wire server.
+_METADATA = ("metadata.google.internal", "100.100.100.200", "fd00:ec2::254", "168.63.129.16")
+
+
+def check(source: Document) -> Iterator[Problem]:
+    for path in _URLS:
+        url = source.text(*path)
+        if url:
+            yield from _url(source, path, url)
+    yield from _body(source)
+
+
+def _url(source: Document, path: Path, url: str) -> Iterator[Problem]:
+    usual = _USUAL.match(url)
+    if usual and _is_host(usual[1]) and _network(usual[1]) == "public" and "{{" not in url and "${" not in url:
+        return
+    spot = source.spot(path)
+    secret = _secret_in_host(path, url)
+    if secret:
+        yield spot.problem(source.file, "secret-in-host", *secret)
+        return
+    has_placeholders = "{{" in url or "${" in url
+    plain = templates.substitute(url, variable=lambda _: "x", secret=lambda _: "x") if has_placeholders else url
+    if templates.reference_in(url) is not None:
+        return
+    wrong = _wrong(plain)
+    if wrong:
+        yield spot.problem(source.file, "url", f"{dotted(path)} {wrong[0]}", wrong[1])
+        return
+    parts = urlsplit(plain)
+    if "@" in parts.netloc:
+        message, hint = f"{dotted(path)} holds user info", "use webhook.auth of type basic, with a secret"
+        yield spot.problem(source.file, "url-user-info", message, hint)
+    yield from _host(source, spot, parts)
+    if parts.scheme.lower() == "http" and _network(parts.hostname or "") == "public" and _carries_credentials(source):
+        message, hint = "credentials would travel unencrypted over http", "write https"
+        yield spot.problem(source.file, "plain-http", message, hint)
+
+
+def _secret_in_host(path: Path, url: str) -> tuple[str, str] | None:
+    """Where a request goes is for the operator to see, and for the bindings of secrets to judge."""
+    if path[-1] == "token_url" and templates.secrets(url):
+        return (
+            "webhook.auth.token_url has a secret in it",
+            "write the address; client_id and client_secret may be secrets",
+        )
+    if templates.has_secret_in_host(url):
+        return (
+            f"{dotted(path)} has a secret in its host part",
+            "write the host, or put the whole address into the secret",
+        )
+    return None
+
+
+def _wrong(url: str) -> tuple[str, str] | None:
+    """Why this is no absolute http(s) url, and what to do; None when it is one."""
+    blank = _BLANK.search(url)
+    if blank:
+        return "holds a space or a control character", "write %20 for a space"
+    scheme = _SCHEME.match(url)
+    if "://" not in url or scheme is None:
+        return "is not absolute", f"write https://{short(url)}" if url[0].isalnum() else _LIKE
+    if scheme[1].lower() not in _SCHEMES:
+        return f"has the scheme {short(scheme[1])}", "jobs speak http and https"
+    try:
+        parts = urlsplit(url)
+        port, host = parts.port, parts.hostname
+    except ValueError:
+        return "has an address or a port that cannot be", "ports go from 1 to 65535"
+    if port == 0 or not host or not _is_host(host):
+        return "has no valid host", _LIKE
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _is_host(host: str) -> bool:
+    """A name, or an address as RFC 3986 writes it; not 127.1, 0x7f.1 or 2130706433, which resolvers read as one."""
+    name = host.lower().removesuffix(".")
+    if ":" in name or _ENDS_IN_A_NUMBER.match(name):
+        return _address(name) is not None
+    labels = name.split(".")
+    return len(name) <= 253 and all(1 <= len(label) <= 63 and not _NO_LABEL.search(label) for label in labels)
+
+
+def _host(source: Document, spot: SourceSpan, parts: SplitResult) -> Iterator[Problem]:
+    host = parts.hostname or ""
+    network = _network(host)
+    if network == "special":
+        message = f"the host {short(host)} is a metadata, link-local or other special address"
+        hint = "the runner refuses it unless the operator allows exactly this address"
+        yield spot.problem(source.file, "metadata-address", message, hint)
+    elif network == "private":
+        hint = "it is reachable at the egress levels internal and any, not at public"
+        yield spot.problem(source.file, "private-host", _private(host), hint)
+
+
+@lru_cache(maxsize=1024)
+def _private(host: str) -> str:
+    """One text for all that call the same host."""
+    return f"the host {short(host)} is private"
+
+
+@lru_cache(maxsize=1024)
+def _network(host: str) -> str:
+    """public, private or special, as far as the text tells; the runner checks the address it connects to."""
+    name = host.lower().removesuffix(".")
+    address = _address(name)
+    if name in _METADATA:
+        return "special"
+    if address is None:
+        is_private = "." not in name or name.endswith(_PRIVATE_SUFFIXES)
+        return "private" if is_private else "public"
+    from ipaddress import ip_network
+
+    if any(address in network for network in map(ip_network, _PRIVATE) if network.version == address.version):
+        return "private"
+    return "public" if address.is_global and not address.is_multicast else "special"
+
+
+def _address(name: str) -> "IPv4Address | IPv6Address | None":
+    if ":" not in name and not _ENDS_IN_A_NUMBER.match(name):
+        return None
+    from ipaddress import IPv6Address, ip_address
+
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return None
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+
+
+def _carries_credentials(source: Document) -> bool:
+    headers = source.get("webhook", "headers")
+    names = headers if isinstance(headers, dict) else {}
+    return source.get("webhook", "auth") is not None or any(is_sensitive(name) for name in names)
+
+
+def _body(source: Document) -> Iterator[Problem]:
+    method = source.text("webhook", "method") or "GET"
+    if source.text("webhook", "body") and method in ("GET", "HEAD"):
+        said = "" if source.text("webhook", "method") else ", the default"
+        message = f"most servers ignore the body of a {method} request{said}"
+        yield source.key_spot(("webhook", "body")).problem(source.file, "body-ignored", message, "write method: POST")

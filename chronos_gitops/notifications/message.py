@@ -1,0 +1,256 @@
+"""A message in words and as data, the same for every kind of channel."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+from chronos_gitops.engine.model import Execution
+from chronos_gitops.notifications.incidents import ChangeKind, IncidentChange
+from chronos_gitops.schedule.timestamps import rfc3339, utc_text
+from chronos_gitops.versions.version_log import Version
+from chronos_gitops.webhooks.redaction import printable, scrub
+
+LONGEST = 500
+"""Characters of one text of somebody else in a message: an error, the subject of a commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """``id`` is the same however often it is sent; ``thread`` is that of the incident. ``type`` is "job.failing" and
+    the like; ``lines`` are sentences, ``links`` pairs of a word and an address; ``data`` is JSON."""
+
+    id: str
+    thread: str
+    type: str
+    at: datetime
+    title: str
+    lines: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    data: Mapping[str, Any] | None = None
+
+    def document(self) -> str:
+        return json.dumps(
+            {
+                "id": self.id,
+                "thread": self.thread,
+                "type": self.type,
+                "at": self.at.isoformat(),
+                "title": self.title,
+                "lines": self.lines,
+                "links": self.links,
+                "data": self.data,
+            },
+            ensure_ascii=False,
+        )
+
+    @classmethod
+    def read(cls, document: str) -> "Notification":
+        """The inverse of ``document``."""
+        found = json.loads(document)
+        given = {"at": datetime.fromisoformat(found["at"]), "lines": tuple(found["lines"])}
+        return cls(**found | given | {"links": tuple((word, url) for word, url in found["links"])})
+
+    def scrubbed(self, values: Mapping[str, str]) -> "Notification":
+        """Without any of these values, which are replaced by their labels."""
+        return replace(
+            self,
+            title=scrub(self.title, values),
+            lines=tuple(scrub(line, values) for line in self.lines),
+            data=_scrubbed(self.data, values),
+        )
+
+
+def one_line(text: str) -> str:
+    """Somebody else's text as a part of a line of ours: printable, on one line, not too long."""
+    line = " ".join(printable(text).split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
+
+
+def _scrubbed(value: Any, values: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return scrub(value, values)
+    if isinstance(value, Mapping):
+        return {key: _scrubbed(inner, values) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_scrubbed(inner, values) for inner in value]
+    return value
+
+
+_COMMITS: Final = 5
+"""So many are named; the newest, for the last change is the likeliest cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the ledger and git know of a job: its last good run, None where none is known, and the versions since.
+    ``is_draft``: the file on disk, which runs, differs from what was committed."""
+
+    good: Execution | None = None
+    changes: Sequence[Version] = ()
+    is_draft: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """A commit and who made it."""
+
+    commit: str
+    name: str
+    email: str
+    committed_at: datetime
+    subject: str
+
+    @classmethod
+    def of(cls, version: Version) -> "Author":
+        return cls(version.commit, version.author_name, version.author_email, version.committed_at, version.subject)
+
+    def sentence(self) -> str:
+        return f"{self.commit[:8]} by {one_line(self.name)}, {utc_text(self.committed_at)}: {one_line(self.subject)}"
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "commit": self.commit,
+            "author": {"name": one_line(self.name), "email": one_line(self.email)},
+            "committed_at": rfc3339(self.committed_at),
+            "subject": one_line(self.subject),
+        }
+
+
+def of_job(
+    message: IncidentChange, job: str, *, tags: Mapping[str, str], past: Past, public_url: str, now: datetime
+) -> Notification:
+    incident, run = message.incident, message.about
+    is_over = message.news is ChangeKind.RECOVERED
+    runs = "1 run" if incident.count == 1 else f"{incident.count} runs"
+    if is_over:
+        title = f"{job} works again"
+        lines = [f"It failed since {utc_text(incident.since)}: {runs}, and has succeeded now."]
+    else:
+        title = f"{job} is {'still ' if message.news is ChangeKind.STILL_FAILING else ''}failing"
+        lines = [f"Since: {utc_text(incident.since)}, {runs}{' in a row' if incident.count > 1 else ''}"]
+        lines += [f"Error: {_error(run)}"] if run is not None else []
+        lines += _cause(past)
+        lines += ["The file has changes that were not committed."] if past.is_draft else []
+    pages = ([("job", f"/jobs/{job}")] if public_url else []) + (
+        [("run", f"/executions/{quote(run.id)}")] if public_url and run is not None else []
+    )
+    links = tuple((word, public_url + path) for word, path in pages)
+    data = {
+        "job": job,
+        "tags": dict(tags),
+        "incident": incident.id,
+        "since": rfc3339(incident.since),
+        "failures": incident.count,
+        "execution": None if run is None else _execution(run),
+        "last_success": None if is_over or past.good is None else _execution(past.good),
+        "changes": [] if is_over else [_change(one) for one in past.changes[-_COMMITS:]],
+        "changes_total": 0 if is_over else len(past.changes),
+        "links": dict(links),
+    }
+    return Notification(message.id, incident.id, f"job.{message.news}", now, title, tuple(lines), links, data)
+
+
+def _cause(past: Past) -> list[str]:
+    """The line that is looked for: which commit it came with."""
+    if past.good is None:
+        known = [f"It runs version {one.label}, {Author.of(one).sentence()}" for one in past.changes[-1:]]
+        return ["Last good run: none is known", *known]
+    good = f"Last good run: {utc_text(past.good.scheduled_time)}"
+    good += "" if past.good.version is None else f", of version {past.good.version}"
+    if not past.changes:
+        return [good, "No commit changed the job since then."]
+    if len(past.changes) == 1:
+        only = past.changes[0]
+        return [good, f"Failing since commit {Author.of(only).sentence()} (version {only.label})"]
+    more = len(past.changes) - _COMMITS
+    named = [f"- {Author.of(one).sentence()} (version {one.label})" for one in reversed(past.changes[-_COMMITS:])]
+    rest = [f"- and {more} more"] if more > 0 else []
+    return [good, f"{len(past.changes)} commits changed the job since then, newest first:", *named, *rest]
+
+
+def _error(run: Execution) -> str:
+    if run.error:
+        return one_line(run.error)
+    return "no answer" if run.status_code is None else f"status {run.status_code}"
+
+
+def _execution(run: Execution) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "scheduled_time": rfc3339(run.scheduled_time),
+        "completed_at": None if run.completed_at is None else rfc3339(run.completed_at),
+        "status": run.status.value,
+        "attempts": run.attempts,
+        "status_code": run.status_code,
+        "error_class": run.error_class,
+        "error": None if run.error is None else one_line(run.error),
+        "version": run.version,
+        "commit": run.commit,
+    }
+
+
+def _change(version: Version) -> dict[str, Any]:
+    return Author.of(version).document() | {"version": version.number, "change": version.change.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong with following git: a topic, its typed reason, sentences, and whose commits it is about."""
+
+    topic: str
+    reason: str
+    sentences: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    authors: tuple[Author, ...] = ()
+
+
+def over(topic: str) -> Trouble:
+    """It is gone; nothing has to be said of it."""
+    return Trouble(topic, "", ())
+
+
+_TITLES: Final[Mapping[str, tuple[str, str]]] = {
+    "follow": ("git cannot be followed; the last good jobs run", "git is followed again"),
+    "commit": ("a commit was refused; the last good jobs run", "no commit is refused any more"),
+    "files": ("invalid job files; their last good versions run", "every job file is valid again"),
+    "deletions": ("deletions wait for approval", "no deletion waits any more"),
+}
+
+
+def of_sync(
+    message: IncidentChange, trouble: Trouble, *, repository: str, branch: str | None, public_url: str, now: datetime
+) -> Notification:
+    failing, works = _TITLES[trouble.topic]
+    is_over = message.news is ChangeKind.RECOVERED
+    lines = [f"Repository: {one_line(repository)}" + (f", branch {one_line(branch)}" if branch else "")]
+    lines += [f"Since: {utc_text(message.incident.since)}"]
+    if not is_over:
+        lines += [one_line(sentence) for sentence in trouble.sentences]
+        lines += [f"Commit {author.sentence()}" for author in trouble.authors[:_COMMITS]]
+    links = (("changes", f"{public_url}/changes"),) if public_url else ()
+    data = {
+        "topic": trouble.topic,
+        "repository": one_line(repository),
+        "branch": branch,
+        "incident": message.incident.id,
+        "since": rfc3339(message.incident.since),
+        "reason": None if is_over else trouble.reason,
+        "names": [] if is_over else [one_line(name) for name in trouble.names[:100]],
+        "names_total": 0 if is_over else len(trouble.names),
+        "commits": [] if is_over else [author.document() for author in trouble.authors[:_COMMITS]],
+        "links": dict(links),
+    }
+    still = "still: " if message.news is ChangeKind.STILL_FAILING else ""
+    title = works if is_over else f"{still}{failing}"
+    return Notification(message.id, message.incident.id, f"sync.{message.news}", now, title, tuple(lines), links, data)
+
+
+def test(message_id: str, channel: str, now: datetime) -> Notification:
+    """What ``notify test`` sends."""
+    lines = ("Nothing is wrong: an operator tries this channel.",)
+    return Notification(
+        message_id, message_id, "test", now, f"a test of the channel {channel}", lines, (), {"test": True}
+    )

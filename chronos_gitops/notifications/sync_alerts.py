@@ -1,0 +1,96 @@
+"""What is wrong with following git, by topic, as the follower tells it."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from chronos_gitops.git.errors import GitError
+from chronos_gitops.git.log import recent
+from chronos_gitops.jobs.problem import Severity
+from chronos_gitops.notifications.message import Author, Trouble
+from chronos_gitops.sync.controller import SyncController
+from chronos_gitops.sync.status import SyncState, SyncStatus
+
+PATIENCE: Final = timedelta(minutes=1)
+"""So long git may be away until that is news: by then it was tried several times."""
+TOPICS: Final = ("follow", "commit", "files", "deletions")
+_ABOUT_A_COMMIT: Final = ("ValidationFailed", "VerificationFailed")
+_PROBLEMS: Final = 3
+
+Faults = Mapping[str, tuple[str, ...]]
+
+
+class SyncAlerts:
+    """Remembers nothing but since when git is away."""
+
+    def __init__(self) -> None:
+        self._away_since: datetime | None = None
+
+    def faults(self, status: SyncStatus, now: datetime) -> Faults:
+        """Topic to the names of its faults, none of a topic that is well; a topic is absent while nobody can tell."""
+        if status.state is SyncState.STARTING:
+            return {}
+        is_refused = status.state is SyncState.FAILED and status.reason in _ABOUT_A_COMMIT
+        is_away = status.state is SyncState.FAILED and not is_refused and status.reason != "EmptyTree"
+        if is_away:
+            self._away_since = min(self._away_since or now, now)
+            return {"follow": ("away",)} if now - self._away_since >= PATIENCE else {}
+        self._away_since = None
+        return {
+            "follow": (),
+            "commit": (_refused(status) or "unknown",) if is_refused else (),
+            "files": status.quarantined,
+            "deletions": () if status.held is None else (status.held.checksum,),
+        }
+
+
+def trouble(topic: str, status: SyncStatus, follower: SyncController, fresh: tuple[str, ...]) -> Trouble:
+    """What to say of it, with whoever made the commits; ``fresh`` are the faults that nobody was told of."""
+    reason = status.reason or ""
+    if topic == "files":
+        named = fresh or status.quarantined
+        return Trouble(topic, reason, tuple(_problems(status)), named, _authors_of(named, status, follower))
+    if topic == "deletions" and status.held is not None:
+        names = status.held.names
+        sentence = f"{status.message or reason}: {', '.join(names[:10])}"
+        way = f"Approve with POST /api/v1/sync/approve and the checksum {status.held.checksum}, or revert the commit."
+        return Trouble(topic, reason, (sentence, way), names, _authors_of(names, status, follower))
+    author = _author(_refused(status), follower) if topic == "commit" else None
+    sentences = (f"{reason}: {status.message}", *(_problems(status) if topic == "commit" else ()))
+    return Trouble(topic, reason, sentences, (), () if author is None else (author,))
+
+
+def _refused(status: SyncStatus) -> str | None:
+    """A commit that is not signed was not even looked at."""
+    return status.revision.desired if status.reason == "VerificationFailed" else status.revision.attempted
+
+
+def _problems(status: SyncStatus) -> Iterator[str]:
+    errors = [problem for problem in status.problems if problem.severity is Severity.ERROR]
+    for problem in errors[:_PROBLEMS]:
+        yield f"{problem.file}:{problem.line}:{problem.column}: {problem.message}"
+    if len(errors) > _PROBLEMS:
+        yield f"and {len(errors) - _PROBLEMS} more"
+
+
+def _authors_of(names: tuple[str, ...], status: SyncStatus, follower: SyncController) -> tuple[Author, ...]:
+    """Of the commits that last changed these jobs, or of the one that was looked at for files without a name."""
+    versions = [version for name in names if (version := follower.index().current(name)) is not None]
+    found = {version.commit: Author.of(version) for version in versions}
+    if not found and (author := _author(status.revision.attempted, follower)) is not None:
+        return (author,)
+    return tuple(found.values())
+
+
+def _author(commit: str | None, follower: SyncController) -> Author | None:
+    if commit is None:
+        return None
+    try:
+        made = recent(follower.source.git, commit, 1)
+    except GitError:
+        return None
+    return (
+        Author(made[0].sha, made[0].author_name, made[0].author_email, made[0].committed_at, made[0].subject)
+        if made
+        else None
+    )

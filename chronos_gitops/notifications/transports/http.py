@@ -1,0 +1,202 @@
+"""One message on its way out: the same egress rules, deadlines and TLS as every request, whatever the channel is."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Self, assert_never
+
+from chronos_gitops import __version__
+from chronos_gitops.config.channels import Channel, Email, SecretValue, Slack, Webhook
+from chronos_gitops.config.model import Settings
+from chronos_gitops.errors import ChronosError
+from chronos_gitops.jobs.masking import MASK
+from chronos_gitops.notifications.message import Notification
+from chronos_gitops.notifications.transports import email
+from chronos_gitops.schedule.timestamps import rfc3339
+from chronos_gitops.webhooks import auth
+from chronos_gitops.webhooks.outcome import parse_retry_after, phrase
+from chronos_gitops.webhooks.redaction import printable, scrub
+from chronos_gitops.webhooks.request import PreparedRequest, fill_secrets
+from chronos_gitops.webhooks.secrets import LARGEST, SecretError, Secrets, reference
+from chronos_gitops.webhooks.transport.dns import Resolver
+from chronos_gitops.webhooks.transport.egress import EgressPolicy
+from chronos_gitops.webhooks.transport.http_client import HttpResponse, HttpTransport
+from chronos_gitops.webhooks.transport.timings import PhaseTimer
+from chronos_gitops.webhooks.transport.tls import TlsContexts
+from chronos_gitops.webhooks.url import RequestError, Target
+
+DEADLINE: Final = timedelta(seconds=30)
+"""For one message, from the name to the last byte; a mail server may take twice as long, for its greeting may be slow
+on purpose (RFC 5321, 4.5.3.2)."""
+_SHORTEST_HIDDEN: Final = 4
+
+
+class NotSent(ChronosError):
+    """What the other side, or nobody, said. ``retry_after`` is what it asked for; the message holds no secret."""
+
+    kind = "not-sent"
+
+    def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationSender:
+    """Sends; safe from any thread, each call has connections of its own. ``known`` are values that must not go out,
+    with the labels that stand for them."""
+
+    secrets: Secrets
+    egress: EgressPolicy
+    trust: TlsContexts
+    mail_trust: TlsContexts
+    user_agent: str
+    now: Callable[[], datetime]
+    known: Mapping[str, str]
+    deadline: timedelta = DEADLINE
+
+    @classmethod
+    def of(cls, settings: Settings, now: Callable[[], datetime]) -> Self:
+        """Channels are the operator's own, so the level that holds for jobs is not theirs: they may reach internal and
+        loopback addresses; link-local and metadata ones only by an entry of ``egress.allow``."""
+        egress = settings.egress
+        known = {value: reference(name) for name, value in settings.secret_values.items()}
+        return cls(
+            Secrets(settings.secret_values, settings.secrets_folder),
+            EgressPolicy.parse("internal", egress.allow, loopback_allowed=True),
+            TlsContexts(egress.ca_file, egress.hosts),
+            TlsContexts(egress.ca_file, egress.hosts, protocols=()),
+            f"chronos-gitops/{__version__}",
+            now,
+            {value: label for value, label in known.items() if len(value) >= _SHORTEST_HIDDEN},
+        )
+
+    def send(self, channel: Channel, letter: Notification) -> None:
+        """Returns when the other side has accepted it. NotSent."""
+        hidden: dict[str, str] = dict(self.known)
+        try:
+            self._sent(channel, letter, hidden)
+        except NotSent as error:
+            raise NotSent(_shown(error.message, hidden), error.retry_after) from None
+        except (ChronosError, OSError) as error:
+            raise NotSent(_shown(str(error), hidden)) from None
+
+    def ping(self, url: SecretValue) -> None:
+        """GET, for its arrival is the message. NotSent."""
+        hidden: dict[str, str] = dict(self.known)
+        try:
+            answer = self._exchanged("GET", self._text(url, hidden), (), None, hidden)
+        except (ChronosError, OSError) as error:
+            raise NotSent(_shown(str(error), hidden)) from None
+        _accept(answer, self.now())
+
+    def _sent(self, channel: Channel, letter: Notification, hidden: dict[str, str]) -> None:
+        match channel.way:
+            case Webhook(url, secret):
+                address = self._text(url, hidden)
+                key = None if secret is None else self._text(secret, hidden)
+                body = _webhook_body(letter.scrubbed(hidden))
+                signed = () if key is None else _signature(key, letter.id, body, self.now())
+                self._post(address, body, signed or (("webhook-id", letter.id),), hidden)
+            case Slack(url):
+                address = self._text(url, hidden)
+                self._post(address, _slack_body(letter.scrubbed(hidden)), (), hidden)
+            case Email() as way:
+                password = "" if way.password is None else self._text(way.password, hidden)
+                email.send(way, letter.scrubbed(hidden), password, self._route(), self.deadline * 2)
+            case _:
+                assert_never(channel.way)
+
+    def _post(self, url: str, body: bytes, headers: auth.Headers, hidden: dict[str, str]) -> None:
+        answer = self._exchanged("POST", url, (("Content-Type", "application/json"), *headers), body, hidden)
+        _accept(answer, self.now())
+
+    def _exchanged(
+        self, method: str, url: str, headers: auth.Headers, body: bytes | None, hidden: dict[str, str]
+    ) -> HttpResponse:
+        target = Target.parse(url)
+        path = target.url.split("/", 3)[3]
+        hidden |= {value: MASK for value in (url, target.url, f"/{path}", path) if len(value) >= _SHORTEST_HIDDEN}
+        ours = (("User-Agent", self.user_agent), ("Accept", "*/*"), ("Accept-Encoding", "identity"))
+        request = PreparedRequest(method, target, (*ours, *headers), body, hidden)
+        return asyncio.run(self._within(request))
+
+    async def _within(self, request: PreparedRequest) -> HttpResponse:
+        progress = PhaseTimer()
+        wire = HttpTransport(egress=self.egress, trust=self.trust, resolve=Resolver().resolve)
+        try:
+            async with asyncio.timeout(self.deadline.total_seconds()):
+                return await wire.exchange(request, progress)
+        except TimeoutError:
+            seconds = self.deadline.total_seconds()
+            raise NotSent(f"no complete answer within {seconds:g} s ({progress.phase})") from None
+        finally:
+            await wire.close()
+
+    def _route(self) -> email.MailRoute:
+        return email.MailRoute(self.egress, self.mail_trust, Resolver)
+
+    def _text(self, given: SecretValue, hidden: dict[str, str]) -> str:
+        """The value as it is now. SecretError."""
+        if given.file is None:
+            filled = fill_secrets((given.text,), self.secrets.lookup)
+            [text] = filled.texts
+            hidden |= filled.labels
+        else:
+            text = _content(given)
+        if len(text) >= _SHORTEST_HIDDEN:
+            hidden.setdefault(text, MASK)
+        return text
+
+
+def _content(given: SecretValue) -> str:
+    assert given.file is not None
+    try:
+        with given.file.open("rb") as file:
+            text = file.read(LARGEST + 1).decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SecretError(f"{given.file} cannot be read: {reason}", hint="see [[notify]] in chronos.toml") from error
+    if not text or len(text) > LARGEST:
+        raise SecretError(f"{given.file} is {'empty' if not text else 'too large'}", hint="it holds one value")
+    return text
+
+
+def _signature(secret: str, message_id: str, body: bytes, now: datetime) -> auth.Headers:
+    try:
+        return auth.signature(secret, message_id, body, now)
+    except RequestError as error:
+        raise SecretError("its secret is not base64 after whsec_") from error
+
+
+def _accept(answer: HttpResponse, now: datetime) -> None:
+    if 200 <= answer.status <= 299:
+        return
+    wait = parse_retry_after(answer.retry_after, now) if answer.retry_after is not None else None
+    raise NotSent(f"it answered {phrase(answer.status)}", wait)
+
+
+def _webhook_body(letter: Notification) -> bytes:
+    """The payload that Standard Webhooks recommends: type, timestamp, data."""
+    words = {"title": letter.title, "text": "\n".join(letter.lines)}
+    document = {"type": letter.type, "timestamp": rfc3339(letter.at), "data": words | dict(letter.data or {})}
+    return json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _slack_body(letter: Notification) -> bytes:
+    links = " · ".join(f"<{url}|{word}>" for word, url in letter.links)
+    lines = [f"*{_escaped(letter.title)}*", *map(_escaped, letter.lines), *([links] if links else [])]
+    return json.dumps({"text": "\n".join(lines)}, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _escaped(text: str) -> str:
+    """What somebody wrote into a commit or an error calls nobody: Slack reads ``<!channel>``, Mattermost ``@channel``.
+    https://docs.slack.dev/messaging/formatting-message-text#escaping"""
+    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return plain.replace("@", "@\u200b")
+
+
+def _shown(text: str, hidden: Mapping[str, str]) -> str:
+    return " ".join(printable(scrub(text, hidden)).split())[:500]

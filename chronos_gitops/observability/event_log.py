@@ -1,0 +1,197 @@
+"""What changed: commits applied and refused, jobs that fail or recover, and what people asked for; numbered, kept."""
+
+import json
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from chronos_gitops.state.atomic_files import open_private, write_atomically
+
+log = logging.getLogger(__name__)
+KEEP: Final = 10_000
+
+
+class EventKind(StrEnum):
+    COMMIT_APPLIED = "commit_applied"
+    COMMIT_REFUSED = "commit_refused"
+    SYNC_FAILED = "sync_failed"
+    SYNC_RECOVERED = "sync_recovered"
+    JOB_QUARANTINED = "job_quarantined"
+    JOB_RELEASED = "job_released"
+    DELETIONS_HELD = "deletions_held"
+    JOB_FAILING = "job_failing"
+    JOB_RECOVERED = "job_recovered"
+    JOB_TRIGGERED = "job_triggered"
+    JOB_PAUSED = "job_paused"
+    JOB_RESUMED = "job_resumed"
+    EXECUTION_CANCELLED = "execution_cancelled"
+    JOB_ROLLED_BACK = "job_rolled_back"
+    COMMIT_UNDONE = "commit_undone"
+    SYNC_REQUESTED = "sync_requested"
+    DELETIONS_APPROVED = "deletions_approved"
+    NOTIFICATION_SENT = "notification_sent"
+    NOTIFICATION_FAILED = "notification_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """``at`` is RFC 3339. ``result`` is that of the audit, for what somebody asked for; ``by`` is who did.
+
+    ``added``, ``changed`` and ``removed`` are names of jobs, for an applied commit.
+    """
+
+    at: str
+    type: EventKind
+    message: str
+    job: str | None = None
+    commit: str | None = None
+    execution: str | None = None
+    by: str | None = None
+    result: str | None = None
+    request_id: str | None = None
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> "Event":
+        """The inverse of ``document``; ValueError, TypeError or KeyError for anything else."""
+        fields = dict(document)
+        for name in ("added", "changed", "removed"):
+            fields[name] = tuple(fields.get(name) or ())
+        return cls(**fields | {"type": EventKind(fields["type"])})
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "at": self.at,
+            "type": self.type.value,
+            "message": self.message,
+            "job": self.job,
+            "commit": self.commit,
+            "execution": self.execution,
+            "by": self.by,
+            "result": self.result,
+            "request_id": self.request_id,
+            "added": list(self.added),
+            "changed": list(self.changed),
+            "removed": list(self.removed),
+        }
+
+
+Numbered = tuple[int, Event]
+
+
+_TROUBLE: Final = (
+    EventKind.COMMIT_REFUSED,
+    EventKind.SYNC_FAILED,
+    EventKind.JOB_QUARANTINED,
+    EventKind.DELETIONS_HELD,
+    EventKind.JOB_FAILING,
+    EventKind.NOTIFICATION_FAILED,
+)
+
+
+def _log_line(event: Event) -> None:
+    """What happened, with the fields that say to what; a commit with many jobs is one line with their counts."""
+    fields = {"job": event.job, "commit": event.commit, "execution": event.execution, "by": event.by}
+    fields |= {"result": event.result, "request_id": event.request_id}
+    level = logging.WARNING if event.type in _TROUBLE else logging.INFO
+    given = {name: value for name, value in fields.items() if value is not None}
+    words = event.type.value.replace("_", " ")
+    log.log(level, "%s: %s", words, event.message, extra={"event": event.type.value, **given})
+
+
+class EventLog:
+    """The newest KEEP events, in memory and in ``events.jsonl``. Safe from any thread; a full disk loses the file only.
+
+    Numbers rise by one and go on after a restart, so that a reader can say which was the last one it saw.
+    """
+
+    def __init__(self, path: Path, *, keep: int = KEEP) -> None:
+        self._path = path
+        self._keep = keep
+        self._changed = threading.Condition()
+        self._events: deque[Numbered] = deque(maxlen=keep)
+        self._lines = 0
+        for line in self._read():
+            self._remember(line)
+        self._last = self._events[-1][0] if self._events else 0
+
+    def add(self, event: Event) -> int:
+        """Its number. Wakes everybody who waits, and is a line of the log."""
+        _log_line(event)
+        with self._changed:
+            self._last += 1
+            self._events.append((self._last, event))
+            self._write(self._last, event)
+            self._changed.notify_all()
+            return self._last
+
+    @property
+    def last(self) -> int:
+        return self._last
+
+    def newest(
+        self, limit: int, *, before: int | None = None, wanted: Callable[[Event], bool] = lambda _: True
+    ) -> list[Numbered]:
+        """At most ``limit`` wanted events below the number ``before``, newest first."""
+        with self._changed:
+            found = list(self._events)
+        matching = (one for one in reversed(found) if (before is None or one[0] < before) and wanted(one[1]))
+        return list(islice(matching, limit))
+
+    def after(self, number: int, *, timeout: float = 0.0) -> list[Numbered]:
+        """The events above the number, oldest first; waits for one for at most ``timeout`` seconds."""
+        with self._changed:
+            if self._last <= number:
+                self._changed.wait(timeout)
+            newer = min(self._last - number, len(self._events))
+            return [] if newer <= 0 else list(islice(self._events, len(self._events) - newer, None))
+
+    def _read(self) -> list[bytes]:
+        try:
+            return self._path.read_bytes().splitlines()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            log.warning("events_unreadable", extra={"error": str(error)})
+            return []
+
+    def _remember(self, line: bytes) -> None:
+        """A line that a crash cut short, or that another version wrote, is passed over."""
+        self._lines += 1
+        try:
+            document = json.loads(line)
+            number = int(document.pop("id"))
+            event = Event.read(document)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return
+        if not self._events or number > self._events[-1][0]:
+            self._events.append((number, event))
+
+    def _write(self, number: int, event: Event) -> None:
+        try:
+            if self._lines >= 2 * self._keep:
+                self._rewrite()
+                return
+            with open(self._path, "ab", opener=open_private) as file:
+                file.write(_line(number, event))
+            self._lines += 1
+        except OSError as error:
+            log.warning("event_not_kept", extra={"event": event.type.value, "error": str(error)})
+
+    def _rewrite(self) -> None:
+        write_atomically(self._path, (_line(number, event) for number, event in self._events))
+        self._lines = len(self._events)
+
+
+def _line(number: int, event: Event) -> bytes:
+    """A leading newline ends what a crash may have cut short before it."""
+    text = json.dumps({"id": number} | event.document(), ensure_ascii=False)
+    return b"\n" + text.encode("utf-8", "replace")

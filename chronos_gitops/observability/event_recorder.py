@@ -1,0 +1,154 @@
+"""State changes become events: of the jobs that run, of following git, of what executions come to."""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from chronos_gitops.engine.model import Execution, Status
+from chronos_gitops.jobs.job_set import diff
+from chronos_gitops.jobs.model import Job, JobSet
+from chronos_gitops.observability.event_log import Event, EventKind, EventLog
+from chronos_gitops.schedule.timestamps import rfc3339
+from chronos_gitops.sync.status import SyncState, SyncStatus
+from chronos_gitops.webhooks.outcome import Outcome
+
+log = logging.getLogger(__name__)
+_LOOK_EVERY: Final = 1.0
+_NAMES_SHOWN: Final = 1000
+_News: TypeAlias = JobSet | Execution | None
+
+
+class EventRecorder:
+    """An ``engine.observer.Observer`` with a thread of its own: who tells it something never waits for a disk."""
+
+    def __init__(self, events: EventLog, *, status: Callable[[], SyncStatus], now: Callable[[], datetime]) -> None:
+        self._events = events
+        self._status = status
+        self._now = now
+        self._news: queue.SimpleQueue[_News] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="chronos-events", daemon=True)
+        self._jobs: JobSet | None = None
+        self._failing, self._known_commit = _remembered(events)
+        self._sync: SyncStatus | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """What was told before is kept before it returns. Harmless when it never started."""
+        self._news.put(None)
+        if self._thread.ident is not None:
+            self._thread.join(5)
+
+    def jobs_changed(self, jobs: JobSet) -> None:
+        self._news.put(jobs)
+
+    def attempt_finished(self, job: Job, outcome: Outcome) -> None:
+        pass
+
+    def execution_finished(self, execution: Execution) -> None:
+        if execution.status in (Status.FAILED, Status.SUCCESS):
+            self._news.put(execution)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                news = self._news.get(timeout=_LOOK_EVERY)
+                if news is None:
+                    return
+                self.hear(news)
+            except queue.Empty:
+                pass
+            except Exception:  # an event that cannot be told must not be the last one
+                log.exception("event_failed")
+            self.look()
+
+    def hear(self, news: JobSet | Execution) -> None:
+        if isinstance(news, JobSet):
+            self._applied(news)
+        elif news.status is Status.FAILED and news.job not in self._failing:
+            self._failing.add(news.job)
+            why = news.error or (f"status {news.status_code}" if news.status_code else "no answer")
+            self._add(EventKind.JOB_FAILING, why, job=news.job, commit=news.commit, execution=news.id)
+        elif news.status is Status.SUCCESS and news.job in self._failing:
+            self._failing.discard(news.job)
+            self._add(EventKind.JOB_RECOVERED, "succeeded again", job=news.job, commit=news.commit, execution=news.id)
+
+    def look(self) -> None:
+        """At how following git goes, against the last look."""
+        status, before = self._status(), self._sync
+        if status.state is SyncState.STARTING:
+            return
+        self._sync = status
+        self._tell_quarantine(() if before is None else before.quarantined, status)
+        if status.held is not None and (before is None or before.held != status.held):
+            self._add(EventKind.DELETIONS_HELD, f"deleting {len(status.held.names)} jobs waits for approval")
+        self._tell_failure(before, status)
+
+    def _tell_failure(self, before: SyncStatus | None, status: SyncStatus) -> None:
+        has_failed = status.state is SyncState.FAILED
+        had_failed = before is not None and before.state is SyncState.FAILED
+        if had_failed and not has_failed:
+            self._add(EventKind.SYNC_RECOVERED, "git is followed again", commit=status.revision.applied)
+        if not has_failed or (had_failed and before is not None and _failure(before) == _failure(status)):
+            return
+        attempted = status.revision.attempted
+        is_about_a_commit = attempted is not None and attempted != status.revision.applied
+        kind = EventKind.COMMIT_REFUSED if is_about_a_commit else EventKind.SYNC_FAILED
+        message = f"{status.reason}: {status.message}"
+        self._add(kind, message[:2000], commit=attempted if is_about_a_commit else None)
+
+    def _tell_quarantine(self, before: tuple[str, ...], status: SyncStatus) -> None:
+        commit = status.revision.attempted
+        for name in sorted(set(status.quarantined) - set(before)):
+            self._add(
+                EventKind.JOB_QUARANTINED, "its file is invalid; the last good version runs", job=name, commit=commit
+            )
+        for name in sorted(set(before) - set(status.quarantined)):
+            self._add(EventKind.JOB_RELEASED, "its file is valid again, or gone", job=name, commit=commit)
+
+    def _applied(self, jobs: JobSet) -> None:
+        before, self._jobs = self._jobs, jobs
+        if before is None and jobs.revision is not None and jobs.revision == self._known_commit:
+            return  # a restart on what ran before
+        changes = diff(JobSet() if before is None else before, jobs)
+        if changes.added or changes.changed or changes.removed:
+            counts = len(changes.added), len(changes.changed), len(changes.removed)
+            self._events.add(
+                Event(
+                    rfc3339(self._now(), milliseconds=True),
+                    EventKind.COMMIT_APPLIED,
+                    "{} added, {} changed, {} removed".format(*counts),
+                    commit=jobs.revision,
+                    added=changes.added[:_NAMES_SHOWN],
+                    changed=changes.changed[:_NAMES_SHOWN],
+                    removed=changes.removed[:_NAMES_SHOWN],
+                )
+            )
+
+    def _add(self, kind: EventKind, message: str, **fields: str | None) -> None:
+        job, commit, execution = fields.get("job"), fields.get("commit"), fields.get("execution")
+        self._events.add(
+            Event(rfc3339(self._now(), milliseconds=True), kind, message, job=job, commit=commit, execution=execution)
+        )
+
+
+def _failure(status: SyncStatus) -> tuple[str | None, str | None]:
+    return status.reason, status.revision.attempted
+
+
+def _remembered(events: EventLog) -> tuple[set[str], str | None]:
+    """The jobs that were failing, and the commit that was applied, when the runner stopped."""
+    failing: set[str] = set()
+    commit: str | None = None
+    for _, event in events.after(0):
+        if event.type is EventKind.JOB_FAILING and event.job is not None:
+            failing.add(event.job)
+        elif event.type is EventKind.JOB_RECOVERED and event.job is not None:
+            failing.discard(event.job)
+        elif event.type is EventKind.COMMIT_APPLIED:
+            commit = event.commit
+    return failing, commit

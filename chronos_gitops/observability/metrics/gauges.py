@@ -1,0 +1,100 @@
+"""What is read when somebody asks, so that no gauge can be stale."""
+
+import platform
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+import chronos_gitops
+from chronos_gitops.config.model import Series
+from chronos_gitops.engine.engine import Engine
+from chronos_gitops.git.errors import GitError
+from chronos_gitops.git.log import distance
+from chronos_gitops.jobs.model import JobSet
+from chronos_gitops.observability import logging_setup
+from chronos_gitops.observability.metrics.families import counted, gauge, info, labelled, moment
+from chronos_gitops.observability.metrics.job_gauges import JobGauges
+
+if TYPE_CHECKING:
+    from chronos_gitops.sync.controller import SyncController
+    from chronos_gitops.sync.status import SyncStatus
+
+_SYNC_STATES = ("starting", "synced", "degraded", "failed")
+
+
+class GaugeSource(Protocol):
+    """What the gauges are read from; ``Service`` is one."""
+
+    @property
+    def engine(self) -> Engine: ...
+    @property
+    def follower(self) -> "SyncController": ...
+    def jobs(self) -> JobSet: ...
+    def now(self) -> datetime: ...
+
+
+class Gauges(Collector):
+    """``fetched_at`` tells the last good fetch from a remote."""
+
+    def __init__(self, source: GaugeSource, series: Series, fetched_at: Callable[[], datetime | None]) -> None:
+        self._source = source
+        self._jobs = JobGauges(source.engine, series)
+        self._fetched_at = fetched_at
+        self._distance: tuple[tuple[str, str], int] = (("", ""), 0)
+
+    def collect(self) -> Iterator[Metric]:
+        version = {"version": chronos_gitops.__version__, "python": platform.python_version()}
+        yield info("chronos_build", "What runs here.", version)
+        yield from self._jobs.collect(self._source.jobs(), self._source.now())
+        yield from _engine(self._source.engine)
+        status = self._source.follower.status()
+        yield from _reloads(status)
+        yield from self._git(status)
+        yield counted("chronos_log_lines_dropped", "Log lines that nobody read in time.", logging_setup.dropped())
+
+    def _git(self, status: "SyncStatus") -> Iterator[Metric]:
+        yield from moment("chronos_git_last_fetch_success", "The last good fetch from the remote.", self._fetched_at())
+        yield from moment("chronos_git_commit", "When the commit that runs was made.", status.committed_at)
+        behind = self._commits_behind(status.revision.applied, status.revision.desired)
+        if behind is not None:
+            yield gauge("chronos_git_commits_behind", "Commits of the branch that are not in what runs.", behind)
+        labels = {"repo": status.repository, "branch": status.branch or "", "commit": status.revision.applied or ""}
+        yield info("chronos_git", "What is followed and what runs.", labels | {"mode": status.mode})
+
+    def _commits_behind(self, applied: str | None, desired: str | None) -> int | None:
+        if applied is None or desired is None:
+            return None
+        if self._distance[0] != (applied, desired):
+            try:
+                found = distance(self._source.follower.source.git, applied, desired)
+            except GitError:
+                return None
+            self._distance = ((applied, desired), found)
+        return self._distance[1]
+
+
+def _engine(engine: Engine) -> Iterator[Metric]:
+    health = engine.health()
+    yield gauge("chronos_engine_up", "1 while executions are recorded and claimed.", float(health.ok))
+    yield gauge("chronos_executions_running", "Executions in flight.", health.running)
+    yield gauge("chronos_open_circuits", "Hosts that are left alone after failures.", len(health.open_circuits))
+    yield from moment("chronos_scheduler_heartbeat", "The scheduler's last sign of life.", health.heartbeat_at)
+
+
+def _reloads(status: "SyncStatus") -> Iterator[Metric]:
+    states = {state: float(status.state == state) for state in _SYNC_STATES}
+    yield labelled("chronos_sync_state", "How following git goes: 1 for the state that holds.", "state", states)
+    good = float(status.state in ("synced", "degraded"))
+    yield gauge("chronos_config_last_reload_successful", "Whether the last attempt was applied.", good)
+    text = "When what git says was last applied."
+    yield from moment("chronos_config_last_reload_success", text, status.applied_at)
+    yield from moment("chronos_sync_last_attempt", "The last look at git.", status.last_attempt_at)
+    yield from moment("chronos_sync_last_success", "The last good look at git.", status.last_success_at)
+    yield gauge("chronos_sync_problems", "Problems in the job files.", len(status.problems))
+    held = 0 if status.held is None else len(status.held.names)
+    yield gauge("chronos_sync_held_deletions", "Deletions that wait for approval.", held)
+    if status.reload_ms is not None:
+        yield gauge("chronos_sync_reload_seconds", "The last reload, noticed to applied.", status.reload_ms / 1000)

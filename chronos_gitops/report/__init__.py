@@ -1,1 +1,0 @@
-"""How problems and plans are shown: one module per format, values in, text out."""

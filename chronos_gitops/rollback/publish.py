@@ -1,0 +1,93 @@
+"""How a rollback commit gets onto its branch: into a checkout, by a push, or onto a branch for review."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chronos_gitops.errors import ChronosError, ConflictError
+from chronos_gitops.git.client import Git
+from chronos_gitops.git.commit import Change, build
+from chronos_gitops.git.remote.mirror import Mirror, Push
+from chronos_gitops.git.worktree.commit import Checkout
+from chronos_gitops.process import failpoints
+from chronos_gitops.sync.source import BranchSource, Source
+
+
+class PushRefused(ChronosError):
+    """The server takes the commit neither on the branch nor on one for review."""
+
+    kind = "push-refused"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedCommit:
+    """``branch`` is None when the commit is on the followed branch."""
+
+    commit: str
+    branch: str | None = None
+
+
+def publish(source: Source, head: str, change: Change, *, proposal: str) -> PublishedCommit | None:
+    """The commit on top of ``head``, or None when the branch has moved on: then nothing was changed anywhere."""
+    with checkout_of(source) as checkout:
+        if checkout is not None:
+            commit = checkout.commit(head, change)
+            return None if commit is None else PublishedCommit(commit)
+    assert isinstance(source, BranchSource)
+    assert source.branch is not None
+    return _push(source.mirror, source.branch, head, change, proposal)
+
+
+@contextlib.contextmanager
+def checkout_of(source: Source) -> Iterator[Checkout | None]:
+    """The checkout whose files must follow the commit, for as long as the block runs."""
+    place = source.checkout
+    if place is None:
+        yield None
+        return
+    is_ours = isinstance(source, BranchSource)
+    git = Git(place) if is_ours else source.git
+    try:
+        checkout = Checkout(git)
+        checkout.recover()
+        yield checkout
+    finally:
+        if is_ours:
+            git.close()
+
+
+def _push(mirror: Mirror, branch: str, head: str, change: Change, proposal: str) -> PublishedCommit | None:
+    commit = build(mirror.git, head, change)
+    failpoints.reach("before-push")
+    outcome, said = mirror.push(commit, branch)
+    if outcome is Push.DONE:
+        failpoints.reach("after-push")
+        return PublishedCommit(commit)
+    if outcome is Push.LOST:
+        return None
+    _refuse_read_only(outcome, said)
+    return _push_for_review(mirror, commit, proposal, said)
+
+
+def _push_for_review(mirror: Mirror, commit: str, proposal: str, said: str) -> PublishedCommit:
+    """The name holds job, version and base: if the branch is there already, it proposes the same."""
+    outcome, why = mirror.push(commit, proposal)
+    if outcome is Push.DONE:
+        return PublishedCommit(commit, proposal)
+    _refuse_read_only(outcome, why)
+    if outcome is Push.REFUSED:
+        raise PushRefused(f"the repository refused the commit: {said or why}", hint="check the runner's permissions")
+    there = mirror.fetch(proposal)
+    if _tree(mirror.git, there) != _tree(mirror.git, commit):
+        raise ConflictError(f"the branch {proposal} holds something else", hint="delete it, or merge it")
+    return PublishedCommit(there, proposal)
+
+
+def _refuse_read_only(outcome: Push, said: str) -> None:
+    if outcome is Push.READ_ONLY:
+        message = f"the runner may read the repository, not write to it: {said}"
+        raise PushRefused(message, hint="give its account, token or deploy key the right to push")
+
+
+def _tree(git: Git, commit: str) -> bytes:
+    return git.run("rev-parse", "--verify", "--end-of-options", f"{commit}^{{tree}}")

@@ -1,0 +1,137 @@
+"""A schedule: text and zone, from which ticks follow; a pure value with no clock inside."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Protocol
+
+from chronos_gitops.schedule import cron_parser, describe, durations, timezones
+from chronos_gitops.schedule.dst import Wallclock
+from chronos_gitops.schedule.errors import ScheduleError
+from chronos_gitops.schedule.interval import PREFIX, Interval
+
+__all__ = ["LONGEST", "Schedule", "jitter"]
+
+LONGEST = 256
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = datetime(2, 1, 1, tzinfo=UTC), datetime(9980, 1, 1, tzinfo=UTC)
+
+
+class Ticks(Protocol):
+    """What a schedule asks of cron expressions and of intervals; (after, until] everywhere, ascending, in UTC."""
+
+    @property
+    def both_day_fields(self) -> bool: ...
+    def next_after(self, instant: datetime) -> datetime | None: ...
+    def between(self, after: datetime, until: datetime) -> Iterator[datetime]: ...
+    def count(self, after: datetime, until: datetime) -> int: ...
+    def latest(self, after: datetime, until: datetime, limit: int) -> list[datetime]: ...
+    def gap_ticks(self, after: datetime, until: datetime) -> list[datetime]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Cron (5 fields, 6 with seconds first, macros) or ``@every <duration>``, read in an IANA zone (CONTRACT 1 and 2).
+
+    Equal when text, zone and, where ``H`` stands, key are equal. Building one raises ScheduleError for what is no
+    schedule, no zone, or never fires. Instants are aware datetimes of any zone, ticks are aware datetimes in UTC.
+    """
+
+    text: str
+    timezone: str = "UTC"
+    key: str = ""
+    _ticks: Ticks = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not cron_parser.is_hashed(self.text):
+            object.__setattr__(self, "key", "")
+        object.__setattr__(self, "_ticks", _parse(self.text, self.timezone, self.key))
+
+    def __reduce__(self) -> tuple[type["Schedule"], tuple[str, str, str]]:
+        return Schedule, (self.text, self.timezone, self.key)
+
+    @classmethod
+    def parse(cls, text: str, timezone: str = "UTC", *, key: str = "") -> "Schedule":
+        """``key`` seeds ``H``: the job's name; jobs without one share their schedule."""
+        return _shared(text, timezone, key if cron_parser.is_hashed(text) else "")
+
+    @property
+    def both_day_fields(self) -> bool:
+        """Whether day of month and day of week are both restricted, so that either one matches."""
+        return self._ticks.both_day_fields
+
+    def next_after(self, instant: datetime) -> datetime | None:
+        """The first tick strictly after the instant; None past the end of the calendar."""
+        return None if instant >= _LAST else self._ticks.next_after(_within(instant))
+
+    def between(self, after: datetime, until: datetime) -> Iterator[datetime]:
+        """The ticks in (after, until], ascending."""
+        return self._ticks.between(_within(after), _within(until))
+
+    def upcoming(self, after: datetime, count: int) -> tuple[datetime, ...]:
+        """The first ``count`` ticks strictly after the instant."""
+        ticks: list[datetime] = []
+        while len(ticks) < count and (tick := self.next_after(ticks[-1] if ticks else after)) is not None:
+            ticks.append(tick)
+        return tuple(ticks)
+
+    def count(self, after: datetime, until: datetime) -> int:
+        """How many ticks lie in (after, until]; costs changes of the clock and months, not ticks."""
+        return self._ticks.count(_within(after), _within(until))
+
+    def latest(self, after: datetime, until: datetime, limit: int) -> list[datetime]:
+        """The newest ``limit`` ticks in (after, until], ascending."""
+        return self._ticks.latest(_within(after), _within(until), limit)
+
+    def gap_ticks(self, after: datetime, until: datetime) -> list[datetime]:
+        """The ticks in (after, until] that stand for times a forward change of the clock skips."""
+        return self._ticks.gap_ticks(_within(after), _within(until))
+
+    def describe(self) -> str:
+        """The schedule in English, for people: "At 02:00", "Every 5m"; the text itself where words fail."""
+        if isinstance(self._ticks, Interval):
+            return f"Every {durations.render(self._ticks.every)}"
+        try:
+            return describe.describe(cron_parser.written_out(self.text, self.key), either_day=self.both_day_fields)
+        except Exception:  # a courtesy, not worth a failure: cron-descriptor raises plain Exceptions of its own
+            return self.text
+
+
+def jitter(key: str, tick: datetime, spread: timedelta) -> timedelta:
+    """A delay in [0, spread), the same for the same key and tick on every machine, in whole milliseconds."""
+    choices = spread // timedelta(milliseconds=1)
+    if choices <= 0:
+        return timedelta(0)
+    microseconds = (tick - _EPOCH) // timedelta(microseconds=1)
+    import hashlib
+
+    digest = hashlib.sha256(f"{key}\0{microseconds}".encode("utf-8", "surrogatepass")).digest()
+    return timedelta(milliseconds=int.from_bytes(digest[:8], "big") % choices)
+
+
+def _within(instant: datetime) -> datetime:
+    """Inside the calendar, so that no zone's wall clock falls out of it."""
+    return min(max(instant, _FIRST), _LAST)
+
+
+@lru_cache(maxsize=16_384)
+def _shared(text: str, timezone: str, key: str) -> Schedule:
+    return Schedule(text, timezone, key)
+
+
+@lru_cache(maxsize=16_384)
+def _parse(text: str, timezone: str, key: str) -> Ticks:
+    """Jobs of one schedule share its ticks, for only ``H`` tells them apart."""
+    if not text.strip():
+        raise ScheduleError("the schedule is empty", hint="write one like 0 2 * * *, @daily or @every 5m")
+    if len(text) > LONGEST:
+        raise ScheduleError(f"the schedule is longer than {LONGEST} characters", hint="split it into several jobs")
+    odd = next((letter for letter in text if not letter.isprintable() and letter != "\t"), None)
+    if odd is not None:
+        hint = "write it in one line, with plain spaces between the fields"
+        raise ScheduleError(f"the schedule holds the invisible character U+{ord(odd):04X}", hint=hint)
+    place = timezones.load(timezone)
+    if text.split()[0].lower() == PREFIX:
+        return Interval.parse(text)
+    return Wallclock(cron_parser.parse(text, key), place)

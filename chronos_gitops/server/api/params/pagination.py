@@ -1,0 +1,77 @@
+"""Pages of a list: an opaque cursor that belongs to its filters, ``next`` in the body and in Link (RFC 8288)."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from flask import Response, jsonify, request
+
+from chronos_gitops.server.api.params import query
+from chronos_gitops.server.api.problems import ApiError
+
+DEFAULT_LIMIT = 100
+LARGEST_LIMIT = 1000
+Position = TypeVar("Position")
+
+
+class CursorMismatch(ApiError):
+    kind = "cursor-mismatch"
+
+
+def limit() -> int:
+    return query.integer("limit", default=DEFAULT_LIMIT, low=1, high=LARGEST_LIMIT)
+
+
+def position(read: Callable[[Any], Position]) -> Position | None:
+    """Where the page starts, None for the first page. ``read`` makes the position of the JSON values in the cursor."""
+    cursor = request.args.get("cursor")
+    if cursor is None:
+        return None
+    try:
+        filters, *values = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii") + b"=="))
+        found = read(values)
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError):
+        raise CursorMismatch("The cursor is not one that this API gave.", hint="Start without cursor.") from None
+    if filters != _filters():
+        raise CursorMismatch(
+            "The cursor was given for other filters than this request has.",
+            hint="Follow `next` as it is, or start without cursor.",
+        )
+    return found
+
+
+def instant(text: str) -> datetime:
+    """A time out of a cursor; ValueError for anything else."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("the cursor's time has no zone")
+    return found.astimezone(UTC)
+
+
+def answer(items: Sequence[Mapping[str, Any]], after: Sequence[str | int] | None) -> Response:
+    """One page; ``after`` is the position of its last item when more follow."""
+    following = None if after is None else _url(_cursor(after))
+    response = jsonify({"items": items, "next": following})
+    if following is not None:
+        response.headers["Link"] = f'<{following}>; rel="next"'
+    return response
+
+
+def _filters() -> str:
+    """What the list was asked for, the page size apart: a client may change that on the way."""
+    asked = sorted((name, value) for name, value in request.args.items() if name not in ("cursor", "limit"))
+    return hashlib.sha256(json.dumps([request.path, asked]).encode()).hexdigest()[:16]
+
+
+def _cursor(after: Sequence[str | int]) -> str:
+    content = json.dumps([_filters(), *after], separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def _url(cursor: str) -> str:
+    asked = {name: value for name, value in request.args.items() if name != "cursor"}
+    return f"{request.base_url}?{urlencode(asked | {'cursor': cursor})}"

@@ -1,0 +1,102 @@
+"""Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): one thread for each reader."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from chronos_gitops.observability.event_log import EventLog
+from chronos_gitops.server.api.problems import ApiError
+
+MEDIA_TYPE = "text/event-stream"
+MOST, PER_CALLER, LIMITED = 8, 2, 4
+"""Streams in all, for one caller, and for all callers that see only some jobs, of the server's 24 threads."""
+HEARTBEAT = 15.0
+LONGEST = 600.0
+"""Then a reader is sent away and comes back by itself, with the number of the last event it saw."""
+_LOOK_EVERY = 0.5
+
+
+class TooManyStreams(ApiError):
+    kind = "too-many-streams"
+
+
+class StreamSlots:
+    """As many as MOST at once; taken before the first byte, given back when the reader is gone.
+
+    A known caller has PER_CALLER of them, and those that see only some jobs have LIMITED together, so that they never
+    take the last one from an operator.
+    """
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._open: list[Reader] = []
+
+    def take(self, reader: "Reader") -> None:
+        with self._lock:
+            if len(self._open) >= self._most:
+                raise _too_many(f"{self._most} streams are open already.")
+            if reader.caller is not None and self._open.count(reader) >= PER_CALLER:
+                raise _too_many(f"This caller has {PER_CALLER} streams open already.")
+            if reader.is_limited and sum(one.is_limited for one in self._open) >= LIMITED:
+                raise _too_many(f"{LIMITED} streams of callers who see only some jobs are open already.")
+            self._open.append(reader)
+
+    def give_back(self, reader: "Reader") -> None:
+        with self._lock:
+            self._open.remove(reader)
+
+    @property
+    def taken(self) -> int:
+        return len(self._open)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Whose stream it is; ``caller`` is None where the runner knows no callers."""
+
+    caller: str | None = None
+    is_limited: bool = False
+
+
+def _too_many(message: str) -> TooManyStreams:
+    return TooManyStreams(message, hint="Ask for the same as JSON, or try again later.")
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTiming:
+    heartbeat: float = HEARTBEAT
+    longest: float = LONGEST
+
+
+def lines(
+    events: EventLog,
+    after: int,
+    shown: Callable[[int, Any], dict[str, Any] | None],
+    *,
+    pace: StreamTiming,
+    is_over: Callable[[], bool],
+) -> Iterator[bytes]:
+    """The events above a number as they come, a comment where none does, until ``is_over`` or the longest time."""
+    begun = spoken = time.monotonic()
+    yield b"retry: 5000\n\n"
+    while not is_over() and time.monotonic() - begun < pace.longest:
+        found = events.after(after, timeout=min(_LOOK_EVERY, pace.heartbeat))
+        for number, event in found:
+            after = number
+            document = shown(number, event)
+            if document is not None:
+                yield _message(number, document)
+                spoken = time.monotonic()
+        if time.monotonic() - spoken >= pace.heartbeat:
+            yield b": still here\n\n"
+            spoken = time.monotonic()
+
+
+def _message(number: int, document: dict[str, Any]) -> bytes:
+    """JSON has no line breaks of its own, so it is one line of data."""
+    data = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return f"id: {number}\nevent: {document['type']}\ndata: {data}\n\n".encode("utf-8", "replace")

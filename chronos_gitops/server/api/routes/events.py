@@ -1,0 +1,145 @@
+"""What changed, newest first; the same as a stream for who asks for ``text/event-stream``."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, cast
+
+from flask import Blueprint, Flask, Response, current_app, request, stream_with_context
+
+from chronos_gitops.observability.event_log import Event, EventKind, Numbered
+from chronos_gitops.server.api.auth import roles, tag_scope
+from chronos_gitops.server.api.params import pagination, query
+from chronos_gitops.server.api.problems import ApiError
+from chronos_gitops.server.api.request_context import service
+from chronos_gitops.server.api.routes import event_stream
+from chronos_gitops.server.api.routes.event_stream import Reader, StreamSlots, StreamTiming
+
+blueprint = Blueprint("events", __name__, url_prefix="/api/v1/events")
+PLACES, PACE = "chronos_gitops.streams", "chronos_gitops.pace"
+_NUMBER = re.compile(r"[0-9]{1,15}\Z", re.ASCII)
+
+
+class InvalidEventId(ApiError):
+    kind = "bad-request"
+
+
+def install(app: Flask) -> None:
+    app.extensions[PLACES] = StreamSlots()
+    app.extensions[PACE] = StreamTiming()
+
+
+@blueprint.get("")
+def list_events() -> Response:
+    """The stream wins only where it is what the client wants most: a browser takes anything, and gets JSON."""
+    if request.accept_mimetypes.best_match(["application/json", event_stream.MEDIA_TYPE]) == event_stream.MEDIA_TYPE:
+        return _streamed()
+    return _page()
+
+
+def _page() -> Response:
+    start, wanted = pagination.position(lambda values: int(values[0])), _Wanted()
+
+    def read(count: int, after: Numbered | None) -> list[Numbered]:
+        return service().events.newest(count, before=start if after is None else after[0], wanted=wanted)
+
+    rows, last = tag_scope.page(read, lambda row: _job_of(row[1]), pagination.limit())
+    items = [document for number, event in rows if (document := _shown(number, event)) is not None]
+    return pagination.answer(items, None if last is None else [last[0]])
+
+
+def newest(count: int) -> list[Event]:
+    """The newest events that the caller sees, each as far as it sees its jobs."""
+    rows, _ = tag_scope.page(
+        lambda size, after: service().events.newest(size, before=None if after is None else after[0]),
+        lambda row: _job_of(row[1]),
+        count,
+    )
+    return [visible for _, event in rows if (visible := _visible(event)) is not None]
+
+
+def _streamed() -> Response:
+    for name in ("limit", "cursor"):
+        if name in request.args:
+            raise query.InvalidParameter(f"{name} does not go with a stream; Last-Event-ID says where it goes on.")
+    events, wanted, after = service().events, _Wanted(), _last_seen()
+    places, pace = cast(StreamSlots, current_app.extensions[PLACES]), cast(StreamTiming, current_app.extensions[PACE])
+    draining = service().draining
+
+    def shown(number: int, event: Event) -> dict[str, Any] | None:
+        return _shown(number, event) if wanted(event) else None
+
+    reader = Reader(roles.caller_name(), tag_scope.is_limited())
+    places.take(reader)
+    found = event_stream.lines(events, after, shown, pace=pace, is_over=draining)
+    response = Response(_Body(stream_with_context(found), places, reader), mimetype=event_stream.MEDIA_TYPE)
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
+class _Body:
+    """Gives its place back exactly once, also when the stream was never begun: WSGI closes every body (PEP 3333)."""
+
+    def __init__(self, chunks: Iterator[bytes], places: StreamSlots, reader: Reader) -> None:
+        self._chunks = chunks
+        self._reader = reader
+        self._places: StreamSlots | None = places
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks
+
+    def close(self) -> None:
+        places, self._places = self._places, None
+        if places is not None:
+            places.give_back(self._reader)
+            cast(Any, self._chunks).close()
+
+
+class _Wanted:
+    """The filters ``type`` and ``job`` of the request."""
+
+    def __init__(self) -> None:
+        self._type = query.choice("type", EventKind)
+        self._job = query.text("job")
+
+    def __call__(self, event: Event) -> bool:
+        names = (event.job, *event.added, *event.changed, *event.removed)
+        return (self._type is None or event.type is self._type) and (self._job is None or self._job in names)
+
+
+def _last_seen() -> int:
+    """From there on, or from now on."""
+    text = request.headers.get("Last-Event-ID")
+    if text is None:
+        return service().events.last
+    if not _NUMBER.match(text):
+        raise InvalidEventId("Last-Event-ID is not the id of an event.", hint="Leave it out to begin now.")
+    return int(text)
+
+
+def _shown(number: int, event: Event) -> dict[str, Any] | None:
+    visible = _visible(event)
+    return None if visible is None else {"id": number} | visible.document()
+
+
+def _visible(event: Event) -> Event | None:
+    """The event as far as the caller sees its jobs; None when it is about others."""
+    if not tag_scope.is_limited():
+        return event
+    if event.type is not EventKind.COMMIT_APPLIED:
+        return event if event.job is not None and tag_scope.sees(event.job) else None
+    added, changed, removed = (_seen(names) for names in (event.added, event.changed, event.removed))
+    if not (added or changed or removed):
+        return None
+    words = f"{len(added)} added, {len(changed)} changed, {len(removed)} removed"
+    return replace(event, message=words, added=added, changed=changed, removed=removed)
+
+
+def _job_of(event: Event) -> str | None:
+    """A job that the caller sees, if the event is about one."""
+    names = (event.job, *event.added, *event.changed, *event.removed)
+    return next((name for name in names if name is not None and tag_scope.sees(name)), None)
+
+
+def _seen(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if tag_scope.sees(name))

@@ -1,0 +1,28 @@
+"""The pages: rendered on the server, readable without JavaScript. ``create_app`` is the API with the pages on top."""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from flask import Flask
+from jinja2 import StrictUndefined
+
+from chronos_gitops.schedule.schedule import Schedule
+from chronos_gitops.server.api import app as api_app
+from chronos_gitops.server.web import layout
+from chronos_gitops.server.web.cache import PageCache
+from chronos_gitops.server.web.pages import api_docs, changes, execution, job, jobs, login, upcoming
+
+if TYPE_CHECKING:
+    from chronos_gitops.app import Service
+
+PAGES = (jobs, job, execution, upcoming, changes)
+"""Each of them puts its routes on the blueprint of ``frame``."""
+
+
+def create_app(service: "Service") -> Flask:
+    app = api_app.create_app(service, layout.blueprint, login.blueprint, api_docs.blueprint)
+    app.extensions[layout.IN_WORDS] = lru_cache(maxsize=10_000)(Schedule.describe)
+    app.extensions[layout.CHARTS], app.extensions[layout.SHAPES] = PageCache(64), PageCache(5_000)
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    return app

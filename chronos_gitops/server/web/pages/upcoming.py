@@ -1,0 +1,106 @@
+"""What comes: 24 hours, a week as a heat map, and when it is quiet."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from flask import request
+
+from chronos_gitops.jobs.planning import load_forecast
+from chronos_gitops.server.api.auth import tag_scope
+from chronos_gitops.server.api.openapi import responses
+from chronos_gitops.server.api.params.query import InvalidParameter
+from chronos_gitops.server.api.request_context import service
+from chronos_gitops.server.api.routes.jobs import next_runs
+from chronos_gitops.server.web import charts
+from chronos_gitops.server.web.layout import blueprint, charts_kept, render_page
+
+_QUARTER = timedelta(minutes=15)
+_HOUR = timedelta(hours=1)
+_LISTED = 100
+_QUIET = 5
+_SHADES = 5
+
+
+@blueprint.get("/upcoming")
+def outlook() -> str:
+    now = service().now()
+    return render_page(
+        "upcoming.html",
+        day=day(now),
+        week=_week(now),
+        minutes=_minutes(now),
+        ticks=_ticks(now),
+        listed=_LISTED,
+        jobs=len(next_runs.due()),
+    )
+
+
+def day(now: datetime) -> charts.Strip | None:
+    """24 hours from this quarter of an hour on; None when that is too much to count while somebody waits."""
+    start = aligned(now, _QUARTER)
+    counts = due(start, _QUARTER, 96)
+    return None if counts is None else charts.strip(counts, start, _QUARTER)
+
+
+def aligned(now: datetime, step: timedelta) -> datetime:
+    return now - (now - datetime.fromtimestamp(0, UTC)) % step
+
+
+def due(start: datetime, bucket: timedelta, buckets: int) -> tuple[int, ...] | None:
+    """What the jobs that are asked for have due, by bucket: counted once for an answer that many refreshes ask for."""
+    pauses = frozenset((name, pause.until) for name, pause in service().engine.pauses().items())
+    asked = frozenset(pair for pair in request.args.items(multi=True) if pair[0] not in ("page", "standing"))
+    key = (frozenset(tag_scope.tags().items()), asked, pauses, start, bucket, buckets)
+
+    def counted() -> tuple[int, ...] | None:
+        try:
+            return next_runs.load(start, bucket, buckets).counts
+        except InvalidParameter:
+            return None
+
+    return charts_kept().of(service().jobs(), key, counted)
+
+
+def _week(now: datetime) -> dict[str, Any] | None:
+    """Seven rows of 24 hours from midnight on, in shades from 0 (nothing) to 5, and the quietest hours of the day."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    counts = due(midnight, _HOUR, 7 * 24)
+    if counts is None:
+        return None
+    most = max(counts)
+    rows = [
+        {
+            "day": f"{midnight + timedelta(days=day):%a %d %b}",
+            "cells": [(count, _shade(count, counts)) for count in counts[day * 24 : day * 24 + 24]],
+        }
+        for day in range(7)
+    ]
+    return {"rows": rows, "most": most, "quiet": _quiet(counts)}
+
+
+def _shade(count: int, counts: Sequence[int]) -> int:
+    """0 for nothing, 1 to 5 between the emptiest hour and the fullest: what is nearly even still shows its peaks."""
+    least, most = min(counts), max(counts)
+    return 0 if count == 0 else 1 + (count - least) * (_SHADES - 1) // max(1, most - least)
+
+
+def _minutes(now: datetime) -> list[tuple[int, int]]:
+    """Minutes of the hour with the fewest ticks of a day; none when that is too much to count."""
+    counts = due(aligned(now, _HOUR), timedelta(minutes=1), 24 * 60)
+    if counts is None:
+        return []
+    by_minute = [(sum(counts[minute::60]), minute) for minute in range(60)]
+    return [(minute, count) for count, minute in sorted(by_minute)[:_QUIET]]
+
+
+def _quiet(counts: Sequence[int]) -> list[tuple[int, int]]:
+    """Hours of the day with the fewest ticks over the week: where a new job would meet the fewest others."""
+    by_hour = [(sum(counts[hour::24]), hour) for hour in range(24)]
+    return [(hour, count) for count, hour in sorted(by_hour)[:_QUIET]]
+
+
+def _ticks(now: datetime) -> list[dict[str, Any]]:
+    merged = load_forecast.ticks(load_forecast.group_by_schedule(next_runs.due()), now, now + timedelta(days=1))
+    return [{"at": responses.instant(at), "job": job} for at, job in islice(merged, _LISTED)]

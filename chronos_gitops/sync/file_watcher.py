@@ -1,0 +1,92 @@
+"""A thread that says "something may have changed below these folders"; a hint, never the truth."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Final, Protocol
+
+_STEP_MS: Final = 10
+_GROUP_MS: Final = 50
+_LOOK_UP_MS: Final = 200
+_ARM_AGAIN: Final = 30.0
+_POLL: Final = 1.0
+_log = logging.getLogger(__name__)
+
+
+class Watched(Protocol):
+    def folders(self) -> Collection[Path]:
+        """The folders to watch, each without what is below it; those that do not exist are passed over."""
+
+    def concerns(self, path: str) -> bool:
+        """Whether an event at this path can matter."""
+
+
+class FileWatcher:
+    """Calls ``notice`` from its own thread. inotify watches die silently with their folder: they are armed again
+
+    whenever the set of folders or one of them changes, and at least every 30 s; after arming, ``notice`` is called once
+    for what happened in between. Without inotify (limits, exotic file systems) it becomes a clock of one second.
+    """
+
+    def __init__(self, watched: Watched, notice: Callable[[], None]) -> None:
+        self._watched = watched
+        self._notice = notice
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="chronos-watch", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Harmless when it never started."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                folders = frozenset(folder for folder in self._watched.folders() if folder.is_dir())
+                if not folders:
+                    # Nothing to hear, so nothing to say: a folder that comes is noticed when it is armed.
+                    self._stopping.wait(_POLL)
+                    continue
+                self._follow(folders)
+            except (OSError, RuntimeError) as error:
+                # WatchfilesRustInternalError is a RuntimeError; a folder that vanished while arming is an OSError.
+                _log.debug("watching failed, looking every second", extra={"error": str(error)})
+                self._stopping.wait(_POLL)
+            self._notice()
+
+    def _follow(self, folders: frozenset[Path]) -> None:
+        """Until the folders have to be armed anew."""
+        import watchfiles
+
+        until = time.monotonic() + _ARM_AGAIN
+        fresh = True
+        for changes in watchfiles.watch(
+            *folders,
+            recursive=False,
+            watch_filter=None,
+            step=_STEP_MS,
+            debounce=_GROUP_MS,
+            rust_timeout=_LOOK_UP_MS,
+            yield_on_timeout=True,
+            stop_event=self._stopping,
+            raise_interrupt=False,
+        ):
+            paths = [path for _, path in changes]
+            if fresh or any(map(self._watched.concerns, paths)):
+                self._notice()
+            # Also when nothing was heard: a folder made while arming makes no event for what is in it.
+            if time.monotonic() > until or ((fresh or paths) and self._moved(folders, paths)):
+                return
+            fresh = False
+
+    def _moved(self, folders: frozenset[Path], paths: Collection[str]) -> bool:
+        # A folder that was removed and made again may carry the same inode: any event at a folder itself counts.
+        if any(Path(path) in folders for path in paths):
+            return True
+        return frozenset(folder for folder in self._watched.folders() if folder.is_dir()) != folders

@@ -1,0 +1,225 @@
+"""One HTTP attempt of one execution: prepared, sent within its deadline, judged, scrubbed."""
+
+import asyncio
+import contextlib
+import logging
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+from chronos_gitops.jobs.masking import MASK
+from chronos_gitops.jobs.model import Job, OAuth2Auth
+from chronos_gitops.jobs.origin import Origin
+from chronos_gitops.process import file_descriptors
+from chronos_gitops.process.file_descriptors import OutOfDescriptors, Shortage
+from chronos_gitops.schedule import durations
+from chronos_gitops.webhooks.oauth2 import Tokens, endpoint_of, token_request
+from chronos_gitops.webhooks.outcome import ErrorClass, ExchangeError, Outcome, OutcomeKind, RequestNotSent, answered
+from chronos_gitops.webhooks.redaction import excerpt, printable, scrub
+from chronos_gitops.webhooks.request import AttemptContext, PreparedRequest, render
+from chronos_gitops.webhooks.secrets import SecretError, Secrets
+from chronos_gitops.webhooks.transport.circuit_breaker import CircuitBreakers
+from chronos_gitops.webhooks.transport.concurrency import ConcurrencyLimiter
+from chronos_gitops.webhooks.transport.dns import Resolve, Resolver
+from chronos_gitops.webhooks.transport.egress import EgressPolicy, RefusedAddress
+from chronos_gitops.webhooks.transport.http_client import HttpResponse, HttpTransport
+from chronos_gitops.webhooks.transport.own_listener import Listener
+from chronos_gitops.webhooks.transport.timings import PhaseTimer
+from chronos_gitops.webhooks.transport.tls import TlsContexts
+from chronos_gitops.webhooks.url import RequestError, authority_of
+
+__all__ = ["Delivery"]
+
+log = logging.getLogger(__name__)
+_DESCRIPTOR_RETRY_S = 1.0
+
+
+class Delivery:
+    """Sends requests; ``async with`` it in the event loop that calls ``attempt``.
+
+    ``trust`` says which authorities are believed, the system's when absent. A slot, of ``per_host`` for one host and
+    ``at_once`` altogether, is waited for outside the attempt's timeout; ``rate`` is requests a second per host. After
+    ``breaker_after`` failures in a row a host is left alone for a while (0: never). ``resolve`` stands in for
+    getaddrinfo. ``public_url`` is the address under which callbacks reach this runner, empty when nobody knows it.
+    ``listener`` is the runner's own, which no request may reach.
+    """
+
+    def __init__(
+        self,
+        *,
+        secrets: Secrets,
+        egress: EgressPolicy,
+        user_agent: str,
+        trust: TlsContexts | None = None,
+        at_once: int = 200,
+        per_host: int = 50,
+        rate: int = 0,
+        breaker_after: int = 0,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        resolve: Resolve | None = None,
+        public_url: Callable[[], str] = lambda: "",
+        listener: Listener | None = None,
+    ) -> None:
+        self._secrets = secrets
+        self._egress = egress
+        self._user_agent = user_agent
+        self._trust = trust or TlsContexts()
+        self._at_once = at_once
+        self._per_host = per_host
+        self._rate = rate
+        self._breakers = CircuitBreakers(after=breaker_after)
+        self._shortage = Shortage("webhooks_wait_for_descriptors")
+        self._now = now
+        self._resolve = resolve
+        self._public_url = public_url
+        self._listener = listener
+
+    async def __aenter__(self) -> Self:
+        self._slots = ConcurrencyLimiter(at_once=self._at_once, per_host=self._per_host, rate=self._rate)
+        self._tokens = Tokens()
+        resolve = self._resolve or Resolver().resolve
+        self._wire = HttpTransport(egress=self._egress, trust=self._trust, resolve=resolve, listener=self._listener)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._wire.close()
+
+    async def attempt(self, job: Job, call: AttemptContext) -> Outcome:
+        """One request and what it brought. Raises nothing but CancelledError, and then the connection is closed, and
+        RequestNotSent, and then nothing was sent."""
+        while True:
+            with contextlib.suppress(OutOfDescriptors):
+                return await self._attempt(job, call)
+            # Nothing is known about the target: no attempt is used up, and whatever ends frees a descriptor.
+            self._shortage.note()
+            await asyncio.sleep(_DESCRIPTOR_RETRY_S)
+
+    async def _attempt(self, job: Job, call: AttemptContext) -> Outcome:
+        host = authority_of(job.webhook.url)
+        async with self._slots.hold(host):
+            started = time.monotonic()
+            labels: dict[str, str] = {}
+            progress = PhaseTimer()
+            outcome = self._breakers.refusal(host, started) or await self._tried(host, job, call, progress, labels)
+        if outcome.error is not None:
+            outcome = replace(outcome, error=printable(scrub(outcome.error, labels)))
+        elapsed = timedelta(seconds=time.monotonic() - started)
+        return replace(outcome, duration=elapsed, phases=progress.times())
+
+    @property
+    def is_short_of_descriptors(self) -> bool:
+        """An attempt could not open its connection just now; may be asked from any thread."""
+        return self._shortage.is_on
+
+    def open_circuits(self) -> tuple[str, ...]:
+        """Hosts that no request is made to for now; may be asked from any thread."""
+        return self._breakers.open_hosts(time.monotonic())
+
+    def excerpt(self, job: Job, call: AttemptContext, text: str) -> str:
+        """What is kept of a text that the job's target sent later, scrubbed as its answers are; from any thread."""
+        try:
+            request = self._rendered(job, call)
+            labels = dict(request.secrets)
+            if isinstance(job.webhook.auth, OAuth2Auth):
+                asked = self._token_request(job.webhook.auth, call, request)
+                labels |= {**asked.secrets, **dict.fromkeys(self._tokens.known(), MASK)}
+        except (SecretError, RequestError) as error:
+            return f"(not kept, because what must not be kept of it is not known: {error.message})"
+        return excerpt(text.encode(errors="replace"), labels)
+
+    async def _tried(
+        self, host: str, job: Job, call: AttemptContext, progress: PhaseTimer, labels: dict[str, str]
+    ) -> Outcome:
+        outcome = None
+        try:
+            outcome = await self._judged(job, call, progress, labels)
+            return outcome
+        finally:
+            self._breakers.settle(host, outcome, time.monotonic())
+
+    async def _judged(self, job: Job, call: AttemptContext, progress: PhaseTimer, labels: dict[str, str]) -> Outcome:
+        try:
+            async with asyncio.timeout(job.attempt_timeout.total_seconds()):
+                with file_descriptors.noticed():
+                    return await self._delivered(job, call, progress, labels)
+        except (RequestNotSent, OutOfDescriptors):
+            raise
+        except TimeoutError:
+            message = f"no complete answer within {durations.render(job.attempt_timeout)} ({progress.phase})"
+            return Outcome(OutcomeKind.RETRY, error_class=ErrorClass.TIMEOUT, error=message)
+        except ExchangeError as error:
+            return Outcome(error.outcome_kind, error_class=error.error_class, error=str(error))
+        except (RefusedAddress, SecretError, RequestError) as error:
+            return Outcome(OutcomeKind.FAILED, error_class=error.kind, error=str(error))
+        except Exception as error:
+            # The one broad catch of this room: whatever breaks here must end as a row, not end the engine's task.
+            # Only the place is logged; the message of an unknown error may hold a value.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("an attempt broke: %s\n%s", type(error).__name__, where)
+            message = f"an internal error ({type(error).__name__}); see the log of the runner"
+            return Outcome(OutcomeKind.FAILED, error_class=ErrorClass.INTERNAL, error=message)
+
+    async def _delivered(self, job: Job, call: AttemptContext, progress: PhaseTimer, labels: dict[str, str]) -> Outcome:
+        answer = await self._answer(job, call, progress, labels)
+        now = self._now()
+        outcome = answered(answer.status, job.webhook.success_codes, retry_after=answer.retry_after, now=now)
+        return replace(outcome, response=excerpt(answer.body, labels))
+
+    async def _answer(
+        self, job: Job, call: AttemptContext, progress: PhaseTimer, labels: dict[str, str]
+    ) -> HttpResponse:
+        if not isinstance(job.webhook.auth, OAuth2Auth):
+            return await self._send(self._rendered(job, call), call, progress, labels)
+        # Rendered first, so that what a token is obtained with is judged for where the token goes, also a kept one.
+        asked = self._token_request(job.webhook.auth, call, self._rendered(job, call))
+
+        async def fetch(request: PreparedRequest) -> HttpResponse:
+            return await self._send(request, call, progress, labels)
+
+        token, is_new = await self._tokens.get(asked, fetch, self._now)
+        answer = await self._send(self._rendered(job, call, token), call, progress, labels)
+        if answer.status != 401 or is_new:
+            return answer
+        # A kept token may have been revoked since: once more with a new one.
+        self._tokens.forget(asked, token)
+        token, _ = await self._tokens.get(asked, fetch, self._now)
+        return await self._send(self._rendered(job, call, token), call, progress, labels)
+
+    def _rendered(self, job: Job, call: AttemptContext, access_token: str = "") -> PreparedRequest:
+        return render(
+            job,
+            call,
+            secret=self._secrets.lookup,
+            user_agent=self._user_agent,
+            may_use=partial(self._may_use, call),
+            now=self._now(),
+            access_token=access_token,
+            public_url=self._public_url(),
+        )
+
+    def _token_request(self, auth: OAuth2Auth, call: AttemptContext, request: PreparedRequest) -> PreparedRequest:
+        """For the token that ``request`` is to carry: its secrets must be allowed to go there, too."""
+        endpoint = endpoint_of(auth)
+
+        def secret(name: str) -> str:
+            self._may_use(call, name, endpoint.origin, "")
+            self._may_use(call, name, request.target.origin, request.place)
+            return self._secrets.lookup(name)
+
+        return token_request(auth, secret=secret, user_agent=self._user_agent, execution_id=call.execution_id)
+
+    def _may_use(self, call: AttemptContext, name: str, origin: Origin, shown: str) -> None:
+        self._secrets.check_use(name, origin=origin, path=call.path, shown=shown)
+
+    async def _send(
+        self, request: PreparedRequest, call: AttemptContext, progress: PhaseTimer, labels: dict[str, str]
+    ) -> HttpResponse:
+        labels.update(request.secrets)
+        return await self._wire.exchange(request, progress, call.may_send)

@@ -1,0 +1,299 @@
+"""Crontabs, CronJobs and jobs of Chronos, to the files they become."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chronos_gitops.cli.importers import chronos, crontab, kubernetes
+from chronos_gitops.cli.importers.convert import Imported, finish
+from chronos_gitops.cli.importers.model import NotReadable
+from chronos_gitops.jobs.model import Concurrency, Job
+from chronos_gitops.jobs.validation.validate import validate_file
+
+
+def done(read: Callable[..., Any], text: str, *, timezone: str = "UTC", is_enabled: bool = True) -> Imported:
+    return finish(read(text.encode(), timezone=timezone, is_enabled=is_enabled))
+
+
+def jobs(imported: Imported) -> list[Job]:
+    parsed = [validate_file(f"jobs/{draft.name}.yaml", draft.text.encode()) for draft in imported.drafts]
+    assert all(one.job is not None for one in parsed)
+    return [one.job for one in parsed if one.job is not None]
+
+
+def refused(imported: Imported) -> list[tuple[str, str]]:
+    return [(one.place, one.reason) for one in imported.refusals]
+
+
+CRONTAB = """\
+# written by hand
+MAILTO=ops@example.com
+API = "https://api.example.com"
+SIGNING_KEY=abc
+
+# Back the database up
+0 2 * * 7\tcurl -fsS -XPOST -H "Authorization: Bearer 123" -H "X-Signing-Key: $SIGNING_KEY" $API/v1/backup >/dev/null
+
+*/5 * * * * root /usr/bin/curl -m 10 "https://hc.example.com/ping?x=1&y=2"
+CRON_TZ=America/New_York
+@daily curl --data-binary @- https://api.example.com/report.php%a 100\\% b%c
+0 3 * * * /usr/local/bin/backup.sh
+0 4 * * *
+@reboot curl https://api.example.com/
+61 * * * * curl https://api.example.com/
+0 5 * * * curl ftp://api.example.com/
+"""
+
+
+def test_a_crontab() -> None:
+    imported = done(crontab.read, CRONTAB)
+    backup, ping, report = jobs(imported)
+    assert (backup.name, backup.description, backup.timezone) == ("v1-backup", "Back the database up", "UTC")
+    assert backup.schedule.text == "0 2 * * 7"
+    assert backup.webhook.url == "https://api.example.com/v1/backup"
+    assert dict(backup.webhook.headers) == {
+        "Authorization": "Bearer ${secret:v1-backup-authorization}",
+        "X-Signing-Key": "${secret:signing-key}",
+    }
+    assert (ping.name, ping.webhook.url) == ("hc-ping", "https://hc.example.com/ping?x=1&y=2")
+    assert (ping.attempt_timeout.total_seconds(), ping.retry_policy.max_attempts, ping.enabled) == (10, 1, True)
+    assert (report.name, report.timezone, report.webhook.body) == ("api-report", "America/New_York", "a 100% b\nc\n")
+    assert refused(imported) == [
+        ("line 12", "it is not a call of curl or wget"),
+        ("line 13", "it is not a schedule and a command"),
+        ("line 14", "there is no start of a machine here"),
+        ("line 15", "minute 61 is out of range (a minute is a number from 0 to 59)"),
+        ("line 16", "webhook.url has the scheme ftp (jobs speak http and https)"),
+    ]
+    assert imported.drafts[0].lost == ("the value of v1-backup-authorization: hand it to the runner as a secret",)
+    assert "123" not in imported.drafts[0].text
+    assert [note.partition(":")[0] for note in imported.notes] == [
+        "crontab says no zone",
+        "MAILTO",
+    ]
+
+
+def test_jobs_are_written_disabled_unless_asked_otherwise() -> None:
+    for read, text in ((crontab.read, "@daily curl https://a.example.com/x/y"), (kubernetes.read, CRON_JOB)):
+        imported = done(read, text, is_enabled=False)
+        assert [job.enabled for job in jobs(imported)] == [False]
+        assert any("--enable" in note for note in imported.notes)
+
+
+def test_two_jobs_of_one_address_have_two_names() -> None:
+    line = "@daily curl https://a.example.com/x/y\n"
+    assert [job.name for job in jobs(done(crontab.read, line * 3))] == ["x-y", "x-y-2", "x-y-3"]
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://a.example.com/", "a"),
+        ("https://www.example.com/run", "example-run"),
+        ("https://a.example.com/a/b/c.php", "b-c"),
+        ("https://a.example.com/" + "x" * 200, "a-" + "x" * 58),
+        ("https://a.example.com/übung", "a-bung"),
+        ("http://[/", None),
+    ],
+)
+def test_a_name_follows_from_the_address(url: str, name: str | None) -> None:
+    assert [job.name for job in jobs(done(crontab.read, f"@daily curl '{url}'"))] == ([name] if name else [])
+
+
+CRON_JOB = """\
+apiVersion: batch/v1
+kind: CronJob
+metadata:
+  name: Nightly.Report
+  labels: {team: growth}
+  annotations: {owner: me}
+spec:
+  schedule: "0 1 * * *"
+  timeZone: Europe/Paris
+  concurrencyPolicy: Replace
+  startingDeadlineSeconds: 200
+  successfulJobsHistoryLimit: 3
+  jobTemplate:
+    spec:
+      backoffLimit: 2
+      activeDeadlineSeconds: 90
+      template:
+        spec:
+          containers:
+            - name: call
+              image: registry.example.com/curlimages/curl:8.10
+              args: ["-fsS", "-H", "Authorization: Bearer $(TOKEN)", "$(BASE)/report"]
+              env:
+                - {name: BASE, value: "https://api.example.com"}
+                - {name: TOKEN, valueFrom: {secretKeyRef: {name: api, key: report_token}}}
+"""
+
+
+def test_a_cron_job_of_kubernetes() -> None:
+    imported = done(kubernetes.read, CRON_JOB)
+    (job,) = jobs(imported)
+    assert (job.name, job.timezone, job.schedule.text, job.enabled) == (
+        "nightly-report",
+        "Europe/Paris",
+        "0 1 * * *",
+        True,
+    )
+    assert job.concurrency is Concurrency.REPLACE
+    assert (job.catchup_window.total_seconds(), job.timeout.total_seconds()) == (200, 90)
+    assert job.retry_policy.max_attempts == 3
+    assert dict(job.tags) == {"team": "growth"}
+    assert job.webhook.url == "https://api.example.com/report"
+    assert dict(job.webhook.headers) == {"Authorization": "Bearer ${secret:api-report-token}"}
+    assert imported.drafts[0].secrets == ("api-report-token",)
+    assert imported.drafts[0].lost == (
+        "successfulJobsHistoryLimit: executions are kept by the runner's own rule",
+        "annotations are not kept",
+        'the name "Nightly.Report" is now nightly-report',
+    )
+
+
+def cron_job(**container: Any) -> str:
+    spec = {"containers": [container]}
+    job = {"spec": {"template": {"spec": spec}}}
+    return json.dumps(
+        {"kind": "CronJob", "metadata": {"name": "daily-a"}, "spec": {"schedule": "@daily", "jobTemplate": job}}
+    )
+
+
+def test_a_shell_in_a_container_is_read_as_one() -> None:
+    text = cron_job(image="busybox", command=["/bin/sh", "-ec"], args=["wget -qO- $BASE/x"]).replace(
+        '"image"', '"env": [{"name": "BASE", "value": "https://api.example.com"}], "image"'
+    )
+    (job,) = jobs(done(kubernetes.read, text))
+    assert job.webhook.url == "https://api.example.com/x"
+    assert job.concurrency is Concurrency.ALLOW
+    assert job.retry_policy.max_attempts == 7
+
+
+def test_a_zone_inside_the_schedule_a_suspended_one_and_one_without_a_zone() -> None:
+    inside = CRON_JOB.replace('"0 1 * * *"', '"CRON_TZ=Asia/Tokyo 0 1 * * *"').replace("  timeZone: Europe/Paris\n", "")
+    suspended = CRON_JOB.replace("  schedule", "  suspend: true\n  schedule").replace("Nightly", "Daily")
+    zoneless = CRON_JOB.replace("  timeZone: Europe/Paris\n", "").replace("Nightly", "Weekly")
+    imported = done(kubernetes.read, "---\n".join([inside, suspended, zoneless]), timezone="Europe/Rome")
+    assert [(job.timezone, job.schedule.text, job.enabled) for job in jobs(imported)] == [
+        ("Asia/Tokyo", "0 1 * * *", True),
+        ("Europe/Paris", "0 1 * * *", False),
+        ("Europe/Rome", "0 1 * * *", True),
+    ]
+    assert imported.notes == (
+        "CronJobs without timeZone are read in Europe/Rome; give the cluster's own with --timezone",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("kind: Deployment", "it is not a CronJob"),
+        (cron_job(image="backup:1"), "there is no command"),
+        (cron_job(image="backup:1", args=["--all"]), "it is not a call of curl or wget"),
+        (cron_job(image="a", command=["curl", "$(X)"]), "the variable X is not set here"),
+        (CRON_JOB.replace("containers:", "initContainers: [{}]\n          containers:"), "it has not one container"),
+        (CRON_JOB.replace('"0 1 * * *"', "17"), "schedule"),
+        ("kind: CronJob\nspec: 5", "it has not one container"),
+    ],
+)
+def test_what_is_no_webhook_is_refused_with_a_reason(text: str, reason: str) -> None:
+    imported = done(kubernetes.read, text)
+    assert imported.drafts == ()
+    assert reason in imported.refusals[0].reason
+
+
+@pytest.mark.parametrize("read", [kubernetes.read, chronos.read])
+@pytest.mark.parametrize("text", ["a: [", "\x00", "a: &a [*b]", "[" * 1_000, "2026-99-99", "- a: 1\n b"])
+def test_what_is_no_yaml_is_a_sentence(read: Callable[..., Any], text: str) -> None:
+    with pytest.raises(NotReadable, match="YAML"):
+        done(read, text)
+
+
+CHRONOS = {
+    "id": "550e8400-e29b-41d4-a716-446655440000",
+    "name": "daily-backup",
+    "description": "Backup database to S3",
+    "schedule": "0 2 * * *",
+    "timezone": "America/New_York",
+    "webhook": {
+        "url": "https://api.example.com/backup",
+        "method": "POST",
+        "headers": {"Authorization": "Bearer token123"},
+        "body": '{"type": "full"}',
+    },
+    "retry_policy": {"max_attempts": 3, "initial_interval": 1_000_000_000, "multiplier": 2.0},
+    "timeout": "30m",
+    "concurrency": "forbid",
+    "tags": {"team": "platform"},
+    "enabled": True,
+    "created_at": "2026-01-29T10:00:00Z",
+    "version": 3,
+    "dependencies": {"depends_on": ["other"]},
+}
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda job: job, lambda job: [job], lambda job: {"jobs": [job]}, lambda job: {"data": {"items": [job]}}]
+)
+def test_the_json_of_chronos(wrap: Callable[[Any], Any]) -> None:
+    imported = done(chronos.read, json.dumps(wrap(CHRONOS)))
+    (job,) = jobs(imported)
+    assert (job.name, job.timezone, job.timeout.total_seconds(), job.enabled) == (
+        "daily-backup",
+        "America/New_York",
+        1_800,
+        True,
+    )
+    assert job.retry_policy.initial_interval.total_seconds() == 1
+    assert job.webhook.body == '{"type": "full"}'
+    assert dict(job.webhook.headers) == {"Authorization": "Bearer ${secret:daily-backup-authorization}"}
+    assert imported.drafts[0].lost[0].startswith("there are no dependencies between jobs")
+
+
+CHRONOS_JOB = """\
+apiVersion: chronos.dev/v1
+kind: ChronosJob
+metadata:
+  name: daily-backup
+  namespace: billing
+  labels: {team: platform}
+spec:
+  schedule: "0 2 * * *"
+  webhook:
+    url: https://api.example.com/backup
+    auth: {type: bearer, secret: backup-token}
+  retry: {maxAttempts: 5, initialInterval: 2s, maxInterval: 1m, multiplier: 1.5}
+  tags: {tier: one}
+  secrets: {a: b}
+---
+kind: Other
+"""
+
+
+def test_the_yaml_of_chronos() -> None:
+    imported = done(chronos.read, CHRONOS_JOB)
+    (job,) = jobs(imported)
+    assert job.name == "billing-daily-backup"
+    assert not job.enabled
+    assert (job.retry_policy.max_attempts, job.retry_policy.multiplier) == (5, 1.5)
+    assert dict(job.tags) == {"team": "platform", "tier": "one"}
+    assert imported.drafts[0].secrets == ("backup-token",)
+    assert refused(imported) == [("job 2", "its kind is Other, not ChronosJob")]
+    assert any(lost.startswith("secrets are the operator's") for lost in imported.drafts[0].lost)
+
+
+def test_a_credential_in_a_url_is_told() -> None:
+    (draft,) = done(crontab.read, "@daily curl 'https://a.example.com/x/y?token=abcdef'").drafts
+    assert "a credential stands in the url" in draft.lost[0]
+
+
+@pytest.mark.parametrize(
+    "text", ["- 1", "name: a", "name: daily-a\nschedule: '@daily'\nwebhook: {url: 5}", "null", "5"]
+)
+def test_what_is_no_job_of_chronos_is_refused(text: str) -> None:
+    imported = done(chronos.read, text)
+    assert imported.drafts == ()
+    assert bool(imported.refusals) == (text != "null")

@@ -1,0 +1,146 @@
+"""When something runs next: exact JSON, words for people, usage errors."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from chronos_gitops.cli.main import main
+
+JOB = """\
+name: {name}
+schedule: "0 2 * * *"
+timezone: America/New_York
+enabled: {enabled}
+webhook:
+  url: https://api.example.com/backup
+timeout: 5m
+"""
+
+
+def items(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
+    assert main(["next", *arguments, "--format", "json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert list(document) == ["items"]
+    return list(document["items"])
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs/daily-backup.yaml").write_text(JOB.format(name="daily-backup", enabled="true"))
+    (tmp_path / "jobs/weekly-report.yaml").write_text(JOB.format(name="weekly-report", enabled="false"))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("schedule", "zone", "after", "expected"),
+    [
+        # 2026-03-08 02:00 does not exist in New York: it fires at the first instant after the gap.
+        ("0 2 * * *", "America/New_York", "2026-03-07T12:00:00Z", ["2026-03-08T07:00:00Z", "2026-03-09T06:00:00Z"]),
+        ("@every 90s", "UTC", "2026-01-01", ["2026-01-01T00:01:30Z", "2026-01-01T00:03:00Z"]),
+        ("@every 500ms", "UTC", "2026-01-01", ["2026-01-01T00:00:00.500Z", "2026-01-01T00:00:01Z"]),
+        ("30 0 9 * * MON", "Asia/Tokyo", "2026-01-01", ["2026-01-05T00:00:30Z", "2026-01-12T00:00:30Z"]),
+    ],
+)
+def test_ticks_of_a_schedule(
+    schedule: str, zone: str, after: str, expected: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--schedule", schedule, "--timezone", zone, "--after", after, "--count", "2")
+    assert items(capsys, *arguments) == expected
+
+
+@pytest.mark.parametrize("after", ["2026-01-01T00:00:00Z", "2026-01-01 00:00", "2026-01-01", "2026-01-01T01:00+01:00"])
+def test_after_is_a_time_and_utc_without_an_offset(after: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert items(capsys, "--schedule", "@daily", "--after", after, "--count", "1") == ["2026-01-02T00:00:00Z"]
+
+
+def test_a_job_of_the_checkout(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("daily-backup", "--after", "2026-07-01", "--count", "1")
+    assert items(capsys, *arguments) == ["2026-07-01T06:00:00Z"]
+
+
+def test_people_see_the_time_on_the_wall_too(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["next", "daily-backup", "--after", "2026-07-01", "--count", "1"])
+    assert capsys.readouterr().out.splitlines() == [
+        "At 02:00, America/New_York",
+        "2026-07-01T06:00:00Z  Wed 2026-07-01 02:00:00 EDT",
+    ]
+
+
+def test_a_disabled_job_says_so_beside_its_times(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["next", "weekly-report", "--format", "json"]) == 0
+    captured = capsys.readouterr()
+    assert len(json.loads(captured.out)["items"]) == 5
+    assert captured.err == "note: weekly-report is disabled, so none of these will run\n"
+
+
+def test_without_a_job_it_is_what_runs_next_of_all_enabled_jobs(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hourly = JOB.format(name="hourly-ping", enabled="true").replace("0 2 * * *", "0 * * * *")
+    (checkout / "jobs/hourly-ping.yaml").write_text(hourly)
+    assert main(["next", "--after", "2026-07-01T05:30:00Z", "--count", "3", "--format", "json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["items"] == ["2026-07-01T06:00:00Z", "2026-07-01T06:00:00Z", "2026-07-01T07:00:00Z"]
+    assert [run["job"] for run in document["runs"]] == ["daily-backup", "hourly-ping", "hourly-ping"]
+    main(["next", "--after", "2026-07-01T05:30:00Z", "--count", "1"])
+    assert capsys.readouterr().out == "2026-07-01T06:00:00Z  daily-backup  Wed 2026-07-01 02:00:00 EDT\n"
+
+
+def test_nothing_enabled_is_said(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (checkout / "jobs/daily-backup.yaml").unlink()
+    assert main(["next"]) == 0
+    assert capsys.readouterr().out == "no enabled job runs again\n"
+
+
+def test_an_unknown_job_gets_the_nearest(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["next", "daily-backu"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith('error: there is no job "daily-backu"')
+    assert 'did you mean "daily-backup"?' in error
+
+
+def test_an_invalid_job_shows_what_is_wrong(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = checkout / "jobs/daily-backup.yaml"
+    path.write_text(path.read_text().replace("0 2 * * *", "0 25 * * *"))
+    assert main(["next", "daily-backup"]) == 1
+    assert "error: jobs/daily-backup.yaml:2:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("daily-backup", "--schedule", "@daily"), "name a job or give --schedule, not both"),
+        (("--timezone", "UTC"), "--timezone goes with --schedule"),
+        (("daily-backup", "--timezone", "UTC"), "--timezone goes with --schedule"),
+        (("--schedule", "0 0 30 2 *"), "--schedule: "),
+        (("--schedule", "@daily", "--timezone", "Europe/Pari"), "--timezone: "),
+        (("--schedule", "@daily", "--after", "soon"), '"soon" is not a time'),
+        (("--schedule", "@daily", "--count", "0"), "0 is not in the range"),
+    ],
+)
+def test_a_question_that_cannot_be_meant_is_2(
+    arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["next", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_checkout_without_the_jobs_folder_names_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".git").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert main(["next", "daily-backup"]) == 1
+    assert capsys.readouterr().err.endswith("hint: name the jobs folder with --jobs\n")
+
+
+def test_a_job_is_found_from_a_folder_inside_the_checkout(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(checkout / "jobs")
+    assert len(items(capsys, "daily-backup")) == 5

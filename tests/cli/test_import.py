@@ -1,0 +1,98 @@
+"""``import`` as a person runs it."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from chronos_gitops.cli.main import main
+
+LINES = "@daily curl https://a.example.com/x/y\n@daily curl -L https://a.example.com/x/z\n"
+Shown = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def crontab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "crontab").write_text(LINES)
+    return tmp_path / "crontab"
+
+
+def test_without_output_files_are_shown_and_not_written(crontab: Path, capsys: Shown) -> None:
+    assert main(["import", "crontab", "crontab"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("# x-y.yaml\nname: x-y\n")
+    assert "# not carried over from line 2: redirects are not followed" in shown
+    assert shown.endswith("# 2 imported, 0 not converted\n")
+    assert list(crontab.parent.iterdir()) == [crontab]
+
+
+def test_what_is_written_is_what_validate_calls_sound(crontab: Path, capsys: Shown) -> None:
+    assert main(["import", "crontab", "crontab", "--output", "jobs/old", "--enable"]) == 0
+    assert "wrote jobs/old/x-y.yaml" in capsys.readouterr().out
+    assert main(["validate", "jobs", "--strict"]) == 0
+    assert "Checked 2 files" in capsys.readouterr().out
+
+
+def test_what_is_written_where_no_job_is_read_is_said(crontab: Path, capsys: Shown) -> None:
+    (crontab.parent / "jobs").mkdir()
+    (crontab.parent / "jobs/.chronosignore").write_text("later/x-z.yaml\n")
+    assert main(["import", "crontab", "crontab", "--output", "jobs/.later"]) == 0
+    hidden = "jobs/.later/x-y.yaml is not a job file: files and folders whose name begins with a dot are not read"
+    assert f"# {hidden}\n" in capsys.readouterr().out
+    assert main(["import", "crontab", "crontab", "--output", "jobs/later", "--format", "json"]) == 0
+    notes = json.loads(capsys.readouterr().out)["notes"]
+    assert notes[-1:] == ["jobs/later/x-z.yaml is not a job file: .chronosignore excludes it"]
+
+
+def test_nothing_is_ever_overwritten(crontab: Path, capsys: Shown) -> None:
+    (crontab.parent / "jobs").mkdir()
+    (crontab.parent / "jobs/x-z.yaml").write_text("mine")
+    assert main(["import", "crontab", "crontab", "--output", "jobs"]) == 1
+    assert capsys.readouterr().err.startswith("error: jobs/x-z.yaml exists already")
+    assert [path.name for path in (crontab.parent / "jobs").iterdir()] == ["x-z.yaml"]
+    assert (crontab.parent / "jobs/x-z.yaml").read_text() == "mine"
+
+
+def test_json_has_the_files_and_the_report(crontab: Path, capsys: Shown) -> None:
+    crontab.write_text(LINES + "@daily backup.sh\n")
+    assert main(["import", "crontab", "crontab", "--format", "json", "--timezone", "Europe/Paris"]) == 1
+    shown = json.loads(capsys.readouterr().out)
+    assert [(one["from"], one["job"], one["file"]) for one in shown["imported"]] == [
+        ("line 1", "x-y", None),
+        ("line 2", "x-z", None),
+    ]
+    assert "timezone: Europe/Paris\n" in shown["imported"][0]["yaml"]
+    assert shown["refused"] == [
+        {"from": "line 3", "text": "@daily backup.sh", "reason": "it is not a call of curl or wget"}
+    ]
+
+
+def test_standard_input(capsys: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stdin:
+        buffer = io.BytesIO(LINES.encode())
+
+    monkeypatch.setattr(sys, "stdin", Stdin())
+    assert main(["import", "crontab", "-"]) == 0
+    assert "# 2 imported" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["crontab", "nowhere"], "error: nowhere cannot be read: No such file"),
+        (["cron", "crontab"], "error: Invalid value for '{crontab|k8s|chronos}'"),
+        (["crontab", "crontab", "--output", "crontab/x"], "error: crontab/x cannot be written: "),
+    ],
+)
+def test_wrong_questions_end_with_2(crontab: Path, capsys: Shown, arguments: list[str], message: str) -> None:
+    assert main(["import", *arguments]) == 2
+    assert capsys.readouterr().err.startswith(message)
+
+
+def test_a_file_of_another_kind_is_a_sentence(crontab: Path, capsys: Shown) -> None:
+    crontab.write_text("a: [")
+    assert main(["import", "k8s", "crontab"]) == 1
+    assert capsys.readouterr().err.startswith("error: this is not YAML: ")

@@ -1,0 +1,105 @@
+"""What a timetable decides, purely: these are the rules that need a clock which can be turned."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chronos_gitops.engine.due_queue import LATE, Missed
+from chronos_gitops.engine.model import Trigger
+from chronos_gitops.engine.temporal.workflows.decisions import AT_ONCE, Claim, decide, settle
+from chronos_gitops.jobs.model import Job
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+
+
+def job(**fields: object) -> Job:
+    document = {"name": "daily-backup", "schedule": "* * * * *", "enabled": True, "webhook": {"url": "http://x/"}}
+    return Job.from_document(document | fields)
+
+
+def test_a_tick_that_is_due_is_claimed_and_the_next_one_is_told() -> None:
+    decided = decide(job(), NOON, NOON + MINUTE)
+    assert decided.claims == (Claim(NOON + MINUTE, Trigger.SCHEDULE),)
+    assert (decided.mark, decided.wake_at) == (NOON + MINUTE, NOON + 2 * MINUTE)
+
+
+def test_nothing_is_due_before_its_time() -> None:
+    decided = decide(job(), NOON, NOON + MINUTE - SECOND)
+    assert (decided.claims, decided.mark, decided.wake_at) == ((), NOON, NOON + MINUTE)
+
+
+def test_ticks_that_are_a_little_late_are_each_claimed() -> None:
+    decided = decide(job(schedule="@every 1s"), NOON, NOON + 3 * SECOND)
+    assert [claim.tick for claim in decided.claims] == [NOON + number * SECOND for number in (1, 2, 3)]
+
+
+def test_one_decision_claims_only_so_many_and_is_asked_again() -> None:
+    decided = decide(job(schedule="@every 1s"), NOON, NOON + 50 * SECOND)
+    assert len(decided.claims) == AT_ONCE
+    assert decided.wake_at == NOON + (AT_ONCE + 1) * SECOND <= NOON + 50 * SECOND
+
+
+def test_a_gap_is_downtime_whatever_made_it_as_a_forward_step_of_the_clock() -> None:
+    decided = decide(job(), NOON, NOON + 2 * HOUR)
+    assert decided.claims == (Claim(NOON + 2 * HOUR, Trigger.CATCHUP, NOON + 2 * HOUR),)
+    assert decided.missed == Missed(119, NOON + MINUTE, NOON + 2 * HOUR - MINUTE)
+    assert (decided.mark, decided.wake_at) == (NOON + 2 * HOUR, NOON + 2 * HOUR + MINUTE)
+
+
+def test_a_backward_step_repeats_nothing() -> None:
+    decided = decide(job(), NOON, NOON - 4 * MINUTE)
+    assert (decided.claims, decided.missed, decided.mark) == ((), None, NOON)
+
+
+def test_execute_all_stops_at_a_hundred() -> None:
+    decided = decide(job(missed_run_policy="execute_all", catchup_window="12h"), NOON, NOON + 3 * HOUR)
+    assert len(decided.claims) == 100
+    assert decided.missed is not None
+    assert decided.missed.count == 80
+
+
+def test_a_resumed_job_follows_its_policy_however_short_the_pause_was() -> None:
+    soon = NOON + MINUTE + SECOND
+    assert decide(job(missed_run_policy="ignore"), NOON, soon, is_resumed=True).missed == Missed(
+        1, NOON + MINUTE, NOON + MINUTE
+    )
+    assert decide(job(missed_run_policy="ignore"), NOON, soon).claims == (Claim(NOON + MINUTE, Trigger.SCHEDULE),)
+
+
+def test_late_is_measured_from_the_jittered_time() -> None:
+    spread = job(jitter="10m", schedule="0 * * * *")
+    due = decide(spread, NOON, NOON).wake_at
+    assert due is not None
+    assert decide(spread, NOON, due + LATE).claims[0].trigger is Trigger.SCHEDULE
+    assert decide(spread, NOON, due + LATE + SECOND).claims[0].trigger is Trigger.CATCHUP
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "mark", "expected"),
+    [
+        (None, {}, None, NOON + HOUR),
+        ({}, {"description": "edited"}, NOON, NOON),
+        ({}, {"enabled": False}, NOON, None),
+        ({"enabled": False}, {}, None, NOON + HOUR),
+        ({}, {"schedule": "*/2 * * * *"}, NOON, NOON + HOUR),
+        ({}, {"timezone": "Asia/Kathmandu"}, NOON, NOON + HOUR),
+    ],
+)
+def test_an_edit_keeps_the_mark_or_counts_from_now(
+    before: dict[str, object] | None, after: dict[str, object], mark: datetime | None, expected: datetime | None
+) -> None:
+    decided = settle(None if before is None else job(**before), job(**after), mark, NOON + HOUR)
+    assert (decided.mark, decided.claims) == (expected, ())
+
+
+def test_what_an_edited_schedule_still_owed_is_given_up() -> None:
+    decided = settle(job(), job(schedule="@daily"), NOON, NOON + 5 * MINUTE)
+    assert decided.missed == Missed(5, NOON + MINUTE, NOON + 5 * MINUTE)
+
+
+def test_a_clock_that_was_ahead_silences_nothing() -> None:
+    """The next look at the timetable counts from now; within the tolerance the mark stays."""
+    year = timedelta(days=365)
+    assert decide(job(), NOON + year, NOON).wake_at == NOON + MINUTE
+    assert decide(job(), NOON + 3 * MINUTE, NOON).wake_at == NOON + 4 * MINUTE

@@ -1,0 +1,69 @@
+"""Every field of a job file, from schemas/job.schema.json."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from harness.reference.markdown import code, head, table
+
+from chronos_gitops.jobs.resources import shipped
+
+Schema = Mapping[str, Any]
+
+
+def page() -> str:
+    schema = json.loads(shipped("job.schema.json").read_text("utf-8"))
+    words = (
+        f"{schema['description']} The schema itself: `chronos-gitops schema`, or "
+        "[job.schema.json](../../schemas/job.schema.json). What is judged beyond it: [the rules](../rules.md)."
+    )
+    rows = list(_rows(schema, schema, ""))
+    return (
+        "\n\n".join(
+            [
+                head("The job file", "schemas/job.schema.json", words),
+                table(("field", "type", "default", "meaning"), rows),
+                *_examples(schema, schema, ""),
+            ]
+        )
+        + "\n"
+    )
+
+
+def _rows(schema: Schema, whole: Schema, prefix: str) -> Iterator[tuple[str, str, str, str]]:
+    for name, written in schema.get("properties", {}).items():
+        field = _resolved(written, whole)
+        required = name in schema.get("required", ())
+        default = "required" if required else code(json.dumps(field["default"])) if "default" in field else ""
+        yield code(prefix + name), _type(field), default, field.get("description", "")
+        yield from _rows(field, whole, f"{prefix}{name}.")
+
+
+def _examples(schema: Schema, whole: Schema, prefix: str) -> Iterator[str]:
+    for name, written in schema.get("properties", {}).items():
+        field = _resolved(written, whole)
+        if "examples" in field:
+            yield f"## {prefix}{name}"
+            lines = (f"{name}: {json.dumps(example)}" for example in field["examples"])
+            yield "\n".join(["```yaml", *lines, "```"])
+        yield from _examples(field, whole, f"{prefix}{name}.")
+
+
+def _resolved(schema: Schema, whole: Schema) -> Schema:
+    reference = schema.get("$ref")
+    return whole["definitions"][reference.rpartition("/")[2]] | {} if reference else schema
+
+
+def _type(field: Schema) -> str:
+    if "enum" in field:
+        return " ".join(code(str(each)) for each in field["enum"])
+    kind = field.get("type", "")
+    words = [kind] if isinstance(kind, str) else list(kind)
+    if isinstance(field.get("additionalProperties"), dict):
+        words = [f"map of {field['additionalProperties']['type']}s"]
+    if "title" in field:
+        words = [field["title"]]
+    low, high = field.get("minimum"), field.get("maximum")
+    limits = [f"{low} to {high}"] if low is not None and high is not None else []
+    limits += [f"at most {field['maxLength']} characters"] if "maxLength" in field else []
+    return ", ".join([" or ".join(words), *limits])

@@ -1,0 +1,3 @@
+"""The fixtures of harness/services.py."""
+
+from harness.services import checkout, client, own, receiver, service, shared

@@ -1,0 +1,101 @@
+"""Events are numbered, kept over restarts, bounded, and never in anybody's way."""
+
+import logging
+import threading
+from pathlib import Path
+
+import pytest
+
+from chronos_gitops.observability.event_log import Event, EventKind, EventLog
+from chronos_gitops.observability.logging_setup import fields_of
+
+AT = "2026-03-01T00:00:00.000Z"
+
+
+def event(message: str = "x", kind: EventKind = EventKind.JOB_FAILING, job: str | None = "a") -> Event:
+    return Event(AT, kind, message, job=job)
+
+
+def messages(log: EventLog) -> list[str]:
+    return [found.message for _, found in log.newest(100)]
+
+
+def test_numbers_go_on_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    log = EventLog(path)
+    assert [log.add(event(str(number))) for number in range(3)] == [1, 2, 3]
+    again = EventLog(path)
+    assert again.newest(100) == log.newest(100)
+    assert again.add(event("new")) == 4
+
+
+def test_every_field_survives_the_file(tmp_path: Path) -> None:
+    whole = Event(
+        AT, EventKind.COMMIT_APPLIED, 'ä"\n', "job", "c" * 40, "e", "by", "done", "r", ("a",), ("b", "c"), ("d",)
+    )
+    EventLog(tmp_path / "events.jsonl").add(whole)
+    assert EventLog(tmp_path / "events.jsonl").newest(1) == [(1, whole)]
+
+
+def test_memory_and_file_are_bounded(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    log = EventLog(path, keep=10)
+    for number in range(95):
+        log.add(event(str(number)))
+    assert len(log.newest(100)) == 10
+    assert len(path.read_bytes().split()) < 95 * 10
+    assert len([line for line in path.read_bytes().splitlines() if line]) <= 21
+    assert EventLog(path, keep=10).newest(100) == log.newest(100)
+
+
+@pytest.mark.parametrize(
+    "garbage", [b'\n{"id": 9, "at', b"\nnull", b"\n[]", b'\n{"id": "x"}', b'\n{"id": 9, "type": "no"}']
+)
+def test_a_line_that_cannot_be_read_is_passed_over(tmp_path: Path, garbage: bytes) -> None:
+    path = tmp_path / "events.jsonl"
+    EventLog(path).add(event("before"))
+    path.write_bytes(path.read_bytes() + garbage)
+    EventLog(path).add(event("after"))
+    assert messages(EventLog(path)) == ["after", "before"]
+
+
+def test_a_file_that_cannot_be_written_loses_nothing_in_memory(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "gone" / "events.jsonl")
+    assert log.add(event("kept")) == 1
+    assert messages(log) == ["kept"]
+
+
+def test_newest_takes_what_is_wanted_below_a_number(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.jsonl")
+    for number in range(6):
+        log.add(event(str(number), job="even" if number % 2 == 0 else "odd"))
+    found = log.newest(2, before=5, wanted=lambda one: one.job == "even")
+    assert [(number, one.message) for number, one in found] == [(3, "2"), (1, "0")]
+
+
+def test_after_waits_for_the_next_one(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.jsonl")
+    assert log.after(0) == []
+    timer = threading.Timer(0.05, lambda: log.add(event("late")))
+    timer.start()
+    assert [one.message for _, one in log.after(0, timeout=10)] == ["late"]
+    assert log.after(1) == []
+    assert log.after(99) == []
+    timer.join()
+
+
+def test_who_was_away_too_long_gets_what_is_left(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.jsonl", keep=3)
+    for number in range(10):
+        log.add(event(str(number)))
+    assert [number for number, _ in log.after(2)] == [8, 9, 10]
+
+
+@pytest.mark.parametrize("kind", EventKind)
+def test_every_event_is_a_line_of_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: EventKind) -> None:
+    caplog.set_level(logging.INFO)
+    event = Event("2026-03-01T12:00:00Z", kind, "the reason", job="one", commit="c0ffee", by="alice", result="refused")
+    EventLog(tmp_path / "events.jsonl").add(event)
+    fields = fields_of(caplog.records[-1])
+    assert (fields["event"], fields["job"], fields["commit"], fields["by"]) == (kind.value, "one", "c0ffee", "alice")
+    assert "the reason" in caplog.messages[-1]

@@ -1,0 +1,149 @@
+"""State changes become events: each once, also over a restart."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chronos_gitops.engine.model import Execution, Status, Trigger
+from chronos_gitops.jobs.model import Job, JobSet, JobVersion
+from chronos_gitops.observability.event_log import EventLog
+from chronos_gitops.observability.event_recorder import EventRecorder
+from chronos_gitops.sync.status import HeldDeletions, Mode, Revision, SyncState, SyncStatus
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+SYNCED = SyncStatus(SyncState.SYNCED, Mode.BRANCH, "repo", revision=Revision("c1", "c1", "c1"))
+
+
+class World:
+    """A feed with a status that is set by hand."""
+
+    def __init__(self, path: Path) -> None:
+        self.status = SYNCED
+        self.events = EventLog(path)
+        self.feed = EventRecorder(self.events, status=lambda: self.status, now=lambda: NOW)
+        self._seen = self.events.last
+
+    def look(self, **changes: Any) -> list[tuple[str, str | None]]:
+        self.status = replace(self.status, **changes)
+        self.feed.look()
+        return self.new()
+
+    def hear(self, news: JobSet | Execution) -> list[tuple[str, str | None]]:
+        self.feed.hear(news)
+        return self.new()
+
+    def new(self) -> list[tuple[str, str | None]]:
+        found = self.events.after(self._seen)
+        self._seen = self.events.last
+        return [(event.type.value, event.job or event.commit) for _, event in found]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path / "events.jsonl")
+
+
+def ended(status: Status, job: str = "a") -> Execution:
+    return Execution("e1", job, NOW, Trigger.SCHEDULE, status, commit="c1", error="refused", status_code=None)
+
+
+def jobs(revision: str, **blobs: str) -> JobSet:
+    def definition(name: str, blob: str) -> JobVersion:
+        job = Job.from_document({"name": name, "schedule": "@daily", "webhook": {"url": "http://x.example"}})
+        return JobVersion(job, f"jobs/{name}.yaml", blob)
+
+    return JobSet.of(revision, [definition(name, blob) for name, blob in blobs.items()])
+
+
+def test_a_job_that_begins_to_fail_is_told_once_and_so_is_its_recovery(world: World) -> None:
+    assert world.hear(ended(Status.SUCCESS)) == []
+    assert world.hear(ended(Status.FAILED)) == [("job_failing", "a")]
+    assert world.hear(ended(Status.FAILED)) == []
+    assert world.hear(ended(Status.FAILED, "b")) == [("job_failing", "b")]
+    assert world.hear(ended(Status.SUCCESS)) == [("job_recovered", "a")]
+    assert world.hear(ended(Status.SUCCESS)) == []
+
+
+def test_a_restart_does_not_tell_it_again(world: World, tmp_path: Path) -> None:
+    world.hear(ended(Status.FAILED))
+    world.hear(jobs("c1", a="1"))
+    again = World(tmp_path / "events.jsonl")
+    assert again.hear(ended(Status.FAILED)) == []
+    assert again.hear(jobs("c1", a="1")) == []
+    assert again.hear(jobs("c2", a="2")) == [("commit_applied", "c2")]
+    assert again.hear(ended(Status.SUCCESS)) == [("job_recovered", "a")]
+
+
+def test_an_applied_commit_names_its_jobs(world: World) -> None:
+    world.hear(jobs("c1", a="1", b="1", c="1"))
+    world.hear(jobs("c2", a="1", b="2", d="1"))
+    (_, event), (_, first) = world.events.newest(2)
+    assert (event.added, event.changed, event.removed) == (("d",), ("b",), ("c",))
+    assert event.message == "1 added, 1 changed, 1 removed"
+    assert first.added == ("a", "b", "c")
+    world.new()
+    assert world.hear(jobs("c3", a="1", b="2", d="1")) == [], "no job changed"
+
+
+def test_a_commit_that_only_moves_files_is_applied_like_any_other(world: World) -> None:
+    before = jobs("c1", a="1", b="1")
+    world.hear(before)
+    moved = [replace(definition, path=f"jobs/team/{definition.job.name}.yaml") for definition in before]
+    assert world.hear(JobSet.of("c2", moved)) == [("commit_applied", "c2")]
+    ((_, event),) = world.events.newest(1)
+    assert (event.changed, event.message) == (("a", "b"), "0 added, 2 changed, 0 removed")
+
+
+def test_a_commit_that_makes_a_draft_a_version_is_applied_like_any_other(world: World) -> None:
+    world.hear(jobs("c1", a="1"))
+    ((_, definition),) = jobs("c1", a="2").definitions.items()
+    assert world.hear(JobSet.of("c1", [replace(definition, draft=True, version=1)])) == [("commit_applied", "c1")]
+    committed = replace(definition, version=2, commit="c2")
+    assert world.hear(JobSet.of("c2", [committed])) == [("commit_applied", "c2")]
+
+
+def test_a_refused_commit_and_a_lost_remote_are_told_apart(world: World) -> None:
+    assert world.look() == []
+    broken = {"state": SyncState.FAILED, "revision": Revision("c2", "c2", "c1")}
+    assert world.look(reason="ValidationFailed", message="1 invalid", **broken) == [("commit_refused", "c2")]
+    assert world.look() == []
+    assert world.look(revision=Revision("c3", "c3", "c1")) == [("commit_refused", "c3")], "another one"
+    mended = Revision("c4", "c4", "c4")
+    assert world.look(state=SyncState.SYNCED, reason=None, revision=mended) == [("sync_recovered", "c4")]
+    assert world.look(state=SyncState.FAILED, reason="Unreachable", message="") == [("sync_failed", None)]
+    assert world.events.newest(1)[0][1].message == "Unreachable: "
+
+
+def test_a_runner_that_starts_tells_nothing_yet(world: World) -> None:
+    assert world.look(state=SyncState.STARTING, quarantined=("a",)) == []
+
+
+def test_quarantine_is_told_when_it_begins_and_ends(world: World) -> None:
+    assert world.look(quarantined=("a", "b")) == [("job_quarantined", "a"), ("job_quarantined", "b")]
+    assert world.look(quarantined=("b",)) == [("job_released", "a")]
+
+
+def test_held_deletions_are_told(world: World) -> None:
+    held = HeldDeletions(("a", "b", "c", "d"), "sha256:x")
+    assert world.look(held=held) == [("deletions_held", None)]
+    assert world.look() == []
+
+
+def test_its_thread_tells_what_came_before_it_stops(world: World) -> None:
+    world.feed.start()
+    world.feed.execution_finished(ended(Status.FAILED))
+    world.feed.execution_finished(ended(Status.SKIPPED))
+    world.feed.stop()
+    assert world.new() == [("job_failing", "a")]
+
+
+def test_what_it_cannot_tell_is_not_its_end(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.feed.start()
+    world.feed.jobs_changed("no jobs")  # type: ignore[arg-type]  # what nobody thought of
+    world.feed.execution_finished(ended(Status.FAILED))
+    world.feed.stop()
+    assert world.new() == [("job_failing", "a")]
+    assert "event_failed" in caplog.text

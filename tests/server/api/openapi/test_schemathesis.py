@@ -1,0 +1,87 @@
+"""What nobody thought of: requests made from the document, in process, over every route (https://schemathesis.io)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from harness.api_fixtures import Checkout, Receiver, app_of, fill, settings_of, token_of
+from harness.openapi_check import SPECIFICATION
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import CHECKS, load_all_checks
+
+from chronos_gitops.app import build
+
+SECRET, TOKEN = token_of("fuzzer", "read", "operate", "rollback")
+load_all_checks()
+HELD_TO = CHECKS.get_by_names(
+    [
+        "not_a_server_error",
+        "status_code_conformance",
+        "content_type_conformance",
+        "response_headers_conformance",
+        "response_schema_conformance",
+    ]
+)
+OPERATIONS = [(path, method) for path, methods in SPECIFICATION["paths"].items() for method in methods]
+
+
+@pytest.fixture(scope="module")
+def schema(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver, _guarded_environment: None) -> Iterator[Any]:
+    """Over a runner of its own: some of what is tried works, and changes something."""
+    folder = tmp_path_factory.mktemp("fuzzed")
+    checkout = Checkout(folder / "repo")
+    fill(checkout, receiver.url)
+    with build(settings_of(checkout, folder / "data")) as service:
+        yield schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app_of(service, TOKEN))
+
+
+def fuzz(schema: Any, path: str, method: str, mode: GenerationMode, examples: int) -> int:
+    """Answers hold to the document, whatever was asked; how many were asked."""
+    seen = 0
+    operation = schema[path][method.upper()]
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def hold(case: Any) -> None:
+        nonlocal seen
+        seen += 1
+        case.headers = {**(case.headers or {}), "Authorization": f"Bearer {SECRET}"}
+        case.validate_response(case.call(), checks=HELD_TO)
+
+    hold()
+    return seen
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_every_answer_holds_to_the_document(schema: Any, path: str, method: str) -> None:
+    assert fuzz(schema, path, method, GenerationMode.POSITIVE, 8) > 0
+
+
+def can_be_wrong(path: str, method: str) -> bool:
+    """Whether there is anything in a request that the document does not allow."""
+    operation = SPECIFICATION["paths"][path][method]
+    typed = [found for found in operation["parameters"] if found["schema"].get("type") != "string"]
+    return "requestBody" in operation or "{" in path or bool(typed)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_many_answers_hold_to_the_document(schema: Any, path: str, method: str) -> None:
+    assert fuzz(schema, path, method, GenerationMode.POSITIVE, 300) > 0
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(("path", "method"), [one for one in OPERATIONS if can_be_wrong(*one)])
+def test_answers_to_what_the_document_forbids_hold_to_it_too(schema: Any, path: str, method: str) -> None:
+    assert fuzz(schema, path, method, GenerationMode.NEGATIVE, 300) > 0

@@ -1,0 +1,76 @@
+from flask.testing import FlaskClient
+from harness.api_fixtures import finished
+
+
+def test_a_trigger_is_accepted_and_its_execution_is_found(own: FlaskClient) -> None:
+    response = own.post("/api/v1/jobs/daily-backup/trigger")
+    assert response.status_code == 202
+    execution = response.get_json()
+    assert response.headers["Location"] == f"/api/v1/executions/{execution['id']}"
+    assert (execution["job"], execution["trigger"]) == ("daily-backup", "manual")
+    done = finished(own, execution["id"])
+    assert (done["status"], done["status_code"], done["version"]) == ("success", 200, 3)
+    assert [attempt["attempt"] for attempt in done["attempts"]] == [1]
+    assert done["attempts"][0]["response"] == "<b>answered</b>"
+    sent = done["request"]
+    assert (sent["method"], sent["body"]) == ("GET", None)
+    assert sent["headers"]["X-Chronos-Execution-ID"] == done["id"]
+    assert done["curl"].startswith("curl --globoff --request GET ")
+    assert done["curl"].endswith(f" {sent['url']}")
+    phases = done["attempts"][0]["phases"]
+    assert list(phases) == ["dns", "connect", "tls", "first_byte", "read"]
+    assert phases["tls"] is None
+    assert 0 < phases["first_byte"] < 10_000
+    assert own.get("/api/v1/jobs/daily-backup").get_json()["last_execution"]["id"] == execution["id"]
+
+
+def test_lists_count_attempts_and_filter_by_status(own: FlaskClient) -> None:
+    bad = own.post("/api/v1/jobs/failing/trigger").get_json()
+    good = own.post("/api/v1/jobs/daily-backup/trigger").get_json()
+    for execution in (bad, good):
+        finished(own, execution["id"])
+    everything = own.get("/api/v1/executions").get_json()["items"]
+    assert [item["id"] for item in everything] == [good["id"], bad["id"]]
+    assert [item["attempts"] for item in everything] == [1, 1]
+    assert _ids(own, "/api/v1/executions?status=failed") == [bad["id"]]
+    assert _ids(own, "/api/v1/jobs/failing/executions") == [bad["id"]]
+    assert _ids(own, "/api/v1/jobs/failing/executions?status=success") == []
+    failed = own.get(f"/api/v1/executions/{bad['id']}").get_json()
+    assert (failed["status"], failed["status_code"], failed["error_class"]) == ("failed", 400, "status")
+
+
+def test_executions_are_paged_newest_first(own: FlaskClient) -> None:
+    ids = [own.post("/api/v1/jobs/failing/trigger").get_json()["id"] for _ in range(5)]
+    seen: list[str] = []
+    url = "/api/v1/jobs/failing/executions?limit=2"
+    while url:
+        page = own.get(url).get_json()
+        assert len(page["items"]) <= 2
+        seen += [item["id"] for item in page["items"]]
+        url = page["next"]
+    assert seen == ids[::-1]
+
+
+def test_one_that_runs_is_cancelled_and_one_that_ended_is_not(own: FlaskClient) -> None:
+    held = own.post("/api/v1/jobs/failing/trigger").get_json()
+    done = finished(own, held["id"])
+    refused = own.post(f"/api/v1/executions/{done['id']}/cancel")
+    assert (refused.status_code, refused.get_json()["detail"]) == (
+        409,
+        f"execution {done['id']} has ended already: failed",
+    )
+    assert own.post("/api/v1/executions/nobody/cancel").status_code == 404
+    assert own.post(f"/api/v1/executions/{done['id']}/cancel", json={"reason": "x"}).status_code == 400
+
+
+def test_executions_of_a_deleted_job_are_still_told(client: FlaskClient) -> None:
+    assert client.get("/api/v1/jobs/retired/executions").get_json()["items"] == []
+
+
+def test_unknown_ones_are_404(client: FlaskClient) -> None:
+    for path in ("/api/v1/executions/nobody", "/api/v1/executions/%00", "/api/v1/jobs/nobody/executions"):
+        assert client.get(path).status_code == 404
+
+
+def _ids(client: FlaskClient, url: str) -> list[str]:
+    return [item["id"] for item in client.get(url).get_json()["items"]]

@@ -1,9 +1,0 @@
-"""``make docs``: writes every page that a program can write."""
-
-from support.reference import PAGES, ROOT
-
-for name, page in PAGES.items():
-    path = ROOT / name
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(page(), "utf-8")
-    print(name)

@@ -1,0 +1,52 @@
+"""kill -9 of a runner that fetches: the next one goes on, and the mirror is as sound as before."""
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from harness.repo_fixtures import Follow
+from harness.repository import Repository
+
+from chronos_gitops.sync.status import SyncState
+
+PROCESS = Path(__file__).parents[1] / "harness" / "sync_process.py"
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kills", [8, pytest.param(100, marks=pytest.mark.full)])
+def test_a_runner_killed_while_it_fetches_loses_nothing(
+    repository: Repository, bare: Repository, follow: Follow, data_folder: Path, kills: int
+) -> None:
+    """Each process is killed up to 60 ms after a push, while it fetches, validates or saves; 0.7 s each."""
+    chance = random.Random(20261125)
+    for number in range(1, kills + 1):
+        words = [sys.executable, str(PROCESS), str(bare.root), str(data_folder)]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as runner:
+            try:
+                assert runner.stdout is not None
+                assert runner.stdout.readline() == "following\n"
+                repository.write_job("one", schedule=f"{number % 60} {number // 60} * * *")
+                repository.commit(f"Change {number}")
+                repository.push()
+                with pytest.raises(subprocess.TimeoutExpired):
+                    runner.wait(chance.uniform(0, 0.06))
+            finally:
+                runner.kill()
+        check_soundness(data_folder)
+    following = follow(bare.root)
+    assert following.follower.status().state is SyncState.SYNCED
+    versions = following.follower.index().versions("one")
+    assert [version.number for version in versions] == list(range(1, kills + 2))
+    assert [version.subject for version in versions[1:]] == [f"Change {number}" for number in range(1, kills + 1)]
+    assert following.schedule("one") == f"{kills % 60} {kills // 60} * * *"
+
+
+def check_soundness(data: Path) -> None:
+    """What a fetch had not come to refer to may lie around; whatever a ref names is whole."""
+    mirror = next(data.glob("mirror-*.git"))
+    refs = subprocess.run(
+        ["git", "-C", str(mirror), "fsck", "--connectivity-only", "--no-dangling"], capture_output=True, check=False
+    )
+    assert refs.returncode == 0, refs.stderr

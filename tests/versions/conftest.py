@@ -1,0 +1,3 @@
+"""The fixtures of harness/repositories.py."""
+
+from harness.repositories import bare, follow, git, repository, template

@@ -1,0 +1,71 @@
+"""A reload that reuses what is known ends as one that makes everything anew, whatever the edits were."""
+
+import random
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.repository import Repository, job_text
+
+from chronos_gitops.git.tree import CommitFiles
+from chronos_gitops.jobs.model import JobSet
+from chronos_gitops.sync import reconcile
+from chronos_gitops.sync.controller import SyncController
+from chronos_gitops.sync.source import open_source
+
+SCHEDULES = ("0 2 * * *", "0 3 * * *", "not a schedule")
+NAMES = ("alpha", "beta", "gamma", "delta")
+
+
+def edit(repository: Repository, chance: random.Random) -> None:
+    """A new text, often one that was there before; a move, a deletion, a second file of the same name, a mistake."""
+    for _ in range(chance.randint(1, 3)):
+        name, folder = chance.choice(NAMES), chance.choice(("jobs", "jobs/a", "jobs/b"))
+        path = f"{folder}/{chance.choice(NAMES)}.yaml"
+        if chance.random() < 0.25 and (repository.root / path).exists():
+            repository.remove(path)
+        else:
+            repository.write(path, job_text(name, schedule=chance.choice(SCHEDULES)))
+
+
+def followed(repository: Repository, commits: list[str], data: Path, on_invalid: str) -> list[tuple[JobSet, Any]]:
+    """What runs, and the problems, after each of the commits."""
+    found: list[JobSet] = []
+    follower = SyncController(
+        open_source(str(repository.root), data=data, mode="branch", branch="main"),
+        on_change=found.append,
+        data=data,
+        now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+        on_invalid=on_invalid,
+    )
+    follower.source.open()
+    try:
+        states = []
+        for commit in commits:
+            repository.git("update-ref", "refs/heads/main", commit)
+            status = follower.sync()
+            states.append((follower.jobs(), (status.state, status.reason, status.problems)))
+        return states
+    finally:
+        follower.source.close()
+
+
+@pytest.mark.parametrize("on_invalid", ["quarantine", "reject"])
+@pytest.mark.parametrize("seed", range(3))
+def test_incremental_is_the_same_as_full(
+    seed: int, on_invalid: str, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance, commits = random.Random(seed), []
+    for number in range(12):
+        edit(repository, chance)
+        repository.write("count.txt", str(number))
+        commits.append(repository.commit(f"Edit {number}"))
+    # A step over several commits at once, and a branch that is forced back and goes on.
+    commits = [*commits[:4], *commits[7:], commits[5], commits[11]]
+    incremental = followed(repository, commits, tmp_path / "one", on_invalid)
+    monkeypatch.setattr(reconcile, "_unchanged", lambda *_: None)
+    made = CommitFiles.__init__
+    monkeypatch.setattr(CommitFiles, "__init__", lambda self, git, commit, jobs, _=None: made(self, git, commit, jobs))
+    for reused, anew in zip(incremental, followed(repository, commits, tmp_path / "two", on_invalid), strict=True):
+        assert reused == anew

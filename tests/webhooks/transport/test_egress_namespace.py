@@ -1,0 +1,29 @@
+"""The same rule over real sockets, where nothing can leave: a network namespace with the forbidden addresses on lo."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from harness.namespaces import unshare
+from harness.tools import tool
+
+TESTS = Path(__file__).parents[2]
+
+
+@pytest.mark.timeout(100)
+def test_no_spelling_and_no_name_server_leads_to_a_forbidden_address() -> None:
+    """Takes some seconds: two hundred attempts over real sockets."""
+    tool("ip")
+    command = [*unshare("--net"), sys.executable, "-m", "harness.egress_probe"]
+    environ = {**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"}
+    done = subprocess.run(command, cwd=TESTS, env=environ, capture_output=True, text=True, timeout=90, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    print(found)
+    assert found["spellings"] >= 60
+    assert found["unwanted"] == {}, "nothing has arrived where it must not"
+    assert found["friend"] > 0, "the flip-flop name server was believed while it told the truth"
+    assert found["control"] == 3, "the sentinel does notice whoever arrives"
