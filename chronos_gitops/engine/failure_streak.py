@@ -1,11 +1,10 @@
-"""Failures in a row: which run began them, and which commits changed the job since it last succeeded. Pure."""
+"""Failures in a row: the execution that began them and the success before it. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from chronos_gitops.engine.model import Execution, Status
-from chronos_gitops.versions.version_log import Version
 
 Position = tuple[datetime, str]
 """When an execution ended, and its id: the order in which outcomes became known."""
@@ -42,23 +41,3 @@ def newest(executions: Iterable[Execution]) -> Streak | None:
     if not failures:
         return None
     return Streak(failures[-1], failures[0], len(failures), outcomes[-1] if outcomes else None)
-
-
-def version_of(execution: Execution, history: Sequence[Version]) -> Version | None:
-    """What it ran: by the commit, for numbers hold within one history; by the number where no commit was recorded."""
-    if execution.commit is None:
-        if execution.version is None:
-            return None
-        return next((one for one in history if one.number == execution.version), None)
-    return next((one for one in reversed(history) if one.commit == execution.commit), None)
-
-
-def changes(history: Sequence[Version], before: Execution | None, last: Execution) -> tuple[Version, ...]:
-    """The versions that came after the one which succeeded, up to the one that failed last, oldest first; only that
-    last one where no success is known, and none where the same version succeeded before."""
-    failed = version_of(last, history)
-    if failed is None:
-        return ()
-    good = None if before is None else version_of(before, history)
-    since = failed.position - 1 if good is None else good.position
-    return tuple(one for one in history if since < one.position <= failed.position)

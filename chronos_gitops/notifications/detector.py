@@ -14,7 +14,7 @@ from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.jobs.model import Job, JobVersion
-from chronos_gitops.notifications import incidents
+from chronos_gitops.notifications import incidents, suspects
 from chronos_gitops.notifications import message as notifications_message
 from chronos_gitops.notifications.incidents import ChangeKind, IncidentChange, IncidentUpdate, Outcomes, Rule, Watch
 from chronos_gitops.notifications.message import Notification
@@ -287,7 +287,7 @@ class IncidentDetector(BackgroundThread):
             good = outcomes.good_before(message)
             history = self._world.follower.index().versions(job.name)
             past = notifications_message.Past(
-                good, failure_streak.changes(history, good, message.about), is_draft=definition.draft
+                good, suspects.changes(history, good, message.about), is_draft=definition.draft
             )
         return notifications_message.of_job(
             message, job.name, tags=dict(job.tags), past=past, public_url=self._world.public_url, now=now

@@ -9,6 +9,7 @@ from chronos_gitops.engine.model import Execution, ExecutionQuery
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.git.errors import GitError
 from chronos_gitops.jobs.model import JobVersion
+from chronos_gitops.notifications import suspects
 from chronos_gitops.rollback.revert import RollbackRequest
 from chronos_gitops.schedule import timezones as zones
 from chronos_gitops.server.api.middleware import conditional
@@ -125,7 +126,7 @@ def _failing_since(runs: Sequence[Execution], history: Sequence[Version]) -> dic
     found = failure_streak.newest(runs)
     if found is None:
         return None
-    made = failure_streak.version_of(found.first, history)
+    made = suspects.version_of(found.first, history)
     before = None if found.before is None else found.before.version
     return {"run": responses.execution(found.first), "count": found.count, "version": made, "before": before}
 

@@ -1,0 +1,26 @@
+"""The commits that may have made a job fail: its versions since the one that last succeeded. Pure."""
+
+from collections.abc import Sequence
+
+from chronos_gitops.engine.model import Execution
+from chronos_gitops.versions.version_log import Version
+
+
+def version_of(execution: Execution, history: Sequence[Version]) -> Version | None:
+    """The version that an execution ran: by commit, because numbers hold within one history; else by number."""
+    if execution.commit is None:
+        if execution.version is None:
+            return None
+        return next((one for one in history if one.number == execution.version), None)
+    return next((one for one in reversed(history) if one.commit == execution.commit), None)
+
+
+def changes(history: Sequence[Version], before: Execution | None, last: Execution) -> tuple[Version, ...]:
+    """The versions that came after the one which succeeded, up to the one that failed last, oldest first; only that
+    last one where no success is known, and none where the same version succeeded before."""
+    failed = version_of(last, history)
+    if failed is None:
+        return ()
+    good = None if before is None else version_of(before, history)
+    since = failed.position - 1 if good is None else good.position
+    return tuple(one for one in history if since < one.position <= failed.position)
