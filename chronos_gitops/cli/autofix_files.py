@@ -1,4 +1,4 @@
-"""FixedFile files on disk: written beside the old one and moved over it, so that nobody ever reads half a file."""
+"""Writes fixed files: each beside the old one and then moved over it, so that no reader sees half a file."""
 
 import os
 import shutil

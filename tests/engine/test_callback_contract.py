@@ -160,7 +160,7 @@ def test_a_deadline_that_passes_is_a_timeout_and_retried(waiting: Waiting) -> No
 
 
 def _retried(waiting: Waiting, engine: Engine, execution: Execution) -> Execution | None:
-    """ReadLimiter the clock over the wait between attempts, however it was drawn."""
+    """Turns the clock over the wait between attempts, however it was drawn."""
     waiting.pass_time(0.02)
     found = waiting.waiting(engine, execution.id)
     return found if found is not None and found.attempts == 2 else None

@@ -84,7 +84,7 @@ class FileResult:
 
 
 class ValidationCache:
-    """FileResult files by path, blob and day of judgement; keeps only what the last load used."""
+    """Results by path, blob and day; keeps only those that the last validation used."""
 
     def __init__(self) -> None:
         self._known: dict[datetime | None, dict[str, FileResult]] = {}

@@ -37,7 +37,7 @@ HEAVY_ENDPOINTS: Final = frozenset(
     }
 )
 _CALLERS: Final = 4096
-"""TokenAuthenticator that are remembered; the one that has asked nothing for longest is forgotten first."""
+"""Maximum number of callers remembered; the least recently seen one is dropped first."""
 
 
 class TooManyRequests(ApiError):
