@@ -1,15 +1,16 @@
 # Two stages: what builds stays behind; what runs has git, the package and its locked dependencies, and no root.
 FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-RUN python -m venv /opt/chronos
+RUN python -m venv /opt/chronos && python -m venv /opt/build
 WORKDIR /src
-COPY requirements/runtime.lock requirements/
-RUN /opt/chronos/bin/pip install --require-hashes -r requirements/runtime.lock
+COPY requirements/image.lock requirements/build.lock requirements/
+RUN /opt/chronos/bin/pip install --require-hashes -r requirements/image.lock \
+    && /opt/build/bin/pip install --require-hashes -r requirements/build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY schemas schemas
 COPY jobs.example jobs.example
 COPY chronos_gitops chronos_gitops
-RUN python -m pip wheel --no-deps --wheel-dir dist . && /opt/chronos/bin/pip install --no-deps --no-index dist/*.whl
+RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . && /opt/chronos/bin/pip install --no-deps --no-index dist/*.whl
 
 FROM python:3.13-slim
 LABEL org.opencontainers.image.title="chronos-gitops" \
