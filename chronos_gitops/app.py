@@ -1,4 +1,4 @@
-"""Who is wired to whom: the one place that builds concrete things and passes them in."""
+"""Composition root: builds concrete objects and connects them."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence

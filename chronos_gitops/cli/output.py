@@ -17,7 +17,7 @@ def tell(style: Format, value: Any, text: Callable[[], str]) -> None:
 
 
 def standard_input(most: int) -> bytes:
-    """At most so many bytes of it; UsageError when it is closed."""
+    """Reads at most this number of bytes of standard input. UsageError if it is closed."""
     if sys.stdin is None:
         raise UsageError("standard input is closed", hint="name a file instead of -, or use a pipe")
     return sys.stdin.buffer.read(most)

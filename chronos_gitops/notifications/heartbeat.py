@@ -1,4 +1,4 @@
-"""A sign of life to somebody who counts: silence is what rings, also when the whole machine is gone."""
+"""The heartbeat: a regular request to a monitor that alerts when requests stop, even if the whole machine is down."""
 
 import logging
 from collections.abc import Callable

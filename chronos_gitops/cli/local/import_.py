@@ -25,9 +25,13 @@ _JOBS = "jobs"
 @click.command("import")
 @click.argument("kind", type=click.Choice(list(_MODULES)))
 @click.argument("file", metavar="FILE")
-@click.option("--output", "folder", type=click.Path(file_okay=False, path_type=Path), help="Write files here.")
-@click.option("--timezone", metavar="ZONE", default="UTC", show_default=True, help="The zone of what names none.")
-@click.option("--enable", is_flag=True, help="Write jobs that run at once, beside the old ones.")
+@click.option(
+    "--output", "folder", type=click.Path(file_okay=False, path_type=Path), help="Directory to write job files to."
+)
+@click.option(
+    "--timezone", metavar="ZONE", default="UTC", show_default=True, help="Default time zone for entries without one."
+)
+@click.option("--enable", is_flag=True, help="Enable the new jobs; they then run in addition to the old ones.")
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(kind: str, file: str, folder: Path | None, timezone: str, enable: bool, style: Format) -> int:
     """Turn a crontab, Kubernetes CronJobs or jobs of Chronos into job files. FILE is a path, or - for standard input.

@@ -33,7 +33,7 @@ class InvalidJob(ChronosError):
 @click.option("--schedule", "text", metavar="EXPR", help='A schedule instead of a job: "0 9 * * MON-FRI", "@every 5m".')
 @click.option("--timezone", "zone", metavar="ZONE", help="The IANA zone that --schedule is read in.  [default: UTC]")
 @click.option("--after", metavar="TIME", callback=read_instant, help="Only runs after this instant.  [default: now]")
-@click.option("--count", type=click.IntRange(1, 10_000), default=5, show_default=True, help="How many runs.")
+@click.option("--count", type=click.IntRange(1, 10_000), default=5, show_default=True, help="Number of runs.")
 @click.option("--jobs", metavar="FOLDER", default="jobs", show_default=True, help="The jobs folder in the checkout.")
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(

@@ -32,11 +32,13 @@ _WITH_COUNT = ("full", "concise")
 @click.option("--output", "outputs", metavar="FORMAT=FILE", multiple=True, help="Also write a report to a file.")
 @click.option("--strict", is_flag=True, help="Count warnings as errors.")
 @click.option("--jobs", metavar="FOLDER", default="jobs", show_default=True, help="The jobs folder of the checkout.")
-@click.option("--changed-since", metavar="REF", help="Report only about files that changed since REF; read them all.")
-@click.option("--secrets", metavar="FILE|FOLDER|NAMES", multiple=True, help="The secrets that there are.")
-@click.option("--fix", is_flag=True, help="Mend first what is safe to mend; comments and layout stay.")
-@click.option("--exit-zero", is_flag=True, help="End with 0 also when there are errors.")
-@click.option("--stdin-filename", metavar="FILE", default="<stdin>", help="What `-`, the standard input, is called.")
+@click.option(
+    "--changed-since", metavar="REF", help="Report only files that changed since REF; all files are still read."
+)
+@click.option("--secrets", metavar="FILE|FOLDER|NAMES", multiple=True, help="Known secret names, comma-separated.")
+@click.option("--fix", is_flag=True, help="Apply safe fixes before reporting; comments and layout are kept.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are errors.")
+@click.option("--stdin-filename", metavar="FILE", default="<stdin>", help="File name to report for standard input.")
 @click.option(
     "--color",
     "coloured",

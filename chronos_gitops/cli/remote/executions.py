@@ -20,9 +20,9 @@ _STATUSES = ("pending", "running", "success", "failed", "skipped", "cancelled")
 @click.command("executions")
 @click.argument("job", required=False)
 @click.option("--status", type=click.Choice(_STATUSES), help="Only executions with this status.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Maximum number of items.")
 @click.option("--id", "execution_id", metavar="ID", help="One execution, with its attempts.")
-@click.option("--at", callback=read_instant, metavar="TIME", help="Why did JOB run, or not run, then?")
+@click.option("--at", callback=read_instant, metavar="TIME", help="Explain why JOB ran, or did not run, at this time.")
 @runner_options
 def command(
     job: str | None,

@@ -12,7 +12,13 @@ _HEADER = ("name", "state", "schedule", "timezone", "next run", "version", "last
 
 
 @click.command("jobs")
-@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Only jobs with this tag; several mean all.")
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Only jobs with this tag; repeat it to require several tags.",
+)
 @click.option("--state", type=click.Choice(["enabled", "disabled", "paused"]), help="Only jobs in this state.")
 @click.option("-q", "search", metavar="TEXT", help="Only jobs whose name or description has this text.")
 @runner_options

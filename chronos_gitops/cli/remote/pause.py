@@ -12,13 +12,13 @@ from chronos_gitops.schedule.timestamps import rfc3339
 
 @click.command("pause")
 @click.argument("job")
-@click.option("--reason", required=True, metavar="TEXT", help="Why; it is shown wherever the pause is.")
-@click.option("--until", callback=read_instant, metavar="TIME", help="When it ends by itself, like 2026-03-08T07:00Z.")
+@click.option("--reason", required=True, metavar="TEXT", help="Reason, shown with the pause.")
+@click.option("--until", callback=read_instant, metavar="TIME", help="End of the pause, such as 2026-03-08T07:00Z.")
 @runner_options
 def command(
     job: str, reason: str, until: datetime | None, server: str | None, token: str | None, style: Format
 ) -> None:
-    """Stop JOB from running until it is resumed; what runs already runs to its end."""
+    """Pause JOB until it is resumed. Running executions finish."""
     body = {"reason": reason} | ({"until": rfc3339(until)} if until else {})
     paused = RunnerClient(server, token).post(job_path(job, "/pause"), body)
     end = f" until {rfc3339(until)}" if until else ""

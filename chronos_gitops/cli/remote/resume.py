@@ -10,6 +10,6 @@ from chronos_gitops.cli.output import Format, tell
 @click.argument("job")
 @runner_options
 def command(job: str, server: str | None, token: str | None, style: Format) -> None:
-    """Let JOB run again; ticks that fell in the pause follow its missed-run policy."""
+    """End the pause of JOB. Scheduled times that passed during the pause follow its missed_run_policy."""
     resumed = RunnerClient(server, token).post(job_path(job, "/resume"))
     tell(style, resumed, lambda: f"{resumed['name']} is {resumed['state']}, next run {resumed['next_run'] or 'never'}")

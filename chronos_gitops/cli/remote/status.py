@@ -13,7 +13,7 @@ from chronos_gitops.exit_codes import ExitCode
 @click.command("status")
 @runner_options
 def command(server: str | None, token: str | None, style: Format) -> int:
-    """Tell how the runner and its repository are; exit 1 when nothing new can be applied."""
+    """Show runner and sync status. Exits with 1 if no new commit can be applied."""
     runner = RunnerClient(server, token)
     sync = runner.get("/api/v1/sync")
     tell(style, {"server": runner.address, "sync": sync}, lambda: _text(runner.address, sync))

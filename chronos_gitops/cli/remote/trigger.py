@@ -11,7 +11,7 @@ from chronos_gitops.cli.output import Format, tell
 @click.option("--dry-run", is_flag=True, help="Show the request as a curl command, masked; send nothing.")
 @runner_options
 def command(job: str, dry_run: bool, server: str | None, token: str | None, style: Format) -> None:
-    """Run JOB now, whatever its schedule says."""
+    """Trigger JOB now, independent of its schedule."""
     if dry_run:
         planned = RunnerClient(server, token).post(job_path(job, "/trigger"), {"dry_run": True})
         return tell(style, planned, lambda: str(planned["curl"]))

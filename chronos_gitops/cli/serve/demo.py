@@ -24,8 +24,10 @@ def _read_duration(_context: click.Context, _option: click.Parameter, value: str
 
 
 @click.command("demo")
-@click.option("--duration", "length", metavar="DURATION", callback=_read_duration, help="End by itself, like 20s.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON; the acts go to stderr.")
+@click.option(
+    "--duration", "length", metavar="DURATION", callback=_read_duration, help="Stop after this duration, such as 20s."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON; progress goes to stderr.")
 def command(length: timedelta | None, as_json: bool) -> None:
     """Show all of it: a throw-away git repository, a local receiver, a runner, four acts and a live table.
 

@@ -16,7 +16,7 @@ from chronos_gitops.jobs.validation.suggestions import did_you_mean
 
 @click.group("notify", no_args_is_help=True)
 def command() -> None:
-    """Try the channels that notifications go to."""
+    """Send test notifications."""
 
 
 @command.command("test")

@@ -18,14 +18,27 @@ _TAG = re.compile(r"([^\s=\"\\]{1,100})=([^\x00-\x1f\"\\]{1,200})\Z")
 
 @click.group("token", no_args_is_help=True)
 def command() -> None:
-    """Make tokens for the API and the page."""
+    """Create tokens for the API and the page."""
 
 
 @command.command("create")
 @click.option("--name", required=True, help="Who it is for; a rollback's commit has it as its author.")
-@click.option("--role", "roles", type=click.Choice(ROLES), multiple=True, required=True, help="May be given again.")
-@click.option("--tag", "tags", metavar="KEY=VALUE", multiple=True, help="Only jobs with this tag; several mean all.")
-@click.option("--expires", metavar="90d", help="How many days it is good for, or the day it ends: 2027-02-23.")
+@click.option(
+    "--role",
+    "roles",
+    type=click.Choice(ROLES),
+    multiple=True,
+    required=True,
+    help="Role of the token; repeat it for several.",
+)
+@click.option(
+    "--tag",
+    "tags",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Only jobs with this tag; repeat it to require several tags.",
+)
+@click.option("--expires", metavar="90d", help="Lifetime in days, or the last day: 2027-02-23.")
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def create(name: str, roles: tuple[str, ...], tags: tuple[str, ...], expires: str | None, style: Format) -> None:
     """Print a new token, once, and what chronos.toml has to say of it: its SHA-256, never the token itself.

@@ -161,5 +161,5 @@ def test_a_bare_repository_has_a_history_and_nothing_to_roll_back_in(
 def test_outside_a_repository_is_a_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
 ) -> None:
-    assert main([*command, "--repo", str(tmp_path)]) == 1
+    assert main([*command, "--repo", str(tmp_path)]) == 2
     assert "not in a git repository" in capsys.readouterr().err

@@ -42,7 +42,7 @@ def _role(operation: Schema) -> str:
 
 def _operation(method: str, path: str, operation: Schema) -> Iterator[str]:
     yield f"### {method} {path}"
-    yield f"{operation['summary']}. Role: {_role(operation)}. The document calls it {code(operation['operationId'])}."
+    yield f"{operation['summary']}. Role: {_role(operation)}. operationId {code(operation['operationId'])}."
     if operation.get("description"):
         yield operation["description"]
     if operation.get("parameters"):

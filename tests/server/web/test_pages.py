@@ -43,7 +43,7 @@ def test_the_first_page_tells_every_job(client: FlaskClient) -> None:
     text = page(client, "/")
     for word in ("daily-backup", "failing", "nightly", "off", "healthy", "At 03:30", "team=backend"):
         assert word in text
-    assert "In step with git" in text
+    assert "Synced" in text
     assert "4 jobs" in text
     assert text.count("<tr data-row>") == 4
 

@@ -141,7 +141,7 @@ RULES = (
     ),
     error(
         "success-codes",
-        "A range of status codes is upside down.",
+        "A range of status codes is reversed.",
         "Ranges run from the lower to the higher code, both included.",
         'webhook: {url: https://api.example.com/, success_codes: ["299-200"]}',
         'webhook: {url: https://api.example.com/, success_codes: ["200-299"]}',

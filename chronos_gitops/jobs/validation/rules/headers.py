@@ -74,5 +74,5 @@ def _success_codes(source: Document) -> Iterator[Problem]:
         match = _RANGE.match(code) if isinstance(code, str) else None
         if match and match[1] > match[2]:
             path: Path = ("webhook", "success_codes", index)
-            message, hint = f"the range {code} is upside down", f'write "{match[2]}-{match[1]}"'
+            message, hint = f"the range {code} is reversed", f'write "{match[2]}-{match[1]}"'
             yield source.spot(path).problem(source.file, "success-codes", message, hint)

@@ -22,7 +22,7 @@ _INDENTATION = "check the indentation, and quote text with special characters"
 _MEANINGS = (
     ("found unexpected end of stream", "the quote that opens here is never closed", "close it on the same line"),
     ("unexpected document", "the quote that opens here is never closed", "close it before the next document"),
-    ("mapping values are not allowed", "a second colon makes no sense here", ""),
+    ("mapping values are not allowed", "mapping values are not allowed here", ""),
     ("could not find expected ':'", 'this line is not "key: value"', "a colon needs a space after it"),
     ("expected ',' or ']'", "the list that opens here is never closed", "close it with ]"),
     ("expected ',' or '}'", "the map that opens here is never closed", "close it with }"),
