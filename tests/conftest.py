@@ -5,6 +5,10 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("chronos", print_blob=True)  # a failing property prints how to run it again
+settings.load_profile("chronos")
 
 _ELSEWHERE = os.environ.get("CHRONOS_TEST_POSTGRES")
 
