@@ -136,7 +136,8 @@ def test_diffs_and_blame_take_time_linear_in_the_lines(kind: str) -> None:
         annotate([(number, "\n".join(side)) for number, side in enumerate((*sides, *sides), start=1)])
 
     compare(SIDES[kind](1000))
-    assert assert_linear(compare, SIDES[kind], 5_000) < BUDGET
+    # 8,000 lines fit a processor's cache beside another test; quadratic work would take seconds there, too.
+    assert assert_linear(compare, SIDES[kind], 2_000) < BUDGET
 
 
 def test_a_long_diff_is_cut_and_says_so() -> None:

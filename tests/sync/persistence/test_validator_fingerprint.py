@@ -17,7 +17,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of this program whose files may change."""
     copied = tmp_path / "chronos_gitops"
     own = Path(chronos_gitops.__file__).parent
-    for room in ("jobs", "timing"):
+    for room in ("jobs", "schedule"):
         shutil.copytree(own / room, copied / room, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(chronos_gitops, "__file__", str(copied / "__init__.py"))
     return copied
