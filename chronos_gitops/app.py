@@ -13,10 +13,11 @@ from chronos_gitops.engine.clock import Clock
 from chronos_gitops.engine.engine import STALLED_AFTER, Engine
 from chronos_gitops.engine.factory import build_engine_setup
 from chronos_gitops.engine.observer import Observers
-from chronos_gitops.errors import UsageError
+from chronos_gitops.errors import ChronosError, UsageError
 from chronos_gitops.git.remote.credentials import GitCredentials
 from chronos_gitops.git.signatures import Signers
 from chronos_gitops.jobs.model import JobSet
+from chronos_gitops.jobs.unbound_secrets import binding_lines
 from chronos_gitops.notifications.delivery_worker import DeliveryReport
 from chronos_gitops.notifications.detector import DetectorInputs
 from chronos_gitops.notifications.notifier import Notifier, event_of
@@ -65,6 +66,8 @@ class Service:
     listener: Listener
     is_desk_shared: bool = True
     deliveries: Deliveries = field(default_factory=Deliveries)
+    refusals: list[ChronosError] = field(default_factory=list)  # reasons why a start ends before the first JobSet runs
+    is_started: bool = field(default=False, init=False)
     _draining: bool = field(default=False, init=False)
 
     def start(self) -> None:
@@ -72,6 +75,8 @@ class Service:
         self.engine.start()
         try:
             self.follower.start()
+            if self.refusals:
+                raise self.refusals[0]
             self.notifier.start(
                 DetectorInputs(
                     self.engine, self.follower, self.now, self.settings.public_url, is_shared=self.is_desk_shared
@@ -80,6 +85,7 @@ class Service:
         except BaseException:
             self.stop()
             raise
+        self.is_started = True
 
     def stop(self) -> None:
         """Stops following and claiming at once, drains what runs, frees the data folder."""
@@ -170,7 +176,12 @@ def _assembled(settings: Settings, lock: DataLock, given: Clock | None, is_stopp
     observers = Observers((metrics, feed, ExecutionLog(), notifier.watcher))
     engine = chosen.build(_delivery(settings, listener), observers)
 
+    refusals: list[ChronosError] = []
+
     def apply(jobs: JobSet) -> None:
+        if refusal := _unbound(settings, jobs, is_first=not service.is_started):
+            refusals.append(refusal)
+            raise refusal
         engine.apply(jobs)
         for name in _outlived(engine.pauses(), jobs, follower, clock.now()):
             engine.resume(name)
@@ -197,9 +208,21 @@ def _assembled(settings: Settings, lock: DataLock, given: Clock | None, is_stopp
         notifier=notifier,
         is_desk_shared=chosen.is_shared,
         listener=listener,
+        refusals=refusals,
     )
     metrics.watch(service)
     return service
+
+
+def _unbound(settings: Settings, jobs: JobSet, *, is_first: bool) -> ChronosError | None:
+    """Refuses a start after which jobs would begin to fail: tokens exist, nothing says what unbound secrets may do."""
+    lines = () if settings.secrets_unbound or not settings.tokens else binding_lines(jobs, settings.bindings)
+    if not is_first or not lines:
+        return None
+    return UsageError(
+        f"jobs use {len(lines)} secrets without a binding, which a runner with tokens refuses",
+        hint='paste these lines into chronos.toml, or set secrets.unbound = "anywhere" there:\n' + "\n".join(lines),
+    )
 
 
 def _outlived(pauses: Iterable[str], jobs: JobSet, follower: SyncController, now: datetime) -> list[str]:
