@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 
 from chronos_gitops.app import Service
 from chronos_gitops.config.model import Settings, Token
+from chronos_gitops.server.api import budgets
 from chronos_gitops.server.web.app import create_app
 
 XSS = '<script>alert("x")</script>'
@@ -129,6 +130,7 @@ def app_of(service: Service, *tokens: Token) -> Flask:
     if tokens:
         service = dataclasses.replace(service, settings=dataclasses.replace(service.settings, tokens=tokens))
     app = create_app(service)
+    budgets.install(app, budgets.Limits(rate=1e6, burst=1e6, writes=1e6))  # tests ask whole tables of routes at once
     app.test_client_class = CheckedClient
     return app
 

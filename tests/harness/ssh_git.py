@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -69,6 +70,10 @@ class SshGit:
     async def _close(self) -> asyncssh.SSHAcceptor:
         self._server.close()
         await self._server.wait_closed()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
         return self._server
 
     async def _serve(self, process: "asyncssh.SSHServerProcess[bytes]") -> None:
@@ -81,16 +86,32 @@ class SshGit:
             await process.stderr.drain()
             process.exit(128)
             return
-        child = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        await process.redirect(stdin=child.stdin, stdout=child.stdout)
+        pipe = asyncio.subprocess.PIPE
+        child = await asyncio.create_subprocess_exec(*words, stdin=pipe, stdout=pipe, stderr=pipe)
+        assert child.stdin is not None
+        assert child.stdout is not None
         assert child.stderr is not None
-        with child.stderr:
-            process.stderr.write(await asyncio.to_thread(child.stderr.read))
-        code = await asyncio.to_thread(child.wait)
-        await process.stdout.drain()
-        await process.stderr.drain()
+        upload = asyncio.create_task(_upload(process.stdin, child.stdin))
+        await asyncio.gather(_copy(child.stdout, process.stdout), _copy(child.stderr, process.stderr))
+        code = await child.wait()
+        upload.cancel()
+        await asyncio.gather(upload, return_exceptions=True)
         process.exit(code)
-        await process.wait_closed()
+
+
+async def _copy(source: asyncio.StreamReader, sink: "asyncssh.SSHWriter[bytes]") -> None:
+    while data := await source.read(65_536):
+        sink.write(data)
+        await sink.drain()
+
+
+async def _upload(source: "asyncssh.SSHReader[bytes]", sink: asyncio.StreamWriter) -> None:
+    """Until the client says no more, or git has ended without reading the rest."""
+    with suppress(BrokenPipeError, ConnectionResetError):
+        while data := await source.read(65_536):
+            sink.write(data)
+            await sink.drain()
+        sink.close()
 
 
 class _Server(asyncssh.SSHServer):
