@@ -66,7 +66,9 @@ class Service:
     listener: Listener
     is_desk_shared: bool = True
     deliveries: Deliveries = field(default_factory=Deliveries)
-    refusals: list[ChronosError] = field(default_factory=list)  # reasons why a start ends before the first JobSet runs
+    refusals: list[ChronosError] = field(
+        default_factory=list, init=False
+    )  # reasons why a start ends before the first JobSet runs
     is_started: bool = field(default=False, init=False)
     _draining: bool = field(default=False, init=False)
 
@@ -176,11 +178,9 @@ def _assembled(settings: Settings, lock: DataLock, given: Clock | None, is_stopp
     observers = Observers((metrics, feed, ExecutionLog(), notifier.watcher))
     engine = chosen.build(_delivery(settings, listener), observers)
 
-    refusals: list[ChronosError] = []
-
     def apply(jobs: JobSet) -> None:
         if refusal := _unbound(settings, jobs, is_first=not service.is_started):
-            refusals.append(refusal)
+            service.refusals.append(refusal)
             raise refusal
         engine.apply(jobs)
         for name in _outlived(engine.pauses(), jobs, follower, clock.now()):
@@ -208,7 +208,6 @@ def _assembled(settings: Settings, lock: DataLock, given: Clock | None, is_stopp
         notifier=notifier,
         is_desk_shared=chosen.is_shared,
         listener=listener,
-        refusals=refusals,
     )
     metrics.watch(service)
     return service
