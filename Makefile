@@ -3,14 +3,17 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+RUNTIME := build/runtime
+DIST   := $(VENV)/dist/bin
 CHROMIUM ?= /usr/bin/chromium
 FAKETIME ?= /usr/bin/faketime
 ANALYZE  ?= /usr/bin/systemd-analyze
 PGBOUNCER ?= /usr/sbin/pgbouncer
-TOOLS    := $(BIN)/promtool $(VENV)/.tools $(VENV)/.node-tools $(FAKETIME) $(ANALYZE) $(PGBOUNCER)
+POSTGRES := $(or $(wildcard /usr/lib/postgresql/*/bin/postgres),debian-postgresql)
+TOOLS    := $(BIN)/promtool $(BIN)/nginx $(VENV)/.tools $(VENV)/.node-tools $(FAKETIME) $(ANALYZE) $(PGBOUNCER) $(POSTGRES) $(VENV)/.dist
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser screenshots test-full check docs bench lock clean
+.PHONY: help debian-postgresql demo dist test test-browser screenshots test-full faults check docs bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -23,9 +26,35 @@ $(READY): requirements/dev.lock pyproject.toml
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: $(READY) ## the main job, end to end, on real git and real HTTP (DEMO="--duration 20s --json" to end by itself)
-	@$(BIN)/chronos-gitops demo $(DEMO)
+# What the program needs and nothing else; where .venv is there already, the demo takes that.
+$(RUNTIME)/.ready: requirements/runtime.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "chronos-gitops needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "setting up $(RUNTIME) (once)"
+	@rm -rf $(RUNTIME) && $(PYTHON) -m venv $(RUNTIME)
+	@$(RUNTIME)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/runtime.lock
+	@touch $@
 
+demo: $(if $(wildcard $(READY)),$(READY),$(RUNTIME)/.ready) ## the main job, end to end, on real git and real HTTP (DEMO="--duration 20s --json" to end by itself)
+	@PYTHONPATH=$(CURDIR) $(if $(wildcard $(READY)),$(BIN),$(RUNTIME)/bin)/python -m chronos_gitops demo $(DEMO)
+
+$(VENV)/.dist: requirements/dist.lock $(READY)
+	@rm -rf $(VENV)/dist && $(PYTHON) -m venv $(VENV)/dist
+	@$(DIST)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/dist.lock
+	@touch $@
+
+# The time of the commit is the time of every file, so that the same commit gives the same bytes.
+OUT ?= dist
+dist: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+dist: $(VENV)/.dist ## wheel, sdist, a single file that runs, an SBOM (CycloneDX) and checksums, in dist/
+	@rm -rf $(OUT) build/pyz && mkdir -p $(OUT)
+	@$(DIST)/python -m build --no-isolation --outdir $(OUT) . >/dev/null
+	@$(DIST)/python -m pip install -qq --disable-pip-version-check --no-compile --require-hashes --target build/pyz -r requirements/runtime.lock
+	@$(DIST)/python -m pip install -qq --disable-pip-version-check --no-compile --no-deps --no-index --target build/pyz $(OUT)/*.whl
+	@rm -rf build/pyz/bin && find build/pyz '(' -name direct_url.json -o -name RECORD -o -name '*.pyc' ')' -delete
+	@$(DIST)/shiv --reproducible --compressed --python "/usr/bin/env python3" --site-packages build/pyz --entry-point chronos_gitops.cli.main:main --output-file $(OUT)/chronos-gitops.pyz
+	@PYTHONWARNINGS=ignore $(DIST)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-format JSON --output-file $(OUT)/chronos-gitops.cdx.json requirements/runtime.lock
+	@cd $(OUT) && sha256sum -- * > SHA256SUMS
+	@ls -1sh $(OUT)
 test: $(READY) $(TOOLS) ## linters, types, import direction and the whole test suite
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -n auto -m "not full" --durations=5 --ignore=tests/browser
@@ -62,6 +91,15 @@ $(BIN)/promtool: $(READY)
 	@dpkg-deb --fsys-tarfile $(VENV)/prometheus/prometheus_*.deb | tar -xO ./usr/bin/promtool > $(VENV)/prometheus/promtool
 	@chmod +x $(VENV)/prometheus/promtool && mv $(VENV)/prometheus/promtool $@ && rm -rf $(VENV)/prometheus
 
+# As above: installing it would start a web server.
+$(BIN)/nginx: $(READY)
+	@echo "fetching nginx from Debian's package nginx (once)"
+	@command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || { echo "make test puts nginx before a git server: put it into $(BIN)"; exit 1; }
+	@rm -rf $(VENV)/nginx && mkdir $(VENV)/nginx
+	@cd $(VENV)/nginx && { apt-get download -qq nginx 2>/dev/null || { apt-get update -qq && apt-get download -qq nginx; }; }
+	@dpkg-deb --fsys-tarfile $(VENV)/nginx/nginx_*.deb | tar -xO ./usr/sbin/nginx > $(VENV)/nginx/program
+	@chmod +x $(VENV)/nginx/program && mv $(VENV)/nginx/program $@ && rm -rf $(VENV)/nginx
+
 $(VENV)/.tools: requirements/tools.lock $(READY)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements/tools.lock
 	@touch $@
@@ -77,8 +115,20 @@ $(PGBOUNCER):
 	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "make test puts pgbouncer before PostgreSQL: install Debian's package pgbouncer"; exit 1; }
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends pgbouncer >/dev/null
 
+# Without the cluster that the package would make and start.
+debian-postgresql:
+	@echo "installing Debian's PostgreSQL (once)"
+	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "make test fails over between two servers of Debian's: install Debian's package postgresql"; exit 1; }
+	@mkdir -p /etc/postgresql-common/createcluster.d && echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.d/no-cluster.conf
+	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null
+
 test-full: $(READY) $(TOOLS) ## the long programmes too (every zone of tzdata)
 	@$(BIN)/python -m pytest -n auto
+
+ENGINE   ?= sqlite
+DURATION ?= 15m
+faults: $(READY) $(TOOLS) ## break runners, disks, clocks and servers at random (ENGINE=postgresql DURATION=15m SEED=7)
+	@cd tests && ../$(BIN)/python -m faults --engine $(ENGINE) --duration $(DURATION) $(if $(SEED),--seed $(SEED))
 
 check: $(READY) ## style, types, import direction
 	@$(BIN)/ruff check .
@@ -86,7 +136,7 @@ check: $(READY) ## style, types, import direction
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-docs: $(READY) ## write the pages that are made of what the program knows: docs/rules.md and docs/reference
+docs: $(READY) ## write the pages that are made of what the program knows: docs/reference/rules.md and docs/reference
 	@cd tests && ../$(BIN)/python -m harness.reference
 
 BENCHES := limits validate reload start dispatch api hostile pages engines soak
@@ -114,6 +164,7 @@ lock: ## resolve the dependencies again, with hashes and without index addresses
 	uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group tools -o requirements/tools.lock
 	uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra postgres --extra temporal pyproject.toml -o requirements/image.lock
 	uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group build -o requirements/build.lock
+	uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group dist -o requirements/dist.lock
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

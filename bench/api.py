@@ -73,12 +73,12 @@ def filled(url: str, size: Size) -> Iterator[Path]:
 
 
 def in_turns(figures: Figures, runner: Runner, arrivals: Receiver, size: Size) -> None:
-    found: dict[str, list[float]] = {"nobody asks": [], "the API is asked": []}
+    found: dict[str, list[float]] = {"no requests": [], "API requests": []}
     rates = []
     for _ in range(size.turns):
         for name, late in found.items():
             arrivals.report()
-            if name == "nobody asks":
+            if name == "no requests":
                 time.sleep(size.seconds)
             else:
                 rates.append(asked(runner.url, size.seconds))
@@ -87,7 +87,7 @@ def in_turns(figures: Figures, runner: Runner, arrivals: Receiver, size: Size) -
         figures.add(f"lateness p99 at {size.rate} due a second, {name}", OURS, late, "ms", f"n={size.turns}")
     ratio = statistics.median(b / a for a, b in zip(*found.values(), strict=True))
     how = "wrk" if shutil.which("wrk") else "a client of ours, for wrk is not installed"
-    figures.add("lateness p99, the API is asked to nobody asks", OURS, ratio, "times", f"n={size.turns}")
+    figures.add("lateness p99, API requests to no requests", OURS, ratio, "times", f"n={size.turns}")
     figures.add("answers meanwhile", OURS, rates, "/s", f"lists of 100 and jobs in turn, 4 connections, by {how}")
 
 

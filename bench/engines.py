@@ -36,11 +36,12 @@ sys.path.insert(0, str(ROOT / "tests"))  # the server that the tests start
 from figures import Figures, options  # noqa: E402
 
 from chronos_gitops.cli.demo.receiver import Receiver  # noqa: E402
+from chronos_gitops.jobs.identity import DefinitionId  # noqa: E402
 from chronos_gitops.schedule.schedule import jitter  # noqa: E402
 
 if TYPE_CHECKING:
-    from harness.postgres import Server
-    from harness.temporal import TemporalServer
+    from harness.programs.postgres import Server
+    from harness.programs.temporal import TemporalServer
 
 SECOND = timedelta(seconds=1)
 
@@ -86,7 +87,7 @@ def on_sqlite(folder: Path) -> Iterator[str]:
 @contextmanager
 def on_postgres(_folder: Path) -> Iterator[str]:
     """A database of its own on a server of ours that syncs to disk; CHRONOS_TEST_POSTGRES names another server."""
-    from harness.postgres import database
+    from harness.programs.postgres import database
 
     with database(os.environ.get("CHRONOS_TEST_POSTGRES") or _postgres().url()) as address:
         yield address
@@ -94,7 +95,7 @@ def on_postgres(_folder: Path) -> Iterator[str]:
 
 @functools.cache
 def _postgres() -> "Server":
-    from harness.postgres import Server
+    from harness.programs.postgres import Server
 
     server = Server(synced=True)
     atexit.register(server.close)
@@ -110,7 +111,7 @@ def on_temporal(_folder: Path) -> Iterator[str]:
 
 @functools.cache
 def _temporal() -> "TemporalServer":
-    from harness.temporal import TemporalServer
+    from harness.programs.temporal import TemporalServer
 
     folder = tempfile.TemporaryDirectory()
     server = TemporalServer(Path(folder.name)).start()
@@ -155,23 +156,25 @@ class Worker:
 
 def work(engine: str, data: Path, plan: Path) -> None:
     """The worker's side: runs the plan until a line comes in."""
-    from chronos_gitops.config.model import Settings
+    from chronos_gitops.config.settings import Settings
     from chronos_gitops.engine.factory import build_engine_setup
     from chronos_gitops.engine.observer import Observers
     from chronos_gitops.jobs.model import Job, JobSet, JobVersion
     from chronos_gitops.webhooks.attempt import Delivery
-    from chronos_gitops.webhooks.secrets import Secrets
-    from chronos_gitops.webhooks.transport.egress import EgressPolicy, Level
+    from chronos_gitops.webhooks.credentials.secrets import Secrets
+    from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy, Level
 
     egress = EgressPolicy(level=Level.INTERNAL, loopback_allowed=True)
     running = build_engine_setup(Settings(repo="", data=data, engine=engine)).build(
         lambda: Delivery(secrets=Secrets({}), egress=egress, user_agent="bench", at_once=200, per_host=200),
         Observers(()),
+        lambda _since, _head: False,
     )
     running.start()
     while True:
         jobs = [Job.from_document(document) for document in json.loads(plan.read_text())]
-        running.apply(JobSet.of("b" * 40, [JobVersion(job, f"jobs/{job.name}.yaml", "b" * 40) for job in jobs]))
+        identity = DefinitionId("b" * 40)
+        running.apply(JobSet.of("b" * 40, [JobVersion(job, f"jobs/{job.name}.yaml", identity) for job in jobs]))
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         if sys.stdin.readline().strip() != "apply":

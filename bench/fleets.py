@@ -29,9 +29,9 @@ sys.path.insert(0, str(ROOT / "tests"))  # the receiver, the runners and the rep
 
 import yaml  # noqa: E402
 from harness.engine_harness import eventually  # noqa: E402
-from harness.replicas import Sink  # noqa: E402
-from harness.repository import Repository  # noqa: E402
-from harness.subprocess_runner import Runner  # noqa: E402
+from harness.processes.replicas import Sink  # noqa: E402
+from harness.processes.subprocess_runner import Runner  # noqa: E402
+from harness.repositories.repository import Repository  # noqa: E402
 
 JOBS: dict[str, dict[str, Any]] = {
     "forbid": {"concurrency": "forbid", "path": "/0.7"},

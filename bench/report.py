@@ -1,4 +1,4 @@
-"""``docs/performance.md`` out of what the benches found: ``python bench/report.py FOLDER > docs/performance.md``.
+"""``docs/reference/performance.md`` from the results of the benches: ``python bench/report.py FOLDER``.
 
 FOLDER holds the JSON files that ``--json`` of the benches wrote. A ratio is the other's number against ours: above 1,
 ours is better, whichever way the unit counts.
@@ -36,7 +36,7 @@ GOALS = {
     "lateness at 500 due a second, p99": ("<", 50, "ms"),
     "burst of 1000, last one sent after": ("<", 1, "s"),
     "burst of 5000, requests a second": (">", 1000, "/s"),
-    "lateness p99, the API is asked to nobody asks": ("<", 1.2, "times"),
+    "lateness p99, API requests to no requests": ("<", 1.2, "times"),
     "a page of 100 jobs of many, median": ("<", 30, "ms"),
     "one job, median": ("<", 5, "ms"),
     "versions of a job, warm, median": ("<", 10, "ms"),
@@ -50,7 +50,7 @@ HEAD = """\
 
 Figures that you can reproduce: `make bench` measures them anew (under ten minutes) and writes this page into
 `build/bench/performance.md`. Each bench is one script in [bench](../bench), which says how it measures; all programs
-ran one after the other on the same machine. A ratio above 1 means that ours is better. Nobody's machine is like
+ran one after the other on the same machine. A ratio above 1 means that ours is better. No two machines are like
 another: compare lines, and not pages. The load average says how busy the machine was when a bench ended: where it is
 above the number of processors, seconds are too long, and ratios and processor time are what counts. Goals are meant for
 a machine that does nothing else.

@@ -1,9 +1,9 @@
 """A runner under load for a while, with commits, rollbacks and API reads: what grows does not stay.
 
-    python bench/soak.py [--size smallest|quick|full] [--minutes N] [--json FILE]
+    python bench/soak.py [--size smallest|quick|full] [--minutes N] [--rate N] [--json FILE]
 
-So many webhooks a second; every 5 s a commit changes a job, every third time a rollback takes it back, and lists, jobs
-and executions are read all the time. Memory, file descriptors and lateness are told for each tenth of the time.
+``--rate`` webhooks a second; every 5 s a commit changes a job, every third time a rollback takes it back, and lists,
+jobs and executions are read all the time. Memory, file descriptors and lateness are told for each tenth of the time.
 """
 
 import http.client
@@ -86,8 +86,10 @@ class Traffic:
 def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--minutes", type=float)
+    parser.add_argument("--rate", type=int, help="webhooks a second")
     given = parser.parse_args()
     rate, minutes = SIZES[given.size]
+    rate = given.rate or rate
     figures = Figures("soak")
     files = [("edited-0", job("edited-0", "0 3 * * *", "http://127.0.0.1:9/"))]
     with receiver() as arrivals, tempfile.TemporaryDirectory() as data:

@@ -93,7 +93,7 @@ def write(jobs: Path, files: int) -> None:
 def commands(folder: Path) -> dict[str, list[str]]:
     found = {"chronos-gitops": [sys.executable, "-m", "chronos_gitops", "validate", "jobs", "--format", "json"]}
     files = sorted(str(path) for path in (folder / "jobs").rglob("*.yaml"))
-    schema = ["--schemafile", str(ROOT / "schemas/job.schema.json")]
+    schema = ["--schemafile", str(ROOT / "schemas/effective.schema.json")]
     others = {"check-jsonschema": [*schema, *files], "yamllint": ["-d", "{rules: {key-duplicates: enable}}", "jobs"]}
     for name, given in others.items():
         if importlib.util.find_spec(MODULES[name]):

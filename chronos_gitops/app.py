@@ -1,47 +1,63 @@
 """Composition root: builds concrete objects and connects them."""
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from chronos_gitops import __version__
-from chronos_gitops.config.model import Settings
+from chronos_gitops.config.settings import Settings
 from chronos_gitops.engine.clock import Clock
-from chronos_gitops.engine.engine import STALLED_AFTER, Engine
-from chronos_gitops.engine.factory import build_engine_setup
+from chronos_gitops.engine.engine import STALLED_AFTER, Engine, NotRunning
+from chronos_gitops.engine.factory import EngineSetup, build_engine_setup, ledger_file
+from chronos_gitops.engine.login_sessions import LoginSessions
 from chronos_gitops.engine.observer import Observers
 from chronos_gitops.errors import ChronosError, UsageError
+from chronos_gitops.expectations.events import ExpectationEvents, StoppedEvents
+from chronos_gitops.expectations.gauge import ExpectationGauge
+from chronos_gitops.expectations.guard_watch import GuardWatch
+from chronos_gitops.expectations.preflight.events import PreflightEvents
+from chronos_gitops.expectations.preflight.gauges import PreflightGauges
+from chronos_gitops.expectations.preflight.service import Preflights
+from chronos_gitops.expectations.watch import ExpectationWatch
+from chronos_gitops.git.log import continues
 from chronos_gitops.git.remote.credentials import GitCredentials
-from chronos_gitops.git.signatures import Signers
+from chronos_gitops.git.signatures.signers import Signers
+from chronos_gitops.git.verification.commit_verifier import CommitVerifier
+from chronos_gitops.git.verification.verified_history import VerifiedHistory
 from chronos_gitops.jobs.model import JobSet
-from chronos_gitops.jobs.unbound_secrets import binding_lines
+from chronos_gitops.jobs.secrets.binding_lines import binding_lines
 from chronos_gitops.notifications.delivery_worker import DeliveryReport
 from chronos_gitops.notifications.detector import DetectorInputs
 from chronos_gitops.notifications.notifier import Notifier, event_of
 from chronos_gitops.notifications.transports.http import NotificationSender
 from chronos_gitops.observability.audit_log import AuditLog
 from chronos_gitops.observability.event_log import EventLog
-from chronos_gitops.observability.event_recorder import EventRecorder
+from chronos_gitops.observability.event_recorder import AppliedJobs, EventRecorder
 from chronos_gitops.observability.execution_log import ExecutionLog
 from chronos_gitops.observability.metrics.exposition import Metrics
+from chronos_gitops.plurals import plural
 from chronos_gitops.process import failpoints
-from chronos_gitops.rollback.revert import Rollbacks, Undos
+from chronos_gitops.rollback.revert import Reverter
+from chronos_gitops.state import disk_space
 from chronos_gitops.state.atomic_files import make_private
-from chronos_gitops.state.data_lock import DataLock
+from chronos_gitops.state.data_lock import DataFolderFull, DataLock
 from chronos_gitops.sync.controller import SyncController
 from chronos_gitops.sync.push_webhooks import Deliveries
-from chronos_gitops.sync.source import open_source
-from chronos_gitops.sync.status import Mode
-from chronos_gitops.webhooks.attempt import Delivery
-from chronos_gitops.webhooks.secrets import Secrets
-from chronos_gitops.webhooks.transport.egress import EgressPolicy
-from chronos_gitops.webhooks.transport.own_listener import Listener
-from chronos_gitops.webhooks.transport.tls import TlsContexts
+from chronos_gitops.sync.source import BranchSource, Source, open_source
+from chronos_gitops.sync.status import SyncStatus
+from chronos_gitops.webhooks import factory as webhook_factory
+from chronos_gitops.webhooks.credentials.secret_watch import SecretWatch
+from chronos_gitops.webhooks.credentials.secrets import Secrets
+from chronos_gitops.webhooks.identity.issuer import Issuer, Workload
+from chronos_gitops.webhooks.identity.signing_keys import warn_without_keys
+from chronos_gitops.webhooks.transport.egress.own_listener import Listener
 
 log = logging.getLogger(__name__)
+_LAST_PASS_S = 0.5
+_LAST_LOOK_S = 3.0
 _PAUSE_KEPT = timedelta(days=30)
 """So long a deleted job that comes back is still paused."""
 
@@ -53,8 +69,7 @@ class Service:
     settings: Settings
     engine: Engine
     follower: SyncController
-    rollbacks: Rollbacks
-    undos: Undos
+    reverter: Reverter
     metrics: Metrics
     clock: Clock
     started_at: datetime
@@ -64,21 +79,36 @@ class Service:
     feed: EventRecorder
     notifier: Notifier
     listener: Listener
+    sessions: LoginSessions
+    expectations: ExpectationWatch
+    preflights: Preflights
+    secrets: SecretWatch
+    issuer: Issuer | None = None
     is_desk_shared: bool = True
     deliveries: Deliveries = field(default_factory=Deliveries)
     refusals: list[ChronosError] = field(
         default_factory=list, init=False
-    )  # reasons why a start ends before the first JobSet runs
+    )  # reasons why the runner ends before the first JobSet runs
+    is_stopping: Callable[[], bool] = lambda: False
+    shortage: str = field(default="", init=False)
+    """The disk that has no room for a start; empty when it has."""
     is_started: bool = field(default=False, init=False)
+    on_refusal: Callable[[], None] = field(default=lambda: None, init=False)  # asks a started runner to end
     _draining: bool = field(default=False, init=False)
 
     def start(self) -> None:
+        """NotRunning when the runner was to stop while it waited."""
+        if not disk_space.wait_for_room(self._shortage, self.is_stopping, self._report_shortage):
+            raise NotRunning("the runner was stopped while it waited for room on its disk")
         self.feed.start()
         self.engine.start()
         try:
+            self.sessions.open(self.engine)
             self.follower.start()
             if self.refusals:
                 raise self.refusals[0]
+            self.expectations.open(self.engine, self.jobs, self.now)
+            self.preflights.open(self.engine, self.expectations.store, self.jobs, self.now)
             self.notifier.start(
                 DetectorInputs(
                     self.engine, self.follower, self.now, self.settings.public_url, is_shared=self.is_desk_shared
@@ -87,16 +117,30 @@ class Service:
         except BaseException:
             self.stop()
             raise
+        self.secrets.launch()
+        self.expectations.launch()
+        self.preflights.launch()
         self.is_started = True
 
     def stop(self) -> None:
-        """Stops following and claiming at once, drains what runs, frees the data folder."""
+        """Stops following and claiming at once, drains what runs, frees the data folder. A pass over git that does not
+        end has as long as the drain takes, and no longer."""
         self._draining = True
-        self.follower.stop()
+        drain = self.settings.drain.total_seconds()
+        deadline = time.monotonic() + drain
+        self.follower.begin_stop()
         self.notifier.stop()
-        self.engine.stop(self.settings.drain.total_seconds())
+        self.expectations.stop()
+        self.preflights.stop()
+        self.engine.stop(drain)
+        self.secrets.stop()
+        self.follower.join(max(_LAST_PASS_S, deadline - time.monotonic()))
+        self.sessions.close()
+        self.preflights.join(_LAST_LOOK_S)
+        self.expectations.close()
         self.notifier.join()
         self.feed.stop()
+        self.audit.close()
         self.lock.release()
 
     def now(self) -> datetime:
@@ -119,6 +163,14 @@ class Service:
         """Whether the scheduler runs and nothing speaks for a restart."""
         return self.engine.health().heartbeat_at is not None and not self.liveness_failure()
 
+    def _shortage(self) -> str:
+        ledger = ledger_file(self.settings)
+        folders = {self.settings.data, *(() if ledger is None else (ledger.parent,))}
+        return next(filter(None, map(disk_space.shortage, sorted(folders))), "")
+
+    def _report_shortage(self, shortage: str) -> None:
+        self.shortage = shortage
+
     def jobs(self) -> JobSet:
         return self.follower.jobs()
 
@@ -137,24 +189,44 @@ class Service:
 
 
 def build(
-    settings: Settings, *, clock: Clock | None = None, is_stopping: Callable[[], bool] = lambda: False
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    is_stopping: Callable[[], bool] = lambda: False,
+    is_renamed: bool = False,
 ) -> Service:
-    """Builds a runner without starting anything; raises ChronosErrors for what cannot work. A start that waits for a
-    database looks at ``is_stopping``."""
-    lock = DataLock(settings.data)
+    """Builds a runner without starting anything; raises ChronosErrors for what cannot work. A start that waits looks at
+    ``is_stopping``. ``is_renamed``: see EnvironmentClaim."""
+    lock = _lock_with_room(settings, is_stopping)
     for path in make_private(settings.data):
         log.warning(
             "data_readable", extra={"path": str(path), "hint": "chmod go-rwx it, or give it to the runner's user"}
         )
     try:
-        return _assembled(settings, lock, clock, is_stopping)
+        engine = build_engine_setup(settings, clock, loss=lock.loss, is_stopping=is_stopping, is_renamed=is_renamed)
+        return _assembled(settings, lock, engine, is_stopping)
     except BaseException:
         lock.release()
         raise
 
 
-def _assembled(settings: Settings, lock: DataLock, given: Clock | None, is_stopping: Callable[[], bool]) -> Service:
-    chosen = build_engine_setup(settings, given, loss=lock.loss, is_stopping=is_stopping)
+def _lock_with_room(settings: Settings, is_stopping: Callable[[], bool]) -> DataLock:
+    """On a disk without room for a folder or an empty file there is nothing yet that could tell of it but the log."""
+    found: list[DataLock] = []
+
+    def look() -> str:
+        try:
+            found.append(DataLock(settings.data))
+        except DataFolderFull as error:
+            return str(error)
+        return ""
+
+    if not disk_space.wait_for_room(look, is_stopping):
+        raise NotRunning("the runner was stopped while it waited for room on its disk")
+    return found[0]
+
+
+def _assembled(settings: Settings, lock: DataLock, chosen: EngineSetup, is_stopping: Callable[[], bool]) -> Service:
     clock = chosen.clock
     metrics = Metrics(settings.metrics)
     failpoints.arm(settings.failpoint)
@@ -175,51 +247,76 @@ def _assembled(settings: Settings, lock: DataLock, given: Clock | None, is_stopp
         hear=told,
     )
     listener = Listener(settings.host, settings.port)
-    observers = Observers((metrics, feed, ExecutionLog(), notifier.watcher))
-    engine = chosen.build(_delivery(settings, listener), observers)
+    looks = (ExpectationEvents(events).looked, notifier.expectations.looked)
+    guard = GuardWatch((StoppedEvents(events).stopped, notifier.guard.stopped))
+    count_to = notifier.expectations.count_to
+    expectations = ExpectationWatch(looks, chosen.expectations, guard=guard, count_to=count_to)
+    observers = Observers((metrics, feed, ExecutionLog(), notifier.watcher, expectations))
+    issuer = webhook_factory.issuer(settings, lambda: _workload(settings, follower.status()))
+    secrets = Secrets(settings.secret_values, settings.secrets_folder, settings.bindings)
+    watch = SecretWatch(secrets, settings.bindings)
+    probe = webhook_factory.preflight_probe(settings, listener, secrets, issuer)
+    told_of_preflights = (PreflightEvents(events).looked, notifier.preflights.looked)
+    preflights = Preflights(probe, settings.preflight, told_of_preflights)
+    delivery = webhook_factory.delivery(settings, listener, secrets, issuer)
+    engine = chosen.build(delivery, observers, lambda since, head: continues(follower.source.git, since, head))
 
     def apply(jobs: JobSet) -> None:
-        if refusal := _unbound(settings, jobs, is_first=not service.is_started):
+        is_first = not service.is_started or not follower.status().has_job_set
+        if is_first and (refusal := _unbound(settings, jobs)):
             service.refusals.append(refusal)
+            service.on_refusal()
             raise refusal
+        watch.jobs_changed(jobs)
+        warn_without_keys(settings.identity.key_files, jobs)
+        before = follower.jobs()  # at a start the last good state
         engine.apply(jobs)
         for name in _outlived(engine.pauses(), jobs, follower, clock.now()):
             engine.resume(name)
-        feed.jobs_changed(jobs)
+        feed.jobs_changed(AppliedJobs(jobs, before))
 
-    follower = _follower(settings, apply, metrics, clock)
-    must_sign = settings.verify_commits is not None
-    rollbacks = Rollbacks(
-        follower, signing_key=settings.signing_key, must_sign=must_sign, turn=lambda: engine.alone("rollback")
+    signers = _signers(settings)
+    follower = _follower(settings, signers, apply, metrics, clock)
+    reverter = Reverter(
+        follower, signing_key=settings.signing_key, signers=signers, turn=lambda: engine.alone("rollback")
     )
     service = Service(
         settings=settings,
         engine=engine,
         follower=follower,
-        rollbacks=rollbacks,
-        undos=Undos(rollbacks.workshop),
+        reverter=reverter,
         metrics=metrics,
         clock=clock,
         started_at=clock.now(),
         lock=lock,
-        audit=AuditLog(settings.data / "audit.jsonl"),
+        audit=AuditLog(settings.data / "audit.jsonl", max_size=settings.audit_max_size, keep=settings.audit_keep),
         events=events,
         feed=feed,
         notifier=notifier,
         is_desk_shared=chosen.is_shared,
         listener=listener,
+        is_stopping=is_stopping,
+        sessions=LoginSessions(chosen.sessions),
+        expectations=expectations,
+        preflights=preflights,
+        secrets=watch,
+        issuer=issuer,
     )
     metrics.watch(service)
+    metrics.add(ExpectationGauge(expectations.snapshot, settings.metrics.per_job))
+    metrics.add(PreflightGauges(preflights, settings.metrics.per_job))
     return service
 
 
-def _unbound(settings: Settings, jobs: JobSet, *, is_first: bool) -> ChronosError | None:
-    """Refuses a start after which jobs would begin to fail: tokens exist, nothing says what unbound secrets may do."""
-    lines = () if settings.secrets_unbound or not settings.tokens else binding_lines(jobs, settings.bindings)
-    if not is_first or not lines:
+def _unbound(settings: Settings, jobs: JobSet) -> ChronosError | None:
+    """Refuses a first JobSet whose jobs would fail: tokens exist, nothing says what unbound secrets may do."""
+    if settings.secrets_unbound or not settings.has_callers:
+        return None
+    lines = binding_lines(jobs, settings.bindings, settings.jobs_folder)
+    if not lines:
         return None
     return UsageError(
-        f"jobs use {len(lines)} secrets without a binding, which a runner with tokens refuses",
+        f"jobs use {plural(len(lines), 'secret')} without a binding, which a runner with tokens refuses",
         hint='paste these lines into chronos.toml, or set secrets.unbound = "anywhere" there:\n' + "\n".join(lines),
     )
 
@@ -237,31 +334,31 @@ def _outlived(pauses: Iterable[str], jobs: JobSet, follower: SyncController, now
     return found
 
 
-def _delivery(settings: Settings, listener: Listener) -> Callable[[], Delivery]:
-    egress = EgressPolicy.parse(
-        settings.egress.level,
-        settings.egress.allow,
-        only=settings.egress.only,
-        loopback_allowed=settings.listens_on_loopback,
-    )
-    trust = TlsContexts(settings.egress.ca_file, settings.egress.hosts)
-    secrets = Secrets(settings.secret_values, settings.secrets_folder, settings.bindings)
-    return lambda: Delivery(
-        secrets=secrets,
-        egress=egress,
-        trust=trust,
-        user_agent=f"chronos-gitops/{__version__}",
-        at_once=settings.max_in_flight,
-        per_host=settings.max_in_flight_per_host,
-        rate=settings.rate_per_host,
-        breaker_after=settings.breaker_after,
-        public_url=lambda: settings.callback_url(listener.port),
-        listener=listener,
-    )
+def _workload(settings: Settings, status: SyncStatus) -> Workload:
+    """What identity tokens say of this runner."""
+    ref = None if status.branch is None else f"refs/heads/{status.branch}"
+    return Workload(status.repository, ref, settings.environment, settings.verify_commits is not None)
+
+
+def _signers(settings: Settings) -> Signers | None:
+    if settings.verify_commits is not None:
+        return Signers(settings.verify_commits, settings.verify_revoked_file)
+    idle = {"verify_since": settings.verify_since, "verify.revoked_file": settings.verify_revoked_file}
+    for name in (name for name, given in idle.items() if given is not None):
+        raise UsageError(f"{name} does nothing without --verify-commits", hint="name the file of allowed signers, too")
+    return None
+
+
+def _verifier(settings: Settings, signers: Signers, source: Source) -> CommitVerifier:
+    if not isinstance(source, BranchSource):
+        hint = "files on disk are not signed; commits of a branch are"
+        raise UsageError("--verify-commits needs --follow branch", hint=hint)
+    history = VerifiedHistory(settings.data / "verified.jsonl", source.repository)
+    return CommitVerifier(signers, history, since=settings.verify_since, fetch=source.mirror.fetch_blobs)
 
 
 def _follower(
-    settings: Settings, on_change: Callable[[JobSet], None], metrics: Metrics, clock: Clock
+    settings: Settings, signers: Signers | None, on_change: Callable[[JobSet], None], metrics: Metrics, clock: Clock
 ) -> SyncController:
     source = open_source(
         settings.repo,
@@ -272,15 +369,14 @@ def _follower(
         access=GitCredentials(settings.git),
         on_fetch=lambda result, seconds: metrics.git_fetched(result, seconds, clock.now()),
     )
-    if settings.verify_commits is not None and source.mode is Mode.WORKTREE:
-        raise UsageError("--verify-commits needs --follow branch", hint="what is on disk is signed by nobody")
     return SyncController(
         source,
         on_change=on_change,
         on_invalid=settings.on_invalid,
+        environment=settings.environment,
         interval=settings.interval,
         data=settings.data,
         now=clock.now,
         bindings=settings.bindings,
-        signers=None if settings.verify_commits is None else Signers(settings.verify_commits),
+        verifier=None if signers is None else _verifier(settings, signers, source),
     )

@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from harness.environment import guard
 from hypothesis import settings
 
 settings.register_profile("chronos", print_blob=True)  # a failing property prints how to run it again
@@ -27,20 +28,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def _guarded_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     home = tmp_path_factory.mktemp("home")
     before = dict(os.environ)
-    for name in [
-        name for name in os.environ if name.startswith(("CHRONOS_", "GIT_", "XDG_")) or name.endswith("_proxy")
-    ]:
-        del os.environ[name]
-    os.environ |= {
-        "HOME": str(home),
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_AUTHOR_NAME": "Test Author",
-        "GIT_AUTHOR_EMAIL": "author@example.com",
-        "GIT_COMMITTER_NAME": "Test Committer",
-        "GIT_COMMITTER_EMAIL": "committer@example.com",
-        "TZ": "UTC",
-    }
+    guard()
+    os.environ["HOME"] = str(home)
     yield
     os.environ.clear()
     os.environ |= before
@@ -49,7 +38,7 @@ def _guarded_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 @pytest.fixture(scope="session")
 def postgres_server(_guarded_environment: None) -> Iterator[str]:
     """The address of a PostgreSQL server: CHRONOS_TEST_POSTGRES, or one of our own for this session."""
-    from harness.postgres import Server
+    from harness.programs.postgres import Server
 
     if _ELSEWHERE is not None:
         yield _ELSEWHERE
@@ -62,7 +51,7 @@ def postgres_server(_guarded_environment: None) -> Iterator[str]:
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """The address of a database of this test's own."""
-    from harness.postgres import database
+    from harness.programs.postgres import database
 
     with database(postgres_server) as url:
         yield url

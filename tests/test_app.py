@@ -11,7 +11,7 @@ from harness.clock import HandClock
 
 from chronos_gitops.app import build
 from chronos_gitops.config import load
-from chronos_gitops.config.model import Settings
+from chronos_gitops.config.settings import Settings
 from chronos_gitops.engine.sql.store.store import StoreUnusable
 from chronos_gitops.errors import UsageError
 from chronos_gitops.state.data_lock import DataFolderInUse, DataFolderUnusable, DataLock
@@ -172,6 +172,37 @@ def test_a_runner_on_postgresql_goes_by_the_clock_of_the_database(
     with build(chosen(repo, data_folder, engine=postgres_url), clock=late) as service:
         assert abs(service.now() - datetime.now(UTC)) < timedelta(seconds=5)
         assert service.engine.health().ok
+
+
+def test_the_first_commit_after_a_restart_is_compared_with_what_ran(repo: Path, data_folder: Path) -> None:
+    def write(name: str, schedule: str = "@yearly") -> None:
+        text = f"name: {name}\nschedule: '{schedule}'\nwebhook: {{url: 'http://127.0.0.1:9/'}}\n"
+        (repo / "jobs" / f"{name}.yaml").write_text(text)
+
+    def commit() -> str:
+        subprocess.run(["git", "-C", str(repo), "add", "-A"], check=True)
+        subprocess.run(["git", "-C", str(repo), "commit", "-q", "-m", "Change"], check=True)
+        return subprocess.run(
+            ["git", "-C", str(repo), "rev-parse", "HEAD"], check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    for name in ("one", "two", "three"):
+        write(name)
+    commit()
+    with build(chosen(repo, data_folder)):
+        pass
+    write("one", "@monthly")
+    write("four")
+    (repo / "jobs" / "two.yaml").unlink()
+    made = commit()
+    with build(chosen(repo, data_folder)) as service:
+        service.feed.stop()
+        ((_, event),) = service.events.newest(1)
+    assert (event.type, event.commit) == ("commit_applied", made)
+    assert (event.added, event.changed, event.removed) == (("four",), ("one",), ("two",))
+    with build(chosen(repo, data_folder)) as service:
+        service.feed.stop()
+        assert service.events.newest(1)[0][1] == event, "nothing is told of a restart on the same commit"
 
 
 def test_a_started_service_knows_the_jobs_and_stops_twice_without_harm(repo: Path, data_folder: Path) -> None:

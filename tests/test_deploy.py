@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import yaml
 from docs.test_documents import anchors
+from harness.programs.tools import tool
 from harness.reference.metrics import series
-from harness.tools import tool
 
 from chronos_gitops.config import load
 from chronos_gitops.config.model import SettingsError
-from chronos_gitops.config.settings import TABLE
+from chronos_gitops.config.settings import TABLE, Settings
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -75,7 +75,7 @@ def test_the_pod_is_probed_where_the_runner_answers_and_may_do_nothing_else() ->
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    assert pod["terminationGracePeriodSeconds"] > load.Settings("/", Path("/")).drain.total_seconds()
+    assert pod["terminationGracePeriodSeconds"] > Settings("/", Path("/")).drain.total_seconds()
     assert (deployment["spec"]["replicas"], deployment["spec"]["strategy"]["type"]) == (1, "Recreate")
     mounted = {mount["name"] for mount in container["volumeMounts"]}
     assert mounted == {volume["name"] for volume in pod["volumes"]}

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.growth import assert_linear, seconds
+from harness.machine.growth import assert_linear, seconds
 
 import chronos_gitops
 from chronos_gitops.cli.importers import chronos, convert, crontab, kubernetes
-from chronos_gitops.jobs import masking
-from chronos_gitops.jobs.job_files import IgnoreRules
+from chronos_gitops.jobs.files.job_files import IgnoreRules
 from chronos_gitops.jobs.planning import text_diff
+from chronos_gitops.jobs.secrets import masking
 from chronos_gitops.jobs.validation.validate import validate_file
 from chronos_gitops.schedule.errors import ScheduleError
 from chronos_gitops.schedule.schedule import Schedule
@@ -42,23 +42,35 @@ def _repeated(text: str, size: int) -> str:
 
 
 def _lines(head: str, line: Callable[[int], str], size: int) -> str:
-    width = len(line(1000))
-    return HEAD + head + "".join(line(number) for number in range((size - len(HEAD)) // width))
+    """Whole lines, up to the size."""
+    text, number = [HEAD + head], 0
+    left = size - len(text[0])
+    while len(following := line(number)) <= left:
+        text.append(following)
+        left -= len(following)
+        number += 1
+    return "".join(text)
 
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''").replace("\n", " ") + "'"
 
 
+def _long(text: str, size: int) -> str:
+    """A quoted scalar that is whole, in a file of that size."""
+    quoted = _quoted(text)
+    return _quoted(text * ((size - len(HEAD) - 100) // (len(quoted) - 2)))
+
+
 PLACES: dict[str, Callable[[str, int], str]] = {
-    "body": lambda text, size: f"{HEAD}  body: {_quoted(_repeated(text, size))}\n",
+    "body": lambda text, size: f"{HEAD}  body: {_long(text, size)}\n",
     "block": lambda text, size: _lines("  body: |\n", lambda _: f"    {text}\n", size),
-    "header": lambda text, size: f"{HEAD}  headers: {{Authorization: {_quoted(_repeated(text, size))}}}\n",
+    "header": lambda text, size: f"{HEAD}  headers: {{Authorization: {_long(text, size)}}}\n",
     "headers": lambda text, size: _lines("  headers:\n", lambda n: f"    H{n}: {_quoted(text)}\n", size),
-    "auth": lambda text, size: f"{HEAD}  auth: {{type: bearer, token: {_quoted(_repeated(text, size))}}}\n",
-    "url": lambda text, size: HEAD.replace("example.com/", f"example.com/{_repeated(text, size)}"),
-    "name": lambda text, size: HEAD.replace("name: a", f"name: {_quoted(_repeated(text, size))}"),
-    "schedule": lambda text, size: HEAD.replace("'@daily'", _quoted(_repeated(text, size))),
+    "auth": lambda text, size: f"{HEAD}  auth: {{type: bearer, token: {_long(text, size)}}}\n",
+    "url": lambda text, size: HEAD.replace("example.com/", f"example.com/{_repeated(text, size - len(HEAD))}"),
+    "name": lambda text, size: HEAD.replace("name: a", f"name: {_long(text, size)}"),
+    "schedule": lambda text, size: HEAD.replace("'@daily'", _long(text, size)),
     "tags": lambda text, size: _lines("tags:\n", lambda n: f"  k{n}: {_quoted(text)}\n", size),
     "keys": lambda text, size: _lines("", lambda n: f"k{n}: {_quoted(text)}\n", size),
     "comments": lambda text, size: _lines("  headers:\n", lambda n: f"    H{n}: x # {text}\n", size),
@@ -72,7 +84,7 @@ def test_judging_a_file_takes_time_linear_in_its_size(place: str) -> None:
     for fragment in FRAGMENTS:
         worst = assert_linear(
             lambda content: validate_file("jobs/a.yaml", content),
-            lambda size, text=fragment: PLACES[place](text, size).encode()[:LARGEST],  # type: ignore[misc]  # bound now
+            lambda size, text=fragment: PLACES[place](text, size).encode(),  # type: ignore[misc]  # bound now
             LARGEST // 16,
         )
         assert worst < BUDGET, fragment
@@ -81,7 +93,8 @@ def test_judging_a_file_takes_time_linear_in_its_size(place: str) -> None:
 @pytest.mark.parametrize("place", PLACES)
 def test_the_largest_file_is_judged_within_its_budget(place: str) -> None:
     for fragment in ("token:${", "token:{{", "[", "# chronos: ignore[x,y,z] why ", "a.", "${secret:A}"):
-        content = PLACES[place](fragment, LARGEST).encode()[:LARGEST]
+        content = PLACES[place](fragment, LARGEST).encode()
+        assert LARGEST * 0.99 < len(content) <= LARGEST
         assert seconds(lambda: validate_file("jobs/a.yaml", content), tries=2) < BUDGET, fragment  # noqa: B023 - called at once
 
 

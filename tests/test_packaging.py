@@ -59,7 +59,7 @@ def test_the_wheel_holds_the_package_the_schema_and_the_examples(wheel: Path) ->
     assert package <= held
     assert examples <= held
     assert examples
-    assert "chronos_gitops/_shipped/job.schema.json" in held
+    assert "chronos_gitops/_shipped/schemas.json" in held
     assert not [name for name in held if name.startswith("tests/")]
 
 

@@ -1,6 +1,7 @@
 """Nobody but its owner reads the data folder, whatever the umask, and whatever an older version left there."""
 
 import os
+import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chronos_gitops.app import build
-from chronos_gitops.config.model import Settings
+from chronos_gitops.config.settings import Settings
 from chronos_gitops.observability.event_log import Event, EventKind, EventLog
 from chronos_gitops.state.atomic_files import make_private
 
@@ -33,8 +34,18 @@ def repository(tmp_path: Path) -> Path:
 
 
 def open_to_others(data: Path) -> list[str]:
-    """What others may read: the folder itself, files in it, and folders in it, which close what is in them."""
-    return [str(path) for path in (data, *data.iterdir()) if path.lstat().st_mode & 0o077]
+    """Whatever of the folder others may read, links aside: they have no modes."""
+    paths = [data, *(Path(top, name) for top, folders, files in os.walk(data) for name in (*folders, *files))]
+    return [str(path) for path in paths if mode_of(path) & 0o077]
+
+
+def mode_of(path: Path) -> int:
+    """0 for a link, and for a temporary file that was renamed meanwhile."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return 0
+    return 0 if stat.S_ISLNK(mode) else mode
 
 
 @pytest.mark.parametrize("follow", ["worktree", "branch"])
@@ -43,7 +54,8 @@ def test_every_file_of_a_running_runner_is_its_owners_alone(tmp_path: Path, repo
     data.mkdir(mode=0o755)
     for name in ("ledger.db-journal.old", "events.jsonl", "audit.jsonl"):
         (data / name).write_text("")
-    (data / "folder").mkdir()
+    (data / "folder" / "inner").mkdir(parents=True)
+    (data / "folder" / "inner" / "file").write_text("")
     with build(Settings(str(repository), data, port=0, follow=follow)) as service:  # type: ignore[arg-type]  # one of two words
         service.engine.trigger("a")
         service.events.add(Event("2026-11-28T18:00:00Z", EventKind.JOB_TRIGGERED, "done", job="a"))
@@ -69,3 +81,25 @@ def test_the_mode_of_a_checkout_stays(repository: Path) -> None:
     assert {path: path.stat().st_mode for path in repository.rglob("*") if ".git" not in path.parts} == {
         path: mode for path, mode in before.items() if ".git" not in path.parts
     }
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_what_git_fetches_into_the_mirror_is_its_owners_alone(tmp_path: Path, repository: Path, is_old: bool) -> None:
+    data = tmp_path / "data"
+    settings = Settings(str(repository), data, port=0, follow="branch")
+    with build(settings) as service:
+        assert len(service.jobs()) == 1
+        assert open_to_others(data) == []
+    if is_old:  # as a version before this one left it
+        [mirror] = data.glob("mirror-*.git")
+        subprocess.run(["git", "-C", str(mirror), "config", "--unset", "core.sharedRepository"], check=True)
+        for path in (mirror, *mirror.rglob("*")):
+            path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
+    with build(settings) as service:
+        (repository / "jobs" / "b.yaml").write_text(JOB.replace("name: a", "name: b"))
+        for words in (["add", "-A"], ["commit", "-q", "-m", "Another job"]):
+            subprocess.run(["git", "-C", str(repository), *words], check=True, capture_output=True)
+        service.follower.sync()
+        assert len(service.jobs()) == 2
+        assert open_to_others(data) == []
+    assert (repository / "jobs" / "b.yaml").stat().st_mode & 0o777 == 0o644, "the repository keeps its modes"

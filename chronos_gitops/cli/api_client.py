@@ -8,6 +8,7 @@ from urllib.parse import quote
 import click
 import httpx
 
+from chronos_gitops.cli import api_hints
 from chronos_gitops.config import load
 from chronos_gitops.errors import ChronosError, NotFoundError
 
@@ -52,8 +53,19 @@ class RunnerClient:
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         return self._call("GET", path, params=query or None)
 
-    def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        return self._call("POST", path, json=body)
+    def post(
+        self,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        within: float = _TIMEOUT_S,
+    ) -> Any:
+        """``within``: seconds for the answer."""
+        return self._call("POST", path, json=body, headers=headers, timeout=within)
+
+    def delete(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+        return self._call("DELETE", path, params=query or None)
 
     def items(self, path: str, query: Mapping[str, str], limit: int | None = None) -> Iterator[dict[str, Any]]:
         """The items of a list, page after page."""
@@ -100,7 +112,7 @@ def job_path(name: str, tail: str = "") -> str:
 
 def _refusal(status: int, problem: Mapping[str, Any]) -> ChronosError:
     message = str(problem.get("detail") or problem.get("title") or f"the runner answered {status}")
-    hint = str(problem.get("hint") or "")
+    hint = api_hints.in_flags(str(problem.get("hint") or ""))
     if status in (401, 403):
-        hint = hint or "give a token with the right role: --token or CHRONOS_TOKEN"
+        hint = hint or api_hints.TOKEN
     return NotFoundError(message, hint=hint) if status == 404 else RunnerRefused(message, hint=hint)

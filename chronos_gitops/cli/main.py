@@ -39,19 +39,24 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         "init": Entry("local.init", "Create a first job and its CI checks."),
         "validate": Entry("local.validate", "Validate job files and report file, line and column of each problem."),
         "next": Entry("local.next", "Show the next runs of a job or a schedule."),
+        "help": Entry("local.help", "Show the help of a command."),
         "explain": Entry("local.explain", "Explain a validation rule."),
         "import": Entry("local.import_", "Convert a crontab, Kubernetes CronJobs or Chronos jobs into job files."),
-        "schema": Entry("local.schema", "Print the JSON schema of a job file."),
+        "layers": Entry("local.layers", "Share the common fields of many jobs in _defaults.yaml files."),
+        "schema": Entry("local.schema", "Print the JSON schema of a job file, or of a layer."),
     },
     "Review and roll back (offline, on a checkout)": {
         "plan": Entry("local.plan", "Show the effect of a change on jobs and their next runs."),
+        "secrets": Entry("local.secrets", "List the secrets that jobs use, with their state and bindings."),
         "history": Entry("local.history", "List the versions of a job."),
         "show": Entry("local.show", "Show a job as it was at a version."),
         "rollback": Entry("local.rollback", "Restore a version of a job with a new commit."),
+        "undo": Entry("local.undo", "Take one commit back, layers included, with a new commit."),
     },
     "Run": {
         "run": Entry("serve.run", "Follow a repository and run its jobs, with the REST API and the page."),
         "token": Entry("serve.token", "Create tokens for the API and the page."),
+        "identity": Entry("serve.identity", "Make keys for identity tokens, and write their public documents."),
         "notify": Entry("serve.notify", "Send test notifications."),
         "demo": Entry("serve.demo", "Demonstrate the product on this machine, with a live table."),
     },
@@ -59,10 +64,16 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         "status": Entry("remote.status", "Show runner and sync status."),
         "jobs": Entry("remote.jobs", "List jobs, with their state and next run."),
         "executions": Entry("remote.executions", "List executions, newest first."),
-        "trigger": Entry("remote.trigger", "Trigger a job now."),
+        "preflight": Entry("remote.preflight", "Check coming executions without sending their requests."),
+        "trigger": Entry("remote.trigger", "Trigger jobs now."),
+        "logs": Entry("remote.logs", "Show what an execution sent and got."),
+        "sync": Entry("remote.sync", "Fetch and apply the newest commit now."),
+        "approve": Entry("remote.approve", "Approve held deletions."),
+        "replay": Entry("remote.replay", "Run scheduled times of a job again."),
         "cancel": Entry("remote.cancel", "Cancel a running or waiting execution."),
-        "pause": Entry("remote.pause", "Pause a job, with a reason."),
-        "resume": Entry("remote.resume", "End a pause."),
+        "pause": Entry("remote.pause", "Pause jobs, with a reason."),
+        "resume": Entry("remote.resume", "End pauses."),
+        "sessions": Entry("remote.sessions", "List and end logins of browsers."),
     },
 }
 
@@ -100,7 +111,7 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, help=_ABOUT, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, envvar="CHRONOS_DEBUG", help="Show tracebacks.  [env var: CHRONOS_DEBUG]")
-@click.version_option(__version__, prog_name="chronos-gitops", message="%(prog)s %(version)s")
+@click.version_option(__version__, "-V", "--version", prog_name="chronos-gitops", message="%(prog)s %(version)s")
 def group(debug: bool) -> None:
     """``debug`` is read by ``main``; there is nothing else to do before a command."""
 

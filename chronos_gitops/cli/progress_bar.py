@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, TextIO
 
+from chronos_gitops.plurals import plural
+
 _QUIET_S: Final = 0.5
 _BETWEEN_S: Final = 0.1
 _WIDTH: Final = 30
@@ -41,7 +43,7 @@ class _Bar:
         self._next, self._is_shown = now + _BETWEEN_S, True
         filled = min(_WIDTH, _WIDTH * self._done // max(1, self._total))
         bar = "#" * filled + "." * (_WIDTH - filled)
-        self._stream.write(f"{_CLEAR}[{bar}] {self._done:,} of {self._total:,} files")
+        self._stream.write(f"{_CLEAR}[{bar}] {self._done:,} of {plural(self._total, 'file')}")
         self._stream.flush()
 
     def clear(self) -> None:

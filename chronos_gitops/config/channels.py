@@ -64,11 +64,3 @@ class Channel:
     threshold: int = 1
     reminder: timedelta = timedelta(hours=24)
     recovery: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
-    """The address that is asked every ``interval`` while the scheduler is alive; None: nobody waits for it."""
-
-    url: SecretValue | None = None
-    interval: timedelta = timedelta(seconds=60)

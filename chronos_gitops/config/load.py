@@ -4,7 +4,6 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -12,23 +11,19 @@ from urllib.parse import urlsplit, urlunsplit
 
 import platformdirs
 
-from chronos_gitops.config.channels import Heartbeat
-from chronos_gitops.config.model import (
-    Egress,
-    GitAccess,
-    Series,
-    Settings,
-    SettingsError,
-    TemporalAccess,
-)
-from chronos_gitops.config.settings import TABLE, Setting
+from chronos_gitops.config.callers import Callers
+from chronos_gitops.config.groups import GitAccess
+from chronos_gitops.config.model import SettingsError
+from chronos_gitops.config.setting import Setting, values
+from chronos_gitops.config.settings import TABLE, Settings
 from chronos_gitops.config.tables import EntryError, one_of
-from chronos_gitops.jobs.secret_bindings import is_path_in
-from chronos_gitops.jobs.templates import is_secret_name
+from chronos_gitops.jobs.folders import is_path_in
+from chronos_gitops.jobs.templates.templates import is_secret_name
 
-__all__ = ["DEFAULT_SERVER", "client", "default_data", "load"]
+__all__ = ["DEFAULT_SERVER", "client", "default_data", "load", "unread_file"]
 
 DEFAULT_SERVER = "http://127.0.0.1:8080"
+_FILE_NAME = "chronos.toml"
 _SECRET_PREFIX = "CHRONOS_SECRET_"
 
 
@@ -43,27 +38,33 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | No
     given = dict(_from_file(config)) if config else {}
     given.update(_from_environment(environ))
     given.update(_from_flags(flags))
-    found = {row.field: _parsed(row, given[row.key]) for row in TABLE if row.key in given}
-    found["host"], found["port"] = found.pop("listen", ("127.0.0.1", 8080))
-    found["egress"] = Egress(
-        found.pop("egress_level", "internal"),
-        found.pop("egress_allow", ()),
-        found.pop("egress_ca", None),
-        found.pop("egress_only", ()),
-        found.pop("egress_hosts", MappingProxyType({})),
-    )
-    found["temporal"] = TemporalAccess(**_gathered(found, "temporal", TemporalAccess))
-    found["git"] = GitAccess(**_gathered(found, "git", GitAccess))
-    found["metrics"] = Series(**_gathered(found, "metrics", Series))
-    found["heartbeat"] = _heartbeat(found)
+    parsed = {row.key: _parsed(row, given[row.key]) for row in TABLE if row.key in given}
+    found = values(Settings, parsed)
     repo = found.pop("repo", None) or str(Path.cwd())
     data = found.pop("data", None) or default_data(repo)
     settings = Settings(repo, data, secret_values=_secret_values(environ), **found)
     _refuse_two_answers(settings.git, environ)
     _refuse_an_open_door(settings)
-    if "secrets.bind" in given:
-        _refuse_foreign_folders(settings, given["secrets.bind"].place)
+    bound = {name: binding.folders for name, binding in settings.secret_bindings.items()}
+    named: dict[str, Mapping[str, tuple[str, ...]]] = {
+        "secrets.bind": bound,
+        "egress.folders": {one: (one,) for one in settings.egress.folders},
+        "identity.audiences": {name: binding.folders for name, binding in settings.identity.audiences.items()},
+        "tokens": {token.name: token.folders for token in settings.tokens},
+        "grants": {str(at): one.grant.folders for at, one in enumerate(settings.callers.grants, 1)},
+    }
+    for key, folders in named.items():
+        if key in given:
+            _refuse_foreign_folders(settings.jobs_folder, folders, given[key].place)
+    if "grants" in given:
+        _refuse_grants_from_nowhere(settings.callers, given["grants"].place)
     return settings
+
+
+def unread_file(environ: Mapping[str, str], config: Path | None) -> Path | None:
+    """A chronos.toml in the current folder that ``load`` leaves alone, because nothing names it."""
+    path = Path(_FILE_NAME)
+    return path if config is None and not environ.get("CHRONOS_CONFIG") and path.is_file() else None
 
 
 def client(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> tuple[str, str | None]:
@@ -83,12 +84,6 @@ def default_data(repo: str) -> Path:
     name = PurePosixPath(plain.rpartition(":")[2]).name.removesuffix(".git").lower()
     stem = re.sub(r"[^a-z0-9]+", "-", name).strip("-") or "repository"
     return platformdirs.user_state_path("chronos-gitops") / f"{stem}-{hashlib.sha256(plain.encode()).hexdigest()[:10]}"
-
-
-def _gathered(found: dict[str, Any], prefix: str, kind: type) -> dict[str, Any]:
-    """Takes the fields of one dataclass out of what was found under its prefix."""
-    named = ((one.name, f"{prefix}_{one.name}") for one in fields(kind))
-    return {name: found.pop(key) for name, key in named if key in found}
 
 
 class _Given(NamedTuple):
@@ -134,16 +129,7 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, _Given]
 def _from_flags(flags: Mapping[str, Any]) -> Iterator[tuple[str, _Given]]:
     for row in TABLE:
         if row.flag and flags.get(row.flag) is not None:
-            place = "REPO" if row.flag == "repo" else f"--{row.flag.replace('_', '-')}"
-            yield row.key, _Given(place, flags[row.flag], Path.cwd())
-
-
-def _heartbeat(found: dict[str, Any]) -> Heartbeat:
-    """Takes what belongs to it out of ``found``."""
-    url, file = found.pop("heartbeat_url", None), found.pop("heartbeat_file", None)
-    if url is not None and file is not None:
-        raise SettingsError("heartbeat.url and heartbeat.url_file are two answers", hint="leave one of them out")
-    return Heartbeat(url or file, found.pop("heartbeat_interval", Heartbeat().interval))
+            yield row.key, _Given(row.place, flags[row.flag], Path.cwd())
 
 
 def _parsed(row: Setting, given: _Given) -> Any:
@@ -178,17 +164,25 @@ def _refuse_two_answers(git: GitAccess, environ: Mapping[str, str]) -> None:
         raise SettingsError("git.cert_file and git.key_file go together", hint="give both, or leave both out")
 
 
-def _refuse_foreign_folders(settings: Settings, place: str) -> None:
+def _refuse_foreign_folders(jobs_folder: str, folders: Mapping[str, tuple[str, ...]], place: str) -> None:
     """A folder is a path from the repository root, so one that no job file can lie in is a mistake."""
-    for name, binding in settings.secret_bindings.items():
-        for folder in binding.folders:
-            if not is_path_in(folder, settings.jobs_folder):
-                meant = PurePosixPath(settings.jobs_folder) / folder
-                raise SettingsError(f'{place}.{name}: "{folder}" is not below {settings.jobs_folder}; write "{meant}"')
+    for name, named in folders.items():
+        for folder in named:
+            if not is_path_in(folder, jobs_folder):
+                meant = PurePosixPath(jobs_folder) / folder
+                raise SettingsError(f'{place}.{name}: "{folder}" is not below {jobs_folder}; write "{meant}"')
+
+
+def _refuse_grants_from_nowhere(callers: Callers, place: str) -> None:
+    known = [issuer.name for issuer in callers.issuers]
+    for number, one in enumerate(callers.grants, 1):
+        if one.origin not in known:
+            hint = one_of(one.origin, known) if known else "add an [[issuers]] table with this name"
+            raise SettingsError(f'{place}.{number}: there is no issuer "{one.origin}"', hint=hint)
 
 
 def _refuse_an_open_door(settings: Settings) -> None:
-    if settings.tokens or settings.listens_on_loopback:
+    if settings.has_callers or settings.listens_on_loopback:
         return
     raise SettingsError(
         f"without tokens the runner listens on loopback only, not on {settings.host}",

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from chronos_gitops.config import parsers
 from chronos_gitops.config.channels import MOST_FAILURES, Channel, Email, Kind, SecretValue, Slack, Tls, Way, Webhook
 from chronos_gitops.config.tables import refuse_unknown, tags_of
-from chronos_gitops.jobs.templates import is_secret_name, secrets
+from chronos_gitops.jobs.templates.templates import is_secret_name, secrets
 
 MOST: Final = 20
 """Channels: each has a thread of its own."""

@@ -1,106 +1,399 @@
-"""Every setting in one table: its key in chronos.toml, its flag, its variable, and how its value is read."""
+"""Every setting of a runner, each declared at its field (see config.setting)."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Literal
 
 from chronos_gitops.config import notifications, parsers, tables
-from chronos_gitops.config.repository_url import is_address
-from chronos_gitops.process import failpoints
-
-
-class Setting(NamedTuple):
-    """One setting: its key in chronos.toml, its field, how it is read, and whether flags and environment know it."""
-
-    key: str
-    field: str
-    parse: Callable[[Any, Path], Any]
-    flag: str = ""
-    variable: str = ""
-
-
-def _repo(value: Any, base: Path) -> str:
-    return value if is_address(parsers.text(value)) else str(parsers.path(value, base))
-
-
-def _engine(value: Any, _base: Path) -> str:
-    text = str(value)
-    if text == "sqlite" or text.startswith(("postgresql://", "temporal://")):
-        return text
-    if text.startswith("sqlite://"):
-        path = text.removeprefix("sqlite://")
-        if path.startswith("/") and not path.endswith("/"):
-            return text
-        raise ValueError(f'"{text}" names no file; write sqlite:///var/lib/chronos/ledger.db, with three slashes')
-    raise ValueError(f'"{text.partition("://")[0]}" is none of sqlite, postgresql://..., temporal://...')
-
-
-def _failpoint(value: Any, _base: Path) -> str:
-    failpoints.parse(parsers.text(value))
-    return str(value)
-
-
-_SECOND = timedelta(seconds=1)
-TABLE = (
-    Setting("repo", "repo", _repo, "repo", "CHRONOS_REPO"),
-    Setting("jobs", "jobs_folder", parsers.folder, "jobs", "CHRONOS_JOBS"),
-    Setting("follow", "follow", parsers.choice("worktree", "branch"), "follow", "CHRONOS_FOLLOW"),
-    Setting("branch", "branch", parsers.text, "branch", "CHRONOS_BRANCH"),
-    Setting("interval", "interval", parsers.duration(_SECOND), "interval", "CHRONOS_INTERVAL"),
-    Setting("listen", "listen", parsers.listen, "listen", "CHRONOS_LISTEN"),
-    Setting("public_url", "public_url", parsers.public_url, "", "CHRONOS_PUBLIC_URL"),
-    Setting("data", "data", parsers.path, "data", "CHRONOS_DATA"),
-    Setting("git.username", "git_username", parsers.text, "", "CHRONOS_GIT_USERNAME"),
-    Setting("git.password", "git_password", parsers.secret, "", "CHRONOS_GIT_PASSWORD"),
-    Setting("git.password_file", "git_password_file", parsers.path, "", "CHRONOS_GIT_PASSWORD_FILE"),
-    Setting("git.ssh_key_file", "git_ssh_key_file", parsers.path, "", "CHRONOS_GIT_SSH_KEY_FILE"),
-    Setting("git.known_hosts_file", "git_known_hosts_file", parsers.path, "", "CHRONOS_GIT_KNOWN_HOSTS_FILE"),
-    Setting("git.ca_file", "git_ca_file", parsers.path, "", "CHRONOS_GIT_CA_FILE"),
-    Setting("git.cert_file", "git_cert_file", parsers.path, "", "CHRONOS_GIT_CERT_FILE"),
-    Setting("git.key_file", "git_key_file", parsers.path, "", "CHRONOS_GIT_KEY_FILE"),
-    Setting("on_invalid", "on_invalid", parsers.choice("quarantine", "reject"), "on_invalid", "CHRONOS_ON_INVALID"),
-    Setting("engine", "engine", _engine, "engine", "CHRONOS_ENGINE"),
-    Setting("drain", "drain", parsers.duration(timedelta()), "drain", "CHRONOS_DRAIN"),
-    Setting("egress.level", "egress_level", parsers.choice("public", "internal", "any"), "egress", "CHRONOS_EGRESS"),
-    Setting("egress.allow", "egress_allow", parsers.texts, "", "CHRONOS_EGRESS_ALLOW"),
-    Setting("egress.only", "egress_only", parsers.texts, "", "CHRONOS_EGRESS_ONLY"),
-    Setting("egress.ca_file", "egress_ca", parsers.path, "", "CHRONOS_EGRESS_CA_FILE"),
-    Setting("egress.hosts", "egress_hosts", tables.hosts),
-    Setting("secrets.folder", "secrets_folder", parsers.path, "", "CHRONOS_SECRETS_FOLDER"),
-    Setting("secrets.unbound", "secrets_unbound", parsers.choice("refuse", "anywhere"), "", "CHRONOS_SECRETS_UNBOUND"),
-    Setting("secrets.bind", "secret_bindings", tables.bindings),
-    Setting("tokens", "tokens", tables.tokens),
-    Setting("cors_origins", "cors_origins", parsers.origins, "", "CHRONOS_CORS_ORIGINS"),
-    Setting("hosts", "hosts", parsers.host_names, "", "CHRONOS_HOSTS"),
-    Setting("hooks.github_secrets", "github_hook_secrets", parsers.secrets, "", "CHRONOS_HOOK_SECRET_GITHUB"),
-    Setting("hooks.gitlab_secrets", "gitlab_hook_secrets", parsers.secrets, "", "CHRONOS_HOOK_SECRET_GITLAB"),
-    Setting("hooks.gitea_secrets", "gitea_hook_secrets", parsers.secrets, "", "CHRONOS_HOOK_SECRET_GITEA"),
-    Setting("notify", "channels", notifications.channels),
-    Setting("heartbeat.url", "heartbeat_url", notifications.address, "", "CHRONOS_HEARTBEAT_URL"),
-    Setting("heartbeat.url_file", "heartbeat_file", notifications.address_file, "", "CHRONOS_HEARTBEAT_URL_FILE"),
-    Setting("heartbeat.interval", "heartbeat_interval", parsers.duration(_SECOND), "", "CHRONOS_HEARTBEAT_INTERVAL"),
-    Setting("verify_commits", "verify_commits", parsers.path, "verify_commits", "CHRONOS_VERIFY_COMMITS"),
-    Setting("signing_key", "signing_key", parsers.path, "signing_key", "CHRONOS_SIGNING_KEY"),
-    Setting("limits.in_flight", "max_in_flight", parsers.at_least(1), "", "CHRONOS_MAX_IN_FLIGHT"),
-    Setting(
-        "limits.in_flight_per_host", "max_in_flight_per_host", parsers.at_least(1), "", "CHRONOS_MAX_IN_FLIGHT_PER_HOST"
-    ),
-    Setting("limits.pending", "max_pending", parsers.at_least(1), "", "CHRONOS_MAX_PENDING"),
-    Setting("limits.rate_per_host", "rate_per_host", parsers.at_least(0), "", "CHRONOS_RATE_PER_HOST"),
-    Setting("limits.breaker_after", "breaker_after", parsers.at_least(0), "", "CHRONOS_BREAKER_AFTER"),
-    Setting("retention.days", "retention_days", parsers.at_least(1), "", "CHRONOS_RETENTION_DAYS"),
-    Setting("retention.rows", "retention_rows", parsers.at_least(1), "", "CHRONOS_RETENTION_ROWS"),
-    Setting("temporal.tls_ca_file", "temporal_tls_ca_file", parsers.path, "", "CHRONOS_TEMPORAL_TLS_CA_FILE"),
-    Setting("temporal.tls_cert_file", "temporal_tls_cert_file", parsers.path, "", "CHRONOS_TEMPORAL_TLS_CERT_FILE"),
-    Setting("temporal.tls_key_file", "temporal_tls_key_file", parsers.path, "", "CHRONOS_TEMPORAL_TLS_KEY_FILE"),
-    Setting("temporal.api_key_file", "temporal_api_key_file", parsers.path, "", "CHRONOS_TEMPORAL_API_KEY_FILE"),
-    Setting("temporal.api_key", "temporal_api_key", parsers.secret, "", "CHRONOS_TEMPORAL_API_KEY"),
-    Setting("metrics.per_job", "metrics_per_job", parsers.at_least(0), "", "CHRONOS_METRICS_PER_JOB"),
-    Setting("metrics.tags", "metrics_tags", parsers.texts, "", "CHRONOS_METRICS_TAGS"),
-    Setting("failpoint", "failpoint", _failpoint, "", "CHRONOS_FAILPOINT"),
-    Setting("log.format", "log_format", parsers.choice("auto", "plain", "json"), "log_format", "CHRONOS_LOG_FORMAT"),
-    Setting(
-        "log.level", "log_level", parsers.choice("debug", "info", "warning", "error"), "log_level", "CHRONOS_LOG_LEVEL"
-    ),
+from chronos_gitops.config.callers import Callers
+from chronos_gitops.config.channels import Channel
+from chronos_gitops.config.groups import (
+    Egress,
+    GitAccess,
+    Heartbeat,
+    Identity,
+    PreflightSettings,
+    Series,
+    TemporalAccess,
 )
+from chronos_gitops.config.model import Token
+from chronos_gitops.config.setting import Setting, declared, group, required, setting
+from chronos_gitops.jobs.secrets.audiences import Audiences
+from chronos_gitops.jobs.secrets.bindings import Bindings, SecretBinding, Unbound
+
+Follow = Literal["worktree", "branch"]
+OnInvalid = Literal["quarantine", "reject"]
+LogFormat = Literal["auto", "plain", "json"]
+_UNBOUND: Mapping[str, SecretBinding] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One runner's settings. ``repo`` is an absolute path or a URL; ``port`` 0 takes a free one."""
+
+    repo: str = field(
+        kw_only=False,
+        repr=False,
+        metadata=required(
+            Setting(
+                "repo",
+                parsers.repository,
+                "The repository: a checkout, a bare repository or a URL.",
+                "CHRONOS_REPO",
+                "repo",
+                metavar="",
+                words="the current folder",
+            )
+        ),
+    )
+    jobs_folder: str = setting(
+        "jobs",
+        parsers.folder,
+        "Where the job files are in the repository.",
+        default="jobs",
+        variable="CHRONOS_JOBS",
+        flag="jobs",
+        metavar="FOLDER",
+    )
+    follow: Follow | None = setting(
+        "follow",
+        parsers.choice("worktree", "branch"),
+        "Run the files on disk, or the commits of a branch.",
+        default=None,
+        variable="CHRONOS_FOLLOW",
+        flag="follow",
+        metavar="worktree|branch",
+        words="worktree; branch for a URL or a bare repository",
+    )
+    branch: str | None = setting(
+        "branch",
+        parsers.text,
+        "The branch to follow.",
+        default=None,
+        variable="CHRONOS_BRANCH",
+        flag="branch",
+        metavar="NAME",
+        words="the repository's HEAD",
+    )
+    interval: timedelta = setting(
+        "interval",
+        parsers.duration(timedelta(seconds=1)),
+        "How often a remote is fetched.",
+        default=timedelta(seconds=60),
+        variable="CHRONOS_INTERVAL",
+        flag="interval",
+        metavar="DURATION",
+    )
+    host: str = setting(
+        "listen",
+        parsers.listen,
+        "Where the API and the page are.",
+        default="127.0.0.1",
+        variable="CHRONOS_LISTEN",
+        flag="listen",
+        metavar="HOST:PORT",
+        spread=("host", "port"),
+        default_text="127.0.0.1:8080",
+    )
+    port: int = 8080
+    public_url: str = setting(
+        "public_url",
+        parsers.public_url,
+        "The address under which people and webhook targets reach this runner: messages link to it, and "
+        "callbacks (`webhook.completion: callback`) go there.",
+        default="",
+        variable="CHRONOS_PUBLIC_URL",
+        words="for callbacks the address that it listens on",
+    )
+    data: Path = field(
+        kw_only=False,
+        metadata=required(
+            Setting(
+                "data",
+                parsers.path,
+                "Where state is kept.",
+                "CHRONOS_DATA",
+                "data",
+                metavar="DIR",
+                words="a folder for the repository in ~/.local/state/chronos-gitops, or in $XDG_STATE_HOME",
+            )
+        ),
+    )
+    git: GitAccess = group(GitAccess)
+    environment: str | None = setting(
+        "environment",
+        parsers.environment,
+        "The environment whose jobs run; one that the repository declares.",
+        default=None,
+        variable="CHRONOS_ENVIRONMENT",
+        flag="environment",
+        metavar="NAME",
+        words="none, for a repository that declares none",
+    )
+    on_invalid: OnInvalid = setting(
+        "on_invalid",
+        parsers.choice("quarantine", "reject"),
+        "What an invalid file does.",
+        default="quarantine",
+        variable="CHRONOS_ON_INVALID",
+        flag="on_invalid",
+        metavar="quarantine|reject",
+    )
+    engine: str = setting(
+        "engine",
+        parsers.engine,
+        "What keeps executions: sqlite[:///FILE], postgresql://..., temporal://...",
+        default="sqlite",
+        variable="CHRONOS_ENGINE",
+        flag="engine",
+        metavar="ENGINE",
+        is_secret=True,
+    )
+    drain: timedelta = setting(
+        "drain",
+        parsers.duration(timedelta()),
+        "How long running executions may take to end after SIGTERM.",
+        default=timedelta(seconds=25),
+        variable="CHRONOS_DRAIN",
+        flag="drain",
+        metavar="DURATION",
+    )
+    egress: Egress = group(Egress)
+    secrets_folder: Path | None = setting(
+        "secrets.folder",
+        parsers.path,
+        "A folder with one file for each secret, read when a request is sent.",
+        default=None,
+        variable="CHRONOS_SECRETS_FOLDER",
+    )
+    secrets_unbound: Unbound | None = setting(
+        "secrets.unbound",
+        parsers.choice("refuse", "anywhere"),
+        "A secret without a binding: `refuse` or `anywhere`. Default: `refuse` where there are tokens.",
+        default=None,
+        variable="CHRONOS_SECRETS_UNBOUND",
+    )
+    secret_bindings: Mapping[str, SecretBinding] = setting(
+        "secrets.bind",
+        tables.bindings,
+        "`[secrets.bind.NAME]` with `folders` and `origins`: who may use a secret, and where it may go.",
+        default=_UNBOUND,
+    )
+    tokens: tuple[Token, ...] = setting(
+        "tokens",
+        tables.tokens,
+        "`[[tokens]]` with `name`, `sha256`, `roles` (read, operate, rollback; or metrics, feed, sync), and `folders`, "
+        "`tags`, `expires` if wanted; `chronos-gitops token create` makes one.",
+        default=(),
+    )
+    callers: Callers = group(Callers)
+    session_lifetime: timedelta = setting(
+        "sessions.lifetime",
+        parsers.duration(timedelta(minutes=1), timedelta(hours=24)),
+        "How long the login of a browser lasts, 24h at most; it is never prolonged.",
+        default=timedelta(hours=12),
+        variable="CHRONOS_SESSIONS_LIFETIME",
+    )
+    audit_max_size: int = setting(
+        "audit.max_size",
+        parsers.size(64 * 1024),
+        "Size of one file of the audit log, from which on a new one is begun.",
+        default=64 * 1024**2,
+        default_text="64MiB",
+        variable="CHRONOS_AUDIT_MAX_SIZE",
+    )
+    audit_keep: int = setting(
+        "audit.keep",
+        parsers.at_least(1),
+        "How many files of the audit log are kept, the one that is written included.",
+        default=8,
+        variable="CHRONOS_AUDIT_KEEP",
+    )
+    cors_origins: tuple[str, ...] = setting(
+        "cors_origins",
+        parsers.origins,
+        "Origins of other sites whose pages may ask the API, with a token.",
+        default=(),
+        variable="CHRONOS_CORS_ORIGINS",
+    )
+    hosts: tuple[str, ...] = setting(
+        "hosts",
+        parsers.host_names,
+        "Names that the Host header may have beside those of this machine.",
+        default=(),
+        variable="CHRONOS_HOSTS",
+    )
+    github_hook_secrets: tuple[str, ...] = setting(
+        "hooks.github_secrets",
+        parsers.secrets,
+        "Secrets that sign GitHub's push webhooks; several while one is replaced.",
+        default=(),
+        variable="CHRONOS_HOOK_SECRET_GITHUB",
+        is_secret=True,
+    )
+    gitlab_hook_secrets: tuple[str, ...] = setting(
+        "hooks.gitlab_secrets",
+        parsers.secrets,
+        "Secrets of GitLab's push webhooks.",
+        default=(),
+        variable="CHRONOS_HOOK_SECRET_GITLAB",
+        is_secret=True,
+    )
+    gitea_hook_secrets: tuple[str, ...] = setting(
+        "hooks.gitea_secrets",
+        parsers.secrets,
+        "Secrets of Gitea's and Forgejo's push webhooks.",
+        default=(),
+        variable="CHRONOS_HOOK_SECRET_GITEA",
+        is_secret=True,
+    )
+    channels: tuple[Channel, ...] = setting(
+        "notify",
+        notifications.channels,
+        "`[[notify]]` with `name`, `type` (webhook, slack, email) and what that one needs: who is told that "
+        "something fails; [operations.md](../how-to/notify.md) has examples.",
+        default=(),
+    )
+    heartbeat: Heartbeat = group(Heartbeat)
+    preflight: PreflightSettings = group(PreflightSettings)
+    identity: Identity = group(Identity)
+    verify_commits: Path | None = setting(
+        "verify_commits",
+        parsers.path,
+        "Run only commits signed by one of these SSH keys.",
+        default=None,
+        variable="CHRONOS_VERIFY_COMMITS",
+        flag="verify_commits",
+        metavar="FILE",
+    )
+    verify_since: str | None = setting(
+        "verify_since",
+        parsers.commit_id,
+        "With `verify_commits`: the full id of the commit that verification begins after while no verified "
+        "head is known. Set it where the data folder does not last.",
+        default=None,
+        variable="CHRONOS_VERIFY_SINCE",
+    )
+    verify_revoked_file: Path | None = setting(
+        "verify.revoked_file",
+        parsers.path,
+        "With `verify_commits`: revoked keys, one public key a line or an OpenSSH revocation list "
+        "(`ssh-keygen -k`). It may be empty and must exist.",
+        default=None,
+        variable="CHRONOS_VERIFY_REVOKED_FILE",
+    )
+    signing_key: Path | None = setting(
+        "signing_key",
+        parsers.path,
+        "The SSH key that signs the runner's own rollback commits.",
+        default=None,
+        variable="CHRONOS_SIGNING_KEY",
+        flag="signing_key",
+        metavar="FILE",
+    )
+    max_in_flight: int = setting(
+        "limits.in_flight",
+        parsers.at_least(1),
+        "Requests at one time.",
+        default=200,
+        variable="CHRONOS_MAX_IN_FLIGHT",
+    )
+    max_in_flight_per_host: int = setting(
+        "limits.in_flight_per_host",
+        parsers.at_least(1),
+        "Requests at one time to one host; at most twice as many as are free, too.",
+        default=50,
+        variable="CHRONOS_MAX_IN_FLIGHT_PER_HOST",
+    )
+    max_pending: int = setting(
+        "limits.pending",
+        parsers.at_least(1),
+        "Unfinished executions of a runner; beyond, jobs that may overlap skip scheduled times.",
+        default=5000,
+        variable="CHRONOS_MAX_PENDING",
+    )
+    rate_per_host: int = setting(
+        "limits.rate_per_host",
+        parsers.at_least(0),
+        "Requests a second to one host; 0: no limit.",
+        default=0,
+        variable="CHRONOS_RATE_PER_HOST",
+    )
+    breaker_after: int = setting(
+        "limits.breaker_after",
+        parsers.at_least(0),
+        "Failures in a row after which a host is left alone for a while; 0: never.",
+        default=10,
+        variable="CHRONOS_BREAKER_AFTER",
+    )
+    retention_days: int = setting(
+        "retention.days",
+        parsers.at_least(1),
+        "How many days executions are kept.",
+        default=100,
+        variable="CHRONOS_RETENTION_DAYS",
+    )
+    retention_rows: int = setting(
+        "retention.rows",
+        parsers.at_least(1),
+        "How many executions of one job are kept.",
+        default=10000,
+        variable="CHRONOS_RETENTION_ROWS",
+    )
+    temporal: TemporalAccess = group(TemporalAccess)
+    metrics: Series = group(Series)
+    failpoint: str = setting(
+        "failpoint",
+        parsers.failpoint,
+        "For tests of this project only: where the runner kills itself.",
+        default="",
+        variable="CHRONOS_FAILPOINT",
+    )
+    log_format: LogFormat = setting(
+        "log.format",
+        parsers.choice("auto", "plain", "json"),
+        "How log lines look on stderr.",
+        default="auto",
+        variable="CHRONOS_LOG_FORMAT",
+        flag="log_format",
+        metavar="auto|plain|json",
+    )
+    log_level: str = setting(
+        "log.level",
+        parsers.choice("debug", "info", "warning", "error"),
+        "Lowest level of log lines: debug, info, warning or error.",
+        default="info",
+        variable="CHRONOS_LOG_LEVEL",
+        flag="log_level",
+        metavar="LEVEL",
+    )
+    secret_values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+
+    @property
+    def bindings(self) -> Bindings:
+        """Who may use which secret. Several folders refuse nothing: a commit must not change what is permitted."""
+        unbound = self.secrets_unbound or ("refuse" if self.has_callers else "anywhere")
+        return Bindings(self.secret_bindings, unbound, Audiences(self.identity.audiences))
+
+    @property
+    def has_callers(self) -> bool:
+        """Whether callers prove who they are; without, every program of this machine may do everything."""
+        return bool(self.tokens or self.callers.issuers)
+
+    @property
+    def listens_on_loopback(self) -> bool:
+        return parsers.is_loopback(self.host)
+
+    def callback_url(self, port: int) -> str:
+        """Where targets reach the runner that listens on ``port``; empty when nobody has said it and it listens on
+        every address of its machine, for then it does not know."""
+        if self.public_url or parsers.is_unspecified(self.host):
+            return self.public_url
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{port}"
+
+
+TABLE = tuple(declared(Settings))

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from chronos_gitops.config import parsers, weak_digests
-from chronos_gitops.config.model import ROLES, HostTls, Token
-from chronos_gitops.jobs.origin import OriginPattern
-from chronos_gitops.jobs.secret_bindings import SecretBinding
-from chronos_gitops.jobs.templates import is_secret_name
+from chronos_gitops.config.model import NARROW_ROLES, ROLES, EgressLevel, FolderEgress, HostTls, Responses, Token
+from chronos_gitops.jobs.origins.origin import OriginPattern
+from chronos_gitops.jobs.secrets.audiences import AudienceBinding
+from chronos_gitops.jobs.secrets.bindings import SecretBinding
+from chronos_gitops.jobs.templates.templates import is_secret_name
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
 
 
@@ -25,7 +26,7 @@ def tokens(value: Any, _base: Path) -> tuple[Token, ...]:
 
 
 def _token(entry: Mapping[str, Any]) -> Token:
-    refuse_unknown(entry, ("name", "sha256", "roles", "tags", "expires"))
+    refuse_unknown(entry, ("name", "sha256", "roles", "folders", "tags", "expires"))
     name, digest, roles = (
         parsers.text(entry.get("name", "")),
         str(entry.get("sha256", "")),
@@ -36,14 +37,20 @@ def _token(entry: Mapping[str, Any]) -> Token:
     weak = weak_digests.why_weak(digest.lower())
     if weak is not None:
         raise ValueError(f'token "{name}": {weak}; paste what `chronos-gitops token create --name {name}` prints')
-    unknown = next((role for role in roles if role not in ROLES), None)
+    known = (*ROLES, *NARROW_ROLES)
+    unknown = next((role for role in roles if role not in known), None)
     if unknown is not None or not roles:
-        raise ValueError(f'token "{name}": roles are some of {", ".join(ROLES)}; got {unknown or "none"}')
+        raise ValueError(f'token "{name}": roles are some of {", ".join(known)}; got {unknown or "none"}')
     try:
-        tags = tags_of(entry)
+        tags, folders = tags_of(entry), some(entry, "folders")
+        if tags and not folders:
+            hint = "every author of a file writes its tags; add the folders that the token reaches"
+            raise ValueError(f'tags do not limit a token by themselves ({hint}: folders = ["jobs/..."])')
     except ValueError as error:
         raise ValueError(f'token "{name}": {error}') from error
-    return Token(name, digest.lower(), frozenset(roles), tags, _expires(name, entry))
+    return Token(
+        name, digest.lower(), frozenset(roles), tags, _expires(name, entry), tuple(map(parsers.folder, folders))
+    )
 
 
 def tags_of(entry: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -106,6 +113,44 @@ def bindings(value: Any, _base: Path) -> Mapping[str, SecretBinding]:
     return MappingProxyType({name: _binding(name, entry) for name, entry in value.items()})
 
 
+def audiences(value: Any, _base: Path) -> Mapping[str, AudienceBinding]:
+    if not isinstance(value, dict) or not all(isinstance(entry, dict) for entry in value.values()):
+        raise ValueError('write one [identity.audiences."NAME"] table with folders and origins')
+    return MappingProxyType({name: _audience(name, entry) for name, entry in value.items()})
+
+
+def _audience(name: str, entry: Mapping[str, Any]) -> AudienceBinding:
+    try:
+        refuse_unknown(entry, ("folders", "origins"))
+        folders, origins = (parsers.texts(entry.get(key, ())) for key in ("folders", "origins"))
+        if not folders or not origins:
+            raise ValueError("write both: folders of job files, and origins that the token may be sent to")
+        return AudienceBinding(tuple(map(parsers.folder, folders)), tuple(map(OriginPattern.parse, origins)))
+    except ValueError as error:
+        raise EntryError(name, str(error)) from error
+
+
+def egress_folders(value: Any, _base: Path) -> Mapping[str, FolderEgress]:
+    if not isinstance(value, dict) or not all(isinstance(entry, dict) for entry in value.values()):
+        raise ValueError('write one [egress.folders."jobs/billing"] table with level, allow or responses')
+    return MappingProxyType({parsers.folder(folder): _folder_egress(folder, entry) for folder, entry in value.items()})
+
+
+def _folder_egress(folder: str, entry: Mapping[str, Any]) -> FolderEgress:
+    try:
+        refuse_unknown(entry, ("level", "allow", "responses"))
+        if not entry:
+            raise ValueError("the table is empty; write level, allow or responses")
+        level, responses = (
+            None if key not in entry else parsers.choice(*words)(entry[key], Path())
+            for key, words in (("level", ("public", "internal", "any")), ("responses", ("excerpt", "none")))
+        )
+        allow = parsers.texts(entry["allow"]) if "allow" in entry else None
+        return FolderEgress(cast("EgressLevel | None", level), allow, cast("Responses | None", responses))
+    except ValueError as error:
+        raise EntryError(folder, str(error)) from error
+
+
 def _binding(name: str, entry: Mapping[str, Any]) -> SecretBinding:
     if not is_secret_name(name):
         raise ValueError(f'"{name}" is not the name of a secret; write one like backup-token')
@@ -118,13 +163,14 @@ def _binding(name: str, entry: Mapping[str, Any]) -> SecretBinding:
         refuse_unknown(entry, ("folders", "origins"))
         if not entry:
             raise ValueError("the binding is empty; write folders, origins or both")
-        folders, origins = (_some(entry, key) for key in ("folders", "origins"))
+        folders, origins = (some(entry, key) for key in ("folders", "origins"))
         return SecretBinding(tuple(map(parsers.folder, folders)), tuple(map(OriginPattern.parse, origins)))
     except ValueError as error:
         raise EntryError(name, str(error)) from error
 
 
-def _some(entry: Mapping[str, Any], key: str) -> tuple[str, ...]:
+def some(entry: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """Texts of a key that is left out, or has at least one."""
     found = parsers.texts(entry.get(key, ()))
     if key in entry and not found:
         raise ValueError(f"{key} is empty; leave it out to mean any")

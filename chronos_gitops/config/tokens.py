@@ -1,7 +1,8 @@
 """Tokens of our own make: a prefix that scanners find, 178 bits, and a checksum that tells a typo without a server.
 
 ``chr_<role><id>_<secret><checksum>``, as GitHub makes its own: ``<role>`` is the first letter of the strongest role
-(``r``, ``o``, ``w`` for what writes to git), ``<id>`` names the token in a log, ``<checksum>`` is a CRC-32.
+(``r``, ``o``, ``w`` for what writes to git, ``n`` for a role that opens one address), ``<id>`` names the token in a
+log, ``<checksum>`` is a CRC-32.
 https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/
 """
 
@@ -15,12 +16,12 @@ from typing import Final
 
 _LETTERS: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _ID, _SECRET, _CHECKSUM = 8, 30, 6
-_ROLE_LETTERS: Final = {"read": "r", "operate": "o", "rollback": "w"}
-_SHAPE: Final = re.compile(rf"(chr_[row][0-9A-Za-z]{{{_ID}}}_[0-9A-Za-z]{{{_SECRET}}})([0-9A-Za-z]{{{_CHECKSUM}}})\Z")
+_ROLE_LETTERS: Final = dict.fromkeys(("metrics", "feed", "sync"), "n") | {"read": "r", "operate": "o", "rollback": "w"}
+_SHAPE: Final = re.compile(rf"(chr_[nrow][0-9A-Za-z]{{{_ID}}}_[0-9A-Za-z]{{{_SECRET}}})([0-9A-Za-z]{{{_CHECKSUM}}})\Z")
 
 
 def mint(roles: Collection[str]) -> str:
-    """A new token; ``roles`` are some of ROLES, and only the strongest shows."""
+    """A new token; only the strongest of its roles shows."""
     strongest = next(role for role in reversed(_ROLE_LETTERS) if role in roles)
     body = f"chr_{_ROLE_LETTERS[strongest]}{_random(_ID)}_{_random(_SECRET)}"
     return body + _checksum(body)

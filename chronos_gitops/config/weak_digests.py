@@ -23,7 +23,7 @@ def why_weak(digest: str) -> str | None:
     if digest == PLACEHOLDER:
         return "sha256 is the placeholder of the examples, which is no token's digest"
     word = _by_digest().get(digest)
-    return None if word is None else f'sha256 is the digest of the word "{word}", which anybody can guess'
+    return None if word is None else f'sha256 is the digest of the word "{word}", which is easy to guess'
 
 
 @cache

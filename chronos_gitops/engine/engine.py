@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from chronos_gitops.engine.answers.version_outcomes import VersionOutcomes
 from chronos_gitops.engine.callbacks import CallbackReport
 from chronos_gitops.engine.model import (
     EngineHealth,
@@ -12,9 +13,13 @@ from chronos_gitops.engine.model import (
     ExecutionDetail,
     ExecutionQuery,
     Pause,
+    TriggerInputs,
 )
+from chronos_gitops.engine.operations.bulk import BulkCall, BulkItem
+from chronos_gitops.engine.operations.replays import Replay
 from chronos_gitops.errors import ConflictError
 from chronos_gitops.jobs.model import JobSet
+from chronos_gitops.schedule.calendars.applied import AppliedTiming
 
 STALLED_AFTER: Final = timedelta(seconds=60)
 """An engine whose loop has not turned for longer than this is stalled, for health and liveness alike."""
@@ -42,8 +47,9 @@ class Engine(Protocol):
     def apply(self, jobs: JobSet) -> None:
         """Makes this JobSet the one that ticks are claimed from. An edit never fires a run."""
 
-    def trigger(self, name: str, *, key: str | None = None) -> Execution:
-        """One manual execution now; a repeated ``key`` answers the first one. NotFoundError for an unknown job."""
+    def trigger(self, name: str, *, key: str | None = None, inputs: TriggerInputs | None = None) -> Execution:
+        """One manual execution now, with ``inputs`` of the job that these make; a repeated ``key`` answers the first
+        one. NotFoundError for an unknown job."""
 
     def cancel(self, execution_id: str, *, by: str) -> Execution:
         """Ends an unfinished execution as ``cancelled``, reason ``operator``; its request is cut off. Harmless when it
@@ -57,14 +63,42 @@ class Engine(Protocol):
     def pause(self, name: str, *, reason: str, by: str, until: datetime | None = None) -> Pause:
         """Stops claiming the job's ticks until ``resume`` or ``until``."""
 
+    def stop_version(self, pause: Pause) -> bool:
+        """The guard's pause, beside an operator's: until ``resume``, or until other content of the job is applied,
+        which gives up the ticks that fell in it. What waits of the job is cancelled, reason ``guard``. False when the
+        job's content is no longer ``pause.content``. Repeatable."""
+
     def resume(self, name: str) -> None:
         """Ends a pause; ticks that fell in it follow the job's missed-run policy. Harmless when not paused."""
+
+    def bulk(self, call: BulkCall) -> Sequence[BulkItem]:
+        """Pauses, resumes or triggers many jobs, with an outcome for each. A call that came before under its id is
+        continued, or answered as it was answered; KeyReused when its body was another one."""
+
+    def bulk_call(self, call_id: str) -> BulkCall | None:
+        """The call with an Idempotency-Key that came first under this id."""
+
+    def replay(self, replay: Replay) -> None:
+        """Begins to run its items again: oldest first, one at a time, while nothing else of the job is unfinished.
+        Harmless when it has begun before; ReplayUnderWay while another replay of the job is."""
+
+    def replay_of_id(self, replay_id: str) -> Replay:
+        """With what has become of each item so far. NotFoundError for an unknown id."""
+
+    def cancel_replay(self, replay_id: str) -> Replay:
+        """What has not begun never does. Harmless when it has ended."""
+
+    def tick_id(self, name: str, tick: datetime) -> str:
+        """The execution id of a scheduled time, whether it has a row or not."""
 
     def pauses(self) -> Mapping[str, Pause]:
         """The pauses that hold now, by job name."""
 
     def next_runs(self, name: str, count: int) -> Sequence[datetime]:
         """The next scheduled times that will be claimed; none while the job is disabled, none before a pause ends."""
+
+    def moving(self) -> Mapping[str, AppliedTiming]:
+        """Of the jobs that move scheduled times, those that will be claimed, with the moves under way."""
 
     def decided_until(self) -> Mapping[str, datetime]:
         """Jobs whose scheduled times later than now are decided over already, and up to which one."""
@@ -81,8 +115,14 @@ class Engine(Protocol):
     def recent(self, names: Sequence[str], count: int) -> Mapping[str, Sequence[Execution]]:
         """The newest executions of each of these jobs that has some, newest first, at most ``count`` of each."""
 
+    def last_success(self, name: str, until: datetime) -> Execution | None:
+        """The success of the job that ended last, by ``until``."""
+
     def running(self, name: str) -> Sequence[Execution]:
         """Pending and running executions of one job, oldest first."""
+
+    def outcomes(self, name: str) -> Mapping[str, VersionOutcomes]:
+        """How the executions of each version of the job ended, by commit and without drafts, of the rows it keeps."""
 
     def ticks(self, name: str, since: datetime, until: datetime) -> Sequence[Execution]:
         """What became of the job's ticks in [since, until], oldest first; a row that stands for a range which reaches

@@ -1,11 +1,13 @@
 """What happened: executions, attempts, pauses. Frozen values; times are aware and in UTC."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from chronos_gitops.jobs.model import Job
+from chronos_gitops.webhooks.observed import Observed
 from chronos_gitops.webhooks.transport.timings import PhaseTimes
 
 EXECUTION_IDENTITY = "executions"
@@ -35,6 +37,7 @@ class Trigger(StrEnum):
     SCHEDULE = "schedule"
     MANUAL = "manual"
     CATCHUP = "catchup"
+    REPLAY = "replay"
 
 
 class Reason(StrEnum):
@@ -45,12 +48,31 @@ class Reason(StrEnum):
     REPLACED = "replaced"
     OPERATOR = "operator"
     BACKLOG = "backlog"
+    GUARD = "guard"
+    CALENDAR = "calendar"
+    DISABLED = "disabled"
+    DELETED = "deleted"
+    REQUIRES = "requires"
+
+
+_CANCELLED_BECAUSE: dict[str | None, str] = {
+    Reason.REPLACED: "a newer execution replaced this one",
+    Reason.OPERATOR: "an operator cancelled it",
+    Reason.DISABLED: "the job was disabled before its turn came",
+    Reason.DELETED: "the job was deleted before its turn came",
+    Reason.GUARD: "the guard paused the job before its turn came",
+}
+
+
+def cancelled_because(reason: str | None) -> str:
+    """Why an execution was cancelled, in words."""
+    return _CANCELLED_BECAUSE.get(reason, "the execution was cancelled")
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One HTTP request. ``response`` holds at most the first 4 KiB of the body, scrubbed of secrets; ``phases`` is None
-    when nothing was sent, and for attempts that an earlier version recorded."""
+    when nothing was sent, and for attempts that an earlier version recorded; ``observed`` is None for those, too."""
 
     number: int
     started_at: datetime
@@ -60,6 +82,39 @@ class Attempt:
     error: str | None = None
     response: str | None = None
     phases: PhaseTimes | None = None
+    observed: Observed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBy:
+    """The entry of a calendar that held a tick. ``path`` is None where the calendar has no file any more, ``commit``
+    also while the file differs from HEAD."""
+
+    name: str
+    reason: str
+    path: str | None
+    line: int
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerInputs:
+    """The texts that a manual trigger gives to variables, and the job with them."""
+
+    job: Job
+    variables: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Of an execution that requires a success of ``job``: ``met`` by that ``execution``, or not so far. It waits
+    ``since`` then, and ``until`` then at most."""
+
+    job: str
+    since: datetime
+    until: datetime
+    met: bool = False
+    execution: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +124,11 @@ class Execution:
     A skipped row may stand for several missed ticks: ``count`` of them, from ``range_start`` to ``scheduled_time``.
     ``attempts`` is their number; the attempts themselves come with ``ExecutionDetail``. ``callback_deadline`` is set
     while the target has accepted the work and its callback is awaited; ``heartbeat_at`` is when it last posted that it
-    is at it, ``message`` what it said last, and ``is_called_back`` whether a callback ended it.
+    is at it, ``message`` what it said last, and ``is_called_back`` whether a callback ended it. ``draft``: what ran
+    was never committed; see ``engine.drafts``. ``calendar`` held a skipped tick; ``moved_to`` is the tick that took its
+    place, ``moved_from`` the held tick whose place this one takes. ``replay`` is
+    the id of the replay that ran it, ``replay_of`` the row of the scheduled time that it runs again,
+    ``idempotency_key`` what is sent in place of the id.
     """
 
     id: str
@@ -95,11 +154,27 @@ class Execution:
     heartbeat_at: datetime | None = None
     message: str | None = None
     is_called_back: bool = False
+    variables: Mapping[str, str] | None = None
+    """The texts that its trigger gave to variables."""
+    draft: bool = False
+    base_version: int | None = None
+    base_commit: str | None = None
+    calendar: HeldBy | None = None
+    moved_to: datetime | None = None
+    moved_from: datetime | None = None
+    replay: str | None = None
+    replay_of: str | None = None
+    idempotency_key: str | None = None
+    requires: Gate | None = None
+    """Its gate, once it was looked at."""
 
     @property
     def waiting_for(self) -> str | None:
-        """``callback``, or None while it waits for nobody."""
-        return None if self.callback_deadline is None or self.status.is_final else "callback"
+        """``callback`` or ``requires``, or None while it waits for no other."""
+        if self.callback_deadline is not None and not self.status.is_final:
+            return "callback"
+        is_at_gate = self.requires is not None and not self.requires.met and self.status is Status.PENDING
+        return "requires" if is_at_gate else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,26 +188,47 @@ class ExecutionDetail:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionQuery:
-    """Newest first by (scheduled_time, id); ``before`` is that pair of the last row of the page before."""
+    """Newest first by (scheduled_time, id); ``before`` is that pair of the last row of the page before.
+
+    Filters add up; no ``statuses`` mean every status. Scheduled times are in [since, until).
+    """
 
     job: str | None = None
-    status: Status | None = None
+    statuses: tuple[Status, ...] = ()
     limit: int = 100
     before: tuple[datetime, str] | None = None
+    trigger: Trigger | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """An operator's stop of one job, at runtime; never a commit (CONTRACT 5)."""
+    """An operator's stop of one job, at runtime; never a commit (CONTRACT 5).
+
+    ``bulk`` is the id of the call that paused many jobs at once; ``extends`` is the shorter pause that it replaced.
+    One by the guard has the ``version`` that only failed, and the digest of its job as ``content``; it stands
+    ``beside`` an operator's.
+    """
 
     job: str
     reason: str
     by: str
     at: datetime
     until: datetime | None = None
+    bulk: str | None = None
+    extends: "Pause | None" = None
+    version: int | None = None
+    content: str | None = None
+    beside: "Pause | None" = None
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When it ends by itself; None while nothing but a person or an edit ends it."""
+        return None if self.beside is not None else self.until
 
     def holds_at(self, now: datetime) -> bool:
-        return self.until is None or now < self.until
+        return self.ends_at is None or now < self.ends_at
 
 
 @dataclass(frozen=True, slots=True)

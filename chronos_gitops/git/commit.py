@@ -40,8 +40,8 @@ _AT_ONCE: Final = 200
 class FileEdit:
     """One file as the commit leaves it.
 
-    ``blob`` must be in the object store, or is empty where the file goes; ``before`` is what is committed there now,
-    empty for nothing. ``mode`` is git's.
+    ``blob`` is in the object store, or made of ``content`` when it is committed where it is not ``is_stored``; it is
+    empty where the file goes. ``before`` is what is committed there now, empty for nothing. ``mode`` is git's.
     """
 
     path: str
@@ -49,6 +49,7 @@ class FileEdit:
     before: str = ""
     content: bytes = b""
     mode: str = NEW_FILE_MODE
+    is_stored: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,9 @@ class Change:
 
 def build(git: Git, parent: str, change: Change) -> str:
     """The id of the new commit; no ref points at it yet. ConflictError where a folder stands in a file's way."""
+    for file in change.files:
+        if not file.is_stored:
+            git.run("hash-object", "-w", "--stdin", stdin=file.content)
     with tempfile.TemporaryDirectory(prefix="chronos-index-") as folder:
         index = Path(folder, "index")
         git.run("read-tree", "--end-of-options", parent, env={"GIT_INDEX_FILE": str(index)})

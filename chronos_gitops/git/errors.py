@@ -1,5 +1,6 @@
 """What can go wrong with git, as typed reasons a status page can show."""
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,6 +70,13 @@ class NotAGitServer(GitError):
     is_rejection = True
 
 
+class RequestRefused(GitError):
+    """The server takes the request itself for wrong (HTTP 400 and its like)."""
+
+    kind = "RequestRefused"
+    is_rejection = True
+
+
 class RateLimited(GitError):
     kind = "RateLimited"
 
@@ -87,6 +95,12 @@ class PathUnreadable(GitError):
 
 class NetworkError(GitError):
     kind = "NetworkError"
+
+
+class ConnectionEnded(GitError):
+    """The server ended a TLS connection without an answer: it restarts, or it wants a client certificate."""
+
+    kind = "ConnectionEnded"
 
 
 class Timeout(GitError):
@@ -153,12 +167,13 @@ class _Fault:
     hint: str = ""
 
 
+_LOCK: Final = r"Unable to create '([^']+\.lock)': File exists"
 _AGAIN: Final = "the runner retries by itself"
 # The last line that one of these is found in decides: what a server prints before a login comes first.
 _FAULTS: Final[Sequence[_Fault]] = (
     _Fault(r"could not fetch \S+ from promisor remote", Corrupt),
     _Fault(r"mismatched algorithms", ObjectFormatMismatch, "fetch it into a repository with the same object format"),
-    _Fault(r"Unable to create '[^']+\.lock': File exists", Locked, "remove that file when no git command runs there"),
+    _Fault(_LOCK, Locked, "remove that file when no git command runs there"),
     _Fault(r"transport '.*' not allowed", ProtocolNotAllowed, "only the protocol of the URL is allowed"),
     _Fault(r"detected dubious ownership", DubiousOwnership, "another user owns that repository"),
     _Fault(
@@ -168,7 +183,8 @@ _FAULTS: Final[Sequence[_Fault]] = (
     ),
     _Fault(
         r"error reading X\.509|could not load (?:PEM )?client certificate|unable to (?:set|use) (?:private key|client"
-        r" certificate)|TLS fatal alert|tlsv1\d? alert|sslv3 alert|alert (?:certificate|handshake|bad certificate)",
+        r" certificate)|Certificate is required|failed: Handshake failed"
+        r"|TLS fatal alert|tlsv1\d? alert|sslv3 alert|alert (?:certificate|handshake|bad certificate)",
         ClientCertificateRejected,
         "if the server asks for a client certificate, set git.cert_file and git.key_file to one that it accepts",
     ),
@@ -178,6 +194,17 @@ _FAULTS: Final[Sequence[_Fault]] = (
         r"|error setting certificate|peer certificate",
         CertificateRejected,
         "set git.ca_file to the authority that signed it, or renew the server's certificate",
+    ),
+    _Fault(
+        r"unexpected TLS packet|wrong version number|packet length too long|HTTP/0\.9 when not allowed",
+        NotAGitServer,
+        "check scheme and port of the address: one side speaks TLS there, and the other does not",
+    ),
+    _Fault(
+        r"'https://[^']*'.*(?:Connection reset|non-properly terminated|unexpected eof|SSL_ERROR_SYSCALL|not connected"
+        r"|Empty reply)",
+        ConnectionEnded,
+        "if it goes on, the server may ask for a client certificate: set git.cert_file and git.key_file",
     ),
     _Fault(r"returned error: 407|response 407|HTTP code 407", AuthenticationFailed, "check the proxy's password"),
     _Fault(r"returned error: 429|HTTP 429", RateLimited, "the runner waits as long as the server asks for"),
@@ -192,6 +219,12 @@ _FAULTS: Final[Sequence[_Fault]] = (
         AuthenticationFailed,
         "check the credentials the runner was given",
     ),
+    _Fault(r"returned error: (?:408|425)|HTTP (?:408|425)", NetworkError, _AGAIN),
+    _Fault(
+        r"returned error: 4\d\d|HTTP 4\d\d",
+        RequestRefused,
+        "check the address, and what a proxy or the server's log says about the request",
+    ),
     _Fault(r"couldn't find remote ref|Remote branch .* not found", BranchNotFound, "check --branch"),
     _Fault(
         r"Could not resolve (?:host|proxy)|unable to access|Connection (?:refused|reset|timed out|closed)"
@@ -204,7 +237,9 @@ _FAULTS: Final[Sequence[_Fault]] = (
         r"|inflate: |unable to unpack|did not send all necessary objects|could not read [0-9a-f]{40}"
         r"|revision walk setup failed|failed to traverse parents"
         r"|reference broken|bad signature|index file smaller than expected|packfile .* (?:cannot|truncated)"
-        r"|missing (?:blob|tree|commit)|object file .* is empty|unable to resolve reference|not a valid object",
+        r"|missing (?:blob|tree|commit)|object file .* is empty|unable to resolve reference|not a valid object"
+        r"|far too short to be a packfile|wrong index v\d file size|index file \S+ is|non-monotonic index"
+        r"|not a GIT packfile|does not match index|claims to have \d+ objects|end of packfile|offset (?:beyond|before)",
         Corrupt,
     ),
     _Fault(
@@ -234,6 +269,12 @@ def failure(doing: str, code: int, stderr: bytes) -> GitError:
 def words(stderr: bytes) -> str:
     """Git's own words on one line, without progress, advice and credentials, at most 400 characters of their end."""
     return shortened(_lines(stderr))
+
+
+def lock_in(stderr: bytes) -> str:
+    """The path of the lock file that was in git's way; empty when none was."""
+    found = re.search(_LOCK, " ".join(_lines(stderr)))
+    return "" if found is None else os.path.normpath(found[1])
 
 
 def shortened(said: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from chronos_gitops.git.client import Git
 from chronos_gitops.git.tree import read_file
-from chronos_gitops.jobs.job_files import FilteredFiles, IgnoreRules, ignore_file
+from chronos_gitops.jobs.files.job_files import FilteredFiles, IgnoreRules, ignore_file
 from chronos_gitops.jobs.validation.validate import Files
 
 

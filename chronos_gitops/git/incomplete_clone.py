@@ -9,7 +9,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from chronos_gitops.git.client import Git, RepositoryPaths
+from chronos_gitops.git.client import Git
+from chronos_gitops.git.discovery import RepositoryPaths
 from chronos_gitops.git.remote.partial_clone import is_partial
 
 Depth: TypeAlias = tuple[str, str, str]
@@ -21,11 +22,13 @@ _CONFIG: Final = "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensi
 class PresentObjects:
     """The gateway to read contents and history with: of a partial clone one that knows no promises, else the same.
 
-    ``is_complete`` says that nothing may be missing here, whatever was promised: our own mirror.
+    ``is_complete`` says that nothing may be missing here, whatever was promised: our own mirror. ``lender`` is the
+    repository that a mirror of it borrows from when it is a partial clone itself; the mirror knows no promises.
     """
 
-    def __init__(self, git: Git, *, is_complete: bool = False) -> None:
+    def __init__(self, git: Git, *, is_complete: bool = False, lender: Git | None = None) -> None:
         self._git = git
+        self.lender = lender
         self._is_complete = is_complete
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._view: Git | None = None
@@ -34,7 +37,7 @@ class PresentObjects:
 
     @property
     def git(self) -> Git:
-        if not self.is_partial:
+        if self.lender is not None or not self.is_partial:
             return self._git
         if self._view is None:
             self._folder = tempfile.TemporaryDirectory(prefix="chronos-objects-")
@@ -46,17 +49,18 @@ class PresentObjects:
     @property
     def is_partial(self) -> bool:
         """Whether a server promised what is not here; asked again when the repository's settings change."""
-        if self._is_complete:
+        if self._is_complete and self.lender is None:
             return False
-        stamp = _modified(self._git.place.common / "config")
+        promised = self.lender or self._git
+        stamp = _modified(promised.place.common / "config")
         if stamp != self._asked:
-            self._is_partial = is_partial(self._git)
+            self._is_partial = is_partial(promised)
             self._asked = stamp
         return self._is_partial
 
     def depth(self) -> Depth:
         """Equal depths of one head mean the same history: what arrives later changes it."""
-        objects = self._git.run("count-objects", "-v").decode() if self.is_partial else ""
+        objects = (self.lender or self._git).run("count-objects", "-v").decode() if self.is_partial else ""
         return self._git.object_format, " ".join(sorted(boundary(self._git))), objects
 
     def close(self) -> None:

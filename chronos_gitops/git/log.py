@@ -3,16 +3,18 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Final
 
 from chronos_gitops.git.client import Git
 from chronos_gitops.git.errors import Corrupt, GitError
 from chronos_gitops.git.incomplete_clone import PresentObjects, boundary
-from chronos_gitops.jobs.job_files import ignore_file, inside, is_job_file
+from chronos_gitops.jobs.files.job_files import ignore_file, is_job_file
+from chronos_gitops.jobs.folders import inside
 
 _FORMAT: Final = "%x01%H%x00%an%x00%ae%x00%ct%x00%B"
 _REGULAR: Final = ("100644", "100755")
+_NOTHING: Final = "000000"
 _LONGEST_MESSAGE: Final = 16_384
 _LAST_SECOND: Final = 253_402_300_799  # the end of year 9999, where datetime ends
 _TIMEOUT: Final = 300.0
@@ -20,10 +22,12 @@ _TIMEOUT: Final = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A path after the commit; ``blob`` is empty when no regular file stands there any more."""
+    """A path after the commit; ``blob`` is empty when no regular file stands there any more. ``is_gone``: nothing else
+    does, either."""
 
     path: str
     blob: str
+    is_gone: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,10 @@ class Commit:
     subject: str
     body: str
     edits: tuple[Edit, ...] = ()
+
+    @property
+    def message(self) -> str:
+        return f"{self.subject}\n\n{self.body}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +160,20 @@ def distance(git: Git, since: str, head: str) -> int:
     return int(git.run("rev-list", "--count", "--end-of-options", f"{since}..{head}", "--"))
 
 
+def day_of(git: Git, commit: str) -> date | None:
+    """Of the commit, in UTC; None for what is no commit, such as the tree of a merge that is tried."""
+    try:
+        return recent(git, commit, 1)[0].committed_at.astimezone(UTC).date()
+    except (GitError, IndexError):
+        return None
+
+
+def commits_of_path(git: Git, head: str, path: str, count: int) -> list[str]:
+    """The newest commits of the chain that changed the file, newest first."""
+    span = ("--first-parent", f"--max-count={count}", "--format=%H", "--end-of-options", head, "--", path)
+    return git.run("log", "--diff-merges=first-parent", *span, timeout=_TIMEOUT).decode().split()
+
+
 def recent(git: Git, head: str, count: int) -> list[Commit]:
     """The newest commits of the chain, newest first, without their edits."""
     output = git.run(
@@ -195,7 +217,7 @@ def concerns(path: str, jobs: str) -> bool:
 
 def _edit(raw: str, path: str) -> Edit:
     _, mode, _, blob, _ = raw.split()
-    return Edit(path, sys.intern(blob) if mode in _REGULAR else "")
+    return Edit(path, sys.intern(blob) if mode in _REGULAR else "", mode == _NOTHING)
 
 
 def _instant(seconds: str) -> datetime:

@@ -7,6 +7,9 @@ from chronos_gitops.errors import UsageError
 
 _REFUSED: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|\Z)|\A[./]|[./]\Z")
 
+APPLIED: Final = "refs/chronos/applied/"
+"""Numbered refs that keep what ran before a history was rewritten."""
+
 
 def branch_name(text: str) -> str:
     """``main`` or ``refs/heads/main`` to ``main``. UsageError for what git would refuse."""

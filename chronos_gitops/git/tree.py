@@ -12,9 +12,11 @@ from typing import Final
 
 from chronos_gitops.git.client import Git
 from chronos_gitops.git.errors import ObjectMissing, PathMissing, PathUnreadable
-from chronos_gitops.jobs.job_files import inside, is_hidden, is_job_file, walk
+from chronos_gitops.jobs.files.job_files import is_hidden, is_job_file, walk
+from chronos_gitops.jobs.folders import inside
 from chronos_gitops.jobs.validation.validate import Entry, FileKind, git_blob_id
 from chronos_gitops.jobs.validation.yaml.decoding import MAX_BYTES
+from chronos_gitops.process.small_files import read_beginning
 
 NO_BLOB: Final = "0" * 40
 _KINDS: Final = {
@@ -34,6 +36,9 @@ class NoFiles:
     def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:  # noqa: ARG002 - there is nothing to look for
         return {}
 
+    def place(self, path: str) -> str:
+        return path
+
 
 class CommitFiles:
     """The job files at a commit; nothing is checked out, so neither filters nor symbolic links can act.
@@ -43,6 +48,7 @@ class CommitFiles:
 
     def __init__(self, git: Git, commit: str, jobs: str, before: "CommitFiles | None" = None) -> None:
         self._git = git
+        self._jobs = jobs
         self.commit = commit
         known: dict[bytes, Entry | None] = {} if before is None else before._rows
         self._rows: dict[bytes, Entry | None] = {
@@ -64,6 +70,9 @@ class CommitFiles:
                 hint="git fetch --refetch brings what a partial clone has left out",
             )
         return {entry.path: contents[entry.blob] for entry in files}
+
+    def place(self, path: str) -> str:
+        return inside(path, self._jobs)
 
 
 def _listing(git: Git, commit: str, jobs: str) -> list[bytes]:
@@ -119,6 +128,7 @@ class WorktreeFiles:
     """The job files on disk at one moment. ``folders`` are the jobs folder and all below it, for the watch."""
 
     root: Path
+    jobs: str
     entries: Sequence[Entry]
     folders: frozenset[Path]
     _contents: Mapping[str, bytes] = field(repr=False)
@@ -126,6 +136,9 @@ class WorktreeFiles:
     def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
         found = ((entry.path, self._content(entry)) for entry in entries if entry.kind is FileKind.FILE)
         return {path: content for path, content in found if content is not None}
+
+    def place(self, path: str) -> str:
+        return inside(path, self.jobs)
 
     def _content(self, entry: Entry) -> bytes | None:
         known = self._contents.get(entry.path)
@@ -176,7 +189,7 @@ class Scanner:
             same = plain is not None and committed.get(path) == plain
             entries.append(replace(entry, blob=plain) if same and plain is not None else entry)
         self._seen = seen
-        return WorktreeFiles(self._root, tuple(sorted(entries, key=_path)), frozenset(folders), contents)
+        return WorktreeFiles(self._root, self._jobs, tuple(sorted(entries, key=_path)), frozenset(folders), contents)
 
     def _entry(
         self, found: os.DirEntry[str], path: str, kind: FileKind, seen: dict[str, _Seen], contents: dict[str, bytes]
@@ -222,15 +235,9 @@ def _walk(top: Path, folders: set[Path]) -> Iterator[tuple[os.DirEntry[str], Fil
 def read_file(path: Path) -> bytes | None:
     """The content of a regular file, at most one byte more than a job file may have; never through a last link."""
     try:
-        # O_NONBLOCK: opening a pipe that somebody put here must not wait for a writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return read_beginning(path, limit=MAX_BYTES + 1, follow_link=False)
     except OSError:
         return None
-    with os.fdopen(descriptor, "rb") as file:
-        try:
-            return file.read(MAX_BYTES + 1) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
-        except OSError:
-            return None
 
 
 def _plain(content: bytes, like: str) -> str | None:

@@ -1,37 +1,52 @@
 """What one JobSet changes in another: the one comparison that everything which follows a change goes by."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 
 from chronos_gitops.jobs.model import JobSet, JobVersion
+from chronos_gitops.schedule.timing import Timing
 
 
 @dataclass(frozen=True, slots=True)
 class JobSetDiff:
     """Names, sorted. Of a job that both sets have, each tuple says one difference, and one job may be in several.
 
-    ``redefined``: the job itself differs. ``moved``: its file stands elsewhere. ``reversioned``: it is another version,
-    text or draft. ``requarantined``: the errors of its file differ, what runs does not.
+    ``redefined``: the job itself differs. ``retimed``: only a calendar gives it other ticks. ``moved``: its file stands
+    elsewhere. ``reversioned``: it is another version, text or draft. ``requarantined``: the errors of its file differ,
+    what runs does not.
     """
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     redefined: tuple[str, ...] = ()
+    retimed: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
     reversioned: tuple[str, ...] = ()
     requarantined: tuple[str, ...] = ()
+    calendars: tuple[str, ...] = ()
+    """Names of calendars that come, go, or have another file or commit."""
 
     @property
     def changed(self) -> tuple[str, ...]:
         """The jobs of both sets that are redefined, moved or reversioned."""
         return tuple(sorted({*self.redefined, *self.moved, *self.reversioned}))
 
+    def only(self, is_meant: Callable[[str], bool]) -> "JobSetDiff":
+        """Of some jobs alone."""
+        kinds = (kind.name for kind in fields(self) if kind.name != "calendars")
+        return replace(self, **{kind: tuple(filter(is_meant, getattr(self, kind))) for kind in kinds})
+
     def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.changed or self.requarantined)
+        found = self.added or self.removed or self.changed or self.requarantined or self.retimed or self.calendars
+        return bool(found)
+
+
+_KINDS = ("redefined", "retimed", "moved", "reversioned", "requarantined")
 
 
 def diff(before: JobSet, after: JobSet) -> JobSetDiff:
     """What going from one set to the other changes. A definition that is the same object is not looked into."""
-    found: dict[str, list[str]] = {"redefined": [], "moved": [], "reversioned": [], "requarantined": []}
+    found: dict[str, list[str]] = {kind: [] for kind in _KINDS}
     for new in after:
         old = before.get(new.job.name)
         if old is None or old is new:
@@ -42,7 +57,15 @@ def diff(before: JobSet, after: JobSet) -> JobSetDiff:
     return JobSetDiff(
         added=tuple(sorted(after.definitions.keys() - before.definitions.keys())),
         removed=tuple(sorted(before.definitions.keys() - after.definitions.keys())),
+        calendars=_calendars(before, after),
         **{kind: tuple(sorted(names)) for kind, names in found.items()},
+    )
+
+
+def _calendars(before: JobSet, after: JobSet) -> tuple[str, ...]:
+    old, new = before.calendars.files, after.calendars.files
+    return (
+        () if old is new else tuple(sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name)))
     )
 
 
@@ -51,12 +74,18 @@ def _differences(old: JobVersion, new: JobVersion) -> dict[str, bool]:
     return {
         # The digest knows no order: two tags that change places are a new text and the same job.
         "redefined": is_other and old.job.digest != new.job.digest,
+        "retimed": is_other and _is_retimed(old.job.timing, new.job.timing),
         "moved": old.path != new.path,
         "reversioned": _place(old) != _place(new),
         "requarantined": old.quarantined != new.quarantined,
     }
 
 
+def _is_retimed(old: Timing, new: Timing) -> bool:
+    return old.own_digest == new.own_digest and old.digest != new.digest
+
+
 def _place(definition: JobVersion) -> tuple[object, ...]:
     one = definition
-    return one.blob, one.version, one.commit, one.draft, one.created_at, one.updated_at
+    draft = one.draft, one.draft_files, one.runs_draft
+    return one.identity, one.version, one.commit, draft, one.created_at, one.updated_at

@@ -5,16 +5,25 @@ import json
 import sys
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any
 
+from chronos_gitops.jobs.calendar_set import NO_CALENDARS, CalendarSet
+from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.layers import variables
 from chronos_gitops.jobs.problem import Problem
+from chronos_gitops.jobs.promises.expect import Expect
+from chronos_gitops.jobs.promises.guard import Guard
+from chronos_gitops.jobs.promises.requires import Requires
+from chronos_gitops.jobs.promises.success import Success
+from chronos_gitops.jobs.promises.success_codes import USUAL, SuccessCodes
+from chronos_gitops.jobs.templates.time_variables import TimeVariable
 from chronos_gitops.schedule import durations
-from chronos_gitops.schedule.schedule import Schedule
+from chronos_gitops.schedule.timing import Timing
 
 Document = Mapping[str, Any]
 """A job file after parsing: string keys, and str, int, float, bool, None, list, dict inside."""
@@ -32,6 +41,7 @@ class Concurrency(StrEnum):
     FORBID = "forbid"
     ALLOW = "allow"
     REPLACE = "replace"
+    QUEUE = "queue"
 
 
 class MissedRunPolicy(StrEnum):
@@ -86,38 +96,18 @@ class HmacAuth:
     type = "hmac"
 
 
-Auth = BearerAuth | BasicAuth | ApiKeyAuth | OAuth2Auth | HmacAuth
-_AUTH_TYPES: dict[str, type[Auth]] = {
-    kind.type: kind for kind in (BearerAuth, BasicAuth, ApiKeyAuth, OAuth2Auth, HmacAuth)
-}
-
-
 @dataclass(frozen=True, slots=True)
-class SuccessCodes:
-    """Status codes that mean success: inclusive ranges, ``((200, 299),)`` unless the file says otherwise."""
+class IdentityAuth:
+    """A token that the runner signs; ``audience`` None is the origin of the url."""
 
-    ranges: tuple[tuple[int, int], ...] = ((200, 299),)
-
-    @classmethod
-    def parse(cls, entries: Iterable[int | str]) -> "SuccessCodes":
-        return _codes(tuple(_code_range(entry) for entry in entries))
-
-    def __contains__(self, code: int) -> bool:
-        return any(low <= code <= high for low, high in self.ranges)
-
-    def document(self) -> list[int | str]:
-        return [low if low == high else f"{low}-{high}" for low, high in self.ranges]
+    audience: str | None = None
+    type = "identity"
 
 
-@lru_cache(maxsize=1024)
-def _codes(ranges: tuple[tuple[int, int], ...]) -> SuccessCodes:
-    """One value for all jobs that say the same."""
-    return SuccessCodes(ranges)
-
-
-def _code_range(entry: int | str) -> tuple[int, int]:
-    low, _, high = str(entry).partition("-")
-    return int(low), int(high or low)
+Auth = BearerAuth | BasicAuth | ApiKeyAuth | OAuth2Auth | HmacAuth | IdentityAuth
+_AUTH_TYPES: dict[str, type[Auth]] = {
+    kind.type: kind for kind in (BearerAuth, BasicAuth, ApiKeyAuth, OAuth2Auth, HmacAuth, IdentityAuth)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +117,10 @@ class Webhook:
     headers: tuple[tuple[str, str], ...] = ()
     body: str | None = None
     auth: Auth | None = None
-    success_codes: SuccessCodes = SuccessCodes()
+    success_codes: SuccessCodes = USUAL
     completion: Completion = Completion.RESPONSE
     timeout: timedelta | None = None
+    success: Success | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +138,7 @@ class Job:
     """One job as its file says it, with the defaults of CONTRACT 1 filled in."""
 
     name: str
-    schedule: Schedule
+    timing: Timing
     webhook: Webhook
     description: str = ""
     enabled: bool = False
@@ -158,6 +149,11 @@ class Job:
     catchup_window: timedelta = timedelta(hours=1)
     jitter: timedelta = timedelta(0)
     tags: tuple[tuple[str, str], ...] = ()
+    expect: Expect | None = None
+    guard: Guard | None = None
+    requires: Requires | None = None
+    times: tuple[tuple[str, TimeVariable], ...] = ()
+    """Variables that its texts refer to and that have a text only when it is sent."""
 
     @property
     def id(self) -> str:
@@ -165,7 +161,7 @@ class Job:
 
     @property
     def timezone(self) -> str:
-        return self.schedule.timezone
+        return self.timing.timezone
 
     @property
     def attempt_timeout(self) -> timedelta:
@@ -196,22 +192,33 @@ class Job:
             optional["concurrency"] = Concurrency(document["concurrency"])
         if document.get("missed_run_policy") is not None:
             optional["missed_run_policy"] = MissedRunPolicy(document["missed_run_policy"])
+        if document.get("expect"):
+            optional["expect"] = Expect.from_document(document["expect"])
+        if document.get("guard"):
+            optional["guard"] = Guard(document["guard"]["executions"])
+        if document.get("requires"):
+            optional["requires"] = Requires.from_document(document["requires"])
         return cls(
             name=name,
-            schedule=Schedule.parse(document["schedule"], document.get("timezone") or "UTC", key=name),
+            timing=_timing(document, name),
             webhook=_webhook(document["webhook"]),
             retry_policy=_retry_policy(document.get("retry_policy") or {}),
             tags=_pairs(document.get("tags") or {}),
+            times=_times(document) if document.get(variables.VARIABLES) else (),
             **optional,
         )
 
     def document(self) -> dict[str, Any]:
         """The job as a file would say it with every default written out; ``from_document`` is its inverse."""
+        times = {variables.VARIABLES: {name: time.document() for name, time in self.times}} if self.times else {}
+        when = self.timing.fields()  # but for schedule, left out where absent, so that jobs of before keep their digest
+        owed = {"expect": self.expect, "guard": self.guard, "requires": self.requires}  # left out where absent, too
         return {
             "name": self.name,
             "description": self.description,
-            "schedule": self.schedule.text,
+            "schedule": when.pop("schedule"),
             "timezone": self.timezone,
+            **when,
             "enabled": self.enabled,
             "webhook": _webhook_document(self.webhook),
             "timeout": durations.render(self.timeout),
@@ -221,7 +228,30 @@ class Job:
             "catchup_window": durations.render(self.catchup_window),
             "jitter": durations.render(self.jitter),
             "tags": dict(self.tags),
+            **{name: one.document() for name, one in owed.items() if one is not None},
+            **times,
         }
+
+    def texts_at(self, scheduled: datetime) -> dict[str, str]:
+        """Its times as texts, for an execution of this scheduled time. Raises NoSuchTime."""
+        return {name: time.render(scheduled, self.timing) for name, time in self.times}
+
+    def at(self, scheduled: datetime) -> "Job":
+        """The job with its times as texts. Raises NoSuchTime."""
+        if not self.times:
+            return self
+        filled = variables.with_texts({"webhook": _webhook_document(self.webhook)}, self.texts_at(scheduled))
+        return replace(self, webhook=_webhook(filled["webhook"]), times=())
+
+
+def _times(document: Document) -> tuple[tuple[str, TimeVariable], ...]:
+    used = variables.only_used(document)
+    return tuple((name, TimeVariable.parse(value)) for name, value in used.items() if variables.is_time(value))
+
+
+def _timing(document: Document, name: str) -> Timing:
+    optional = {key: document[key] for key in ("start", "end", "skip", "on_skip") if document.get(key) is not None}
+    return Timing.parse(document["schedule"], document.get("timezone") or "UTC", key=name, **optional)
 
 
 def _webhook(document: Document) -> Webhook:
@@ -234,9 +264,10 @@ def _webhook(document: Document) -> Webhook:
         headers=_pairs(document.get("headers") or {}),
         body=document.get("body"),
         auth=None if auth is None else _auth(auth),
-        success_codes=_SUCCESS if codes is None else SuccessCodes.parse(codes),
+        success_codes=USUAL if codes is None else SuccessCodes.parse(codes),
         completion=Completion(document.get("completion") or Completion.RESPONSE),
         timeout=None if timeout is None else durations.parse(timeout),
+        success=None if document.get("success") is None else Success.from_document(document["success"]),
     )
 
 
@@ -257,6 +288,8 @@ def _webhook_document(webhook: Webhook) -> dict[str, Any]:
     document["success_codes"] = webhook.success_codes.document()
     document["completion"] = webhook.completion.value
     document["timeout"] = None if webhook.timeout is None else durations.render(webhook.timeout)
+    if webhook.success is not None:  # left out where absent, so that jobs of before keep their digest
+        document["success"] = webhook.success.document()
     return document
 
 
@@ -288,7 +321,6 @@ def _policy(attempts: int, initial_interval: timedelta, multiplier: float, max_i
 
 
 _RETRY = RetryPolicy()
-_SUCCESS = SuccessCodes()
 
 
 def _retry_document(policy: RetryPolicy) -> dict[str, Any]:
@@ -304,20 +336,28 @@ def _retry_document(policy: RetryPolicy) -> dict[str, Any]:
 class JobVersion:
     """A job together with where it stands in git.
 
-    ``version`` and ``commit`` name the last commit that changed it (None when it was never committed); ``draft`` says
-    that the file differs from that commit; ``quarantined`` holds the errors of the file as it stands now, and then the
-    job is its last good version.
+    ``version`` and ``commit`` name the last commit that changed it (None when it was never committed). ``draft`` says
+    that it differs from that commit, ``draft_files`` in which files; ``runs_draft``: in its effective content or its
+    path, so that its executions are drafts. ``quarantined`` holds the errors of its files as they stand now, and then
+    the job is its last good version.
     """
 
     job: Job
     path: str
-    blob: str
+    identity: DefinitionId
     version: int | None = None
     commit: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
     draft: bool = False
+    draft_files: tuple[str, ...] = ()
+    runs_draft: bool = False
     quarantined: tuple[Problem, ...] = ()
+
+    @property
+    def sent_commit(self) -> str | None:
+        """What its requests name; None for a draft, which no commit has made."""
+        return None if self.runs_draft else self.commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,13 +366,16 @@ class JobSet:
 
     revision: str | None = None
     definitions: Mapping[str, JobVersion] = field(default_factory=lambda: MappingProxyType({}))
+    calendars: CalendarSet = NO_CALENDARS
     _names: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Names by id, made when somebody asks for the first one."""
 
     @classmethod
-    def of(cls, revision: str | None, definitions: Iterable[JobVersion]) -> "JobSet":
+    def of(
+        cls, revision: str | None, definitions: Iterable[JobVersion], calendars: CalendarSet = NO_CALENDARS
+    ) -> "JobSet":
         by_name = {definition.job.name: definition for definition in definitions}
-        return cls(revision, MappingProxyType({name: by_name[name] for name in sorted(by_name)}))
+        return cls(revision, MappingProxyType({name: by_name[name] for name in sorted(by_name)}), calendars)
 
     def __iter__(self) -> Iterator[JobVersion]:
         return iter(self.definitions.values())

@@ -18,6 +18,9 @@ class Problem:
     ``end_column`` is one past the last marked column of the same line; ``excerpt`` is the whole source line, so that a
     renderer needs no file. ``rule`` is kebab-case and known to ``jobs.rules.RULES``. ``fix`` is what may safely stand
     in place of the marked columns, "" where only a person can tell; it is not veiled as the excerpt is: never show it.
+    ``jobs`` counts those that a finding in a layer is about, ``job_names`` are the first ten of them. ``environments``
+    are those that it is one in, None where none are declared. ``policy`` is the policy and its rule that find it,
+    ``payments/owner``.
     """
 
     file: str
@@ -30,9 +33,19 @@ class Problem:
     end_column: int = 0
     excerpt: str = ""
     fix: str = field(default="", repr=False)
+    jobs: int = 1
+    job_names: tuple[str, ...] = ()
+    environments: tuple[str, ...] | None = None
+    used_at: str = field(default="", compare=False)
+    policy: str = ""
+
+    @property
+    def statement(self) -> str:
+        """The message, and how many jobs inherit the value."""
+        return self.message if self.jobs == 1 else f"{self.message} ({self.jobs:,} jobs)"
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.severity}[{self.rule}]: {self.message}"
+        return f"{self.file}:{self.line}:{self.column}: {self.severity}[{self.rule}]: {self.statement}"
 
 
 def ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -43,3 +56,8 @@ def ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 def is_error(problem: Problem) -> bool:
     return problem.severity is Severity.ERROR
+
+
+def counts_in(problem: Problem, environment: str | None) -> bool:
+    """Whether the problem is one in this environment; None asks about all."""
+    return environment is None or problem.environments is None or environment in problem.environments

@@ -8,21 +8,24 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from chronos_gitops.config.channels import Channel
-from chronos_gitops.engine import failure_streak
+from chronos_gitops.engine.answers import failure_streak
 from chronos_gitops.engine.clock import is_ahead
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
-from chronos_gitops.errors import ChronosError
+from chronos_gitops.expectations import other_changes
 from chronos_gitops.jobs.model import Job, JobVersion
 from chronos_gitops.notifications import incidents, suspects
 from chronos_gitops.notifications import message as notifications_message
 from chronos_gitops.notifications.incidents import ChangeKind, IncidentChange, IncidentUpdate, Outcomes, Rule, Watch
 from chronos_gitops.notifications.message import Notification
+from chronos_gitops.notifications.messages.action import after_failure
 from chronos_gitops.notifications.outbox import Known, NotificationOutbox, Place, WriteResult
 from chronos_gitops.notifications.sync_alerts import SyncAlerts, trouble
 from chronos_gitops.process import failpoints
-from chronos_gitops.process.background_thread import BackgroundThread
+from chronos_gitops.process.bounded_dict import BoundedDict
+from chronos_gitops.process.rounds import RoundThread
 from chronos_gitops.sync.controller import SyncController
+from chronos_gitops.versions.version import counting
 from chronos_gitops.webhooks.outcome import Outcome
 
 log = logging.getLogger(__name__)
@@ -51,17 +54,24 @@ class DetectorInputs:
     is_shared: bool = True
 
 
-class IncidentDetector(BackgroundThread):
+class IncidentDetector(RoundThread):
     """An ``engine.observer.Observer``: who tells it something never waits. ``round`` may be called by hand in tests."""
 
     def __init__(self, channels: Sequence[Channel], *, on_news: Callable[[], None] = lambda: None) -> None:
-        super().__init__("chronos-notify")
+        super().__init__(
+            "chronos-notify",
+            log=log,
+            trouble="notifications_cannot_be_kept",
+            failure="notify_failed",
+            rest_s=_ROUND,
+            wait_s=_ROUND,
+        )
         self._channels = channels
         self._of_jobs = tuple(channel for channel in channels if "job" in channel.kinds)
         self._of_sync = tuple(channel for channel in channels if "sync" in channel.kinds)
         self._on_news = on_news
         self._lock = threading.Lock()
-        self._heard: dict[str, dict[str, Execution]] = {}
+        self._heard: dict[str, BoundedDict[str, Execution]] = {}
         self._open: frozenset[str] = frozenset()
         self._told: set[str] = set()
         self._deferred: set[str] = set()
@@ -74,7 +84,6 @@ class IncidentDetector(BackgroundThread):
         self._next_lap: datetime | None = None
         self._next_sweep: datetime | None = None
         self._newest_failure: datetime | None = None
-        self._is_troubled = False
         self._world: DetectorInputs
         self._desk: NotificationOutbox
 
@@ -88,7 +97,7 @@ class IncidentDetector(BackgroundThread):
     def execution_finished(self, execution: Execution) -> None:
         """A success is news only of a job that is known to fail, and a failure of one that everybody knows of can wait
         for the next lap."""
-        if execution.status not in (Status.SUCCESS, Status.FAILED):
+        if execution.replay or execution.status not in (Status.SUCCESS, Status.FAILED):
             return
         with self._lock:
             if execution.status is Status.FAILED and execution.job in self._told:
@@ -97,30 +106,9 @@ class IncidentDetector(BackgroundThread):
             is_news = execution.status is Status.FAILED or execution.job in self._open or execution.job in self._heard
             if not is_news:
                 return
-            heard = self._heard.setdefault(execution.job, {})
+            heard = self._heard.setdefault(execution.job, BoundedDict(_HEARD))
             heard[execution.id] = execution
-            if len(heard) > _HEARD:
-                heard.pop(next(iter(heard)))
         self.woken.set()
-
-    def run(self) -> None:
-        while not self.stopping.is_set():
-            self.woken.clear()
-            try:
-                self.round()
-                self._is_troubled = False
-            except ChronosError as error:
-                self._note_trouble(error.message)
-            except Exception as error:  # a round that breaks must not be the last one
-                log.exception("notify_failed")
-                self._note_trouble(str(error))
-            self.stopping.wait(_ROUND)
-            self.woken.wait(_ROUND)
-
-    def _note_trouble(self, error: str) -> None:
-        if not self._is_troubled:
-            log.warning("notifications_cannot_be_kept", extra={"error": error})
-        self._is_troubled = True
 
     def round(self) -> None:
         """Everything that is to be looked at now; what was not looked at stays to be. Raises what went wrong first,
@@ -162,7 +150,10 @@ class IncidentDetector(BackgroundThread):
 
     def _again(self, job: str, heard: Mapping[str, Execution] | None = None) -> None:
         with self._lock:
-            self._heard[job] = dict(heard or {}) | self._heard.get(job, {})
+            again: BoundedDict[str, Execution] = BoundedDict(_HEARD)
+            again.update(heard or {})
+            again.update(self._heard.get(job, {}))
+            self._heard[job] = again
 
     def _scan(self, _now: datetime) -> None:
         """Once, some jobs in each round: what failed while nobody looked, and was not told before a crash."""
@@ -205,7 +196,7 @@ class IncidentDetector(BackgroundThread):
         newest = self._newest_failure
         if newest is not None and is_ahead(newest, now):
             newest = self._newest_failure = None
-        for row in self._world.engine.executions(ExecutionQuery(status=Status.FAILED, limit=_AT_ONCE)):
+        for row in self._world.engine.executions(ExecutionQuery(statuses=(Status.FAILED,), limit=_AT_ONCE)):
             at = failure_streak.position(row)[0]
             if (newest is None or at > newest) and not is_ahead(at, now):
                 self._again(row.job, {row.id: row})
@@ -220,7 +211,7 @@ class IncidentDetector(BackgroundThread):
         for channel in self._of_jobs:
             place = (channel.name, f"job:{job}")
             known = self._desk.known(place)
-            if definition is None or not is_watched or not _concerns(channel, definition):
+            if definition is None or not is_watched or not concerns(channel, definition):
                 if known.watch.incident is not None and self._desk.leads:
                     log.info("incident_closed", extra={"job": job, "channel": channel.name})
                     self._desk.write(place, known, incidents.closed(now), (), at=now)
@@ -237,7 +228,7 @@ class IncidentDetector(BackgroundThread):
     ) -> bool | None:
         """Whether there is an incident that was told; None when another runner wrote first, so that it has to be
         looked at again."""
-        rule = _rule(channel)
+        rule = rule_of(channel)
         found = outcomes.since(known.watch, rule.threshold)
         if channel.name not in self._since:
             self._since[channel.name] = self._desk.served_since(channel.name, now)
@@ -285,12 +276,19 @@ class IncidentDetector(BackgroundThread):
         past = notifications_message.Past()
         if message.news is not ChangeKind.RECOVERED and message.about is not None:
             good = outcomes.good_before(message)
-            history = self._world.follower.index().versions(job.name)
-            past = notifications_message.Past(
-                good, suspects.changes(history, good, message.about), is_draft=definition.draft
-            )
+            versions = self._world.follower.index().versions(job.name)
+            history = counting(versions, definition.identity.environment)
+            commits = suspects.changes(history, good, message.about)
+            others = other_changes.compared(self._world.engine, good, message.about)
+            past = notifications_message.Past(good, commits, is_draft=definition.draft, others=others)
         return notifications_message.of_job(
-            message, job.name, tags=dict(job.tags), past=past, public_url=self._world.public_url, now=now
+            message,
+            job.name,
+            tags=dict(job.tags),
+            past=past,
+            action=after_failure(job.name, message.about, past),
+            public_url=self._world.public_url,
+            now=now,
         )
 
     def _look_at_git(self, now: datetime) -> None:
@@ -306,7 +304,7 @@ class IncidentDetector(BackgroundThread):
                 known = self._desk.known(place)
                 if self._is_anothers(known.watch) and not faults:
                     continue
-                folded = incidents.judge(known.watch, faults, place="\n".join(place), rule=_rule(channel), now=now)
+                folded = incidents.judge(known.watch, faults, place="\n".join(place), rule=rule_of(channel), now=now)
                 self._tell_of_git(channel, place, known, self._owned(known.watch, folded), now)
 
     def _is_anothers(self, watch: Watch) -> bool:
@@ -341,12 +339,12 @@ class IncidentDetector(BackgroundThread):
         self._written(place, known, folded.watch, letters, now)
 
 
-def _concerns(channel: Channel, definition: JobVersion) -> bool:
+def concerns(channel: Channel, definition: JobVersion) -> bool:
     tags = dict(definition.job.tags)
     return all(tags.get(key) == value for key, value in channel.tags)
 
 
-def _rule(channel: Channel) -> Rule:
+def rule_of(channel: Channel) -> Rule:
     return Rule(channel.threshold, channel.reminder or None)
 
 

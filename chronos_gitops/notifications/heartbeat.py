@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from chronos_gitops.config.channels import Heartbeat
+from chronos_gitops.config.groups import Heartbeat
 from chronos_gitops.notifications.transports.http import NotificationSender, NotSent
 from chronos_gitops.process.background_thread import BackgroundThread
 

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from chronos_gitops.engine import failure_streak
+from chronos_gitops.engine.answers import failure_streak
+from chronos_gitops.engine.answers.failure_streak import Position, position
 from chronos_gitops.engine.clock import TOLERANCE, is_ahead
 from chronos_gitops.engine.engine import Engine
-from chronos_gitops.engine.failure_streak import Position, position
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
 
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://chronos-gitops.dev/incident")
@@ -258,7 +258,7 @@ class Outcomes:
         earlier = [row for row in known if row.scheduled_time < message.incident.since]
         if earlier:
             return earlier[-1]
-        query = ExecutionQuery(self._job, Status.SUCCESS, 1, (message.incident.since, ""))
+        query = ExecutionQuery(self._job, (Status.SUCCESS,), 1, (message.incident.since, ""))
         return next(iter(self._engine.executions(query)), None)
 
     def _needs_more(self, watch: Watch, threshold: int) -> bool:
@@ -273,7 +273,7 @@ class Outcomes:
         return failures < threshold or watch.incident is not None or failures == len(outcomes)
 
     def _read(self) -> None:
-        page = self._engine.executions(ExecutionQuery(self._job, None, _PAGE, self._before))
+        page = self._engine.executions(ExecutionQuery(self._job, (), _PAGE, self._before))
         self._pages += 1
         self._is_whole = len(page) < _PAGE
         for row in page:

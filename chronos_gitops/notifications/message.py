@@ -7,11 +7,15 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
+from chronos_gitops.engine import drafts
 from chronos_gitops.engine.model import Execution
+from chronos_gitops.expectations import other_changes
+from chronos_gitops.expectations.other_changes import OtherChange
 from chronos_gitops.notifications.incidents import ChangeKind, IncidentChange
+from chronos_gitops.plurals import plural
 from chronos_gitops.schedule.timestamps import rfc3339, utc_text
-from chronos_gitops.versions.version_log import Version
-from chronos_gitops.webhooks.redaction import printable, scrub
+from chronos_gitops.versions.version import Version
+from chronos_gitops.webhooks.redaction.redaction import printable, scrub
 
 LONGEST = 500
 """Characters of one text of somebody else in a message: an error, the subject of a commit."""
@@ -86,11 +90,13 @@ _COMMITS: Final = 5
 @dataclass(frozen=True, slots=True)
 class Past:
     """What the ledger and git know of a job: its last good run, None where none is known, and the versions since.
-    ``is_draft``: the file on disk, which runs, differs from what was committed."""
+    ``is_draft``: the file on disk, which runs, differs from what was committed. ``others`` are differences that no
+    commit explains, None where they are not known."""
 
     good: Execution | None = None
     changes: Sequence[Version] = ()
     is_draft: bool = False
+    others: Sequence[OtherChange] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,64 +126,106 @@ class Author:
 
 
 def of_job(
-    message: IncidentChange, job: str, *, tags: Mapping[str, str], past: Past, public_url: str, now: datetime
+    message: IncidentChange,
+    job: str,
+    *,
+    tags: Mapping[str, str],
+    past: Past,
+    action: str,
+    public_url: str,
+    now: datetime,
 ) -> Notification:
+    """``action`` is the line that says what to do."""
     incident, run = message.incident, message.about
     is_over = message.news is ChangeKind.RECOVERED
-    runs = "1 run" if incident.count == 1 else f"{incident.count} runs"
+    runs = plural(incident.count, "run")
     if is_over:
         title = f"{job} works again"
-        lines = [f"It failed since {utc_text(incident.since)}: {runs}, and has succeeded now."]
+        lines: tuple[str, ...] = (f"It failed since {utc_text(incident.since)}: {runs}, and has succeeded now.",)
     else:
         title = f"{job} is {'still ' if message.news is ChangeKind.STILL_FAILING else ''}failing"
-        lines = [f"Since: {utc_text(incident.since)}, {runs}{' in a row' if incident.count > 1 else ''}"]
-        lines += [f"Error: {_error(run)}"] if run is not None else []
-        lines += _cause(past)
-        lines += ["The file has changes that were not committed."] if past.is_draft else []
-    pages = ([("job", f"/jobs/{job}")] if public_url else []) + (
-        [("run", f"/executions/{quote(run.id)}")] if public_url and run is not None else []
-    )
-    links = tuple((word, public_url + path) for word, path in pages)
+        facts = [f"Error: {error_of(run)}"] if run is not None else []
+        detail = f"{runs}{' in a row' if incident.count > 1 else ''}"
+        lines = body(incident.since, facts, cause(past, run), action, detail=detail)
+    links = links_of(job, None if run is None else run.id, public_url)
     data = {
         "job": job,
         "tags": dict(tags),
         "incident": incident.id,
         "since": rfc3339(incident.since),
         "failures": incident.count,
-        "execution": None if run is None else _execution(run),
-        "last_success": None if is_over or past.good is None else _execution(past.good),
-        "changes": [] if is_over else [_change(one) for one in past.changes[-_COMMITS:]],
+        "execution": None if run is None else execution_data(run),
+        "last_success": None if is_over or past.good is None else execution_data(past.good),
+        "changes": [] if is_over else changes_data(past),
         "changes_total": 0 if is_over else len(past.changes),
+        "changed": [] if is_over else [one.document() for one in past.others or ()],
         "links": dict(links),
     }
-    return Notification(message.id, incident.id, f"job.{message.news}", now, title, tuple(lines), links, data)
+    return Notification(message.id, incident.id, f"job.{message.news}", now, title, lines, links[:1], data)
 
 
-def _cause(past: Past) -> list[str]:
-    """The line that is looked for: which commit it came with."""
+def body(
+    since: datetime, facts: Sequence[str], why: Sequence[str], action: str, *, detail: str = ""
+) -> tuple[str, ...]:
+    """What every message about something that lasts says below its title: since when, why, and one command."""
+    begin = f"Since: {utc_text(since)}{f', {detail}' if detail else ''}"
+    return (begin, *facts, *why, action)
+
+
+def links_of(job: str, execution: str | None, public_url: str) -> tuple[tuple[str, str], ...]:
+    """Those of the data; the text has the first one."""
+    if not public_url:
+        return ()
+    run = () if execution is None else (("run", f"{public_url}/executions/{quote(execution)}"),)
+    return (("job", f"{public_url}/jobs/{job}"), *run)
+
+
+def cause(past: Past, run: Execution | None) -> list[str]:
+    """The line that is looked for: which commit it came with. No commit made a draft, so none is named for it."""
+    if run is not None and run.draft:
+        return [_good(past.good), drafts.sentence(run), *_besides(past.others or None)]
+    unsaved = ["The file has changes that were not committed."] if past.is_draft else []
     if past.good is None:
         known = [f"It runs version {one.label}, {Author.of(one).sentence()}" for one in past.changes[-1:]]
-        return ["Last good run: none is known", *known]
-    good = f"Last good run: {utc_text(past.good.scheduled_time)}"
-    good += "" if past.good.version is None else f", of version {past.good.version}"
-    if not past.changes:
-        return [good, "No commit changed the job since then."]
-    if len(past.changes) == 1:
-        only = past.changes[0]
-        return [good, f"Failing since commit {Author.of(only).sentence()} (version {only.label})"]
-    more = len(past.changes) - _COMMITS
-    named = [f"- {Author.of(one).sentence()} (version {one.label})" for one in reversed(past.changes[-_COMMITS:])]
+        return [_good(None), *known, *unsaved]
+    return [_good(past.good), *_commits(past.changes, past.others), *unsaved]
+
+
+def _good(good: Execution | None) -> str:
+    if good is None:
+        return "Last good run: none is known"
+    made = ", of a draft" if good.draft else "" if good.version is None else f", of version {good.version}"
+    return f"Last good run: {utc_text(good.scheduled_time)}{made}"
+
+
+def _besides(others: Sequence[OtherChange] | None) -> list[str]:
+    found = other_changes.after_commits(others)
+    return [] if found is None else [found]
+
+
+def _commits(changes: Sequence[Version], others: Sequence[OtherChange] | None) -> list[str]:
+    if not changes:
+        return [other_changes.without_commits(others)]
+    return [*_named_commits(changes), *_besides(others)]
+
+
+def _named_commits(changes: Sequence[Version]) -> list[str]:
+    if len(changes) == 1:
+        only = changes[0]
+        return [f"Failing since commit {Author.of(only).sentence()} (version {only.label})"]
+    more = len(changes) - _COMMITS
+    named = [f"- {Author.of(one).sentence()} (version {one.label})" for one in reversed(changes[-_COMMITS:])]
     rest = [f"- and {more} more"] if more > 0 else []
-    return [good, f"{len(past.changes)} commits changed the job since then, newest first:", *named, *rest]
+    return [f"{len(changes)} commits changed the job since then, newest first:", *named, *rest]
 
 
-def _error(run: Execution) -> str:
+def error_of(run: Execution) -> str:
     if run.error:
         return one_line(run.error)
     return "no answer" if run.status_code is None else f"status {run.status_code}"
 
 
-def _execution(run: Execution) -> dict[str, Any]:
+def execution_data(run: Execution) -> dict[str, Any]:
     return {
         "id": run.id,
         "scheduled_time": rfc3339(run.scheduled_time),
@@ -189,7 +237,12 @@ def _execution(run: Execution) -> dict[str, Any]:
         "error": None if run.error is None else one_line(run.error),
         "version": run.version,
         "commit": run.commit,
+        "draft": run.draft,
     }
+
+
+def changes_data(past: Past) -> list[dict[str, Any]]:
+    return [_change(one) for one in past.changes[-_COMMITS:]]
 
 
 def _change(version: Version) -> dict[str, Any]:
@@ -198,13 +251,15 @@ def _change(version: Version) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What is wrong with following git: a topic, its typed reason, sentences, and whose commits it is about."""
+    """What is wrong with following git: a topic, its typed reason, sentences, whose commits it is about, and the line
+    that says what to do."""
 
     topic: str
     reason: str
     sentences: tuple[str, ...]
     names: tuple[str, ...] = ()
     authors: tuple[Author, ...] = ()
+    action: str = ""
 
 
 def over(topic: str) -> Trouble:
@@ -215,7 +270,7 @@ def over(topic: str) -> Trouble:
 _TITLES: Final[Mapping[str, tuple[str, str]]] = {
     "follow": ("git cannot be followed; the last good jobs run", "git is followed again"),
     "commit": ("a commit was refused; the last good jobs run", "no commit is refused any more"),
-    "files": ("invalid job files; their last good versions run", "every job file is valid again"),
+    "files": ("invalid job files; what ran before keeps running", "every job file is valid again"),
     "deletions": ("deletions wait for approval", "no deletion waits any more"),
 }
 
@@ -225,11 +280,12 @@ def of_sync(
 ) -> Notification:
     failing, works = _TITLES[trouble.topic]
     is_over = message.news is ChangeKind.RECOVERED
-    lines = [f"Repository: {one_line(repository)}" + (f", branch {one_line(branch)}" if branch else "")]
-    lines += [f"Since: {utc_text(message.incident.since)}"]
+    place = f"Repository: {one_line(repository)}" + (f", branch {one_line(branch)}" if branch else "")
+    lines: tuple[str, ...] = (place, f"It lasted since {utc_text(message.incident.since)}.")
     if not is_over:
-        lines += [one_line(sentence) for sentence in trouble.sentences]
-        lines += [f"Commit {author.sentence()}" for author in trouble.authors[:_COMMITS]]
+        why = [one_line(sentence) for sentence in trouble.sentences]
+        why += [f"Commit {author.sentence()}" for author in trouble.authors[:_COMMITS]]
+        lines = body(message.incident.since, [place], why, trouble.action)
     links = (("changes", f"{public_url}/changes"),) if public_url else ()
     data = {
         "topic": trouble.topic,
@@ -245,12 +301,12 @@ def of_sync(
     }
     still = "still: " if message.news is ChangeKind.STILL_FAILING else ""
     title = works if is_over else f"{still}{failing}"
-    return Notification(message.id, message.incident.id, f"sync.{message.news}", now, title, tuple(lines), links, data)
+    return Notification(message.id, message.incident.id, f"sync.{message.news}", now, title, lines, links, data)
 
 
 def test(message_id: str, channel: str, now: datetime) -> Notification:
     """What ``notify test`` sends."""
-    lines = ("Nothing is wrong: an operator tries this channel.",)
+    lines = ("Nothing is wrong: an operator is testing this channel.",)
     return Notification(
         message_id, message_id, "test", now, f"a test of the channel {channel}", lines, (), {"test": True}
     )

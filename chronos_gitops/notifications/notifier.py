@@ -1,26 +1,30 @@
-"""All of it together: a watcher, a sender for each channel, and the runner's own sign of life."""
+"""All of it together: a watcher, a sender for each channel, and the runner's own heartbeat."""
 
-import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from typing import Final
 
-from chronos_gitops.config.model import Settings
+from chronos_gitops.config.settings import Settings
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.sql.store.store import Store
 from chronos_gitops.notifications import delivery_worker
 from chronos_gitops.notifications.delivery_worker import DeliveryReport, DeliveryResult, DeliveryWorker, Hear
 from chronos_gitops.notifications.detector import DetectorInputs, IncidentDetector
+from chronos_gitops.notifications.expectation_incidents import ExpectationIncidents
+from chronos_gitops.notifications.guard_notice import GuardNotices
 from chronos_gitops.notifications.heartbeat import HeartbeatThread
 from chronos_gitops.notifications.outbox import NotificationOutbox
+from chronos_gitops.notifications.preflight_incidents import PreflightIncidents
 from chronos_gitops.notifications.transports.http import NotificationSender
 from chronos_gitops.observability.event_log import Event, EventKind
 from chronos_gitops.process.background_thread import BackgroundThread
 from chronos_gitops.schedule.timestamps import rfc3339
 
 _GOODBYE_S: Final = 3.0
+_OF_JOBS: Final = frozenset({"job", "expect", "guard", "preflight"})
+"""Kinds of subjects that name a job."""
 
 
 class Notifier:
@@ -40,10 +44,13 @@ class Notifier:
             DeliveryWorker(channel, outlet, now=outlet.now, hear=hear) for channel in settings.channels
         )
         self.watcher = IncidentDetector(settings.channels, on_news=self._wake)
+        self.guard = GuardNotices(settings.channels, on_news=self._wake)
+        self.expectations = ExpectationIncidents(settings.channels, on_news=self._wake)
+        self.preflights = PreflightIncidents(settings.channels, on_news=self._wake)
         self._pulse = HeartbeatThread(settings.heartbeat, outlet, is_alive=is_alive)
         self._threads: tuple[BackgroundThread, ...] = (*self._senders, self._pulse, self.watcher)
         self._resources = ExitStack()
-        self._ending = threading.Thread(target=self._end, name="chronos-notify-end", daemon=True)
+        self._ending = BackgroundThread("chronos-notify-end", self._end)
 
     def start(self, world: DetectorInputs) -> None:
         """After the engine and the first look at git."""
@@ -52,6 +59,9 @@ class Notifier:
             return
         desk = NotificationOutbox(self._resources.enter_context(self._open_store(world.engine)))
         self.watcher.open(world, desk)
+        self.expectations.open(world, desk)
+        self.guard.open(world, desk)
+        self.preflights.open(world, desk)
         self.watcher.launch()
         for one in self._senders:
             one.start(desk)
@@ -61,8 +71,8 @@ class Notifier:
         sent after the next start."""
         for one in self._threads:
             one.stop()
-        if self._ending.ident is None:
-            self._ending.start()
+        if not self._ending.is_launched:
+            self._ending.launch()
 
     def join(self) -> None:
         self._ending.join(_GOODBYE_S)
@@ -96,10 +106,11 @@ def event_of(report: DeliveryReport, now: datetime) -> Event | None:
         if is_sent
         else f" ({'given up' if report.result is DeliveryResult.DROPPED else 'tried again'}: {report.error})"
     )
-    job = report.subject.removeprefix("job:")
+    kind, _, about = report.subject.partition(":")
+    job = about.partition(":")[0] if kind in _OF_JOBS else None
     return Event(
         rfc3339(now),
         EventKind.NOTIFICATION_SENT if is_sent else EventKind.NOTIFICATION_FAILED,
         f"{report.channel}: {report.letter.title}{outcome}",
-        job=job if job != report.subject else None,
+        job=job,
     )

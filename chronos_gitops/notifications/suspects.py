@@ -1,9 +1,10 @@
 """The commits that may have made a job fail: its versions since the one that last succeeded. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from chronos_gitops.engine.model import Execution
-from chronos_gitops.versions.version_log import Version
+from chronos_gitops.versions.version import Version
 
 
 def version_of(execution: Execution, history: Sequence[Version]) -> Version | None:
@@ -15,12 +16,25 @@ def version_of(execution: Execution, history: Sequence[Version]) -> Version | No
     return next((one for one in reversed(history) if one.commit == execution.commit), None)
 
 
+def _stood_on(execution: Execution, history: Sequence[Version]) -> Version | None:
+    """The version that it ran, or that its draft was made from."""
+    if not execution.draft:
+        return version_of(execution, history)
+    return version_of(replace(execution, version=execution.base_version, commit=execution.base_commit), history)
+
+
+def since(history: Sequence[Version], good: Execution | None) -> tuple[Version, ...]:
+    """The versions after the one that succeeded, run or not; only the newest where no success is known."""
+    stood_on = None if good is None else _stood_on(good, history)
+    return tuple(history[-1:] if stood_on is None else history[stood_on.position :])
+
+
 def changes(history: Sequence[Version], before: Execution | None, last: Execution) -> tuple[Version, ...]:
     """The versions that came after the one which succeeded, up to the one that failed last, oldest first; only that
-    last one where no success is known, and none where the same version succeeded before."""
+    last one where no success is known, and none where the same version succeeded before or a draft failed."""
     failed = version_of(last, history)
     if failed is None:
         return ()
-    good = None if before is None else version_of(before, history)
+    good = None if before is None else _stood_on(before, history)
     since = failed.position - 1 if good is None else good.position
     return tuple(one for one in history if since < one.position <= failed.position)

@@ -16,6 +16,8 @@ PATIENCE: Final = timedelta(minutes=1)
 TOPICS: Final = ("follow", "commit", "files", "deletions")
 _ABOUT_A_COMMIT: Final = ("ValidationFailed", "VerificationFailed")
 _PROBLEMS: Final = 3
+_STATUS: Final = "See more: chronos-gitops status"
+_VALIDATE: Final = "Check the files: chronos-gitops validate"
 
 Faults = Mapping[str, tuple[str, ...]]
 
@@ -49,15 +51,16 @@ def trouble(topic: str, status: SyncStatus, follower: SyncController, fresh: tup
     reason = status.reason or ""
     if topic == "files":
         named = fresh or status.quarantined
-        return Trouble(topic, reason, tuple(_problems(status)), named, _authors_of(named, status, follower))
+        return Trouble(topic, reason, tuple(_problems(status)), named, _authors_of(named, status, follower), _VALIDATE)
     if topic == "deletions" and status.held is not None:
         names = status.held.names
         sentence = f"{status.message or reason}: {', '.join(names[:10])}"
         way = f"Approve with POST /api/v1/sync/approve and the checksum {status.held.checksum}, or revert the commit."
-        return Trouble(topic, reason, (sentence, way), names, _authors_of(names, status, follower))
+        return Trouble(topic, reason, (sentence, way), names, _authors_of(names, status, follower), _STATUS)
     author = _author(_refused(status), follower) if topic == "commit" else None
     sentences = (f"{reason}: {status.message}", *(_problems(status) if topic == "commit" else ()))
-    return Trouble(topic, reason, sentences, (), () if author is None else (author,))
+    action = _VALIDATE if topic == "commit" and status.reason == "ValidationFailed" else _STATUS
+    return Trouble(topic, reason, sentences, (), () if author is None else (author,), action)
 
 
 def _refused(status: SyncStatus) -> str | None:

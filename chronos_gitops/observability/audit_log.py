@@ -1,104 +1,148 @@
-"""Who asked the runner for what, and what came of it: one line of JSON each, only ever added to."""
+"""Who asked the runner for what, and what came of it: one line of JSON each."""
 
 import json
-import os
+import logging
 import threading
-from array import array
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from chronos_gitops.state.atomic_files import sync_folder
+from chronos_gitops.observability.audit_files import AuditFiles
+from chronos_gitops.process.bounded_dict import BoundedDict
 
+log = logging.getLogger(__name__)
 Entry: TypeAlias = Mapping[str, Any]
-_LONGEST_LINE: Final = 64 * 1024
+WINDOW: Final = timedelta(minutes=1)
+"""Equal refusals within it are one entry."""
+_WINDOWS: Final = 1024
+_COUNT_WIDTH: Final = 9
+
+
+class AuditAction(StrEnum):
+    ROLLBACK = "rollback"
+    UNDO = "undo"
+    TRIGGER = "trigger"
+    PAUSE = "pause"
+    RESUME = "resume"
+    BULK_TRIGGER = "bulk_trigger"
+    BULK_PAUSE = "bulk_pause"
+    BULK_RESUME = "bulk_resume"
+    CANCEL = "cancel"
+    REPLAY = "replay"
+    REPLAY_CANCEL = "replay_cancel"
+    PREFLIGHT = "preflight"
+    SYNC = "sync"
+    APPROVE = "approve"
+    LOGIN = "login"
+    LOGOUT = "logout"
+    SESSION_ENDED = "session_ended"
+    REFUSED = "refused"
+
+
+class AuditResult(StrEnum):
+    DONE = "done"
+    UNCHANGED = "unchanged"
+    PROPOSED = "proposed"
+    REFUSED = "refused"
+    FAILED = "failed"
 
 
 class AuditLog:
-    """The file ``audit.jsonl`` of a data folder that this process owns. Safe from any thread.
+    """``audit.jsonl`` of a data folder that this process owns, and the files before it. Safe from any thread.
 
-    An entry's number is that of its line, from 1. A line that a crash cut short stays where it is and is passed over.
+    An entry's number is that of its line, from 1, and goes on from file to file. Each entry is a line of the log, too.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, max_size: int = 64 * 1024**2, keep: int = 8) -> None:
+        self._files = AuditFiles(path, max_size=max_size, keep=keep)
         self._lock = threading.Lock()
-        self._starts: array[int] | None = None  # where each line begins
-        self._end = 0
+        self._refusals: BoundedDict[Hashable, _Refusal] = BoundedDict(_WINDOWS, lambda oldest: oldest.log_count())
 
     def append(self, entry: Entry) -> None:
         """Durable when it returns. OSError when it cannot be, and then nothing of it is kept."""
-        line = json.dumps(entry, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+        _log(entry, 1)
         with self._lock:
-            starts = self._known()
-            descriptor = self._opened()
-            try:
-                _write_at(descriptor, self._end, line)
-            except OSError:
-                os.ftruncate(descriptor, self._end)
-                raise
-            finally:
-                os.close(descriptor)
-            starts.append(self._end)
-            self._end += len(line)
+            self._written(entry)
+
+    def append_refusal(self, key: Hashable, entry: Entry, now: datetime) -> bool:
+        """As ``append``, but the equal refusals of a minute, those with one ``key``, are one entry with a ``count``.
+
+        Whether the entry is a new one. OSError as above."""
+        with self._lock:
+            self._end_windows(now)
+            refusal = self._refusals.get(key)
+            if refusal is None:
+                _log(entry, 1)
+                self._refusals[key] = _Refusal(self._written(entry), entry, now)
+                return True
+            refusal.count += 1
+            self._files.overwrite_end(refusal.number, _count(refusal.count))
+            return False
 
     def newest(self, limit: int, *, before: int | None = None) -> list[tuple[int, Entry]]:
-        """At most ``limit`` numbered entries below the number ``before``, newest first."""
+        """At most ``limit`` numbered entries below ``before``, newest first, without those that a crash has cut."""
         with self._lock:
-            starts, end = self._known(), self._end
-            last = len(starts) if before is None else min(before - 1, len(starts))
-            if last < 1:
-                return []
-            found: list[tuple[int, Entry]] = []
-            with self._path.open("rb") as file:
-                for number in range(last, 0, -1):
-                    if len(found) == limit:
-                        break
-                    start, stop = starts[number - 1], starts[number] if number < len(starts) else end
-                    entry = _read_at(file.fileno(), start, stop - start)
-                    if entry is not None:
-                        found.append((number, entry))
-            return found
+            read = ((number, _read(line)) for number, line in self._files.lines(before))
+            return list(islice(((number, entry) for number, entry in read if entry is not None), limit))
 
-    def _opened(self) -> int:
-        is_new = not self._path.exists()
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if is_new:
-            sync_folder(self._path.parent)
-        return descriptor
+    def close(self) -> None:
+        """Logs how often refusals came that are counted still."""
+        with self._lock:
+            while self._refusals:
+                self._refusals.popitem(last=False)[1].log_count()
 
-    def _known(self) -> "array[int]":
-        if self._starts is None:
-            self._starts, self._end = self._scanned()
-        return self._starts
+    def _written(self, entry: Entry) -> int:
+        content = json.dumps({name: value for name, value in entry.items() if name != "count"}, ensure_ascii=False)
+        counted = int(entry.get("count", 1))
 
-    def _scanned(self) -> "tuple[array[int], int]":
-        """The lines on disk; the last one is ended where a crash has not let it."""
-        starts, end = array("Q"), 0
-        try:
-            with self._path.open("rb+") as file:
-                line = b""
-                for line in file:
-                    starts.append(end)
-                    end += len(line)
-                if line and not line.endswith(b"\n"):
-                    file.write(b"\n")
-                    end += 1
-        except FileNotFoundError:
-            return starts, 0
-        return starts, end
+        def line(number: int) -> bytes:
+            return f'{{"id": {number}, {content[1:-1]}, "count": '.encode("utf-8", "replace") + _count(counted)
+
+        return self._files.append(line)
+
+    def _end_windows(self, now: datetime) -> None:
+        while self._refusals:
+            key, oldest = next(iter(self._refusals.items()))
+            if timedelta() <= now - oldest.began_at < WINDOW:
+                return
+            del self._refusals[key]
+            oldest.log_count()
 
 
-def _write_at(descriptor: int, position: int, content: bytes) -> None:
-    while content:
-        written = os.pwrite(descriptor, content, position)
-        content, position = content[written:], position + written
-    os.fsync(descriptor)
+@dataclass(slots=True)
+class _Refusal:
+    """Equal refusals since ``began_at``: their entry, its number and how many they are."""
+
+    number: int
+    entry: Entry
+    began_at: datetime
+    count: int = 1
+
+    def log_count(self) -> None:
+        if self.count > 1:
+            _log(self.entry, self.count)
 
 
-def _read_at(descriptor: int, position: int, size: int) -> Entry | None:
+def _count(count: int) -> bytes:
+    """The end of a line, always as long, so that a higher count can take its place."""
+    return f"{count:<{_COUNT_WIDTH}}}}\n".encode()
+
+
+def _read(line: bytes) -> Entry | None:
     try:
-        entry = json.loads(os.pread(descriptor, min(size, _LONGEST_LINE), position))
+        entry = json.loads(line)
     except ValueError:
         return None
     return entry if isinstance(entry, dict) else None
+
+
+def _log(entry: Entry, count: int) -> None:
+    """A refusal that came more than once is logged when it comes first, and when its minute is over with its count."""
+    is_good = entry.get("result") not in (AuditResult.REFUSED, AuditResult.FAILED)
+    given = {name: value for name, value in entry.items() if value is not None} | {"count": count}
+    words = " ".join(dict.fromkeys(("audit:", str(entry.get("action")), str(entry.get("result", "")))))
+    log.log(logging.INFO if is_good else logging.WARNING, words, extra={"event": "audit", **given})

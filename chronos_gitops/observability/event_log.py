@@ -4,7 +4,7 @@ import json
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -19,6 +19,7 @@ KEEP: Final = 10_000
 
 class EventKind(StrEnum):
     COMMIT_APPLIED = "commit_applied"
+    DRAFTS_APPLIED = "drafts_applied"
     COMMIT_REFUSED = "commit_refused"
     SYNC_FAILED = "sync_failed"
     SYNC_RECOVERED = "sync_recovered"
@@ -27,12 +28,22 @@ class EventKind(StrEnum):
     DELETIONS_HELD = "deletions_held"
     JOB_FAILING = "job_failing"
     JOB_RECOVERED = "job_recovered"
+    EXPECTATION_BROKEN = "expectation_broken"
+    EXPECTATION_MET = "expectation_met"
+    PREFLIGHT_FAILED = "preflight_failed"
+    PREFLIGHT_PASSED = "preflight_passed"
     JOB_TRIGGERED = "job_triggered"
     JOB_PAUSED = "job_paused"
     JOB_RESUMED = "job_resumed"
+    JOBS_TRIGGERED = "jobs_triggered"
+    JOBS_PAUSED = "jobs_paused"
+    JOBS_RESUMED = "jobs_resumed"
+    JOB_REPLAYED = "job_replayed"
+    REPLAY_CANCELLED = "replay_cancelled"
     EXECUTION_CANCELLED = "execution_cancelled"
     JOB_ROLLED_BACK = "job_rolled_back"
     COMMIT_UNDONE = "commit_undone"
+    CALL_REFUSED = "call_refused"
     SYNC_REQUESTED = "sync_requested"
     DELETIONS_APPROVED = "deletions_approved"
     NOTIFICATION_SENT = "notification_sent"
@@ -43,7 +54,7 @@ class EventKind(StrEnum):
 class Event:
     """``at`` is RFC 3339. ``result`` is that of the audit, for what somebody asked for; ``by`` is who did.
 
-    ``added``, ``changed`` and ``removed`` are names of jobs, for an applied commit.
+    ``added``, ``changed`` and ``removed`` are names of jobs, for an applied commit and for files that were saved.
     """
 
     at: str
@@ -85,6 +96,13 @@ class Event:
 
 
 Numbered = tuple[int, Event]
+CHANGES: Final = frozenset({EventKind.COMMIT_APPLIED, EventKind.DRAFTS_APPLIED})
+"""Events about several jobs."""
+
+
+def changes_message(kind: EventKind, added: Sequence[str], changed: Sequence[str], removed: Sequence[str]) -> str:
+    message = f"{len(added)} added, {len(changed)} changed, {len(removed)} removed"
+    return message if kind is EventKind.COMMIT_APPLIED else f"{message}, not committed"
 
 
 _TROUBLE: Final = (
@@ -93,6 +111,8 @@ _TROUBLE: Final = (
     EventKind.JOB_QUARANTINED,
     EventKind.DELETIONS_HELD,
     EventKind.JOB_FAILING,
+    EventKind.EXPECTATION_BROKEN,
+    EventKind.PREFLIGHT_FAILED,
     EventKind.NOTIFICATION_FAILED,
 )
 

@@ -2,15 +2,17 @@
 
 import logging
 import queue
-import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
 
 from chronos_gitops.engine.model import Execution, Status
-from chronos_gitops.jobs.job_set import diff
+from chronos_gitops.jobs.job_set import JobSetDiff, diff
 from chronos_gitops.jobs.model import Job, JobSet
-from chronos_gitops.observability.event_log import Event, EventKind, EventLog
+from chronos_gitops.observability.event_log import Event, EventKind, EventLog, changes_message
+from chronos_gitops.plurals import plural
+from chronos_gitops.process.background_thread import BackgroundThread
 from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.sync.status import SyncState, SyncStatus
 from chronos_gitops.webhooks.outcome import Outcome
@@ -18,7 +20,16 @@ from chronos_gitops.webhooks.outcome import Outcome
 log = logging.getLogger(__name__)
 _LOOK_EVERY: Final = 1.0
 _NAMES_SHOWN: Final = 1000
-_News: TypeAlias = JobSet | Execution | None
+_NOTHING_RUNS: Final = "there is no valid version before it, so nothing of it runs"
+_News: TypeAlias = "AppliedJobs | Execution | None"
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedJobs:
+    """``before`` is what ran until then: at a start the last good state, empty without one."""
+
+    jobs: JobSet
+    before: JobSet
 
 
 class EventRecorder:
@@ -29,28 +40,26 @@ class EventRecorder:
         self._status = status
         self._now = now
         self._news: queue.SimpleQueue[_News] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="chronos-events", daemon=True)
-        self._jobs: JobSet | None = None
+        self._thread = BackgroundThread("chronos-events", self._run)
         self._failing, self._known_commit = _remembered(events)
         self._sync: SyncStatus | None = None
 
     def start(self) -> None:
-        self._thread.start()
+        self._thread.launch()
 
     def stop(self) -> None:
         """What was told before is kept before it returns. Harmless when it never started."""
         self._news.put(None)
-        if self._thread.ident is not None:
-            self._thread.join(5)
+        self._thread.join(5)
 
-    def jobs_changed(self, jobs: JobSet) -> None:
-        self._news.put(jobs)
+    def jobs_changed(self, applied: AppliedJobs) -> None:
+        self._news.put(applied)
 
     def attempt_finished(self, job: Job, outcome: Outcome) -> None:
         pass
 
     def execution_finished(self, execution: Execution) -> None:
-        if execution.status in (Status.FAILED, Status.SUCCESS):
+        if execution.status in (Status.FAILED, Status.SUCCESS) and not execution.replay:
             self._news.put(execution)
 
     def _run(self) -> None:
@@ -66,8 +75,8 @@ class EventRecorder:
                 log.exception("event_failed")
             self.look()
 
-    def hear(self, news: JobSet | Execution) -> None:
-        if isinstance(news, JobSet):
+    def hear(self, news: AppliedJobs | Execution) -> None:
+        if isinstance(news, AppliedJobs):
             self._applied(news)
         elif news.status is Status.FAILED and news.job not in self._failing:
             self._failing.add(news.job)
@@ -85,7 +94,7 @@ class EventRecorder:
         self._sync = status
         self._tell_quarantine(() if before is None else before.quarantined, status)
         if status.held is not None and (before is None or before.held != status.held):
-            self._add(EventKind.DELETIONS_HELD, f"deleting {len(status.held.names)} jobs waits for approval")
+            self._add(EventKind.DELETIONS_HELD, f"deleting {plural(len(status.held.names), 'job')} waits for approval")
         self._tell_failure(before, status)
 
     def _tell_failure(self, before: SyncStatus | None, status: SyncStatus) -> None:
@@ -104,36 +113,47 @@ class EventRecorder:
     def _tell_quarantine(self, before: tuple[str, ...], status: SyncStatus) -> None:
         commit = status.revision.attempted
         for name in sorted(set(status.quarantined) - set(before)):
-            self._add(
-                EventKind.JOB_QUARANTINED, "its file is invalid; the last good version runs", job=name, commit=commit
-            )
+            effect = _NOTHING_RUNS if name in status.not_running else "the last good version runs"
+            self._add(EventKind.JOB_QUARANTINED, f"its file is invalid; {effect}", job=name, commit=commit)
         for name in sorted(set(before) - set(status.quarantined)):
             self._add(EventKind.JOB_RELEASED, "its file is valid again, or gone", job=name, commit=commit)
 
-    def _applied(self, jobs: JobSet) -> None:
-        before, self._jobs = self._jobs, jobs
-        if before is None and jobs.revision is not None and jobs.revision == self._known_commit:
-            return  # a restart on what ran before
-        changes = diff(JobSet() if before is None else before, jobs)
-        if changes.added or changes.changed or changes.removed:
-            counts = len(changes.added), len(changes.changed), len(changes.removed)
-            self._events.add(
-                Event(
-                    rfc3339(self._now(), milliseconds=True),
-                    EventKind.COMMIT_APPLIED,
-                    "{} added, {} changed, {} removed".format(*counts),
-                    commit=jobs.revision,
-                    added=changes.added[:_NAMES_SHOWN],
-                    changed=changes.changed[:_NAMES_SHOWN],
-                    removed=changes.removed[:_NAMES_SHOWN],
-                )
-            )
+    def _applied(self, applied: AppliedJobs) -> None:
+        jobs, before = applied.jobs, applied.before
+        if before.revision is None and not before.definitions and jobs.revision == self._known_commit is not None:
+            return  # a restart on what ran before, whose last good state was lost
+        committed, saved = _by_origin(before, jobs)
+        self._add_changes(EventKind.COMMIT_APPLIED, committed, commit=jobs.revision)
+        self._add_changes(EventKind.DRAFTS_APPLIED, saved, commit=None)
+
+    def _add_changes(self, kind: EventKind, changes: JobSetDiff, *, commit: str | None) -> None:
+        names = changes.added, changes.changed, changes.removed
+        if any(names):
+            added, changed, removed = (found[:_NAMES_SHOWN] for found in names)
+            at, message = rfc3339(self._now(), milliseconds=True), changes_message(kind, *names)
+            self._events.add(Event(at, kind, message, commit=commit, added=added, changed=changed, removed=removed))
 
     def _add(self, kind: EventKind, message: str, **fields: str | None) -> None:
         job, commit, execution = fields.get("job"), fields.get("commit"), fields.get("execution")
         self._events.add(
             Event(rfc3339(self._now(), milliseconds=True), kind, message, job=job, commit=commit, execution=execution)
         )
+
+
+def _by_origin(before: JobSet, jobs: JobSet) -> tuple[JobSetDiff, JobSetDiff]:
+    """What the commit changed, and what only files on disk did."""
+    changes = diff(before, jobs)
+    is_commit = before.revision != jobs.revision
+
+    def is_committed(name: str) -> bool:
+        old, new = before.get(name), jobs.get(name)
+        if not is_commit or new is None:
+            return is_commit
+        if not new.draft and (old is None or not old.draft):
+            return True
+        return old is not None and old.commit != new.commit
+
+    return changes.only(is_committed), changes.only(lambda name: not is_committed(name))
 
 
 def _failure(status: SyncStatus) -> tuple[str | None, str | None]:

@@ -44,5 +44,6 @@ def fields(execution: Execution) -> dict[str, object]:
         "lateness_ms": late,
         "commit": execution.commit,
         "version": execution.version,
+        "draft": execution.draft,
         "count": execution.count,
     }

@@ -12,15 +12,15 @@ import queue
 import re
 import select
 import sys
-import threading
 import time
 from datetime import UTC, datetime
 from typing import Final, Literal, TextIO
 
+from chronos_gitops.observability.repeated_lines import RepeatedLines, fields_of
+from chronos_gitops.process.background_thread import BackgroundThread
 from chronos_gitops.schedule.timestamps import rfc3339
 
 _NOISY = ("asyncio", "git", "httpcore", "httpx", "waitress", "watchfiles", "werkzeug")
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _WAITING_LINES: Final = 10_000
 _PATIENCE: Final = 2.0
 """Seconds that the end of the program waits for lines that are still to be written."""
@@ -31,6 +31,7 @@ def configure(style: Literal["auto", "plain", "json"], level: str, stream: TextI
     target = sys.stderr if stream is None else stream
     plain = style == "plain" or (style == "auto" and target.isatty())
     handler = Lines(target, PlainFormatter() if plain else JsonFormatter())
+    handler.addFilter(RepeatedLines())
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name in _NOISY:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
@@ -39,11 +40,6 @@ def configure(style: Literal["auto", "plain", "json"], level: str, stream: TextI
 def dropped() -> int:
     """How many lines were dropped so far, for nobody read them."""
     return sum(handler.dropped for handler in logging.getLogger().handlers if isinstance(handler, Lines))
-
-
-def fields_of(record: logging.LogRecord) -> dict[str, object]:
-    """What a call gave with ``extra=``: job, execution, commit and the like."""
-    return {key: value for key, value in vars(record).items() if key not in _STANDARD}
 
 
 class Lines(logging.Handler):
@@ -60,8 +56,8 @@ class Lines(logging.Handler):
         self._told = 0
         self._stream = stream
         self._queue: queue.Queue[str | None] = queue.Queue(waiting)
-        self._thread = threading.Thread(target=self._run, name="chronos-log", daemon=True)
-        self._thread.start()
+        self._thread = BackgroundThread("chronos-log", self._run)
+        self._thread.launch()
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

@@ -23,9 +23,11 @@ POINTS: Final = {
     "after-files": "the files of a checkout follow the commit of a rollback, its index does not",
     "before-notice": "an incident is news, nothing of it is on disk",
     "after-notice": "a notification was accepted, nobody remembers it",
+    "after-guard-decision": "a version is judged to be stopped, its pause is not made",
+    "after-guard-pause": "the guard's pause is made, nobody remembers that",
     "in-drain": "the runner was asked to end and lets requests end",
 }
-ACTIONS: Final = ("kill", "stop", "fail")
+ACTIONS: Final = ("kill", "stop", "hang", "fail")
 
 
 class Failed(ChronosError):
@@ -82,5 +84,7 @@ def _strike(point: str) -> None:
         del _armed[point]
     if armed.action == "fail":
         raise Failed(f"the failpoint {point} was armed")
+    if armed.action == "hang":
+        threading.Event().wait()
     # To this thread: a signal to the process is taken by any, and this one would run on until that has its turn.
     signal.pthread_kill(threading.get_ident(), signal.SIGKILL if armed.action == "kill" else signal.SIGSTOP)

@@ -11,19 +11,27 @@ REQUEST_ID: Final = "Chronos-Request-Id"
 JOB: Final = "Chronos-Job"
 RESTORED_VERSION: Final = "Chronos-Restored-Version"
 RESTORED_COMMIT: Final = "Chronos-Restored-Commit"
-UNDONE: Final = "Chronos-RevertedJob-Commit"
+UNDONE: Final = "Chronos-Undone-Commit"
 ALLOW_DELETES: Final = "Chronos-Allow-Deletes"
 _TRAILER: Final = re.compile(r"(Chronos-[A-Za-z-]{1,40}): (.*)\Z")
 
 
 def rollback_message(
-    *, job: str, version: int | None, commit: str, requested_by: Person, reason: str, request_id: str
+    *,
+    job: str,
+    version: int | None,
+    commit: str,
+    requested_by: Person,
+    reason: str,
+    request_id: str,
+    written_out: Sequence[str] = (),
 ) -> str:
-    """An absent reason, request id or number of the version leaves its trailer out."""
+    """An absent reason, request id or number of the version leaves its trailer out, and so does nothing written out."""
     trailers = {
         JOB: job,
         RESTORED_VERSION: "" if version is None else str(version),
         RESTORED_COMMIT: commit,
+        "Chronos-Written-Out": ", ".join(written_out),
         "Chronos-Requested-By": str(requested_by),
         "Chronos-Reason": reason,
         REQUEST_ID: request_id,
@@ -36,15 +44,15 @@ def undo_message(
     commit: str,
     subject: str,
     jobs: Sequence[str],
-    deleted: int,
+    silenced: int,
     requested_by: Person,
     reason: str,
     request_id: str,
 ) -> str:
-    """What jobs the commit takes away was reviewed with it: the exact count lets the deletions through."""
+    """The exact count of jobs that the commit deletes or disables was reviewed with it, and lets them through."""
     trailers = {
         UNDONE: commit,
-        ALLOW_DELETES: str(deleted) if deleted else "",
+        ALLOW_DELETES: str(silenced) if silenced else "",
         "Chronos-Requested-By": str(requested_by),
         "Chronos-Reason": reason,
         REQUEST_ID: request_id,

@@ -13,16 +13,19 @@ from chronos_gitops.errors import ChronosError, ConflictError, NotFoundError
 from chronos_gitops.git.client import Git
 from chronos_gitops.git.commit import Change, FileEdit, Person, clean, standing
 from chronos_gitops.git.log import Commit, recent
+from chronos_gitops.git.signatures.signers import Signers
+from chronos_gitops.git.signatures.signing_key import refuse_unusable
 from chronos_gitops.jobs.planning import text_diff
-from chronos_gitops.jobs.problem import Problem, is_error
-from chronos_gitops.jobs.validation.validate import Entry, Files, TreeResult
+from chronos_gitops.jobs.problem import Problem
+from chronos_gitops.jobs.validation.files import EditedFiles, Entry, Files
+from chronos_gitops.jobs.validation.validate import TreeResult
 from chronos_gitops.process.sleep import sleep
 from chronos_gitops.rollback.commit_message import REQUEST_ID, trailers
-from chronos_gitops.rollback.publish import PublishedCommit, checkout_of, publish
+from chronos_gitops.rollback.publish import PublishedCommit, publish, refuse
 from chronos_gitops.schedule.backoff import Backoff
 from chronos_gitops.sync.source import Source
 from chronos_gitops.versions.history import Index
-from chronos_gitops.versions.version_log import Version
+from chronos_gitops.versions.version import Version
 
 RUNNER: Final = Person("chronos-gitops", "chronos-gitops@localhost")
 _TRIES: Final = 5
@@ -39,12 +42,6 @@ class InvalidVersion(ChronosError):
     def __init__(self, message: str, *, problems: Sequence[Problem] = (), hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.problems = tuple(problems)
-
-
-class SigningKeyMissing(ConflictError):
-    """Commits must be signed here, and there is nothing to sign with."""
-
-    kind = "signing-key-missing"
 
 
 class RequestIdReused(ConflictError):
@@ -83,7 +80,7 @@ class Committer:
     """Safe to use from any thread; ``signing_key`` is an SSH key that commits are signed with.
 
     ``turn`` is entered around each commit: where several runners push to one branch they do it one after the other.
-    ``must_sign``: a commit of ours without a signature would not be followed, so none is made.
+    With ``signers`` no commit is made that this runner would refuse: the key must be one of theirs.
     """
 
     def __init__(
@@ -92,11 +89,11 @@ class Committer:
         *,
         committer: Person = RUNNER,
         signing_key: Path | None = None,
-        must_sign: bool = False,
+        signers: Signers | None = None,
         turn: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> None:
         self.followed = followed
-        self._must_sign = must_sign
+        self._signers = signers
         self._committer = committer
         self._signing_key = signing_key
         self._lock = threading.Lock()
@@ -118,8 +115,8 @@ class Committer:
 
         Races are decided by whoever keeps the branch: it compares and swaps, and the loser builds on the new tip.
         """
-        if self._must_sign and self._signing_key is None:
-            raise SigningKeyMissing("only signed commits run here", hint="start the runner with --signing-key FILE")
+        if self._signers is not None:
+            refuse_unusable(self._signing_key, self._signers)
         with self._lock, self._turn():
             for number in range(_TRIES):
                 # Two writers that lose to each other in step would do so five times.
@@ -132,11 +129,16 @@ class Committer:
     def index(self, head: str) -> Index:
         return self.followed.index_of(head)
 
-    def find_by_request_id(self, request_id: str, head: str) -> tuple[Commit, Mapping[str, str]] | None:
-        """The commit of this request with its trailers: the answer may have been lost on its way."""
+    def find_by_request_id(self, request_id: str, author: Person, head: str) -> tuple[Commit, Mapping[str, str]] | None:
+        """The commit of this author's request with its trailers: the answer may have been lost on its way."""
         if not request_id:
             return None
-        told = ((commit, trailers(commit)) for commit in recent(self.git, head, _REMEMBERED))
+        theirs = (
+            commit
+            for commit in recent(self.git, head, _REMEMBERED)
+            if (commit.author_name, commit.author_email) == (author.name, author.email)
+        )
+        told = ((commit, trailers(commit)) for commit in theirs)
         return next((made for made in told if made[1].get(REQUEST_ID) == clean(request_id)), None)
 
     def with_current_blobs(self, files: Sequence[FileEdit], head: str) -> tuple[FileEdit, ...]:
@@ -146,15 +148,21 @@ class Committer:
             replace(file, mode=there[file.path][0], before=there[file.path][1]) if file.path in there else file
             for file in files
         )
-        with checkout_of(self.followed.source) as checkout:
-            if checkout is not None:
-                checkout.refuse_unwritable(edits)
-                checkout.refuse_dirty(edits)
+        refuse(self.followed.source, edits)
         return edits
+
+    def refuse_uncommitted(self, paths: Sequence[str], head: str) -> None:
+        """ConflictError where a checkout has one of these files in another state than the head."""
+        if paths:
+            there = standing(self.git, head, paths)
+            blobs = {path: there[path][1] if path in there else "" for path in paths}
+            refuse(self.followed.source, [FileEdit(path, blob, blob) for path, blob in blobs.items()])
 
     def judged(self, files: Sequence[FileEdit], head: str) -> TreeResult:
         """Today's rules over the whole tree as it would be."""
-        return self.followed.judge(_Overlay(self.followed.files(head), files), self.index(head))
+        written = {Entry(edit.path, edit.blob, len(edit.content)): edit.content for edit in files if edit.blob}
+        edited = EditedFiles(self.followed.files(head), written, {edit.path for edit in files})
+        return self.followed.judge(edited, self.index(head))
 
     def land(
         self, files: Sequence[FileEdit], head: str, *, message: str, author: Person, proposal: str
@@ -178,7 +186,9 @@ class Committer:
 
 
 def errors_of(loaded: TreeResult, paths: Sequence[str]) -> list[Problem]:
-    return [problem for path in paths for problem in loaded.problems_of(path) if is_error(problem)]
+    """Why these files make no job; those of layers above them included."""
+    found = {parsed.path: parsed for parsed in loaded.files}
+    return [error for path in paths if path in found for error in found[path].errors]
 
 
 def diff(path: str, before: bytes, after: bytes) -> str:
@@ -193,19 +203,3 @@ def _diff_lines(text: str) -> list[str]:
     lines = text.split("\n")
     last = lines.pop()
     return [*lines, f"{last}\n\\ No newline at end of file"] if last else lines
-
-
-class _Overlay:
-    """A tree with some files as they would be."""
-
-    def __init__(self, files: Files, edits: Sequence[FileEdit]) -> None:
-        ours = [Entry(edit.path, edit.blob, len(edit.content)) for edit in edits if edit.blob]
-        touched = {edit.path for edit in edits}
-        others = [other for other in files.entries if other.path not in touched]
-        self.entries: Sequence[Entry] = tuple(sorted((*others, *ours), key=lambda one: one.path))
-        self._files = files
-        self._contents = {edit.path: edit.content for edit in edits if edit.blob}
-
-    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
-        contents = dict(self._files.read([entry for entry in entries if entry.path not in self._contents]))
-        return contents | {entry.path: self._contents[entry.path] for entry in entries if entry.path in self._contents}

@@ -5,15 +5,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from chronos_gitops.errors import NotFoundError, UsageError
-from chronos_gitops.git.client import Git, author_of, discover
+from chronos_gitops.git.client import Git, author_of
 from chronos_gitops.git.commit import Person
+from chronos_gitops.git.discovery import discover
 from chronos_gitops.git.errors import PathMissing
 from chronos_gitops.git.incomplete_clone import PresentObjects
 from chronos_gitops.git.tree import NoFiles
 from chronos_gitops.jobs.validation.validate import Files, TreeResult, validate_tree
+from chronos_gitops.sync.content.tree_layers import read_layers_at
 from chronos_gitops.sync.source import Source, WorktreeSource, jobs_folder, jobs_in
 from chronos_gitops.versions.history import History, Index
-from chronos_gitops.versions.version_log import Version
+from chronos_gitops.versions.version import Version
 
 
 def _utc_now() -> datetime:
@@ -21,16 +23,16 @@ def _utc_now() -> datetime:
 
 
 class Offline:
-    """Versions of the branch that is checked out; ``Rollbacks`` takes it in place of a follower."""
+    """Versions of the branch that is checked out; ``Reverter`` takes it in place of a follower."""
 
     def __init__(self, path: Path, jobs: str = "jobs", *, now: Callable[[], datetime] = _utc_now) -> None:
         self.place = discover(path.absolute())
         self.now = now
-        self._jobs = jobs_in(jobs_folder(jobs), path.absolute(), self.place)
-        self._worktree = None if self.place.root is None else WorktreeSource(self.place, jobs=self._jobs)
-        self._git = Git(self.place) if self._worktree is None else self._worktree.git
-        self._objects = PresentObjects(self._git) if self._worktree is None else self._worktree.objects
-        self._history = History(self._objects, self._jobs)
+        self.jobs = jobs_in(jobs_folder(jobs), path.absolute(), self.place)
+        self._worktree = None if self.place.root is None else WorktreeSource(self.place, jobs=self.jobs)
+        self.git = Git(self.place) if self._worktree is None else self._worktree.git
+        self._objects = PresentObjects(self.git) if self._worktree is None else self._worktree.objects
+        self._history = History(self._objects, self.jobs)
 
     @property
     def source(self) -> Source:
@@ -41,7 +43,7 @@ class Offline:
 
     def index(self) -> Index:
         """NotFoundError in a repository without a commit."""
-        head = self._git.resolve("HEAD")
+        head = self.git.resolve("HEAD")
         if head is None:
             raise NotFoundError("the repository has no commit yet", hint="commit the job first")
         return self._history.index(head)
@@ -62,7 +64,7 @@ class Offline:
             return NoFiles()
 
     def judge(self, files: Files, index: Index) -> TreeResult:
-        return validate_tree(files, incumbents=index)
+        return validate_tree(files, incumbents=index, layers=read_layers_at(files, self.git, index.head))
 
     def read(self, blob: str) -> bytes:
         """The content of a version."""

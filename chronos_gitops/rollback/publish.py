@@ -1,16 +1,24 @@
 """How a rollback commit gets onto its branch: into a checkout, by a push, or onto a branch for review."""
 
 import contextlib
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from chronos_gitops.errors import ChronosError, ConflictError
 from chronos_gitops.git.client import Git
-from chronos_gitops.git.commit import Change, build
-from chronos_gitops.git.remote.mirror import Mirror, Push
+from chronos_gitops.git.commit import Change, FileEdit, build
+from chronos_gitops.git.refs import heads
+from chronos_gitops.git.remote.mirror import Mirror
+from chronos_gitops.git.remote.push import Push
+from chronos_gitops.git.worktree.access import LOCK_WAIT_S, ref_locked, refuse_unwritable
 from chronos_gitops.git.worktree.commit import Checkout
 from chronos_gitops.process import failpoints
+from chronos_gitops.process.sleep import sleep
 from chronos_gitops.sync.source import BranchSource, Source
+
+_LOCK_STEP_S: Final = 0.1
 
 
 class PushRefused(ChronosError):
@@ -38,6 +46,19 @@ def publish(source: Source, head: str, change: Change, *, proposal: str) -> Publ
     return _push(source.mirror, source.branch, head, change, proposal)
 
 
+def refuse(source: Source, edits: Sequence[FileEdit]) -> None:
+    """ConflictError for what would keep the commit of these files from being written, as far as it shows before."""
+    with checkout_of(source) as checkout:
+        if checkout is not None:
+            checkout.refuse_unwritable(edits)
+            checkout.refuse_dirty(edits)
+            return
+    assert isinstance(source, BranchSource)
+    place = source.local_repository
+    if place is not None and source.branch is not None and any(edit.blob != edit.before for edit in edits):
+        refuse_unwritable(place, heads(source.branch), ())
+
+
 @contextlib.contextmanager
 def checkout_of(source: Source) -> Iterator[Checkout | None]:
     """The checkout whose files must follow the commit, for as long as the block runs."""
@@ -59,7 +80,7 @@ def checkout_of(source: Source) -> Iterator[Checkout | None]:
 def _push(mirror: Mirror, branch: str, head: str, change: Change, proposal: str) -> PublishedCommit | None:
     commit = build(mirror.git, head, change)
     failpoints.reach("before-push")
-    outcome, said = mirror.push(commit, branch)
+    outcome, said = _push_past_locks(mirror, commit, branch)
     if outcome is Push.DONE:
         failpoints.reach("after-push")
         return PublishedCommit(commit)
@@ -69,9 +90,21 @@ def _push(mirror: Mirror, branch: str, head: str, change: Change, proposal: str)
     return _push_for_review(mirror, commit, proposal, said)
 
 
+def _push_past_locks(mirror: Mirror, commit: str, branch: str) -> tuple[Push, str]:
+    """A lock that another git command holds is gone within 2 s; RefLocked for one that was left behind."""
+    until = time.monotonic() + LOCK_WAIT_S
+    while True:
+        outcome, said = mirror.push(commit, branch)
+        if outcome is not Push.LOCKED:
+            return outcome, said
+        if time.monotonic() > until:
+            raise ref_locked(said, "" if mirror.address.path is not None else str(mirror.address))
+        sleep(_LOCK_STEP_S)
+
+
 def _push_for_review(mirror: Mirror, commit: str, proposal: str, said: str) -> PublishedCommit:
     """The name holds job, version and base: if the branch is there already, it proposes the same."""
-    outcome, why = mirror.push(commit, proposal)
+    outcome, why = _push_past_locks(mirror, commit, proposal)
     if outcome is Push.DONE:
         return PublishedCommit(commit, proposal)
     _refuse_read_only(outcome, why)

@@ -6,10 +6,16 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Protocol
 
-from chronos_gitops.schedule import cron_parser, describe, durations, timezones
-from chronos_gitops.schedule.dst import Wallclock
+from chronos_gitops.schedule import durations
+from chronos_gitops.schedule.cron import describe
+from chronos_gitops.schedule.cron import parser as cron
 from chronos_gitops.schedule.errors import ScheduleError
-from chronos_gitops.schedule.interval import PREFIX, Interval
+from chronos_gitops.schedule.forms.interval import PREFIX, Interval
+from chronos_gitops.schedule.forms.one_off import PREFIX as ONE_OFF
+from chronos_gitops.schedule.forms.one_off import OneOff
+from chronos_gitops.schedule.upcoming import upcoming
+from chronos_gitops.schedule.zones import timezones, wall_time
+from chronos_gitops.schedule.zones.dst import Wallclock
 
 __all__ = ["LONGEST", "Schedule", "jitter"]
 
@@ -28,11 +34,14 @@ class Ticks(Protocol):
     def count(self, after: datetime, until: datetime) -> int: ...
     def latest(self, after: datetime, until: datetime, limit: int) -> list[datetime]: ...
     def gap_ticks(self, after: datetime, until: datetime) -> list[datetime]: ...
+    def written(self, tick: datetime) -> int | None: ...
+    @property
+    def times_a_day(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Cron (5 fields, 6 with seconds first, macros) or ``@every <duration>``, read in an IANA zone (CONTRACT 1 and 2).
+    """Cron (5 fields, 6 with seconds first, macros), ``@every <duration>`` or ``@at <local time>``, in an IANA zone.
 
     Equal when text, zone and, where ``H`` stands, key are equal. Building one raises ScheduleError for what is no
     schedule, no zone, or never fires. Instants are aware datetimes of any zone, ticks are aware datetimes in UTC.
@@ -44,7 +53,7 @@ class Schedule:
     _ticks: Ticks = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not cron_parser.is_hashed(self.text):
+        if not cron.is_hashed(self.text):
             object.__setattr__(self, "key", "")
         object.__setattr__(self, "_ticks", _parse(self.text, self.timezone, self.key))
 
@@ -54,7 +63,7 @@ class Schedule:
     @classmethod
     def parse(cls, text: str, timezone: str = "UTC", *, key: str = "") -> "Schedule":
         """``key`` seeds ``H``: the job's name; jobs without one share their schedule."""
-        return _shared(text, timezone, key if cron_parser.is_hashed(text) else "")
+        return _shared(text, timezone, key if cron.is_hashed(text) else "")
 
     @property
     def both_day_fields(self) -> bool:
@@ -71,10 +80,7 @@ class Schedule:
 
     def upcoming(self, after: datetime, count: int) -> tuple[datetime, ...]:
         """The first ``count`` ticks strictly after the instant."""
-        ticks: list[datetime] = []
-        while len(ticks) < count and (tick := self.next_after(ticks[-1] if ticks else after)) is not None:
-            ticks.append(tick)
-        return tuple(ticks)
+        return upcoming(self.next_after, after, count)
 
     def count(self, after: datetime, until: datetime) -> int:
         """How many ticks lie in (after, until]; costs changes of the clock and months, not ticks."""
@@ -88,12 +94,53 @@ class Schedule:
         """The ticks in (after, until] that stand for times a forward change of the clock skips."""
         return self._ticks.gap_ticks(_within(after), _within(until))
 
+    def written(self, tick: datetime) -> int | None:
+        """The wall-clock second (since 1970-01-01T00:00) that the text names for a tick, the earliest in a gap.
+
+        None when it has no tick at that instant, or follows elapsed time.
+        """
+        return self._ticks.written(tick)
+
+    @property
+    def times_a_day(self) -> int:
+        """How many times of day it names; 0 for ``@at``."""
+        return self._ticks.times_a_day
+
+    def times_of_day(self) -> frozenset[int]:
+        """The times of day that a cron expression names, in seconds; ask only where ``times_a_day`` is small."""
+        return self._ticks.pattern.times_of_day() if isinstance(self._ticks, Wallclock) else frozenset()
+
+    @property
+    def has_seconds(self) -> bool:
+        """Whether it is a cron expression of six fields."""
+        return isinstance(self._ticks, Wallclock) and len(self.text.split()) == 6
+
+    @property
+    def one_off(self) -> OneOff | None:
+        """The single tick of ``@at``; None for a schedule that comes back."""
+        return self._ticks if isinstance(self._ticks, OneOff) else None
+
+    @property
+    def follows_elapsed_time(self) -> bool:
+        """Whether minute or hour starts with ``*``, so that it names no fixed times."""
+        return isinstance(self._ticks, Wallclock) and self._ticks.pattern.elapsed
+
+    @property
+    def interval(self) -> timedelta | None:
+        """The duration of ``@every``; None for other schedules."""
+        return self._ticks.every if isinstance(self._ticks, Interval) else None
+
     def describe(self) -> str:
         """The schedule in English, for people: "At 02:00", "Every 5m"; the text itself where words fail."""
         if isinstance(self._ticks, Interval):
             return f"Every {durations.render(self._ticks.every)}"
+        if isinstance(self._ticks, OneOff):
+            return f"Once, at {wall_time.render_time(self._ticks.wall).replace('T', ' ')}"
         try:
-            return describe.describe(cron_parser.written_out(self.text, self.key), either_day=self.both_day_fields)
+            words = list(cron.written_out(self.text, self.key))
+            for item, _, values in cron.uneven_steps(self.text):  # "every 50 minutes" would be wrong
+                words[words.index(item)] = ",".join(map(str, values))
+            return describe.describe(tuple(words), either_day=self.both_day_fields)
         except Exception:  # a courtesy, not worth a failure: cron-descriptor raises plain Exceptions of its own
             return self.text
 
@@ -132,6 +179,9 @@ def _parse(text: str, timezone: str, key: str) -> Ticks:
         hint = "write it in one line, with plain spaces between the fields"
         raise ScheduleError(f"the schedule holds the invisible character U+{ord(odd):04X}", hint=hint)
     place = timezones.load(timezone)
-    if text.split()[0].lower() == PREFIX:
+    form = text.split()[0].lower()
+    if form == PREFIX:
         return Interval.parse(text)
-    return Wallclock(cron_parser.parse(text, key), place)
+    if form == ONE_OFF:
+        return OneOff.parse(text, place)
+    return Wallclock(cron.parse(text, key), place)

@@ -6,7 +6,7 @@ With 500 webhooks a second and four such readers, the last percent of webhooks l
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Final
 
 from chronos_gitops.process import engine_priority
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 _LONGEST: Final = 0.25
 """Seconds that a read waits for its turn at most, and gives way: some read from git, and nobody is to wait for that."""
 _READS: Final = ("GET", "HEAD")
-_AT_ONCE: Final = ("/livez", "/readyz", "/health")
 
 
 class ReadLimiter:
     """Around a WSGI application (PEP 3333): one read is computed at a time, while the engine has nothing to do. Writes
-    and probes never wait; the body of a stream is sent outside of turns."""
+    and ``probes``, by their paths, never wait; the body of a stream is sent outside of turns."""
 
-    def __init__(self, app: "WSGIApplication") -> None:
+    def __init__(self, app: "WSGIApplication", probes: Collection[str]) -> None:
         self._app = app
+        self._probes = probes
         self._turn = threading.Lock()
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] not in _READS or environ["PATH_INFO"] in _AT_ONCE:
+        if environ["REQUEST_METHOD"] not in _READS or environ["PATH_INFO"] in self._probes:
             return self._app(environ, start_response)
         is_mine = self._turn.acquire(timeout=_LONGEST)
         try:

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 # waitress ships no types
@@ -18,6 +19,7 @@ from waitress.task import ErrorTask  # type: ignore[import-untyped]
 
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.process import file_descriptors
+from chronos_gitops.process.background_thread import BackgroundThread
 from chronos_gitops.process.file_descriptors import OutOfDescriptors, Shortage
 from chronos_gitops.server.api import problem_types
 from chronos_gitops.server.read_limiter import ReadLimiter
@@ -46,14 +48,14 @@ class AddressInUse(ChronosError):
 class Server:
     """Serves one application on one address, in threads of its own, between ``start`` and ``stop``."""
 
-    def __init__(self, app: "WSGIApplication", *, host: str, port: int) -> None:
-        self._app = ReadLimiter(app)
+    def __init__(self, app: "WSGIApplication", *, host: str, port: int, probes: Collection[str] = ()) -> None:
+        self._app = ReadLimiter(app, probes)
         self._host = host
         self._port = port
         self._stopping = threading.Event()
         self._sockets: dict[int, Any] = {}
         self._server: TcpWSGIServer | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: BackgroundThread | None = None
         self._deadline = self._looked = 0.0
         self._shortage = Shortage("api_waits_for_descriptors")
         self.address = host
@@ -76,8 +78,8 @@ class Server:
         )
         self._server.channel_class = _Channel
         self._server.accept = self._accept
-        self._thread = threading.Thread(target=self._run, name="http", daemon=True)
-        self._thread.start()
+        self._thread = BackgroundThread("http", self._run)
+        self._thread.launch()
         self.address, port = listener.getsockname()[:2]
         return int(port)
 

@@ -77,12 +77,12 @@ def open_private(path: str | Path, flags: int) -> int:
 
 
 def make_private(folder: Path) -> Iterator[Path]:
-    """Takes the folder and what stands in it from everybody but its owner, and yields what could not be taken.
+    """Makes the folder, and every folder and file in it, accessible to its owner only; yields those that it cannot.
 
-    Folders in it are closed as a whole; what is in them keeps its modes (git makes its objects read-only). No umask:
-    what a rollback writes into a checkout keeps the user's.
+    Read-only files (git's objects) stay read-only, and links are not followed. No umask: what a rollback writes into a
+    checkout keeps the user's.
     """
-    for path in (folder, *sorted(folder.iterdir())):
+    for path in _tree(folder):
         try:
             mode = path.lstat().st_mode
             if stat.S_ISLNK(mode) or not mode & 0o077:
@@ -92,6 +92,12 @@ def make_private(folder: Path) -> Iterator[Path]:
             continue
         except OSError:
             yield path
+
+
+def _tree(folder: Path) -> Iterator[Path]:
+    yield folder
+    for top, folders, files in os.walk(folder):
+        yield from (Path(top, name) for name in sorted((*folders, *files)))
 
 
 def append_line(path: Path, document: Mapping[str, Any]) -> None:

@@ -1,10 +1,11 @@
 """The data folder of a runner: locked by one process, and watched for being removed or replaced."""
 
+import contextlib
 import os
 from pathlib import Path
 
 from chronos_gitops.errors import ChronosError
-from chronos_gitops.state import file_lock
+from chronos_gitops.state import disk_space, file_lock
 from chronos_gitops.state.atomic_files import open_private
 
 
@@ -18,6 +19,10 @@ class DataFolderUnusable(ChronosError):
     """State cannot be kept where the operator said."""
 
     kind = "data-folder-unusable"
+
+
+class DataFolderFull(DataFolderUnusable):
+    """There is no room for it now."""
 
 
 class OpenFile:
@@ -48,7 +53,8 @@ class DataLock:
             data.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._file = open(data / "runner.lock", "a+", opener=open_private)  # noqa: SIM115 - see release
         except OSError as error:
-            raise DataFolderUnusable(
+            kind = DataFolderFull if disk_space.is_full(error) else DataFolderUnusable
+            raise kind(
                 f"{data} cannot keep the runner's state: {error.strerror}", hint="choose another folder with --data"
             ) from error
         try:
@@ -62,9 +68,9 @@ class DataLock:
                 hint="stop it, or give this one another folder with --data",
             ) from error
         self._open = OpenFile(data / "runner.lock", os.fstat(self._file.fileno()))
-        self._file.truncate(0)
-        self._file.write(str(os.getpid()))
-        self._file.flush()
+        with contextlib.suppress(OSError):  # on a full disk others read no number, and are refused all the same
+            os.ftruncate(self._file.fileno(), 0)
+            os.write(self._file.fileno(), str(os.getpid()).encode())
 
     def loss(self) -> str:
         """Why another runner may own the folder by now; empty while this one does."""

@@ -1,53 +1,51 @@
 """A new head becomes a new JobSet, swapped once; whatever goes wrong, the last good one keeps running."""
 
-import hashlib
 import logging
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence, Set
-from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from chronos_gitops.errors import ChronosError, ConflictError
-from chronos_gitops.git.errors import Corrupt, GitError, ObjectMissing, OutputTooLarge, PathMissing
+from chronos_gitops.git.errors import Corrupt, GitError, ObjectMissing, PathMissing, Stopped
 from chronos_gitops.git.log import Commit, contains, continues, recent
-from chronos_gitops.git.signatures import Signers
 from chronos_gitops.git.tree import NoFiles
+from chronos_gitops.git.verification.commit_verifier import CommitVerifier
 from chronos_gitops.jobs.job_set import diff
-from chronos_gitops.jobs.model import JobSet
-from chronos_gitops.jobs.secret_bindings import Bindings
-from chronos_gitops.jobs.validation.validate import Files, TreeResult, ValidationCache, validate_tree
+from chronos_gitops.jobs.layers.effective import EffectiveJob
+from chronos_gitops.jobs.layers.tree import Layers
+from chronos_gitops.jobs.model import Job, JobSet, JobVersion
+from chronos_gitops.jobs.secrets.bindings import Bindings
+from chronos_gitops.jobs.validation.validate import FileResult, Files, TreeResult
 from chronos_gitops.process import engine_priority, failpoints
+from chronos_gitops.process.background_thread import BackgroundThread
+from chronos_gitops.sync.content.tree_judge import TreeJudge
+from chronos_gitops.sync.content.version_content import read_content, read_contents
 from chronos_gitops.sync.file_watcher import FileWatcher
-from chronos_gitops.sync.last_valid import last_valid_jobs
 from chronos_gitops.sync.persistence.deployments import Deployments
 from chronos_gitops.sync.persistence.history_epochs import HistoryEpochs
-from chronos_gitops.sync.persistence.last_good import LastGood
-from chronos_gitops.sync.persistence.validator_fingerprint import validator_fingerprint
+from chronos_gitops.sync.persistence.saved_jobs import SavedJobs
 from chronos_gitops.sync.poller import SWEEP, Poller, Timer
 from chronos_gitops.sync.reconcile import (
     DeletionApproval,
     DesiredState,
     SyncDecision,
     allowed_deletions,
-    broken_files,
+    looks_worse,
     reconcile,
-    status_of,
 )
 from chronos_gitops.sync.source import Source, TreeSnapshot
-from chronos_gitops.sync.status import Mode, OnInvalid, Revision, SyncState, SyncStatus
-from chronos_gitops.sync.version_content import read_content
+from chronos_gitops.sync.status import Mode, OnInvalid, SyncStatus
+from chronos_gitops.sync.status_recorder import StatusRecorder
 from chronos_gitops.versions.history import History, Index
 from chronos_gitops.versions.history_cache import HistoryCache
-from chronos_gitops.versions.version_log import Version
+from chronos_gitops.versions.version import Version
 
 __all__ = ["SyncController"]
 
 _SECOND_LOOK: Final = 0.1
 _MOST_LOOKS: Final = 10
-_PATIENCE: Final = 15.0
 _GIVES_WAY_S: Final = 5.0
 """Seconds by which webhooks may hold a pass up: ten thousand changed files take one second of the processor."""
 _log = logging.getLogger(__name__)
@@ -67,8 +65,9 @@ class SyncController:
         data: Path,
         now: Callable[[], datetime],
         on_invalid: str = "quarantine",
+        environment: str | None = None,
         interval: timedelta = timedelta(seconds=60),
-        signers: Signers | None = None,
+        verifier: CommitVerifier | None = None,
         bindings: Bindings | None = None,
         timer: Timer | None = None,
     ) -> None:
@@ -77,23 +76,18 @@ class SyncController:
         self._on_invalid = OnInvalid(on_invalid)
         interval = min(interval, SWEEP) if source.mode is Mode.WORKTREE else interval
         self._pace = Poller(interval, credentials=source.credentials, timer=timer)
-        self._signers = signers
-        self._bindings = bindings
-        self._verified: str | None = None
+        self._verifier = verifier
+        self._judge = TreeJudge(source, bindings, environment, self.jobs)
         self._data = data
         self.now = now
         identity = f"{source.repository}\n{source.jobs}"
         self._history = History(source.objects, source.jobs, HistoryCache(data / "history.json", identity))
-        self._cache = ValidationCache()
         self._passing = threading.RLock()
-        self._thread = threading.Thread(target=self._run, name="chronos-follow", daemon=True)
+        self._thread = BackgroundThread("chronos-follow", self._run)
         self._watch = FileWatcher(source, self._pace.notice)
-        self._failures = 0
         self._passing_thread: int | None = None
-        self._failure: ChronosError | None = None
         self._key: Hashable = None
         self._settled: tuple[SyncDecision, TreeResult] | None = None
-        self._unsaved = False
         self._announced = False
         self._jobs = JobSet()
         self._removed: Set[str] = frozenset()
@@ -102,13 +96,7 @@ class SyncController:
         self._is_rewritten = False
         self._epochs = HistoryEpochs(data / "epochs.json", identity)
         self.deployments = Deployments(data / "deployed.jsonl", identity)
-        self._status = SyncStatus(
-            SyncState.STARTING,
-            source.mode,
-            source.repository,
-            source.branch,
-            history_epoch=self._epochs.number,
-        )
+        self._recorder = StatusRecorder(source, self._epochs.number, now)
 
     def start(self) -> None:
         """One pass in the caller's thread, then follows. ConflictError when another process owns the data folder."""
@@ -118,19 +106,27 @@ class SyncController:
             self._sync_safely(patient=len(self._jobs) == 0)
             if not self._announced:
                 self._announce_at_start()
-            self._status = replace(self._status, jobs=len(self._jobs))
-        self._thread.start()  # which saves first: nobody's first tick waits for that
+            self._recorder.started(self._jobs)
+        self._thread.launch()  # which saves first: nobody's first tick waits for that
         if self.source.is_local:
             self._watch.start()
 
     def stop(self) -> None:
-        """Ends running git commands and both threads. What was answered last stays readable."""
+        """Ends both threads. What was answered last stays readable."""
+        self.begin_stop()
+        self.join()
+
+    def begin_stop(self) -> None:
+        """Ends running git commands, and begins nothing more; returns at once."""
         self._pace.stop()
-        self._history.save()
         self.source.git.close()
-        if self._thread.ident is not None:
-            self._watch.stop()
-            self._thread.join(_PATIENCE)
+
+    def join(self, seconds: float = 15.0) -> None:
+        """Waits for the threads. A pass that does not end announces nothing any more."""
+        self._watch.stop()
+        self._thread.join(seconds)
+        if not self._thread.is_alive():
+            self._history.save()
         self.source.close()
 
     def request_sync(self, *, expecting: str | None = None) -> None:
@@ -146,21 +142,31 @@ class SyncController:
         self._pace.expect(expecting)
         with self._passing:
             self._sync_safely()
-            return self._status
+            return self.status()
 
     def approve(self, checksum: str) -> SyncStatus:
         """Lets exactly the held deletions with this checksum happen. ConflictError when others, or none, are held."""
         with self._passing:
-            held = self._status.held
+            held = self.status().held
             if held is None or held.checksum != checksum:
                 raise ConflictError(
                     "no deletions with this checksum are held", hint="GET /api/v1/sync tells the checksum of what is"
                 )
             self._sync_safely(consent=checksum, refresh=False)
-            return self._status
+            return self.status()
+
+    @property
+    def environment(self) -> str | None:
+        """Whose jobs run."""
+        return self._judge.environment
+
+    @property
+    def layers(self) -> Layers:
+        """Those of the tree that was judged last, and the policies over it."""
+        return self._judge.layers
 
     def status(self) -> SyncStatus:
-        return self._status
+        return self._recorder.current
 
     def jobs(self) -> JobSet:
         """What runs now."""
@@ -181,7 +187,7 @@ class SyncController:
     def refresh(self) -> str | None:
         """The head of the followed branch now, without applying it. A GitError when it cannot be told.
 
-        VerificationFailed where it must be signed and is not: our own signature on top of it would vouch for it.
+        VerificationFailed where its commits must be signed and are not: ours on top would be refused as well.
         """
         with self._passing:
             head = self.source.refresh(patient=True)
@@ -199,7 +205,22 @@ class SyncController:
     def judge(self, files: Files, index: Index) -> TreeResult:
         """Today's validation of a whole tree on top of this history; unchanged files are not read again."""
         with self._passing:
-            return self._load(files, index)
+            return self._judge.tree(files, index)
+
+    def judge_version(self, version: Version, content: bytes, environment: str | None = None) -> FileResult:
+        """By today's rules, with the layers of its own commit; in this runner's environment unless one is named."""
+        return self._judge.version(version, content, environment)
+
+    def effective_version(self, version: Version, content: bytes, environment: str | None = None) -> EffectiveJob:
+        """A version with the places of its values."""
+        return self._judge.effective_version(version, content, environment)
+
+    def effective(self, running: JobVersion) -> EffectiveJob | None:
+        return self._judge.effective(running, self.read(running.identity.blob))
+
+    def triggered(self, running: JobVersion, given: Mapping[str, str]) -> Job:
+        """A running job with the texts that a manual trigger gives to its variables."""
+        return self._judge.triggered(running, self.read(running.identity.blob), given)
 
     def read(self, blob: str) -> bytes:
         """The content of a version, or of a file on disk that runs without having been committed. ObjectMissing."""
@@ -207,15 +228,11 @@ class SyncController:
 
     def read_many(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
         """Contents by id; what is missing or too large is left out."""
-        contents = {}
-        for blob in blobs:
-            with suppress(ObjectMissing, OutputTooLarge):
-                contents[blob] = self.read(blob)
-        return contents
+        return read_contents(self.source, self._jobs, blobs)
 
     def _run(self) -> None:
         with self._passing:
-            self._save()
+            self._saved.save()
         self.source.check()  # which asks for a pass where there is something to mend
         while self._pace.sleep():
             with self._passing, engine_priority.low_priority(_GIVES_WAY_S):
@@ -224,11 +241,11 @@ class SyncController:
     def _sync_safely(self, *, patient: bool = True, refresh: bool = True, consent: str | None = None) -> None:
         """The one broad catch of this loop: a pass that fails must not be the last one."""
         began = self._pace.begin()
-        self._status = replace(self._status, last_attempt_at=self.now())
+        self._recorder.began()
         self._passing_thread = threading.get_ident()
         try:
             self._pass_over_damage(began, patient=patient, refresh=refresh, consent=consent)
-            self._failures, self._failure = 0, None
+            self._recorder.ended()
         except ChronosError as error:
             self._fail(error.kind, str(error), error)
         except Exception as error:
@@ -253,9 +270,8 @@ class SyncController:
             self._sync_once(began, patient=True, refresh=True, consent=consent)
 
     def _sync_once(self, began: float, *, patient: bool, refresh: bool, consent: str | None) -> None:
-        head = self.source.refresh(patient=patient) if refresh else self._status.revision.desired
-        revision = replace(self._status.revision, desired=head)
-        self._status = replace(self._status, branch=self.source.branch, revision=revision)
+        head = self.source.refresh(patient=patient) if refresh else self.status().revision.desired
+        self._recorder.refreshed(head, self.source.branch)
         tip = self.source.tip(head)
         self._verify(tip.head)
         key = (tip.key, self.source.objects.depth())
@@ -266,78 +282,55 @@ class SyncController:
         tip, loaded = self._look(tip, index)
         self._note_rewrite(tip.head)
         newest = None if tip.head is None else next(iter(recent(self.source.git, tip.head, 1)), None)
-        settlement = self._settle(DesiredState(tip.head, loaded, index, tip.committed), newest, consent)
+        settlement = self._settle(self._judge.desired(tip, loaded, index), newest, consent)
         self._index = index
-        revision = replace(revision, desired=tip.head, attempted=tip.head)
-        self._status = replace(self._status, is_history_partial=index.is_partial, revision=revision)
+        self._recorder.attempted(tip.head, is_partial=index.is_partial)
         changes = diff(self._jobs, settlement.jobs)
-        is_new = bool(changes) or settlement.jobs.revision != self._jobs.revision or not self._announced
-        if is_new:
+        if bool(changes) or settlement.jobs.revision != self._jobs.revision or not self._announced:
             failpoints.reach("before-swap")
             self._announce(settlement.jobs)
             self.deployments.note(changes, settlement.jobs, index, self.now())
-            self._status = replace(self._status, reload_ms=self._pace.milliseconds_since(began))
+            self._recorder.swapped(self._pace.milliseconds_since(began))
             if settlement.applied:
-                committed_at = None if newest is None else newest.committed_at
-                self._status = replace(self._status, applied_at=self.now(), committed_at=committed_at)
+                self._recorder.applied(newest)
+                self._saved.note(settlement, loaded)
         self._key, self._settled = key, (settlement, loaded)
         self._report(settlement, loaded)
-        self._unsaved |= is_new and settlement.applied
-        if self._thread.ident is not None:
-            self._save()
+        if self._thread.is_launched:
+            self._saved.save()
 
     def _verify(self, head: str | None) -> None:
-        if self._signers is not None and head is not None and head != self._verified:
-            self._signers.verify(self.source.git, head)
-            self._verified = head
+        if self._verifier is not None and head is not None:
+            self._verifier.verify(self.source.git, head)
+            self._recorder.verified(self._verifier.vouches)
 
     def _look(self, tip: TreeSnapshot, index: Index) -> tuple[TreeSnapshot, TreeResult]:
         """A file may be half written, a checkout half done: what looks worse than before is looked at again."""
-        loaded = self._load(tip.files, index)
-        if self.source.mode is not Mode.WORKTREE or not self._announced or not self._looks_worse(loaded):
+        loaded = self._judge.tree(tip.files, index)
+        before = self._settled[1] if self._settled else None
+        if self.source.mode is not Mode.WORKTREE or not self._announced or not looks_worse(loaded, before, self._jobs):
             return tip, loaded
         for _ in range(_MOST_LOOKS):
             self._pace.stopping.wait(_SECOND_LOOK)
             if not self.source.is_busy():
                 break
         tip = self.source.tip(tip.head)
-        return tip, self._load(tip.files, index)
-
-    def _load(self, files: Files, index: Index) -> TreeResult:
-        return validate_tree(
-            files, self._cache, bindings=self._bindings, incumbents=index, on_file=engine_priority.yield_to_engine
-        )
-
-    def _looks_worse(self, loaded: TreeResult) -> bool:
-        known = broken_files(self._settled[1]) if self._settled else ()
-        broken = {(parsed.path, parsed.blob) for parsed in broken_files(loaded)}
-        return bool(broken - {(parsed.path, parsed.blob) for parsed in known}) or any(
-            name not in loaded.jobs for name in self._jobs.definitions
-        )
+        return tip, self._judge.tree(tip.files, index)
 
     def _settle(self, tree: DesiredState, newest: Commit | None, consent: str | None) -> SyncDecision:
-        count = allowed_deletions(f"{newest.subject}\n\n{newest.body}") if newest is not None and newest.body else None
+        counts = self._verifier is None or self._verifier.is_message_signed
+        count = None if newest is None or not newest.body or not counts else allowed_deletions(newest.message)
         return reconcile(
             tree,
             self._jobs,
             on_invalid=self._on_invalid,
             consent=DeletionApproval(consent, count),
-            last_good=last_valid_jobs(
-                tree.loaded, self._jobs, tree.index, self.source.git.read_many, removed=self._removed
-            ),
+            last_good=self._judge.last_good(tree, self._jobs, self._removed),
         )
 
-    def _save(self) -> None:
-        if self._settled is None or not self._unsaved:
-            return
-        settlement, loaded = self._settled
-        try:
-            self._last_good.save(settlement.jobs, loaded.jobs)
-            self._unsaved = False
-        except (OSError, ValueError) as error:
-            _log.warning("the last good state could not be saved", extra={"error": str(error)})
-
     def _announce(self, jobs: JobSet) -> None:
+        if self._pace.stopping.is_set():
+            raise Stopped("the runner is stopping")
         self._on_change(jobs)
         self._removed = (self._removed | {*diff(self._jobs, jobs).removed}) - jobs.definitions.keys()
         self._jobs, self._announced = jobs, True
@@ -350,15 +343,10 @@ class SyncController:
             self._fail(error.kind, str(error))
 
     def _report(self, settlement: SyncDecision, loaded: TreeResult) -> None:
-        status = status_of(settlement, self._status, is_rewritten=self._is_rewritten)
-        now, jobs = self.now(), len(self._jobs)
-        self._status = replace(status, problems=loaded.problems, last_success_at=now, jobs=jobs)
+        self._recorder.settled(settlement, loaded, self._jobs, is_rewritten=self._is_rewritten)
 
     def _fail(self, reason: str, message: str, error: ChronosError | None = None) -> None:
-        self._failures, self._failure = self._failures + 1, error
-        if self._failures == 1 and not self._pace.stopping.is_set():
-            _log.warning("the repository cannot be followed", extra={"reason": reason, "error": message})
-        self._status = replace(self._status, state=SyncState.FAILED, reason=reason, message=message)
+        self._recorder.failed(reason, message, error, is_stopping=self._pace.stopping.is_set())
         if self._index.head is None and self._jobs.revision is not None:
             self._recover_index(self._jobs.revision)
 
@@ -376,24 +364,18 @@ class SyncController:
         self._is_rewritten = before is not None and not continues(self.source.git, before, head)
         if self._is_rewritten:
             _log.warning("the history was rewritten", extra={"before": before, "commit": head})
-            self._epochs.begin(self.source.git, self._status.revision.applied)
-            self._status = replace(self._status, history_epoch=self._epochs.number)
+            self._epochs.begin(self.source.git, self.status().revision.applied)
+            self._recorder.rewritten(self._epochs.number)
 
     def _remember(self) -> None:
-        source = self.source
-        what = "\n".join((source.mode, source.repository, source.branch or "", source.jobs))
-        identity = hashlib.sha256(what.encode()).hexdigest()
-        self._last_good = LastGood(self._data / "lastgood.json", identity, judges=validator_fingerprint(self._bindings))
-        remembered = self._last_good.load()
-        for parsed in self._last_good.judged:
-            self._cache.put(parsed, None)
-        self._cache.evict_unused()
+        judge = self._judge
+        self._saved = SavedJobs(self._data, self.source, judged_by=judge.fingerprint(), environment=judge.environment)
+        remembered, judged = self._saved.load()
+        judge.remember(judged)
         if remembered is not None:
             self._jobs, self._last_head = remembered, remembered.revision
-            applied, jobs = Revision(applied=remembered.revision), len(remembered)
-            self._status = replace(self._status, revision=applied, jobs=jobs, has_job_set=True)
+            self._recorder.remembered(remembered)
 
     def _plan_next(self) -> None:
-        head = self._status.revision.desired
-        wait = self._pace.end(self._failures, self._failure, lambda commit: contains(self.source.git, head, commit))
-        self._status = replace(self._status, next_attempt_at=self.now() + wait)
+        head, trouble = self.status().revision.desired, self._recorder.trouble
+        self._recorder.planned(self._pace.end(*trouble, lambda commit: contains(self.source.git, head, commit)))

@@ -1,11 +1,12 @@
 """A thread that says "something may have changed below these folders"; a hint, never the truth."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final, Protocol
+
+from chronos_gitops.process.background_thread import BackgroundThread
 
 _STEP_MS: Final = 10
 _GROUP_MS: Final = 50
@@ -23,6 +24,9 @@ class Watched(Protocol):
         """Whether an event at this path can matter."""
 
 
+_STOPS_WITHIN_S: Final = 2.0
+
+
 class FileWatcher:
     """Calls ``notice`` from its own thread. inotify watches die silently with their folder: they are armed again
 
@@ -33,31 +37,29 @@ class FileWatcher:
     def __init__(self, watched: Watched, notice: Callable[[], None]) -> None:
         self._watched = watched
         self._notice = notice
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="chronos-watch", daemon=True)
+        self._thread = BackgroundThread("chronos-watch", self._run)
 
     def start(self) -> None:
-        self._thread.start()
+        self._thread.launch()
 
     def stop(self) -> None:
-        """Harmless when it never started."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        """Harmless when it never started. A file system that does not answer is not waited for."""
+        self._thread.stop()
+        self._thread.join(_STOPS_WITHIN_S)
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
+        while not self._thread.stopping.is_set():
             try:
                 folders = frozenset(folder for folder in self._watched.folders() if folder.is_dir())
                 if not folders:
                     # Nothing to hear, so nothing to say: a folder that comes is noticed when it is armed.
-                    self._stopping.wait(_POLL)
+                    self._thread.stopping.wait(_POLL)
                     continue
                 self._follow(folders)
             except (OSError, RuntimeError) as error:
                 # WatchfilesRustInternalError is a RuntimeError; a folder that vanished while arming is an OSError.
                 _log.debug("watching failed, looking every second", extra={"error": str(error)})
-                self._stopping.wait(_POLL)
+                self._thread.stopping.wait(_POLL)
             self._notice()
 
     def _follow(self, folders: frozenset[Path]) -> None:
@@ -74,7 +76,7 @@ class FileWatcher:
             debounce=_GROUP_MS,
             rust_timeout=_LOOK_UP_MS,
             yield_on_timeout=True,
-            stop_event=self._stopping,
+            stop_event=self._thread.stopping,
             raise_interrupt=False,
         ):
             paths = [path for _, path in changes]

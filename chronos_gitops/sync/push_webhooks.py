@@ -7,7 +7,6 @@ import hmac
 import json
 import re
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,6 +14,7 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from chronos_gitops.errors import ChronosError
+from chronos_gitops.process.bounded_dict import BoundedDict
 
 Header = Callable[[str], str | None]
 
@@ -121,7 +121,7 @@ class Deliveries:
     """Ids of the last 24 hours, at most 10,000. Safe from any thread."""
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[str, datetime] = OrderedDict()
+        self._seen: BoundedDict[str, datetime] = BoundedDict(_REMEMBERED)
         self._lock = threading.Lock()
 
     def is_new(self, delivery: str | None, now: datetime) -> bool:
@@ -129,9 +129,7 @@ class Deliveries:
         if delivery is None:
             return True
         with self._lock:
-            while self._seen and (
-                len(self._seen) >= _REMEMBERED or self._is_forgotten(next(iter(self._seen.values())), now)
-            ):
+            while self._seen and self._is_forgotten(next(iter(self._seen.values())), now):
                 self._seen.popitem(last=False)
             if delivery in self._seen:
                 return False

@@ -2,19 +2,27 @@
 
 import re
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
+from chronos_gitops.jobs.bound_jobs import bound
+from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
-from chronos_gitops.jobs.planning.plan import deletion_checksum, held_deletions
+from chronos_gitops.jobs.planning.held import deletion_checksum, disabled_by_layers, held_deletions
 from chronos_gitops.jobs.problem import is_error
 from chronos_gitops.jobs.validation.validate import FileResult, TreeResult
+from chronos_gitops.plurals import plural
+from chronos_gitops.sync.environments import disagreement
 from chronos_gitops.sync.status import HeldDeletions, OnInvalid, SyncState, SyncStatus
 from chronos_gitops.versions.history import Index, Versions
-from chronos_gitops.versions.version_log import Version, VersionChange
+from chronos_gitops.versions.version import Version, VersionChange
 
+_NO_LAYERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
 _ALLOWANCE: Final = re.compile(r"^Chronos-Allow-Deletes:[ \t]*([0-9]{1,9})[ \t]*$", re.MULTILINE | re.IGNORECASE)
+_SHOWN: Final = 5
+"""Names in a message; the rest is a count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +33,11 @@ class DesiredState:
     loaded: TreeResult
     index: Index
     committed: Mapping[str, str]
+    environment: str | None = None
+    draft_layers: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NO_LAYERS)
+    """By the path of a job: the layers that differ from HEAD and make another definition of it."""
+    drafted: frozenset[str] = frozenset()
+    """Paths of jobs whose effective content, or path, is not the one at HEAD."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +50,15 @@ class DeletionApproval:
 
 @dataclass(frozen=True, slots=True)
 class SyncDecision:
-    """``applied`` is False when nothing of the tree was taken and ``jobs`` is what ran before."""
+    """``applied`` is False when nothing of the tree was taken and ``jobs`` is what ran before. ``not_running`` are
+    those of ``quarantined`` of which there is no last good version."""
 
     jobs: JobSet
     state: SyncState
     reason: str | None = None
     message: str = ""
     quarantined: tuple[str, ...] = ()
+    not_running: tuple[str, ...] = ()
     held: HeldDeletions | None = None
     applied: bool = True
 
@@ -57,30 +72,65 @@ def reconcile(
     last_good: Mapping[str, JobVersion] | None = None,
 ) -> SyncDecision:
     """``last_good`` are definitions for broken files, by path, where nothing of that job runs yet."""
+    stranger = disagreement(tree.environment, tree.loaded.layers.environments)
+    if stranger is not None:
+        return SyncDecision(running, SyncState.FAILED, "UnknownEnvironment", stranger, applied=False)
     fresh = {
         name: _unchanged(running.get(name), parsed, tree) or _define(name, parsed, tree)
         for name, parsed in tree.loaded.jobs.items()
     }
-    broken = broken_files(tree.loaded)
-    if broken and on_invalid is OnInvalid.REJECT:
-        return _rejected(broken, running)
-    kept = keep_broken(tree.loaded, fresh, running, tree.index, last_good or {})
+    broken, policies = broken_files(tree.loaded), unreadable_policies(tree.loaded)
+    broken_calendars = tuple(file.path for file in tree.loaded.calendar_files if file.calendar is None)
+    if on_invalid is OnInvalid.REJECT and (invalid := (*invalid_files(tree.loaded), *broken_calendars)):
+        return _rejected(invalid, running)
+    kept = {
+        name: _with_calendars(one, tree)
+        for name, one in keep_broken(tree.loaded, fresh, running, tree.index, last_good or {}).items()
+    }
     wanted = fresh | kept
     held = _held(tree, running, wanted, consent)
     if held is not None and not tree.loaded.files:
-        message = f"no job file is left; {len(held.names)} jobs keep running until that is approved"
+        message = f"no job file is left; {plural(len(held.names), 'job')} will keep running until that is approved"
         return SyncDecision(running, SyncState.FAILED, "EmptyTree", message, held=held, applied=False)
     if held is not None:
         wanted = _without_deletions(wanted, held, running)
-    jobs = JobSet.of(tree.head, wanted.values())
-    names = tuple(sorted(_label(parsed, tree.loaded) for parsed in broken))
-    reason, message = _reason(names, held)
+    jobs = JobSet.of(tree.head, wanted.values(), tree.loaded.calendars)
+    names = tuple(sorted((*policies, *broken_calendars, *(_label(parsed, tree.loaded) for parsed in broken))))
+    running_on = {label for one in kept.values() for label in (one.job.name, one.path)}
+    running_on |= {*policies, *(file.path for file in tree.loaded.calendars.files.values())}
+    not_running = tuple(name for name in names if name not in running_on)
+    reason, message = _reason(names, not_running, held)
     state = SyncState.SYNCED if reason is None else SyncState.DEGRADED
-    return SyncDecision(jobs, state, reason, message, names, held)
+    return SyncDecision(jobs, state, reason, message, names, not_running, held)
+
+
+def _with_calendars(kept: JobVersion, tree: DesiredState) -> JobVersion:
+    """A broken file keeps its job; calendars and freezes count for it as for all others."""
+    job = bound(kept.job, kept.path, tree.environment, tree.loaded.calendars)
+    return kept if job is kept.job else replace(kept, job=job)
 
 
 def broken_files(loaded: TreeResult) -> tuple[FileResult, ...]:
     return tuple(parsed for parsed in loaded.files if parsed.job is None)
+
+
+def looks_worse(loaded: TreeResult, before: TreeResult | None, running: JobSet) -> bool:
+    """Whether files are broken that were not, or jobs are gone."""
+    known = broken_files(before) if before is not None else ()
+    broken = {(parsed.path, parsed.identity) for parsed in broken_files(loaded)}
+    return bool(broken - {(parsed.path, parsed.identity) for parsed in known}) or any(
+        name not in loaded.jobs for name in running.definitions
+    )
+
+
+def invalid_files(loaded: TreeResult) -> tuple[str, ...]:
+    """Paths of files with an error in any environment, layers and policies too, also where that stops nothing here."""
+    return tuple(dict.fromkeys(problem.file for problem in loaded.problems if is_error(problem)))
+
+
+def unreadable_policies(loaded: TreeResult) -> tuple[str, ...]:
+    """Paths of policies whose last readable content stays in force."""
+    return tuple(file.path for file in loaded.layers.policies.unreadable)
 
 
 def allowed_deletions(message: str) -> int | None:
@@ -89,12 +139,14 @@ def allowed_deletions(message: str) -> int | None:
     return int(found[-1]) if found else None
 
 
-def make_definition(job: Job, path: str, blob: str, versions: Sequence[Version], version: Version | None) -> JobVersion:
+def make_definition(
+    job: Job, path: str, identity: DefinitionId, versions: Sequence[Version], version: Version | None
+) -> JobVersion:
     """A job together with its version and dates."""
     return JobVersion(
         job=job,
         path=path,
-        blob=blob,
+        identity=identity,
         version=None if version is None else version.number,
         commit=None if version is None else version.commit,
         created_at=_created_at(versions),
@@ -112,11 +164,11 @@ def _unchanged(known: JobVersion | None, parsed: FileResult, tree: DesiredState)
     if known is None or known.job is not parsed.job or known.draft or known.quarantined:
         return None
     versions = tree.index.versions(known.job.name)
-    here = (parsed.path, parsed.blob)
-    if not versions or tree.committed.get(parsed.path) != parsed.blob or (known.path, known.blob) != here:
+    here = (parsed.path, parsed.identity)
+    newest = tree.index.running(known.job.name, parsed.identity)
+    if newest is None or _is_draft(parsed, tree) or (known.path, known.identity) != here:
         return None
-    newest = versions[-1]
-    was = (known.blob, known.version, known.commit, known.updated_at, known.created_at)
+    was = (known.identity.blob, known.version, known.commit, known.updated_at, known.created_at)
     now = (newest.blob, newest.number, newest.commit, newest.committed_at, _created_at(versions))
     return known if was == now else None
 
@@ -124,10 +176,21 @@ def _unchanged(known: JobVersion | None, parsed: FileResult, tree: DesiredState)
 def _define(name: str, parsed: FileResult, tree: DesiredState) -> JobVersion:
     assert parsed.job is not None
     versions = tree.index.versions(name)
-    draft = tree.committed.get(parsed.path) != parsed.blob
-    latest = next((version for version in reversed(versions) if version.blob), None)
-    version = latest if draft else tree.index.holding(name, parsed.blob) or latest
-    return replace(make_definition(parsed.job, parsed.path, parsed.blob, versions, version), draft=draft)
+    draft = _is_draft(parsed, tree)
+    latest = versions.newest(parsed.identity.environment)
+    version = latest if draft else tree.index.running(name, parsed.identity) or latest
+    made = make_definition(parsed.job, parsed.path, parsed.identity, versions, version)
+    files = _draft_files(parsed, tree)
+    return replace(made, draft=draft, draft_files=files, runs_draft=draft and parsed.path in tree.drafted)
+
+
+def _is_draft(parsed: FileResult, tree: DesiredState) -> bool:
+    return bool(_draft_files(parsed, tree))
+
+
+def _draft_files(parsed: FileResult, tree: DesiredState) -> tuple[str, ...]:
+    own = () if tree.committed.get(parsed.path) == parsed.identity.blob else (parsed.path,)
+    return (*own, *tree.draft_layers.get(parsed.path, ()))
 
 
 def _label(parsed: FileResult, loaded: TreeResult) -> str:
@@ -156,8 +219,7 @@ def keep_broken(
         for definition in (named, here, last_good.get(parsed.path)):
             if definition is None or definition.job.name in fresh or definition.job.name in kept:
                 continue
-            errors = tuple(problem for problem in parsed.problems if is_error(problem))
-            kept[definition.job.name] = replace(definition, quarantined=errors)
+            kept[definition.job.name] = replace(definition, quarantined=parsed.errors)
     return kept
 
 
@@ -166,9 +228,8 @@ def is_deleted_since(definition: JobVersion, index: Versions, *, at_path: bool =
 
     ``at_path`` asks about the file: one that only says another name is not deleted.
     """
-    versions = index.versions(definition.job.name)
-    at = next((at for at, version in enumerate(versions) if version.commit == definition.commit), len(versions))
-    return any(not version.blob and not (at_path and version.file_stays) for version in versions[at + 1 :])
+    since = index.versions(definition.job.name).own_after(definition.commit)
+    return any(not version.blob and not (at_path and version.file_stays) for version in since)
 
 
 def _held(
@@ -177,35 +238,56 @@ def _held(
     gone = tuple(definition for definition in running if definition.job.name not in wanted)
     # The count speaks for a commit: what is deleted on disk only was not reviewed with it.
     committed = not any(tree.committed.get(definition.path) for definition in gone)
-    names = held_deletions(running, JobSet(tree.head, wanted), allowed=consent.count if committed else None)
-    if not names or consent.checksum == deletion_checksum(names):
+    after = JobSet(tree.head, wanted)
+    disabled = disabled_by_layers(running.definitions, after.definitions)
+    names = held_deletions(running, after, disabled, allowed=consent.count if committed else None)
+    if not names or consent.checksum == deletion_checksum(names, disabled):
         return None
-    return HeldDeletions(names, deletion_checksum(names))
+    deleted = tuple(name for name in names if name not in disabled)
+    return HeldDeletions(deleted, deletion_checksum(names, disabled), disabled)
 
 
 def _without_deletions(wanted: Mapping[str, JobVersion], held: HeldDeletions, running: JobSet) -> dict[str, JobVersion]:
     """The held jobs stay; a new job that took the file of a held one waits with it, or both names would run."""
-    stay = {name: running.definitions[name] for name in held.names}
+    stay = {name: running.definitions[name] for name in (*held.names, *held.disabled)}
     taken = {definition.path for definition in stay.values()}
-    return stay | {
+    rest = {
         name: definition
         for name, definition in wanted.items()
         if definition.path not in taken or running.get(name) is not None
     }
+    return rest | stay
 
 
-def _rejected(broken: Sequence[FileResult], running: JobSet) -> SyncDecision:
-    places = ", ".join(parsed.path for parsed in broken[:3])
+def _rejected(broken: Sequence[str], running: JobSet) -> SyncDecision:
+    places = ", ".join(broken[:3])
     message = f"{len(broken)} invalid files, nothing was applied: {places}"
     return SyncDecision(running, SyncState.FAILED, "ValidationFailed", message, applied=False)
 
 
-def _reason(names: Sequence[str], held: HeldDeletions | None) -> tuple[str | None, str]:
+def _reason(names: Sequence[str], not_running: Sequence[str], held: HeldDeletions | None) -> tuple[str | None, str]:
     if held is not None:
-        return "UnsafePlan", f"{len(held.names)} deletions at once are held until they are approved"
+        return "UnsafePlan", _held_message(held)
     if names:
-        return "ValidationFailed", f"{len(names)} invalid files; their jobs stay as they were: {', '.join(names[:5])}"
+        stay = [name for name in names if name not in not_running]
+        parts = (
+            f"{len(names)} invalid job{'s' if len(names) > 1 else ''}",
+            f"as before: {_some(stay)}" if stay else "",
+            f"without a valid version, not running: {_some(not_running)}" if not_running else "",
+        )
+        return "ValidationFailed", "; ".join(part for part in parts if part)
     return None, ""
+
+
+def _held_message(held: HeldDeletions) -> str:
+    counts = ((len(held.names), "deletions"), (len(held.disabled), "disablings"))
+    told = " and ".join(f"{count} {word}" for count, word in counts if count)
+    return f"{told} at once are held until they are approved"
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def status_of(settlement: SyncDecision, before: SyncStatus, *, is_rewritten: bool) -> SyncStatus:
@@ -221,4 +303,5 @@ def status_of(settlement: SyncDecision, before: SyncStatus, *, is_rewritten: boo
         revision=replace(revision, applied=revision.attempted) if settlement.applied else revision,
         held=settlement.held,
         quarantined=settlement.quarantined,
+        not_running=settlement.not_running,
     )

@@ -8,19 +8,19 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from chronos_gitops.errors import UsageError
-from chronos_gitops.git.client import Git, RepositoryPaths, discover
-from chronos_gitops.git.errors import Corrupt, NotARepository, PartialClone, PathMissing
+from chronos_gitops.git.client import Git
+from chronos_gitops.git.discovery import RepositoryPaths, discover
+from chronos_gitops.git.errors import NotARepository, PathMissing
 from chronos_gitops.git.ignore_file import without_ignored_at, without_ignored_on_disk
 from chronos_gitops.git.incomplete_clone import PresentObjects
 from chronos_gitops.git.refs import branch_name, heads
 from chronos_gitops.git.remote.address import Address
 from chronos_gitops.git.remote.credentials import GitCredentials
 from chronos_gitops.git.remote.mirror import Mirror, OnFetch
-from chronos_gitops.git.remote.partial_clone import is_partial
 from chronos_gitops.git.symlinks import location, symbolic_links
 from chronos_gitops.git.tree import CommitFiles, Scanner, read_file
 from chronos_gitops.git.worktree.commit import Checkout
-from chronos_gitops.jobs.job_files import IGNORE_FILE, is_hidden
+from chronos_gitops.jobs.files.job_files import IGNORE_FILE, is_hidden
 from chronos_gitops.jobs.validation.validate import Files
 from chronos_gitops.sync.status import Mode
 
@@ -248,7 +248,8 @@ class BranchSource:
         self.branch = branch
         there = address if place is None else _at(address, place)
         self.mirror = Mirror(there, data, access, jobs=jobs, on_fetch=on_fetch)
-        self.objects = PresentObjects(self.mirror.git, is_complete=True)
+        lender = None if place is None else Git(place)
+        self.objects = PresentObjects(self.mirror.git, is_complete=True, lender=lender)
         self._place = place
         self._location = None if place is None else location(place.root or place.git_dir)
         self._address = address
@@ -268,6 +269,11 @@ class BranchSource:
             return self._place if git.head_ref() == heads(self.branch) else None
         finally:
             git.close()
+
+    @property
+    def local_repository(self) -> RepositoryPaths | None:
+        """What a push writes into, where that is a folder of this machine."""
+        return self._place
 
     def open(self, on_damage: Callable[[], None] = lambda: None) -> None:
         self.mirror.open(on_damage)
@@ -290,17 +296,12 @@ class BranchSource:
         now = location(path if self._place is None else self._place.root or self._place.git_dir)
         if self._place is None or now != self._location:
             self._place, self._location = discover(path), now
+            self.objects.lender = Git(self._place)
 
     def _fetch(self, branch: str, timeout: float | None) -> str:
-        try:
-            return self.mirror.fetch(branch, timeout=timeout)
-        except Corrupt as error:
-            if self._place is None or not is_partial(Git(self._place)):
-                raise
-            raise PartialClone(
-                f"{self.repository} is a partial clone, and lacks objects of the branch {branch} itself",
-                hint="follow its files (--follow worktree), or give the URL that it was cloned from",
-            ) from error
+        if self.objects.lender is not None and self.objects.is_partial:
+            return self.mirror.borrow(self.objects.lender, branch)
+        return self.mirror.fetch(branch, timeout=timeout)
 
     def tip(self, head: str | None) -> TreeSnapshot:
         assert head is not None

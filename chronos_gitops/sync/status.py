@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from chronos_gitops.git.signatures.errors import UnverifiedCommit
+from chronos_gitops.git.verification.verified_history import Vouch
 from chronos_gitops.jobs.problem import Problem
 
 
@@ -37,21 +39,24 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class HeldDeletions:
-    """Too many deletions at once; ``checksum`` ("sha256:...") approves exactly these."""
+    """Too many deletions at once, and jobs that layers disable; ``checksum`` ("sha256:...") approves exactly these."""
 
     names: tuple[str, ...]
     checksum: str
+    disabled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SyncStatus:
     """``has_job_set``: jobs were applied from git, or are the last good ones; without them a runner is not ready.
 
-    ``repository`` holds no credentials; ``quarantined`` are names of jobs, or paths of files without one.
+    ``repository`` holds no credentials; ``quarantined`` are names of jobs, or paths of files without one;
+    ``not_running`` are those of them of which there is no last good version.
 
     ``reload_ms`` is the time from noticing the last applied change to the JobSet swapped. ``history_epoch`` counts the
     histories seen: numbers of versions hold within one. ``applied_at`` is when what runs last changed, and
-    ``committed_at`` the time that its commit claims.
+    ``committed_at`` the time that its commit claims. ``unverified`` are up to ten commits that are not signed, while
+    the head is refused for it, and ``vouched`` the last ones that a signed commit vouches for.
     """
 
     state: SyncState
@@ -70,7 +75,10 @@ class SyncStatus:
     held: HeldDeletions | None = None
     jobs: int = 0
     quarantined: tuple[str, ...] = ()
+    not_running: tuple[str, ...] = ()
     reload_ms: float | None = None
     history_epoch: int = 1
     is_history_partial: bool = False
     has_job_set: bool = False
+    unverified: tuple[UnverifiedCommit, ...] = ()
+    vouched: tuple[Vouch, ...] = ()

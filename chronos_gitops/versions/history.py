@@ -2,8 +2,8 @@
 
 import re
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -12,16 +12,24 @@ from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.git.client import Git
 from chronos_gitops.git.errors import Corrupt
 from chronos_gitops.git.incomplete_clone import Depth, PresentObjects
-from chronos_gitops.git.log import Chronicle, chronicle, continues
-from chronos_gitops.jobs.name_owner import Incumbent, Incumbents
+from chronos_gitops.git.log import Chronicle, Commit, chronicle, continues
+from chronos_gitops.jobs.files.name_owner import Incumbent, Incumbents
+from chronos_gitops.jobs.folders import is_path_in
+from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.layers.file_roles import DEFAULTS
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
 from chronos_gitops.versions.history_cache import HistoryCache
+from chronos_gitops.versions.job_contents import JobContents
 from chronos_gitops.versions.job_names import JobNames
-from chronos_gitops.versions.version_log import Version, VersionLog
+from chronos_gitops.versions.layer_history import NO_LAYERS_YET, LayerState
+from chronos_gitops.versions.version import Reach, Version, VersionChange
+from chronos_gitops.versions.version_log import VersionLog
+from chronos_gitops.versions.version_sequence import NO_VERSIONS, VersionSequence
 
 __all__ = ["History", "Index", "LazyIndex", "Versions"]
 
 _SAVED_AFTER: Final = 500
+_AT_ONCE: Final = 1000
 _PREFIX: Final = re.compile(r"[0-9a-f]{4,64}", re.IGNORECASE | re.ASCII)
 
 
@@ -29,20 +37,22 @@ _PREFIX: Final = re.compile(r"[0-9a-f]{4,64}", re.IGNORECASE | re.ASCII)
 class Index:
     """All versions of all jobs up to ``head`` (None in a repository without a commit). Never changes.
 
-    ``is_partial``: commits or contents that came before are not here, so versions have no numbers.
+    ``is_partial``: commits or contents that came before are not here, so versions have no numbers. ``layers`` are the
+    readable ones at the head.
     """
 
     head: str | None = None
-    _versions: Mapping[str, tuple[Version, ...]] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    _versions: Mapping[str, VersionSequence] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     is_partial: bool = False
+    layers: LayerState = NO_LAYERS_YET
     _names: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Names by path, made when somebody asks for the first one."""
 
-    def versions(self, job: str) -> tuple[Version, ...]:
-        """Oldest first; () for a job that never existed."""
-        return self._versions.get(job, ())
+    def versions(self, job: str) -> VersionSequence:
+        """Oldest first; none for a job that never existed."""
+        return self._versions.get(job, NO_VERSIONS)
 
-    def known(self, job: str) -> tuple[Version, ...]:
+    def known(self, job: str) -> VersionSequence:
         """Oldest first. NotFoundError for a job that never existed."""
         versions = self.versions(job)
         if not versions:
@@ -56,7 +66,7 @@ class Index:
         versions = self.known(job)
         if not self.is_partial and ref.isascii() and ref.isdigit() and 1 <= int(ref[:12]) <= len(versions):
             return versions[int(ref[:12]) - 1]
-        found = [version for version in versions if _PREFIX.fullmatch(ref) and version.commit.startswith(ref.lower())]
+        found = list(versions.made_by(ref.lower())) if _PREFIX.fullmatch(ref) else []
         if len(found) == 1:
             return found[0]
         if found:
@@ -73,13 +83,26 @@ class Index:
         """The version of the job before this one."""
         return self.versions(version.job)[version.position - 2] if version.position > 1 else None
 
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """Those that the readable layers at the head declare, sorted."""
+        files = (path.rpartition("/")[2] for path in self.layers.blobs)
+        return tuple(sorted(file.removesuffix(".yaml") for file in files if file != DEFAULTS))
+
+    def files(self, version: Version) -> tuple[str, ...]:
+        """The files of its commit that made the version: its own, also where it stood before, and layers above it."""
+        before = self.previous(version) if version.change is VersionChange.MOVED else None
+        own = (version.path,) if before is None else (before.path, version.path)
+        layers = tuple(path for path in version.layers.edited if _has_say(path, own, version.reach))
+        return layers if version.change is VersionChange.INHERITED else tuple(dict.fromkeys((*own, *layers)))
+
     def made_by(self, commit: str) -> tuple[Version, ...]:
         """What a commit made of each job, by name; of all commits that begin so (four hexadecimal digits or more)."""
         begins = commit.lower()
         if not _PREFIX.fullmatch(begins):
             return ()
-        every = (version for versions in self._versions.values() for version in versions)
-        return tuple(sorted((one for one in every if one.commit.startswith(begins)), key=lambda one: one.job))
+        made = (version for versions in self._versions.values() for version in versions.made_by(begins))
+        return tuple(sorted(made, key=lambda one: one.job))
 
     def current(self, job: str) -> Version | None:
         """The newest version, also when it is a deletion."""
@@ -92,7 +115,7 @@ class Index:
     def name_at(self, path: str) -> str | None:
         """The job whose file this path is at the head."""
         if not self._names:
-            newest = (versions[-1] for versions in self._versions.values())
+            newest = (versions.newest_own() for versions in self._versions.values())
             self._names.update({version.path: version.job for version in newest if version.blob})
         return self._names.get(path)
 
@@ -101,16 +124,17 @@ class Index:
         newest = self.current(name)
         return None if newest is None or not newest.blob else Incumbent(newest.path, newest.blob)
 
-    def holding(self, job: str, blob: str) -> Version | None:
-        """The newest version of the job with this content."""
-        return next((version for version in reversed(self.versions(job)) if version.blob == blob), None)
+    def running(self, job: str, identity: DefinitionId) -> Version | None:
+        """The version of a job that runs with this definition: the newest one with its file that changed the file or
+        its content in this environment. An edit of another environment is another version, but not of what runs."""
+        return self.versions(job).newest(identity.environment, identity.blob)
 
 
 class Versions(Incumbents, Protocol):
     """What decisions ask about the history of a head: an Index, or one that is built when it is asked."""
 
-    def versions(self, job: str) -> tuple[Version, ...]:
-        """Oldest first; () for a job that never existed."""
+    def versions(self, job: str) -> VersionSequence:
+        """Oldest first; none for a job that never existed."""
 
 
 class LazyIndex:
@@ -120,7 +144,7 @@ class LazyIndex:
         self._history = history
         self._head = head
 
-    def versions(self, job: str) -> tuple[Version, ...]:
+    def versions(self, job: str) -> VersionSequence:
         return self._index.versions(job)
 
     def incumbent(self, name: str) -> Incumbent | None:
@@ -144,6 +168,7 @@ class History:
         self._unsaved = 0
         self._has_asked = False
         self._names: JobNames | None = None
+        self._contents: JobContents | None = None
         self._depth: Depth | None = None
         self._lock = threading.Lock()
         self._ledger = VersionLog()
@@ -156,16 +181,17 @@ class History:
             if self._index.head == head:
                 return self._index
             if head is None:
-                self._ledger, self._index = VersionLog(), Index()
+                self._forget()
                 return self._index
             since = self._index.head or self._remembered(depth)
             if since is None or not continues(self._objects.git, since, head):
-                since, self._ledger = None, VersionLog()
+                since = None
+                self._forget()
             try:
                 self._index = self._extended(since, head)
             except BaseException:
                 # Half a chronicle in the ledger would number the rest wrongly for ever.
-                self._ledger, self._index = VersionLog(), Index()
+                self._forget()
                 raise
             if self._unsaved >= _SAVED_AFTER:
                 self._save()
@@ -175,9 +201,12 @@ class History:
         """What came in since may belong before: a deeper clone has another history of the same head."""
         depth = self._objects.depth()
         if depth != self._depth:
-            self._ledger, self._index, self._names = VersionLog(), Index(), None
-            self._depth = depth
+            self._forget()
+            self._names, self._depth = None, depth
         return depth
+
+    def _forget(self) -> None:
+        self._ledger, self._index, self._contents = VersionLog(), Index(), None
 
     def save(self) -> None:
         """What a restart need not read again; cheap when there is nothing new."""
@@ -203,17 +232,28 @@ class History:
 
     def _extended(self, since: str | None, head: str) -> Index:
         found, since = self._chronicle(since, head)
+        before = self._index if since is not None else Index()
         if since is None:
-            self._ledger = VersionLog(start=found.start)
+            self._forget()
+            self._ledger.start = found.start
+        self._record(found.commits)
+        self._unsaved += len(found.commits)
+        versions = MappingProxyType(self._numbered(before))
+        return Index(head, versions, self._ledger.is_partial, self._ledger.layers)
+
+    def _record(self, commits: Sequence[Commit]) -> None:
         if self._names is None:
             self._names = JobNames(self._objects.git, self._jobs)
-        self._names.learn(edit.blob for commit in found.commits for edit in commit.edits if edit.blob)
-        for commit in found.commits:
-            self._ledger.record(commit, self._names)
-        self._unsaved += len(found.commits)
-        before = self._index if since is not None else Index()
-        versions = self._unnumbered() if self._ledger.is_partial else self._numbered(before)
-        return Index(head, MappingProxyType(versions), self._ledger.is_partial)
+        if self._contents is None:
+            self._contents = JobContents(self._objects.git, self._jobs)
+            self._contents.restore(self._ledger.layers.blobs)
+        for start in range(0, len(commits), _AT_ONCE):
+            few = commits[start : start + _AT_ONCE]
+            has_layers = self._contents.layers.all or any(self._names.is_layer(path) for path in _paths(few))
+            self._names.learn(_blobs(few), self._contents.offer if has_layers else _pass_over)
+            for commit in few:
+                self._ledger.record(commit, self._names, self._contents)
+            self._contents.evict(self._ledger.live_blobs())
 
     def _chronicle(self, since: str | None, head: str) -> tuple[Chronicle, str | None]:
         """Of a partial clone what can be read, from the beginning where the commits between are not here."""
@@ -224,15 +264,31 @@ class History:
                 raise
             return chronicle(self._objects, self._jobs, None, head), None
 
-    def _numbered(self, before: Index) -> dict[str, tuple[Version, ...]]:
-        known = {job: before.versions(job) for job in self._ledger.numbered}
+    def _numbered(self, before: Index) -> dict[str, VersionSequence]:
+        """What is longer than before; the rest as it was."""
+        known, is_numbered = before.versions, not self._ledger.is_partial
+        reuse = is_numbered and not before.is_partial
         return {
-            job: known[job] if len(known[job]) == len(versions) else tuple(versions)
-            for job, versions in self._ledger.numbered.items()
+            job: known(job) if reuse and len(known(job)) == len(log) else VersionSequence(log, is_numbered=is_numbered)
+            for job, log in self._ledger.numbered.items()
         }
 
-    def _unnumbered(self) -> dict[str, tuple[Version, ...]]:
-        return {
-            job: tuple(replace(version, is_numbered=False) for version in versions)
-            for job, versions in self._ledger.numbered.items()
-        }
+
+def _has_say(layer: str, jobs: Sequence[str], reach: Reach) -> bool:
+    """Whether the layer reaches one of these files, and an environment in which the content changed."""
+    folder, _, file = layer.rpartition("/")
+    if file != DEFAULTS:
+        return reach.environments is None or file.removesuffix(".yaml") in reach.environments
+    return reach.effective is not False and any(is_path_in(job, folder or ".") for job in jobs)
+
+
+def _paths(commits: Sequence[Commit]) -> Iterator[str]:
+    return (edit.path for commit in commits for edit in commit.edits)
+
+
+def _blobs(commits: Sequence[Commit]) -> Iterator[str]:
+    return (edit.blob for commit in commits for edit in commit.edits if edit.blob)
+
+
+def _pass_over(contents: Mapping[str, bytes]) -> None:
+    """Nothing asks for contents where there are no layers."""

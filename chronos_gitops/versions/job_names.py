@@ -2,12 +2,14 @@
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Final
 
 from chronos_gitops.git.client import Git
-from chronos_gitops.jobs.job_files import IgnoreRules, ignore_file, inside
+from chronos_gitops.jobs.files.job_files import IgnoreRules, ignore_file
+from chronos_gitops.jobs.folders import inside
+from chronos_gitops.jobs.layers.file_roles import FileRole, place_of
 from chronos_gitops.jobs.validation import document
 from chronos_gitops.jobs.validation.rules.names import is_name
 from chronos_gitops.jobs.validation.yaml.decoding import MAX_BYTES
@@ -18,6 +20,7 @@ _MENTION: Final = re.compile(rb"""^["']?name["']?[ \t]*:""", re.MULTILINE)
 _PLAIN: Final = re.compile(
     rb"^name:[ \t]+([a-z][a-z0-9]*(?:-[a-z0-9]+)*)[ \t]*(?:[ \t]#[^\n]*)?\r?\n(?=\S|\Z)", re.MULTILINE
 )
+LAYER_ROLES: Final = (FileRole.DEFAULTS, FileRole.ENVIRONMENT)
 _NOT_TEXT: Final = frozenset({b"null", b"true", b"false"})
 
 
@@ -47,17 +50,27 @@ class JobNames:
         self._ignores: dict[str, IgnoreRules] = {"": IgnoreRules()}
         self._missing: set[str] = set()
 
-    def learn(self, blobs: Iterable[str]) -> None:
+    def learn(self, blobs: Iterable[str], offer: Callable[[Mapping[str, bytes]], None] = lambda _: None) -> None:
+        """``offer`` is called with the contents that had to be read."""
         unknown = iter(list(dict.fromkeys(blob for blob in blobs if blob not in self._known)))
         while slice_ := list(islice(unknown, _AT_ONCE)):
             contents = self._git.read_many(slice_)
             self._missing |= self._git.missing([blob for blob in slice_ if blob not in contents])
             for blob in slice_:
                 self._known[blob] = name_of(contents[blob]) if blob in contents else None
+            offer(contents)
 
     def is_missing(self, blob: str) -> bool:
         """Whether the content is not here, which is another thing than having no name."""
         return blob in self._missing
+
+    def role(self, path: str) -> FileRole:
+        """A layer that says a name is refused for it, and takes the name from no job."""
+        place = inside(path, self._jobs)
+        return place_of(place).role if "/_" in f"/{place}" else FileRole.JOB
+
+    def is_layer(self, path: str) -> bool:
+        return self.role(path) in LAYER_ROLES
 
     def of(self, blob: str) -> str | None:
         return self._known.get(blob)

@@ -5,30 +5,36 @@ import contextlib
 import logging
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from types import TracebackType
 from typing import Self
 
-from chronos_gitops.jobs.masking import MASK
-from chronos_gitops.jobs.model import Job, OAuth2Auth
-from chronos_gitops.jobs.origin import Origin
+from chronos_gitops.jobs.model import IdentityAuth, Job, OAuth2Auth
+from chronos_gitops.jobs.promises.success import Otherwise, Success
+from chronos_gitops.jobs.secrets.masking import MASK
 from chronos_gitops.process import file_descriptors
 from chronos_gitops.process.file_descriptors import OutOfDescriptors, Shortage
 from chronos_gitops.schedule import durations
-from chronos_gitops.webhooks.oauth2 import Tokens, endpoint_of, token_request
+from chronos_gitops.schedule.zones.timezones import rules_version
+from chronos_gitops.webhooks.body_check import Answer, broken_rule
+from chronos_gitops.webhooks.credentials.oauth2 import Tokens
+from chronos_gitops.webhooks.credentials.secrets import SecretError, Secrets
+from chronos_gitops.webhooks.identity.issuer import Issuer
+from chronos_gitops.webhooks.identity.signing_keys import IdentityError
+from chronos_gitops.webhooks.observed import Recorder
 from chronos_gitops.webhooks.outcome import ErrorClass, ExchangeError, Outcome, OutcomeKind, RequestNotSent, answered
-from chronos_gitops.webhooks.redaction import excerpt, printable, scrub
-from chronos_gitops.webhooks.request import AttemptContext, PreparedRequest, render
-from chronos_gitops.webhooks.secrets import SecretError, Secrets
+from chronos_gitops.webhooks.redaction.redaction import excerpt, printable, scrub
+from chronos_gitops.webhooks.request import AttemptContext, PreparedRequest
+from chronos_gitops.webhooks.request_factory import RequestFactory
 from chronos_gitops.webhooks.transport.circuit_breaker import CircuitBreakers
 from chronos_gitops.webhooks.transport.concurrency import ConcurrencyLimiter
 from chronos_gitops.webhooks.transport.dns import Resolve, Resolver
-from chronos_gitops.webhooks.transport.egress import EgressPolicy, RefusedAddress
+from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy, RefusedAddress
+from chronos_gitops.webhooks.transport.egress.egress_folders import EgressPolicies, FolderPolicy
+from chronos_gitops.webhooks.transport.egress.own_listener import Listener
 from chronos_gitops.webhooks.transport.http_client import HttpResponse, HttpTransport
-from chronos_gitops.webhooks.transport.own_listener import Listener
 from chronos_gitops.webhooks.transport.timings import PhaseTimer
 from chronos_gitops.webhooks.transport.tls import TlsContexts
 from chronos_gitops.webhooks.url import RequestError, authority_of
@@ -46,14 +52,15 @@ class Delivery:
     ``at_once`` altogether, is waited for outside the attempt's timeout; ``rate`` is requests a second per host. After
     ``breaker_after`` failures in a row a host is left alone for a while (0: never). ``resolve`` stands in for
     getaddrinfo. ``public_url`` is the address under which callbacks reach this runner, empty when nobody knows it.
-    ``listener`` is the runner's own, which no request may reach.
+    ``egress`` may differ by the folder of a job's file. ``listener`` is the runner's own, which no request may reach;
+    ``issuer`` makes identity tokens.
     """
 
     def __init__(
         self,
         *,
         secrets: Secrets,
-        egress: EgressPolicy,
+        egress: EgressPolicy | EgressPolicies,
         user_agent: str,
         trust: TlsContexts | None = None,
         at_once: int = 200,
@@ -64,10 +71,13 @@ class Delivery:
         resolve: Resolve | None = None,
         public_url: Callable[[], str] = lambda: "",
         listener: Listener | None = None,
+        issuer: Issuer | None = None,
     ) -> None:
         self._secrets = secrets
-        self._egress = egress
-        self._user_agent = user_agent
+        self._egress = egress if isinstance(egress, EgressPolicies) else EgressPolicies(FolderPolicy(egress))
+        self._requests = RequestFactory(secrets, user_agent, now, public_url, issuer)
+        self._runner = user_agent.rpartition("/")[2]
+        self._tzdata = rules_version()
         self._trust = trust or TlsContexts()
         self._at_once = at_once
         self._per_host = per_host
@@ -76,14 +86,15 @@ class Delivery:
         self._shortage = Shortage("webhooks_wait_for_descriptors")
         self._now = now
         self._resolve = resolve
-        self._public_url = public_url
         self._listener = listener
 
     async def __aenter__(self) -> Self:
         self._slots = ConcurrencyLimiter(at_once=self._at_once, per_host=self._per_host, rate=self._rate)
         self._tokens = Tokens()
         resolve = self._resolve or Resolver().resolve
-        self._wire = HttpTransport(egress=self._egress, trust=self._trust, resolve=resolve, listener=self._listener)
+        self._wire = HttpTransport(
+            egress=self._egress.default.policy, trust=self._trust, resolve=resolve, listener=self._listener
+        )
         return self
 
     async def __aexit__(
@@ -107,16 +118,24 @@ class Delivery:
             started = time.monotonic()
             labels: dict[str, str] = {}
             progress = PhaseTimer()
+            recorder = Recorder(call.fingerprints, self._secrets.changed_at)
+            call = replace(call, recorder=recorder)
             outcome = self._breakers.refusal(host, started) or await self._tried(host, job, call, progress, labels)
         if outcome.error is not None:
             outcome = replace(outcome, error=printable(scrub(outcome.error, labels)))
         elapsed = timedelta(seconds=time.monotonic() - started)
-        return replace(outcome, duration=elapsed, phases=progress.times())
+        observed = recorder.observed(tzdata=self._tzdata, runner=self._runner)
+        return replace(outcome, duration=elapsed, phases=progress.times(), observed=observed)
 
     @property
     def is_short_of_descriptors(self) -> bool:
         """An attempt could not open its connection just now; may be asked from any thread."""
         return self._shortage.is_on
+
+    @property
+    def descriptor_shortage(self) -> str:
+        """Why nothing is claimed, for health; empty while a descriptor is free."""
+        return "no file descriptor is free, so nothing is claimed" if self.is_short_of_descriptors else ""
 
     def open_circuits(self) -> tuple[str, ...]:
         """Hosts that no request is made to for now; may be asked from any thread."""
@@ -124,11 +143,13 @@ class Delivery:
 
     def excerpt(self, job: Job, call: AttemptContext, text: str) -> str:
         """What is kept of a text that the job's target sent later, scrubbed as its answers are; from any thread."""
+        if not self._keeps(call):
+            return ""
         try:
-            request = self._rendered(job, call)
+            request = self._requests.rendered(job, call)
             labels = dict(request.secrets)
             if isinstance(job.webhook.auth, OAuth2Auth):
-                asked = self._token_request(job.webhook.auth, call, request)
+                asked = self._requests.token_request(job.webhook.auth, call, request)
                 labels |= {**asked.secrets, **dict.fromkeys(self._tokens.known(), MASK)}
         except (SecretError, RequestError) as error:
             return f"(not kept, because what must not be kept of it is not known: {error.message})"
@@ -156,7 +177,7 @@ class Delivery:
             return Outcome(OutcomeKind.RETRY, error_class=ErrorClass.TIMEOUT, error=message)
         except ExchangeError as error:
             return Outcome(error.outcome_kind, error_class=error.error_class, error=str(error))
-        except (RefusedAddress, SecretError, RequestError) as error:
+        except (RefusedAddress, SecretError, RequestError, IdentityError) as error:
             return Outcome(OutcomeKind.FAILED, error_class=error.kind, error=str(error))
         except Exception as error:
             # The one broad catch of this room: whatever breaks here must end as a row, not end the engine's task.
@@ -170,56 +191,73 @@ class Delivery:
         answer = await self._answer(job, call, progress, labels)
         now = self._now()
         outcome = answered(answer.status, job.webhook.success_codes, retry_after=answer.retry_after, now=now)
-        return replace(outcome, response=excerpt(answer.body, labels))
+        if outcome.kind is OutcomeKind.SUCCESS and job.webhook.success is not None:
+            outcome = _judge_body(outcome, job.webhook.success, answer, labels, keeps=self._keeps(call))
+        return replace(outcome, response=excerpt(answer.body, labels) if self._keeps(call) else None)
+
+    def _keeps(self, call: AttemptContext) -> bool:
+        """Whether anything that the target of this job sends is kept."""
+        return self._egress.of(call.path).keeps_responses
 
     async def _answer(
         self, job: Job, call: AttemptContext, progress: PhaseTimer, labels: dict[str, str]
     ) -> HttpResponse:
+        if isinstance(job.webhook.auth, IdentityAuth):
+            return await self._send(self._requests.identified(job, call), call, progress, labels)
         if not isinstance(job.webhook.auth, OAuth2Auth):
-            return await self._send(self._rendered(job, call), call, progress, labels)
+            return await self._send(self._requests.rendered(job, call), call, progress, labels)
         # Rendered first, so that what a token is obtained with is judged for where the token goes, also a kept one.
-        asked = self._token_request(job.webhook.auth, call, self._rendered(job, call))
+        asked = self._requests.token_request(job.webhook.auth, call, self._requests.rendered(job, call))
 
         async def fetch(request: PreparedRequest) -> HttpResponse:
-            return await self._send(request, call, progress, labels)
+            return await self._exchange(request, call, progress, labels)
 
         token, is_new = await self._tokens.get(asked, fetch, self._now)
-        answer = await self._send(self._rendered(job, call, token), call, progress, labels)
+        answer = await self._send(self._requests.rendered(job, call, token), call, progress, labels)
         if answer.status != 401 or is_new:
             return answer
         # A kept token may have been revoked since: once more with a new one.
         self._tokens.forget(asked, token)
         token, _ = await self._tokens.get(asked, fetch, self._now)
-        return await self._send(self._rendered(job, call, token), call, progress, labels)
-
-    def _rendered(self, job: Job, call: AttemptContext, access_token: str = "") -> PreparedRequest:
-        return render(
-            job,
-            call,
-            secret=self._secrets.lookup,
-            user_agent=self._user_agent,
-            may_use=partial(self._may_use, call),
-            now=self._now(),
-            access_token=access_token,
-            public_url=self._public_url(),
-        )
-
-    def _token_request(self, auth: OAuth2Auth, call: AttemptContext, request: PreparedRequest) -> PreparedRequest:
-        """For the token that ``request`` is to carry: its secrets must be allowed to go there, too."""
-        endpoint = endpoint_of(auth)
-
-        def secret(name: str) -> str:
-            self._may_use(call, name, endpoint.origin, "")
-            self._may_use(call, name, request.target.origin, request.place)
-            return self._secrets.lookup(name)
-
-        return token_request(auth, secret=secret, user_agent=self._user_agent, execution_id=call.execution_id)
-
-    def _may_use(self, call: AttemptContext, name: str, origin: Origin, shown: str) -> None:
-        self._secrets.check_use(name, origin=origin, path=call.path, shown=shown)
+        return await self._send(self._requests.rendered(job, call, token), call, progress, labels)
 
     async def _send(
         self, request: PreparedRequest, call: AttemptContext, progress: PhaseTimer, labels: dict[str, str]
     ) -> HttpResponse:
+        """To the target, whose address is noted unless the url is a secret."""
+        progress.peer = None
+        try:
+            return await self._exchange(request, call, progress, labels)
+        finally:
+            if call.recorder is not None and not request.place:
+                call.recorder.target(request.target.host, progress.peer)
+
+    async def _exchange(
+        self, request: PreparedRequest, call: AttemptContext, progress: PhaseTimer, labels: dict[str, str]
+    ) -> HttpResponse:
         labels.update(request.secrets)
-        return await self._wire.exchange(request, progress, call.may_send)
+        policy = self._egress.of(call.path).policy
+        return await self._wire.exchange(request, progress, call.may_send, egress=policy)
+
+
+def _judge_body(
+    outcome: Outcome, success: Success, answer: HttpResponse, labels: Mapping[str, str], *, keeps: bool
+) -> Outcome:
+    """The outcome of an answer whose status is a success, by the rules on its body (PROMISES section 1). ``keeps`` says
+    whether an error may show parts of the body."""
+    if answer.body_fault is not None:
+        return Outcome(
+            answer.body_fault.outcome_kind,
+            outcome.status_code,
+            answer.body_fault.error_class,
+            f"{answer.body_fault}; webhook.success needs the whole body",
+        )
+
+    def shown(text: str) -> str:
+        return printable(scrub(text, labels)) if keeps else "(not kept)"
+
+    error = broken_rule(success, Answer(answer.body, answer.is_longer, answer.encoding), shown)
+    if error is None:
+        return outcome
+    kind = OutcomeKind.RETRY if success.otherwise is Otherwise.RETRY else OutcomeKind.FAILED
+    return replace(outcome, kind=kind, error_class=ErrorClass.ASSERTION, error=error)

@@ -8,7 +8,8 @@ from enum import StrEnum
 from http import HTTPStatus
 
 from chronos_gitops.errors import ChronosError
-from chronos_gitops.jobs.model import SuccessCodes
+from chronos_gitops.jobs.promises.success_codes import SuccessCodes
+from chronos_gitops.webhooks.observed import Observed
 from chronos_gitops.webhooks.transport.timings import PhaseTimes
 
 _RETRIED = (408, 429)
@@ -33,11 +34,14 @@ class ErrorClass(StrEnum):
     | tls             | no secure connection; a refused certificate               | yes; no         |
     | protocol        | the answer is not HTTP, or its header is too large        | yes             |
     | status          | the status code is not a success                          | 408, 429, 5xx   |
+    | assertion       | the body breaks a rule of webhook.success                 | as it says      |
     | callback        | the target called back that it failed                     | no              |
     | circuit-open    | the host failed too often; no request was made            | yes             |
     | auth            | the token endpoint did not give an access token           | as for status   |
     | refused-address | the operator's egress level forbids the address           | no              |
     | secret          | a secret is missing, unreadable or not allowed here       | no              |
+    | identity        | no identity token can be made for what runs               | no              |
+    | variable        | a time of the job has no value for this scheduled time    | no              |
     | request         | the request cannot be made as the file says               | no              |
     | internal        | a defect of chronos-gitops; the log has it                | no              |
     """
@@ -48,11 +52,14 @@ class ErrorClass(StrEnum):
     TLS = "tls"
     PROTOCOL = "protocol"
     STATUS = "status"
+    ASSERTION = "assertion"
     CALLBACK = "callback"
     CIRCUIT_OPEN = "circuit-open"
     AUTH = "auth"
     REFUSED_ADDRESS = "refused-address"
     SECRET = "secret"
+    IDENTITY = "identity"
+    VARIABLE = "variable"
     REQUEST = "request"
     INTERNAL = "internal"
 
@@ -69,6 +76,7 @@ class Outcome:
     retry_after: timedelta | None = None
     duration: timedelta = timedelta(0)
     phases: PhaseTimes | None = None
+    observed: Observed | None = None
 
 
 class RequestNotSent(Exception):
@@ -96,7 +104,7 @@ def answered(status: int, success: SuccessCodes, *, retry_after: str | None, now
         return Outcome(OutcomeKind.SUCCESS, status)
     wait = parse_retry_after(retry_after, now) if status in _MAY_SAY_WHEN and retry_after else None
     kind = OutcomeKind.RETRY if is_retried(status) else OutcomeKind.FAILED
-    return Outcome(kind, status, ErrorClass.STATUS, f"the receiver answered {phrase(status)}", retry_after=wait)
+    return Outcome(kind, status, ErrorClass.STATUS, f"the target responded with {phrase(status)}", retry_after=wait)
 
 
 def is_retried(status: int) -> bool:

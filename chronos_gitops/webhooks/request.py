@@ -4,19 +4,23 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from urllib.parse import quote
 
-from chronos_gitops.jobs import masking, templates
 from chronos_gitops.jobs.model import Job
-from chronos_gitops.jobs.origin import Origin
+from chronos_gitops.jobs.origins.origin import Origin
+from chronos_gitops.jobs.secrets import masking
+from chronos_gitops.jobs.templates import templates
+from chronos_gitops.jobs.templates.time_variables import NoSuchTime
 from chronos_gitops.schedule.timestamps import rfc3339
-from chronos_gitops.webhooks import auth
-from chronos_gitops.webhooks.auth import Headers
-from chronos_gitops.webhooks.secrets import SecretError
-from chronos_gitops.webhooks.url import RequestError, Target
+from chronos_gitops.webhooks.credentials import auth
+from chronos_gitops.webhooks.credentials.auth import Headers
+from chronos_gitops.webhooks.credentials.secrets import SecretError
+from chronos_gitops.webhooks.observed import Fingerprints, Recorder
+from chronos_gitops.webhooks.url import RequestError, Target, VariableError
 
 EXECUTION_HEADER = "X-Chronos-Execution-ID"
 """Marks each request of a job, those for its access token included: the API of every runner refuses what carries it."""
@@ -45,7 +49,10 @@ class AttemptContext:
 
     ``attempt`` counts from 1. ``trace_id`` is 32 lower-case hex digits, the same for all attempts; anything else is
     replaced by one made of the execution id. ``path`` is the job's file, which secrets bound to folders ask for.
-    ``signature`` proves who may post the outcome of an execution that awaits its callback.
+    ``idempotency_key`` is sent in place of the execution id, for a scheduled time that runs again.
+    ``signature`` proves who may post the outcome of an execution that awaits its callback. ``version``, ``trigger`` and
+    ``variables``, the names that a trigger set, stand in identity tokens.
+    ``fingerprints`` are made of the secrets that it uses, and ``recorder`` is the delivery's own.
     ``may_send`` has the last word when the connection is open and nothing was written: slots, names and connections
     may take long, and meanwhile the execution may have become another runner's.
     """
@@ -57,7 +64,18 @@ class AttemptContext:
     trace_id: str = ""
     path: str | None = None
     signature: str = field(default="", repr=False)
+    version: int | None = None
+    trigger: str | None = None
+    variables: tuple[str, ...] = ()
+    fingerprints: Fingerprints = field(default_factory=Fingerprints, repr=False, compare=False)
+    recorder: Recorder | None = field(default=None, repr=False, compare=False)
+    idempotency_key: str = ""
     may_send: Callable[[], bool] = field(default=lambda: True, repr=False, compare=False)
+
+    @property
+    def key(self) -> str:
+        """By which a target recognizes work that it has done already."""
+        return self.idempotency_key or self.execution_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +103,13 @@ def render(
     public_url: str = "",
 ) -> PreparedRequest:
     """The request of this call. ``secret`` gives the value of a secret's name, and ``may_use`` refuses its use before
-    that, as soon as the origin is known; ``now`` is signed (Standard Webhooks),
-    ``access_token`` is what an oauth2 job got, ``public_url`` is where callbacks reach this runner. Raises
-    RequestError, and what ``secret`` and ``may_use`` raise."""
+    that, as soon as the origin is known; ``now`` is signed (Standard Webhooks), ``access_token`` is what an oauth2 job
+    got or the identity token, ``public_url`` is where callbacks reach this runner. Raises RequestError, and what
+    ``secret`` and ``may_use`` raise."""
+    try:
+        job = job.at(call.scheduled_time)
+    except NoSuchTime as error:
+        raise VariableError(str(error), hint="see variables in the job's file") from None
     fill = _Fill(variables(job, call), secret)
     webhook = job.webhook
     place = webhook.url if _is_secret(webhook.url) else ""
@@ -102,7 +124,7 @@ def render(
     if webhook.auth is not None:
         given = {name: fill.secrets_only(text) for name, text in auth.texts(webhook.auth).items()}
         proof = auth.credentials(
-            webhook.auth, given, message_id=call.execution_id, body=body or b"", now=now, access_token=access_token
+            webhook.auth, given, message_id=call.key, body=body or b"", now=now, access_token=access_token
         )
     ours = (*identity(job, call), *_capability(job, call, public_url))
     headers = _merged(proof.headers, custom, _defaults(user_agent, body), ours)
@@ -127,7 +149,7 @@ def identity(job: Job, call: AttemptContext) -> Headers:
         ("X-Chronos-Scheduled-Time", rfc3339(call.scheduled_time)),
         ("X-Chronos-Attempt", str(call.attempt)),
         *commit,
-        ("Idempotency-Key", call.execution_id),
+        ("Idempotency-Key", call.key),
         ("traceparent", traceparent(call)),
     )
 
@@ -181,12 +203,14 @@ class MaskedRequest:
 
 
 def masked(job: Job, call: AttemptContext, *, user_agent: str) -> MaskedRequest:
-    """The same request without a single credential in it; needs no secret to be set."""
+    """The same request without a single credential in it; needs no secret to be set. A time without a value stays."""
+    with suppress(NoSuchTime):
+        job = job.at(call.scheduled_time)
     fill = _Fill(variables(job, call), lambda name: f"${{secret:{name}}}")
     shown = masking.masked(job.document())["webhook"]
     custom = tuple((name, fill.text(value)) for name, value in shown["headers"].items())
     body = None if shown["body"] is None else fill.text(shown["body"])
-    proof = () if job.webhook.auth is None else auth.shown_headers(job.webhook.auth, call.execution_id, shown["auth"])
+    proof = () if job.webhook.auth is None else auth.shown_headers(job.webhook.auth, call.key, shown["auth"])
     defaults = _defaults(user_agent, None if body is None else body.encode())
     ours = (*identity(job, call), *(((CALLBACK_HEADER, masking.MASK),) if job.awaits_callback else ()))
     return MaskedRequest(job.webhook.method, fill.text(shown["url"]), _merged(proof, custom, defaults, ours), body)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from chronos_gitops.errors import ChronosError
-from chronos_gitops.jobs.origin import Origin, OriginError, split
+from chronos_gitops.jobs.origins.origin import Origin, OriginError, split
 
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _KEPT = "!$%&'()*+,/:;=?@[]~"
@@ -15,6 +15,12 @@ class RequestError(ChronosError):
     """A request that cannot be made as the file says; the message holds no value that was filled in."""
 
     kind = "request"
+
+
+class VariableError(RequestError):
+    """A variable of the job has no text for this execution."""
+
+    kind = "variable"
 
 
 @dataclass(frozen=True, slots=True)

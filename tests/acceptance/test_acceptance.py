@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from harness.subprocess_runner import Runner, run
+from harness.processes.subprocess_runner import Runner, run
 
 from chronos_gitops.cli.demo.receiver import Receiver
 

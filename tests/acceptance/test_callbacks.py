@@ -17,8 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from harness.subprocess_runner import Runner, run
-from harness.temporal import TemporalServer
+from harness.processes.subprocess_runner import Runner, run
+from harness.programs.temporal import TemporalServer
 
 JOB = "/jobs/nightly-report"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import tzdata
-from harness.subprocess_runner import Runner
+from harness.processes.subprocess_runner import Runner
 
 from chronos_gitops.cli.demo.receiver import Receiver
 

@@ -1,15 +1,19 @@
 """The installed program under libfaketime: its wall clock is stepped while it runs, elapsed time is not."""
 
+import contextlib
 import subprocess
-from datetime import UTC, datetime
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 
 import pytest
-from harness.faketime import SteppedClock
-from harness.subprocess_runner import Runner
+from harness.processes.subprocess_runner import Runner
+from harness.programs.faketime import SteppedClock
+from harness.programs.postgres import Server
 
-from chronos_gitops.cli.demo.receiver import Receiver
+from chronos_gitops.cli.demo.receiver import Received, Receiver
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -92,3 +96,47 @@ def test_a_clock_that_was_ahead_for_seconds_silences_nothing(
             assert len(sent) == len(set(sent)), "no tick was sent twice"
             assert [line for line in runner.lines if "clock_was_ahead" in line][1:] == [], "it is logged once"
             assert runner.stop() == 0
+
+
+@pytest.fixture
+def database_clock() -> Iterator[SteppedClock]:
+    """In a folder that the server's user may read."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield SteppedClock(Path(folder))
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("ahead", [8 * 3600, 365 * 86400])
+def test_a_database_whose_clock_was_ahead_for_seconds_silences_nothing(
+    repo: Path, tmp_path: Path, database_clock: SteppedClock, ahead: int
+) -> None:
+    """A real PostgreSQL server, whose clock is that of its two runners. Takes half a minute."""
+    with Receiver() as receiver, contextlib.ExitStack() as at_last:
+        write(repo, receiver.url(), schedule='"@every 2s"')
+        server = Server(environ=database_clock.environ())
+        at_last.callback(server.close)
+        environ = {"CHRONOS_ENGINE": server.url()}
+        one, two = (
+            at_last.enter_context(Runner(str(repo), data=tmp_path / name, environ=environ)) for name in ("one", "two")
+        )
+        assert receiver.wait_for(2, 30)
+        database_clock.step_to(ahead)
+        assert receiver.wait_for(lambda seen: is_ahead(seen.requests[-1]), 60)
+        database_clock.step_to(0)
+        until = monotonic() + 60
+        while not any("the clock was ahead by" in engine_detail(runner) for runner in (one, two)):
+            assert monotonic() < until
+        count = len(receiver.requests)
+        assert receiver.wait_for(lambda seen: sum(not is_ahead(each) for each in seen.requests[count:]) > 4, 60)
+        for runner in (one, two):
+            shown = datetime.fromisoformat(runner.get("/jobs/every-second")["next_run"])
+            assert abs((shown - datetime.now(UTC)).total_seconds()) < 20
+        sent = [request.header("X-Chronos-Scheduled-Time") for request in receiver.requests]
+        assert len(sent) == len(set(sent)), "no tick was sent twice"
+
+
+def is_ahead(request: Received) -> bool:
+    """Whether it was due in a time to come."""
+    due = datetime.fromisoformat(request.header("X-Chronos-Scheduled-Time") or "")
+    return due > request.arrived_at + timedelta(minutes=5)

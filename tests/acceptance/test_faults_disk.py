@@ -1,19 +1,22 @@
 """A full disk: nothing is sent that could not be recorded, health is red, and it goes on by itself."""
 
+import signal
+import threading
+from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
-from harness.namespaces import unshare
-from harness.repository import Repository
-from harness.subprocess_runner import Runner
+from faults.supervised_runner import SupervisedRunner
+from harness.machine.small_disk import SmallDisk
+from harness.processes.subprocess_runner import Runner
+from harness.repositories.repository import Repository
 
 from chronos_gitops.cli.demo.receiver import Receiver
 
-# The runner alone sees the small disk: it is mounted in a mount namespace of its own.
-MOUNTED = ("sh", "-c", 'mount -t tmpfs -o size=4m tmpfs "$0" && exec "$@"')
 EACH_SECOND = """\
 name: each-second
 schedule: "* * * * * *"
@@ -23,19 +26,6 @@ concurrency: allow
 webhook:
   url: {url}
 """
-
-
-def fill(folder: Path) -> Path:
-    """Takes what is left of the disk, to the last byte."""
-    ballast = folder / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        for size in (1 << 16, 1 << 12, 1):
-            try:
-                while file.write(b"\xff" * size) == size:
-                    pass
-            except OSError:
-                continue
-    return ballast
 
 
 def rows_of(runner: Runner) -> list[dict[str, Any]]:
@@ -49,10 +39,12 @@ def test_a_full_disk_stops_the_sending_and_goes_on_when_there_is_room(tmp_path: 
     with Receiver() as receiver:
         repository.write("jobs/each-second.yaml", EACH_SECOND.format(url=receiver.url()))
         repository.commit("Add each-second")
-        within = (*unshare("--mount"), *MOUNTED, str(data_folder))
-        with Runner(str(repository.root), data=data_folder, within=within) as runner:
+        with (
+            SmallDisk(data_folder, "4m") as disk,
+            Runner(str(repository.root), data=data_folder, within=disk.within) as runner,
+        ):
             assert receiver.wait_for(2, 20)
-            ballast = fill(Path(f"/proc/{runner.process.pid}/root{data_folder}"))
+            disk.fill()
 
             assert "cannot be written" in until_ready_is(503, runner)["checks"]["engine"]["detail"]
             assert runner.client.post("/jobs/each-second/trigger").status_code == 503
@@ -60,7 +52,7 @@ def test_a_full_disk_stops_the_sending_and_goes_on_when_there_is_room(tmp_path: 
             assert not receiver.wait_for(sent + 1, 3), "nothing is sent while nothing can be recorded"
             assert ids(receiver) <= {row["id"] for row in rows_of(runner)}, "nothing was sent without a row"
 
-            ballast.unlink()
+            disk.empty()
             assert receiver.wait_for(sent + 6, 30), "it goes on without a restart"
             assert until_ready_is(200, runner)["checks"]["engine"]["status"] == "pass"
             rows = rows_of(runner)
@@ -68,6 +60,55 @@ def test_a_full_disk_stops_the_sending_and_goes_on_when_there_is_room(tmp_path: 
             assert {(later - earlier).total_seconds() for earlier, later in pairwise(ticks)} == {1.0}, "none is missing"
             assert runner.stop() == 0
         assert "Traceback" not in "".join(runner.lines)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("state", ["fresh", "used"])
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_a_start_on_a_full_disk_waits_for_room(tmp_path: Path, postgres_url: str, engine: str, state: str) -> None:
+    """Before, it exited with 1 or 2; the second said that its output could not be written."""
+    repository = Repository.init(tmp_path / "repo")
+    with Receiver() as receiver, SmallDisk(tmp_path / "disk", "4m") as disk:
+        repository.write("jobs/each-second.yaml", EACH_SECOND.format(url=receiver.url()))
+        repository.commit("Add each-second")
+        (disk.root / "data").mkdir()
+        if state == "fresh":
+            disk.fill()
+        runner = SupervisedRunner(
+            [str(repository.root)],
+            data=disk.folder / "data",
+            environ={"CHRONOS_ENGINE": postgres_url if engine == "postgresql" else engine},
+            within=disk.within,
+            log=tmp_path / "log",
+        )
+        try:
+            if state == "used":
+                assert receiver.wait_for(2, 60)
+                disk.fill()
+                runner.signal(signal.SIGKILL)
+            assert until(lambda: "the start waits for room" in runner.log_text())
+            sent = len(receiver.requests)
+            assert until(lambda: runner.status("/livez") == 200), "a restart would not help"
+            assert "disk of" in runner.client.get("/readyz?verbose").text
+            assert runner.status("/readyz") == runner.status("/health") == 503
+            assert not receiver.wait_for(sent + 1, 2)
+            disk.empty()
+            assert receiver.wait_for(sent + 2, 60), "it starts when there is room"
+            assert until(lambda: runner.status("/readyz") == 200)
+            assert runner.log_text().count("the start waits for room") == 1
+            assert runner.ends == ({"ordered": 1} if state == "used" else {})
+        finally:
+            assert runner.close() == 0
+        assert "Traceback" not in runner.log_text()
+
+
+def until(holds: Callable[[], bool]) -> bool:
+    deadline = monotonic() + 60
+    while not holds():
+        if monotonic() > deadline:
+            return False
+        threading.Event().wait(0.1)
+    return True
 
 
 def ids(receiver: Receiver, since: int = 0) -> set[str | None]:

@@ -1,6 +1,5 @@
 """SIGTERM again and again, at random moments: nothing is claimed after it, it exits 0, and what waits goes on later."""
 
-import random
 import signal
 import sqlite3
 import threading
@@ -8,8 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
-from harness.repository import Repository
-from harness.subprocess_runner import Runner
+from harness.machine.seeds import seeded
+from harness.processes.subprocess_runner import Runner
+from harness.repositories.repository import Repository
 
 from chronos_gitops.cli.demo.receiver import Receiver
 
@@ -21,7 +21,7 @@ CLAIMS_END = 0.1
 @pytest.mark.parametrize("loops", [4, pytest.param(100, marks=pytest.mark.full)])
 def test_sigterm_ends_claiming_at_once_and_loses_nothing(tmp_path: Path, data_folder: Path, loops: int) -> None:
     """Twenty ticks a second, and a job that fails and waits for its retry; about a second and a half for each loop."""
-    chance = random.Random(20261125)
+    chance = seeded(20261125)
     late: list[float] = []
     with Receiver() as receiver:
         repository = Repository.init(tmp_path / "checkout")
@@ -44,6 +44,27 @@ def test_sigterm_ends_claiming_at_once_and_loses_nothing(tmp_path: Path, data_fo
     print(f"{loops} SIGTERMs: the last claim came {max(late) * 1000:.0f} ms after the signal at most")
     assert max(late) < CLAIMS_END
     assert rows_without_end(data_folder) == []
+
+
+def test_sigterm_ends_a_runner_whose_pass_over_git_hangs_within_the_drain(tmp_path: Path, data_folder: Path) -> None:
+    """About 5 s. The second pass never ends: claims stop at once, and a drain of 2 s is not made longer by it."""
+    with Receiver() as receiver:
+        repository = Repository.init(tmp_path / "checkout")
+        write(repository, "often", "@every 500ms", receiver.url("/ok"))
+        repository.commit()
+        environ = {"CHRONOS_FAILPOINT": "before-swap:hang@2", "CHRONOS_DRAIN": "2s"}
+        runner = Runner(str(repository.root), data=data_folder, environ=environ)
+        runner.until("/jobs/often", lambda job: job["last_execution"] is not None)
+        write(repository, "second", "@every 500ms", receiver.url("/ok"))
+        threading.Event().wait(1.5)  # by then the save was noticed, and its pass hangs
+        assert runner.client.get("/jobs/second").status_code == 404
+        asked_at = time.time()
+        runner.process.send_signal(signal.SIGTERM)
+        assert runner.wait() == 0
+        took = time.time() - asked_at
+        runner.client.close()
+    assert took < 5, f"{took:.1f} s"
+    assert last_claim(data_folder) - asked_at < CLAIMS_END
 
 
 def last_claim(data: Path) -> float:

@@ -14,10 +14,11 @@ import psycopg
 import pytest
 import yaml
 from harness.engine_harness import eventually
-from harness.postgres import Server
-from harness.replicas import Sink
-from harness.repository import Repository
-from harness.subprocess_runner import Runner
+from harness.machine.seeds import seeded
+from harness.processes.replicas import Sink
+from harness.processes.subprocess_runner import Runner
+from harness.programs.postgres import Server
+from harness.repositories.repository import Repository
 
 SECOND = timedelta(seconds=1)
 JOBS = {
@@ -145,7 +146,7 @@ def judge(fleet: Fleet, rows: list[dict[str, Any]], happened: Counter[str]) -> N
 def programme(fleet: Fleet, rounds: int) -> None:
     eventually(lambda: len(fleet.sink.visits) > 3)
     began = datetime.now().astimezone()
-    happened = suffer(fleet, rounds, Random(20261125))
+    happened = suffer(fleet, rounds, seeded(20261125))
     rows = fleet.settle()
     judge(fleet, rows, happened)
     assert len(ticks(rows, "every-second")) >= (datetime.now().astimezone() - began) / SECOND - 15

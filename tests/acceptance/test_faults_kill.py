@@ -11,8 +11,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from harness import killable_engine as victim
 from harness.engine_harness import Seen
+from harness.machine.seeds import seeded
+from harness.processes import killable_engine as victim
 
 from chronos_gitops.cli.demo.receiver import Receiver
 
@@ -27,14 +28,14 @@ class Programme:
 
     ledger: Path
     receiver: Receiver
-    random: Random = field(default_factory=lambda: Random(20260302))
+    random: Random = field(default_factory=lambda: seeded(20260302))
     acknowledged: dict[str, str] = field(default_factory=dict)
     kills: int = 0
     lost: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._processes = multiprocessing.get_context("forkserver")
-        self._processes.set_forkserver_preload(["harness.killable_engine"])
+        self._processes.set_forkserver_preload(["harness.processes.killable_engine"])
 
     def kill_at_random(self) -> None:
         """Soon: while it starts, resumes, claims, sends or records; the first one lives to see some ticks."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from harness.engine_harness import eventually
-from harness.repository import Repository
+from harness.repositories.repository import Repository
 
 from chronos_gitops.cli.demo.receiver import Receiver
 

@@ -10,10 +10,10 @@ from time import monotonic
 
 import pytest
 from harness.engine_harness import eventually
-from harness.replicas import Sink
-from harness.repository import Repository
-from harness.subprocess_runner import Runner
-from harness.two_replicas import Pair, all_ended, is_stopped, repository
+from harness.processes.replicas import Sink
+from harness.processes.subprocess_runner import Runner
+from harness.processes.two_replicas import Pair, all_ended, is_stopped, repository
+from harness.repositories.repository import Repository
 
 from chronos_gitops.engine.sql.store.store import LEASE_S
 

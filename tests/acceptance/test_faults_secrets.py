@@ -7,9 +7,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from harness.repository import Repository
+from harness.processes.subprocess_runner import Runner
+from harness.repositories.repository import Repository
 from harness.servers import Connection, Hostile
-from harness.subprocess_runner import Runner
 
 CANARIES = {
     "from-environment": 'Kanarie/7f3a+ÿ"quoted"&9c21',

@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 from harness.engine_harness import eventually
-from harness.replicas import Sink
-from harness.temporal import TemporalServer
-from harness.two_replicas import Pair, all_ended, is_stopped, repository
+from harness.processes.replicas import Sink
+from harness.processes.two_replicas import Pair, all_ended, is_stopped, repository
+from harness.programs.temporal import TemporalServer
 
 from chronos_gitops.engine.temporal import names
 

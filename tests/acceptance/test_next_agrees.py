@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 from harness.clock import HandClock
+from harness.machine.seeds import seeded
 
 from chronos_gitops.app import Service, build
 from chronos_gitops.cli.main import main
@@ -37,7 +38,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     repo = tmp_path_factory.mktemp("repo")
     subprocess.run(["git", "init", "-q", "-b", "main", str(repo)], check=True)
     (repo / "jobs").mkdir()
-    random = Random(2026)
+    random = seeded(2026)
     for number in range(JOBS):
         (repo / "jobs" / f"job-{number}.yaml").write_text(
             f'name: job-{number}\nschedule: "{schedule(random)}"\ntimezone: {random.choice(ZONES)}\n'
@@ -58,16 +59,16 @@ def test_five_hundred_random_jobs_are_told_alike_everywhere(
     planned = {change.job: change.runs_after for change in plan(JobSet(), jobs, at=NOW).changes}
     for definition in jobs:
         job = definition.job
-        ticks = [tick.strftime("%Y-%m-%dT%H:%M:%SZ") for tick in job.schedule.upcoming(NOW, 5)]
+        ticks = [tick.strftime("%Y-%m-%dT%H:%M:%SZ") for tick in job.timing.upcoming(NOW, 5)]
         assert client.get(f"/api/v1/jobs/{job.name}/next").json["items"] == ticks
         assert client.get(f"/api/v1/jobs/{job.name}").json["next_run"] == ticks[0]
         after = planned[job.name]
         assert after is not None
         assert [tick.strftime("%Y-%m-%dT%H:%M:%SZ") for tick in after.next] == ticks
-        claimed = service.engine._scheduler._timetable.tick_of(job.name)  # type: ignore[attr-defined]
+        claimed = service.engine._scheduler.timetable.tick_of(job.name)  # type: ignore[attr-defined]
         assert claimed.strftime("%Y-%m-%dT%H:%M:%SZ") == ticks[0]
-        if "H" not in job.schedule.text:
-            arguments = ["--schedule", job.schedule.text, "--timezone", job.timezone, "--after", NOW.isoformat()]
+        if "H" not in job.timing.definition:
+            arguments = ["--schedule", job.timing.definition, "--timezone", job.timezone, "--after", NOW.isoformat()]
             assert main(["next", *arguments, "--format", "json"]) == 0
             assert json.loads(capsys.readouterr().out) == {"items": ticks}
 
@@ -75,8 +76,8 @@ def test_five_hundred_random_jobs_are_told_alike_everywhere(
 def test_next_of_a_job_of_the_checkout_uses_its_name_for_h(
     service: Service, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hashed = next(definition.job for definition in service.jobs() if "H" in definition.job.schedule.text)
+    hashed = next(definition.job for definition in service.jobs() if "H" in definition.job.timing.definition)
     monkeypatch.chdir(Path(service.settings.repo))
     assert main(["next", hashed.name, "--after", NOW.isoformat(), "--format", "json"]) == 0
-    ticks = [tick.strftime("%Y-%m-%dT%H:%M:%SZ") for tick in hashed.schedule.upcoming(NOW, 5)]
+    ticks = [tick.strftime("%Y-%m-%dT%H:%M:%SZ") for tick in hashed.timing.upcoming(NOW, 5)]
     assert json.loads(capsys.readouterr().out) == {"items": ticks}

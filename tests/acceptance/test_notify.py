@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
-from harness.repository import Repository
+from harness.processes.subprocess_runner import Runner
+from harness.programs.temporal import TemporalServer
+from harness.repositories.repository import Repository
 from harness.servers import Hostile, drip_body
-from harness.subprocess_runner import Runner
-from harness.temporal import TemporalServer
 
 from chronos_gitops.cli.demo.receiver import Receiver
 

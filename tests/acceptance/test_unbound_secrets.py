@@ -6,8 +6,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from harness.repository import Repository
-from harness.subprocess_runner import PROGRAM, Runner
+from harness.processes.subprocess_runner import PROGRAM, Runner
+from harness.repositories.repository import Repository
 
 TOKEN = f'[[tokens]]\nname = "ops"\nsha256 = "{sha256(b"chronos-test-token").hexdigest()}"\nroles = ["read"]\n'
 JOB = """name: {name}
@@ -61,4 +61,30 @@ def test_a_start_goes_on_where_the_operator_has_decided_or_there_are_no_callers(
     config = tmp_path / "chronos.toml"
     config.write_text(settings)
     with Runner(str(repository.root), "--config", str(config), data=tmp_path / "data") as runner:
+        assert runner.process.poll() is None
+
+
+def test_a_first_job_set_that_arrives_after_the_start_is_judged_as_well(repository: Repository, tmp_path: Path) -> None:
+    config = tmp_path / "chronos.toml"
+    config.write_text(TOKEN)
+    source = (str(repository.root), "--follow", "branch", "--branch", "later", "--config", str(config))
+    with Runner(*source, data=tmp_path / "data") as runner:
+        assert any("is not ready" in line for line in runner.lines)
+        repository.git("branch", "later")
+        assert runner.wait() == 2
+        assert "jobs use 2 secrets without a binding" in "\n".join(runner.lines)
+
+
+def test_a_later_commit_with_an_unbound_secret_ends_no_runner(tmp_path: Path) -> None:
+    made = Repository.init(tmp_path / "repo")
+    made.write("jobs/README.md", "no jobs yet")
+    made.commit()
+    config = tmp_path / "chronos.toml"
+    config.write_text(TOKEN)
+    with Runner(str(made.root), "--config", str(config), "--follow", "branch", data=tmp_path / "data") as runner:
+        made.write("jobs/a/chat.yaml", JOB.format(name="chat", url="http://127.0.0.1:1/x", secret="pay-key"))
+        made.commit()
+        runner.client.headers["Authorization"] = "Bearer chronos-test-token"
+        found = runner.until("/sync", lambda sync: sync["problems"])
+        assert "secret-unbound" in {problem["rule"] for problem in found["problems"]}
         assert runner.process.poll() is None

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from harness.repository import Repository
-from harness.subprocess_runner import Runner
+from harness.processes.subprocess_runner import Runner
+from harness.repositories.repository import Repository
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from chronos_gitops.cli.demo.receiver import Receiver

@@ -101,7 +101,7 @@ def test_pausing_needs_a_reason_and_resuming_ends_it(own_site: Site, context: Br
     page.fill("input[name=reason]", "the storage moves")
     page.click("details button:has-text('Pause')")
     expect(page.locator(".head .standing")).to_have_text("paused")
-    page.click("text=Resume")
+    page.click("button:has-text('Resume')")
     expect(page.locator(".head .standing")).to_have_text("healthy")
 
 

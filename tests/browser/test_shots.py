@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from browser.conftest import Site
-from harness.sample_company import company
+from harness.repositories.sample_company import company
 from playwright.sync_api import Browser, Page, expect
 
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots" / "docs"

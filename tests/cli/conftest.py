@@ -53,7 +53,7 @@ def server(jobs_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     from harness.openapi_check import hold
 
     from chronos_gitops.app import build
-    from chronos_gitops.config.model import Settings
+    from chronos_gitops.config.settings import Settings
     from chronos_gitops.server.web.app import create_app
     from chronos_gitops.server.wsgi import Server
 

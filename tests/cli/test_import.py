@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from chronos_gitops.cli.checkout.local_files import LocalFiles, job_files
 from chronos_gitops.cli.main import main
+from chronos_gitops.jobs.validation.validate import validate_tree
 
 LINES = "@daily curl https://a.example.com/x/y\n@daily curl -L https://a.example.com/x/z\n"
 Shown = pytest.CaptureFixture[str]
@@ -83,7 +85,7 @@ def test_standard_input(capsys: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "message"),
     [
         (["crontab", "nowhere"], "error: nowhere cannot be read: No such file"),
-        (["cron", "crontab"], "error: Invalid value for '{crontab|k8s|chronos}'"),
+        (["cron", "crontab"], "error: Invalid value for '{crontab|k8s|chronos|ics}'"),
         (["crontab", "crontab", "--output", "crontab/x"], "error: crontab/x cannot be written: "),
     ],
 )
@@ -96,3 +98,28 @@ def test_a_file_of_another_kind_is_a_sentence(crontab: Path, capsys: Shown) -> N
     crontab.write_text("a: [")
     assert main(["import", "k8s", "crontab"]) == 1
     assert capsys.readouterr().err.startswith("error: this is not YAML: ")
+
+
+def test_jobs_mean_in_a_folder_with_layers_what_the_source_meant(crontab: Path, capsys: Shown) -> None:
+    """Its defaults have headers, another way to authenticate, a zone and a time-out: the jobs get none of them."""
+    layers = {
+        "jobs/_defaults.yaml": "timezone: Europe/Paris\ntimeout: 1s\nvariables: {a: b}\nenabled: true\n",
+        "jobs/old/_defaults.yaml": "webhook: {auth: {type: bearer, token: '${secret:t}'}, headers: {X-Team: a, A: b}}\n"
+        "tags: {team: a}\n",
+    }
+    (crontab.parent / "crontab").write_text("@daily curl -H 'x-team: own' https://a.example.com/x/y\n" + LINES)
+    for path, text in layers.items():
+        (crontab.parent / path).parent.mkdir(exist_ok=True)
+        (crontab.parent / path).write_text(text)
+    assert main(["import", "crontab", "crontab", "--output", "jobs/old"]) == 0
+    (crontab.parent / "plain").mkdir()
+    assert main(["import", "crontab", "crontab", "--output", "plain"]) == 0
+    found, plain = (validate_tree(LocalFiles(job_files(Path(one), "jobs"), "jobs")) for one in ("jobs", "plain"))
+    assert len(found.jobs) == 3
+    for name, parsed in plain.jobs.items():
+        there = found.jobs[name].job
+        assert parsed.job is not None
+        assert there is not None
+        assert there.document() == parsed.job.document()
+    assert "    x-team: own\n    A: null\n" in Path("jobs/old/x-y.yaml").read_text()
+    assert "  headers: null\n" in Path("jobs/old/x-z.yaml").read_text()

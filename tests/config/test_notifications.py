@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from chronos_gitops.config import load
-from chronos_gitops.config.channels import Email, Heartbeat, SecretValue, Webhook
+from chronos_gitops.config.channels import Email, SecretValue, Webhook
+from chronos_gitops.config.groups import Heartbeat
 from chronos_gitops.config.model import SettingsError
 
 NOTIFY = """

@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 from chronos_gitops.config import load
-from chronos_gitops.config.model import Egress, HostTls, Settings, SettingsError, Token
-from chronos_gitops.jobs.origin import OriginPattern
-from chronos_gitops.jobs.secret_bindings import SecretBinding
+from chronos_gitops.config.groups import Egress
+from chronos_gitops.config.model import HostTls, SettingsError, Token
+from chronos_gitops.config.settings import Settings
+from chronos_gitops.jobs.origins.origin import OriginPattern
+from chronos_gitops.jobs.secrets.bindings import SecretBinding
 
 DIGEST = "5d" * 32
+_ISSUER = "[[issuers]]\nname = 'sso'\nissuer = 'https://sso.example.com'\naudience = 'chronos'\n"
+_GRANT = "[[grants]]\nfrom = 'sso'\nmatch = {groups = 'a'}\nroles = ['read']\nfolders = ['jobs/a']\n"
 
 
 def chronos_toml(folder: Path, text: str) -> Path:
@@ -104,7 +108,7 @@ def test_every_part_of_a_whole_file_is_read(tmp_path: Path) -> None:
         on_invalid="reject",
         engine="postgresql://chronos@db.example.com/chronos",
         drain=timedelta(0),
-        egress=Egress("public", ("169.254.169.254", "10.0.0.0/8"), tmp_path / "ca.pem"),
+        egress=Egress("public", ("169.254.169.254", "10.0.0.0/8"), ca_file=tmp_path / "ca.pem"),
         secrets_folder=tmp_path / "secrets",
         secret_bindings={
             "backup-token": SecretBinding(("jobs/backup",), (OriginPattern.parse("https://api.example.com"),))
@@ -215,7 +219,7 @@ def test_a_bad_value_names_where_it_came_from(flags: dict[str, str], environ: di
         ("interval = 60", ("chronos.toml: interval: 60 is not a text",)),
         ("limits.in_flight = true", ('chronos.toml: limits.in_flight: "True" is not a whole number',)),
         ("[retention]\ndays = 0", ('chronos.toml: retention.days: "0" is not a whole number from 1 on',)),
-        ("failpoint = 'nowhere:kill'", ("chronos.toml: failpoint:", "after-claim", "kill, stop, fail")),
+        ("failpoint = 'nowhere:kill'", ("chronos.toml: failpoint:", "after-claim", "kill, stop, hang, fail")),
         ("[egress]\nhosts = 'all'", ('egress.hosts: write one [egress.hosts."HOST"] table',)),
         ("[egress.hosts.'a.example.com:443']\nca_file = 'x'", ('"a.example.com:443" is no host', "without port")),
         ("[egress.hosts.a]\ncafile = 'x'", ('there is no "cafile"', 'did you mean "ca_file"?')),
@@ -237,9 +241,30 @@ def test_a_bad_value_names_where_it_came_from(flags: dict[str, str], environ: di
             ('token "ci": tags is empty; leave it out to mean every job',),
         ),
         (
+            f"[[tokens]]\nname = 'ci'\nsha256 = '{DIGEST}'\nroles = ['read']\ntags = {{team = 'a'}}",
+            ('token "ci": tags do not limit a token by themselves', "folders = ["),
+        ),
+        (
+            f"[[tokens]]\nname = 'ci'\nsha256 = '{DIGEST}'\nroles = ['read']\nfolders = []",
+            ('token "ci": folders is empty',),
+        ),
+        (
+            f"[[tokens]]\nname = 'ci'\nsha256 = '{DIGEST}'\nroles = ['read']\nfolders = ['billing']",
+            ('tokens.ci: "billing" is not below jobs; write "jobs/billing"',),
+        ),
+        (
             f"[[tokens]]\nname = 'ci'\nsha256 = '{DIGEST}'\nroles = ['read']\nexpires = '2027-01-01'",
             ('token "ci": expires is a time without quotes',),
         ),
+        (_ISSUER.replace("audience", "audiense"), ('sso: there is no "audiense"', '"audience"')),
+        (_ISSUER.replace("https://", "http://"), ("sso: issuer", "is no https address")),
+        (_ISSUER.replace("'sso'", "'token'"), ("token: name is kebab-case",)),
+        (_ISSUER + _ISSUER, ("two issuers have the same name",)),
+        (_ISSUER + _GRANT.replace("'sso'", "'ssso'"), ('grants.1: there is no issuer "ssso"', '"sso"')),
+        (_ISSUER + _GRANT.replace("groups", "environment"), ("grants.1: match names none of sub, repository",)),
+        (_ISSUER + _GRANT.replace("'read'", "'metrics'"), ("grants.1: roles are some of read, operate, rollback",)),
+        (_ISSUER + _GRANT.replace("jobs/a", "a"), ('grants.1: "a" is not below jobs; write "jobs/a"',)),
+        (_ISSUER + _GRANT.replace("folders = ['jobs/a']", "tags = {team = 'a'}"), ("grants.1: tags do not limit",)),
         ("cors_origins = ['*']", ("is no origin; write one like https://dashboard.example.com",)),
         ("cors_origins = ['https://a.example/']", ("is no origin",)),
         (
@@ -293,7 +318,9 @@ def test_a_bad_file_names_the_file_and_the_way_out(text: str, words: tuple[str, 
 )
 def test_a_token_can_expire_and_see_some_jobs_only(expires: str, moment: datetime, tmp_path: Path) -> None:
     text = f"[[tokens]]\nname = 'ci'\nsha256 = '{DIGEST}'\nroles = ['read']\nexpires = {expires}\n"
-    found = load.load({}, {}, chronos_toml(tmp_path, text + "tags = { team = 'backend', env = 'prod' }"))
+    found = load.load(
+        {}, {}, chronos_toml(tmp_path, text + "folders = ['jobs/backend']\ntags = { team = 'backend', env = 'prod' }")
+    )
     (token,) = found.tokens
     assert token.expires == moment
     assert token.tags == (("env", "prod"), ("team", "backend"))
@@ -385,3 +412,12 @@ def test_hook_secrets_come_from_the_file_or_the_environment_and_are_never_shown(
         with pytest.raises(SettingsError) as refused:
             load.load({}, {}, broken)
         assert "canary" not in str(refused.value)
+
+
+def test_issuers_and_grants_are_callers(tmp_path: Path) -> None:
+    found = load.load({"listen": "0.0.0.0:8080"}, {}, chronos_toml(tmp_path, _ISSUER + _GRANT))
+    assert found.has_callers
+    assert found.bindings.unbound == "refuse"
+    (one,) = found.callers.grants
+    assert one.holds({"groups": ["b", "a"]})
+    assert (one.origin, one.grant.folders, one.grant.roles) == ("sso", ("jobs/a",), {"read"})

@@ -1,4 +1,4 @@
-"""docs/callbacks.md is true: its job and its target run as they stand there."""
+"""docs/how-to/wait-for-callbacks.md is true: its job and its target run as they stand there."""
 
 import re
 import socket
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from harness.engine_harness import eventually
-from harness.subprocess_runner import Runner
+from harness.processes.subprocess_runner import Runner
 
-PAGE = (Path(__file__).parents[2] / "docs/callbacks.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs/how-to/wait-for-callbacks.md").read_text()
 BLOCKS = {name: text for text, name in re.findall(r"^```\w+\n(# (\S+)\n.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)}
 
 

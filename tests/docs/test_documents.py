@@ -31,7 +31,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def test_every_test_that_a_guarantee_names_exists() -> None:
-    named = set(_TEST.findall((ROOT / "docs/guarantees.md").read_text()))
+    named = set(_TEST.findall((ROOT / "docs/reference/guarantees.md").read_text()))
     sources = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
     existing = set(re.findall(r"^ *(?:async )?def (test_\w+)\(", sources, re.MULTILINE))
     assert len(named) >= 25

@@ -1,12 +1,16 @@
 """Settings that people copy: none of them opens a door, knows a token, or reaches a metadata address."""
 
+import hashlib
 import re
+import secrets
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from chronos_gitops.config.load import load
+from chronos_gitops.config.model import SettingsError
 from chronos_gitops.config.weak_digests import PLACEHOLDER
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +48,27 @@ def test_no_text_holds_the_digest_of_a_token(path: Path) -> None:
         return
     found = {digest for line in content.decode().splitlines() if "sha256 =" in line for digest in _DIGEST.findall(line)}
     assert found <= {PLACEHOLDER}
+
+
+@pytest.mark.parametrize(("name", "text"), EXAMPLES)
+def test_the_settings_reader_takes_each_example_and_opens_nothing(name: str, text: str, tmp_path: Path) -> None:
+    """With a digest of its own in place of the placeholder, which is refused."""
+    file = tmp_path / "chronos.toml"
+    file.write_text(text.replace(PLACEHOLDER, hashlib.sha256(secrets.token_bytes(32)).hexdigest()))
+    found = load({"repo": str(tmp_path)}, {}, file)
+    assert found.listens_on_loopback or found.tokens
+    assert found.egress.level in ("public", "internal")
+    assert found.tokens == () or found.bindings.unbound == "refuse"
+    assert found.cors_origins == ()
+
+
+@pytest.mark.parametrize(("name", "text"), [one for one in EXAMPLES if PLACEHOLDER in one[1]])
+def test_an_example_with_the_placeholder_is_refused_with_a_hint(name: str, text: str, tmp_path: Path) -> None:
+    file = tmp_path / "chronos.toml"
+    file.write_text(text)
+    with pytest.raises(SettingsError) as failure:
+        load({"repo": str(tmp_path)}, {}, file)
+    assert "chronos-gitops token create" in str(failure.value)
 
 
 @pytest.mark.parametrize(("name", "text"), EXAMPLES)

@@ -5,7 +5,7 @@ import pytest
 from harness.clock import HandClock
 from harness.engine_harness import NOON, Bench, Seen
 from harness.engines import EngineMaker, on_sqlite
-from harness.temporal import TemporalServer
+from harness.programs.temporal import TemporalServer
 
 from chronos_gitops.cli.demo.receiver import Receiver
 

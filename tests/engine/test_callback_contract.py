@@ -16,7 +16,7 @@ import pytest
 from harness.clock import HandClock
 from harness.engine_harness import NOON, Bench, Seen, eventually
 from harness.engines import on_postgres, on_sqlite
-from harness.temporal import TemporalServer, on_temporal
+from harness.programs.temporal import TemporalServer, on_temporal
 
 from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.engine.callbacks import CallbackLate, CallbackReport, CallbackUnknown, Told

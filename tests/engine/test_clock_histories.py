@@ -67,7 +67,7 @@ class History:
     def _ticks_of(self, row: Execution) -> list[datetime]:
         if row.range_start is None:
             return [row.scheduled_time]
-        ticks = list(self.job.schedule.between(row.range_start - SECOND / 1000, row.scheduled_time))
+        ticks = list(self.job.timing.between(row.range_start - SECOND / 1000, row.scheduled_time))
         assert len(ticks) == row.count, row
         return ticks
 
@@ -75,9 +75,9 @@ class History:
 def check(bench: Bench, seed: int) -> None:
     history = History(bench, Random(seed))
     history.live(moves=12)
-    due = list(history.job.schedule.between(NOON, history.latest))
+    due = list(history.job.timing.between(NOON, history.latest))
     accounted = history.accounted()
-    said = f"seed {seed}, {history.job.schedule.text}"
+    said = f"seed {seed}, {history.job.timing.definition}"
     # A clock that goes back to before the start makes times due that lie before it.
     assert [tick for tick in accounted if tick > NOON] == due, said
     assert len(set(accounted)) == len(accounted), said

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from harness.clock import HandClock
 from harness.engine_harness import NOON, jobset
-from harness.postgres import PROGRAMS, database
-from harness.temporal import TemporalServer, run
+from harness.programs.postgres import PROGRAMS, database
+from harness.programs.temporal import TemporalServer, run
 
+from chronos_gitops.engine.clock_watch import ClockWatch
 from chronos_gitops.engine.model import Trigger, tick_execution_id
-from chronos_gitops.engine.sql import claims
-from chronos_gitops.engine.sql.claims import Claim, Verdict
+from chronos_gitops.engine.sql.claiming import claims
+from chronos_gitops.engine.sql.claiming.claims import Claim, Verdict
 from chronos_gitops.engine.sql.postgres.connection import Address
 from chronos_gitops.engine.sql.postgres.store import PostgresStore
 from chronos_gitops.engine.sql.store.sqlite import SqliteStore
@@ -109,13 +110,15 @@ def test_a_dump_keeps_the_identity(postgres_url: str, postgres_server: str) -> N
 @pytest.mark.timeout(60)
 def test_runners_on_one_temporal_namespace_share_it_and_others_do_not(temporal: TemporalServer) -> None:
     from chronos_gitops.engine.temporal.session import Session
+    from chronos_gitops.engine.temporal.status.fleet_backlog import FleetBacklog
     from chronos_gitops.engine.temporal.worker.activities import Sending, Timing
 
     async def namespace_of(name: str) -> object:
-        clock = HandClock(NOON)
-        timing = Timing(late=timedelta(minutes=1), now=clock.now)
-        sending = Sending(delivery=None, clock=clock, observer=None, random=None, sign=None)  # type: ignore[arg-type]  # nothing is sent
-        return await Session(await temporal.client(name), timing=timing, sending=sending).execution_namespace()
+        clock, backlog = HandClock(NOON), FleetBacklog()
+        timing = Timing(late=timedelta(minutes=1), backlog=backlog, clock_watch=ClockWatch())
+        sending = Sending(delivery=None, clock=clock, observer=None, random=None, key=None)  # type: ignore[arg-type]  # nothing is sent
+        session = Session(await temporal.client(name), timing=timing, sending=sending, backlog=backlog, now=clock.now)
+        return await session.execution_namespace()
 
     first, other = temporal.namespace(), temporal.namespace()
     assert run(namespace_of(first)) == run(namespace_of(first))

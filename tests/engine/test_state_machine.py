@@ -14,7 +14,7 @@ import pytest
 from harness.clock import HandClock
 from harness.engine_harness import MINUTE, NOON, Bench, Seen, jobset
 from harness.engines import EngineMaker, on_postgres, on_sqlite
-from harness.postgres import database
+from harness.programs.postgres import database
 from harness.servers import Connection, Hostile, answer
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -24,7 +24,7 @@ from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status, Trigger
 from chronos_gitops.jobs.model import Job
 
-NAMES = ("forbid", "replace", "allow")
+NAMES = ("forbid", "replace", "allow", "queue")
 ATTEMPTS = 2
 EVERYTHING = ExecutionQuery(limit=100_000)
 
@@ -75,7 +75,7 @@ class Desk:
 
 
 class Machine(RuleBasedStateMachine):
-    """``forbid``, ``replace`` and ``allow``, each due every minute, with one retry, on one ledger."""
+    """``forbid``, ``replace``, ``allow`` and ``queue``, each due every minute, with one retry, on one ledger."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -184,7 +184,7 @@ class Machine(RuleBasedStateMachine):
         for job in self.jobs():
             of_job = [row for row in rows if row.job == job.name and row.trigger is not Trigger.MANUAL]
             covered = sorted(tick for row in of_job for tick in ticks_of(job, row))
-            assert covered == list(job.schedule.between(NOON, until)), job.name
+            assert covered == list(job.timing.between(NOON, until)), job.name
             held = [(since, end) for name, since, end in self.pauses if name == job.name]
             on_time = [row.scheduled_time for row in of_job if row.trigger is Trigger.SCHEDULE and row.count == 1]
             in_pause = [tick for tick in on_time for since, end in held if since < tick < end]
@@ -195,7 +195,7 @@ class Machine(RuleBasedStateMachine):
 def ticks_of(job: Job, row: Execution) -> Iterator[datetime]:
     if row.range_start is None:
         return iter([row.scheduled_time])
-    return job.schedule.between(row.range_start - timedelta(milliseconds=1), row.scheduled_time)
+    return job.timing.between(row.range_start - timedelta(milliseconds=1), row.scheduled_time)
 
 
 def run(examples: int, steps: int, machine: type[Machine] = Machine) -> None:

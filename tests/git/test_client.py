@@ -7,11 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
-from harness.repository import Repository, job_text
+from harness.repositories.repository import Repository, job_text
 
 from chronos_gitops.errors import UsageError
 from chronos_gitops.git import errors
-from chronos_gitops.git.client import Git, discover
+from chronos_gitops.git.client import Git
+from chronos_gitops.git.discovery import discover
 from chronos_gitops.git.refs import branch_name
 from chronos_gitops.git.remote.address import Address, redact
 from chronos_gitops.git.remote.mirror import Mirror
@@ -227,11 +228,11 @@ def test_objects_are_read_from_many_threads(git: Git, repository: Repository) ->
 
 def test_a_reader_that_died_is_started_again(git: Git) -> None:
     blob = git_blob_id(job_text("one").encode())
-    assert git.read(blob)
-    reader = git._open_reader().git
-    for process in (reader.cat_file_all, reader.cat_file_header):
-        process.proc.kill()
-        process.proc.wait()
+    for _ in range(2):
+        assert git.read(blob) == job_text("one").encode()
+        reader = git._open_reader().process
+        reader.kill()
+        reader.wait()
     assert git.read(blob) == job_text("one").encode()
 
 
@@ -244,7 +245,7 @@ def test_what_is_missing_or_huge_is_not_read(git: Git, repository: Repository) -
     with pytest.raises(errors.OutputTooLarge):
         git.read(git_blob_id(huge))
     one = git_blob_id(job_text("one").encode())
-    for filling in (0, 40):
+    for filling in (0, 300):
         wanted = [one, "1" * 40, git_blob_id(huge), *(f"{number:040x}" for number in range(2, 2 + filling))]
         assert git.read_many(wanted) == {one: job_text("one").encode()}
 

@@ -1,24 +1,30 @@
 """What is wrong with a remote, by real servers: a typed reason, a true sentence, and no promise that time heals it."""
 
+import contextlib
+import socket
 import stat
+import struct
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.git_http_server import HttpGit
-from harness.repo_fixtures import Follow
-from harness.repository import Repository
+from harness.programs.git_http_server import HttpGit
+from harness.programs.nginx import Nginx
+from harness.programs.ssh_git import SshGit, make_key
+from harness.repositories.repo_fixtures import Follow
+from harness.repositories.repository import Repository
 from harness.servers import Certificates
-from harness.ssh_git import SshGit, make_key
 
-from chronos_gitops.config.model import GitAccess
+from chronos_gitops.config.groups import GitAccess
 from chronos_gitops.git.commit import Person
 from chronos_gitops.git.errors import failure
 from chronos_gitops.git.remote.credentials import GitCredentials
 from chronos_gitops.rollback.publish import PushRefused
-from chronos_gitops.rollback.revert import RollbackRequest, Rollbacks
+from chronos_gitops.rollback.revert import Reverter
+from chronos_gitops.rollback.to_version import RollbackRequest
 
 BANNER = (
     "*" * 70
@@ -142,6 +148,12 @@ def trusted(certificates: Certificates) -> GitAccess:
     return GitAccess(ca_file=certificates.authority)
 
 
+def of_another_authority(certificates: Certificates) -> GitAccess:
+    (certificates.folder / "other").mkdir(exist_ok=True)
+    certificate, key = Certificates.make(certificates.folder / "other").sign("stranger")
+    return GitAccess(ca_file=certificates.authority, cert_file=certificate, key_file=key)
+
+
 def untrusted(_: Certificates) -> GitAccess:
     return GitAccess()
 
@@ -191,6 +203,75 @@ def test_a_fault_of_tls_is_named(
     assert following.names == ([] if case.reason else ["one", "two"])
 
 
+NO_CERTIFICATE = "ClientCertificateRejected"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "given", "reason", "says"),
+    [
+        ("https", with_client_certificate("own"), None, ""),
+        ("https", trusted, NO_CERTIFICATE, "git.cert_file"),
+        ("https", of_another_authority, NO_CERTIFICATE, "git.cert_file"),
+        ("http", trusted, "NotAGitServer", "https://"),
+    ],
+)
+def test_what_nginx_answers_without_a_client_certificate_is_named(
+    bare: Repository,
+    follow: Follow,
+    certificates: Certificates,
+    scheme: str,
+    given: Callable[[Certificates], GitAccess],
+    reason: str | None,
+    says: str,
+) -> None:
+    with HttpGit(bare.root.parent) as web, Nginx(certificates, web.url("")) as nginx:
+        following = follow(nginx.url("server.git", scheme), branch="main", access=GitCredentials(given(certificates)))
+        status = following.follower.status()
+    assert (status.reason, "by itself" in status.message) == (reason, False), status
+    assert says in status.message
+    assert following.names == ([] if reason else ["one", "two"])
+
+
+ALERT = b"\x15\x03\x03\x00\x02\x02"
+ENDINGS: dict[str, tuple[str, bytes, bool, str]] = {
+    "reset": ("https", b"", True, "ConnectionEnded"),
+    "closed": ("https", b"", False, "ConnectionEnded"),
+    "alert handshake_failure": ("https", ALERT + b"\x28", False, NO_CERTIFICATE),
+    "alert certificate_required": ("https", ALERT + b"\x74", False, NO_CERTIFICATE),
+    "no TLS": ("https", b"HTTP/1.1 400 Bad Request\r\n\r\n", False, "NotAGitServer"),
+    "another protocol": ("https", b"SSH-2.0-OpenSSH_9.2\r\n", False, "NotAGitServer"),
+    "TLS where HTTP is asked for": ("http", ALERT + b"\x28", False, "NotAGitServer"),
+    "reset of HTTP": ("http", b"", True, "NetworkError"),
+}
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_a_connection_that_ends_in_its_handshake_is_named(follow: Follow, name: str) -> None:
+    scheme, answer, resets, reason = ENDINGS[name]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=end_each, args=(server, answer, resets), daemon=True).start()
+        status = follow(f"{scheme}://127.0.0.1:{server.getsockname()[1]}/b.git", branch="main").follower.status()
+        server.shutdown(socket.SHUT_RDWR)
+    assert (status.reason, "by itself" in status.message) == (reason, reason == "NetworkError"), status
+    if reason in ("ConnectionEnded", NO_CERTIFICATE):
+        assert "git.cert_file" in status.message
+
+
+def end_each(server: socket.socket, answer: bytes, resets: bool) -> None:
+    """Ends each connection after the first bytes of the client."""
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = server.accept()
+            connection.recv(65536)
+            connection.sendall(answer)
+            if resets:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            else:
+                connection.shutdown(socket.SHUT_WR)
+                connection.recv(65536)
+            connection.close()
+
+
 @pytest.fixture
 def web(bare: Repository) -> Iterator[HttpGit]:
     with HttpGit(bare.root.parent) as server:
@@ -209,6 +290,10 @@ def web(bare: Repository) -> Iterator[HttpGit]:
         (308, {"Location": "/b.git/info/refs"}, "RepositoryMoved", "/b.git"),
         (302, {"Location": "http://127.0.0.1:1/users/sign_in"}, "NotAGitServer", "/users/sign_in"),
         (200, {"Content-Type": "text/html; charset=utf-8"}, "NotAGitServer", "HTML page"),
+        (400, {}, "RequestRefused", "address"),
+        (408, {}, "NetworkError", "by itself"),
+        (410, {}, "RequestRefused", "address"),
+        (431, {}, "RequestRefused", "address"),
         (401, {"WWW-Authenticate": 'Basic realm="git"'}, "AuthenticationFailed", "credentials"),
         (403, {}, "AuthenticationFailed", "credentials"),
         (404, {}, "NotARepository", "address"),
@@ -265,7 +350,7 @@ def test_a_read_only_deploy_key_may_read_and_not_write(
         repository.push()
         following = follow(server.url(bare.root), branch="main", access=GitCredentials(plain(server, tmp_path)))
         with pytest.raises(PushRefused, match="may read the repository, not write to it") as refused:
-            Rollbacks(following.follower).perform(RollbackRequest("one", "1", "", Person("A", "a@example.com"), ""))
+            Reverter(following.follower).perform(RollbackRequest("one", "1", "", Person("A", "a@example.com"), ""))
     assert said.removeprefix("remote: ").removeprefix("ERROR: ") in refused.value.message
 
 
@@ -278,4 +363,4 @@ def test_the_reason_of_a_policy_is_shown_after_whatever_it_prints_first(
     bare.hook("pre-receive", "for n in $(seq 60); do echo 'Welcome to the git server'; done; echo 'no ticket'; exit 1")
     following = follow(bare.root, branch="main")
     with pytest.raises(PushRefused, match="no ticket"):
-        Rollbacks(following.follower).perform(RollbackRequest("one", "1", "", Person("A", "a@example.com"), ""))
+        Reverter(following.follower).perform(RollbackRequest("one", "1", "", Person("A", "a@example.com"), ""))

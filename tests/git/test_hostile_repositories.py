@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness.repo_fixtures import Follow, Following
-from harness.repository import Repository, job_text
+from harness.repositories.repo_fixtures import Follow, Following
+from harness.repositories.repository import Repository, job_text
 
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.git.commit import Person
-from chronos_gitops.rollback.revert import RollbackRequest, Rollbacks
+from chronos_gitops.rollback.revert import Reverter
+from chronos_gitops.rollback.to_version import RollbackRequest
 
 Harm = Callable[[Repository, str], None]
 BOMB = "name: bomb\nschedule: '@daily'\nx: &a [1]\ny: &b [*a,*a]\nz: [*b,*b]\nwebhook: {url: https://example.com/}\n"
@@ -162,7 +163,7 @@ def used(following: Following) -> None:
                 following.follower.read(version.blob)
     asked = RollbackRequest("two", "1", "", Person("Alice", "alice@example.com"), "")
     with contextlib.suppress(ChronosError):
-        Rollbacks(following.follower).perform(asked)
+        Reverter(following.follower).perform(asked)
 
 
 @pytest.mark.parametrize("mode", ["branch", "worktree"])

@@ -1,8 +1,8 @@
 """The runner leaves out what ``.chronosignore`` leaves out, as ``validate`` and ``plan`` do: one verdict everywhere."""
 
 import pytest
-from harness.repo_fixtures import Follow
-from harness.repository import Repository
+from harness.repositories.repo_fixtures import Follow
+from harness.repositories.repository import Repository
 
 
 @pytest.mark.parametrize("mode", ["worktree", "branch"])

@@ -5,17 +5,17 @@ import os
 from pathlib import Path
 
 import pytest
-from harness.repo_fixtures import Follow
-from harness.repository import Repository, job_text
+from harness.repositories.repo_fixtures import Follow
+from harness.repositories.repository import Repository, job_text
 
 from chronos_gitops.cli.main import main
-from chronos_gitops.git.client import Git, discover
+from chronos_gitops.git.client import Git
+from chronos_gitops.git.discovery import discover
 from chronos_gitops.versions.history import History
 
 SAID = (
     ("a.yaml", True),
     ("deep/down/b.yml", True),
-    ("_c.yaml", True),
     (".dot.yaml", False),
     (".hidden/h.yaml", False),
     ("deep/.hidden/down/h.yaml", False),
@@ -184,7 +184,7 @@ def test_a_file_that_is_left_out_from_now_on_is_deleted_and_comes_back(repositor
         ("created", "Take it in again"),
     ]
     definition = following.follower.jobs().definitions["two"]
-    assert (definition.version, definition.job.schedule.text) == (3, "9 9 * * *")
+    assert (definition.version, definition.job.timing.definition) == (3, "9 9 * * *")
 
 
 def test_the_index_on_disk_knows_what_was_left_out(repository: Repository, follow: Follow, data_folder: Path) -> None:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from harness.repository import Repository, job_text
+from harness.repositories.repository import Repository, job_text
 
 from chronos_gitops.git.client import Git
 from chronos_gitops.git.errors import PathMissing, PathUnreadable

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness.repo_fixtures import Follow
-from harness.repository import Repository, job_text
+from harness.repositories.repo_fixtures import Follow
+from harness.repositories.repository import Repository, job_text
 
 from chronos_gitops.errors import ConflictError
 from chronos_gitops.git.client import Git

@@ -18,7 +18,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
 from chronos_gitops.app import Service
-from chronos_gitops.config.model import Settings, Token
+from chronos_gitops.config.model import Token
+from chronos_gitops.config.settings import Settings
 from chronos_gitops.server.api import budgets
 from chronos_gitops.server.web.app import create_app
 

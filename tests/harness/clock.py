@@ -4,6 +4,8 @@ import asyncio
 import threading
 from datetime import datetime, timedelta
 
+from chronos_gitops.engine.clock import SystemClock
+
 
 class HandClock:
     """Implements engine.clock.Clock. ``turn`` returns when the engine has looked at the new time and waits again."""
@@ -65,6 +67,15 @@ class HandClock:
         """Only the wall clock jumps, forward or backward, as after a suspend or a correction."""
         self._move(wall=duration, elapsed=timedelta(0))
 
+    def leap(self, duration: timedelta) -> None:
+        """As ``step``, while no engine is there to see it."""
+        self._now += duration
+
+    def wake_sleeper(self, duration: timedelta) -> None:
+        """Something that waits besides the scheduler, a retry for example, has waited for so long."""
+        self.wait_for_sleeper()
+        self.turn(duration)
+
     def wait_for_sleeper(self, timeout: float = 5.0) -> None:
         """Returns when something besides the scheduler waits for time to pass, a retry for example."""
         with self._changed:
@@ -79,3 +90,13 @@ class HandClock:
             for loop, turned in self._parked:
                 loop.call_soon_threadsafe(turned.set)
             assert self._changed.wait_for(lambda: self._waits > before, 5.0), "the engine did not look at the clock"
+
+
+class RealClock(SystemClock):
+    """Turned by nothing but time: for an engine whose server keeps the time. The same calls as HandClock has."""
+
+    def turn(self, duration: timedelta) -> None:
+        threading.Event().wait(duration.total_seconds())
+
+    def wake_sleeper(self, duration: timedelta) -> None:
+        """What waits wakes by itself."""

@@ -6,19 +6,21 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any, TypeVar
 
-from harness.clock import HandClock
+from harness.clock import HandClock, RealClock
 from harness.engines import EngineMaker
 
 from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, ExecutionQuery
+from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.webhooks.attempt import Delivery
+from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.outcome import Outcome
-from chronos_gitops.webhooks.secrets import Secrets
-from chronos_gitops.webhooks.transport.egress import EgressPolicy, Level
+from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy, Level
 
 T = TypeVar("T")
+CONNECTING = "the engine is connecting"
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -53,31 +55,47 @@ class Seen:
 class Bench:
     """Builds jobs against the receiver and engines on one database; engines end with the test."""
 
-    def __init__(self, maker: EngineMaker, receiver: Receiver, clock: HandClock, seen: Seen) -> None:
+    def __init__(
+        self,
+        maker: EngineMaker,
+        receiver: Receiver,
+        clock: HandClock | RealClock,
+        seen: Seen,
+        *,
+        leave: "Callable[[Bench, Job, timedelta], None] | None" = None,
+    ) -> None:
+        """``leave`` makes it so that the job was known and nothing has run since; the clock is set back by default."""
         self._maker = maker
+        self._leave = leave or _stopped
         self.receiver = receiver
         self.clock = clock
         self.seen = seen
         self._running: list[Engine] = []
 
     def start(self, *jobs: Job, **limits: int) -> Engine:
+        """A fresh Temporal server on a loaded machine answers later than an engine waits for it at its start."""
         engine = self.build(**limits)
         engine.start()
         self._running.append(engine)
+        eventually(lambda: not engine.health().detail.endswith(CONNECTING), 60.0)
         engine.apply(jobset(*jobs))
         return engine
 
-    def build(self, **limits: int) -> Engine:
-        def delivery() -> Delivery:
-            return Delivery(
-                secrets=Secrets({}),
-                egress=EgressPolicy(level=Level.INTERNAL, loopback_allowed=True),
-                user_agent="chronos-gitops/test",
-                public_url=lambda: "http://runner.example",
-                **limits,
-            )
+    def adopt(self, engine: Engine) -> None:
+        """One that was started by hand ends with the test."""
+        self._running.append(engine)
 
-        return self._maker(delivery, self.clock, self.seen)
+    def build(self, **limits: int) -> Engine:
+        return self._maker(lambda: self.delivery(**limits), self.clock, self.seen)
+
+    def delivery(self, **limits: int) -> Delivery:
+        return Delivery(
+            secrets=Secrets({}),
+            egress=EgressPolicy(level=Level.INTERNAL, loopback_allowed=True),
+            user_agent="chronos-gitops/test",
+            public_url=lambda: "http://runner.example",
+            **limits,
+        )
 
     def stop(self, engine: Engine, grace: float = 0.0) -> None:
         engine.stop(grace)
@@ -93,9 +111,25 @@ class Bench:
         self.seen.wait_until(lambda: all(row.status.is_final for row in engine.executions(query)))
         return statuses(engine, job)
 
+    def after_outage(self, job: Job, length: timedelta, *, first: JobSet | None = None) -> Engine:
+        """An engine that starts after one; ``first`` is what it is told to run, the same job by default."""
+        self._leave(self, job, length)
+        engine = self.build()
+        engine.start()
+        self._running.append(engine)
+        engine.apply(jobset(job) if first is None else first)
+        return engine
+
     def job(self, name: str = "daily-backup", path: str = "/ok", **fields: Any) -> Job:
         document = {"schedule": "* * * * *", "enabled": True, **fields}
         return Job.from_document({"name": name, "webhook": {"url": self.receiver.url(path)}, **document})
+
+
+def _stopped(bench: Bench, job: Job, length: timedelta) -> None:
+    assert isinstance(bench.clock, HandClock)
+    bench.clock.leap(-length)
+    bench.stop(bench.start(job))
+    bench.clock.leap(length)
 
 
 def eventually(question: Callable[[], T], timeout: float = 30.0) -> T:
@@ -108,9 +142,15 @@ def eventually(question: Callable[[], T], timeout: float = 30.0) -> T:
 
 
 def jobset(*jobs: Job, version: int = 1) -> JobSet:
+    identity = DefinitionId("b" * 40)
     return JobSet.of(
-        "c" * 40, [JobVersion(job, f"jobs/{job.name}.yaml", "b" * 40, version=version, commit="a" * 40) for job in jobs]
+        "c" * 40, [JobVersion(job, f"jobs/{job.name}.yaml", identity, version=version, commit="a" * 40) for job in jobs]
     )
+
+
+def ends_as(engine: Engine, *expected: tuple[str, str | None], job: str = "daily-backup") -> None:
+    """The oldest executions; a list follows a moment after the end that an observer hears of."""
+    eventually(lambda: statuses(engine, job)[: len(expected)] == list(expected))
 
 
 def statuses(engine: Engine, job: str = "daily-backup") -> list[tuple[str, str | None]]:

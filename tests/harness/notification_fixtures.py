@@ -17,13 +17,14 @@ from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, Pause
 from chronos_gitops.engine.observer import Observers
 from chronos_gitops.engine.sql.engine import SqlEngine
+from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.notifications.detector import DetectorInputs, IncidentDetector
 from chronos_gitops.notifications.message import Notification
 from chronos_gitops.notifications.outbox import NotificationOutbox
 from chronos_gitops.sync.status import Mode, Revision, SyncState, SyncStatus
 from chronos_gitops.versions.history import Index
-from chronos_gitops.versions.version_log import Version, VersionChange
+from chronos_gitops.versions.version import Version, VersionChange
 
 SYNCED = SyncStatus(SyncState.SYNCED, Mode.BRANCH, "repo", "main", Revision("c1", "c1", "c1"))
 WAY = Webhook(SecretValue("http://127.0.0.1:9/"))
@@ -101,12 +102,26 @@ class Story:
         mail = f"{author.lower()}@example.com"
         change = VersionChange.CHANGED if known else VersionChange.CREATED
         made = Version(number, job, commit, commit, f"jobs/{job}.yaml", change, author, mail, self.now(), subject, "")
-        document = {"schedule": "@yearly", "enabled": True, "retry_policy": {"max_attempts": 1}, **fields}
-        webhook = {"url": self._receiver.url(path)}
-        parsed = Job.from_document({"name": job, "webhook": webhook, **document})
+        parsed = self._parsed(job, path, fields)
         self.following.versions[job] = (*known, made)
-        self.following.definitions[job] = JobVersion(parsed, made.path, commit, version=number, commit=commit)
+        self.following.definitions[job] = JobVersion(
+            parsed, made.path, DefinitionId(commit), version=number, commit=commit
+        )
         self.engine.apply(self.following.jobs())
+
+    def save(self, path: str, *, job: str = "daily-backup", **fields: Any) -> None:
+        """A draft on top of the newest version."""
+        known = self.following.versions.get(job, ())
+        base = (known[-1].number, known[-1].commit) if known else (None, None)
+        parsed, file = self._parsed(job, path, fields), f"jobs/{job}.yaml"
+        self.following.definitions[job] = JobVersion(
+            parsed, file, DefinitionId("d" * 40), *base, draft=True, draft_files=(file,), runs_draft=True
+        )
+        self.engine.apply(self.following.jobs())
+
+    def _parsed(self, job: str, path: str, fields: dict[str, Any]) -> Job:
+        document = {"schedule": "@yearly", "enabled": True, "retry_policy": {"max_attempts": 1}, **fields}
+        return Job.from_document({"name": job, "webhook": {"url": self._receiver.url(path)}, **document})
 
     def remove(self, job: str = "daily-backup") -> None:
         del self.following.definitions[job]

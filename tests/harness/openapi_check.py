@@ -5,9 +5,10 @@ from typing import Any
 from flask import Flask, Response, request
 from jsonschema import Draft202012Validator, FormatChecker
 
+from chronos_gitops.server.api.app import url_map
 from chronos_gitops.server.api.openapi.generator import specification
 
-SPECIFICATION = specification()
+SPECIFICATION = specification(url_map())
 _WHOLE = {"components": SPECIFICATION["components"]}
 
 

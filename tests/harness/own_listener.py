@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from chronos_gitops.jobs.model import Job, Webhook
-from chronos_gitops.schedule.schedule import Schedule
+from chronos_gitops.schedule.timing import Timing
 from chronos_gitops.webhooks.attempt import Delivery
+from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.outcome import Outcome
 from chronos_gitops.webhooks.request import AttemptContext
-from chronos_gitops.webhooks.secrets import Secrets
-from chronos_gitops.webhooks.transport.egress import EgressPolicy
-from chronos_gitops.webhooks.transport.own_listener import Listener
+from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy
+from chronos_gitops.webhooks.transport.egress.own_listener import Listener
 from chronos_gitops.webhooks.transport.tls import TlsContexts
 
 LOOPBACK = ("127.0.0.1", "::1", "0.0.0.0", "::")
@@ -57,7 +57,7 @@ async def attempt(url: str, listener: Listener, level: str) -> Outcome:
     """``egress.allow`` names the address, too: no setting opens this door."""
     allow = (f"127.0.0.1:{listener.port}", "127.0.0.0/8", "10.0.0.0/8", f"localhost:{listener.port}")
     policy = EgressPolicy.parse(level, allow, loopback_allowed=True)
-    job = Job("probe", Schedule("@hourly"), Webhook(url, timeout=timedelta(seconds=2)))
+    job = Job("probe", Timing.parse("@hourly"), Webhook(url, timeout=timedelta(seconds=2)))
     made = Delivery(secrets=Secrets({}), egress=policy, user_agent="probe", listener=listener, trust=TRUST)
     async with made as delivery:
         return await delivery.attempt(job, AttemptContext("id", datetime(2026, 1, 1, tzinfo=UTC), 1, None))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.job_set import JobSetDiff, diff
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.jobs.problem import Problem, Severity
@@ -18,7 +19,7 @@ PROBLEM = Problem("jobs/a.yaml", 1, 1, Severity.ERROR, "rule", "message", "hint"
 
 def definition(name: str = "a", schedule: str = "@daily", **others: Any) -> JobVersion:
     document = {"name": name, "schedule": schedule, "tags": others.pop("tags", {}), "webhook": {"url": "http://x.test"}}
-    values = {"path": f"jobs/{name}.yaml", "blob": "1", "version": 1, "commit": "c", "updated_at": AT}
+    values = {"path": f"jobs/{name}.yaml", "identity": DefinitionId("1"), "version": 1, "commit": "c", "updated_at": AT}
     return JobVersion(Job.from_document(document), **{**values, **others})
 
 
@@ -33,7 +34,7 @@ def compared(before: JobVersion, after: JobVersion) -> JobSetDiff:
         (definition("b"), JobSetDiff(added=("b",), removed=("a",))),
         (definition(schedule="@hourly"), JobSetDiff(redefined=("a",))),
         (definition(path="jobs/x/a.yaml"), JobSetDiff(moved=("a",))),
-        (definition(blob="2"), JobSetDiff(reversioned=("a",))),
+        (definition(identity=DefinitionId("2")), JobSetDiff(reversioned=("a",))),
         (definition(version=2), JobSetDiff(reversioned=("a",))),
         (definition(version=None), JobSetDiff(reversioned=("a",))),
         (definition(commit="d"), JobSetDiff(reversioned=("a",))),
@@ -41,7 +42,7 @@ def compared(before: JobVersion, after: JobVersion) -> JobSetDiff:
         (definition(updated_at=None), JobSetDiff(reversioned=("a",))),
         (definition(quarantined=(PROBLEM,)), JobSetDiff(requarantined=("a",))),
         (
-            definition(schedule="@hourly", path="b", blob="2"),
+            definition(schedule="@hourly", path="b", identity=DefinitionId("2")),
             JobSetDiff(redefined=("a",), moved=("a",), reversioned=("a",)),
         ),
     ],
@@ -52,7 +53,10 @@ def test_each_kind_of_difference(after: JobVersion, expected: JobSetDiff) -> Non
 
 
 def test_tags_in_another_order_are_the_same_job() -> None:
-    before, after = definition(tags={"a": "1", "b": "2"}), definition(tags={"b": "2", "a": "1"}, blob="2")
+    before, after = (
+        definition(tags={"a": "1", "b": "2"}),
+        definition(tags={"b": "2", "a": "1"}, identity=DefinitionId("2")),
+    )
     assert compared(before, after) == JobSetDiff(reversioned=("a",))
 
 
@@ -62,7 +66,7 @@ DEFINITIONS = st.builds(
     NAMES,
     st.sampled_from(["@daily", "@hourly"]),
     path=st.sampled_from(["jobs/1.yaml", "jobs/2.yaml"]),
-    blob=st.sampled_from("12"),
+    identity=st.builds(DefinitionId, st.sampled_from("12"), st.sampled_from(("", "1"))),
     draft=st.booleans(),
     quarantined=st.sampled_from([(), (PROBLEM,)]),
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chronos_gitops.config.model import Settings
+from chronos_gitops.config.settings import Settings
 from chronos_gitops.notifications.message import Notification
 from chronos_gitops.notifications.transports.http import NotificationSender
 

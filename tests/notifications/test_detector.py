@@ -56,7 +56,7 @@ def test_an_incident_is_told_at_its_threshold_and_once(new_story: New) -> None:
     assert (letter.data["failures"], letter.data["execution"]["id"]) == (2, run.id)
     commit = story.following.versions["daily-backup"][1].commit
     assert f"Failing since commit {commit[:8]} by Grace, 2026-03-02 12:00:00 UTC: Change 2 (version 2)" in letter.lines
-    assert "Error: the receiver answered 503 Service Unavailable" in letter.lines
+    assert "Error: the target responded with 503 Service Unavailable" in letter.lines
     assert dict(letter.links)["job"] == "https://chronos/jobs/daily-backup"
     story.run(times=3)
     assert story.look() == []
@@ -108,7 +108,58 @@ def test_a_draft_is_said_to_be_one(new_story: New) -> None:
     story.run()
     story.watcher.round()
     [(_, letter)] = story.letters()
-    assert letter.lines[-1] == "The file has changes that were not committed."
+    assert letter.lines[-2] == "The file has changes that were not committed."
+
+
+def test_no_commit_is_blamed_for_a_draft_and_its_reminder_names_the_commit(new_story: New) -> None:
+    story = new_story(channel(reminder=timedelta(hours=1)))
+    for _ in range(4):
+        story.edit("/ok")
+    story.run()
+    story.save("/status/503")
+    story.run()
+    story.watcher.round()
+    [(_, letter)] = story.letters()
+    assert letter.type == "job.failing"
+    assert letter.lines[-3:-1] == (
+        "Last good run: 2026-03-02 12:00:00 UTC, of version 4",
+        "It ran a draft, changed since version 4.",
+    )
+    assert letter.data is not None
+    assert (letter.data["changes"], letter.data["execution"]["commit"]) == ([], None)
+    assert letter.data["execution"]["draft"] is True
+    story.edit("/status/503", author="Grace")
+    story.run()
+    assert story.look() == []
+    story.later += timedelta(hours=2)
+    story.watcher.round()
+    [(_, letter)] = story.letters()
+    commit = story.following.versions["daily-backup"][4].commit
+    assert letter.type == "job.still_failing"
+    assert any(line.startswith(f"Failing since commit {commit[:8]} by Grace") for line in letter.lines)
+
+
+def test_a_failing_job_that_was_never_committed_names_nothing(new_story: New) -> None:
+    story = new_story()
+    story.save("/status/503")
+    story.run()
+    story.watcher.round()
+    [(_, letter)] = story.letters()
+    assert letter.lines[-3:-1] == ("Last good run: none is known", "It ran a draft that was never committed.")
+
+
+def test_a_commit_after_a_good_draft_is_a_suspect(new_story: New) -> None:
+    story = new_story()
+    story.edit("/ok")
+    story.save("/ok")
+    story.run()
+    story.edit("/status/503", author="Grace")
+    story.run()
+    story.watcher.round()
+    [(_, letter)] = story.letters()
+    assert "Last good run: 2026-03-02 12:00:00 UTC, of a draft" in letter.lines
+    assert "by Grace" in letter.lines[-3]
+    assert letter.lines[-2] == "Nothing else that is watched changed."
 
 
 def test_a_restart_tells_nothing_again_and_what_nobody_had_looked_at(new_story: New) -> None:
@@ -276,6 +327,7 @@ def test_git_is_away_only_after_some_patience_and_comes_back_once(new_story: New
     [(_, letter)] = story.letters()
     assert (letter.type, letter.title) == ("sync.failing", "git cannot be followed; the last good jobs run")
     assert "NetworkError: no route to https://git.example.com" in letter.lines
+    assert letter.lines[-1] == "See more: chronos-gitops status"
     assert letter.data is not None
     assert (letter.data["topic"], letter.data["reason"]) == ("follow", "NetworkError")
     assert story.sync(reason="AuthenticationFailed") == []

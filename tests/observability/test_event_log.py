@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chronos_gitops.observability.event_log import Event, EventKind, EventLog
-from chronos_gitops.observability.logging_setup import fields_of
+from chronos_gitops.observability.repeated_lines import fields_of
 
 AT = "2026-03-01T00:00:00.000Z"
 

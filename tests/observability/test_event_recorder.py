@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from chronos_gitops.engine.model import Execution, Status, Trigger
+from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.observability.event_log import EventLog
-from chronos_gitops.observability.event_recorder import EventRecorder
+from chronos_gitops.observability.event_recorder import AppliedJobs, EventRecorder
 from chronos_gitops.sync.status import HeldDeletions, Mode, Revision, SyncState, SyncStatus
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -25,13 +26,16 @@ class World:
         self.events = EventLog(path)
         self.feed = EventRecorder(self.events, status=lambda: self.status, now=lambda: NOW)
         self._seen = self.events.last
+        self.running = JobSet()
 
     def look(self, **changes: Any) -> list[tuple[str, str | None]]:
         self.status = replace(self.status, **changes)
         self.feed.look()
         return self.new()
 
-    def hear(self, news: JobSet | Execution) -> list[tuple[str, str | None]]:
+    def hear(self, news: JobSet | AppliedJobs | Execution) -> list[tuple[str, str | None]]:
+        if isinstance(news, JobSet):
+            news, self.running = AppliedJobs(news, self.running), news
         self.feed.hear(news)
         return self.new()
 
@@ -53,7 +57,7 @@ def ended(status: Status, job: str = "a") -> Execution:
 def jobs(revision: str, **blobs: str) -> JobSet:
     def definition(name: str, blob: str) -> JobVersion:
         job = Job.from_document({"name": name, "schedule": "@daily", "webhook": {"url": "http://x.example"}})
-        return JobVersion(job, f"jobs/{name}.yaml", blob)
+        return JobVersion(job, f"jobs/{name}.yaml", DefinitionId(blob))
 
     return JobSet.of(revision, [definition(name, blob) for name, blob in blobs.items()])
 
@@ -77,6 +81,15 @@ def test_a_restart_does_not_tell_it_again(world: World, tmp_path: Path) -> None:
     assert again.hear(ended(Status.SUCCESS)) == [("job_recovered", "a")]
 
 
+def test_the_first_commit_after_a_restart_names_what_it_changed(world: World, tmp_path: Path) -> None:
+    before = jobs("c1", a="1", b="1", c="1")
+    world.hear(before)
+    again = World(tmp_path / "events.jsonl")
+    assert again.hear(AppliedJobs(jobs("c2", a="1", b="2", d="1"), before)) == [("commit_applied", "c2")]
+    ((_, event),) = again.events.newest(1)
+    assert (event.added, event.changed, event.removed) == (("d",), ("b",), ("c",))
+
+
 def test_an_applied_commit_names_its_jobs(world: World) -> None:
     world.hear(jobs("c1", a="1", b="1", c="1"))
     world.hear(jobs("c2", a="1", b="2", d="1"))
@@ -97,12 +110,47 @@ def test_a_commit_that_only_moves_files_is_applied_like_any_other(world: World) 
     assert (event.changed, event.message) == (("a", "b"), "0 added, 2 changed, 0 removed")
 
 
-def test_a_commit_that_makes_a_draft_a_version_is_applied_like_any_other(world: World) -> None:
-    world.hear(jobs("c1", a="1"))
-    ((_, definition),) = jobs("c1", a="2").definitions.items()
-    assert world.hear(JobSet.of("c1", [replace(definition, draft=True, version=1)])) == [("commit_applied", "c1")]
-    committed = replace(definition, version=2, commit="c2")
-    assert world.hear(JobSet.of("c2", [committed])) == [("commit_applied", "c2")]
+def test_a_saved_file_is_no_commit_until_it_is_committed(world: World) -> None:
+    world.hear(jobs("c1", a="1", b="1"))
+    after = jobs("c1", a="2", b="1")
+    draft = replace(after.definitions["a"], draft=True, runs_draft=True, version=1)
+    assert world.hear(JobSet.of("c1", [draft, after.definitions["b"]])) == [("drafts_applied", None)]
+    ((_, event),) = world.events.newest(1)
+    assert (event.changed, event.message) == (("a",), "0 added, 1 changed, 0 removed, not committed")
+    committed = replace(after.definitions["a"], version=2, commit="c2")
+    assert world.hear(JobSet.of("c2", [committed, after.definitions["b"]])) == [("commit_applied", "c2")]
+
+
+def test_a_commit_is_not_blamed_for_what_is_saved_beside_it(world: World) -> None:
+    world.hear(jobs("c1", a="1", b="1", c="1"))
+    after = jobs("c2", a="2", b="2", c="1", d="1")
+    saved = [replace(after.definitions[name], draft=True, runs_draft=True) for name in "ad"]
+    assert world.hear(JobSet.of("c2", [*saved, after.definitions["b"], after.definitions["c"]])) == [
+        ("commit_applied", "c2"),
+        ("drafts_applied", None),
+    ]
+    (_, drafts), (_, commit) = world.events.newest(2)
+    assert (commit.added, commit.changed, commit.removed) == ((), ("b",), ())
+    assert (drafts.added, drafts.changed, drafts.removed) == (("d",), ("a",), ())
+
+
+def test_a_commit_is_not_blamed_for_a_draft_that_is_discarded_beside_it(world: World) -> None:
+    before = jobs("c1", a="2", b="1")
+    draft = replace(before.definitions["a"], draft=True, runs_draft=True, commit="c1")
+    world.hear(JobSet.of("c1", [draft, before.definitions["b"]]))
+    after = jobs("c2", a="1", b="2")
+    discarded = replace(after.definitions["a"], commit="c1")
+    changed = replace(after.definitions["b"], commit="c2")
+    assert world.hear(JobSet.of("c2", [discarded, changed])) == [("commit_applied", "c2"), ("drafts_applied", None)]
+    (_, drafts), (_, commit) = world.events.newest(2)
+    assert (commit.changed, drafts.changed) == (("b",), ("a",))
+
+
+def test_a_file_that_is_deleted_on_disk_is_no_commit(world: World) -> None:
+    world.hear(jobs("c1", a="1", b="1"))
+    assert world.hear(jobs("c1", a="1")) == [("drafts_applied", None)]
+    ((_, event),) = world.events.newest(1)
+    assert event.removed == ("b",)
 
 
 def test_a_refused_commit_and_a_lost_remote_are_told_apart(world: World) -> None:
@@ -124,6 +172,13 @@ def test_a_runner_that_starts_tells_nothing_yet(world: World) -> None:
 def test_quarantine_is_told_when_it_begins_and_ends(world: World) -> None:
     assert world.look(quarantined=("a", "b")) == [("job_quarantined", "a"), ("job_quarantined", "b")]
     assert world.look(quarantined=("b",)) == [("job_released", "a")]
+
+
+def test_quarantine_says_whether_a_last_good_version_runs(world: World) -> None:
+    world.look(quarantined=("new", "old"), not_running=("new",))
+    (_, old), (_, new) = world.events.newest(2)
+    assert (old.job, old.message) == ("old", "its file is invalid; the last good version runs")
+    assert (new.job, "nothing of it runs" in new.message) == ("new", True)
 
 
 def test_held_deletions_are_told(world: World) -> None:

@@ -69,6 +69,7 @@ def test_an_execution_is_one_line_with_stable_names(written: io.StringIO) -> Non
         "lateness_ms": 41,
         "commit": "1a2b3c4",
         "version": 3,
+        "draft": False,
         "count": 1,
     }
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from harness.cpu_load import busy
 from harness.engine_harness import eventually
+from harness.machine.cpu_load import busy
 
 from chronos_gitops.engine.sql.store.writer import Writer
 from chronos_gitops.engine.sql.write_watchdog import WriteWatch

@@ -1,33 +1,32 @@
 """A process without a free file descriptor: it counts against no target, is logged once a minute, and passes."""
 
 import asyncio
-import contextlib
 import errno
 import os
-import resource
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from harness.repository import Repository
+from harness.machine.descriptors import no_descriptor
+from harness.processes.subprocess_runner import Runner
+from harness.repositories.repository import Repository
 from harness.servers import Hostile, answer, answering
-from harness.subprocess_runner import Runner
 
 from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.jobs.model import Job, Webhook
 from chronos_gitops.process.file_descriptors import OutOfDescriptors, Shortage, none_is_free, noticed, ran_out
-from chronos_gitops.schedule.schedule import Schedule
+from chronos_gitops.schedule.timing import Timing
 from chronos_gitops.server.wsgi import Server
 from chronos_gitops.webhooks.attempt import Delivery
+from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.outcome import Outcome, OutcomeKind
 from chronos_gitops.webhooks.request import AttemptContext
-from chronos_gitops.webhooks.secrets import Secrets
-from chronos_gitops.webhooks.transport.egress import EgressPolicy
+from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy
 
 JOB = """\
 name: {name}
@@ -39,17 +38,6 @@ webhook: {{url: "{url}", method: POST}}
 """
 
 
-@contextlib.contextmanager
-def no_descriptor() -> Iterator[None]:
-    """Nothing can be opened meanwhile."""
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
-
-
 @pytest.mark.parametrize("place", ["socket", "name", "secret"])
 def test_attempt_waits_and_counts_against_nobody(place: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Takes 2 s: an attempt looks again after one."""
@@ -58,7 +46,7 @@ def test_attempt_waits_and_counts_against_nobody(place: str, tmp_path: Path, cap
     async def scene(server: Hostile) -> Outcome:
         host = "localhost" if place == "name" else "127.0.0.1"
         headers = (("X-Token", "${secret:token}"),) if place == "secret" else ()
-        job = Job("a", Schedule("@yearly"), Webhook(f"http://{host}:{server.port}/", headers=headers))
+        job = Job("a", Timing.parse("@yearly"), Webhook(f"http://{host}:{server.port}/", headers=headers))
         egress = EgressPolicy.parse("internal", loopback_allowed=True)
         secrets = Secrets({}, tmp_path)
         async with Delivery(secrets=secrets, egress=egress, user_agent="x", breaker_after=1) as delivery:
@@ -82,7 +70,7 @@ def test_attempt_that_waits_can_be_cancelled() -> None:
         egress = EgressPolicy.parse("internal", loopback_allowed=True)
         async with Delivery(secrets=Secrets({}), egress=egress, user_agent="x") as delivery:
             with no_descriptor():
-                job = Job("a", Schedule("@yearly"), Webhook("http://127.0.0.1:9/"))
+                job = Job("a", Timing.parse("@yearly"), Webhook("http://127.0.0.1:9/"))
                 attempt = asyncio.create_task(delivery.attempt(job, _call()))
                 await asyncio.sleep(0.1)
                 attempt.cancel()

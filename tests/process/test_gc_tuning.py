@@ -1,10 +1,10 @@
 """What is made while loading is out of the collector's sight afterwards; other garbage is found as before."""
 
 import gc
-import subprocess
-import sys
+import re
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +18,9 @@ class Node:
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
+    thresholds = gc.get_threshold()
     yield
+    gc.set_threshold(*thresholds)
     gc.unfreeze()
 
 
@@ -45,36 +47,13 @@ def test_a_start_that_fails_leaves_the_collector_on() -> None:
     assert gc.isenabled()
 
 
-def test_what_the_c_library_does_not_have_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """musl has neither function."""
-    asked: list[str] = []
-
-    class Musl:
-        def __init__(self, _: None) -> None:
-            pass
-
-        def __getitem__(self, name: str) -> object:
-            asked.append(name)
-            raise AttributeError(name)
-
-    monkeypatch.setattr(gc_tuning.ctypes, "CDLL", Musl)
-    gc_tuning.share()
+def test_collections_are_rare_afterwards() -> None:
     with gc_tuning.loading():
         pass
-    assert asked == ["mallopt", "malloc_trim"]
+    assert gc.get_threshold()[0] >= 10_000
 
 
-def test_threads_share_their_memory() -> None:
-    """In a process of its own, for it cannot be undone: 16 threads that take and give back leave one heap behind."""
-    script = (
-        "import threading, pathlib\nfrom chronos_gitops.process import gc_tuning as heap\n{share}\n"
-        "def take(): kept = [bytearray(10_000) for _ in range(500)]; wall.wait()\n"
-        "wall = threading.Barrier(16)\nthreads = [threading.Thread(target=take) for _ in range(16)]\n"
-        "[thread.start() for thread in threads]; [thread.join() for thread in threads]\n"
-        "print(pathlib.Path('/proc/self/maps').read_text().count('rw-p'))\n"
-    )
-    ours, theirs = (
-        int(subprocess.run([sys.executable, "-c", script.format(share=share)], capture_output=True, check=True).stdout)
-        for share in ("heap.share()", "")
-    )
-    assert ours < theirs
+@pytest.mark.parametrize("path", ["Dockerfile", "deploy/systemd/chronos-gitops.service"])
+def test_the_image_and_the_unit_keep_one_arena(path: str) -> None:
+    text = (Path(__file__).parents[2] / path).read_text()
+    assert re.search(r"^(ENV|Environment=).*\bMALLOC_ARENA_MAX=1\b", text, re.MULTILINE)

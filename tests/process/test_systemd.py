@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.repository import Repository
+from harness.repositories.repository import Repository
 
 from chronos_gitops.process.systemd import SystemdNotifier
 

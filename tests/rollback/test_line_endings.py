@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from harness.repository import Repository
+from harness.repositories.repository import Repository
 
 from chronos_gitops.git.commit import Person
+from chronos_gitops.rollback.before_commit import UndoRequest
 from chronos_gitops.rollback.local_checkout import Offline
-from chronos_gitops.rollback.revert import RollbackRequest, Rollbacks, UndoRequest, Undos
+from chronos_gitops.rollback.revert import Reverter
+from chronos_gitops.rollback.to_version import RollbackRequest
 
 ALICE = Person("Alice", "alice@example.com")
 JOB = Path("jobs/one.yaml")
@@ -50,7 +52,7 @@ def written(repository: Repository) -> bytes:
 
 
 def roll_back(repository: Repository, to: str) -> str:
-    result = Rollbacks(Offline(repository.root)).perform(RollbackRequest("one", to, "", ALICE))
+    result = Reverter(Offline(repository.root)).perform(RollbackRequest("one", to, "", ALICE))
     assert result.commit is not None
     return result.commit
 
@@ -73,7 +75,7 @@ def test_a_file_that_comes_back(checkout: Repository) -> None:
 
 def test_an_undo(checkout: Repository) -> None:
     made = roll_back(checkout, "1")
-    Undos(Rollbacks(Offline(checkout.root)).workshop).perform(UndoRequest(made, "", ALICE))
+    Reverter(Offline(checkout.root)).perform(UndoRequest(made, "", ALICE))
     ours = written(checkout)
     assert checkout.git("status", "--porcelain") == ""
     assert ours == checked_out_anew(checkout)

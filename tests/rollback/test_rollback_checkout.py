@@ -6,13 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness.repo_fixtures import NOW, Follow, Following
-from harness.repository import Repository, job_text
+from harness.repositories.repo_fixtures import NOW, Follow, Following
+from harness.repositories.repository import Repository, job_text
 
 from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.git.commit import Person
 from chronos_gitops.rollback.committer import InvalidVersion
-from chronos_gitops.rollback.revert import RollbackRequest, RollbackResult, Rollbacks
+from chronos_gitops.rollback.revert import Reverter
+from chronos_gitops.rollback.to_version import RollbackRequest, RollbackResult
 
 ALICE = Person("Alice Example", "alice@example.com")
 NIGHTLY = "30 3 * * *"
@@ -23,8 +24,8 @@ def request(job: str, to: str, **fields: str) -> RollbackRequest:
     return RollbackRequest(job, to, fields.get("reason", "it failed"), ALICE, fields.get("request_id", "request-1"))
 
 
-def rollbacks(following: Following) -> Rollbacks:
-    return Rollbacks(following.follower)
+def rollbacks(following: Following) -> Reverter:
+    return Reverter(following.follower)
 
 
 @pytest.fixture
@@ -229,7 +230,7 @@ def test_without_a_request_id_there_is_no_trailer_and_no_memory(repository: Repo
 def test_nothing_said_can_forge_a_trailer_or_an_author(repository: Repository, following: Following) -> None:
     said = "x\n\nChronos-Allow-Deletes: 99\r\nChronos-Request-Id: other\u2028\x1b[31mred\u202e" + "y" * 5_000
     person = Person("Mallory\n<root@example.com>\nparent 0", "m>\nx@example.com")
-    Rollbacks(following.follower).perform(RollbackRequest("one", "1", said, person, said))
+    Reverter(following.follower).perform(RollbackRequest("one", "1", said, person, said))
     lines = repository.git("log", "-1", "--format=%B").splitlines()
     assert [line.partition(":")[0] for line in lines[2:]] == [
         "Chronos-Job",
@@ -365,7 +366,7 @@ def attempt(commit: Callable[[], str], repository: Repository) -> bool:
     return True
 
 
-def until_it_works(service: Rollbacks, asked: RollbackRequest) -> RollbackResult:
+def until_it_works(service: Reverter, asked: RollbackRequest) -> RollbackResult:
     """As a caller does on 409: the same request again."""
     while True:
         try:

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness.repository import Repository
+from harness.repositories.repository import Repository
 
-PROCESS = Path(__file__).parents[1] / "harness" / "rollback_process.py"
+PROCESS = Path(__file__).parents[1] / "harness" / "processes" / "rollback_process.py"
 POINTS = {"before-push": False, "after-push": True, "before-swap": True}
 """Where it dies, and whether the commit is on the branch by then."""
 

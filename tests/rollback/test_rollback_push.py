@@ -6,15 +6,16 @@ import time
 from pathlib import Path
 
 import pytest
-from harness.repo_fixtures import NOW, Follow, Following
-from harness.repository import Repository
+from harness.repositories.repo_fixtures import NOW, Follow, Following
+from harness.repositories.repository import Repository
 
 from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.git.commit import Person
 from chronos_gitops.git.errors import NotARepository
 from chronos_gitops.rollback.committer import InvalidVersion
 from chronos_gitops.rollback.publish import PushRefused
-from chronos_gitops.rollback.revert import RollbackRequest, RollbackResult, Rollbacks
+from chronos_gitops.rollback.revert import Reverter
+from chronos_gitops.rollback.to_version import RollbackRequest, RollbackResult
 from chronos_gitops.sync.status import SyncState
 
 ALICE = Person("Alice Example", "alice@example.com")
@@ -38,7 +39,7 @@ def server(repository: Repository, bare: Repository) -> Repository:
 def test_a_rollback_is_pushed_and_runs_at_once(server: Repository, follow: Follow) -> None:
     following = follow(server.root)
     second = server.head("refs/heads/main")
-    result = Rollbacks(following.follower).perform(request("one", "1"))
+    result = Reverter(following.follower).perform(request("one", "1"))
     assert result == RollbackResult("one", 3, 1, server.head("refs/heads/main"), True)
     assert server.git("rev-parse", "main~1") == second
     assert server.git("show", "--format=%an|%cn", "--no-patch", "main") == "Alice Example|chronos-gitops"
@@ -52,14 +53,14 @@ def test_it_is_built_on_what_the_branch_says_now(repository: Repository, server:
     repository.write_job("two", schedule=NIGHTLY)
     theirs = repository.commit("Meanwhile")
     repository.push()
-    Rollbacks(following.follower).perform(request("one", "1"))
+    Reverter(following.follower).perform(request("one", "1"))
     assert server.git("rev-parse", "main~1") == theirs
     assert following.schedule("two") == NIGHTLY
 
 
 def test_a_plan_pushes_nothing(server: Repository, follow: Follow) -> None:
     before = server.git("for-each-ref")
-    plan = Rollbacks(follow(server.root).follower).plan(request("one", "1"))
+    plan = Reverter(follow(server.root).follower).plan(request("one", "1"))
     assert plan.changed
     assert server.git("for-each-ref") == before
 
@@ -77,7 +78,7 @@ def test_a_lost_race_is_built_again_on_the_winner(
         "pre-receive",
         f"[ -e {once} ] || {{ touch {once}; env -u GIT_QUARANTINE_PATH git update-ref refs/heads/main {winner}; }}",
     )
-    result = Rollbacks(following.follower).perform(request("one", "1"))
+    result = Reverter(following.follower).perform(request("one", "1"))
     assert server.git("rev-parse", "main", "main~1").splitlines() == [result.commit, winner]
     assert (following.schedule("one"), following.schedule("two")) == ("0 2 * * *", NIGHTLY)
 
@@ -94,7 +95,7 @@ def test_a_race_that_is_always_lost_ends_as_a_conflict(
         "git update-ref refs/heads/main $busy",
     )
     with pytest.raises(ConflictError, match="moved 5 times"):
-        Rollbacks(following.follower).perform(request("one", "1"))
+        Reverter(following.follower).perform(request("one", "1"))
     assert server.git("log", "--format=%s", "main").splitlines().count("Busy") == 5
     assert "Roll back" not in server.git("log", "--format=%s", "main")
 
@@ -103,7 +104,7 @@ def test_a_protected_branch_gets_a_branch_for_review(server: Repository, follow:
     server.hook("update", '[ "$1" != refs/heads/main ] || { echo "main is protected" >&2; exit 1; }')
     following = follow(server.root)
     tip = server.head("refs/heads/main")
-    result = Rollbacks(following.follower).perform(request("one", "1"))
+    result = Reverter(following.follower).perform(request("one", "1"))
     branch = f"chronos/rollback/one-v1-{tip[:7]}"
     assert result == RollbackResult("one", None, 1, server.head(f"refs/heads/{branch}"), True, branch)
     assert server.head("refs/heads/main") == tip
@@ -114,7 +115,7 @@ def test_a_protected_branch_gets_a_branch_for_review(server: Repository, follow:
 
 def test_asking_again_for_what_waits_for_review_finds_the_same_branch(server: Repository, follow: Follow) -> None:
     server.hook("update", '[ "$1" != refs/heads/main ] || exit 1')
-    service = Rollbacks(follow(server.root).follower)
+    service = Reverter(follow(server.root).follower)
     first = service.perform(request("one", "1"))
     assert service.perform(request("one", "1")) == first
     assert service.perform(request("one", "1", "another-id")).branch == first.branch
@@ -124,7 +125,7 @@ def test_asking_again_for_what_waits_for_review_finds_the_same_branch(server: Re
 def test_a_server_that_takes_nothing_is_told_in_its_own_words(server: Repository, follow: Follow) -> None:
     server.hook("pre-receive", "echo 'read only until Monday' >&2; exit 1")
     with pytest.raises(PushRefused, match="read only until Monday"):
-        Rollbacks(follow(server.root).follower).perform(request("one", "1"))
+        Reverter(follow(server.root).follower).perform(request("one", "1"))
 
 
 def test_a_commit_that_never_was_on_the_branch_is_no_target(
@@ -139,7 +140,7 @@ def test_a_commit_that_never_was_on_the_branch_is_no_target(
     following.follower.source.git.run("fetch", str(server.root), "refs/heads/proposal", env=FILE_PROTOCOL)
     assert following.follower.source.git.resolve(proposed) == proposed
     with pytest.raises(NotFoundError):
-        Rollbacks(following.follower).perform(request("one", proposed))
+        Reverter(following.follower).perform(request("one", proposed))
 
 
 def test_what_ran_before_the_history_was_rewritten_can_be_restored_by_its_commit(
@@ -158,8 +159,8 @@ def test_what_ran_before_the_history_was_rewritten_can_be_restored_by_its_commit
     following = follow(server.root, data=data_folder)
     assert following.follower.status().history_epoch == 2
     with pytest.raises(NotFoundError):
-        Rollbacks(following.follower).perform(request("one", "2"))
-    rollbacks = Rollbacks(following.follower)
+        Reverter(following.follower).perform(request("one", "2"))
+    rollbacks = Reverter(following.follower)
     result = rollbacks.perform(request("one", orphaned))
     assert following.schedule("one") == NIGHTLY
     assert rollbacks.perform(request("one", orphaned)) == result
@@ -169,7 +170,7 @@ def test_a_remote_that_is_away_is_an_error_that_says_so(server: Repository, foll
     following = follow(server.root)
     server.root.rename(tmp_path / "away")
     with pytest.raises(NotARepository):
-        Rollbacks(following.follower).perform(request("one", "1"))
+        Reverter(following.follower).perform(request("one", "1"))
 
 
 def test_content_that_is_invalid_today_is_refused(repository: Repository, server: Repository, follow: Follow) -> None:
@@ -179,7 +180,7 @@ def test_content_that_is_invalid_today_is_refused(repository: Repository, server
     repository.commit("Version 4 mends it")
     repository.push()
     with pytest.raises(InvalidVersion):
-        Rollbacks(follow(server.root).follower).perform(request("one", "3"))
+        Reverter(follow(server.root).follower).perform(request("one", "3"))
 
 
 def test_a_rejected_tip_can_be_rolled_back(repository: Repository, server: Repository, follow: Follow) -> None:
@@ -188,7 +189,7 @@ def test_a_rejected_tip_can_be_rolled_back(repository: Repository, server: Repos
     repository.commit()
     repository.push()
     following.wait_for_status(lambda status: status.state is SyncState.FAILED)
-    result = Rollbacks(following.follower).perform(request("one", "2"))
+    result = Reverter(following.follower).perform(request("one", "2"))
     assert (result.version, following.follower.status().state) == (4, SyncState.SYNCED)
 
 
@@ -198,7 +199,7 @@ def test_rollbacks_against_as_many_pushes_lose_and_double_nothing(
 ) -> None:
     """Both writers try again as people and programs do; takes 5 s, it is 40 pushes and their races."""
     following = follow(server.root)
-    service = Rollbacks(following.follower)
+    service = Reverter(following.follower)
     results: list[RollbackResult] = []
     waits: list[float] = []
 
@@ -228,7 +229,7 @@ def test_rollbacks_against_as_many_pushes_lose_and_double_nothing(
     server.git("fsck", "--strict")
 
 
-def persistently(service: Rollbacks, asked: RollbackRequest) -> RollbackResult:
+def persistently(service: Reverter, asked: RollbackRequest) -> RollbackResult:
     until = time.monotonic() + 60
     while True:
         try:
@@ -250,7 +251,7 @@ def push_until_it_works(repository: Repository) -> None:
 
 
 def test_the_time_of_the_commit_is_the_runners(server: Repository, follow: Follow) -> None:
-    Rollbacks(follow(server.root).follower).perform(request("one", "1"))
+    Reverter(follow(server.root).follower).perform(request("one", "1"))
     assert server.git("show", "--no-patch", "--format=%ct", "main") == str(int(NOW.timestamp()))
 
 
@@ -258,5 +259,5 @@ def test_following_tells_nothing_of_the_attempt_that_failed(server: Repository, 
     following: Following = follow(server.root)
     server.hook("pre-receive", "exit 1")
     with pytest.raises(PushRefused):
-        Rollbacks(following.follower).perform(request("one", "1"))
+        Reverter(following.follower).perform(request("one", "1"))
     assert following.follower.sync().state is SyncState.SYNCED

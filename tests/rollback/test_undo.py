@@ -3,18 +3,20 @@
 from dataclasses import replace
 
 import pytest
-from harness.repo_fixtures import Follow, Following
-from harness.repository import Repository
+from harness.repositories.repo_fixtures import Follow, Following
+from harness.repositories.repository import Repository
 
 from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.git.commit import Person
+from chronos_gitops.rollback.before_commit import UndoRequest
 from chronos_gitops.rollback.committer import InvalidVersion
-from chronos_gitops.rollback.revert import RollbackRequest, Rollbacks, UndoRequest, Undos
+from chronos_gitops.rollback.revert import Reverter
+from chronos_gitops.rollback.to_version import RollbackRequest
 from chronos_gitops.sync.status import SyncState
 
 NIGHTLY = "30 3 * * *"
 ALICE = Person("Alice", "alice@example.com")
-World = tuple[Repository, Following, Undos]
+World = tuple[Repository, Following, Reverter]
 
 
 def asked(commit: str, request_id: str = "undo-1") -> UndoRequest:
@@ -26,11 +28,11 @@ def world(request: pytest.FixtureRequest, repository: Repository, follow: Follow
     """A checkout, its follower, and undos that commit into it or push to the bare repository it is pulled from."""
     if request.param == "worktree":
         following = follow(repository.root)
-        return repository, following, Undos(Rollbacks(following.follower).workshop)
+        return repository, following, Reverter(following.follower)
     bare = repository.bare(repository.root.parent / "server.git")
     following = follow(bare.root)
     repository.git("config", "push.default", "current")
-    return repository, following, Undos(Rollbacks(following.follower).workshop)
+    return repository, following, Reverter(following.follower)
 
 
 def settled(repository: Repository, following: Following) -> None:
@@ -69,7 +71,7 @@ def test_created_changed_moved_and_deleted_jobs_all_go_back(world: World) -> Non
     assert following.follower.status().state is SyncState.SYNCED
     message = repository.git("log", "-1", "--format=%an%n%B")
     assert message.startswith(f"Alice\nUndo {commit[:10]} (Change everything)\n")
-    for trailer in (f"Chronos-RevertedJob-Commit: {commit}", "Chronos-Reason: it broke", "Chronos-Request-Id: undo-1"):
+    for trailer in (f"Chronos-Undone-Commit: {commit}", "Chronos-Reason: it broke", "Chronos-Request-Id: undo-1"):
         assert trailer in message
 
 
@@ -154,7 +156,7 @@ def test_what_is_invalid_today_stops_all_of_it(world: World) -> None:
 
 @pytest.mark.parametrize("commit", ["", "zz", "abc", "f" * 40, "--all", "HEAD"])
 def test_a_commit_that_changed_no_job_is_not_found(repository: Repository, follow: Follow, commit: str) -> None:
-    undos = Undos(Rollbacks(follow(repository.root).follower).workshop)
+    undos = Reverter(follow(repository.root).follower)
     with pytest.raises(NotFoundError):
         undos.plan(asked(commit))
 
@@ -163,7 +165,7 @@ def test_a_plan_writes_nothing_and_shows_everything(repository: Repository, foll
     repository.write_job("three")
     repository.write_job("one", schedule=NIGHTLY)
     commit = repository.commit()
-    undos = Undos(Rollbacks(follow(repository.root).follower).workshop)
+    undos = Reverter(follow(repository.root).follower)
     plan = undos.plan(asked(commit))
     assert plan.changed
     assert "--- a/jobs/three.yaml\n+++ /dev/null\n" in plan.diff
@@ -176,7 +178,7 @@ def test_an_uncommitted_change_of_one_of_them_stops_all_of_it(repository: Reposi
     for name in ("one", "two"):
         repository.write_job(name, schedule=NIGHTLY)
     commit = repository.commit()
-    undos = Undos(Rollbacks(follow(repository.root).follower).workshop)
+    undos = Reverter(follow(repository.root).follower)
     repository.write_job("two", schedule="1 1 * * *")
     with pytest.raises(ConflictError, match="uncommitted"):
         undos.perform(asked(commit))
@@ -187,7 +189,7 @@ def test_an_uncommitted_change_of_one_of_them_stops_all_of_it(repository: Reposi
 def test_a_repeated_request_id_for_another_version_is_refused(repository: Repository, follow: Follow) -> None:
     repository.write_job("one", schedule=NIGHTLY)
     repository.commit()
-    rollbacks = Rollbacks(follow(repository.root).follower)
+    rollbacks = Reverter(follow(repository.root).follower)
     request = RollbackRequest("one", "1", "", ALICE, "same")
     done = rollbacks.perform(request)
     assert rollbacks.perform(request) == done

@@ -202,7 +202,7 @@ REFUSED = [
     ("0 0 * * L", "not a day of week", "5L"),
     ("0 0 * * 5W", "not a day of week", "15W"),
     ("0 0 5#2 * *", "not a day of month", "MON#2"),
-    ("0 0 L-3 * *", "not a day of month", "LW"),
+    ("0 0 L-3 * *", "L minus days is not supported", "LW"),
     ("0 0 * * MON-FRI#2", "not a day of week", "MON#2"),
     ("? * * * *", "cannot be the minute", "stands alone"),
     ("0 0 1,? * *", "cannot be the day of month", "stands alone"),
@@ -236,3 +236,34 @@ def test_refused_expressions_say_why_and_what_to_write(text: str, message: str, 
     assert hint in refusal.value.hint
     assert refusal.value.field == "schedule"
     assert len(str(refusal.value)) < 300
+
+
+FOREIGN = {
+    "0 18 L-2 * *": "L minus days is not supported",
+    "0 22, 10 * * *": 'a space stands in the list "22, 10"',
+    "0 22 ,10 * * *": 'a space stands in the list "22 ,10"',
+    "0 10 * * ? *": "the sixth field is a year, as in AWS",
+    "0 10 1 * ? 2027": "the sixth field is a year, as in AWS",
+    "0 12 ? * MON *": "the sixth field is a year, as in AWS",
+    "0 0 10 * * ? *": "a schedule has five or six fields, this one has 7",
+}
+
+
+@pytest.mark.parametrize("text", FOREIGN)
+def test_what_other_schedulers_write_is_named_with_what_to_write_instead(text: str) -> None:
+    with pytest.raises(ScheduleError) as refusal:
+        Schedule.parse(text)
+    assert str(refusal.value) == FOREIGN[text]
+    assert refusal.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("*/50 * * * * *", "At 0 and 50 seconds past the minute"),
+        ("*/25 * * * *", "At 0, 25, and 50 minutes past the hour"),
+        ("*/5 * * * *", "Every 5 minutes"),
+    ],
+)
+def test_a_step_that_does_not_divide_its_range_is_described_by_its_instants(text: str, words: str) -> None:
+    assert Schedule.parse(text).describe() == words

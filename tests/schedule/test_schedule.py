@@ -11,7 +11,7 @@ import pytest
 
 from chronos_gitops.schedule.errors import ScheduleError
 from chronos_gitops.schedule.schedule import Schedule, jitter
-from chronos_gitops.schedule.timezones import zone_names
+from chronos_gitops.schedule.zones.timezones import zone_names
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -9,10 +9,10 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from harness.schedule_oracle import DAY, HOUR, Clock, Expression, by_minutes, by_stretches
+from harness.oracles.schedule_oracle import DAY, HOUR, Clock, Expression, by_minutes, by_stretches
 
 from chronos_gitops.schedule.schedule import Schedule
-from chronos_gitops.schedule.timezones import zone_names
+from chronos_gitops.schedule.zones.timezones import zone_names
 
 EXPRESSIONS = tuple(
     Expression(text)

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from harness.cpu_load import busy
+from harness.machine.cpu_load import busy
 from werkzeug.test import Client
 
 from chronos_gitops.server import read_limiter
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 PATIENCE = 20.0
+PROBES = ("/livez", "/readyz", "/health")
 
 
 class Desk:
@@ -48,7 +49,7 @@ def desk() -> Desk:
 
 @pytest.fixture
 def client(desk: Desk) -> Client:
-    return Client(ReadLimiter(desk))
+    return Client(ReadLimiter(desk, PROBES))
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_a_read_that_fails_gives_its_turn_back() -> None:
     def broken(_: "WSGIEnvironment", __: "StartResponse") -> Iterable[bytes]:
         raise ZeroDivisionError
 
-    client = Client(ReadLimiter(broken))
+    client = Client(ReadLimiter(broken, PROBES))
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             client.get("/")

@@ -1,3 +1,3 @@
-"""The fixtures of harness/repositories.py."""
+"""The fixtures of harness/repositories/repositories.py."""
 
-from harness.repositories import bare, follow, git, repository, template
+from harness.repositories.repositories import bare, follow, git, repository, template

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.repo_fixtures import Follow, Following
-from harness.repository import Repository, job_text
+from harness.repositories.repo_fixtures import Follow, Following
+from harness.repositories.repository import Repository, job_text
 
 from chronos_gitops.errors import ConflictError
 from chronos_gitops.git.errors import ObjectMissing
 from chronos_gitops.jobs.validation import validate
 from chronos_gitops.jobs.validation.validate import FileResult, TreeResult, validate_file
 from chronos_gitops.process import engine_priority
-from chronos_gitops.sync import controller as follow_module
+from chronos_gitops.sync.content import tree_judge
 from chronos_gitops.sync.status import SyncState
 
 NIGHTLY = "30 3 * * *"
@@ -48,7 +48,7 @@ def test_a_push_applies_well_within_a_second(repository: Repository, bare: Repos
         commit = repository.commit()
         repository.push()
         began = time.monotonic()
-        following.wait(lambda jobs, text=schedule: jobs.definitions["one"].job.schedule.text == text)
+        following.wait(lambda jobs, text=schedule: jobs.definitions["one"].job.timing.definition == text)
         times.append(time.monotonic() - began)
         assert following.follower.jobs().definitions["one"].commit == commit
     assert sorted(times)[4] < 0.5, times
@@ -65,11 +65,11 @@ def test_a_reload_gives_way_to_webhooks_between_two_files(
         between.append(on_file if engine_priority._guest.patience > 0 else None)
         return validate.validate_tree(*given, on_file=on_file, **named)
 
-    monkeypatch.setattr(follow_module, "validate_tree", noted)
+    monkeypatch.setattr(tree_judge, "validate_tree", noted)
     repository.write_job("one", schedule=NIGHTLY)
     repository.commit()
     repository.push()
-    following.wait(lambda jobs: jobs.definitions["one"].job.schedule.text == NIGHTLY)
+    following.wait(lambda jobs: jobs.definitions["one"].job.timing.definition == NIGHTLY)
     assert between[-1] is engine_priority.yield_to_engine
 
 
@@ -115,7 +115,7 @@ def test_an_invalid_file_is_quarantined_and_everything_else_applies(
     repository.write("jobs/new.yaml", "name: new\n")
     tip = repository.commit()
     repository.push()
-    following.wait(lambda jobs: jobs.definitions["two"].job.schedule.text == NIGHTLY)
+    following.wait(lambda jobs: jobs.definitions["two"].job.timing.definition == NIGHTLY)
     status = following.wait_for_status(lambda status: status.state is SyncState.DEGRADED)
     assert (status.quarantined, status.revision.applied, following.names) == (("new", "one"), tip, ["one", "two"])
     kept = following.follower.jobs().definitions["one"]
@@ -147,7 +147,7 @@ def test_reject_keeps_the_commit_before_and_heals(repository: Repository, bare: 
     repository.write_job("one", schedule=WEEKLY)
     repository.commit()
     repository.push()
-    following.wait(lambda jobs: jobs.definitions["two"].job.schedule.text == NIGHTLY)
+    following.wait(lambda jobs: jobs.definitions["two"].job.timing.definition == NIGHTLY)
 
 
 def test_the_same_commit_is_not_validated_twice(repository: Repository, bare: Repository, follow: Follow) -> None:
@@ -281,7 +281,7 @@ def test_a_force_push_is_followed_and_reported(repository: Repository, bare: Rep
     repository.write_job("one", schedule=WEEKLY)
     repository.commit("Another second version")
     repository.push("--force", "HEAD")
-    following.wait(lambda jobs: jobs.definitions["one"].job.schedule.text == WEEKLY)
+    following.wait(lambda jobs: jobs.definitions["one"].job.timing.definition == WEEKLY)
     status = following.wait_for_status(lambda status: status.reason == "HistoryRewritten")
     assert status.state is SyncState.SYNCED
     assert following.follower.sync().reason == "HistoryRewritten"
@@ -521,7 +521,7 @@ def test_a_branch_that_is_made_again_with_another_history_begins_an_epoch(
         repository.write_job(name, schedule=NIGHTLY)
     repository.commit("Another beginning")
     repository.push("HEAD:refs/heads/main")
-    following.wait(lambda jobs: jobs.definitions["one"].job.schedule.text == NIGHTLY)
+    following.wait(lambda jobs: jobs.definitions["one"].job.timing.definition == NIGHTLY)
     status = following.wait_for_status(lambda status: status.reason == "HistoryRewritten")
     assert (status.state, status.history_epoch) == (SyncState.SYNCED, 2)
     assert following.follower.jobs().definitions["one"].version == 1
@@ -570,6 +570,6 @@ def test_a_restart_judges_only_what_changed_meanwhile(
     assert judged == ["jobs/two.yaml"]
     assert third.schedule("two") == NIGHTLY
     third.follower.stop()
-    monkeypatch.setattr(follow_module, "validator_fingerprint", lambda _: "others")
+    monkeypatch.setattr(tree_judge, "validator_fingerprint", lambda _: "others")
     follow(bare.root)
     assert judged[1:] == ["jobs/one.yaml", "jobs/two.yaml"]

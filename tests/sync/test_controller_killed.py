@@ -1,17 +1,17 @@
 """kill -9 of a runner that fetches: the next one goes on, and the mirror is as sound as before."""
 
-import random
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from harness.repo_fixtures import Follow
-from harness.repository import Repository
+from harness.machine.seeds import seeded
+from harness.repositories.repo_fixtures import Follow
+from harness.repositories.repository import Repository
 
 from chronos_gitops.sync.status import SyncState
 
-PROCESS = Path(__file__).parents[1] / "harness" / "sync_process.py"
+PROCESS = Path(__file__).parents[1] / "harness" / "processes" / "sync_process.py"
 
 
 @pytest.mark.timeout(600)
@@ -20,7 +20,7 @@ def test_a_runner_killed_while_it_fetches_loses_nothing(
     repository: Repository, bare: Repository, follow: Follow, data_folder: Path, kills: int
 ) -> None:
     """Each process is killed up to 60 ms after a push, while it fetches, validates or saves; 0.7 s each."""
-    chance = random.Random(20261125)
+    chance = seeded(20261125)
     for number in range(1, kills + 1):
         words = [sys.executable, str(PROCESS), str(bare.root), str(data_folder)]
         with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as runner:

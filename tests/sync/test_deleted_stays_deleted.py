@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from harness.repo_fixtures import Follow
-from harness.repository import Repository
+from harness.repositories.repo_fixtures import Follow
+from harness.repositories.repository import Repository
 
 from chronos_gitops.cli.main import main
-from chronos_gitops.sync.last_valid import last_valid_version, since_deletion
+from chronos_gitops.sync.content.last_valid import last_valid_version, since_deletion
 
 BROKEN = 'name: one\nschedule: "0 2 * * * oops oops"\n'
 
@@ -86,12 +86,12 @@ def test_the_last_valid_version_is_looked_for_in_one_life_only(repository: Repos
     versions = index_of.index().versions("one")
     valid = last_valid_version(versions, index_of.read_many)
     assert valid is not None
-    assert (valid[0].number, valid[1].schedule.text) == (2, "5 5 * * *")
+    assert (valid[0].number, valid[1].timing.definition) == (2, "5 5 * * *")
     repository.remove("jobs/one.yaml")
     repository.commit("Delete it")
     index_of.sync()
     versions = index_of.index().versions("one")
-    assert since_deletion(versions) == ()
+    assert since_deletion(versions, 20) == ()
     assert last_valid_version(versions, index_of.read_many) is None
     assert last_valid_version(versions[:-1], index_of.read_many) == valid
 

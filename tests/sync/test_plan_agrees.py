@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 
 import pytest
-from harness.repo_fixtures import Follow
-from harness.repository import Repository
+from harness.repositories.repo_fixtures import Follow
+from harness.repositories.repository import Repository
 
 from chronos_gitops.cli.main import main
 

@@ -17,6 +17,7 @@ from chronos_gitops.git.errors import (
     NotAGitServer,
     RateLimited,
     RepositoryMoved,
+    RequestRefused,
 )
 from chronos_gitops.sync.poller import ExpectedCommit, Poller, wait_for_next
 
@@ -45,6 +46,7 @@ REJECTIONS = [
     ClientCertificateRejected,
     RepositoryMoved,
     NotAGitServer,
+    RequestRefused,
 ]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
-from harness.repository import job_text
+from harness.repositories.repository import job_text
 
 from chronos_gitops.git.commit import Person, clean
 from chronos_gitops.jobs.model import JobSet, JobVersion
@@ -27,6 +27,9 @@ class Texts:
         self.entries: Sequence[Entry] = tuple(
             Entry(path, git_blob_id(content), len(content)) for path, content in sorted(self._texts.items())
         )
+
+    def place(self, path: str) -> str:
+        return path.removeprefix("jobs/")
 
     def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
         return {entry.path: self._texts[entry.path] for entry in entries}
@@ -98,6 +101,25 @@ def test_a_name_taken_twice_runs_from_one_file_and_the_other_is_named_by_its_pat
     assert names(settlement) == ["one"]
     assert settlement.jobs.definitions["one"].path == "jobs/a.yaml"
     assert (settlement.state, settlement.quarantined) == (SyncState.DEGRADED, ("jobs/b.yaml",))
+
+
+def test_a_broken_file_without_a_valid_version_is_not_said_to_run() -> None:
+    """By name, by the path of a running job, and with neither."""
+    now = running("one", "two")
+    files = {
+        "jobs/one.yaml": BROKEN.format(name="one"),
+        "jobs/two.yaml": "- nothing\n",
+        "jobs/new.yaml": BROKEN.format(name="new"),
+        "jobs/odd.yaml": "- nothing\n",
+    }
+    settlement = reconcile(tree(files), now)
+    assert names(settlement) == ["one", "two"]
+    assert settlement.quarantined == ("jobs/odd.yaml", "jobs/two.yaml", "new", "one")
+    assert settlement.not_running == ("jobs/odd.yaml", "new")
+    assert settlement.message == (
+        "4 invalid jobs; as before: jobs/two.yaml, one; without a valid version, not running: jobs/odd.yaml, new"
+    )
+    assert "before" not in reconcile(tree({"jobs/new.yaml": BROKEN.format(name="new")}), JobSet()).message
 
 
 def test_reject_takes_nothing() -> None:
@@ -176,3 +198,10 @@ def test_a_message_is_a_subject_and_trailers_and_nothing_else() -> None:
     assert (subject, empty) == ("Roll back one to version 2", "")
     assert all(line.startswith("Chronos-") for line in rest)
     assert clean(said) == "a b c d e"
+
+
+def test_a_long_list_says_how_many_more_there_are() -> None:
+    names_of = [f"job-{number}" for number in range(7)]
+    broken = {f"jobs/{name}.yaml": BROKEN.format(name=name) for name in names_of}
+    settlement = reconcile(tree(broken), running(*names_of))
+    assert settlement.message == "7 invalid jobs; as before: job-0, job-1, job-2, job-3, job-4 and 2 more"

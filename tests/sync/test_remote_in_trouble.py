@@ -7,12 +7,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from harness.git_http_server import HttpGit
-from harness.repository import Repository
+from harness.programs.git_http_server import HttpGit
+from harness.repositories.repository import Repository
 from harness.servers import Hostile, answer, answering
 
 from chronos_gitops.app import Service, build
-from chronos_gitops.config.model import Settings
+from chronos_gitops.config.settings import Settings
 from chronos_gitops.engine.model import Execution, ExecutionQuery
 from chronos_gitops.sync.status import SyncStatus
 

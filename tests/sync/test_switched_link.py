@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness.repo_fixtures import Follow
-from harness.repository import Repository
+from harness.repositories.repo_fixtures import Follow
+from harness.repositories.repository import Repository
 
 from chronos_gitops.git.symlinks import symbolic_links
 

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
-from harness.repo_fixtures import Follow
-from harness.repository import Repository, job_text
+from harness.repositories.repo_fixtures import Follow
+from harness.repositories.repository import Repository, job_text
 
 from chronos_gitops.errors import ConflictError
 from chronos_gitops.git.errors import NotARepository, ObjectMissing
@@ -33,10 +33,10 @@ def vars_of(revision: object) -> list[str | None]:
 def test_a_save_is_a_draft_over_its_last_committed_version(repository: Repository, follow: Follow) -> None:
     following = follow(repository.root)
     repository.write_job("one", schedule=NIGHTLY)
-    following.wait(lambda jobs: jobs.definitions["one"].job.schedule.text == NIGHTLY)
+    following.wait(lambda jobs: jobs.definitions["one"].job.timing.definition == NIGHTLY)
     draft = following.follower.jobs().definitions["one"]
     assert (draft.draft, draft.version, draft.commit) == (True, 1, repository.head())
-    assert following.follower.read(draft.blob) == job_text("one", schedule=NIGHTLY).encode()
+    assert following.follower.read(draft.identity.blob) == job_text("one", schedule=NIGHTLY).encode()
     assert not following.follower.jobs().definitions["two"].draft
 
 
@@ -60,7 +60,7 @@ def test_a_save_reloads_well_within_a_second(repository: Repository, follow: Fol
         schedule = f"{minute} 5 * * *"
         began = time.monotonic()
         repository.write_job("one", schedule=schedule)
-        following.wait(lambda jobs, text=schedule: jobs.definitions["one"].job.schedule.text == text)
+        following.wait(lambda jobs, text=schedule: jobs.definitions["one"].job.timing.definition == text)
         times.append(time.monotonic() - began)
     assert sorted(times)[6] < 0.5, times
     assert max(times) < 1.0, times
@@ -72,10 +72,10 @@ def test_a_broken_save_keeps_the_last_good_version(repository: Repository, follo
     status = following.wait_for_status(lambda status: status.state is SyncState.DEGRADED)
     assert (status.reason, status.quarantined, status.jobs) == ("ValidationFailed", ("one",), 2)
     kept = following.follower.jobs().definitions["one"]
-    assert kept.job.schedule.text == "0 2 * * *"
+    assert kept.job.timing.definition == "0 2 * * *"
     assert [problem.file for problem in kept.quarantined] == ["jobs/one.yaml"] * len(kept.quarantined) != []
     repository.write_job("one", schedule=NIGHTLY)
-    following.wait(lambda jobs: jobs.definitions["one"].job.schedule.text == NIGHTLY)
+    following.wait(lambda jobs: jobs.definitions["one"].job.timing.definition == NIGHTLY)
     following.wait_for_status(lambda status: status.state is SyncState.SYNCED)
 
 
@@ -89,7 +89,7 @@ def test_a_half_written_file_is_looked_at_again_before_it_is_called_broken(
         file.flush()
         time.sleep(0.06)  # the writer is slow, not the test
         file.write(whole[30:])
-    following.wait(lambda jobs: jobs.definitions["one"].job.schedule.text == NIGHTLY)
+    following.wait(lambda jobs: jobs.definitions["one"].job.timing.definition == NIGHTLY)
     assert all(not jobs.definitions["one"].quarantined for jobs in following.announced)
 
 
@@ -98,7 +98,7 @@ def test_a_new_file_in_a_new_folder_is_found(repository: Repository, follow: Fol
     repository.write_job("deep", path="jobs/a/b/c/deep.yaml")
     assert following.wait(lambda jobs: jobs.get("deep") is not None) < 1.0
     repository.write_job("deep", path="jobs/a/b/c/deep.yaml", schedule=NIGHTLY)
-    assert following.wait(lambda jobs: jobs.definitions["deep"].job.schedule.text == NIGHTLY) < 1.0
+    assert following.wait(lambda jobs: jobs.definitions["deep"].job.timing.definition == NIGHTLY) < 1.0
 
 
 def test_a_removed_folder_removes_nothing_and_heals_when_it_is_back(repository: Repository, follow: Follow) -> None:
@@ -109,7 +109,7 @@ def test_a_removed_folder_removes_nothing_and_heals_when_it_is_back(repository: 
     (repository.root / "elsewhere").rename(repository.root / "jobs")
     following.wait_for_status(lambda status: status.state is SyncState.SYNCED)
     repository.write_job("one", schedule=NIGHTLY)
-    following.wait(lambda jobs: jobs.definitions["one"].job.schedule.text == NIGHTLY)
+    following.wait(lambda jobs: jobs.definitions["one"].job.timing.definition == NIGHTLY)
 
 
 def test_a_recreated_folder_is_still_watched(repository: Repository, follow: Follow) -> None:
@@ -119,7 +119,7 @@ def test_a_recreated_folder_is_still_watched(repository: Repository, follow: Fol
         shutil.rmtree(repository.root / "jobs")
         repository.write_job("one", schedule=schedule)
         repository.write_job("two")
-        following.wait(lambda jobs, text=schedule: jobs.definitions["one"].job.schedule.text == text)
+        following.wait(lambda jobs, text=schedule: jobs.definitions["one"].job.timing.definition == text)
 
 
 def test_an_emptied_folder_removes_nothing_until_approved(repository: Repository, follow: Follow) -> None:
@@ -152,7 +152,7 @@ def test_many_deletions_are_held_while_everything_else_applies(repository: Repos
     repository.write_job("two", schedule=NIGHTLY)
     status = following.wait_for_status(lambda status: status.held is not None and len(status.held.names) == 5)
     assert (status.state, status.reason) == (SyncState.DEGRADED, "UnsafePlan")
-    following.wait(lambda jobs: jobs.definitions["two"].job.schedule.text == NIGHTLY)
+    following.wait(lambda jobs: jobs.definitions["two"].job.timing.definition == NIGHTLY)
     assert len(following.names) == 8
     held = following.follower.status().held
     assert held is not None
@@ -192,13 +192,13 @@ def test_reject_refuses_everything_while_one_file_is_invalid(repository: Reposit
     status = following.wait_for_status(lambda status: status.state is SyncState.FAILED)
     assert status.reason == "ValidationFailed"
     repository.remove("jobs/broken.yaml")
-    following.wait(lambda jobs: jobs.definitions["one"].job.schedule.text == NIGHTLY)
+    following.wait(lambda jobs: jobs.definitions["one"].job.timing.definition == NIGHTLY)
 
 
 def test_a_restart_with_a_broken_file_runs_its_last_good_version(repository: Repository, follow: Follow) -> None:
     following = follow(repository.root)
     repository.write_job("one", schedule=NIGHTLY)
-    following.wait(lambda jobs: jobs.definitions["one"].job.schedule.text == NIGHTLY)
+    following.wait(lambda jobs: jobs.definitions["one"].job.timing.definition == NIGHTLY)
     following.follower.stop()
     repository.write("jobs/one.yaml", "name: one\n")
     again = follow(repository.root)
@@ -215,7 +215,7 @@ def test_a_first_start_on_a_broken_file_takes_its_last_good_version_from_git(
     repository.commit("Version 3 is broken")
     following = follow(repository.root)
     kept = following.follower.jobs().definitions["one"]
-    assert (kept.version, kept.job.schedule.text, bool(kept.quarantined)) == (2, NIGHTLY, True)
+    assert (kept.version, kept.job.timing.definition, bool(kept.quarantined)) == (2, NIGHTLY, True)
     assert following.follower.status().quarantined == ("one",)
 
 
@@ -287,7 +287,7 @@ def test_a_listener_that_fails_does_not_end_the_loop(repository: Repository, fol
     repository.write_job("one", schedule=NIGHTLY)
     following.wait_for_status(lambda status: status.reason == "InternalError")
     repository.write_job("one", schedule="31 3 * * *")
-    following.wait(lambda jobs: jobs.definitions["one"].job.schedule.text == "31 3 * * *")
+    following.wait(lambda jobs: jobs.definitions["one"].job.timing.definition == "31 3 * * *")
 
 
 def test_editors_temporary_files_are_nobodys_jobs(repository: Repository, follow: Follow) -> None:

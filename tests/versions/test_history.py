@@ -4,14 +4,15 @@ import time
 from pathlib import Path
 
 import pytest
-from harness.repository import Repository, job_text
+from harness.repositories.repository import Repository, job_text
 
 from chronos_gitops.errors import NotFoundError
-from chronos_gitops.git.client import Git, discover
+from chronos_gitops.git.client import Git
+from chronos_gitops.git.discovery import discover
 from chronos_gitops.git.incomplete_clone import PresentObjects
 from chronos_gitops.versions.history import History, Index
 from chronos_gitops.versions.job_names import name_of
-from chronos_gitops.versions.version_log import VersionChange
+from chronos_gitops.versions.version import VersionChange
 
 LATER = "30 3 * * *"
 

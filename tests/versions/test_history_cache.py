@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from harness.repository import Repository
+from harness.repositories.repository import Repository
 
 from chronos_gitops.git.client import Git
 from chronos_gitops.git.errors import GitError

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.repository import Repository, job_text
+from harness.repositories.repository import Repository, job_text
 
 from chronos_gitops.git.tree import CommitFiles
 from chronos_gitops.jobs.model import JobSet

@@ -5,13 +5,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from harness.repo_fixtures import Follow
-from harness.repository import Repository, job_text
+from harness.repositories.repo_fixtures import Follow
+from harness.repositories.repository import Repository, job_text
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chronos_gitops.cli.main import main
-from chronos_gitops.git.client import Git, discover
+from chronos_gitops.git.client import Git
+from chronos_gitops.git.discovery import discover
 from chronos_gitops.git.tree import CommitFiles, Scanner
 from chronos_gitops.jobs.validation.validate import validate_tree
 from chronos_gitops.versions.history import History
@@ -77,7 +78,7 @@ def test_a_broken_incumbent_keeps_the_name_and_its_last_good_version(
     for data in ("fresh", "running"):
         following = follow(charged.root, mode="branch", data=tmp_path / data)
         definition = following.follower.jobs().definitions["charge"]
-        assert (definition.path, definition.job.schedule.text) == (X, "0 2 * * *")
+        assert (definition.path, definition.job.timing.definition) == (X, "0 2 * * *")
         assert {problem.file for problem in definition.quarantined} == {X}
         assert Y in following.follower.status().quarantined
 
@@ -226,3 +227,14 @@ def test_the_index_on_disk_keeps_the_owner(charged: Repository, follow: Follow, 
     charged.commit("Edit x")
     subprocess.run(["test", "-s", str(data_folder / "history.json")], check=True)
     assert follow(charged.root, mode="branch").follower.jobs().definitions["charge"].path == X
+
+
+def test_layer_that_says_a_name_takes_it_from_no_job(charged: Repository, follow: Follow) -> None:
+    """The layer is refused for it; the job that is deleted beside it is deleted, in versions as in what runs."""
+    following = follow(charged.root)
+    charged.write("jobs/_defaults.yaml", job_text("charge"))
+    charged.remove(X)
+    charged.commit("A layer with the name of a job that goes")
+    following.follower.sync()
+    assert [version.change for version in following.follower.index().versions("charge")] == ["created", "deleted"]
+    assert "charge" not in following.names

@@ -4,14 +4,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from harness.repo_fixtures import Follow, Following
-from harness.repository import Repository, job_text
+from harness.repositories.repo_fixtures import Follow, Following
+from harness.repositories.repository import Repository, job_text
 
 from chronos_gitops.errors import ConflictError
 from chronos_gitops.git.commit import Person
-from chronos_gitops.rollback.revert import RollbackRequest, Rollbacks, UndoRequest, Undos
+from chronos_gitops.rollback.before_commit import UndoRequest
+from chronos_gitops.rollback.revert import Reverter
+from chronos_gitops.rollback.to_version import RollbackRequest
 from chronos_gitops.sync.status import SyncState
-from chronos_gitops.versions.version_log import Version
+from chronos_gitops.versions.version import Version
 
 FORMATS = ("sha1", "sha256")
 CUTS = ("--depth=1", "--depth=2", "--filter=blob:none", "--filter=tree:0")
@@ -91,14 +93,81 @@ def test_a_branch_of_a_shallow_clone_has_no_numbers_either_until_it_is_whole(
     assert changes(following, "one") == COMPLETE
 
 
-@pytest.mark.parametrize("cut", ["--filter=blob:none", "--filter=tree:0"])
-def test_a_partial_clone_cannot_be_followed_by_its_branch_and_says_so(
+FILTERS = ("--filter=blob:none", "--filter=tree:0")
+
+
+@pytest.mark.parametrize("cut", ["", *CUTS])
+@pytest.mark.parametrize("mode", ["worktree", "branch"])
+def test_every_clone_runs_its_files_in_both_modes(
+    upstream: Repository, tmp_path: Path, follow: Follow, cut: str, mode: str
+) -> None:
+    """Object format x filter or depth x mode: 20 cases."""
+    following = follow(clone(upstream, tmp_path / "clone", *filter(None, [cut])).root, mode=mode)
+    assert running(following) == (["one", "two"], None if cut else 4, False, SyncState.SYNCED)
+    assert following.schedule("one") == "3 3 * * *"
+    assert following.follower.status().is_history_partial is bool(cut)
+
+
+@pytest.mark.parametrize("cut", FILTERS)
+def test_a_branch_of_a_partial_clone_is_followed_over_restarts_commits_and_rollbacks(
     upstream: Repository, tmp_path: Path, follow: Follow, cut: str
 ) -> None:
-    following = follow(clone(upstream, tmp_path / "clone", cut).root, mode="branch")
+    checkout = clone(upstream, tmp_path / "clone", cut)
+    before = checkout.head()
+    follow(checkout.root, mode="branch").follower.stop()
+    following = follow(checkout.root, mode="branch")
+    checkout.write_job("one", schedule=NIGHTLY, path="jobs/uno.yaml")
+    made = checkout.commit("Run one later")
+    following.wait(lambda jobs: jobs.definitions["one"].commit == made)
+    result = Reverter(following.follower).perform(RollbackRequest("one", before[:10], "", ALICE, "id-1"))
+    assert (result.commit, following.schedule("one")) == (checkout.head(), "3 3 * * *")
+    assert following.follower.source.check()
+    assert following.follower.sync().state is SyncState.SYNCED
+    assert checkout.git("status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("cut", FILTERS)
+def test_a_branch_that_is_not_checked_out_is_pushed_to(
+    upstream: Repository, tmp_path: Path, follow: Follow, cut: str
+) -> None:
+    checkout = clone(upstream, tmp_path / "clone", cut)
+    checkout.git("switch", "--quiet", "-c", "other")
+    before = checkout.head("main")
+    following = follow(checkout.root, mode="branch", branch="main")
+    checkout.write_job("one", schedule=NIGHTLY, path="jobs/uno.yaml")
+    checkout.commit("Run one later")
+    checkout.git("update-ref", "refs/heads/main", "HEAD")
+    following.wait(lambda jobs: jobs.definitions["one"].commit == checkout.head("main"))
+    result = Reverter(following.follower).perform(RollbackRequest("one", before[:10], "", ALICE, "id-1"))
+    assert (result.commit, following.schedule("one")) == (checkout.head("main"), "3 3 * * *")
+
+
+@pytest.mark.parametrize("cut", FILTERS)
+def test_a_partial_clone_that_becomes_whole_is_copied(
+    upstream: Repository, tmp_path: Path, follow: Follow, cut: str
+) -> None:
+    """And then nothing is borrowed any more: its objects may go."""
+    checkout = clone(upstream, tmp_path / "clone", cut)
+    following = follow(checkout.root, mode="branch")
+    checkout.git("config", "--unset", "remote.origin.partialclonefilter")
+    checkout.git("fetch", "--quiet", "--refetch")
+    checkout.git("config", "--unset", "remote.origin.promisor")
+    assert following.follower.sync().is_history_partial is False
+    assert changes(following, "one") == COMPLETE
+    (tmp_path / "clone").rename(tmp_path / "away")
+    following.follower.source.git.reset()
+    first = following.follower.index().versions("one")[0]
+    assert following.follower.read(first.blob).decode() == job_text("one")
+
+
+@pytest.mark.parametrize("cut", FILTERS)
+def test_a_partial_clone_without_the_files_of_its_branch_says_what_to_do(
+    upstream: Repository, tmp_path: Path, follow: Follow, cut: str
+) -> None:
+    following = follow(clone(upstream, tmp_path / "clone", cut, "--bare").root, mode="branch")
     for status in (following.follower.status(), following.follower.sync()):
         assert (status.state, status.reason) == (SyncState.FAILED, "PartialClone")
-        assert "--follow worktree" in status.message
+        assert "git checkout main" in status.message
 
 
 @pytest.mark.parametrize("cut", CUTS)
@@ -145,7 +214,7 @@ def test_new_commits_are_versions_that_a_rollback_names_by_commit(
     following.follower.sync()
     versions = following.follower.index().versions("one")
     assert [(version.number, version.commit) for version in versions][-2:] == [(None, before), (None, made)]
-    rollbacks = Rollbacks(following.follower)
+    rollbacks = Reverter(following.follower)
     with pytest.raises(ConflictError, match="no numbers"):
         rollbacks.plan(RollbackRequest("one", "1", "", ALICE))
     result = rollbacks.perform(RollbackRequest("one", before[:10], "", ALICE, "id-1"))
@@ -154,7 +223,7 @@ def test_new_commits_are_versions_that_a_rollback_names_by_commit(
     assert checkout.git("log", "-1", "--format=%s") == f"Roll back one to version {before[:12]}"
     assert "Chronos-Restored-Version" not in checkout.git("log", "-1", "--format=%B")
     assert following.schedule("one") == "3 3 * * *"
-    undone = Undos(rollbacks.workshop).perform(UndoRequest(str(result.commit), "", ALICE))
+    undone = rollbacks.perform(UndoRequest(str(result.commit), "", ALICE))
     assert undone.changed
     assert following.schedule("one") == NIGHTLY
     assert checkout.git("status", "--porcelain") == ""
@@ -166,6 +235,6 @@ def test_what_was_before_the_cut_cannot_be_undone(
 ) -> None:
     following = follow(clone(upstream, tmp_path / "clone", cut).root)
     oldest: Version = following.follower.index().versions("one")[0]
-    undos = Undos(Rollbacks(following.follower).workshop)
+    undos = Reverter(following.follower)
     with pytest.raises(ConflictError, match="not in this clone"):
         undos.plan(UndoRequest(oldest.commit, "", ALICE))

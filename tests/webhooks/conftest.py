@@ -10,12 +10,12 @@ import pytest
 from harness.servers import Certificates
 
 from chronos_gitops.jobs.model import Job, Webhook
-from chronos_gitops.schedule.schedule import Schedule
+from chronos_gitops.schedule.timing import Timing
 from chronos_gitops.webhooks.attempt import Delivery
+from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.outcome import Outcome
 from chronos_gitops.webhooks.request import AttemptContext
-from chronos_gitops.webhooks.secrets import Secrets
-from chronos_gitops.webhooks.transport.egress import EgressPolicy
+from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy
 from chronos_gitops.webhooks.transport.tls import TlsContexts
 
 TICK = datetime(2026, 1, 30, 7, tzinfo=UTC)
@@ -28,7 +28,9 @@ def job_to() -> Callable[..., Job]:
     """``job_to(url, method="POST", timeout=0.5)``: a job with this webhook."""
 
     def make(url: str, *, name: str = "daily-backup", timeout: float = 5.0, **webhook: Any) -> Job:
-        return Job(name, Schedule("0 * * * *"), Webhook(url, timeout=timedelta(seconds=timeout), **webhook))
+        return Job(
+            name, Timing.parse("0 * * * *", key=name), Webhook(url, timeout=timedelta(seconds=timeout), **webhook)
+        )
 
     return make
 

@@ -12,13 +12,14 @@ from harness import servers
 from harness.servers import Connection, Hostile, answer, answering, once
 
 from chronos_gitops.cli.demo.receiver import Receiver
-from chronos_gitops.jobs.model import BearerAuth, Job, SuccessCodes
-from chronos_gitops.jobs.secret_bindings import Bindings, SecretBinding
+from chronos_gitops.jobs.model import BearerAuth, Job
+from chronos_gitops.jobs.promises.success_codes import SuccessCodes
+from chronos_gitops.jobs.secrets.bindings import Bindings, SecretBinding
 from chronos_gitops.webhooks.attempt import Delivery
+from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.outcome import Outcome, OutcomeKind
 from chronos_gitops.webhooks.request import AttemptContext
-from chronos_gitops.webhooks.secrets import Secrets
-from chronos_gitops.webhooks.transport.egress import EgressPolicy
+from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy
 
 MakeJob = Callable[..., Job]
 Deliver = Callable[..., Outcome]
@@ -109,7 +110,7 @@ def test_status_decides(status: int, kind: OutcomeKind, receiver: Receiver, job_
     else:
         assert outcome.error_class == "status"
         assert outcome.error is not None
-        assert outcome.error.startswith(f"the receiver answered {status} ")
+        assert outcome.error.startswith(f"the target responded with {status} ")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chronos_gitops.jobs.model import SuccessCodes
+from chronos_gitops.jobs.promises.success_codes import SuccessCodes
 from chronos_gitops.webhooks.outcome import ErrorClass, ExchangeError, OutcomeKind, answered, parse_retry_after, phrase
 
 NOON = datetime(2026, 1, 30, 12, tzinfo=UTC)

@@ -2,6 +2,7 @@ import base64
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -20,7 +21,8 @@ from chronos_gitops.jobs.model import (
     Webhook,
     job_id,
 )
-from chronos_gitops.schedule.schedule import Schedule
+from chronos_gitops.schedule.timing import Timing
+from chronos_gitops.webhooks.outcome import ErrorClass
 from chronos_gitops.webhooks.request import MAX_BODY, AttemptContext, PreparedRequest, masked, render, traceparent
 from chronos_gitops.webhooks.url import RequestError
 
@@ -36,7 +38,7 @@ MakeJob = Callable[..., Job]
 
 
 def job(url: str = "https://api.example.com/", **webhook: object) -> Job:
-    return Job("daily-backup", Schedule("0 * * * *"), Webhook(url, **webhook))  # type: ignore[arg-type]
+    return Job("daily-backup", Timing.parse("0 * * * *", key="daily-backup"), Webhook(url, **webhook))  # type: ignore[arg-type]
 
 
 def rendered(
@@ -335,3 +337,42 @@ def test_json_with_a_filled_secret_is_what_is_signed_and_sent() -> None:
     made = rendered(job(method="POST", body='{"token": "${secret:k}"}'))
     assert made.body is not None
     assert json.loads(made.body) == {"token": "v4lue"}
+
+
+def timed(value: dict[str, str]) -> Job:
+    return Job.from_document(
+        {
+            "name": "daily-backup",
+            "schedule": "0 2 * * *",
+            "timezone": "Europe/Paris",
+            "end": "2026-03-30",
+            "webhook": {
+                "url": "https://a.example/${var:day}",
+                "headers": {"X-Day": "${var:day}", "X-Job": "{{.JobName}}"},
+                "auth": {"type": "bearer", "token": "${secret:k}-${var:day}"},
+            },
+            "variables": {"day": value},
+        }
+    )
+
+
+def test_times_are_those_of_the_scheduled_time() -> None:
+    call = replace(CALL, scheduled_time=datetime(2026, 3, 30, 0, tzinfo=UTC))
+    made = timed({"time": "scheduled", "shift": "-1d", "format": "date"})
+    sent = headers(made, call=call)
+    assert (sent["x-day"], sent["x-job"], sent["authorization"]) == (
+        "2026-03-29",
+        "daily-backup",
+        "Bearer v4lue-2026-03-29",
+    )
+    assert rendered(made, call).target.url == "https://a.example/2026-03-29"
+    assert masked(made, call, user_agent="x").url == "https://a.example/2026-03-29"
+
+
+def test_time_without_a_tick_fails_with_a_class_of_its_own() -> None:
+    call = replace(CALL, scheduled_time=datetime(2026, 3, 30, 0, tzinfo=UTC))
+    made = timed({"time": "next"})
+    with pytest.raises(RequestError, match="the schedule has no run after 2026-03-30T00:00:00Z") as caught:
+        rendered(made, call)
+    assert caught.value.kind == ErrorClass.VARIABLE
+    assert masked(made, call, user_agent="x").url == "https://a.example/${var:day}"

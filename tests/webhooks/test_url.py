@@ -99,5 +99,5 @@ def test_repr_shows_no_path() -> None:
 
 
 def test_user_info_is_refused_with_the_way_out() -> None:
-    with pytest.raises(RequestError, match="type: basic"):
+    with pytest.raises(RequestError, match="of type basic"):
         Target.parse("https://user:password@api.example.com/")

@@ -46,6 +46,8 @@ def _acts(show: Show, duration: timedelta | None) -> Mapping[str, Any]:
         scenario.everything_fires(show)
         show.idle_until(0.35 * whole_s)
         scenario.an_edit_is_picked_up(show)
+        show.idle_until(0.45 * whole_s)
+        scenario.a_default_reaches_several_jobs(show)
         show.idle_until(0.55 * whole_s)
         scenario.a_broken_file_is_held_back(show)
         show.idle_until(0.75 * whole_s)

@@ -4,14 +4,21 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from chronos_gitops.git.client import Git, RepositoryPaths
-from chronos_gitops.jobs.resources import shipped
+from chronos_gitops.cli.checkout.environment_plans import plan_change
+from chronos_gitops.cli.checkout.plan_sides import compare
+from chronos_gitops.cli.reports.plans import layers
+from chronos_gitops.git.client import Git
+from chronos_gitops.git.discovery import RepositoryPaths
+from chronos_gitops.jobs.schemas.resources import shipped
 
 ROLLUP, PROBE, INVOICES, RATES = "hourly-metrics-rollup", "uptime-probe", "invoice-run", "exchange-rates"
 BACKUP, CLEANUP, REPORT = "daily-backup", "session-cleanup", "weekly-report"
+
+DEFAULTS = "platform/_defaults.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +90,22 @@ class DemoRepository:
 
     def save(self, job: str, old: str, new: str) -> Path:
         """Edits the job's file in place, as an editor would; ``old`` has to be there."""
-        path = self.file(job)
+        return self.edit(str(self.file(job).relative_to(self.folder / _JOBS)), old, new)
+
+    def edit(self, file: str, old: str, new: str) -> Path:
+        """The same for a file by its path below the jobs folder."""
+        path = self.folder / _JOBS / file
         text = path.read_text()
         if old not in text:
             raise ValueError(f"{path.name} does not hold {old!r}")
         path.write_text(text.replace(old, new))
         return path
+
+    def plan(self) -> list[str]:
+        """What is not committed yet means, in one line for each edited value of a layer."""
+        compared = compare(self._git, "HEAD", None, _JOBS, is_direct=True)
+        found = plan_change(compared, self._git, _JOBS, environment=None, at=datetime.now(UTC), live=None)
+        return [line for block in layers.blocks(found) for line in block.lines]
 
     def commit(self, message: str) -> str:
         """Commits everything and answers the commit's id."""

@@ -1,4 +1,4 @@
-"""The acts: everything fires, an edit is picked up, a broken file is held back, a rollback becomes a commit."""
+"""The acts: everything fires, an edit is picked up, a default reaches several jobs, a mistake is held and undone."""
 
 import json
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chronos_gitops.cli.demo.driver import DemoFailed, Show
-from chronos_gitops.cli.demo.repository import BACKUP, CLEANUP, INVOICES, RATES, REPORT, ROLLUP
+from chronos_gitops.cli.demo.repository import BACKUP, CLEANUP, DEFAULTS, INVOICES, PROBE, RATES, REPORT, ROLLUP
 
 _Json = dict[str, Any]
 
@@ -45,6 +45,20 @@ def an_edit_is_picked_up(show: Show) -> None:
     show.timed("the commit is a version", began, lambda: _runs_version(show.job(CLEANUP), wanted))
     show.wait(f"a request of commit {commit[:8]}", lambda: _last_commit(show, CLEANUP) == commit)
     show.say(f"committed as {commit[:8]}: version {wanted}; its first request has arrived")
+
+
+def a_default_reaches_several_jobs(show: Show) -> None:
+    show.begin("A default: the platform team's jobs get five minutes in place of ten")
+    began = time.monotonic()
+    show.stage.edit(DEFAULTS, "timeout: 10m", "timeout: 5m")
+    for line in show.stage.plan():
+        show.say(line)
+    inheriting = (ROLLUP, PROBE)
+    show.timed("the default runs", began, lambda: all(show.job(name)["timeout"] == "5m" for name in inheriting))
+    if show.job(BACKUP)["timeout"] != "30m":
+        raise DemoFailed(f"{show.acts[-1]}: {BACKUP} has a timeout of its own, and lost it")
+    show.stage.commit("Give the platform team's jobs five minutes")
+    show.say(f"committed: {' and '.join(inheriting)} inherit it, {BACKUP} has its own")
 
 
 def a_broken_file_is_held_back(show: Show) -> None:

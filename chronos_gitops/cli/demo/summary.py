@@ -7,6 +7,7 @@ from typing import Any
 from chronos_gitops.cli.demo.driver import DemoFailed, Reload, Show
 from chronos_gitops.cli.demo.statistics import Statistics, duplicates, percentile, total
 from chronos_gitops.cli.reports.tables import facts
+from chronos_gitops.plurals import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +47,15 @@ class Summary:
         whole = self.whole
         late = _lateness(whole)
         ticks = whole.ticks
+        fired = f"{plural(whole.fired, 'execution')} of {plural(len(self.parts), 'job')}"
         return facts(
             (
-                ("fired", f"{whole.fired} executions of {len(self.parts)} jobs in {self.duration_s:.0f} s"),
+                ("fired", f"{fired} in {self.duration_s:.0f} s"),
                 ("received", f"{whole.received} requests, none of them twice"),
                 ("retried", f"{whole.retried} requests were second attempts"),
-                ("skipped", f"{ticks['skipped']} ticks, for the run before had not ended"),
-                ("replaced", f"{ticks['cancelled']} runs by the next one"),
-                ("failed", f"{ticks['failed']} executions"),
+                ("skipped", f"{plural(ticks['skipped'], 'tick')}, for the run before had not ended"),
+                ("replaced", f"{plural(ticks['cancelled'], 'run')} by the next one"),
+                ("failed", f"{plural(ticks['failed'], 'execution')}"),
                 ("reloads", ", ".join(f"{one.observed_ms:.0f} ms ({one.what})" for one in self.reloads)),
                 ("lateness", f"p50 {late['p50']} ms, p99 {late['p99']} ms, from the tick to the receiver"),
                 ("runner", f"stopped with exit code {self.exit_code}"),

@@ -19,8 +19,8 @@ _RETRY: Final = {
 }
 _SECRET_OF: Final = {"bearer": "token", "basic": "password", "api_key": "api_key"}
 _LOST: Final = {
-    "dependencies": "there are no dependencies between jobs: call the next one from the first one's receiver",
-    "dependsOn": "there are no dependencies between jobs: call the next one from the first one's receiver",
+    "dependencies": "there are no dependencies between jobs: call the next one from the first one's target",
+    "dependsOn": "there are no dependencies between jobs: call the next one from the first one's target",
     "secrets": "secrets are the operator's: chronos-gitops validate --secrets tells which ones are needed",
 }
 

@@ -1,17 +1,19 @@
 """From what a reader found to files: names, references in place of credentials, and the same verdict as everywhere."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from chronos_gitops.cli.importers.model import ImportedJob, ImportResult, Refusal
-from chronos_gitops.cli.importers.yaml_writer import yaml_of
-from chronos_gitops.jobs import templates
-from chronos_gitops.jobs.masking import AUTH_FIELDS, is_literal, is_sensitive, literals
+from chronos_gitops.cli.importers.uninherited import uninherited
+from chronos_gitops.jobs.layers.tree import NO_LAYERS, Layers
 from chronos_gitops.jobs.problem import is_error
+from chronos_gitops.jobs.secrets.masking import AUTH_FIELDS, is_literal, is_sensitive, literals
+from chronos_gitops.jobs.templates import templates
 from chronos_gitops.jobs.validation.validate import validate_file
+from chronos_gitops.jobs.yaml_writer import yaml_of
 
 _LONGEST_NAME: Final = 60
 _SCHEME: Final = re.compile(r"(?i)\A(bearer|basic|token)\s+")
@@ -35,13 +37,18 @@ class Imported:
     notes: tuple[str, ...]
 
 
-def finish(read: ImportResult) -> Imported:
-    """Every draft is valid by the rules of ``validate``; what would not be is refused with the first error."""
+def finish(read: ImportResult, layers: Layers = NO_LAYERS, folder: str = "") -> Imported:
+    """Every draft is valid by the rules of ``validate``; what would not be is refused with the first error.
+
+    In ``folder`` with its ``layers`` each job means what it means without any: a value that it would inherit, and does
+    not have, is removed.
+    """
+    inherited = layers.inherited(f"{folder}/job.yaml")
     taken: set[str] = set()
     drafts: list[Draft] = []
     refusals: list[Refusal] = []
     for entry in read.entries:
-        one = entry if isinstance(entry, Refusal) else _draft(entry, taken)
+        one = entry if isinstance(entry, Refusal) else _draft(entry, taken, inherited)
         if isinstance(one, Draft):
             taken.add(one.name)
             drafts.append(one)
@@ -50,7 +57,7 @@ def finish(read: ImportResult) -> Imported:
     return Imported(tuple(drafts), tuple(refusals), read.notes)
 
 
-def _draft(found: ImportedJob, taken: set[str]) -> Draft | Refusal:
+def _draft(found: ImportedJob, taken: set[str], inherited: Mapping[str, Any]) -> Draft | Refusal:
     name = _free(_name(found), taken)
     document = {"name": name, **found.document}
     lost, before = list(found.lost), set(_secrets(document))
@@ -60,13 +67,12 @@ def _draft(found: ImportedJob, taken: set[str]) -> Draft | Refusal:
             lost.append("a credential stands in the url or the body: put a reference there, and change it")
     if found.name not in ("", name):
         lost.append(f'the name "{found.name[:60]}" is now {name}')
-    text = yaml_of(document)
-    wrong = next(filter(is_error, validate_file(f"{name}.yaml", text.encode()).problems), None)
+    wrong = next(filter(is_error, validate_file(f"{name}.yaml", yaml_of(document).encode()).problems), None)
     if wrong is not None:
         return Refusal(found.place, "", f"{wrong.message}{f' ({wrong.hint})' if wrong.hint else ''}")
     secrets = tuple(dict.fromkeys(_secrets(document)))
     lost += [f"the value of {secret}: hand it to the runner as a secret" for secret in secrets if secret not in before]
-    return Draft(found.place, name, text, tuple(lost), secrets)
+    return Draft(found.place, name, yaml_of(uninherited(document, inherited)), tuple(lost), secrets)
 
 
 def _name(found: ImportedJob) -> str:

@@ -12,7 +12,7 @@ _NEWLINE: Final = re.compile(r"(?<!\\)%")
 _PROGRAM: Final = re.compile(r"(?:\S*/)?(?:curl|wget)\b")
 _USER: Final = re.compile(r"[a-z_][a-z0-9_-]{0,31}[ \t]+(?=(?:\S*/)?(?:curl|wget)\b)")
 _ZONES: Final = ("CRON_TZ", "TZ")
-_MAIL: Final = "MAILTO: nobody is written to; executions, their answers and metrics tell how jobs went"
+_MAIL: Final = "MAILTO: no effect; configure notifications instead"
 _NO_ZONE: Final = "crontab says no zone: its times are read in {zone}; give the machine's own with --timezone"
 _OFF: Final = "every job is written with enabled: false; enable one when its line leaves the crontab (--enable for all)"
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from chronos_gitops.cli.importers.model import Unconvertible
-from chronos_gitops.jobs.masking import is_literal, is_sensitive
+from chronos_gitops.jobs.secrets.masking import is_literal, is_sensitive
 
 _OPERATORS: Final = "|&;()<>"
 

@@ -1,6 +1,7 @@
 """``import``: jobs of another scheduler as job files, with a report of what carried over and what did not."""
 
 import importlib
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,46 +16,93 @@ from chronos_gitops.jobs.validation.quoting import printable
 
 if TYPE_CHECKING:
     from chronos_gitops.cli.importers.convert import Draft, Imported
+    from chronos_gitops.jobs.layers.tree import Layers
 
 _MODULES = {"crontab": "crontab", "k8s": "kubernetes", "chronos": "chronos"}
+_ICS = "ics"
 _LARGEST_BYTES = 16 * 1024 * 1024
 _LONGEST = 100
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 _JOBS = "jobs"
 
 
 @click.command("import")
-@click.argument("kind", type=click.Choice(list(_MODULES)))
+@click.argument("kind", type=click.Choice([*_MODULES, _ICS]))
 @click.argument("file", metavar="FILE")
 @click.option(
     "--output", "folder", type=click.Path(file_okay=False, path_type=Path), help="Directory to write job files to."
 )
 @click.option(
-    "--timezone", metavar="ZONE", default="UTC", show_default=True, help="Default time zone for entries without one."
+    "--timezone",
+    metavar="ZONE",
+    show_default="UTC",
+    help="Default time zone for entries without one; with ics, that of times.",
 )
+@click.option("--name", metavar="NAME", help="With ics: name of the calendar, in kebab-case.")
 @click.option("--enable", is_flag=True, help="Enable the new jobs; they then run in addition to the old ones.")
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def command(kind: str, file: str, folder: Path | None, timezone: str, enable: bool, style: Format) -> int:
-    """Turn a crontab, Kubernetes CronJobs or jobs of Chronos into job files. FILE is a path, or - for standard input.
+def command(
+    kind: str, file: str, folder: Path | None, timezone: str | None, name: str | None, enable: bool, style: Format
+) -> int:
+    """Turn a crontab, Kubernetes CronJobs or jobs of Chronos into job files, or an iCalendar file into a calendar.
+    FILE is a path, or - for standard input.
 
     Without --output nothing is written: the files are shown. What exists is never overwritten. Calls of curl and wget
-    become webhooks, everything else is listed with the reason. Credentials become references to secrets. Ends with 1
+    become webhooks, everything else is listed with the reason. A value that a job would inherit from a _defaults.yaml,
+    and does not have, is written as null. Credentials become references to secrets. Ends with 1
     when something could not be converted.
+
+    With ics, days, ranges and plain yearly dates are written to _calendars/NAME.yaml below --output. Other rules and
+    other time zones are listed with their line.
 
     \b
     Examples:
       crontab -l | chronos-gitops import crontab - --timezone Europe/Paris
       chronos-gitops import crontab /etc/crontab --output jobs
       kubectl get cronjobs -o yaml | chronos-gitops import k8s - --output jobs/cluster
+      chronos-gitops import ics holidays.ics --name fr-holidays --output jobs
     """
     from chronos_gitops.cli.importers.convert import finish
 
+    if kind == _ICS:
+        return _calendar(file, folder, name, timezone, style)
+    if name is not None:
+        raise UsageError("--name goes with ics only")
     reader = importlib.import_module(f"chronos_gitops.cli.importers.{_MODULES[kind]}")
-    imported = finish(reader.read(_content(file), timezone=timezone, is_enabled=enable))
+    read = reader.read(_content(file), timezone=timezone or "UTC", is_enabled=enable)
+    imported = finish(read) if folder is None else finish(read, _layers(folder), folder.as_posix())
     if folder is not None:
         _write(folder, imported)
         imported = replace(imported, notes=(*imported.notes, *_unread(folder, imported)))
     tell(style, _document(imported, folder), lambda: _text(imported, folder))
     return ExitCode.FAILED if imported.refusals else ExitCode.FINE
+
+
+def _calendar(file: str, folder: Path | None, name: str | None, timezone: str | None, style: Format) -> int:
+    from chronos_gitops.cli.importers import icalendar
+    from chronos_gitops.jobs.layers.file_roles import calendar_path
+
+    if name is None or not _NAME.match(name):
+        hint = "write one like --name fr-holidays"
+        raise UsageError("a calendar needs a --name of lower-case words with hyphens", hint=hint)
+    made = icalendar.read(_content(file), name=name, timezone=timezone)
+    path = None if folder is None else folder / calendar_path(name)
+    if path is not None and made.entries:
+        _create(path, made.text)
+    tell(style, icalendar.document(made, path), lambda: icalendar.report(made, path, name))
+    return ExitCode.FAILED if made.refusals or not made.entries else ExitCode.FINE
+
+
+def _create(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        hint = "nothing was written; leave out --output, and compare"
+        raise ConflictError(f"{path} exists already", hint=hint) from None
+    except OSError as error:
+        raise UsageError(f"{path.parent} cannot be written: {error.strerror}") from error
 
 
 def _content(file: str) -> bytes:
@@ -69,6 +117,16 @@ def _content(file: str) -> bytes:
     if len(content) > _LARGEST_BYTES:
         raise UsageError(f"{printable(file)} is larger than 16 MiB")
     return content
+
+
+def _layers(folder: Path) -> "Layers":
+    """Those of the jobs folder that the folder stands in."""
+    from chronos_gitops.cli.checkout.local_files import LocalFiles, job_files
+    from chronos_gitops.jobs.layers.tree import NO_LAYERS
+    from chronos_gitops.jobs.validation.layers.layer_files import read_layers
+
+    top = next((one for one in (folder, *folder.parents) if one.name == _JOBS and one.is_dir()), None)
+    return NO_LAYERS if top is None else read_layers(LocalFiles(job_files(top, _JOBS), _JOBS))
 
 
 def _write(folder: Path, imported: "Imported") -> None:
@@ -88,7 +146,7 @@ def _write(folder: Path, imported: "Imported") -> None:
 
 def _unread(folder: Path, imported: "Imported") -> Iterator[str]:
     """A note for each written file that is no job where it stands now."""
-    from chronos_gitops.cli.local_files import reason_left_out
+    from chronos_gitops.cli.checkout.local_files import reason_left_out
 
     for path in (_path(folder, draft) for draft in imported.drafts):
         reason = reason_left_out(path, _JOBS)

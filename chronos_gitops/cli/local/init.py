@@ -1,13 +1,15 @@
-"""``init``: a first job, its schema for editors, and the checks that go with it; never overwrites."""
+"""``init``: a first job, schemas for editors, and the checks that go with it; never overwrites."""
 
+import json
+import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
 from chronos_gitops import __version__
-from chronos_gitops.jobs.resources import shipped
+from chronos_gitops.jobs.layers.file_roles import is_environment_name
 
 _JOB = """\
 # yaml-language-server: $schema={schema}
@@ -18,7 +20,7 @@ timezone: UTC
 enabled: false
 
 webhook:
-  url: https://example.com/hello
+  url: {url}
   method: POST
   headers:
     Content-Type: application/json
@@ -33,6 +35,21 @@ tags:
   team: everybody
 """
 
+_ENVIRONMENT = """\
+# yaml-language-server: $schema=../../schemas/environment.schema.json
+# Declares the environment {name}: chronos-gitops run --environment {name}
+variables:
+  api: https://{name}.example.com
+"""
+
+_CODEOWNERS = """\
+# Uncomment these lines, with your own teams.
+# /{jobs}/                @your-org/your-team
+# /{jobs}/_environments/  @your-org/operators
+# /{jobs}/_policies/      @your-org/operators
+# /{jobs}/_calendars/     @your-org/operators
+"""
+
 _PRE_COMMIT = """\
 repos:
   - repo: local
@@ -41,7 +58,7 @@ repos:
         name: validate chronos jobs
         entry: chronos-gitops validate {jobs}
         language: python
-        additional_dependencies: ["chronos-gitops=={version}"]
+        additional_dependencies: [{quoted}]
         files: ^{jobs}/.*\\.ya?ml$
         pass_filenames: false
 """
@@ -66,7 +83,7 @@ jobs:
       - uses: actions/setup-python@v5
         with:
           python-version: "3.13"
-      - run: pip install chronos-gitops=={version}
+      - run: {install}
       - run: chronos-gitops validate {jobs} --format github
   plan:
     if: github.event_name == 'pull_request'
@@ -82,7 +99,7 @@ jobs:
       - uses: actions/setup-python@v5
         with:
           python-version: "3.13"
-      - run: pip install chronos-gitops=={version}
+      - run: {install}
       - name: What this change means
         env:
           BASE: ${{{{ github.event.pull_request.base.sha }}}}
@@ -113,7 +130,7 @@ chronos-validate:
   rules:
     - changes: ["{jobs}/**/*"]
   before_script:
-    - pip install chronos-gitops=={version}
+    - {install}
   script:
     - chronos-gitops validate {jobs} --format concise --output gitlab=chronos.codequality.json
   artifacts:
@@ -140,42 +157,80 @@ _VSCODE_EXTENSIONS = """\
 @click.command("init")
 @click.argument("folder", default=".", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--jobs", default="jobs", show_default=True, metavar="NAME", help="The jobs folder inside FOLDER.")
-def command(folder: Path, jobs: str) -> None:
-    """Write a first job into FOLDER (the current one), its JSON schema for editors, and checks for pre-commit,
-    GitHub (with the plan as a comment of the pull request) and GitLab. What is there already stays as it is."""
+@click.option(
+    "--environment", "environments", metavar="NAME", multiple=True, help="Environment to declare; repeatable."
+)
+@click.option(
+    "--install",
+    metavar="SPEC",
+    default=f"chronos-gitops=={__version__}",
+    show_default=True,
+    help="What the written checks install: a requirement of pip, an address (git+https://...), or a wheel or folder.",
+)
+def command(folder: Path, jobs: str, environments: tuple[str, ...], install: str) -> None:
+    """Write a first job into FOLDER (the current one), JSON schemas for editors, and checks for pre-commit, GitHub
+    (with the plan as a comment of the pull request) and GitLab. What is there already stays as it is.
+
+    With --environment also a file that declares each environment, with a variable, and lines for CODEOWNERS.
+    """
     if not jobs.replace("-", "").replace("_", "").isalnum():
         raise click.BadParameter(f'"{jobs}" is not the name of a folder', param_hint="--jobs")
-    for name, content in _files(jobs).items():
+    wrong = next((name for name in environments if not is_environment_name(name)), None)
+    if wrong is not None:
+        hint = "letters, digits and hyphens, at most 63 characters"
+        raise click.BadParameter(f'"{wrong}" is not a name: {hint}', param_hint="--environment")
+    for name, content in _files(jobs, environments, _package(install)).items():
         click.echo(f"{'wrote' if _write_new(folder / name, content) else 'kept '}  {folder / name}")
-    click.echo("\n".join(["Next:", *(f"  {line}" for line in _next(folder, jobs))]))
+    click.echo("\n".join(["Next:", *(f"  {line}" for line in _next(folder, jobs, environments))]))
 
 
-def _next(folder: Path, jobs: str) -> Iterator[str]:
+def _package(spec: str) -> str:
+    """A wheel or a folder by its whole path: pre-commit and pip start elsewhere."""
+    if not spec.strip() or spec.startswith("-") or not spec.isprintable():
+        hint = "name a requirement such as chronos-gitops==1.0, an address such as git+https://..., or a wheel"
+        raise click.BadParameter(f"{spec!r} cannot be installed; {hint}", param_hint="--install")
+    path = Path(spec)
+    return str(path.resolve()) if path.exists() else spec
+
+
+def _next(folder: Path, jobs: str, environments: Sequence[str]) -> Iterator[str]:
     option = "" if jobs == "jobs" else f" --jobs {jobs}"
     if folder != Path():
         yield f"cd {shlex.quote(str(folder))}"
     if not any((place / ".git").exists() for place in (folder.resolve(), *folder.resolve().parents)):
         yield "git init"
     yield f"chronos-gitops validate {jobs}"
-    yield f"chronos-gitops next hello-world{option}"
+    where = f" --environment {environments[0]}" if environments else ""
+    yield f"chronos-gitops next hello-world{option}{where}"
     yield f"in CODEOWNERS, so that the right people review a job:  /{jobs}/  @your-org/your-team"
     yield 'git add . && git commit -m "Add the first job"'
-    yield f"chronos-gitops run .{option}"
+    yield f"chronos-gitops run .{option}{where}"
 
 
-def _files(jobs: str) -> dict[str, str]:
+def _files(jobs: str, environments: Sequence[str], package: str) -> dict[str, str]:
     from chronos_gitops.cli.reports.plans.markdown import MARKER
+    from chronos_gitops.jobs.schemas import schemas
 
-    values = {"jobs": jobs, "version": __version__, "schema": "../schemas/job.schema.json", "marker": MARKER}
+    values = {"jobs": jobs, "schema": "../schemas/job.schema.json", "marker": MARKER}
+    values |= {"quoted": json.dumps(package), "install": _yaml_of(f"pip install {shlex.quote(package)}")}
+    url = "${var:api}/hello" if environments else "https://example.com/hello"
+    declared = {f"{jobs}/_environments/{name}.yaml": _ENVIRONMENT.format(name=name) for name in environments}
     return {
-        f"{jobs}/hello-world.yaml": _JOB.format(**values),
-        "schemas/job.schema.json": shipped("job.schema.json").read_text("utf-8"),
+        f"{jobs}/hello-world.yaml": _JOB.format(**values, url=url),
+        **declared,
+        **({".github/CODEOWNERS": _CODEOWNERS.format(**values)} if environments else {}),
+        **{f"schemas/{kind}.schema.json": schemas.text(kind) for kind in schemas.KINDS},
         ".pre-commit-config.yaml": _PRE_COMMIT.format(**values),
         ".github/workflows/chronos.yml": _GITHUB.format(**values),
         ".gitlab/chronos.gitlab-ci.yml": _GITLAB.format(**values),
         ".vscode/settings.json": _VSCODE.format(**values),
         ".vscode/extensions.json": _VSCODE_EXTENSIONS.format(**values),
     }
+
+
+def _yaml_of(command: str) -> str:
+    """A shell command as a value of YAML, plain where it may be."""
+    return json.dumps(command) if re.search(r"['\"]|: | #", command) else command
 
 
 def _write_new(path: Path, content: str) -> bool:

@@ -3,29 +3,28 @@
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
 
+from chronos_gitops.cli.checkout.environments import check_environment, environment_option
+from chronos_gitops.cli.checkout.valid_job import valid_job
 from chronos_gitops.cli.options import read_instant
 from chronos_gitops.cli.output import Format, tell
-from chronos_gitops.errors import ChronosError, NotFoundError, UsageError
-from chronos_gitops.jobs.problem import is_error
-from chronos_gitops.jobs.validation.suggestions import did_you_mean
-from chronos_gitops.schedule import timezones as zones
+from chronos_gitops.cli.reports import heat
+from chronos_gitops.errors import NotFoundError, UsageError
 from chronos_gitops.schedule.errors import ScheduleError
-from chronos_gitops.schedule.schedule import Schedule
 from chronos_gitops.schedule.timestamps import rfc3339
+from chronos_gitops.schedule.timing import Held, Timing
+from chronos_gitops.schedule.zones import timezones as zones
 
 if TYPE_CHECKING:
     from chronos_gitops.jobs.validation.validate import TreeResult
 
-
-class InvalidJob(ChronosError):
-    """The job's file has an error, so it has no schedule."""
-
-    kind = "invalid-job"
+_YEAR = timedelta(days=366)
+_MOST_HELD = 1000
 
 
 @click.command("next")
@@ -33,16 +32,24 @@ class InvalidJob(ChronosError):
 @click.option("--schedule", "text", metavar="EXPR", help='A schedule instead of a job: "0 9 * * MON-FRI", "@every 5m".')
 @click.option("--timezone", "zone", metavar="ZONE", help="The IANA zone that --schedule is read in.  [default: UTC]")
 @click.option("--after", metavar="TIME", callback=read_instant, help="Only runs after this instant.  [default: now]")
+@click.option("--from", "begin", metavar="TIME", callback=read_instant, help="With --count-only: from this instant on.")
+@click.option("--until", metavar="TIME", callback=read_instant, help="With --count-only: before this instant.")
+@click.option("--count-only", is_flag=True, help="Count the runs of each day, at most a year, instead of listing them.")
 @click.option("--count", type=click.IntRange(1, 10_000), default=5, show_default=True, help="Number of runs.")
 @click.option("--jobs", metavar="FOLDER", default="jobs", show_default=True, help="The jobs folder in the checkout.")
+@environment_option
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(
     job: str | None,
     text: str | None,
     zone: str | None,
     after: datetime | None,
+    begin: datetime | None,
+    until: datetime | None,
+    count_only: bool,
     count: int,
     jobs: str,
+    environment: str | None,
     style: Format,
 ) -> None:
     """Show when JOB, read from the checkout, or --schedule runs next; without both, what runs next of all jobs.
@@ -51,6 +58,7 @@ def command(
     Examples:
       chronos-gitops next
       chronos-gitops next daily-backup
+      chronos-gitops next --from 2026-11-01 --until 2026-12-01 --count-only
       chronos-gitops next --schedule "0 2 * * *" --timezone America/New_York --after 2026-03-07
     """
     since = after or datetime.now(UTC)
@@ -58,17 +66,55 @@ def command(
         raise UsageError("--timezone goes with --schedule; a job has its own")
     if job is not None and text is not None:
         raise UsageError("name a job or give --schedule, not both", hint=f"chronos-gitops next {job}")
+    if count_only:
+        found = _timings(job, text, zone or "UTC", jobs, environment)
+        days = heat.by_day(found, *_window(begin, until))
+        tell(style, heat.document(days), lambda: heat.text(days))
+        return
+    if begin is not None or until is not None:
+        raise UsageError("--from and --until go with --count-only", hint="use --after and --count to list runs")
     if job is None and text is None:
-        runs = _runs(_loaded(jobs), since, count)
+        runs = _runs(_loaded(jobs, environment), since, count)
         document = {
             "items": [rfc3339(run.tick) for run in runs],
             "runs": [{"job": run.job, "time": rfc3339(run.tick)} for run in runs],
         }
         tell(style, document, lambda: _table(runs))
         return
-    schedule = _parsed(text, zone or "UTC") if text is not None else _of_job(str(job), jobs)
-    ticks = schedule.upcoming(since, count)
-    tell(style, {"items": [rfc3339(tick) for tick in ticks]}, lambda: _text(schedule, ticks))
+    timing = _parsed(text, zone or "UTC") if text is not None else _of_job(str(job), jobs, environment)
+    ticks = timing.upcoming(since, count)
+    held = list(islice(timing.held(since, ticks[-1] if ticks else since + _YEAR), _MOST_HELD))
+    document = {"items": [rfc3339(tick) for tick in ticks]}
+    if timing.has_calendars:
+        document |= {"closed": [_closed(one) for one in held]}
+    tell(style, document, lambda: _text(timing, ticks, held))
+
+
+def _timings(job: str | None, text: str | None, zone: str, jobs: str, environment: str | None) -> list[Timing]:
+    if text is not None:
+        return [_parsed(text, zone)]
+    if job is not None:
+        return [_of_job(job, jobs, environment)]
+    found = (one.job for one in _loaded(jobs, environment).jobs.values())
+    return [job.timing for job in found if job is not None and job.enabled]
+
+
+def _window(begin: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
+    start = begin or datetime.now(UTC)
+    stop = until or start + timedelta(days=30)
+    if not start < stop <= start + _YEAR:
+        raise UsageError("--until lies after --from, by a year at most")
+    return start, stop
+
+
+def _closed(held: Held) -> dict[str, str | None]:
+    moved = held.move.target if held.move is not None else None
+    return {
+        "time": rfc3339(held.time),
+        "calendar": held.closure.calendar,
+        "reason": held.closure.entry.reason or held.closure.entry.text,
+        "moved_to": None if moved is None else rfc3339(moved),
+    }
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -81,49 +127,52 @@ class _Run:
 def _runs(loaded: "TreeResult", since: datetime, count: int) -> list[_Run]:
     """The first ``count`` runs of all enabled jobs together, by time and name."""
     jobs = [found.job for found in loaded.jobs.values() if found.job is not None and found.job.enabled]
-    runs = (_Run(tick, job.name, job.timezone) for job in jobs for tick in job.schedule.upcoming(since, count))
+    runs = (_Run(tick, job.name, job.timezone) for job in jobs for tick in job.timing.upcoming(since, count))
     return heapq.nsmallest(count, runs)
 
 
-def _loaded(jobs: str) -> "TreeResult":
-    from chronos_gitops.cli.local_files import LocalFiles, job_files, jobs_folder
-    from chronos_gitops.cli.name_owners import OwnersAtHead
+def _loaded(jobs: str, environment: str | None) -> "TreeResult":
+    from chronos_gitops.cli.checkout.local_files import LocalFiles, job_files, jobs_folder
+    from chronos_gitops.cli.checkout.name_owners import OwnersAtHead
     from chronos_gitops.jobs.validation.validate import validate_tree
 
     folder = jobs_folder(jobs)
     if folder is None:
         raise NotFoundError(f'there is no folder "{jobs}" in this checkout', hint="name the jobs folder with --jobs")
-    files = LocalFiles(job_files(folder))
-    return validate_tree(files, incumbents=OwnersAtHead(files, jobs))
+    files = LocalFiles(job_files(folder), jobs)
+    loaded = validate_tree(files, incumbents=OwnersAtHead(files, jobs), environment=environment)
+    check_environment(environment, loaded.layers.environments, is_required=True)
+    return loaded
 
 
-def _of_job(name: str, jobs: str) -> Schedule:
-    loaded = _loaded(jobs)
-    found = loaded.jobs.get(name)
-    if found is not None and found.job is not None:
-        if not found.job.enabled:
-            click.echo(f"note: {name} is disabled, so none of these will run", err=True)
-        return found.job.schedule
-    broken = next(
-        (problem for file in loaded.files if file.name == name for problem in filter(is_error, file.problems)), None
-    )
-    if broken is not None:
-        raise InvalidJob(str(broken), hint=broken.hint)
-    near = did_you_mean(name, loaded.jobs) or f"{len(loaded.jobs)} jobs are in {jobs}"
-    raise NotFoundError(f'there is no job "{name}"', hint=near)
+def _of_job(name: str, jobs: str, environment: str | None) -> Timing:
+    job = valid_job(_loaded(jobs, environment), name, jobs).job
+    assert job is not None
+    if not job.enabled:
+        click.echo(f"note: {name} is disabled, so none of these will run", err=True)
+    return job.timing
 
 
-def _parsed(text: str, zone: str) -> Schedule:
+def _parsed(text: str, zone: str) -> Timing:
     try:
-        return Schedule.parse(text, zone)
+        return Timing.parse(text, zone)
     except ScheduleError as error:
         raise UsageError(f"--{error.field}: {error}", hint=error.hint) from error
 
 
-def _text(schedule: Schedule, ticks: Sequence[datetime]) -> str:
-    """Each tick in UTC and on the wall of the schedule's zone."""
-    lines = [f"{rfc3339(tick)}  {_wall(tick, schedule.timezone)}" for tick in ticks]
-    return "\n".join([f"{schedule.describe()}, {schedule.timezone}", *(lines or ["never again"])])
+def _text(timing: Timing, ticks: Sequence[datetime], held: Sequence[Held]) -> str:
+    """Each tick in UTC and on the wall of the schedule's zone, and those that calendars hold."""
+    lines = [(tick, f"{rfc3339(tick)}  {_wall(tick, timing.timezone)}") for tick in ticks]
+    lines += [(one.time, f"{_of_held(one, timing.timezone)}") for one in held]
+    shown = [line for _, line in sorted(lines)]
+    return "\n".join([f"{timing.describe()}, {timing.timezone}", *(shown if ticks else [*shown, "never again"])])
+
+
+def _of_held(held: Held, zone: str) -> str:
+    why = held.closure.entry.reason or held.closure.entry.text
+    target = held.move.target if held.move is not None else None
+    moved = "" if target is None else f", moved to {_wall(target, zone)}"
+    return f"{rfc3339(held.time)}  {_wall(held.time, zone)}  held: {held.closure.calendar} ({why}){moved}"
 
 
 def _table(runs: Sequence[_Run]) -> str:

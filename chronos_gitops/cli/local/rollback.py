@@ -1,16 +1,18 @@
 """``rollback``: a version of a job again, as a new commit."""
 
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from chronos_gitops.cli.output import Format, tell
+from chronos_gitops.cli.reports.reverts import planned_commit, print_problems
 from chronos_gitops.jobs.validation.quoting import printable
 
 if TYPE_CHECKING:
-    from chronos_gitops.rollback.revert import RollbackPlan, RollbackResult
+    from chronos_gitops.rollback.to_version import RollbackPlan, RollbackResult
 
 
 @click.command("rollback")
@@ -25,57 +27,43 @@ def command(job: str, version: str, reason: str, dry_run: bool, repo: Path, jobs
     """Restore JOB to VERSION (a number, or the beginning of a commit) as one new commit on the branch that is checked
     out. Only that file is written; whatever else is not committed yet stays as it is.
     """
-    from chronos_gitops.rollback.committer import InvalidVersion
     from chronos_gitops.rollback.local_checkout import Offline
-    from chronos_gitops.rollback.revert import RollbackRequest, Rollbacks
+    from chronos_gitops.rollback.revert import Reverter
+    from chronos_gitops.rollback.to_version import RollbackRequest
 
     checkout = Offline(repo, jobs)
-    rollbacks = Rollbacks(checkout)
+    reverter = Reverter(checkout)
     asked = RollbackRequest(job, version, reason, checkout.author(), str(uuid.uuid4()))
-    try:
+    with print_problems():
         if dry_run:
-            plan = rollbacks.plan(asked)
-            return tell(style, _planned(plan), lambda: _plan_in_words(plan))
-        result = rollbacks.perform(asked)
-        return tell(style, _done(result), lambda: _result_in_words(result))
-    except InvalidVersion as error:
-        for problem in error.problems:
-            click.echo(str(problem), err=True)
-        raise
+            plan = reverter.plan(asked)
+            _warn(plan.warnings)
+            return tell(style, plan.document() | {"diff": plan.diff}, lambda: _plan_in_words(plan))
+        result = reverter.perform(asked)
+        _warn(result.warnings)
+        return tell(style, result.document(), lambda: _result_in_words(result))
 
 
-def _planned(plan: "RollbackPlan") -> dict[str, Any]:
-    return plan.document() | {"diff": plan.diff}
-
-
-def _done(result: "RollbackResult") -> dict[str, Any]:
-    return {
-        "job": result.job,
-        "version": result.version,
-        "restored_version": result.restored_version,
-        "commit": result.commit,
-        "changed": result.changed,
-    }
+def _warn(warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        click.echo(f"warning: {printable(warning)}", err=True)
 
 
 def _plan_in_words(plan: "RollbackPlan") -> str:
     if not plan.changed:
         return f"{plan.job} is what it was in version {plan.target.label}: there would be no commit"
-    indented = "\n".join(f"    {line}".rstrip() for line in plan.message.splitlines())
-    return f"{_on_screen(plan.diff)}\nThe commit would say:\n\n{indented}"
+    return planned_commit(plan.diff, plan.message)
 
 
 def _result_in_words(result: "RollbackResult") -> str:
     if not result.changed or result.commit is None:
         return f"{result.job} is what it was in {_named(result.restored_version)}: nothing to do"
     made = f"commit {result.commit[:12]} is its {_named(result.version)}"
-    return f"{result.job} is what it was in {_named(result.restored_version)}: {made}"
+    written = [one.place for one in result.written_out]
+    more = f"; written into its file, because layers have changed: {', '.join(written)}" if written else ""
+    return f"{result.job} is what it was in {_named(result.restored_version)}: {made}{printable(more)}"
 
 
 def _named(number: int | None) -> str:
     """Versions of a partial history have no numbers."""
     return "that version" if number is None else f"version {number}"
-
-
-def _on_screen(diff: str) -> str:
-    return "\n".join(printable(line) for line in diff.splitlines())

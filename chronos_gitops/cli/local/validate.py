@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chronos_gitops.cli.checkout.environments import check_environment, environment_option
+from chronos_gitops.cli.options import read_instant
 from chronos_gitops.cli.output import standard_input
 from chronos_gitops.cli.reports.problems import summary
 from chronos_gitops.errors import UsageError
 from chronos_gitops.exit_codes import ExitCode
-from chronos_gitops.jobs.problem import Problem, Severity, is_error
+from chronos_gitops.jobs.problem import Problem, Severity, counts_in, is_error, ordered
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
 from chronos_gitops.jobs.validation.yaml.decoding import MAX_BYTES
+from chronos_gitops.plurals import plural
 
 if TYPE_CHECKING:
     from chronos_gitops.cli.reports.problems.formats import Render
@@ -36,6 +39,8 @@ _WITH_COUNT = ("full", "concise")
     "--changed-since", metavar="REF", help="Report only files that changed since REF; all files are still read."
 )
 @click.option("--secrets", metavar="FILE|FOLDER|NAMES", multiple=True, help="Known secret names, comma-separated.")
+@environment_option
+@click.option("--as-of", metavar="TIME", callback=read_instant, help="Judge dates as of this time.  [default: now]")
 @click.option("--fix", is_flag=True, help="Apply safe fixes before reporting; comments and layout are kept.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are errors.")
 @click.option("--stdin-filename", metavar="FILE", default="<stdin>", help="File name to report for standard input.")
@@ -55,6 +60,8 @@ def command(
     jobs: str,
     changed_since: str | None,
     secrets: Sequence[str],
+    environment: str | None,
+    as_of: datetime | None,
     fix: bool,
     exit_zero: bool,
     stdin_filename: str,
@@ -72,12 +79,13 @@ def command(
       chronos-gitops validate --changed-since origin/main --format github
       chronos-gitops validate --secrets backup-token,mail-key --output sarif=chronos.sarif
     """
-    from chronos_gitops.cli.validate_scope import known_secrets
+    from chronos_gitops.cli.checkout.validate_scope import known_secrets
 
     targets = _targets(outputs)
     if fix:
         _mend(paths, jobs, changed_since)
-    number, problems = _judged(paths, jobs, stdin_filename, changed_since, known_secrets(secrets))
+    today, known = as_of or datetime.now(UTC), known_secrets(secrets)
+    number, problems = _judged(paths, jobs, stdin_filename, changed_since, known, environment, today)
     problems = tuple(map(_promoted, problems)) if strict else problems
     for target, render in targets.items():
         _write(target, render(problems, number))
@@ -92,34 +100,38 @@ def command(
 def _offer(problems: Sequence[Problem], *, is_file: bool) -> None:
     fixable = sum(1 for problem in problems if problem.fix)
     if fixable and is_file:
-        click.echo(f"{summary.plural(fixable, 'problem')} can be mended with --fix.", err=True)
+        click.echo(f"{plural(fixable, 'problem')} can be mended with --fix.", err=True)
 
 
 def _mend(paths: Sequence[str], jobs: str, changed_since: str | None) -> None:
     """Writes back what can be mended, and tells of each problem."""
-    from chronos_gitops.cli.autofix_files import mend_files
-    from chronos_gitops.cli.validate_scope import scope
+    from chronos_gitops.cli.checkout.autofix_files import mend_files
+    from chronos_gitops.cli.checkout.validate_scope import scope
 
     if "-" in paths:
         raise UsageError("--fix writes files, and standard input is none")
     seen = scope(paths, jobs, changed_since)
-    gone = mend_files(Path(seen.files.named[name]) for name in sorted(seen.asked))
-    for problem in gone:
+    for problem in mend_files(seen.files, seen.asked):
         click.echo(f"mended {problem.file}:{problem.line}: {problem.message}", err=True)
 
 
 def _judged(
-    paths: Sequence[str], jobs: str, stdin_filename: str, changed_since: str | None, secrets: frozenset[str] | None
+    paths: Sequence[str],
+    jobs: str,
+    stdin_filename: str,
+    changed_since: str | None,
+    secrets: frozenset[str] | None,
+    environment: str | None,
+    today: datetime,
 ) -> tuple[int, tuple[Problem, ...]]:
     """How many files were asked for, and what is wrong with them."""
-    from chronos_gitops.cli.local_files import shown
-    from chronos_gitops.cli.name_owners import OwnersAtHead
+    from chronos_gitops.cli.checkout.local_files import shown
+    from chronos_gitops.cli.checkout.name_owners import OwnersAtHead
+    from chronos_gitops.cli.checkout.validate_scope import scope
     from chronos_gitops.cli.progress_bar import progress
-    from chronos_gitops.cli.validate_scope import scope
     from chronos_gitops.jobs.validation.parallel import validate_in_parallel
     from chronos_gitops.jobs.validation.validate import validate_file
 
-    today = datetime.now(UTC)
     if "-" in paths:
         if len(paths) > 1 or changed_since is not None:
             raise UsageError("- stands alone: standard input is one file")
@@ -128,19 +140,40 @@ def _judged(
     seen = scope(paths, jobs, changed_since)
     with progress(len(seen.files.entries), sys.stderr) as step:
         incumbents = OwnersAtHead(seen.files, jobs)
-        loaded = validate_in_parallel(seen.files, today=today, secrets=secrets, incumbents=incumbents, on_file=step)
-    return len(seen.asked), _asked_for(loaded, seen.asked)
+        loaded = validate_in_parallel(
+            seen.files,
+            today=today,
+            secrets=secrets,
+            incumbents=incumbents,
+            day=lambda: incumbents.day() or today.date(),
+            from_root=incumbents.from_root,
+            on_file=step,
+        )
+    check_environment(environment, loaded.layers.environments, is_required=False)
+    return len(seen.asked), tuple(one for one in _asked_for(loaded, seen.asked) if counts_in(one, environment))
 
 
 def _asked_for(loaded: "TreeResult", names: Set[str]) -> tuple[Problem, ...]:
-    """The problems of these files, and those of another file that takes a name of theirs."""
+    """The problems of these files, of jobs that do not hold to one of these policies, of another file that takes a name
+    of theirs, and of those in layers above them what is about these files."""
+    from chronos_gitops.jobs.validation.layers.findings import fold_findings
+
     jobs = {parsed.path: parsed.name for parsed in loaded.files}
-    taken = {jobs[path] for path in names} - {None}
-    return tuple(
-        problem
-        for problem in loaded.problems
-        if problem.file in names or (problem.rule == "duplicate-name" and jobs[problem.file] in taken)
-    )
+    taken = {jobs.get(path) for path in names} - {None}
+    policies = {file.place.name for file in loaded.layers.policies.files if file.path in names}
+    above = {layer.path for path in names & jobs.keys() for layer in loaded.layers.of(path)} - names
+
+    def is_named(problem: Problem) -> bool:
+        return problem.file in names or problem.policy.partition("/")[0] in policies
+
+    def is_asked(problem: Problem) -> bool:
+        return is_named(problem) or (problem.rule == "duplicate-name" and jobs[problem.file] in taken)
+
+    found = [problem for problem in loaded.problems if problem.file not in above and is_asked(problem)]
+    if above:
+        folded = fold_findings(loaded.files, loaded.layers, lambda file, one: file.path in names or is_named(one))
+        found += (problem for problem in folded if problem.file in above)
+    return ordered(found)
 
 
 def _promoted(problem: Problem) -> Problem:

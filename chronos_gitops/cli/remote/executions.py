@@ -9,10 +9,11 @@ import click
 from chronos_gitops.cli.api_client import RunnerClient, job_path, runner_options
 from chronos_gitops.cli.options import read_instant
 from chronos_gitops.cli.output import Format, tell
-from chronos_gitops.cli.reports.tables import facts, table
+from chronos_gitops.cli.reports.tables import cut, facts, table
 from chronos_gitops.schedule.timestamps import rfc3339
 
 _HEADER = ("scheduled", "job", "status", "attempts", "ms", "detail", "id")
+_LONGEST_DETAIL = 60
 _OF_CALLBACKS = ("waiting_for", "callback_deadline", "last_heartbeat_at", "message")
 _STATUSES = ("pending", "running", "success", "failed", "skipped", "cancelled")
 
@@ -73,19 +74,29 @@ def _row(execution: dict[str, Any]) -> tuple[str, ...]:
 def _detail(execution: dict[str, Any]) -> str:
     waits = f"waiting for {execution['waiting_for']}" if execution.get("waiting_for") else None
     words = [execution.get("reason"), execution.get("status_code"), waits, execution.get("error")]
-    return " ".join(str(word) for word in words if word is not None)[:60]
+    return cut(" ".join(str(word) for word in words if word is not None), _LONGEST_DETAIL)
 
 
 def _one(execution: dict[str, Any]) -> str:
     times = ("scheduled_time", "started_at", "completed_at", "duration_ms")
     shown = ("id", "job", "status", "reason", "trigger", *times, "version", "commit", "error", *_OF_CALLBACKS)
-    lines = facts((name, str(execution.get(name) or "")) for name in shown)
+    given = ", ".join(f"{name}={text}" for name, text in (execution.get("variables") or {}).items())
+    named = [(name, str(execution.get(name) or "")) for name in shown]
+    lines = facts((*named, ("variables", given), ("requires", _gate(execution.get("requires")))))
     attempts = [
         (str(one["attempt"]), one["started_at"], f"{one['duration_ms']}", _phases(one["phases"]), _answer(one))
         for one in execution["attempts"]
     ]
     header = ("attempt", "started", "ms", "of these", "answer")
     return f"{lines}\n\n{table(header, attempts)}" if attempts else lines
+
+
+def _gate(gate: dict[str, Any] | None) -> str:
+    """``nightly-extract, met by <id>``"""
+    if gate is None:
+        return ""
+    by = f" by {gate['execution']}" if gate["execution"] else ""
+    return f"{gate['job']}, {'met' if gate['met'] else 'not met'}{by}"
 
 
 def _phases(phases: dict[str, float | None] | None) -> str:

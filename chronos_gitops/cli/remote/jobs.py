@@ -19,7 +19,7 @@ _HEADER = ("name", "state", "schedule", "timezone", "next run", "version", "last
     metavar="KEY=VALUE",
     help="Only jobs with this tag; repeat it to require several tags.",
 )
-@click.option("--state", type=click.Choice(["enabled", "disabled", "paused"]), help="Only jobs in this state.")
+@click.option("--state", type=click.Choice(["enabled", "disabled", "paused", "ended"]), help="Only jobs in this state.")
 @click.option("-q", "search", metavar="TEXT", help="Only jobs whose name or description has this text.")
 @runner_options
 def command(
@@ -45,7 +45,7 @@ def _row(job: dict[str, Any]) -> tuple[str, ...]:
     return (
         job["name"],
         job["state"],
-        job["schedule"],
+        job["schedule"] if isinstance(job["schedule"], str) else "; ".join(job["schedule"]),
         job["timezone"],
         job.get("next_run") or "",
         version,

@@ -15,30 +15,52 @@ from chronos_gitops.exit_codes import ExitCode
 def command(server: str | None, token: str | None, style: Format) -> int:
     """Show runner and sync status. Exits with 1 if no new commit can be applied."""
     runner = RunnerClient(server, token)
-    sync = runner.get("/api/v1/sync")
-    tell(style, {"server": runner.address, "sync": sync}, lambda: _text(runner.address, sync))
+    sync, caller = runner.get("/api/v1/sync"), runner.get("/api/v1/whoami")
+    told = {"server": runner.address, "caller": caller, "sync": sync}
+    tell(style, told, lambda: _text(runner.address, caller, sync))
     return ExitCode.FAILED if sync["state"] == "failed" else ExitCode.FINE
 
 
-def _text(address: str, sync: dict[str, Any]) -> str:
+def _text(address: str, caller: dict[str, Any], sync: dict[str, Any]) -> str:
     revision = sync["revision"]
     branch = f", branch {sync['branch']}" if sync.get("branch") else ""
     held = sync.get("held") or {}
     lines = facts(
         (
             ("runner", address),
+            ("caller", _caller(caller)),
             ("state", f"{sync['state']}{_reason(sync)}"),
             ("follows", f"{sync['repository']} ({sync['mode']}{branch})"),
             ("applied", _short(revision.get("applied"))),
             ("desired", _short(revision.get("desired")) if revision.get("desired") != revision.get("applied") else ""),
             ("jobs", str(sync["jobs"])),
             ("quarantined", ", ".join(sync.get("quarantined") or ())),
-            ("held back", f"deletion of {', '.join(held['names'])} ({held['checksum']})" if held else ""),
+            ("held back", f"{_held(held)} ({held['checksum']})" if held else ""),
             ("reload", f"{sync['reload_ms']:.0f} ms" if sync.get("reload_ms") is not None else ""),
         )
     )
     problems = [_problem(problem) for problem in sync.get("problems") or () if problem["severity"] == "error"]
     return "\n".join([lines, *problems])
+
+
+def _held(held: dict[str, Any]) -> str:
+    kinds = (("deletion of ", held["names"]), ("disabling of ", held.get("disabled") or ()))
+    return " and ".join(word + ", ".join(names) for word, names in kinds if names)
+
+
+def _caller(caller: dict[str, Any]) -> str:
+    """Empty where the runner knows no callers."""
+    if caller["via"] == "none":
+        return ""
+    grants = "; ".join(_grant(grant) for grant in caller["grants"])
+    until = f", until {caller['until']}" if caller["until"] else ""
+    return f"{caller['name']} via {caller['via']} ({grants}{until})"
+
+
+def _grant(grant: dict[str, Any]) -> str:
+    tags = ", ".join(f"tag.{key}={value}" for key, value in grant["tags"].items())
+    folders = f" in {', '.join(grant['folders'])}" if grant.get("folders") else ""
+    return ", ".join(grant["roles"]) + folders + (f" for jobs with {tags}" if tags else "")
 
 
 def _reason(sync: dict[str, Any]) -> str:

@@ -50,7 +50,7 @@ def _channels(known: tuple[Channel, ...], name: str | None) -> list[Channel]:
     if not known:
         raise UsageError(
             "the settings have no [[notify]] table",
-            hint="name the file with --config FILE; docs/operations.md has examples",
+            hint="name the file with --config FILE; docs/how-to/notify.md has examples",
         )
     found = [channel for channel in known if name in (None, channel.name)]
     if not found:

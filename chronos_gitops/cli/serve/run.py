@@ -1,8 +1,10 @@
 """``run``: the runner, from its first line to its last."""
 
+import contextlib
 import os
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -10,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chronos_gitops.config import load
-from chronos_gitops.config.model import Settings
+from chronos_gitops.config.settings import TABLE, Settings
 from chronos_gitops.observability import logging_setup
+from chronos_gitops.plurals import plural
 from chronos_gitops.process import file_descriptors, gc_tuning
 from chronos_gitops.process.systemd import SystemdNotifier
 
@@ -20,51 +23,54 @@ if TYPE_CHECKING:
     from chronos_gitops.sync.status import SyncStatus
 
 
+def _flags(command: Callable[..., int]) -> Callable[..., int]:
+    """An option for each setting that declares a flag; the repository is the argument."""
+    for row in reversed(TABLE):
+        if row.flag and row.flag != "repo":
+            command = click.option(row.place, metavar=row.metavar, help=row.help())(command)
+    return command
+
+
 @click.command("run")
 @click.argument("repo", required=False)
-@click.option("--jobs", metavar="FOLDER", help="Where the job files are in the repository.  [default: jobs]")
-@click.option("--follow", metavar="worktree|branch", help="Run the files on disk, or what is committed on a branch.")
-@click.option("--branch", metavar="NAME", help="The branch to follow.  [default: the repository's HEAD]")
-@click.option("--interval", metavar="DURATION", help="How often a remote is fetched.  [default: 60s]")
-@click.option("--listen", metavar="HOST:PORT", help="Where the API and the page are.  [default: 127.0.0.1:8080]")
-@click.option("--data", metavar="DIR", help="Where state is kept.  [default: the user's state folder]")
-@click.option("--on-invalid", metavar="quarantine|reject", help="What an invalid file does.  [default: quarantine]")
+@_flags
 @click.option(
-    "--egress", metavar="LEVEL", help="Addresses webhooks reach: public, internal or any.  [default: internal]"
+    "--accept-environment",
+    is_flag=True,
+    help="After a rename: let the database or namespace belong to this runner's environment from now on.",
 )
-@click.option(
-    "--engine",
-    metavar="ENGINE",
-    help="What keeps executions: sqlite[:///FILE], postgresql://..., temporal://...  [default: sqlite]",
-)
-@click.option("--verify-commits", metavar="FILE", help="Run only commits signed by one of these SSH keys.")
-@click.option("--signing-key", metavar="FILE", help="The SSH key that signs the runner's own rollback commits.")
 @click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="A chronos.toml.")
-@click.option("--log-format", metavar="auto|plain|json", help="How log lines look on stderr.  [default: auto]")
-@click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error.  [default: info]")
-def command(config: Path | None, **flags: Any) -> int:
+def command(config: Path | None, accept_environment: bool, **flags: Any) -> int:
     """Follow REPO (a checkout, a bare repository or a URL; the current folder when absent) and run its jobs.
 
     Every option can stand in chronos.toml (--config, CHRONOS_CONFIG) and, as CHRONOS_<NAME>, in the environment;
-    options win. SIGTERM and Ctrl-C let running requests end for up to 25 s; a second one exits at once.
+    options win. SIGTERM and Ctrl-C let running requests end for the time of --drain; a second one exits at once.
     """
     chosen = load.load(flags, os.environ, config)
+    unread = load.unread_file(os.environ, config)
+    if unread is not None:
+        click.echo(f"{unread} is not read; name it with --config {unread} or CHRONOS_CONFIG", err=True)
     logging_setup.configure(chosen.log_format, chosen.log_level)
-    return _serve(chosen, SystemdNotifier.of(os.environ))
+    return _serve(chosen, SystemdNotifier.of(os.environ), is_renamed=accept_environment)
 
 
-def _serve(chosen: Settings, supervisor: SystemdNotifier) -> int:
+def _serve(chosen: Settings, supervisor: SystemdNotifier, *, is_renamed: bool = False) -> int:
     """Listens first, so that a taken address ends it before the first webhook; answers questions while it drains."""
     from chronos_gitops.app import build
+    from chronos_gitops.engine.engine import NotRunning
+    from chronos_gitops.server.api import endpoint
     from chronos_gitops.server.web.app import create_app
     from chronos_gitops.server.wsgi import Server
 
     file_descriptors.provide(chosen.max_in_flight)
-    gc_tuning.collect_seldom()
-    gc_tuning.share()
     stop = StopSignals()
-    service = build(chosen, is_stopping=lambda: stop.came)
-    server = Server(create_app(service), host=chosen.host, port=chosen.port)
+    try:
+        service = build(chosen, is_stopping=lambda: stop.came, is_renamed=is_renamed)
+    except NotRunning:
+        return 0
+    api = create_app(service)
+    server = Server(api, host=chosen.host, port=chosen.port, probes=endpoint.probes(api.url_map))
+    service.on_refusal = stop.request
     try:
         port = server.start()
         service.listener.bound(server.address, port)
@@ -82,11 +88,13 @@ def _serve(chosen: Settings, supervisor: SystemdNotifier) -> int:
         supervisor.stopping(within=chosen.drain.total_seconds())
         service.stop()
         server.stop()
+    if service.refusals:
+        raise service.refusals[0]
     return 0
 
 
 def _start(service: "Service", stop: "StopSignals") -> None:
-    """A start that was stopped while it waited for a database is no failure."""
+    """A start that was stopped while it waited for a database or a disk is no failure."""
     from chronos_gitops.engine.engine import NotRunning
 
     try:
@@ -97,7 +105,7 @@ def _start(service: "Service", stop: "StopSignals") -> None:
 
 
 class StopSignals:
-    """SIGTERM and SIGINT: the first one ends ``wait``, the second one ends the process at once.
+    """SIGTERM, SIGINT and ``request``: the first one ends ``wait``, the second one ends the process at once.
 
     The kernel may hand a signal to any thread, and then a main thread that waits for a lock sleeps on: its Python
     handler never runs. So the main thread waits for the byte that the interpreter writes whoever got the signal.
@@ -121,6 +129,12 @@ class StopSignals:
                 return self.came
         return True
 
+    def request(self) -> None:
+        """Ends ``wait`` from any thread of this process."""
+        self.came = True
+        with contextlib.suppress(BlockingIOError):
+            self._tells.send(b"\0")
+
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self.came:
             os._exit(128 + number)  # asked twice: threads that still drain must not hold the exit up
@@ -134,4 +148,4 @@ def _ready_line(host: str, port: int, status: "SyncStatus") -> str:
             f"chronos-gitops is not ready on {address} (following {status.repository}, no jobs are loaded: "
             f"{status.reason}: {status.message})"
         )
-    return f"chronos-gitops is ready on {address} (following {status.repository}, {status.jobs} jobs)"
+    return f"chronos-gitops is ready on {address} (following {status.repository}, {plural(status.jobs, 'job')})"

@@ -7,7 +7,7 @@ import click
 
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.config import tokens
-from chronos_gitops.config.model import ROLES
+from chronos_gitops.config.model import NARROW_ROLES, ROLES
 from chronos_gitops.errors import UsageError
 from chronos_gitops.schedule.timestamps import rfc3339
 
@@ -22,44 +22,63 @@ def command() -> None:
 
 
 @command.command("create")
-@click.option("--name", required=True, help="Who it is for; a rollback's commit has it as its author.")
+@click.option("--name", required=True, help="Name of the caller; the author of its rollback commits.")
 @click.option(
     "--role",
     "roles",
-    type=click.Choice(ROLES),
+    type=click.Choice([*ROLES, *NARROW_ROLES]),
     multiple=True,
     required=True,
     help="Role of the token; repeat it for several.",
+)
+@click.option(
+    "--folder",
+    "folders",
+    metavar="FOLDER",
+    multiple=True,
+    help="Only jobs whose file is in this folder, from the repository root; repeat it for several.",
 )
 @click.option(
     "--tag",
     "tags",
     metavar="KEY=VALUE",
     multiple=True,
-    help="Only jobs with this tag; repeat it to require several tags.",
+    help="Of these folders only jobs with this tag; repeat it to require several tags.",
 )
 @click.option("--expires", metavar="90d", help="Lifetime in days, or the last day: 2027-02-23.")
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def create(name: str, roles: tuple[str, ...], tags: tuple[str, ...], expires: str | None, style: Format) -> None:
+def create(
+    name: str,
+    roles: tuple[str, ...],
+    folders: tuple[str, ...],
+    tags: tuple[str, ...],
+    expires: str | None,
+    style: Format,
+) -> None:
     """Print a new token, once, and what chronos.toml has to say of it: its SHA-256, never the token itself.
 
     \b
     Examples:
       chronos-gitops token create --name ci --role read
-      chronos-gitops token create --name backend --role read --role operate --tag team=backend --expires 90d
+      chronos-gitops token create --name backend --role read --role operate --folder jobs/backend --expires 90d
     """
     if not _NAME.match(name):
         raise UsageError(f'"{name}" is no name for a token', hint="letters, digits and . _ @ -, at most 64")
-    held = [role for role in ROLES if role in roles]
+    held = [role for role in (*ROLES, *NARROW_ROLES) if role in roles]
     scope = dict(_tag(text) for text in tags)
+    if tags and not folders:
+        raise UsageError(
+            "--tag needs --folder", hint="every author of a file writes its tags; folders are protected by review"
+        )
     end = None if expires is None else _end(expires, datetime.now(UTC))
     token = tokens.mint(held)
-    table = _table(name, token, held, scope, end)
+    table = _table(name, token, held, folders, scope, end)
     document = {
         "name": name,
         "token": token,
         "sha256": tokens.digest(token),
         "roles": held,
+        "folders": list(folders),
         "tags": scope,
         "expires": None if end is None else rfc3339(end),
         "toml": table,
@@ -89,10 +108,14 @@ def _day(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
 
 
-def _table(name: str, token: str, roles: list[str], tags: dict[str, str], end: datetime | None) -> str:
+def _table(
+    name: str, token: str, roles: list[str], folders: tuple[str, ...], tags: dict[str, str], end: datetime | None
+) -> str:
     quoted = ", ".join(f'"{role}"' for role in roles)
     lines = ["[[tokens]]", f'name = "{name}"', f'sha256 = "{tokens.digest(token)}" # {tokens.handle(token)}']
     lines.append(f"roles = [{quoted}]")
+    if folders:
+        lines.append("folders = [" + ", ".join(f'"{folder}"' for folder in folders) + "]")
     if tags:
         lines.append("tags = { " + ", ".join(f'"{key}" = "{value}"' for key, value in tags.items()) + " }")
     if end is not None:

@@ -1,7 +1,6 @@
 """Forgets what is old: by age and by count per job, failures kept longer, in batches that a dispatch hardly notices."""
 
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +8,7 @@ from datetime import datetime, timedelta
 from chronos_gitops.engine.clock import TOLERANCE, elapsed
 from chronos_gitops.engine.sql.store import repository
 from chronos_gitops.engine.sql.store.store import Store, StoreError
+from chronos_gitops.process.background_thread import BackgroundThread
 
 log = logging.getLogger(__name__)
 
@@ -38,17 +38,15 @@ class Retention:
         self._keep = keep
         self._now = now
         self._seen: tuple[datetime, float] | None = None
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="retention", daemon=True)
+        self._thread = BackgroundThread("retention", self._work)
 
     def start(self) -> None:
         self._is_steady()
-        self._thread.start()
+        self._thread.launch()
 
     def stop(self) -> None:
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(_STOP_WITHIN)
+        self._thread.stop()
+        self._thread.join(_STOP_WITHIN)
 
     def sweep(self) -> int:
         """Deletes what need not be kept any more; how many executions that were. StoreError."""
@@ -78,11 +76,11 @@ class Retention:
         return deleted
 
     def _delete(self, operation: "Callable[..., int]") -> int:
-        if self._stopping.is_set():
+        if self._thread.stopping.is_set():
             return 0
         count = self._store.write(operation).result()
         if count == BATCH:
-            self._stopping.wait(_BREATH)
+            self._thread.stopping.wait(_BREATH)
         return count
 
     def _is_steady(self) -> bool:
@@ -96,7 +94,7 @@ class Retention:
 
     def _work(self) -> None:
         wait = _FIRST
-        while not self._stopping.wait(wait):
+        while not self._thread.stopping.wait(wait):
             wait = _EVERY
             if not self._is_steady():
                 log.warning("the clock was set; nothing is deleted before it has been steady for an hour")

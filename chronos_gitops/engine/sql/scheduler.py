@@ -3,29 +3,36 @@
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from chronos_gitops.engine.callbacks import CallbackReport, unknown
 from chronos_gitops.engine.clock import Clock, Heartbeat
-from chronos_gitops.engine.due_queue import DueQueue, DueTick
-from chronos_gitops.engine.model import Execution, Pause, Reason, Status, Trigger
+from chronos_gitops.engine.clock_watch import ClockWatch
+from chronos_gitops.engine.model import Execution, Pause, Reason, Status, Trigger, TriggerInputs
 from chronos_gitops.engine.observer import Observer
-from chronos_gitops.engine.sql import claims, decisions
-from chronos_gitops.engine.sql.claim_status import ClaimStatus
-from chronos_gitops.engine.sql.claims import Claim, Claimed, Verdict, Watermark
-from chronos_gitops.engine.sql.clock_correction import ClockWatch, take_back
-from chronos_gitops.engine.sql.decisions import Decision, Written
-from chronos_gitops.engine.sql.executor import Executor
-from chronos_gitops.engine.sql.pending_run import PendingRun
+from chronos_gitops.engine.operations.bulk import BulkCall, BulkItem
+from chronos_gitops.engine.operations.replays import Replay
+from chronos_gitops.engine.sql.claiming import decisions, watermarks
+from chronos_gitops.engine.sql.claiming.claim_status import ClaimStatus
+from chronos_gitops.engine.sql.claiming.claims import Claim, Claimed, Verdict
+from chronos_gitops.engine.sql.claiming.clock_correction import take_back
+from chronos_gitops.engine.sql.claiming.decisions import Decision, Written
+from chronos_gitops.engine.sql.claiming.timetable import Timetable
+from chronos_gitops.engine.sql.execution.executor import Executor
+from chronos_gitops.engine.sql.execution.pending_run import PendingRun
+from chronos_gitops.engine.sql.operations import pausing
+from chronos_gitops.engine.sql.operations.bulk_operations import BulkOperation
+from chronos_gitops.engine.sql.operations.replay_driver import ReplayDriver
 from chronos_gitops.engine.sql.store import repository, row_mapping
 from chronos_gitops.engine.sql.store.store import Operation, Replica, Session, StoreError
 from chronos_gitops.engine.sql.write_batcher import WriteBatcher
+from chronos_gitops.engine.ticks.due_queue import DueTick
 from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.jobs.job_set import diff
-from chronos_gitops.jobs.model import JobSet, JobVersion
+from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.process import failpoints
 
 log = logging.getLogger(__name__)
@@ -34,18 +41,17 @@ T = TypeVar("T")
 _AFTER_TROUBLE = timedelta(seconds=1)
 _OTHERS_DECIDE_S = 0.02
 _LOOK_AGAIN_S = 0.1
-_CHUNK = 500
 
 
 class Scheduler:
-    """Lives in the engine's loop; ``jobs`` and ``pauses`` may be read from any thread, they are swapped whole."""
+    """Lives in the engine's loop, and so does the ``timetable`` that it keeps."""
 
     def __init__(
         self,
         *,
         outbox: WriteBatcher,
         replica: Replica,
-        lanes: Executor,
+        executor: Executor,
         clock: Clock,
         observer: Observer,
         wake: asyncio.Event,
@@ -54,11 +60,11 @@ class Scheduler:
         self._room = room
         self._outbox = outbox
         self._replica = replica
-        self._lanes = lanes
+        self._executor = executor
         self._clock = clock
         self._observer = observer
-        self._timetable = DueQueue()
-        self._watermarks: dict[str, Watermark] = {}
+        self.timetable = Timetable()
+        self.replays = ReplayDriver(self._write, replica, executor.is_occupied)
         self._decisions = asyncio.Lock()
         self._wake = wake
         self._clock_watch = ClockWatch()
@@ -66,16 +72,15 @@ class Scheduler:
         self._led = True
         self._stopping = False
         self._was_applied = False
-        self.jobs = JobSet()
-        self.pauses: Mapping[str, Pause] = {}
         self.claiming = ClaimStatus()
         self.heartbeat = Heartbeat()
 
     async def open(self) -> None:
         """Reads what earlier runners left and goes on with their unfinished executions, under the same ids."""
         await self._write(self._replica.take_over)
-        self.pauses = await self._write(repository.pauses)
+        self._hold(await self._write(repository.pauses))
         await self._sync_with_other_replicas()
+        await self.replays.read()
 
     async def run(self) -> None:
         """Claims what is due until ``stop``; trouble with the ledger or a defect delays it, and never ends it."""
@@ -84,7 +89,7 @@ class Scheduler:
             if not self._replica.is_current:
                 await self._wait_for_lease()
                 continue
-            if await self._lanes.waited_for_descriptors():
+            if await self._executor.waited_for_descriptors():
                 continue
             try:
                 await self._step()
@@ -121,13 +126,6 @@ class Scheduler:
     def clock_trouble(self, now: datetime) -> str:
         return self._clock_watch.trouble(now)
 
-    def next_runs(self, name: str, count: int, now: datetime) -> tuple[datetime, ...]:
-        """From any thread."""
-        return decisions.next_runs(self.jobs.get(name), self._watermarks.get(name), self.pauses.get(name), now, count)
-
-    def decided_until(self, now: datetime) -> dict[str, datetime]:
-        return {name: mark.at for name, mark in list(self._watermarks.items()) if mark.at > now}
-
     async def apply(self, jobs: JobSet) -> None:
         async with self._decisions:
             await self._apply(jobs)
@@ -136,45 +134,52 @@ class Scheduler:
     async def _apply(self, jobs: JobSet) -> None:
         if jobs.revision is None and not len(jobs) and not self._was_applied:
             return  # nothing is known yet, as when the remote is away: that is nobody's decision to end all jobs
-        now, before, first = self._clock.now(), self.jobs, not self._was_applied
-        pauses = self.pauses
+        now, before, first = self._clock.now(), self.timetable.jobs, not self._was_applied
+        pauses = self.timetable.pauses
         # Nobody else writes these watermarks: those of the jobs that stay as they are need not be looked at again.
         changes = diff(before, jobs)
         news = None if first or self._replica.is_shared else decisions.edited_jobs(changes)
 
-        def operation(session: Session) -> tuple[bool, Written]:
+        def operation(session: Session) -> tuple[bool, Written, Mapping[str, Pause]]:
             standing = self._replica.join(session, jobs.revision)
-            held = claims.hold_all(session) if news is None else claims.hold_due(session, news, len(news))
+            held = watermarks.hold_all(session) if news is None else watermarks.hold_due(session, news, len(news))
             held, correction = take_back(session, held, now, self._replica.namespace)
             if not standing.leads:
-                gone = self._watermarks.keys() - held.keys()
-                return False, Written([], [], held, gone, correction=correction)
+                gone = self.timetable.watermarks.keys() - held.keys()
+                return False, Written([], [], held, gone, correction=correction), pauses
+            released = pausing.release(session, jobs, now, self._replica)
             missed_by_all = first and standing.alone
             names = jobs.definitions.keys() if news is None else news
             owed = jobs.definitions.keys() - pauses.keys() if missed_by_all else set()
-            decided = decisions.on_apply(before, jobs, names, held, owed, now)
-            return True, replace(decided.write(session, self._replica, held, now), correction=correction)
+            contents = watermarks.contents_of(session, decisions.foreign_timings(held, jobs))
+            owed -= released
+            decided = decisions.on_apply(before, jobs, names, held, owed, pauses, now, contents, released)
+            written = replace(decided.write(session, self._replica, held, now), correction=correction)
+            return True, written, repository.pauses(session) if released else pauses
 
-        self._led, written = await self._write(operation)
-        edited = {mark.job for mark in written.marks.values() if mark != self._watermarks.get(mark.job)}
+        self._led, written, after = await self._write(operation)
+        if after is not pauses:
+            self._hold(after)
+        edited = {mark.job for mark in written.marks.values() if mark != self.timetable.watermarks.get(mark.job)}
         self._told(written)
-        self.jobs, self._was_applied = jobs, True
-        active = [definition.job.name for definition in jobs if self._is_active(definition)]
-        self._timetable.retain(active)
-        absent = {name for name in active if self._timetable.tick_of(name) is None}
-        await self._reschedule(edited | absent | decisions.jittered_otherwise(changes, before, jobs))
+        self.timetable.jobs, self._was_applied = jobs, True
+        absent = self.timetable.retain_active()
+        await self.timetable.reschedule(edited | absent | decisions.jittered_otherwise(changes, before, jobs))
 
-    async def trigger(self, name: str, *, key: str | None) -> Execution:
+    async def trigger(self, name: str, *, key: str | None, inputs: TriggerInputs | None = None) -> Execution:
         async with self._decisions:
-            definition = self.jobs.get(name)
+            definition = self.timetable.jobs.get(name)
             if definition is None:
                 raise NotFoundError(f'there is no job "{name}"')
             now = row_mapping.whole(self._clock.now())
             claim = Claim(definition, None, Trigger.MANUAL, str(uuid.uuid4()), now, request_key=key)
+            if inputs is not None:
+                made = replace(definition, job=inputs.job)
+                claim = replace(claim, definition=made, variables=inputs.variables)
 
             def operation(session: Session) -> Written:
                 self._replica.hold(session, name)
-                claims.hold(session, name)
+                watermarks.hold(session, name)
                 return Decision(claims=[claim]).write(session, self._replica, {}, now)
 
             written = await self._write(operation)
@@ -190,7 +195,7 @@ class Scheduler:
             if found.status is not Status.CANCELLED:
                 raise ConflictError(f"execution {execution_id} has ended already: {found.status}")
             if found.reason == Reason.OPERATOR:
-                self._lanes.cancel([execution_id], Reason.OPERATOR)
+                self._executor.cancel({execution_id: Reason.OPERATOR})
             return found
 
     async def call_back(self, execution_id: str, report: CallbackReport, *, spacing: timedelta) -> Execution:
@@ -206,24 +211,28 @@ class Scheduler:
             raise found
         execution, is_news = found
         if is_news and execution.status.is_final:
-            self._lanes.called_back([execution_id])
+            self._executor.called_back([execution_id])
             self._observer.execution_finished(execution)
         return execution
 
     async def pause(self, pause: Pause) -> None:
         async with self._decisions:
-            if self.jobs.get(pause.job) is None:
+            if self.timetable.jobs.get(pause.job) is None:
                 raise NotFoundError(f'there is no job "{pause.job}"')
-
-            def operation(session: Session) -> None:
-                claims.hold(session, pause.job)
-                repository.set_pause(session, pause)
-                self._replica.tell(session)
-
-            await self._write(operation)
-            self.pauses = {**self.pauses, pause.job: pause}
-            self._timetable.remove(pause.job)
+            after = await self._write(lambda session: pausing.pause(session, pause, self._replica))
+            self._hold({**self.timetable.pauses, pause.job: after})
         self._wake.set()
+
+    async def stop_version(self, pause: Pause) -> bool:
+        async with self._decisions:
+            definition = self.timetable.jobs.get(pause.job)
+            if definition is None or definition.job.digest != pause.content or not self._led:
+                return False
+            after, ended = await self._write(lambda session: pausing.stop_version(session, pause, self._replica))
+            self._hold({**self.timetable.pauses, pause.job: after})
+            self._executor.cancel(ended)
+        self._wake.set()
+        return True
 
     async def resume(self, name: str) -> None:
         async with self._decisions:
@@ -231,24 +240,30 @@ class Scheduler:
         self._wake.set()
 
     async def _resume(self, name: str, now: datetime, is_over: Callable[[Pause], bool]) -> None:
-        """Whoever ends the pause catches up; another runner that wanted to end it too finds nothing to do."""
-
         def operation(session: Session) -> tuple[Pause | None, Written]:
-            mark = claims.hold(session, name)
-            held, correction = take_back(session, {} if mark is None else {name: mark}, now, self._replica.namespace)
-            pause = repository.pauses(session).get(name)
-            if pause is None or not is_over(pause):
-                return pause, Written([], [], held, correction=correction)
-            decided = decisions.on_resume(self.jobs.get(name), held.get(name), pause, now)
-            repository.end_pause(session, name, now)
-            self._replica.tell(session)
-            return None, replace(decided.write(session, self._replica, held, now), correction=correction)
+            return pausing.resume(session, self.timetable.jobs, name, now, is_over, self._replica)
 
         pause, written = await self._write(operation)
-        others = {job: other for job, other in self.pauses.items() if job != name}
-        self.pauses = others if pause is None else others | {name: pause}
+        others = {job: other for job, other in self.timetable.pauses.items() if job != name}
+        self._hold(others if pause is None else others | {name: pause})
         self._told(written)
-        await self._reschedule([name])
+        await self.timetable.reschedule([name])
+
+    async def bulk(self, call: BulkCall) -> tuple[BulkItem, ...]:
+        async with self._decisions:
+            operation = BulkOperation(call, self.timetable.jobs, self._clock.now(), self._replica)
+            performed = await self._write(operation)
+            resumed = self.timetable.pauses.keys() - performed.pauses.keys()
+            self._hold(performed.pauses)
+            self._told(performed.written)
+            await self.timetable.reschedule(resumed)
+        self._wake.set()
+        return performed.items
+
+    async def replay(self, replay: Replay) -> None:
+        async with self._decisions:
+            await self.replays.begin(replay)
+        self._wake.set()
 
     async def _step(self) -> None:
         async with self._decisions:
@@ -258,34 +273,39 @@ class Scheduler:
             now = self._clock.now()
             if self._clock_watch.went_back(now):
                 await self._follow_clock_back(now)
-            self._lanes.expire(now)
-            for pause in [pause for pause in self.pauses.values() if not pause.holds_at(now)]:
+            self._executor.expire(now)
+            for pause in [pause for pause in self.timetable.pauses.values() if not pause.holds_at(now)]:
                 await self._resume(pause.job, now, lambda pause: not pause.holds_at(now))
-            due = self._timetable.pop(now)
-            if not due:
-                return
-            before = [self._watermarks.get(entry.job) for entry in due]
-            try:
-                is_decided = await self._claim(due, now)
-                await asyncio.sleep(0)
-            finally:
-                # Also when nothing could be recorded: the watermark has not moved, so the same ticks come again.
-                await self._put_back(due, before)
+            due = self.timetable.pop(now)
+            is_decided = not due or await self._decide(due, now)
+            for begun in await self.replays.step(self.timetable.jobs if self._was_applied else None, now):
+                self._told(begun)
+            self._executor.replayed = self.replays.active.keys()
         if not is_decided:
             await asyncio.sleep(_OTHERS_DECIDE_S)
+
+    async def _decide(self, due: list[DueTick], now: datetime) -> bool:
+        before = [self.timetable.watermarks.get(entry.job) for entry in due]
+        try:
+            is_decided = await self._claim(due, now)
+            await asyncio.sleep(0)
+            return is_decided
+        finally:
+            # Also when nothing could be recorded: the watermark has not moved, so the same ticks come again.
+            await self.timetable.put_back(due, before)
 
     async def _claim(self, due: list[DueTick], now: datetime) -> bool:
         """False when nothing was: others decide over all of these just now, or know of a pause that is news here."""
         names = [entry.job for entry in due]
-        jobs, known, room = self.jobs, self._watermarks, self._room()
+        jobs, known, room = self.timetable.jobs, self.timetable.watermarks, self._room()
 
         def operation(session: Session) -> Written:
-            held = claims.hold_due(session, names, self._replica.claims_at_once)
+            held = watermarks.hold_due(session, names, self._replica.claims_at_once)
             held, correction = take_back(session, held, now, self._replica.namespace)
             paused = repository.paused(session, names)
             decided = decisions.on_due(due, jobs, known, held, paused, now)
             written = decided.write(session, self._replica, held, now, room)
-            gone = set() if held else set(names) - claims.marked(session, names)
+            gone = set() if held else set(names) - watermarks.marked(session, names)
             return replace(written, dropped=gone, correction=correction)
 
         written = await self._write(operation)
@@ -297,67 +317,45 @@ class Scheduler:
 
     async def _follow_clock_back(self, now: datetime) -> None:
         """What this runner waits for may lie as far ahead as the clock did."""
-        self._lanes.bound_deadlines(now)
+        self._executor.bound_deadlines(now)
 
         def operation(session: Session) -> Written:
-            held, correction = take_back(session, claims.hold_all(session), now, self._replica.namespace)
-            return Written([], [], held, self._watermarks.keys() - held.keys(), correction=correction)
+            held, correction = take_back(session, watermarks.hold_all(session), now, self._replica.namespace)
+            return Written([], [], held, self.timetable.watermarks.keys() - held.keys(), correction=correction)
 
         self._told(await self._write(operation))
-        await self._reschedule(list(self.jobs.definitions))
+        await self.timetable.reschedule(list(self.timetable.jobs.definitions))
 
     async def _sync_with_peers(self) -> None:
         await self._sync_with_other_replicas()
         await self._agree_on_pauses()
+        await self.replays.read()
         if not self._replica.leads:
             self._led = False
         elif self._was_applied and not self._led:
-            log.info("nobody with a newer revision is there any more; this runner's revision decides")
-            await self._apply(self.jobs)
+            log.info("no runner with a newer revision is left; this runner's revision decides")
+            await self._apply(self.timetable.jobs)
 
     async def _sync_with_other_replicas(self) -> None:
         """What was cancelled or taken over elsewhere ends here; what was left to this runner begins."""
-        runs, awaiting = self._lanes.ids(), self._lanes.awaiting_callback()
+        runs, awaiting = self._executor.ids(), self._executor.awaiting_callback()
         me, losses = self._replica.id, self._replica.losses
         called_back, lost, new = await self._write(lambda session: repository.changes(session, runs, awaiting, me))
-        self._lanes.called_back(called_back)
-        for execution_id, reason in lost.items():
-            self._lanes.cancel([execution_id], None if reason is None else Reason(reason))
+        self._executor.called_back(called_back)
+        self._executor.cancel({one: None if reason is None else Reason(reason) for one, reason in lost.items()})
         # Who waits for a callback is busy already, so that what waits for its turn goes on waiting.
         for left in sorted(new, key=lambda left: left.execution.callback_deadline is None):
-            self._lanes.start(PendingRun(left.execution, left.job, left.next_attempt_at, left.fence, losses))
+            self._executor.start(PendingRun(left.execution, left.job, left.next_attempt_at, left.fence, losses))
 
     async def _agree_on_pauses(self) -> None:
         pauses = await self._write(repository.pauses)
-        ended = self.pauses.keys() - pauses.keys()
-        self.pauses = pauses
-        for name in pauses:
-            self._timetable.remove(name)
-        await self._reschedule(ended)
+        ended = self.timetable.pauses.keys() - pauses.keys()
+        self._hold(pauses)
+        await self.timetable.reschedule(ended)
 
-    def _is_active(self, definition: JobVersion) -> bool:
-        """Enabled, not paused, and due by the schedule that this runner knows."""
-        job = definition.job
-        mark = self._watermarks.get(job.name)
-        return job.enabled and job.name not in self.pauses and mark is not None and mark.matches_schedule(job)
-
-    async def _reschedule(self, names: Iterable[str]) -> None:
-        for position, name in enumerate(names, 1):
-            definition = self.jobs.get(name)
-            if definition is not None and self._is_active(definition):
-                self._timetable.put(definition.job, after=self._watermarks[name].at)
-            if position % _CHUNK == 0:
-                await asyncio.sleep(0)
-
-    async def _put_back(self, due: Iterable[DueTick], before: Iterable[Watermark | None]) -> None:
-        decided = []
-        for entry, mark in zip(due, before, strict=True):
-            definition = self.jobs.get(entry.job)
-            if self._watermarks.get(entry.job) != mark:
-                decided.append(entry.job)
-            elif definition is not None and self._is_active(definition):
-                self._timetable.requeue(entry)
-        await self._reschedule(decided)
+    def _hold(self, pauses: Mapping[str, Pause]) -> None:
+        self.timetable.hold(pauses)
+        self._executor.hold(pauses)
 
     def _told(self, written: Written) -> None:
         """Takes over what a transaction has written: watermarks, observers, and what is to run now."""
@@ -367,29 +365,27 @@ class Scheduler:
             self._clock_watch.note(written.correction, self._clock.now())
         for execution in written.skipped:
             self._observer.execution_finished(execution)
-        self._watermarks.update(written.marks)
-        for name in written.dropped:
-            self._watermarks.pop(name, None)
+        self.timetable.move(written.marks, written.dropped)
+        self._executor.cancel(written.cancelled)
         for each in written.claimed:
             self._dispatch(each, written.losses)
 
     def _dispatch(self, claimed: Claimed, losses: int) -> None:
         job = claimed.claim.definition.job
         if claimed.replaced:
-            self._lanes.cancel(claimed.replaced, Reason.REPLACED)
+            self._executor.cancel(dict.fromkeys(claimed.replaced, Reason.REPLACED))
         if claimed.verdict is Verdict.SKIPPED:
             self._observer.execution_finished(claimed.execution)
-        elif claimed.owner == self._replica.id and not self._lanes.has(claimed.execution.id):
+        elif claimed.owner == self._replica.id and not self._executor.has(claimed.execution.id):
             if claimed.verdict is Verdict.RUN:
                 not_before = claimed.claim.not_before
-                self._lanes.start(PendingRun(claimed.execution, job, not_before, losses=losses))
+                self._executor.start(PendingRun(claimed.execution, job, not_before, losses=losses))
             elif not claimed.execution.status.is_final:
                 self.hear()
 
     def _next_wake(self) -> datetime | None:
-        ends = [pause.until for pause in self.pauses.values() if pause.until is not None]
-        others = (self._timetable.next_at(), self._lanes.next_deadline())
-        return min([*ends, *(at for at in others if at is not None)], default=None)
+        times = (self.timetable.next_at(), self._executor.next_deadline(), self.replays.next_at())
+        return min((at for at in times if at is not None), default=None)
 
     async def _write(self, operation: Operation[T]) -> T:
         return await self._outbox.write(operation)

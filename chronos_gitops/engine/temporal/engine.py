@@ -7,6 +7,7 @@ import secrets
 import threading
 import uuid
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,45 +19,48 @@ from temporalio.service import RPCError
 
 from chronos_gitops.engine import callbacks
 from chronos_gitops.engine.callbacks import CallbackLate, CallbackReport
-from chronos_gitops.engine.clock import Clock, Heartbeat, elapsed
-from chronos_gitops.engine.due_queue import LATE, upcoming
+from chronos_gitops.engine.clock import Clock, Heartbeat
+from chronos_gitops.engine.clock_watch import ClockWatch
+from chronos_gitops.engine.environment_claim import NO_CLAIM, EnvironmentClaim, WrongEnvironment
 from chronos_gitops.engine.loop_thread import call_in_loop, not_running
-from chronos_gitops.engine.model import (
-    EngineHealth,
-    Execution,
-    ExecutionDetail,
-    ExecutionQuery,
-    Pause,
-    Status,
-)
+from chronos_gitops.engine.model import EngineHealth, Execution, Pause, Status, TriggerInputs
 from chronos_gitops.engine.observer import Observer
-from chronos_gitops.engine.temporal import names
-from chronos_gitops.engine.temporal.connection import TemporalConnection
+from chronos_gitops.engine.operations.bulk import BulkCall, BulkItem
+from chronos_gitops.engine.temporal.bulk_calls import WITHIN
+from chronos_gitops.engine.temporal.connection.connection import TemporalConnection
 from chronos_gitops.engine.temporal.errors import Unavailable, told, unavailable
+from chronos_gitops.engine.temporal.replays import WithoutReplays
 from chronos_gitops.engine.temporal.session import Session, connect, held_now, missing
+from chronos_gitops.engine.temporal.status.answers import AnswerStatus
+from chronos_gitops.engine.temporal.status.fleet_backlog import FleetBacklog
+from chronos_gitops.engine.temporal.timetables import planned_runs
+from chronos_gitops.engine.temporal.timetables.revision_order import Ancestry
+from chronos_gitops.engine.temporal.visibility.visibility import Visibility
+from chronos_gitops.engine.temporal.visibility.visibility_reads import VisibilityReads
 from chronos_gitops.engine.temporal.worker.activities import Sending, Timing
 from chronos_gitops.engine.temporal.workflows import messages
 from chronos_gitops.engine.temporal.workflows.messages import Posted, TriggerRequest, to_ms
+from chronos_gitops.engine.ticks.backlog import MAX_PENDING
+from chronos_gitops.engine.ticks.due_queue import LATE
 from chronos_gitops.errors import ChronosError, ConflictError, NotFoundError
 from chronos_gitops.jobs.model import JobSet, JobVersion
 from chronos_gitops.process import engine_priority
+from chronos_gitops.process.background_thread import BackgroundThread
+from chronos_gitops.schedule.calendars.applied import AppliedTiming
 from chronos_gitops.webhooks.attempt import Delivery
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_ANSWER_WITHIN = 30.0
-_APPLY_WITHIN = 120.0
+_ANSWER_WITHIN, _APPLY_WITHIN = 30.0, 120.0
 _FIRST_CONNECTION = 10.0
-_BEAT = 1.0
-_PROBE_EVERY = 5
-_LONGEST_REST = 10.0
-_STOP_LIMIT = 10.0
+_BEAT, _PROBE_EVERY = 1.0, 5
+_LONGEST_REST, _STOP_LIMIT = 10.0, 10.0
 _LAST_BREATH = 0.25
 """The SDK's threads hand over the answers of the last calls; one that does so while Python ends aborts the process."""
 
 
-class TemporalEngine:
+class TemporalEngine(VisibilityReads, WithoutReplays):
     """See the Engine protocol. ``late``: a tick that could not be claimed for longer was missed.
 
     A server that cannot be reached stops neither ``start`` nor ``apply``: health says so, and what was applied last is
@@ -72,14 +76,20 @@ class TemporalEngine:
         observer: Observer,
         random: Random,
         late: timedelta = LATE,
+        max_pending: int = MAX_PENDING,
+        claim: EnvironmentClaim = NO_CLAIM,
+        ancestry: Ancestry | None = None,
     ) -> None:
         self._access = access
+        self._claim = claim
         self._build_delivery = delivery
         self._clock = clock
         self._observer = observer
         self._random = random
-        self._timing = Timing(late=late, now=clock.now)
-        self._thread = threading.Thread(target=self._main, name="engine", daemon=True)
+        self._backlog = FleetBacklog(max_pending)
+        self._clock_watch = ClockWatch()
+        self._timing = Timing(late=late, backlog=self._backlog, clock_watch=self._clock_watch, ancestry=ancestry)
+        self._thread = BackgroundThread("engine", self._main)
         self._ready = threading.Event()
         self._tried = threading.Event()
         self._failure: BaseException | None = None
@@ -88,8 +98,7 @@ class TemporalEngine:
         self._jobs = JobSet()
         self._is_applied = False
         self._session: Session | None = None
-        self._answered_at = elapsed()
-        self._trouble = "the engine is connecting"
+        self._answers = AnswerStatus(access)
         self._heartbeat = Heartbeat()
         self._loop: asyncio.AbstractEventLoop
         self._stopping: asyncio.Event
@@ -97,11 +106,14 @@ class TemporalEngine:
         self._sending: Sending
 
     def start(self) -> None:
-        self._thread.start()
+        self._thread.launch()
         self._ready.wait()
         if self._failure is not None:
             raise self._failure
         self._tried.wait(_FIRST_CONNECTION)
+        if self._failure is not None:
+            self._thread.join(_STOP_LIMIT)
+            raise self._failure
 
     def stop(self, grace: float = 25.0) -> None:
         if not self._is_running():
@@ -124,14 +136,16 @@ class TemporalEngine:
         future = asyncio.run_coroutine_threadsafe(session.apply(jobs), self._loop)
         try:
             future.result(_APPLY_WITHIN)
-        except FutureTimeoutError:
+        except (FutureTimeoutError, CancelledError):  # cancelled: the engine stops
             future.cancel()
-            log.warning("the jobs are still being applied: %s", self._trouble or session.trouble)
+            log.warning("the jobs are still being applied: %s", self._answers.trouble or session.trouble)
 
-    def trigger(self, name: str, *, key: str | None = None) -> Execution:
+    def trigger(self, name: str, *, key: str | None = None, inputs: TriggerInputs | None = None) -> Execution:
         definition = self._definition(name)
         identity = uuid.uuid4() if key is None else uuid.uuid5(self._timing.namespace, f"{name}#{key}")
         request = TriggerRequest(str(identity), to_ms(self._clock.now()))
+        if inputs is not None:
+            request = replace(request, document=inputs.job.document(), variables=dict(inputs.variables))
         row = self._ask(lambda session: session.trigger(definition, request))
         if row is None:
             return self._known(request.id, name)
@@ -165,16 +179,12 @@ class TemporalEngine:
             raise CallbackLate(heard.late)
         return messages.execution(heard.row)
 
-    async def _signing_key(self, session: Session) -> bytes:
+    async def _signing_key(self, session: Session | None) -> bytes:
         if not self._key:
+            if session is None:
+                raise unavailable(self._access, self._answers.trouble)
             self._key = await session.signing_key(secrets.token_bytes(callbacks.KEY_BYTES))
         return self._key
-
-    async def _sign(self, execution_id: str) -> str:
-        session = self._session
-        if session is None:
-            raise unavailable(self._access, self._trouble)
-        return callbacks.sign(await self._signing_key(session), execution_id)
 
     def pause(self, name: str, *, reason: str, by: str, until: datetime | None = None) -> Pause:
         definition = self._definition(name)
@@ -185,46 +195,43 @@ class TemporalEngine:
     def resume(self, name: str) -> None:
         self._ask(lambda session: session.resume(name))
 
+    def bulk(self, call: BulkCall) -> Sequence[BulkItem]:
+        ids, within = self._timing.namespace, WITHIN + _STOP_LIMIT
+        return self._ask(lambda session: session.bulk_calls.perform(call, self._jobs, ids), within=within)
+
+    def bulk_call(self, call_id: str) -> BulkCall | None:
+        return self._ask(lambda session: session.bulk_calls.find(call_id))
+
+    def stop_version(self, pause: Pause) -> bool:
+        definition = self._jobs.get(pause.job)
+        if definition is None or definition.job.digest != pause.content:
+            return False
+        self._ask(lambda session: session.pause(definition, pause))
+        return True
+
     def pauses(self) -> Mapping[str, Pause]:
         """The last that are known, also while the server does not answer."""
         session = self._session
-        return {} if session is None else held_now(session.pauses, self._clock.now())
+        return {} if session is None else held_now(session.pauses.values, self._clock.now())
 
     def next_runs(self, name: str, count: int) -> Sequence[datetime]:
-        """By what was applied and is paused; the timetable itself goes by the server's clock."""
-        definition, now = self._jobs.get(name), self._clock.now()
-        return () if definition is None else upcoming(definition.job, self.pauses().get(name), now, count)
+        if (session := self._session) is None:
+            return ()
+        plan, pause = session.plans.values.get(name), session.pauses.values.get(name)
+        return planned_runs.next_runs(plan, pause, name, self._jobs.get(name), self._clock.now(), count)
+
+    def moving(self) -> Mapping[str, AppliedTiming]:
+        session, now = self._session, self._clock.now()
+        return {} if session is None else planned_runs.moving(session.plans, session.pauses, self._jobs, now)
 
     def decided_until(self) -> Mapping[str, datetime]:
-        return {}
-
-    def executions(self, query: ExecutionQuery) -> Sequence[Execution]:
-        return self._ask(lambda session: session.visibility.executions(query))
-
-    def execution(self, execution_id: str) -> ExecutionDetail:
-        return self._ask(lambda session: session.visibility.execution(execution_id))
-
-    def latest(self, names: Sequence[str]) -> Mapping[str, Execution]:
-        return self._ask(lambda session: session.visibility.latest(names))
-
-    def recent(self, names: Sequence[str], count: int) -> Mapping[str, Sequence[Execution]]:
-        return self._ask(lambda session: session.visibility.recent(names, count))
-
-    def running(self, name: str) -> Sequence[Execution]:
-        return self._ask(lambda session: session.visibility.running(name))
-
-    def ticks(self, name: str, since: datetime, until: datetime) -> Sequence[Execution]:
-        return self._ask(lambda session: session.visibility.ticks(name, since, until))
-
-    def pauses_of(self, name: str, since: datetime) -> Sequence[Pause]:
-        return self._ask(lambda session: session.visibility.pauses_of(name, since))
+        session = self._session
+        return {} if session is None else planned_runs.decided_until(session.plans.values, self._clock.now())
 
     @contextlib.contextmanager
     def alone(self, name: str) -> Iterator[None]:
         """The server keeps the turn; that of a runner which dies ends by itself."""
         turn = self._ask(lambda session: session.take_turn(name))
-        if turn is None:
-            raise ConflictError(f"another runner is at it for too long: {name}", hint="try again")
         try:
             yield
         finally:
@@ -234,26 +241,29 @@ class TemporalEngine:
     def health(self) -> EngineHealth:
         if not self._is_running():
             return EngineHealth(ok=False, detail="the engine is not running")
-        session = self._session
-        trouble = self._trouble or (session.trouble if session is not None else "")
-        hosts = self._delivery.open_circuits()
-        detail = f"{self._access}: {trouble}" if trouble else "claiming"
+        trouble = self._trouble()
         return EngineHealth(
             not trouble,
-            detail,
+            trouble or "claiming",
             self._sending.in_flight,
             self._heartbeat.at,
             self._heartbeat.age,
-            hosts,
-            liveness_failure=self._lease_failure(),
+            self._delivery.open_circuits(),
+            self._backlog.warning,
+            self._liveness_failure(),
         )
 
-    def _lease_failure(self) -> str:
-        """The server takes a runner that it does not hear of for dead, and gives its work to others."""
-        seconds = elapsed() - self._answered_at
-        if seconds <= names.HEARTBEAT_TIMEOUT.total_seconds():
-            return ""
-        return f"{self._access} has not answered for {seconds:.0f} s: {self._trouble or 'it is silent'}"
+    def _trouble(self) -> str:
+        session = self._session
+        of_session = "" if session is None else session.trouble or session.clock_correction.trouble
+        of_server = self._answers.trouble or self._liveness_failure() or of_session
+        if of_server:
+            return f"{self._access}: {of_server}"
+        return self._clock_watch.trouble(self._clock.now()) or self._delivery.descriptor_shortage
+
+    def _liveness_failure(self) -> str:
+        session = self._session
+        return self._answers.lease_failure or ("" if session is None else session.poll_watch.failure)
 
     def _definition(self, name: str) -> JobVersion:
         if not self._is_running():
@@ -270,19 +280,22 @@ class TemporalEngine:
         except NotFoundError as error:
             raise missing(job) from error
 
-    def _ask(self, question: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+    def _ask(self, question: Callable[[Session], Coroutine[Any, Any, T]], *, within: float = _ANSWER_WITHIN) -> T:
         """Runs in the engine's loop and waits here for the answer."""
         if not self._is_running():
             raise not_running()
         session = self._session
-        if session is None or self._trouble:
-            raise unavailable(self._access, self._trouble)
+        if session is None or self._answers.trouble:
+            raise unavailable(self._access, self._answers.trouble)
         try:
-            return call_in_loop(question(session), self._loop, seconds=_ANSWER_WITHIN)
+            return call_in_loop(question(session), self._loop, seconds=within)
         except TimeoutError as error:
-            raise unavailable(self._access, f"no answer within {_ANSWER_WITHIN:.0f} s") from error
+            raise unavailable(self._access, f"no answer within {within:.0f} s") from error
         except (RPCError, WorkflowUpdateFailedError) as error:
             raise unavailable(self._access, told(error)) from error
+
+    def _read(self, question: Callable[[Visibility], Coroutine[Any, Any, T]]) -> T:
+        return self._ask(lambda session: question(session.visibility))
 
     def _is_running(self) -> bool:
         return self._ready.is_set() and self._thread.is_alive()
@@ -306,8 +319,9 @@ class TemporalEngine:
                 clock=self._clock,
                 observer=self._observer,
                 random=self._random,
-                sign=self._sign,
+                key=lambda: self._signing_key(self._session),
             )
+            self._timing.may_claim = lambda: not self._delivery.is_short_of_descriptors
             self._heartbeat.beat(self._clock.now())
             tasks = [asyncio.create_task(work()) for work in (self._supervise, self._beat)]
             self._ready.set()
@@ -335,20 +349,27 @@ class TemporalEngine:
             try:
                 await self._connected()
                 rest = 1.0
+            except WrongEnvironment as error:
+                self._failure = error
+                self._answers.note(str(error))
+                self._stopping.set()
             except Exception as error:
-                self._note_trouble(told(error), is_ours=not isinstance(error, (RPCError, RuntimeError, ChronosError)))
+                self._answers.note(told(error), is_ours=not isinstance(error, (RPCError, RuntimeError, ChronosError)))
             self._session = None
             self._tried.set()
             await asyncio.sleep(rest)
             rest = min(2 * rest, _LONGEST_REST)
 
     async def _connected(self) -> None:
-        session = Session(await connect(self._access), timing=self._timing, sending=self._sending)
-        await session.open()
+        keys = self._access.encryption_keys()
+        client, now = await connect(self._access, keys), self._clock.now
+        session = Session(client, timing=self._timing, sending=self._sending, backlog=self._backlog, now=now, keys=keys)
+        await session.open(self._claim)
         self._timing.namespace = await session.execution_namespace()
         if self._is_applied:
             session.want(self._jobs)
-        self._session, self._trouble, self._answered_at = session, "", elapsed()
+        self._session = session
+        self._answers.note("")
         self._tried.set()
         await session.run()
 
@@ -365,14 +386,11 @@ class TemporalEngine:
     async def _probe(self, session: Session) -> None:
         try:
             await session.probe()
-            trouble, self._answered_at = "", elapsed()
+            trouble = ""
         except RPCError as error:
             trouble = told(error)
         if self._session is session:
-            self._note_trouble(trouble)
-
-    def _note_trouble(self, trouble: str, *, is_ours: bool = False) -> None:
-        """Logged when it changes: a server that is away for a night is one line."""
-        if trouble and trouble != self._trouble:
-            log.warning("%s: %s", self._access, trouble, exc_info=is_ours)
-        self._trouble = trouble
+            self._answers.note(trouble)
+        if not trouble:
+            with contextlib.suppress(RPCError):  # the next probe tells
+                await session.watch_polls()

@@ -4,7 +4,7 @@ import re
 
 from temporalio.service import RPCError
 
-from chronos_gitops.engine.temporal.connection import TemporalConnection
+from chronos_gitops.engine.temporal.connection.connection import TemporalConnection
 from chronos_gitops.errors import ChronosError
 
 _OF_THE_SYSTEM = re.compile(r'message: "([^"]+)"')

@@ -14,15 +14,25 @@ TIMETABLE = "ChronosTimetable"
 EXECUTION = "ChronosExecution"
 SIGNING_KEY = "ChronosSigningKey"
 IDENTITY = "ChronosIdentity"
+APPLIED_REVISION = "ChronosAppliedRevision"
+ENCRYPTION = "ChronosEncryption"
+BULK_CALL = "ChronosBulkCall"
 
 DECIDE, SETTLE, WATCH, ATTEMPT, TELL = "decide", "settle", "watch", "attempt", "tell"
+WATCH_ALL = "watch_all"
+GATE, PASS_GATE = "gate", "pass-gate"
 
-APPLY, REMOVE, PAUSE, RESUME, TRIGGER = "apply", "remove", "pause", "resume", "trigger"
+APPLY, REMOVE, PAUSE, RESUME, TRIGGER, LOOK = "apply", "remove", "pause", "resume", "trigger", "look"
+BULK_PAUSE, BULK_RESUME = "bulk_pause", "bulk_resume"
 GO, END, CANCEL, CALL_BACK = "go", "end", "cancel", "call_back"
 
-ROW, NEWEST, PAUSES, KEY = "row", "newest", "pauses", "key"
-"""Keys of memos: an execution's row; a timetable's newest execution, and its pauses, the one that holds last; the key
-that callbacks are signed with."""
+ROW, NEWEST, PAUSES, PLAN, KEY = "row", "newest", "pauses", "plan", "key"
+"""Keys of memos: an execution's row; a timetable's newest execution, its pauses, the one that holds last, and its plan;
+the key that callbacks are signed with."""
+
+PLAN_PATCH, NEWEST_PATCH, REMOVE_PATCH = "publish-plan", "newest-ahead", "settle-on-remove"
+REPLACE_PATCH, WATCH_PATCH = "end-replaced-at-once", "watch-all"
+"""Changes of workflow code that histories of earlier releases do not have."""
 
 HEARTBEAT = timedelta(seconds=1)
 HEARTBEAT_TIMEOUT = timedelta(seconds=15)

@@ -1,11 +1,13 @@
-"""One connection to a server and all that lives on it: workers, reconciliation, the pauses as they were seen last."""
+"""One connection to a server and all that lives on it: workers, reconciliation, timetables as they were seen last."""
 
 import asyncio
 import contextlib
 import functools
 import logging
+import os
+import socket
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -16,29 +18,50 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError
 
+from chronos_gitops.engine.clock import elapsed
+from chronos_gitops.engine.environment_claim import NO_CLAIM, EnvironmentClaim
 from chronos_gitops.engine.model import EXECUTION_IDENTITY, Pause
-from chronos_gitops.engine.temporal import names, search_attributes, updates
-from chronos_gitops.engine.temporal.connection import TemporalConnection
+from chronos_gitops.engine.operations.pauses import combined, shown
+from chronos_gitops.engine.temporal import names, updates
+from chronos_gitops.engine.temporal.bulk_calls import BulkCalls
+from chronos_gitops.engine.temporal.connection import encryption_mark
+from chronos_gitops.engine.temporal.connection.connection import TemporalConnection
+from chronos_gitops.engine.temporal.connection.encryption import Key, data_converter
+from chronos_gitops.engine.temporal.connection.environment_mark import claim_environment
 from chronos_gitops.engine.temporal.errors import told
-from chronos_gitops.engine.temporal.reconciler import Reconciler, applied
-from chronos_gitops.engine.temporal.visibility import Visibility
+from chronos_gitops.engine.temporal.status.clock_correction import ClockCorrection
+from chronos_gitops.engine.temporal.status.fleet_backlog import FleetBacklog
+from chronos_gitops.engine.temporal.status.poll_watch import PollWatch
+from chronos_gitops.engine.temporal.timetables.followed import Followed
+from chronos_gitops.engine.temporal.timetables.reconciler import Reconciler
+from chronos_gitops.engine.temporal.visibility import search_attributes
+from chronos_gitops.engine.temporal.visibility.visibility import TimetableView, Visibility
 from chronos_gitops.engine.temporal.worker.activities import Sending, Timing
+from chronos_gitops.engine.temporal.worker.gate_watch import GateWatch
 from chronos_gitops.engine.temporal.worker.workers import Workers
-from chronos_gitops.engine.temporal.workflows.messages import Heard, Held, Posted, Row, TriggerRequest, maybe_ms, to_ms
-from chronos_gitops.errors import NotFoundError
+from chronos_gitops.engine.temporal.workflows.messages import (
+    BulkAnswer,
+    Heard,
+    Held,
+    Plan,
+    Posted,
+    Row,
+    TriggerRequest,
+)
+from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.jobs.model import JobSet, JobVersion
 
 _Answer = TypeVar("_Answer")
 log = logging.getLogger(__name__)
 
 CHECK_EVERY = 60.0
-_PAUSES_EVERY = 2.0
+_FOLLOW_EVERY, _FOLLOW_SHARE = 2.0, 5.0
+_READ_AT_MOST = 200
 _AFTER_TROUBLE = 1.0
 _TURN_WITHIN = 20.0
 _TURN_AGAIN = 0.1
 _LONGEST_TURN = timedelta(minutes=2)
 """A runner that died in its turn holds the others up for so long."""
-_SAID_LATELY = 5.0
 _SIGNING_KEY = "signing-key/callback"
 _IDENTITY = f"identity/{EXECUTION_IDENTITY}"
 _PROBE = timedelta(seconds=5)
@@ -54,7 +77,7 @@ def _runtime() -> Runtime:
     return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=filters, forwarding=forwarding)))
 
 
-async def connect(access: TemporalConnection) -> Client:
+async def connect(access: TemporalConnection, keys: Sequence[Key] = ()) -> Client:
     """Raises RuntimeError when nobody answers."""
     return await Client.connect(
         access.target,
@@ -62,6 +85,8 @@ async def connect(access: TemporalConnection) -> Client:
         tls=access.tls(),
         api_key=access.api_key(),
         connect_timeout=_CONNECT,
+        identity=f"{os.getpid()}@{socket.gethostname()}/{uuid.uuid4().hex[:8]}",
+        data_converter=data_converter(keys),
         runtime=_runtime(),
     )
 
@@ -69,25 +94,44 @@ async def connect(access: TemporalConnection) -> Client:
 class Session:
     """``run`` it until it fails or is drained; the rest may be asked meanwhile, in the same loop."""
 
-    def __init__(self, client: Client, *, timing: Timing, sending: Sending) -> None:
+    def __init__(
+        self,
+        client: Client,
+        *,
+        timing: Timing,
+        sending: Sending,
+        backlog: FleetBacklog,
+        now: Callable[[], datetime],
+        keys: Sequence[Key] = (),
+    ) -> None:
         self._client = client
+        self._keys = keys
+        self._backlog = backlog
         self.visibility = Visibility(client)
-        self._reconciler = Reconciler(client, self.visibility)
-        self._workers = Workers(client, timing=timing, sending=sending)
+        self.bulk_calls = BulkCalls(client, send=self.bulk, trigger=self.trigger)
+        self.poll_watch = PollWatch(client)
+        self.clock_correction = ClockCorrection(client, self.visibility, now)
+        self._reconciler = Reconciler(client, self.visibility, timing.ancestry)
+        self._workers = Workers(client, timing=timing, sending=sending, gates=GateWatch(self.visibility, now))
         self._wanted: JobSet | None = None
         self._news = asyncio.Event()
         self._settled = asyncio.Event()
-        self._said: dict[str, float] = {}
-        self.pauses: Mapping[str, Pause] = {}
+        self.pauses: Followed[Pause] = Followed()
+        self.plans: Followed[Plan] = Followed()
         self.trouble = ""
+        timing.on_planned = self.plans.note
 
-    async def open(self) -> None:
+    async def open(self, claim: EnvironmentClaim = NO_CLAIM) -> None:
+        """EngineUnreadable where a runner has encrypted what the server keeps, and this one does not have the key;
+        WrongEnvironment where the namespace belongs to another environment."""
         await search_attributes.register(self._client)
-        self.pauses = await self.visibility.pauses()
+        await encryption_mark.check(self._client, self._keys)
+        await claim_environment(self._client, claim)
+        await self._see()
 
     async def run(self) -> None:
         """Returns after ``drain``; raises what a worker failed with."""
-        tasks = [asyncio.create_task(work()) for work in (self._reconcile, self._follow_pauses)]
+        tasks = [asyncio.create_task(work()) for work in (self._reconcile, self._keep_following)]
         try:
             await self._workers.run()
         finally:
@@ -109,15 +153,22 @@ class Session:
         await self._settled.wait()
 
     async def trigger(self, definition: JobVersion, request: TriggerRequest) -> Row | None:
-        return await self._update(definition, names.TRIGGER, request)
+        row: Row | None = await self._update(definition, names.TRIGGER, request)
+        return row
 
     async def pause(self, definition: JobVersion, pause: Pause) -> None:
-        held = Held(pause.reason, pause.by, to_ms(pause.at), maybe_ms(pause.until))
-        await self._update(definition, names.PAUSE, held)
-        self._note(pause.job, {**self.pauses, pause.job: pause})
+        await self._update(definition, names.PAUSE, Held.of(pause))
+        self.pauses.note(pause.job, combined(self.pauses.values.get(pause.job), pause))
 
-    async def take_turn(self, name: str) -> "WorkflowHandle[Any, Any] | None":
-        """None when another runner has the turn for all of the time that is worth waiting."""
+    async def bulk(self, definition: JobVersion, update: str, argument: object) -> BulkAnswer:
+        """The job's outcome of a bulk pause or resume."""
+        answer: BulkAnswer = await self._update(definition, update, argument, BulkAnswer)
+        name = definition.job.name
+        self.pauses.note(name, None if answer.current is None else answer.current.pause(name))
+        return answer
+
+    async def take_turn(self, name: str) -> "WorkflowHandle[Any, Any]":
+        """ConflictError when another runner has the turn for all of the time that is worth waiting."""
         deadline = asyncio.get_running_loop().time() + _TURN_WITHIN
         while True:
             try:
@@ -126,7 +177,7 @@ class Session:
                 )
             except WorkflowAlreadyStartedError:
                 if asyncio.get_running_loop().time() > deadline:
-                    return None
+                    raise ConflictError(f"another runner is at it for too long: {name}", hint="try again") from None
             await asyncio.sleep(_TURN_AGAIN)
 
     async def end_turn(self, turn: "WorkflowHandle[Any, Any]") -> None:
@@ -137,7 +188,7 @@ class Session:
         handle = self._client.get_workflow_handle(names.timetable_id(name))
         with contextlib.suppress(updates.Ended):  # then no pause is held either
             await updates.send(handle, names.RESUME, result_type=None)
-        self._note(name, {job: pause for job, pause in self.pauses.items() if job != name})
+        self.pauses.note(name, None)
 
     async def cancel(self, execution_id: str, by: str) -> Row | None:
         """The row with its end; None when it had one before."""
@@ -178,21 +229,15 @@ class Session:
         value: str = await described.memo_value(names.KEY)
         return value
 
-    async def _update(self, definition: JobVersion, update: str, argument: object) -> "Row | None":
+    async def _update(self, definition: JobVersion, update: str, argument: object, answers: type = dict) -> Any:
         """To a timetable that ought to be there; one that somebody ended is started again."""
         name = definition.job.name
         handle = self._client.get_workflow_handle(names.timetable_id(name))
-        answer: Row | None
         try:
-            answer = await updates.send(handle, update, argument, result_type=dict)
+            return await updates.send(handle, update, argument, result_type=answers)
         except updates.Ended:
-            await self._reconciler.give(applied(definition))
-            answer = await updates.send(handle, update, argument, result_type=dict)
-        return answer
-
-    def _note(self, job: str, pauses: Mapping[str, Pause]) -> None:
-        self.pauses = pauses
-        self._said[job] = asyncio.get_running_loop().time()
+            await self._reconciler.give_again(definition)
+            return await updates.send(handle, update, argument, result_type=answers)
 
     async def _reconcile(self) -> None:
         while True:
@@ -202,7 +247,8 @@ class Session:
             if jobs is None:
                 continue
             try:
-                await (self._reconciler.check(jobs) if is_check else self._reconciler.apply(jobs))
+                changed = await (self._reconciler.check(jobs) if is_check else self._reconciler.apply(jobs))
+                await self._read(changed)
                 self.trouble = ""
             except (RPCError, WorkflowUpdateFailedError) as error:
                 self.trouble = f"the jobs are not applied yet: {told(error)}"
@@ -214,26 +260,41 @@ class Session:
             if not self._news.is_set():
                 self._settled.set()
 
-    async def _follow_pauses(self) -> None:
-        """What other runners paused; what this one said a moment ago wins, for visibility lags a little."""
+    async def _keep_following(self) -> None:
+        """A fleet with so many jobs that its list takes long is listed more seldom."""
         while True:
-            await asyncio.sleep(_PAUSES_EVERY)
-            before = self.pauses
-            try:
-                seen = await self.visibility.pauses()
-            except RPCError:
-                continue  # the probe tells; these are the last that are known
-            if self.pauses is not before:
-                continue
-            now = asyncio.get_running_loop().time()
-            lately = {job for job, at in self._said.items() if now - at < _SAID_LATELY}
-            kept = {job: pause for job, pause in self.pauses.items() if job in lately}
-            self.pauses = {job: pause for job, pause in seen.items() if job not in lately} | kept
+            started = elapsed()
+            with contextlib.suppress(RPCError):  # the probe tells; what was seen last stays
+                await self._follow()
+            await asyncio.sleep(max(_FOLLOW_EVERY, _FOLLOW_SHARE * (elapsed() - started)))
+
+    async def _follow(self) -> None:
+        await self._read(await self.clock_correction.check(await self._see()))
+
+    async def _see(self) -> Mapping[str, TimetableView]:
+        """What the timetables have published, also to other runners, and the number of unfinished executions."""
+        seen = await self.visibility.timetables()
+        self.pauses.follow({job: view.pause for job, view in seen.items() if view.pause is not None})
+        self.plans.follow({job: view.plan for job, view in seen.items() if view.plan is not None})
+        await self._backlog.follow(self.visibility.unfinished)
+        return seen
+
+    async def _read(self, jobs: Sequence[str]) -> None:
+        """The plans of these jobs as they are, where visibility may lag behind; of very many it is asked later on."""
+        if len(jobs) > _READ_AT_MOST:
+            return
+        for job, view in zip(jobs, await asyncio.gather(*map(self.visibility.timetable, jobs)), strict=True):
+            self.plans.note(job, None if view is None else view.plan)
 
     async def probe(self) -> None:
         """Raises what stands between this runner and the server."""
         request = DescribeNamespaceRequest(namespace=self._client.namespace)
         await self._client.workflow_service.describe_namespace(request, timeout=_PROBE)
+
+    async def watch_polls(self) -> None:
+        """Raises RPCError as ``probe`` does."""
+        await self.poll_watch.look()
+        self._backlog.runners = self.poll_watch.runners
 
 
 async def _within(seconds: float, event: asyncio.Event) -> bool:
@@ -250,4 +311,4 @@ def missing(name: str) -> NotFoundError:
 
 
 def held_now(pauses: Mapping[str, Pause], now: datetime) -> dict[str, Pause]:
-    return {job: pause for job, pause in pauses.items() if pause.holds_at(now)}
+    return {job: shown(pause, now) for job, pause in pauses.items() if pause.holds_at(now)}

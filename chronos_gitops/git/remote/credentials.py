@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from chronos_gitops.config.model import GitAccess
+from chronos_gitops.config.groups import GitAccess
 from chronos_gitops.git.errors import AuthenticationFailed, CertificateRejected, ClientCertificateRejected, GitError
+from chronos_gitops.process.small_files import read_small_file
 
 _MOST_BYTES = 1 << 16
 _DEFAULT_USER = "git"
@@ -102,8 +103,7 @@ class GitCredentials:
         if self.given.password_file is None:
             return self.given.password
         try:
-            with self.given.password_file.open("rb") as file:
-                content = file.read(_MOST_BYTES).decode().strip()
+            content = read_small_file(self.given.password_file, limit=_MOST_BYTES).decode().strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             message = f"the password of the repository cannot be read from {self.given.password_file}: {reason}"
@@ -125,19 +125,19 @@ def _seen(path: Path) -> Hashable:
 
 def _refuse_unreadable(setting: str, path: Path, error: type[GitError]) -> None:
     try:
-        content = path.read_bytes()
+        content = read_small_file(path)
     except OSError as fault:
         message = f"{setting}: {path} cannot be read: {fault.strerror}"
         raise error(message, hint="the file is read again at the next attempt") from fault
     if b"-----BEGIN" not in content:
         raise error(f"{setting}: {path} holds no PEM block", hint="write it in PEM, -----BEGIN ...")
     if b"ENCRYPTED" in content:
-        raise error(f"{setting}: {path} has a passphrase", hint="nobody can be asked for it; give a key without one")
+        raise error(f"{setting}: {path} has a passphrase", hint="the runner cannot ask for it; use a key without one")
 
 
 def _key_fault(path: Path) -> str:
     try:
-        mode, content = path.stat().st_mode, path.read_bytes()
+        mode, content = path.stat().st_mode, read_small_file(path)
     except OSError as error:
         return f"git.ssh_key_file: {path} cannot be read: {error.strerror}"
     if mode & 0o077:
@@ -145,7 +145,7 @@ def _key_fault(path: Path) -> str:
             f"git.ssh_key_file: {path} has mode {mode & 0o777:04o}, and ssh ignores keys that others can read; use 0600"
         )
     if _has_passphrase(content):
-        return f"git.ssh_key_file: {path} has a passphrase, and nobody can be asked for it; use a key without one"
+        return f"git.ssh_key_file: {path} has a passphrase, and the runner cannot ask for it; use a key without one"
     if b"PRIVATE KEY-----" not in content:
         return f"git.ssh_key_file: {path} holds no private key"
     return ""

@@ -4,36 +4,38 @@ import contextlib
 import hashlib
 import logging
 import os
-import re
 import shutil
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator
-from enum import StrEnum
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Final, Literal, TypeAlias
+from typing import IO, Final, Literal, TypeAlias, TypeVar
 
 from chronos_gitops.errors import ConflictError
-from chronos_gitops.git.client import Git, RepositoryPaths
+from chronos_gitops.git.client import Git
+from chronos_gitops.git.discovery import RepositoryPaths
 from chronos_gitops.git.errors import (
-    AuthenticationFailed,
     BranchNotFound,
     Corrupt,
     GitError,
     Locked,
+    NotARepository,
     ObjectFormatMismatch,
     Stopped,
-    words,
 )
 from chronos_gitops.git.incomplete_clone import boundary
 from chronos_gitops.git.refs import arriving, branch_name, heads, tracked
 from chronos_gitops.git.remote import partial_clone
 from chronos_gitops.git.remote.address import Address
 from chronos_gitops.git.remote.credentials import GitCredentials
+from chronos_gitops.git.remote.former_tips import carry_over
 from chronos_gitops.git.remote.integrity import is_intact
+from chronos_gitops.git.remote.lender import borrow, is_borrowing
+from chronos_gitops.git.remote.push import Push, push
 from chronos_gitops.git.remote.server import Remote
 from chronos_gitops.state import file_lock
-from chronos_gitops.state.atomic_files import open_private, write_atomically
+from chronos_gitops.state.atomic_files import make_private, open_private, write_atomically
+from chronos_gitops.state.data_lock import OpenFile
 
 _FIRST_FETCH: Final = 600.0
 _FETCH: Final = 60.0
@@ -47,26 +49,15 @@ _FETCH_OPTIONS: Final = (
     "--update-shallow",
 )
 _WHOLE: Final = "chronos.whole"
+_SHARED: Final = "core.sharedRepository"
+_OWNER_ONLY: Final = "0600"
+"""As git-config(1) has it: what git writes is its owner's alone, whatever the umask."""
 _CALM: Final = 60.0
 _MOST_PACKS: Final = 50
 _MOST_LOOSE: Final = 6_700  # git's own gc.auto, which takes the same sample
 _REPACK: Final = ("-c", "pack.threads=1", "-c", "pack.windowMemory=64m", "repack", "-A", "-d", "-l", "--quiet")
-_READ_ONLY: Final = re.compile(
-    r"read[ -]only|does not have write access|not authorized to write|not allowed to (?:push|write)", re.IGNORECASE
-)  # of deploy keys, as GitHub, GitLab, Gitea and Bitbucket say it
 _log = logging.getLogger(__name__)
-
-
-class Push(StrEnum):
-    """What a push brought. LOST: somebody was quicker. REFUSED: the server's rules do not let us. READ_ONLY: our
-    credentials may read the repository, not write to it."""
-
-    DONE = "done"
-    LOST = "lost"
-    REFUSED = "refused"
-    READ_ONLY = "read-only"
-
-
+Made = TypeVar("Made")
 OnFetch: TypeAlias = Callable[[Literal["updated", "unchanged", "failed"], float], None]
 """Told what each fetch came to, and how many seconds it took."""
 
@@ -93,6 +84,7 @@ class Mirror:
         key = hashlib.sha256(f"{address.location}\n{jobs}".encode()).hexdigest()[:12]
         self._folder = data / f"mirror-{key}.git"
         self._lock: IO[str] | None = None
+        self._lock_file: OpenFile | None = None
         self._object_format = "sha1"
         self._suspected = threading.Event()
         self._false_alarm: float | None = None
@@ -108,8 +100,8 @@ class Mirror:
         self._write_trust()
         self._remove_left_overs()
         if not self._is_sound():
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._create(self._folder)
+            self._made_anew(lambda _: None)
+        self.git.attempt("config", _SHARED, _OWNER_ONLY)  # one that an older version made lacks it
         self._object_format = self.git.object_format
 
     @property
@@ -141,6 +133,19 @@ class Mirror:
         with self._fetching:
             return self._fetch_intact(branch, timeout)
 
+    def borrow(self, lender: Git, branch: str) -> str:
+        """The same of a partial clone beside us, which nothing can be fetched from."""
+        with self._fetching:
+            if self._object_format != lender.object_format:
+                self._object_format = lender.object_format
+                self._made_anew(lambda _: None)
+            return borrow(self.git, lender, branch, self._jobs)
+
+    def fetch_blobs(self, blobs: Sequence[str]) -> None:
+        """Contents that it lacks. A GitError when the server is away or does not give them."""
+        with self._fetching:
+            partial_clone.bring(self.git, self._remote, blobs)
+
     def suspect(self) -> None:
         """Something could not be read: the next fetch looks at every object, and makes the mirror anew if it must."""
         if not self._suspected.is_set():
@@ -149,6 +154,11 @@ class Mirror:
 
     def check(self, branch: str) -> bool:
         """False when the next fetch makes the mirror anew. Reads every object that jobs need."""
+        if is_borrowing(self._folder):
+            return True  # what is missing there is not ours to mend
+        if not self._folder.is_dir():
+            self.suspect()
+            return False
         with contextlib.suppress(Stopped):
             if self._fetched(branch) is None:
                 return True  # nothing has been fetched, so nothing of it is damaged
@@ -157,6 +167,8 @@ class Mirror:
         return not self._suspected.is_set()
 
     def _fetch_intact(self, branch: str, timeout: float | None) -> str:
+        if self._lock_file is not None and (loss := self._lock_file.loss()):
+            raise NotARepository(loss)  # another runner may have the mirror that is at this path by now
         before, since = self._fetched(branch), time.monotonic()
         head = None
         try:
@@ -170,14 +182,18 @@ class Mirror:
         return head
 
     def _fetched(self, branch: str) -> str | None:
+        if not self._folder.is_dir():
+            return None
         # Asked so that a ref of garbage is no error yet: the fetch is where that is seen and healed.
         asked = self.git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", tracked(branch))
         return asked.stdout.decode().strip() or None
 
     def _healed(self, branch: str, before: str | None, timeout: float | None) -> str:
         try:
-            if self._is_damaged(branch, before):
+            if self._is_damaged(branch, before) or not self._folder.is_dir():
                 raise Corrupt("objects of the mirror are missing or unreadable")
+            if is_borrowing(self._folder):
+                return self.renew(branch)  # the lender is whole by now
             return self._fetch_unlocked(branch, before, timeout)
         except Corrupt as error:
             _log.warning("the mirror is damaged and made anew", extra={"error": str(error)})
@@ -188,6 +204,14 @@ class Mirror:
         except partial_clone.Refused as error:
             _log.warning("the server filters and gives no single objects; all is fetched", extra={"error": str(error)})
             return self.renew(branch, whole=True)
+        except GitError as error:
+            if type(error) is not GitError:
+                raise
+            self._suspected.set()  # git has more words for damage than we know
+            if not self._is_damaged(branch, before):
+                raise
+            _log.warning("the mirror is damaged and made anew", extra={"error": str(error)})
+            return self.renew(branch)
 
     def _is_damaged(self, branch: str, before: str | None) -> bool:
         """A suspicion is looked into once; one that proves right stays until the mirror has been made anew.
@@ -216,22 +240,29 @@ class Mirror:
 
     def renew(self, branch: str, *, whole: bool = False) -> str:
         """A new copy beside the damaged one, which takes its place once it is complete."""
+
+        def fill(git: Git) -> str:
+            if whole:
+                git.run("config", _WHOLE, "true")
+            return self._fetch(git, branch, None, None)
+
+        head = self._made_anew(fill)
+        _log.info("the mirror was made anew", extra={"branch": branch, "commit": head})
+        return head
+
+    def _made_anew(self, fill: Callable[[Git], Made]) -> Made:
+        """Filled beside the old one. What ran before the history was rewritten no server has: the old one gives it."""
         fresh = self._folder.with_suffix(".new")
         shutil.rmtree(fresh, ignore_errors=True)
         try:
             self._create(fresh)
-            gateway = self._gateway(fresh)
-            try:
-                if whole:
-                    gateway.run("config", _WHOLE, "true")
-                head = self._fetch(gateway, branch, None, None)
-            finally:
-                gateway.close()
+            with contextlib.closing(self._gateway(fresh)) as gateway:
+                made = fill(gateway)
+                carry_over(self._folder, gateway)
             self._replace(fresh)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
-        _log.info("the mirror was made anew", extra={"branch": branch, "commit": head})
-        return head
+        return made
 
     def _replace(self, fresh: Path) -> None:
         """The folder is gone for one rename only; what reads the damaged one goes on with the new one's objects."""
@@ -249,29 +280,8 @@ class Mirror:
         return self.git.resolve(tracked(branch))
 
     def push(self, commit: str, branch: str) -> tuple[Push, str]:
-        """A plain push of one commit, never forced: the server itself compares and swaps."""
-        done = self._remote.ask(
-            self.git,
-            "push",
-            "--porcelain",
-            "--no-verify",
-            "--no-follow-tags",
-            "--end-of-options",
-            self.address.location,
-            f"{commit}:{heads(branch)}",
-            timeout=_FETCH,
-        )
-        said = done.stdout.decode("utf-8", "replace")
-        outcome = next((line for line in said.splitlines() if line[:2] in ("!\t", "*\t", " \t", "=\t")), None)
-        if outcome is None:
-            error = self._remote.failure("git push", done)
-            # The branch was just fetched, so what is refused is to write.
-            if isinstance(error, AuthenticationFailed) or _READ_ONLY.search(error.message):
-                return Push.READ_ONLY, words(done.stderr)
-            raise error
-        if not outcome.startswith("!"):
-            return Push.DONE, ""
-        return _refusal(outcome.split("\t")[-1]), words(done.stderr)
+        """A plain push of one commit; with LOCKED comes the path of the lock, else what was said."""
+        return push(self.git, self._remote, commit, branch, timeout=_FETCH)
 
     def _tidy(self) -> None:
         """Every fetch leaves a pack or loose objects; git's own housekeeping is off, for it would run behind our back.
@@ -343,9 +353,11 @@ class Mirror:
         write_atomically(self._trust_file, content.encode())
 
     def _take_lock(self) -> None:
-        self._lock = open(self._folder.with_suffix(".lock"), "w", opener=open_private)  # noqa: SIM115 - see release
+        path = self._folder.with_suffix(".lock")
+        self._lock = open(path, "w", opener=open_private)  # noqa: SIM115 - see release
         try:
             file_lock.lock(self._lock)
+            self._lock_file = OpenFile(path, os.fstat(self._lock.fileno()))
         except OSError as error:
             self._lock.close()
             self._lock = None
@@ -357,6 +369,9 @@ class Mirror:
         gateway = self._gateway(folder)
         try:
             gateway.run("init", "--quiet", "--bare", "--template=", f"--object-format={self._object_format}")
+            gateway.run("config", _SHARED, _OWNER_ONLY)
+            for path in make_private(folder):
+                _log.warning("data_readable", extra={"path": str(path)})
         finally:
             gateway.close()
 
@@ -367,15 +382,3 @@ def _left_overs(folder: Path) -> Iterator[Path]:
         yield from folder.glob("*.lock")
         yield from (folder / "refs").rglob("*.lock")
         yield from (folder / "objects").glob("*/tmp_*")
-
-
-def _refusal(summary: str) -> Push:
-    """``[rejected] (fetch first)`` or ``[remote rejected] (pre-receive hook declined)``, see git-push(1)."""
-    if not summary.startswith("[remote rejected]"):
-        return Push.LOST
-    raced = ("failed to update ref", "cannot lock ref", "incorrect old value", "reference already exists")
-    if any(words in summary for words in raced):
-        return Push.LOST
-    if "unpacker error" in summary or "internal" in summary:
-        raise GitError(f"the repository could not store the commit: {summary[:200]}")
-    return Push.REFUSED

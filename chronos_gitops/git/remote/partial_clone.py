@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from chronos_gitops.git.client import Git
-from chronos_gitops.git.errors import GitError, NetworkError, RateLimited, Stopped, Timeout
+from chronos_gitops.git.errors import ConnectionEnded, GitError, NetworkError, RateLimited, Stopped, Timeout
 from chronos_gitops.git.remote.server import Remote
 
 FILTER: Final = "--filter=blob:none"
@@ -37,13 +37,18 @@ class Refused(GitError):
 
 def complete(git: Git, remote: Remote, jobs: str, since: str | None, head: str) -> None:
     """Brings what versions after ``since`` need. Refused, or another GitError when the server is away."""
-    wanted = missing(git, jobs, since, head) if is_partial(git) else ()
+    if is_partial(git):
+        bring(git, remote, missing(git, jobs, since, head))
+
+
+def bring(git: Git, remote: Remote, wanted: Sequence[str]) -> None:
+    """Fetches single objects. Refused, or another GitError when the server is away."""
     if not wanted:
         return
     try:
         asked = "".join(f"{one}\n" for one in wanted).encode()
         remote.run(git, *_BRING, remote.address.location, stdin=asked, timeout=_TIMEOUT)
-    except (NetworkError, RateLimited, Timeout, Stopped):
+    except (ConnectionEnded, NetworkError, RateLimited, Timeout, Stopped):
         raise
     except GitError as error:
         if error.is_rejection:

@@ -7,7 +7,15 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from chronos_gitops.git.client import Git
-from chronos_gitops.git.errors import AuthenticationFailed, GitError, NotAGitServer, RepositoryMoved, failure
+from chronos_gitops.git.errors import (
+    AuthenticationFailed,
+    ClientCertificateRejected,
+    GitError,
+    NotAGitServer,
+    RepositoryMoved,
+    RequestRefused,
+    failure,
+)
 from chronos_gitops.git.remote import http_trace
 from chronos_gitops.git.remote.address import Address, redact
 from chronos_gitops.git.remote.credentials import GitCredentials
@@ -16,6 +24,8 @@ from chronos_gitops.git.remote.http_trace import Response
 _PERMANENT: Final = (301, 308)
 _HTTP: Final = ("http", "https")
 _QUICK: Final = 30.0
+_NGINX: Final = ("nginx", "openresty", "tengine", "angie")
+_NGINX_STATUSES: Final = (400, 495, 496, 497)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,8 @@ class Remote:
         last = reply.responses[-1] if reply.responses else None
         if isinstance(error, RepositoryMoved) and last is not None:
             error = _moved(self.address, last)
+        if isinstance(error, RequestRefused) and last is not None:
+            error = _refused(self.address, last, error)
         if isinstance(error, AuthenticationFailed) and not self._is_http and (fault := self._access.key_fault()):
             error = AuthenticationFailed(error.message, hint=fault)
         if last is not None:
@@ -77,6 +89,21 @@ class Remote:
         credentials = git.with_config(self._access.config(self.address.location))
         transport = self._access.environment(self.address.location)
         return {**credentials, "GIT_ALLOW_PROTOCOL": self.address.protocols, **transport}
+
+
+def _refused(address: Address, response: Response, error: GitError) -> GitError:
+    """nginx and what is built on it answer 400 over HTTPS for a missing or unknown client certificate, and over HTTP
+    for a port that speaks TLS (ngx_http_ssl_module, error processing); the page that says so is not printed by git."""
+    if response.status not in _NGINX_STATUSES or not response.fields.get("server", "").lower().startswith(_NGINX):
+        return error
+    if urlsplit(address.location).scheme == "https":
+        return ClientCertificateRejected(
+            f"{error.message}; nginx answers so without a client certificate, or with one it does not trust",
+            hint="set git.cert_file and git.key_file to a certificate that the server accepts",
+        )
+    return NotAGitServer(
+        f"{error.message}; nginx answers so where HTTPS is spoken", hint="write the address with https://"
+    )
 
 
 def _moved(address: Address, response: Response) -> GitError:

@@ -1,4 +1,4 @@
-"""Whether a commit can be written into a checkout: asked before anything is, and by a dry run too."""
+"""Whether a commit can be written into a local repository: asked before anything is, and by a dry run too."""
 
 import os
 import pwd
@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Final
 
 from chronos_gitops.errors import ConflictError
-from chronos_gitops.git.client import RepositoryPaths
+from chronos_gitops.git.discovery import RepositoryPaths
 from chronos_gitops.process.sleep import sleep
+from chronos_gitops.process.small_files import read_small_file
 
-_LOCK_WAIT_S: Final = 2.0
+LOCK_WAIT_S: Final = 2.0
 _LOCK_STEP_S: Final = 0.02
 _HEX: Final = "0123456789abcdef"
 
 
 class NotWritable(ConflictError):
-    """The checkout belongs to somebody else, or its file system is read-only."""
+    """The repository belongs to somebody else, or its file system is read-only."""
 
     kind = "not-writable"
 
@@ -29,7 +30,10 @@ class RefLocked(ConflictError):
 
 
 def refuse_unwritable(place: RepositoryPaths, ref: str, paths: Sequence[str]) -> None:
-    """NotWritable for the first place that the commit must write and this process cannot; RefLocked after 2 s."""
+    """NotWritable for the first place that the commit must write and this process cannot; RefLocked after 2 s.
+
+    ``paths`` are the files that follow the commit; none where it is pushed.
+    """
     for path in (*_of_git(place, ref), *_of_files(place, paths)):
         if not os.access(path, os.W_OK, effective_ids=True):
             raise not_writable(path)
@@ -61,8 +65,9 @@ def _of_git(place: RepositoryPaths, ref: str) -> Iterator[Path]:
 
 def _of_files(place: RepositoryPaths, paths: Sequence[str]) -> Iterator[Path]:
     """A file is replaced by a rename, so its folder counts."""
-    assert place.root is not None
-    yield from dict.fromkeys(_existing((place.root / path).parent) for path in paths)
+    root = place.root
+    if root is not None:
+        yield from dict.fromkeys(_existing((root / path).parent) for path in paths)
 
 
 def _existing(folder: Path) -> Path:
@@ -70,18 +75,26 @@ def _existing(folder: Path) -> Path:
 
 
 def _refuse_locked(place: RepositoryPaths, ref: str) -> None:
-    until = time.monotonic() + _LOCK_WAIT_S
-    for lock in (place.common / f"{ref}.lock", place.git_dir / "HEAD.lock"):
+    until = time.monotonic() + LOCK_WAIT_S
+    for lock in (place.common / f"{ref}.lock", *([place.git_dir / "HEAD.lock"] if _is_head(place, ref) else [])):
         while lock.exists():
             if time.monotonic() > until:
-                raise ref_locked(lock)
+                raise ref_locked(str(lock))
             sleep(_LOCK_STEP_S)
 
 
-def ref_locked(lock: Path) -> RefLocked:
-    """The error that names the file."""
+def _is_head(place: RepositoryPaths, ref: str) -> bool:
+    try:
+        return read_small_file(place.git_dir / "HEAD").strip() == f"ref: {ref}".encode()
+    except OSError:
+        return True
+
+
+def ref_locked(lock: str, where: str = "") -> RefLocked:
+    """The error that names the file; ``where`` is the server that has it."""
+    place = f" on {where}" if where else ""
     return RefLocked(
-        f"{lock} is there: another git command writes this branch, or one that was killed has left it",
+        f"{lock} is there{place}: another git command writes this branch, or one that was killed has left it",
         hint=f"when no git command runs there, remove {lock}",
     )
 

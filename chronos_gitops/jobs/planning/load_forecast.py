@@ -11,8 +11,10 @@ from operator import itemgetter
 from typing import Final
 
 from chronos_gitops.jobs.model import JobSet
+from chronos_gitops.jobs.planning.applied_timings import after_apply
 from chronos_gitops.jobs.validation.rules.timing import shortest_gap
-from chronos_gitops.schedule.schedule import Schedule
+from chronos_gitops.schedule.calendars.applied import AppliedTiming
+from chronos_gitops.schedule.timing import Timing
 
 _WEEK: Final = timedelta(days=7)
 _MINUTE: Final = timedelta(minutes=1)
@@ -30,31 +32,32 @@ class BusyMinute:
 
 def busiest_minute(before: JobSet, after: JobSet, *, at: datetime) -> tuple[BusyMinute | None, BusyMinute | None]:
     """Over the week from ``at`` on, ticks only: jitter and retries are not looked at. None for a tree without runs."""
-    old, new = _schedules(before), _schedules(after)
-    minutes = {schedule: _minutes(schedule, at) for schedule in old.keys() | new.keys()}
+    old, new = _timings(before, before, at), _timings(before, after, at)
+    minutes = {timing: _minutes(timing, at) for timing in old.keys() | new.keys()}
     return _peak(old, minutes, at), _peak(new, minutes, at)
 
 
-def _schedules(jobs: JobSet) -> Counter[Schedule]:
-    """How many enabled jobs have the same schedule; its key is kept only where ``H`` makes a difference."""
-    schedules = (definition.job.schedule for definition in jobs if definition.job.enabled)
-    return Counter(
-        schedule if "H" in schedule.text else Schedule.parse(schedule.text, schedule.timezone) for schedule in schedules
-    )
+def _timings(running: JobSet, jobs: JobSet, at: datetime) -> Counter[Timing | AppliedTiming]:
+    """How many enabled jobs have the same ticks, once the jobs are applied where others run."""
+    known = running.definitions
+    enabled = (definition.job for definition in jobs if definition.job.enabled)
+    return Counter(after_apply(known[job.name].job if job.name in known else None, job, at) for job in enabled)
 
 
-def _minutes(schedule: Schedule, at: datetime) -> Counter[int] | int:
+def _minutes(timing: Timing | AppliedTiming, at: datetime) -> Counter[int] | int:
     """Ticks by minute since the epoch, or how many there are in each minute."""
-    if schedule.count(at, at + _WEEK) > _DENSE:
-        return math.ceil(_MINUTE / (shortest_gap(schedule) or _MINUTE))
-    return Counter(int(tick.timestamp()) // 60 for tick in schedule.between(at, at + _WEEK))
+    if isinstance(timing, Timing) and timing.count(at, at + _WEEK) > _DENSE:
+        return math.ceil(_MINUTE / (shortest_gap(timing) or _MINUTE))
+    return Counter(int(tick.timestamp()) // 60 for tick in timing.between(at, at + _WEEK))
 
 
-def _peak(schedules: Counter[Schedule], minutes: dict[Schedule, Counter[int] | int], at: datetime) -> BusyMinute | None:
+def _peak(
+    timings: Counter[Timing | AppliedTiming], minutes: dict[Timing | AppliedTiming, Counter[int] | int], at: datetime
+) -> BusyMinute | None:
     everywhere = 0
     load: Counter[int] = Counter()
-    for schedule, number in schedules.items():
-        ticks = minutes[schedule]
+    for timing, number in timings.items():
+        ticks = minutes[timing]
         if isinstance(ticks, int):
             everywhere += number * ticks
         else:
@@ -76,10 +79,10 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class ScheduledJob:
-    """A job's schedule, and from when on it is looked at: a pause ends there."""
+    """When a job runs, and from when on it is looked at: a pause ends there."""
 
     job: str
-    schedule: Schedule
+    timing: Timing | AppliedTiming
     since: datetime
 
 
@@ -108,11 +111,9 @@ Alike = Mapping[ScheduledJob, Sequence[str]]
 
 def group_by_schedule(due: Iterable[ScheduledJob]) -> Alike:
     """Many jobs have few schedules; a job's name makes a difference only where ``H`` stands."""
-    found: dict[tuple[str, str, str, datetime], tuple[ScheduledJob, list[str]]] = {}
+    found: dict[tuple[Timing | AppliedTiming, datetime], tuple[ScheduledJob, list[str]]] = {}
     for one in due:
-        schedule = one.schedule
-        key = (schedule.text, schedule.timezone, schedule.key if "H" in schedule.text else "", one.since)
-        found.setdefault(key, (one, []))[1].append(one.job)
+        found.setdefault((one.timing, one.since), (one, []))[1].append(one.job)
     return dict(found.values())
 
 
@@ -127,14 +128,14 @@ def load(due: Alike, start: datetime, bucket: timedelta, buckets: int) -> Load:
 
 def _counted(due: ScheduledJob, start: datetime, bucket: timedelta, buckets: int) -> Iterator[tuple[int, int]]:
     after, last = max(start, due.since) - _MILLISECOND, start + bucket * buckets - _MILLISECOND
-    if due.schedule.count(after, last) <= buckets:
-        yield from (((tick - start) // bucket, 1) for tick in due.schedule.between(after, last))
+    if due.timing.count(after, last) <= buckets:
+        yield from (((tick - start) // bucket, 1) for tick in due.timing.between(after, last))
         return
     for index in range(buckets):
         begin = max(start + bucket * index - _MILLISECOND, after)
         end = start + bucket * (index + 1) - _MILLISECOND
         if begin < end:
-            yield index, due.schedule.count(begin, end)
+            yield index, due.timing.count(begin, end)
 
 
 def ticks(due: Alike, start: datetime, stop: datetime) -> Iterator[tuple[datetime, str]]:
@@ -148,4 +149,4 @@ def _of(
     due: ScheduledJob, names: Sequence[str], start: datetime, stop: datetime
 ) -> Iterator[tuple[datetime, Sequence[str]]]:
     after = max(start, due.since) - _MILLISECOND
-    return ((tick, names) for tick in due.schedule.between(after, stop - _MILLISECOND))
+    return ((tick, names) for tick in due.timing.between(after, stop - _MILLISECOND))

@@ -1,22 +1,28 @@
 """What a change of the tree means: two JobSets to a Plan, without IO and without a clock."""
 
-import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 from chronos_gitops.jobs.job_set import JobSetDiff, diff
-from chronos_gitops.jobs.masking import masked
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
+from chronos_gitops.jobs.planning.applied_timings import after_apply
+from chronos_gitops.jobs.planning.calendar_changes import CalendarChange, calendar_changes
+from chronos_gitops.jobs.planning.held import deletion_checksum, disabled_by_layers, held_deletions
+from chronos_gitops.jobs.planning.layer_change import LayerChange
 from chronos_gitops.jobs.planning.load_forecast import BusyMinute, busiest_minute
+from chronos_gitops.jobs.planning.refusals import Refusals
 from chronos_gitops.jobs.planning.review_flags import ReviewFlag, RunnerState, flags, hosts
+from chronos_gitops.jobs.planning.secret_changes import SecretChanges, secret_changes
+from chronos_gitops.jobs.secrets.masking import masked
+from chronos_gitops.jobs.templates.time_variables import NoSuchTime
+from chronos_gitops.schedule.calendars.applied import AppliedTiming
+from chronos_gitops.schedule.timing import Timing
 
 NEXT_RUNS: Final = 5
 _YEAR: Final = timedelta(days=365)
-_SAFE_DELETIONS: Final = 3
-_SAFE_SHARE: Final = 0.3
 
 
 class Operation(StrEnum):
@@ -25,6 +31,12 @@ class Operation(StrEnum):
     MOVED = "moved"
     REMOVED = "removed"
     FORMATTING = "formatting"
+
+
+class Cause(StrEnum):
+    OWN = "own"
+    INHERITED = "inherited"
+    """The job's own file is untouched: a layer changes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +50,27 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """When a job runs from the plan's instant on: the next five ticks in UTC, and how many a day over a year."""
+    """When a job runs from the plan's instant on: the next five ticks in UTC, and how many a day over a year.
+    ``variables`` are its times as texts of the first of them. From ``known_until`` on the dates of one of its calendars
+    are not complete."""
 
     next: tuple[datetime, ...]
     per_day: float
     timezone: str = "UTC"
+    variables: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    known_until: datetime | None = field(default=None, compare=False)
+
+    def is_unknown(self, tick: datetime) -> bool:
+        return self.known_until is not None and tick >= self.known_until
 
 
 @dataclass(frozen=True, slots=True)
 class JobChange:
-    """What happens to one job. MOVED: only its file's place; CHANGED may move it too; FORMATTING: only its text."""
+    """What happens to one job. MOVED: only its file's place; CHANGED may move it too; FORMATTING: only its text.
+
+    ``environments`` are those in which just this happens, None where none are declared; ``inherited_from`` are the
+    layers with a part in it.
+    """
 
     job: str
     operation: Operation
@@ -57,13 +80,46 @@ class JobChange:
     runs_before: Runs | None = None
     runs_after: Runs | None = None
     flags: tuple[ReviewFlag, ...] = ()
+    environments: tuple[str, ...] | None = None
+    cause: Cause = Cause.OWN
+    inherited_from: tuple[str, ...] = ()
+
+    @property
+    def moves_runs(self) -> bool:
+        """Whether it runs before and after, at other times."""
+        before, after = self.runs_before, self.runs_after
+        if before is None or after is None or not (before.next and after.next):
+            return False
+        return (before.next, before.per_day) != (after.next, after.per_day)
+
+
+class EnvironmentStatus(StrEnum):
+    NEW = "new"
+    GONE = "gone"
+    STAYS = "stays"
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentPlan:
+    """One environment after the change, or before it where it is gone: its jobs and how often they run. ``plan`` is
+    what changes there."""
+
+    name: str
+    status: EnvironmentStatus
+    jobs: int
+    enabled: int
+    per_day: float
+    plan: "Plan"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Changes by job name. ``unsafe`` are deletions a runner would hold (CONTRACT 3), under ``checksum``.
 
-    ``peaks`` are the busiest minutes of the whole tree before and after; ``live`` is what a runner was asked.
+    ``peaks`` are the busiest minutes of the whole tree before and after; ``live`` is what a runner was asked;
+    ``secrets`` are the uses of secrets that come and go; ``layers`` are the edited values of layers. Where
+    ``environments`` are declared, loads and held deletions are theirs, and ``unsafe`` are those of any of them.
+    ``refusals`` are the jobs that layers, calendars and policies make invalid, in any environment.
     """
 
     changes: tuple[JobChange, ...]
@@ -71,9 +127,24 @@ class Plan:
     checksum: str | None = None
     peaks: tuple[BusyMinute | None, BusyMinute | None] = (None, None)
     live: RunnerState | None = None
+    secrets: SecretChanges = field(default_factory=SecretChanges)
+    layers: tuple[LayerChange, ...] = ()
+    environments: tuple[EnvironmentPlan, ...] = ()
+    calendars: tuple[CalendarChange, ...] = ()
+    refusals: Refusals = field(default_factory=Refusals)
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything runs otherwise, a job becomes invalid, or an environment comes or goes."""
+        is_other = any(one.status is not EnvironmentStatus.STAYS for one in self.environments)
+        return bool(self.changes or self.calendars or self.refusals.invalid) or is_other
 
     def of(self, operation: Operation) -> tuple[JobChange, ...]:
         return tuple(change for change in self.changes if change.operation is operation)
+
+    def count(self, operation: Operation) -> int:
+        """Of jobs; one may have several changes, for several environments."""
+        return len({change.job for change in self.of(operation)})
 
     def runs_per_day(self) -> tuple[float, float]:
         """Of the changed jobs together, before and after."""
@@ -98,25 +169,13 @@ def plan(
         for name, operation in sorted(_operations(difference, before, after).items())
     )
     changes = tuple(found)
-    unsafe = held_deletions(before, after, allowed=allowed_deletions)
-    checksum = deletion_checksum(unsafe) if unsafe else None
-    return Plan(changes, unsafe, checksum, busiest_minute(before, after, at=at) if changes else (None, None), live)
-
-
-def held_deletions(before: JobSet, after: JobSet, *, allowed: int | None = None) -> tuple[str, ...]:
-    """The names of all deleted jobs where they wait for approval, else ().
-
-    They wait when no job would be left, and when they are more than max(3, 30 %) of what there was, unless the commit
-    allows exactly this number.
-    """
-    deleted = tuple(sorted(before.definitions.keys() - after.definitions.keys()))
-    is_much = not len(after) or len(deleted) > max(_SAFE_DELETIONS, _SAFE_SHARE * len(before))
-    return deleted if is_much and len(deleted) != allowed else ()
-
-
-def deletion_checksum(names: Iterable[str]) -> str:
-    """What an operator approves: the same for the same names in any order."""
-    return "sha256:" + hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()
+    disabled = disabled_by_layers(before.definitions, after.definitions)
+    unsafe = held_deletions(before, after, disabled, allowed=allowed_deletions)
+    checksum = deletion_checksum(unsafe, disabled) if unsafe else None
+    peaks = busiest_minute(before, after, at=at) if changes else (None, None)
+    secrets = secret_changes(before, after, [change.job for change in changes])
+    calendars = calendar_changes(before, after, difference, at)
+    return Plan(changes, unsafe, checksum, peaks, live, secrets, calendars=calendars)
 
 
 def field_changes(before: Job, after: Job) -> tuple[FieldChange, ...]:
@@ -132,9 +191,8 @@ def field_changes(before: Job, after: Job) -> tuple[FieldChange, ...]:
 
 def _operations(difference: JobSetDiff, before: JobSet, after: JobSet) -> dict[str, Operation]:
     """By name; of several differences the weightiest. A job at another version with the same text has not changed."""
-    is_edited = {
-        name for name in difference.reversioned if before.definitions[name].blob != after.definitions[name].blob
-    }
+    old, new = before.definitions, after.definitions
+    is_edited = {name for name in difference.reversioned if old[name].identity.blob != new[name].identity.blob}
     return (
         dict.fromkeys(is_edited, Operation.FORMATTING)
         | dict.fromkeys(difference.moved, Operation.MOVED)
@@ -161,16 +219,38 @@ def _change(
         None if after is None else after.path,
         () if old is None or new is None else field_changes(old, new),
         None if old is None else _runs(old, at),
-        None if new is None else _runs(new, at),
+        None if new is None else _runs(new, at, after_apply(old, new, at)),
         tuple(flags(old, new, at=at, known=known, live=live)),
+        cause=_cause(before, after),
     )
 
 
-def _runs(job: Job, at: datetime) -> Runs:
+def _cause(before: JobVersion | None, after: JobVersion | None) -> Cause:
+    if before is None or after is None or before.path != after.path:
+        return Cause.OWN
+    return Cause.INHERITED if before.identity.blob == after.identity.blob else Cause.OWN
+
+
+def _runs(job: Job, at: datetime, applied: Timing | AppliedTiming | None = None) -> Runs:
     if not job.enabled:
         return Runs((), 0.0, job.timezone)
-    per_day = round(job.schedule.count(at, at + _YEAR) / _YEAR.days, 2)
-    return Runs(job.schedule.upcoming(at, NEXT_RUNS), per_day, job.timezone)
+    per_day = round(job.timing.count(at, at + _YEAR) / _YEAR.days, 2)
+    upcoming = (applied or job.timing).upcoming(at, NEXT_RUNS)
+    texts = next_texts(job, upcoming[0]) if upcoming else ()
+    return Runs(upcoming, per_day, job.timezone, texts, job.timing.known_until)
+
+
+def next_texts(job: Job, scheduled: datetime) -> tuple[tuple[str, str], ...]:
+    """The times of a job as the texts of this run; () where one has no value then."""
+    try:
+        return tuple(job.texts_at(scheduled).items())
+    except NoSuchTime:
+        return ()
+
+
+def runs_per_day(jobs: JobSet, *, at: datetime) -> float:
+    """Of all jobs together, over the year from ``at`` on."""
+    return round(sum(_runs(definition.job, at).per_day for definition in jobs), 2)
 
 
 def _per_day(runs: Runs | None) -> float:

@@ -1,7 +1,7 @@
 """``validate --fix``: what can be mended without a person, in the text itself, so that every other byte stays."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,14 @@ _MOST_PASSES: Final = 20
 """A syntax error hides what comes after it, so one file is mended in several passes."""
 
 
+Judge = Callable[[str, bytes], Sequence[Problem]]
+
+
+def judge_alone(path: str, content: bytes) -> Sequence[Problem]:
+    """A job file without layers."""
+    return validate_file(path, content).problems
+
+
 @dataclass(frozen=True, slots=True)
 class FixedFile:
     """``problems`` are those that are gone, as they stood when they were mended."""
@@ -24,16 +32,16 @@ class FixedFile:
     problems: tuple[Problem, ...]
 
 
-def autofix(path: str, content: bytes) -> FixedFile:
+def autofix(path: str, content: bytes, judge: Judge = judge_alone) -> FixedFile:
     """The file with every problem mended that has a fix; as it is when that would not make it better."""
     gone: list[Problem] = []
     for _ in range(_MOST_PASSES):
-        before = validate_file(path, content).problems
+        before = judge(path, content)
         fixes = [problem for problem in before if problem.fix]
         if not fixes:
             break
         better = _applied(content.decode("utf-8"), fixes).encode()
-        if not _is_better(before, validate_file(path, better).problems, fixes):
+        if not _is_better(before, judge(path, better), fixes):
             break
         gone += fixes
         content = better

@@ -8,7 +8,7 @@ none of this.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from chronos_gitops.jobs.problem import Problem
@@ -21,20 +21,24 @@ _LONGEST_EXCERPT: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class SourceSpan:
-    """A place to point at: counted from 1, ``end`` one past the last column of that line, ``whole`` the line itself."""
+    """A place to point at: counted from 1, ``end`` one past the last column of that line, ``whole`` the line itself.
+    ``used_at`` is the place that uses what is written here, for a value of a variable."""
 
+    file: str
     line: int
     column: int
     end: int
     whole: str
+    used_at: str = ""
 
-    def problem(self, file: str, rule: str, message: str, hint: str = "", *, fix: str = "") -> Problem:
-        from chronos_gitops.jobs.masking import mask_line
+    def problem(self, rule: str, message: str, hint: str = "", *, fix: str = "") -> Problem:
+        from chronos_gitops.jobs.secrets.masking import mask_line
         from chronos_gitops.jobs.validation.rule_texts.registry import RULES
 
         severity, words = RULES[rule].severity, (printable(message), printable(hint))
         excerpt = mask_line(self.whole) if len(self.whole) <= _LONGEST_EXCERPT else ""
-        return Problem(file, self.line, self.column, severity, rule, *words, self.end, excerpt, fix)
+        found = Problem(self.file, self.line, self.column, severity, rule, *words, self.end, excerpt, fix)
+        return replace(found, used_at=self.used_at) if self.used_at else found
 
     @property
     def text(self) -> str:
@@ -85,7 +89,7 @@ class Document:
         """The value at the path; its key when the value is empty; else the nearest place above it."""
         mark = self.values.get(path)
         if mark is not None and mark[:2] != mark[2:]:
-            return spot_at(self.lines, mark)
+            return spot_at(self.file, self.lines, mark)
         return self.key_spot(path)
 
     def key_spot(self, path: Path) -> SourceSpan:
@@ -93,8 +97,12 @@ class Document:
         for length in range(len(path), 0, -1):
             mark = self.keys.get(path[:length])
             if mark is not None:
-                return spot_at(self.lines, mark)
-        return spot_at(self.lines, next(iter(self.keys.values()), (0, 0, 0, 1)))
+                return spot_at(self.file, self.lines, mark)
+        return spot_at(self.file, self.lines, next(iter(self.keys.values()), (0, 0, 0, 1)))
+
+    def missing_spot(self, path: Path) -> SourceSpan:
+        """Where a field is missing: the key above it."""
+        return self.key_spot(path)
 
     def spot_of(self, path: Path, part: str) -> SourceSpan:
         """The first occurrence of ``part`` inside the value at the path, else the value."""
@@ -102,17 +110,17 @@ class Document:
         for number in range(line, min(end_line + 1, len(self.lines))):
             found = self.lines[number].find(part, column if number == line else 0)
             if found >= 0:
-                return spot_at(self.lines, (number, found, number, found + len(part)))
+                return spot_at(self.file, self.lines, (number, found, number, found + len(part)))
         return self.spot(path)
 
 
-def spot_at(lines: tuple[str, ...], mark: Mark) -> SourceSpan:
+def spot_at(file: str, lines: tuple[str, ...], mark: Mark) -> SourceSpan:
     line, column, end_line, end_column = mark
     if line >= len(lines):
         line, column = len(lines) - 1, len(lines[-1])
     whole = lines[line]
     end = end_column if end_line == line else len(whole)
-    return SourceSpan(line + 1, column + 1, max(end, column + 1) + 1, whole)
+    return SourceSpan(file, line + 1, column + 1, max(end, column + 1) + 1, whole)
 
 
 def read(file: str, content: bytes) -> Document:
@@ -141,13 +149,13 @@ def _parsed(file: str, decoded: str, lines: tuple[str, ...]) -> Document:
         reader = event_reader.Reader(event_reader.python_events(decoded), lines)
         complete = reader.run()
     problems = tuple(
-        spot_at(lines, mark).problem(file, rule, *words, fix=syntax_errors.quoted(lines, mark))
+        spot_at(file, lines, mark).problem(rule, *words, fix=syntax_errors.quoted(lines, mark))
         for rule, mark, *words in reader.findings
     )
     return Document(file, lines, reader.root, reader.keys, reader.values, frozenset(reader.suspect), problems, complete)
 
 
 def _undecodable(file: str, error: decoding.TextError) -> Document:
-    spot = SourceSpan(error.line + 1, error.column + 1, error.column + 2, error.excerpt)
-    problem = spot.problem(file, error.rule, error.message, error.hint)
+    spot = SourceSpan(file, error.line + 1, error.column + 1, error.column + 2, error.excerpt)
+    problem = spot.problem(error.rule, error.message, error.hint)
     return Document(file, ("",), {}, {}, {}, frozenset(), (problem,), complete=False)

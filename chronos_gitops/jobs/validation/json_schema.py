@@ -11,13 +11,15 @@ from functools import cache
 from itertools import islice
 from typing import Any
 
+from chronos_gitops.jobs.layers.merge import AUTH_TYPE
 from chronos_gitops.jobs.problem import Problem
-from chronos_gitops.jobs.resources import shipped
-from chronos_gitops.jobs.validation import suggestions
+from chronos_gitops.jobs.schemas.schemas import load_schema
+from chronos_gitops.jobs.validation import field_synonyms, suggestions, value_hints
 from chronos_gitops.jobs.validation.document import Document, SourceSpan
+from chronos_gitops.jobs.validation.loose_durations import days_hint, loose_duration
 from chronos_gitops.jobs.validation.quoting import dotted, short
-from chronos_gitops.jobs.validation.rules.timing import loose_duration
 from chronos_gitops.jobs.validation.schema_fast_path import compile_schema_check
+from chronos_gitops.jobs.validation.value_hints import ValueHint
 from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS, Path
 
 _RULES = {
@@ -30,6 +32,7 @@ _RULES = {
     "maxLength": "range",
     "minItems": "range",
     "maxItems": "range",
+    "maxProperties": "range",
 }
 _RULE_OF_TITLE = {"job name": "job-name", "duration": "duration"}
 _TYPES = {
@@ -41,8 +44,7 @@ _TYPES = {
     "array": "a list",
     "null": "nothing",
 }
-_MANY_FIELDS = 8
-_BOOLEANS = dict.fromkeys(("true", "yes", "on", "y"), "true") | dict.fromkeys(("false", "no", "off", "n"), "false")
+_MANY_FIELDS = 12
 _KEPT_BY_RUNNER = ("id", "created_at", "updated_at", "next_run")
 
 
@@ -57,34 +59,48 @@ class Failure:
     schema: Mapping[str, Any]
 
 
-@cache
-def load_schema() -> dict[str, Any]:
-    """The schema as it is shipped; the same object each time."""
-    schema: dict[str, Any] = json.loads(shipped("job.schema.json").read_text("utf-8"))
-    return schema
+def check(source: Document, *, is_part: bool = False) -> tuple[Problem, ...]:
+    """What is wrong with the shape of the document, at most 100 problems; what is suspect already is left out.
 
-
-def check(source: Document) -> tuple[Problem, ...]:
-    """What is wrong with the shape of the document, at most 100 problems; what is suspect already is left out."""
+    A part of a job needs no field.
+    """
     kept = tuple(_kept(source, field) for field in _KEPT_BY_RUNNER if field in source.value)
-    if _accepts()(source.value):
+    if _accepts(is_part)(source.value):
         return kept
-    found = (problem for failure in _explain()(source.value) for problem in _problems(failure, source))
+    found = (problem for failure in _explain(is_part)(source.value) for problem in _problems(failure, source))
     return kept + tuple(dict.fromkeys(islice(found, MAX_FINDINGS)))
 
 
 def _kept(source: Document, field: str) -> Problem:
     message = f"{field} is kept by the runner and ignored in a file"
-    return source.key_spot((field,)).problem(source.file, "kept-by-runner", message, "remove it")
+    return source.key_spot((field,)).problem("kept-by-runner", message, "remove it")
 
 
 @cache
-def _accepts() -> Callable[[Any], bool]:
-    return compile_schema_check(load_schema())
+def load_part_schema() -> dict[str, Any]:
+    """The same without what a job must have: whatever a layer leaves out may stand in another one."""
+    whole = load_schema()
+    fields = whole["properties"]
+    webhook = {key: value for key, value in fields["webhook"].items() if key != "required"}
+    auth = {key: value for key, value in whole["definitions"]["auth"].items() if key not in ("required", "allOf")}
+    return {
+        **{key: value for key, value in whole.items() if key != "required"},
+        "properties": fields | {"webhook": webhook},
+        "definitions": whole["definitions"] | {"auth": auth},
+    }
+
+
+def _schema(*, is_part: bool) -> dict[str, Any]:
+    return load_part_schema() if is_part else load_schema()
 
 
 @cache
-def _explain() -> Callable[[Any], Iterator[Failure]]:
+def _accepts(is_part: bool) -> Callable[[Any], bool]:
+    return compile_schema_check(_schema(is_part=is_part))
+
+
+@cache
+def _explain(is_part: bool) -> Callable[[Any], Iterator[Failure]]:
     from jsonschema import Draft7Validator, ValidationError
     from jsonschema.validators import extend
 
@@ -93,7 +109,7 @@ def _explain() -> Callable[[Any], Iterator[Failure]]:
         if isinstance(instance, str) and not re.search(pattern.removesuffix("$") + r"\Z", instance, re.ASCII):
             yield ValidationError("does not match")
 
-    validator: Any = extend(Draft7Validator, {"pattern": pattern})(load_schema())  # type: ignore[no-untyped-call]
+    validator: Any = extend(Draft7Validator, {"pattern": pattern})(_schema(is_part=is_part))  # type: ignore[no-untyped-call]
 
     def failures(document: Any) -> Iterator[Failure]:
         for error in validator.iter_errors(document):
@@ -118,12 +134,12 @@ def _missing(failure: Failure, source: Document) -> Iterator[Problem]:
     """A field that is there under a misspelt name is told once, as an unknown field."""
     unknown = failure.given.keys() - failure.schema["properties"].keys()
     candidates = unknown if len(unknown) <= _MANY_FIELDS else ()
+    meant = {field_synonyms.field_of(word, failure.schema["properties"]) for word in candidates}
     for field in failure.bound:
-        if field not in failure.given and suggestions.closest(field, candidates) is None:
+        is_misspelt = field in meant or suggestions.closest(field, candidates) is not None
+        if field not in failure.given and not is_misspelt:
             message = f"{dotted((*failure.path, field))} is missing"
-            yield source.key_spot(failure.path).problem(
-                source.file, "required", message, _example(failure.schema, field)
-            )
+            yield source.missing_spot(failure.path).problem("required", message, _example(failure.schema, field))
 
 
 def _example(schema: Mapping[str, Any], field: str) -> str:
@@ -138,11 +154,14 @@ def _unknown(failure: Failure, source: Document) -> Iterator[Problem]:
     where = f" in {dotted(failure.path)}" if failure.path else ""
     for field in failure.given:
         if field not in properties:
-            hint = suggestions.did_you_mean(field, known) or _fields(known)
+            synonym = field_synonyms.field_of(field, known)
+            hint = suggestions.did_you_mean(synonym or field, known) or _fields(known)
             message = f'unknown field "{short(field)}"{where}'
             spot, fix = source.key_spot((*failure.path, field)), suggestions.only_one(field, known)
+            if synonym is not None:
+                fix = synonym if field_synonyms.has_same_value(field) else None
             fix = "" if fix is None or fix in failure.given or failure.path in source.suspect else fix
-            yield spot.problem(source.file, "unknown-field", message, hint, fix=fix)
+            yield spot.problem("unknown-field", message, hint, fix=fix)
 
 
 def _fields(known: list[str]) -> str:
@@ -156,14 +175,30 @@ def _misshapen(failure: Failure, source: Document) -> Problem:
     if rule == "pattern":
         rule = _RULE_OF_TITLE.get(failure.schema.get("title", ""), rule)
     spot = source.spot(failure.path)
-    return spot.problem(source.file, rule, message, hint, fix=_fix(rule, failure, spot))
+    better = _value_hint(failure, spot)
+    if rule == "duration" and isinstance(failure.given, str):
+        hint = days_hint(failure.given) or hint
+    return spot.problem(rule, message, better.text or hint, fix=better.fix or _fix(rule, failure, spot))
+
+
+def _value_hint(failure: Failure, spot: SourceSpan) -> ValueHint:
+    """Empty where the schema itself says enough."""
+    if failure.keyword == "type" and failure.given is not None:
+        wanted = failure.bound if isinstance(failure.bound, str) else failure.bound[0]
+        return value_hints.for_type(failure.path, wanted, failure.given, spot.text)
+    if failure.keyword == "pattern":
+        return value_hints.for_pattern(failure.path, failure.given)
+    if failure.keyword == "enum":
+        words = {str(word).lower(): str(word) for word in failure.bound}
+        return ValueHint("", value_hints.for_enum(failure.given, words))
+    return ValueHint("")
 
 
 def _fix(rule: str, failure: Failure, spot: SourceSpan) -> str:
     """A duration in words becomes one in Go's; a number or a boolean where text must be is what it says, in quotes."""
     if rule == "duration":
         return loose_duration(failure.given) or ""
-    is_text_wanted = rule == "type" and failure.bound == "string" and failure.schema.get("title") != "duration"
+    is_text_wanted = rule == "type" and _takes_text(failure.bound) and failure.schema.get("title") != "duration"
     is_plain = isinstance(failure.given, bool | int | float) and re.fullmatch(r"[\w.+-]+", spot.text)
     return f'"{spot.text}"' if is_text_wanted and is_plain else ""
 
@@ -172,19 +207,16 @@ def _wrong_type(field: str, failure: Failure) -> tuple[str, str]:
     wanted, given = failure.bound, failure.given
     words = " or ".join(_TYPES[kind] for kind in ([wanted] if isinstance(wanted, str) else wanted))
     if given is None:
-        return f"{field} has no value; it must be {words}", "give it a value, or remove the line"
-    if wanted == "string" and not isinstance(given, dict | list):
+        hint = "remove auth, or state a type" if failure.path == AUTH_TYPE else "give it a value, or remove the line"
+        return f"{field} has no value; it must be {words}", hint
+    if _takes_text(wanted) and not isinstance(given, dict | list):
         is_duration = failure.schema.get("title") == "duration"
-        return f"{field} must be text, not {_kind(given)}", "give it a unit, like 30s" if is_duration else "quote it"
-    return f"{field} must be {words}, not {_kind(given)}", _meant(wanted, given)
+        return f"{field} must be {words}, not {_kind(given)}", "give it a unit, like 30s" if is_duration else "quote it"
+    return f"{field} must be {words}, not {_kind(given)}", ""
 
 
-def _meant(wanted: Any, given: Any) -> str:
-    if not isinstance(given, str) or wanted not in ("boolean", "integer", "number"):
-        return ""
-    if wanted == "boolean":
-        return f"write {_BOOLEANS.get(given.lower(), 'true or false')}, without quotes"
-    return "write the number without quotes"
+def _takes_text(wanted: Any) -> bool:
+    return wanted == "string" or (isinstance(wanted, list) and wanted[0] == "string" and "boolean" not in wanted)
 
 
 def _not_a_word(field: str, failure: Failure) -> tuple[str, str]:
@@ -204,7 +236,7 @@ def _not_the_form(field: str, failure: Failure) -> tuple[str, str]:
 def _out_of_bounds(field: str, failure: Failure) -> tuple[str, str]:
     if failure.keyword in ("minLength", "minItems"):
         return f"{field} is empty", "give it a value, or remove the line"
-    unit = {"maxLength": " characters", "maxItems": " entries"}.get(failure.keyword, "")
+    unit = {"maxLength": " characters", "maxItems": " entries", "maxProperties": " entries"}.get(failure.keyword, "")
     least_or_most = "least" if failure.keyword == "minimum" else "most"
     return f"{field} must {'have' if unit else 'be'} at {least_or_most} {failure.bound}{unit}", ""
 
@@ -213,7 +245,9 @@ _EXPLAIN: dict[str, Callable[[str, Failure], tuple[str, str]]] = {
     "type": _wrong_type,
     "enum": _not_a_word,
     "pattern": _not_the_form,
-    **dict.fromkeys(("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"), _out_of_bounds),
+    **dict.fromkeys(
+        ("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "maxProperties"), _out_of_bounds
+    ),
 }
 
 

@@ -3,23 +3,51 @@
 10,000 files take half the time on two processors (bench/validate.py); a runner's first pass reads in its own thread.
 """
 
+import multiprocessing
 import os
-import pickle
+import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Final
 
-from chronos_gitops.jobs.name_owner import Incumbents, NoIncumbents
-from chronos_gitops.jobs.validation.document import SourceSpan
+from chronos_gitops.jobs.files.name_owner import Incumbents, NoIncumbents
+from chronos_gitops.jobs.layers.tree import Layers
+from chronos_gitops.jobs.problem import ordered
+from chronos_gitops.jobs.validation.calendar_files import findings, known_calendars, read_calendars
+from chronos_gitops.jobs.validation.layers.layer_files import jobs_among, read_layers
 from chronos_gitops.jobs.validation.validate import Entry, FileResult, Files, TreeResult, check_across_files, parse_each
+from chronos_gitops.schedule.calendars.calendar import Calendar
 
 _WORTH_A_PROCESS: Final = 200
 """Files; a process costs as much as parsing 30 of them."""
 _MOST: Final = 16
 _NO_INCUMBENTS: Final = NoIncumbents()
-Judge = Callable[[Sequence[Entry]], Iterator[FileResult]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """How a share of the files is judged; it crosses into the worker processes by their fork."""
+
+    files: Files
+    today: datetime | None
+    secrets: frozenset[str] | None
+    layers: Layers
+    calendars: Mapping[str, Calendar]
+
+    def __call__(self, entries: Sequence[Entry]) -> Iterator[FileResult]:
+        return parse_each(
+            self.files,
+            entries,
+            self.layers,
+            today=self.today,
+            secrets=self.secrets,
+            make_job=False,
+            calendars=self.calendars,
+        )
 
 
 def validate_in_parallel(
@@ -28,24 +56,48 @@ def validate_in_parallel(
     today: datetime | None = None,
     secrets: frozenset[str] | None = None,
     incumbents: Incumbents = _NO_INCUMBENTS,
+    day: Callable[[], date | None] = lambda: None,
+    from_root: Callable[[str], str] = str,
     on_file: Callable[[], None] = lambda: None,
 ) -> TreeResult:
-    """As ``load`` judges them, but ``job`` is None in every file. For a process that has one thread."""
+    """As ``validate_tree`` judges them, but ``job`` is None in every file. For a process that has one thread.
 
-    def parsed(entries: Sequence[Entry]) -> Iterator[FileResult]:
-        return parse_each(files, entries, today=today, secrets=secrets, make_job=False)
-
-    shares = _shares(files.entries)
-    helpers = [_WorkerProcess.start(share, parsed) for share in shares[1:]]
+    ``day`` is that of the commit at the head, from which policies look ahead; ``from_root`` makes a path one from the
+    root of the repository.
+    """
+    layers = read_layers(files)
+    if layers.policies.files:
+        layers = layers.with_policies(layers.policies.on(day(), from_root))
+    read = read_calendars(files)
+    judge = _Judge(files, today, secrets, layers, known_calendars(read, None))
     found = []
-    for one in parsed(shares[0]):
+    for one in _judged(judge, _shares(tuple(jobs_among(files)))):
         found.append(one)
         on_file()
-    for helper in helpers:
-        for one in helper.result(parsed):
-            found.append(one)
-            on_file()
-    return check_across_files(found, incumbents)
+    judged = check_across_files(found, incumbents, layers)
+    about = findings(read, (one.calendars for one in judged.files), today)
+    return replace(judged, problems=ordered((*judged.problems, *about)), calendar_files=read)
+
+
+def _judged(judge: _Judge, shares: Sequence[Sequence[Entry]]) -> Iterator[FileResult]:
+    """The first share in this process, the others each in one of their own."""
+    if len(shares) == 1:
+        yield from judge(shares[0])
+        return
+    fork = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(len(shares) - 1, mp_context=fork, initializer=_start_worker, initargs=(judge,)) as pool:
+        helpers = [pool.submit(_judge_share, share) for share in shares[1:]]
+        yield from judge(shares[0])
+        for share, helper in zip(shares[1:], helpers, strict=True):
+            yield from _result(helper, judge, share)
+
+
+def _result(helper: "Future[list[FileResult]]", judge: _Judge, share: Sequence[Entry]) -> Iterable[FileResult]:
+    """What it found; a helper that was killed is replaced by this process."""
+    try:
+        return helper.result()
+    except BrokenProcessPool:
+        return judge(share)
 
 
 def _shares(entries: Sequence[Entry]) -> list[Sequence[Entry]]:
@@ -57,45 +109,15 @@ def _shares(entries: Sequence[Entry]) -> list[Sequence[Entry]]:
     return [entries[start : start + size] for start in range(0, len(entries), size)]
 
 
-@dataclass(frozen=True, slots=True)
-class _WorkerProcess:
-    """A forked process that judges a share and writes what it found into a pipe."""
-
-    share: Sequence[Entry]
-    process: int
-    pipe: int
-
-    @classmethod
-    def start(cls, share: Sequence[Entry], judge: Judge) -> "_WorkerProcess":
-        reading, writing = os.pipe()
-        process = os.fork()
-        if process:
-            os.close(writing)
-            return cls(share, process, reading)
-        try:
-            with os.fdopen(writing, "wb") as out:
-                pickle.dump([_row(parsed) for parsed in judge(share)], out, pickle.HIGHEST_PROTOCOL)
-        finally:
-            os._exit(0)  # nothing of the parent's is flushed or closed twice
-
-    def result(self, judge: Judge) -> Iterator[FileResult]:
-        """What it found; a helper that was killed is replaced by this process."""
-        with os.fdopen(self.pipe, "rb") as pipe:
-            try:
-                rows = pickle.load(pipe)
-            except (EOFError, pickle.UnpicklingError):
-                rows = None
-        os.waitpid(self.process, 0)
-        if rows is None:
-            return judge(self.share)
-        return map(_parsed, rows)
+_of_worker: list[_Judge] = []
+"""In a worker process the judge that it was started with."""
 
 
-def _row(parsed: FileResult) -> tuple[Any, ...]:
-    at = parsed.named_at
-    return parsed.path, parsed.blob, parsed.name, parsed.problems, (at.line, at.column, at.end, at.whole)
+def _start_worker(judge: _Judge) -> None:
+    """Ctrl-C reaches every process of the terminal, and is this program's to report."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _of_worker[:] = [judge]
 
 
-def _parsed(row: tuple[Any, ...]) -> FileResult:
-    path, blob, name, problems, named_at = row
-    return FileResult(path, blob, name, None, problems, SourceSpan(*named_at))
+def _judge_share(share: Sequence[Entry]) -> list[FileResult]:
+    return list(_of_worker[0](share))

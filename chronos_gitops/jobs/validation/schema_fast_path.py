@@ -116,6 +116,11 @@ def _range(schema: Mapping[str, Any], _: Mapping[str, Any]) -> Check:
     return lambda value: not isinstance(value, int | float) or least <= value <= most
 
 
+def _properties_count(schema: Mapping[str, Any], _: Mapping[str, Any]) -> Check:
+    most = schema["maxProperties"]
+    return lambda value: type(value) is not dict or len(value) <= most
+
+
 def _items(schema: Mapping[str, Any], top: Mapping[str, Any]) -> Check:
     each = _all_of(schema["items"], top)
     return lambda value: type(value) is not list or all(map(each, value))
@@ -153,6 +158,7 @@ _KEYWORDS: Final[Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], C
     "maximum": _range,
     "minItems": _count,
     "maxItems": _count,
+    "maxProperties": _properties_count,
     "items": _items,
     "required": _required,
     "properties": _properties,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 _LONGEST_WORD = 80
-_SURE, _FAR = 0.8, 0.1
+_SURE, _FAR, _NEAR = 0.8, 0.1, 0.6
 
 
 def closest(word: str, candidates: Iterable[str]) -> str | None:
@@ -18,14 +18,16 @@ def closest(word: str, candidates: Iterable[str]) -> str | None:
 
 
 def only_one(word: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that the word is a slip of the pen of: very like it, and no other one nearly as much."""
+    """The candidate that the word is a slip of the pen of: the only one that is near, or very like it and no other one
+    nearly as much."""
     if len(word) > _LONGEST_WORD:
         return None
     from difflib import SequenceMatcher
 
     ranked = sorted((SequenceMatcher(None, _shape(word), _shape(one)).ratio(), one) for one in candidates)
     (second, _), (best, found) = [(0.0, ""), (0.0, ""), *ranked][-2:]
-    return found if best >= _SURE and best - second >= _FAR else None
+    is_only = second < _NEAR <= best
+    return found if is_only or (best >= _SURE and best - second >= _FAR) else None
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:

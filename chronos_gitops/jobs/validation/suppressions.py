@@ -51,16 +51,16 @@ def apply(source: Document, problems: Iterable[Problem], *, has_calendar: bool) 
     kept, used = _split(found, wanted)
     silent = frozenset() if has_calendar else _WITH_A_CALENDAR
     unused = (one for one in wanted if one not in used and one.rule not in silent)
-    reported = islice((_unused(source, one) for one in unused), MAX_FINDINGS - len(about_comments))
+    reported = islice((_unused(one) for one in unused), MAX_FINDINGS - len(about_comments))
     return (*kept, *about_comments, *reported)
 
 
 def _statements(source: Document) -> Iterator[_Suppression | Problem]:
     following = _following_content(source)
     for number, match in _comments(source):
-        spot = spot_at(source.lines, (number, match.start(), number, match.end()))
+        spot = spot_at(source.file, source.lines, (number, match.start(), number, match.end()))
         is_trailing = bool(source.lines[number][: match.start()].strip())
-        yield from _read(source, match, spot, number + 1 if is_trailing else following[number])
+        yield from _read(match, spot, number + 1 if is_trailing else following[number])
 
 
 def _split(found: tuple[Problem, ...], wanted: list[_Suppression]) -> tuple[list[Problem], set[_Suppression]]:
@@ -100,18 +100,18 @@ def _values(source: Document) -> tuple[list[tuple[int, int]], list[tuple[int, in
     return starts, ends
 
 
-def _read(source: Document, match: re.Match[str], spot: SourceSpan, line: int) -> Iterator[_Suppression | Problem]:
+def _read(match: re.Match[str], spot: SourceSpan, line: int) -> Iterator[_Suppression | Problem]:
     said = _IGNORE.match(match["said"])
     if said is None:
-        yield spot.problem(source.file, "suppression", "this comment says nothing that is known", _FORM)
+        yield spot.problem("suppression", "this comment says nothing that is known", _FORM)
         return
     if not said["reason"].strip(" \t-:#"):
-        hint = "say why, for whoever reads it next year; until then it ignores nothing"
-        yield spot.problem(source.file, "suppression", "the reason is missing", hint)
+        hint = "give a reason after the brackets; without one the comment ignores nothing"
+        yield spot.problem("suppression", "the reason is missing", hint)
         return
     for rule in filter(None, (part.strip() for part in said["rules"].split(","))):
         wrong = _why_not(rule)
-        yield spot.problem(source.file, "suppression", *wrong) if wrong else _Suppression(rule, line, spot)
+        yield spot.problem("suppression", *wrong) if wrong else _Suppression(rule, line, spot)
 
 
 def _following_content(source: Document) -> list[int]:
@@ -134,5 +134,5 @@ def _why_not(rule: str) -> tuple[str, str] | None:
     return None
 
 
-def _unused(source: Document, one: _Suppression) -> Problem:
-    return one.spot.problem(source.file, "unused-suppression", f"there is no {one.rule} here to ignore", "remove it")
+def _unused(one: _Suppression) -> Problem:
+    return one.spot.problem("unused-suppression", f"there is no {one.rule} here to ignore", "remove it")

@@ -1,98 +1,74 @@
 """Files to jobs: each judged on its own, then all of them together."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
-from chronos_gitops.jobs.name_owner import Incumbents, NoIncumbents, owner
+from chronos_gitops.jobs.bound_jobs import BoundJobs
+from chronos_gitops.jobs.calendar_set import NO_CALENDARS, CalendarFile, CalendarSet, LastGood
+from chronos_gitops.jobs.files.name_owner import Incumbents, NoIncumbents, owner
+from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.layers.tree import NO_LAYERS, Layers
 from chronos_gitops.jobs.problem import Problem, is_error, ordered
-from chronos_gitops.jobs.secret_bindings import Bindings
+from chronos_gitops.jobs.secrets.bindings import Bindings
 from chronos_gitops.jobs.validation import document, json_schema
+from chronos_gitops.jobs.validation.calendar_files import findings as calendar_findings
+from chronos_gitops.jobs.validation.calendar_files import known_calendars, read_calendars
 from chronos_gitops.jobs.validation.document import Document, SourceSpan
+from chronos_gitops.jobs.validation.file_result import UNREADABLE, FileResult
+from chronos_gitops.jobs.validation.files import Entry, FileKind, Files, refusal
+from chronos_gitops.jobs.validation.layers import effective
+from chronos_gitops.jobs.validation.layers.findings import fold_findings
+from chronos_gitops.jobs.validation.layers.layer_files import jobs_among, read_layers, reserved
+from chronos_gitops.jobs.validation.required_jobs import judge_gates
+from chronos_gitops.jobs.validation.rules import calendars as calendar_rules
 from chronos_gitops.jobs.validation.rules import checks
+from chronos_gitops.jobs.validation.rules.gates import named_gate
 from chronos_gitops.jobs.validation.rules.names import is_name
-from chronos_gitops.jobs.validation.yaml.decoding import MAX_BYTES
+from chronos_gitops.schedule.calendars.calendar import Calendar
+
+__all__ = [
+    "Entry",
+    "FileKind",
+    "FileResult",
+    "Files",
+    "TreeResult",
+    "ValidationCache",
+    "check_across_files",
+    "git_blob_id",
+    "parse_each",
+    "validate_file",
+    "validate_tree",
+]
 
 if TYPE_CHECKING:
-    from chronos_gitops.jobs.model import Job
+    pass
 
 # What a command may not need is imported where it is used: one file is validated in 80 ms instead of 140.
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
-_UNREADABLE: Final = "unreadable"
 _BATCH_BYTES: Final = 16 * 1024 * 1024
-_FIRST_LINE: Final = SourceSpan(1, 1, 2, "")
 _NO_INCUMBENTS: Final = NoIncumbents()
 
 
-class FileKind(StrEnum):
-    FILE = "file"
-    SYMLINK = "symlink"
-    SUBMODULE = "submodule"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One candidate job file: posix path from the repository root, git blob id of its content, size in bytes."""
-
-    path: str
-    blob: str
-    size: int
-    kind: FileKind = FileKind.FILE
-
-
-class Files(Protocol):
-    """A tree of job files, at a commit or on disk."""
-
-    @property
-    def entries(self) -> Sequence[Entry]:
-        """Only ``*.yaml`` and ``*.yml`` below the jobs folder, sorted by path."""
-
-    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
-        """Path to content; a path that cannot be read is left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileResult:
-    """One file, judged on its own.
-
-    ``name`` is the identity even when the file is invalid otherwise, None when it cannot be read; ``job`` is None when
-    any problem is an error. ``named_at`` is where the name stands.
-    """
-
-    path: str
-    blob: str
-    name: str | None
-    job: "Job | None"
-    problems: tuple[Problem, ...]
-    named_at: SourceSpan = _FIRST_LINE
-
-    @property
-    def was_read(self) -> bool:
-        """False for a file that vanished between the listing and the reading, and may be there the next time."""
-        return not self.problems or self.problems[0].rule != _UNREADABLE
-
-    @property
-    def hides_its_name(self) -> bool:
-        """True for a file whose name cannot be read; a link and a submodule are no files."""
-        return self.name is None and not (
-            self.problems and self.problems[0].rule in (FileKind.SYMLINK, FileKind.SUBMODULE)
-        )
-
-
 class ValidationCache:
-    """Results by path, blob and day; keeps only those that the last validation used."""
+    """Results by path, blob, layers and day; keeps only those that the last validation used."""
 
     def __init__(self) -> None:
+        self.bound = BoundJobs()
         self._known: dict[datetime | None, dict[str, FileResult]] = {}
         self._used: dict[datetime | None, dict[str, FileResult]] = {}
 
-    def get(self, path: str, blob: str, today: datetime | None) -> FileResult | None:
+    def get(
+        self, path: str, blob: str, layers: str, today: datetime | None, calendars: Container[str] = ()
+    ) -> FileResult | None:
+        """``calendars`` are the names that a job may name now."""
         parsed = self._known.get(today, {}).get(path)
-        if parsed is None or parsed.blob != blob:
+        if parsed is None or (parsed.identity.blob, parsed.layers) != (blob, layers):
+            return None
+        if parsed.calendars and parsed.unknown_calendars != {one for one in parsed.calendars if one not in calendars}:
             return None
         self.put(parsed, today)
         return parsed
@@ -115,6 +91,10 @@ class TreeResult:
     jobs: Mapping[str, FileResult]
     problems: tuple[Problem, ...]
     duplicates: frozenset[str] = frozenset()
+    layers: Layers = NO_LAYERS
+    calendar_files: tuple[CalendarFile, ...] = ()
+    calendars: CalendarSet = NO_CALENDARS
+    """Those in force: of a broken file, what was read of it last, where that is known."""
 
     def problems_of(self, path: str) -> tuple[Problem, ...]:
         first = bisect_left(self.problems, path, key=lambda problem: problem.file)
@@ -139,44 +119,63 @@ def validate_file(
     secrets: frozenset[str] | None = None,
     bindings: Bindings | None = None,
     make_job: bool = True,
+    layers: Layers = NO_LAYERS,
+    environment: str | None = None,
+    calendars: Mapping[str, Calendar] | None = None,
 ) -> FileResult:
     """One file, judged on its own; with ``today`` also by the calendar of the twelve months after it.
 
     With ``secrets``, the names that there are, a reference to any other one is an error; with ``bindings`` a reference
     to a secret that may not be used in this file, or not be sent to its host. ``make_job`` is False for who wants the
-    problems only.
+    problems only. With ``layers`` the job is what they make of it, in every environment that they declare. With
+    ``calendars``, those that there are, a name of any other one is an error.
     """
     blob = blob or git_blob_id(content)
-    read, problems = _judged(path, content, today, secrets, bindings)
+    read = _lfs_pointer(path) if content.startswith(_LFS) else document.read(path, content)
+
+    named: dict[str, None] = {}
+
+    def check(source: Document) -> tuple[Problem, ...]:
+        found = json_schema.check(source) + checks.check(source, today=today, secrets=secrets, bindings=bindings)
+        if "skip" not in source.value:
+            return found
+        named.update(dict.fromkeys(calendar_rules.names(source)))
+        return found if calendars is None else (*found, *calendar_rules.check(source, calendars, today))
+
+    judged = _judged(read, content, check, layers, environment)
+    problems = judged.problems
+    if read.complete and b"chronos:" in content:
+        from chronos_gitops.jobs.validation import suppressions
+
+        problems = suppressions.apply(read, problems, has_calendar=today is not None)
     job = None
-    if make_job and not any(map(is_error, problems)):
+    if make_job and judged.value is not None:
         from chronos_gitops.jobs.model import Job
 
-        job = Job.from_document(read.value)
-    return FileResult(path, blob, _name(read), job, problems, read.spot(("name",)))
+        job = Job.from_document(judged.value)
+    identity = DefinitionId(blob, judged.content, environment if layers.environments else None)
+    key, named_at = layers.verdict_key(path), read.spot(("name",))
+    unknown = frozenset(name for name in named if calendars is not None and name not in calendars)
+    skipped = tuple(named), unknown
+    about = key, judged.policies, *skipped, judged.gates
+    return FileResult(path, identity, _name(read), job, ordered(problems), named_at, *about)
 
 
 def _judged(
-    path: str,
-    content: bytes,
-    today: datetime | None,
-    secrets: frozenset[str] | None,
-    bindings: Bindings | None,
-) -> tuple[Document, tuple[Problem, ...]]:
-    read = _lfs_pointer(path) if content.startswith(_LFS) else document.read(path, content)
-    found = read.problems
-    if read.complete:
-        found += json_schema.check(read) + checks.check(read, today=today, secrets=secrets, bindings=bindings)
-        if b"chronos:" in content:
-            from chronos_gitops.jobs.validation import suppressions
-
-            found = suppressions.apply(read, found, has_calendar=today is not None)
-    return read, ordered(found)
+    read: Document, content: bytes, check: effective.Check, layers: Layers, environment: str | None
+) -> effective.Judgement:
+    if not read.complete:
+        return effective.Judgement(read.problems, None)
+    if not effective.is_plain(read, layers, content):
+        return effective.judge(read, layers, environment, check)
+    problems, gate = read.problems + check(read), named_gate(read)
+    value = None if any(map(is_error, problems)) else read.value
+    return effective.Judgement(problems, value, gates=() if gate is None else (gate,))
 
 
 def _lfs_pointer(path: str) -> Document:
     hint = "take job files out of .gitattributes and commit the content"
-    problem = _FIRST_LINE.problem(path, "lfs-pointer", "the file is a Git LFS pointer, not the content", hint)
+    problem = _first_line(path).problem("lfs-pointer", "the file is a Git LFS pointer, not the content", hint)
     return Document(path, ("",), {}, {}, {}, frozenset(), (problem,), complete=False)
 
 
@@ -188,44 +187,87 @@ def validate_tree(
     secrets: frozenset[str] | None = None,
     bindings: Bindings | None = None,
     incumbents: Incumbents = _NO_INCUMBENTS,
+    environment: str | None = None,
+    layers: Layers | None = None,
+    last_calendars: LastGood | None = None,
     on_file: Callable[[], None] = lambda: None,
 ) -> TreeResult:
     """Every file of the tree; what is unchanged since the last load comes from the cache.
 
-    ``incumbents`` decide which of several files with one name is the job. A cache is for one set of ``secrets`` and
-    ``bindings`` only. ``on_file`` is called after each file that had to be read.
+    ``layers`` are those of the tree where they are read already: what its policies say may depend on its history.
+
+    ``incumbents`` decide which of several files with one name is the job. ``last_calendars`` gives what broken calendar
+    files leave in force, None where nothing is known of it. A cache is for one set of ``secrets`` and ``bindings``
+    only. ``on_file`` is called after each file that had to be read.
     """
     cache = ValidationCache() if cache is None else cache
+    layers, read = read_layers(files) if layers is None else layers, read_calendars(files)
+    in_force = CalendarSet.of(read, last_calendars)
+    calendars = known_calendars(read, None if last_calendars is None else in_force)
     parsed: dict[str, FileResult] = {}
     unknown: list[Entry] = []
-    for entry in files.entries:
-        known = _refusal(entry) or cache.get(entry.path, entry.blob, today)
+    for entry in jobs_among(files):
+        known = _refusal(entry) or cache.get(entry.path, entry.blob, layers.verdict_key(entry.path), today, calendars)
         if known is None:
             unknown.append(entry)
         else:
             parsed[entry.path] = known
-    for one in parse_each(files, unknown, today=today, secrets=secrets, bindings=bindings):
+    each = parse_each(
+        files,
+        unknown,
+        layers,
+        today=today,
+        secrets=secrets,
+        bindings=bindings,
+        environment=environment,
+        calendars=calendars,
+    )
+    for one in each:
         parsed[one.path] = one
         if one.was_read:
             cache.put(one, today)
         on_file()
     cache.evict_unused()
-    return check_across_files((parsed[path] for path in sorted(parsed)), incumbents)
+    judged = check_across_files((parsed[path] for path in sorted(parsed)), incumbents, layers)
+    return _with_calendars(judged, read, in_force, today, environment, cache.bound)
+
+
+def _with_calendars(
+    judged: TreeResult,
+    read: tuple[CalendarFile, ...],
+    in_force: CalendarSet,
+    today: datetime | None,
+    environment: str | None,
+    bound: BoundJobs,
+) -> TreeResult:
+    """Its jobs with the calendars in force, and what is found about calendar files."""
+    if not read and not in_force.files:
+        return judged
+    about = calendar_findings(read, (one.calendars for one in judged.files), today)
+    jobs = {
+        name: replace(one, job=bound.bind(one.job, one.path, environment, in_force)) if one.job else one
+        for name, one in judged.jobs.items()
+    }
+    problems = ordered((*judged.problems, *about))
+    return replace(judged, jobs=MappingProxyType(jobs), problems=problems, calendar_files=read, calendars=in_force)
 
 
 def parse_each(
     files: Files,
     entries: Sequence[Entry],
+    layers: Layers = NO_LAYERS,
     *,
     today: datetime | None = None,
     secrets: frozenset[str] | None = None,
     bindings: Bindings | None = None,
     make_job: bool = True,
+    environment: str | None = None,
+    calendars: Mapping[str, Calendar] | None = None,
 ) -> Iterator[FileResult]:
     """These files of the tree, each judged on its own, in this order."""
     for entry, content in _contents(files, entries):
         refused = _refusal(entry) or (_vanished(entry) if content is None else None)
-        yield refused or validate_file(
+        parsed = refused or validate_file(
             entry.path,
             content or b"",
             blob=entry.blob,
@@ -233,7 +275,16 @@ def parse_each(
             secrets=secrets,
             bindings=bindings,
             make_job=make_job,
+            layers=layers,
+            environment=environment,
+            calendars=calendars,
         )
+        wrong = reserved(files, entry.path)
+        yield parsed if wrong is None else replace(parsed, job=None, problems=(_at(parsed, wrong),))
+
+
+def _at(parsed: FileResult, wrong: tuple[str, str]) -> Problem:
+    return _first_line(parsed.path).problem("reserved-name", *wrong)
 
 
 def _name(read: Document) -> str | None:
@@ -241,15 +292,19 @@ def _name(read: Document) -> str | None:
     return name if name and is_name(name) else None
 
 
-def check_across_files(files: Iterable[FileResult], incumbents: Incumbents = _NO_INCUMBENTS) -> TreeResult:
-    """What holds across files: a name has one owner, and every other file that says it is refused."""
+def check_across_files(
+    files: Iterable[FileResult], incumbents: Incumbents = _NO_INCUMBENTS, layers: Layers = NO_LAYERS
+) -> TreeResult:
+    """What holds across files: a name has one owner, and every other file that says it is refused; a gate names a job
+    that there is, and no ring of gates; and what several jobs inherit is one finding."""
     found = tuple(files)
     owners = _owners(found, incumbents)
-    judged = tuple(_owned(parsed, owners.get(parsed.name or "")) for parsed in found)
+    owned = tuple(_owned(parsed, owners.get(parsed.name or "")) for parsed in found)
+    duplicates = frozenset(one.path for one, parsed in zip(owned, found, strict=True) if one is not parsed)
+    judged = judge_gates(owned, duplicates, incumbents)
     jobs = {parsed.name: parsed for parsed in judged if parsed.name is not None and parsed.job is not None}
-    problems = ordered(problem for parsed in judged for problem in parsed.problems)
-    duplicates = frozenset(one.path for one, parsed in zip(judged, found, strict=True) if one is not parsed)
-    return TreeResult(judged, MappingProxyType(jobs), problems, duplicates)
+    problems = fold_findings(judged, layers)
+    return TreeResult(judged, MappingProxyType(jobs), problems, duplicates, layers)
 
 
 def _owners(files: Sequence[FileResult], incumbents: Incumbents) -> dict[str, FileResult]:
@@ -268,7 +323,7 @@ def _owners(files: Sequence[FileResult], incumbents: Incumbents) -> dict[str, Fi
         if incumbent is not None and incumbent.path in hidden:
             claimants = [*claimants, hidden[incumbent.path]]
         by_path = {parsed.path: parsed for parsed in claimants}
-        path = owner({path: parsed.blob for path, parsed in by_path.items()}, incumbent)
+        path = owner({path: parsed.identity.blob for path, parsed in by_path.items()}, incumbent)
         owners[name] = by_path[path or claimants[0].path]
     return owners
 
@@ -278,29 +333,26 @@ def _owned(parsed: FileResult, owner: FileResult | None) -> FileResult:
     if owner is None or owner.path == parsed.path:
         return parsed
     message = f'the name "{parsed.name}" belongs to {owner.path}:{owner.named_at.line}'
-    problem = parsed.named_at.problem(parsed.path, "duplicate-name", message, "choose another name")
+    problem = parsed.named_at.problem("duplicate-name", message, "choose another name")
     return replace(parsed, job=None, problems=ordered((*parsed.problems, problem)))
 
 
 def _refusal(entry: Entry) -> FileResult | None:
-    """Why an entry is not even read; None for a file of sound size."""
-    if entry.kind is FileKind.SYMLINK:
-        hint = "commit the file itself"
-        return _refused(entry.path, entry.blob, "symlink", "symbolic links are not followed", hint)
-    if entry.kind is FileKind.SUBMODULE:
-        return _refused(entry.path, entry.blob, "submodule", "submodules are not fetched", "commit the file itself")
-    if entry.size > MAX_BYTES:
-        message = f"the file has {entry.size:,} bytes; a job file has at most {MAX_BYTES:,}"
-        return _refused(entry.path, entry.blob, "too-large", message, "")
-    return None
+    reason = refusal(entry)
+    return None if reason is None else _refused(entry.path, entry.blob, *reason)
 
 
 def _vanished(entry: Entry) -> FileResult:
-    return _refused(entry.path, entry.blob, _UNREADABLE, "the file could not be read", "check that it is still there")
+    return _refused(entry.path, entry.blob, UNREADABLE, "the file could not be read", "check that it is still there")
 
 
 def _refused(path: str, blob: str, rule: str, message: str, hint: str) -> FileResult:
-    return FileResult(path, blob, None, None, (_FIRST_LINE.problem(path, rule, message, hint),))
+    at = _first_line(path)
+    return FileResult(path, DefinitionId(blob), None, None, (at.problem(rule, message, hint),), at)
+
+
+def _first_line(path: str) -> SourceSpan:
+    return SourceSpan(path, 1, 1, 2, "")
 
 
 def _contents(files: Files, entries: Sequence[Entry]) -> Iterator[tuple[Entry, bytes | None]]:

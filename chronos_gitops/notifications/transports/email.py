@@ -20,7 +20,7 @@ from chronos_gitops.config.channels import Email
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.notifications.message import Notification
 from chronos_gitops.webhooks.transport.dns import Resolver
-from chronos_gitops.webhooks.transport.egress import EgressPolicy
+from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy
 from chronos_gitops.webhooks.transport.tls import TlsContexts
 
 log = logging.getLogger(__name__)

@@ -9,19 +9,20 @@ from typing import Final, Self, assert_never
 
 from chronos_gitops import __version__
 from chronos_gitops.config.channels import Channel, Email, SecretValue, Slack, Webhook
-from chronos_gitops.config.model import Settings
+from chronos_gitops.config.settings import Settings
 from chronos_gitops.errors import ChronosError
-from chronos_gitops.jobs.masking import MASK
+from chronos_gitops.jobs.secrets.masking import MASK
 from chronos_gitops.notifications.message import Notification
 from chronos_gitops.notifications.transports import email
+from chronos_gitops.process.small_files import read_beginning
 from chronos_gitops.schedule.timestamps import rfc3339
-from chronos_gitops.webhooks import auth
+from chronos_gitops.webhooks.credentials import auth
+from chronos_gitops.webhooks.credentials.secrets import LARGEST, SecretError, Secrets, reference
 from chronos_gitops.webhooks.outcome import parse_retry_after, phrase
-from chronos_gitops.webhooks.redaction import printable, scrub
+from chronos_gitops.webhooks.redaction.redaction import printable, scrub
 from chronos_gitops.webhooks.request import PreparedRequest, fill_secrets
-from chronos_gitops.webhooks.secrets import LARGEST, SecretError, Secrets, reference
 from chronos_gitops.webhooks.transport.dns import Resolver
-from chronos_gitops.webhooks.transport.egress import EgressPolicy
+from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy
 from chronos_gitops.webhooks.transport.http_client import HttpResponse, HttpTransport
 from chronos_gitops.webhooks.transport.timings import PhaseTimer
 from chronos_gitops.webhooks.transport.tls import TlsContexts
@@ -154,8 +155,7 @@ class NotificationSender:
 def _content(given: SecretValue) -> str:
     assert given.file is not None
     try:
-        with given.file.open("rb") as file:
-            text = file.read(LARGEST + 1).decode().strip()
+        text = read_beginning(given.file, limit=LARGEST + 1).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise SecretError(f"{given.file} cannot be read: {reason}", hint="see [[notify]] in chronos.toml") from error

@@ -21,13 +21,15 @@ class Counters:
         def histogram(name: str, text: str, buckets: Sequence[float], *labels: str) -> Histogram:
             return Histogram(f"chronos_{name}", text, labels, buckets=buckets, registry=registry)
 
-        self.executions = counter("executions", "Executions that ended.", "job", "status", "trigger")
-        self.duration = histogram("execution_duration_seconds", "First attempt to last byte.", _DURATIONS, "job")
+        self.executions = counter("executions", "Executions that ended.", "job_name", "status", "trigger")
+        self.duration = histogram("execution_duration_seconds", "First attempt to last byte.", _DURATIONS, "job_name")
         self.execution_attempts = histogram("execution_attempts", "Requests that one execution took.", _ATTEMPTS)
-        self.lag = histogram("schedule_lag_seconds", "From a tick to the start of its execution.", _LAGS)
-        self.skipped = counter("skipped_runs", "Ticks that were not executed.", "job", "reason")
-        self.missed = counter("missed_runs", "Ticks that fell while nothing could run them.", "job")
-        self.attempts = counter("attempts", "HTTP requests made.", "job", "outcome")
+        self.lag = histogram("schedule_lag_seconds", "Scheduled time to the start of the execution.", _LAGS)
+        self.skipped = counter("skipped_runs", "Scheduled times that were not executed.", "job_name", "reason")
+        self.missed = counter(
+            "missed_runs", "Scheduled times that passed while no runner could execute them.", "job_name"
+        )
+        self.attempts = counter("attempts", "HTTP requests made.", "job_name", "outcome")
         text = "Answers by class, 2xx to 5xx or none, and by host; from the 101st host on: other."
         self.responses = counter("webhook_responses", text, "code_class", "host")
         text = "Time of requests by phase: dns, connect, tls, first_byte, read."
@@ -39,9 +41,11 @@ class Counters:
         text = "Notifications by channel: sent, failed (it is tried again), dropped."
         self.notifications = counter("notifications", text, "channel", "result")
         self.http = counter("http_requests", "API requests.", "method", "route", "status")
+        text = "Calls that were refused to their caller: 401, 403, 429."
+        self.callers_refused = counter("callers_refused", text, "status")
         self.http_time = histogram("http_request_duration_seconds", "API request time.", _LAGS, "method", "route")
 
     def forget(self, job: str) -> None:
         """Ends the series of a job that is no more."""
         for family in (self.executions, self.duration, self.skipped, self.missed, self.attempts):
-            family.remove_by_labels({"job": job})
+            family.remove_by_labels({"job_name": job})

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, exposition
 from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.registry import Collector
 
-from chronos_gitops.config.model import Series
+from chronos_gitops.config.groups import Series
 from chronos_gitops.engine.model import Execution, Reason, Status, Trigger
 from chronos_gitops.jobs.model import Job, JobSet
 from chronos_gitops.observability.metrics.counters import Counters
@@ -43,6 +44,10 @@ class Metrics:
         """Reads the gauges from here on; call once."""
         self._source = source
         self.registry.register(Gauges(source, self._series, lambda: self._fetched_at))
+
+    def add(self, collector: Collector) -> None:
+        """Gauges of a higher room."""
+        self.registry.register(collector)
 
     def attempt_finished(self, job: Job, outcome: "Outcome") -> None:
         self._count.attempts.labels(self._job(job.name), outcome.kind.value).inc()
@@ -90,6 +95,10 @@ class Metrics:
         known = method if method in _METHODS else "other"
         self._count.http.labels(known, route, str(status)).inc()
         self._count.http_time.labels(known, route).observe(seconds)
+
+    def caller_refused(self, status: int) -> None:
+        """``status`` is that of the answer: 401, 403 or 429."""
+        self._count.callers_refused.labels(str(status)).inc()
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """All series as (content, content type): OpenMetrics when the scraper accepts it, else the text format."""

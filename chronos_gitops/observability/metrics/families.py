@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+__all__ = ["Collector", "Metric", "counted", "gauge", "info", "labelled", "labelled_by", "moment"]
 
 
 def gauge(name: str, text: str, value: float) -> Metric:
@@ -19,6 +22,13 @@ def labelled(name: str, text: str, label: str, values: Mapping[str, float]) -> M
     family = GaugeMetricFamily(name, text, labels=[label])
     for key, value in values.items():
         family.add_metric([key], value)
+    return family
+
+
+def labelled_by(name: str, text: str, labels: tuple[str, str], values: Mapping[tuple[str, str], float]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for key, value in values.items():
+        family.add_metric(key, value)
     return family
 
 

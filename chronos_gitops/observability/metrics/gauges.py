@@ -1,7 +1,8 @@
 """What is read when somebody asks, so that no gauge can be stale."""
 
 import platform
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -9,18 +10,21 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 import chronos_gitops
-from chronos_gitops.config.model import Series
+from chronos_gitops.config.groups import Series
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.git.errors import GitError
 from chronos_gitops.git.log import distance
 from chronos_gitops.jobs.model import JobSet
+from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.observability import logging_setup
-from chronos_gitops.observability.metrics.families import counted, gauge, info, labelled, moment
+from chronos_gitops.observability.metrics import calendar_gauges
+from chronos_gitops.observability.metrics.families import counted, gauge, info, labelled, labelled_by, moment
 from chronos_gitops.observability.metrics.job_gauges import JobGauges
 
 if TYPE_CHECKING:
     from chronos_gitops.sync.controller import SyncController
     from chronos_gitops.sync.status import SyncStatus
+    from chronos_gitops.webhooks.credentials.secret_watch import SecretWatch
 
 _SYNC_STATES = ("starting", "synced", "degraded", "failed")
 
@@ -32,6 +36,8 @@ class GaugeSource(Protocol):
     def engine(self) -> Engine: ...
     @property
     def follower(self) -> "SyncController": ...
+    @property
+    def secrets(self) -> "SecretWatch": ...
     def jobs(self) -> JobSet: ...
     def now(self) -> datetime: ...
 
@@ -47,20 +53,29 @@ class Gauges(Collector):
 
     def collect(self) -> Iterator[Metric]:
         version = {"version": chronos_gitops.__version__, "python": platform.python_version()}
-        yield info("chronos_build", "What runs here.", version)
+        yield info("chronos_build", "Version and dependencies of the runner.", version)
         yield from self._jobs.collect(self._source.jobs(), self._source.now())
+        yield from calendar_gauges.collect(self._source.jobs().calendars, self._source.now())
         yield from _engine(self._source.engine)
+        yield labelled("chronos_secrets", "Secrets by state.", "state", self._source.secrets.counts())
         status = self._source.follower.status()
         yield from _reloads(status)
+        labels = {"environment": self._source.follower.environment or ""}
+        yield info("chronos_environment", "The environment whose jobs run; empty for none.", labels)
+        yield _policy_findings(status.problems)
         yield from self._git(status)
-        yield counted("chronos_log_lines_dropped", "Log lines that nobody read in time.", logging_setup.dropped())
+        yield counted(
+            "chronos_log_lines_dropped",
+            "Log lines dropped because stderr was not read.",
+            logging_setup.dropped(),
+        )
 
     def _git(self, status: "SyncStatus") -> Iterator[Metric]:
         yield from moment("chronos_git_last_fetch_success", "The last good fetch from the remote.", self._fetched_at())
         yield from moment("chronos_git_commit", "When the commit that runs was made.", status.committed_at)
         behind = self._commits_behind(status.revision.applied, status.revision.desired)
         if behind is not None:
-            yield gauge("chronos_git_commits_behind", "Commits of the branch that are not in what runs.", behind)
+            yield gauge("chronos_git_commits_behind", "Commits of the branch that are not applied.", behind)
         labels = {"repo": status.repository, "branch": status.branch or "", "commit": status.revision.applied or ""}
         yield info("chronos_git", "What is followed and what runs.", labels | {"mode": status.mode})
 
@@ -81,7 +96,7 @@ def _engine(engine: Engine) -> Iterator[Metric]:
     yield gauge("chronos_engine_up", "1 while executions are recorded and claimed.", float(health.ok))
     yield gauge("chronos_executions_running", "Executions in flight.", health.running)
     yield gauge("chronos_open_circuits", "Hosts that are left alone after failures.", len(health.open_circuits))
-    yield from moment("chronos_scheduler_heartbeat", "The scheduler's last sign of life.", health.heartbeat_at)
+    yield from moment("chronos_scheduler_heartbeat", "The last heartbeat of the scheduler.", health.heartbeat_at)
 
 
 def _reloads(status: "SyncStatus") -> Iterator[Metric]:
@@ -98,3 +113,9 @@ def _reloads(status: "SyncStatus") -> Iterator[Metric]:
     yield gauge("chronos_sync_held_deletions", "Deletions that wait for approval.", held)
     if status.reload_ms is not None:
         yield gauge("chronos_sync_reload_seconds", "The last reload, noticed to applied.", status.reload_ms / 1000)
+
+
+def _policy_findings(problems: Sequence[Problem]) -> Metric:
+    found = Counter((problem.policy, problem.severity.value) for problem in problems if problem.policy)
+    text = "Findings of each rule of a policy in the tree that was judged last."
+    return labelled_by("chronos_policy_findings", text, ("policy", "severity"), found)

@@ -1,6 +1,7 @@
 """Gauges of jobs: how many there are in which state, and what the ledger says of each."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,12 +10,13 @@ from typing import Final
 
 from prometheus_client.core import InfoMetricFamily, Metric
 
-from chronos_gitops.config.model import Series
-from chronos_gitops.engine import failure_streak
+from chronos_gitops.config.groups import Series
+from chronos_gitops.engine.answers import failure_streak
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, Pause, Status
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
+from chronos_gitops.jobs.state import JobState, state_of
 from chronos_gitops.observability.metrics.families import gauge, labelled
 from chronos_gitops.process.engine_priority import yielding
 
@@ -43,27 +45,27 @@ class JobGauges:
 
     def collect(self, jobs: JobSet, now: datetime) -> Iterator[Metric]:
         pauses = self._engine.pauses()
-        yield from _states(jobs, pauses)
+        yield from _states(jobs, pauses, now)
         shown = [definition for definition, _ in zip(jobs, range(self._series.per_job), strict=False)]
         if not shown:
             return
         yield self._info(shown)
         following = {one.job.name: self._engine.next_runs(one.job.name, 1) for one in yielding(shown)}
         next_runs = {name: ticks[0].timestamp() for name, ticks in following.items() if ticks}
-        yield labelled("chronos_job_next_run_timestamp_seconds", "The next tick.", "job", next_runs)
+        yield labelled("chronos_job_next_run_timestamp_seconds", "The next scheduled time.", "job_name", next_runs)
         reckoned = {one.job.digest: self._longest_wait(one.job, now) for one in yielding(shown)}
         self._waits = reckoned
         waits = {one.job.name: wait for one in shown if (wait := reckoned[one.job.digest]) is not None}
         text = "The longest wait between the next eight ticks, so that a night or a weekend is no surprise."
-        yield labelled("chronos_job_period_seconds", text, "job", waits)
+        yield labelled("chronos_job_period_seconds", text, "job_name", waits)
         yield from self._results([definition.job.name for definition in shown])
 
     def _info(self, shown: Sequence[JobVersion]) -> Metric:
-        family = InfoMetricFamily("chronos_job", "What a job is: to be joined to other series by job.")
+        family = InfoMetricFamily("chronos_job", "What a job is: to be joined to other series by job_name.")
         names = [(key, f"tag_{re.sub(r'[^a-zA-Z0-9]', '_', key)}") for key in self._series.tags]
         for definition in yielding(shown):
             job, tags = definition.job, dict(definition.job.tags)
-            labels = {"job": job.name, "schedule": job.schedule.text, "timezone": job.timezone}
+            labels = {"job_name": job.name, "schedule": job.timing.schedules.text, "timezone": job.timezone}
             labels["commit"] = definition.commit or ""
             family.add_metric([], labels | {label: tags.get(key, "") for key, label in names})
         return family
@@ -73,7 +75,7 @@ class JobGauges:
         known = self._waits
         if job.digest in known:
             return known[job.digest]
-        ticks = job.schedule.upcoming(now, 8)
+        ticks = job.timing.upcoming(now, 8)
         return max(((after - before).total_seconds() for before, after in pairwise(ticks)), default=None)
 
     def _results(self, names: Sequence[str]) -> Iterator[Metric]:
@@ -83,13 +85,15 @@ class JobGauges:
         except ChronosError:
             return  # chronos_engine_up tells; a scrape that fails as a whole would tell nothing
         last_runs = {name: execution.scheduled_time.timestamp() for name, execution in latest.items()}
-        yield labelled("chronos_job_last_run_timestamp_seconds", "The newest execution's tick.", "job", last_runs)
+        yield labelled(
+            "chronos_job_last_run_timestamp_seconds", "Scheduled time of the last execution.", "job_name", last_runs
+        )
         successes = {name: one.last_success for name, one in found.items() if one.last_success is not None}
         text = "When the newest success that is kept ended."
-        yield labelled("chronos_job_last_success_timestamp_seconds", text, "job", successes)
+        yield labelled("chronos_job_last_success_timestamp_seconds", text, "job_name", successes)
         failures = {name: float(one.failures) for name, one in found.items()}
         text = "Failures since the last success; 50 is where counting ends."
-        yield labelled("chronos_job_consecutive_failures", text, "job", failures)
+        yield labelled("chronos_job_consecutive_failures", text, "job_name", failures)
 
     def _looked_through(self, latest: Mapping[str, Execution]) -> dict[str, KnownJobs]:
         # Swapped whole: two may scrape at one time.
@@ -109,11 +113,10 @@ def _is_known(known: KnownJobs | None, latest: Execution) -> bool:
     return known is not None and known.newest == (latest.id, latest.status)
 
 
-def _states(jobs: JobSet, pauses: Mapping[str, Pause]) -> Iterator[Metric]:
-    paused = sum(name in jobs.definitions for name in pauses)
-    enabled = sum(definition.job.enabled and definition.job.name not in pauses for definition in jobs)
-    states = {"enabled": enabled, "paused": paused, "disabled": len(jobs) - enabled - paused}
-    yield labelled("chronos_jobs", "Jobs by state.", "state", states)
+def _states(jobs: JobSet, pauses: Mapping[str, Pause], now: datetime) -> Iterator[Metric]:
+    found = Counter(state_of(one.job, now, is_paused=one.job.name in pauses) for one in jobs)
+    enabled = found[JobState.ENABLED]
+    yield labelled("chronos_jobs", "Jobs by state.", "state", {state.value: found[state] for state in JobState})
     yield gauge("chronos_jobs_total", "All jobs, under the name that chronos gave it.", len(jobs))
     yield gauge("chronos_jobs_enabled", "Enabled jobs, under the name that chronos gave it.", enabled)
     quarantined = sum(bool(definition.quarantined) for definition in jobs)

@@ -1,48 +1,88 @@
 """The REST API of CONTRACT 6: ``create_app`` puts a Flask application over one Service."""
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask
 from flask.json.provider import DefaultJSONProvider
 from flask.typing import ResponseReturnValue
+from werkzeug.routing import Map, Rule
 
 from chronos_gitops.server.api import budgets, problems, request_context
 from chronos_gitops.server.api.auth import roles, tokens
+from chronos_gitops.server.api.endpoint import DeclaredRule
 from chronos_gitops.server.api.middleware import (
+    audit_recorder,
     conditional,
     cors,
     form_redirect,
+    key_reuse,
     readiness,
     request_metrics,
     security_headers,
 )
-from chronos_gitops.server.api.openapi import generator
-from chronos_gitops.server.api.params import query
-from chronos_gitops.server.api.routes import audit, callbacks, events, health, push_webhooks, sync, validate
-from chronos_gitops.server.api.routes.jobs import actions, executions, jobs, next_runs, rollback, undo, versions
+from chronos_gitops.server.api.params import body, query
+from chronos_gitops.server.api.routes import (
+    audit,
+    calendars,
+    callbacks,
+    events,
+    health,
+    identity,
+    openapi,
+    preflight,
+    push_webhooks,
+    secrets,
+    sessions,
+    sync,
+    validate,
+)
+from chronos_gitops.server.api.routes.jobs import (
+    actions,
+    bulk,
+    calendar_feed,
+    draft,
+    executions,
+    jobs,
+    next_runs,
+    replays,
+    rollback,
+    undo,
+    versions,
+)
 
 if TYPE_CHECKING:
     from chronos_gitops.app import Service
 
 BODY_LIMIT = 1024 * 1024
-_SUBJECTS = (
+SUBJECTS = (
     jobs,
+    actions,
+    bulk,
+    preflight,
     next_runs,
+    calendar_feed,
     versions,
+    draft,
     rollback,
     undo,
     executions,
+    replays,
     callbacks,
-    actions,
     validate,
     sync,
     push_webhooks,
     audit,
     events,
+    secrets,
+    calendars,
+    sessions,
     health,
-    generator,
+    identity,
+    openapi,
     problems,
 )
+"""In the order of the OpenAPI document."""
 
 
 class Json(DefaultJSONProvider):
@@ -55,9 +95,19 @@ class Json(DefaultJSONProvider):
 
 class Application(Flask):
     json_provider_class = Json
+    url_rule_class: type[Rule] = DeclaredRule
 
     def dispatch_request(self) -> ResponseReturnValue:
         return budgets.answer(super().dispatch_request, roles.caller_name())
+
+
+@cache
+def url_map() -> Map:
+    """Every route of the API without a service, for what only reads declarations."""
+    app = Application("chronos_gitops.api", static_folder=None)
+    for subject in SUBJECTS:
+        app.register_blueprint(subject.blueprint)
+    return app.url_map
 
 
 def create_app(service: "Service", *pages: Blueprint) -> Flask:
@@ -73,7 +123,7 @@ def create_app(service: "Service", *pages: Blueprint) -> Flask:
     events.install(app)
     problems.install(app)
     _before(app)
-    for blueprint in (*(subject.blueprint for subject in _SUBJECTS), *pages):
+    for blueprint in (*(subject.blueprint for subject in SUBJECTS), *pages):
         app.register_blueprint(blueprint)
     return app
 
@@ -86,6 +136,8 @@ def _before(app: Flask) -> None:
     cors.install(app)
     readiness.install(app)
     query.install(app)
+    body.install(app)
+    key_reuse.install(app)
     security_headers.install(app)
     conditional.install(app)
-    audit.install(app)
+    audit_recorder.install(app)

@@ -7,7 +7,6 @@ their own, of which there are few; whoever waits for one too long is answered 50
 import math
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,23 +18,13 @@ from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 
 from chronos_gitops.process import engine_priority
-from chronos_gitops.server.api import problem_types, problems
+from chronos_gitops.process.bounded_dict import BoundedDict
+from chronos_gitops.server.api import endpoint, problem_types, problems
 from chronos_gitops.server.api.auth import origin
 from chronos_gitops.server.api.problems import ApiError
 
 T = TypeVar("T")
 _EXTENSION: Final = "chronos_gitops.budgets"
-HEAVY_ENDPOINTS: Final = frozenset(
-    {
-        "validate.job_file",
-        "validate.schedule",
-        "versions.one_version",
-        "versions.diff",
-        "pages.job",
-        "pages.version",
-        "pages.rollback",
-    }
-)
 _CALLERS: Final = 4096
 """Maximum number of callers remembered; the least recently seen one is dropped first."""
 
@@ -76,17 +65,15 @@ class Rate:
         self._per_second = per_second
         self._burst = burst
         self._lock = threading.Lock()
-        self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()  # caller: (calls left, when)
+        self._levels: BoundedDict[str, tuple[float, float]] = BoundedDict(_CALLERS)  # caller: (calls left, when)
 
     def take(self, caller: str, now: float) -> int:
         """Seconds until the next call is let through; 0 when this one is."""
         with self._lock:
-            left, then = self._levels.pop(caller, (self._burst, now))
+            left, then = self._levels.get(caller, (self._burst, now))
             left = min(self._burst, left + max(0.0, now - then) * self._per_second)
             is_let = left >= 1
             self._levels[caller] = (left - 1 if is_let else left, now)
-            if len(self._levels) > _CALLERS:
-                self._levels.popitem(last=False)
         return 0 if is_let else math.ceil((1 - left) / self._per_second)
 
 
@@ -155,8 +142,9 @@ class HeavyWork:
 
 
 class Budgets:
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, elapsed: Callable[[], float] = time.monotonic) -> None:
         self.limits = limits
+        self.elapsed = elapsed
         self.calls = Rate(limits.rate, limits.burst)
         self.writes = Rate(limits.writes / 60, limits.writes)
         self.heavy = HeavyWork(limits)
@@ -173,7 +161,7 @@ def budgets() -> Budgets:
 
 def check_calls(caller: str) -> None:
     """TooManyRequests when this caller, or address, has asked too often."""
-    now = time.monotonic()
+    now = budgets().elapsed()
     wait = budgets().calls.take(caller, now)
     if not wait and request.method not in origin.SAFE_METHODS:
         wait = budgets().writes.take(caller, now)
@@ -185,7 +173,8 @@ def check_calls(caller: str) -> None:
 
 def answer(respond: Callable[[], ResponseReturnValue], caller: str | None) -> ResponseReturnValue:
     """What the handler answers; heavy questions are answered in another thread, in the same context."""
-    if request.endpoint not in HEAVY_ENDPOINTS:
+    declared = endpoint.current()
+    if declared is None or not declared.is_heavy:
         return respond()
     context, known = request_ctx.copy(), dict(vars(cast(_AppCtxGlobals, g._get_current_object())))
     found = budgets()

@@ -1,118 +1,190 @@
-"""What each operation is for, in the words of its reader, and the chapter it stands in."""
+"""The declaration of an endpoint, at its handler: the one place that says what it takes, answers, needs and records.
 
-from collections.abc import Mapping
-from typing import Any
+A route is declared where it is routed, and every limit is enforced before the handler runs::
 
-from chronos_gitops.server.api.openapi import examples
+    @blueprint.post(
+        "/<name>/pause",
+        declared=Endpoint(
+            Operation("pauseJob", "jobs", "Pause it", "Survives restarts.", {200: answer("The job", ref("Job"))}),
+            role=OPERATE,
+            is_scoped=True,
+            audit=Audited(AuditAction.PAUSE, EventKind.JOB_PAUSED, target="until"),
+            parameters=(job_lookup.NAME,),
+            body=JsonBody("PauseRequest"),
+        ),
+    )
+    def pause(name: str) -> dict[str, Any]:
+        given = body.fields()
 
-CHAPTERS: Mapping[str, str] = {
-    "jobs": "What runs now, and what an operator does to it. Files are changed in git, never here.",
+Guard (auth.roles), tag scope, readiness, budgets, query parameters, bodies, audit log and the OpenAPI document read it
+from the rule of the request. Shapes of bodies and answers are named in openapi.schemas; query parameters are made by
+params.query, read with ``value()``. A page has no Operation. A route without a declaration is an error at start.
+A new module of routes also stands in ``app.SUBJECTS``; its order is the order of the document.
+After a change run ``make docs``, which writes docs/reference/openapi.json.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from flask import request
+from werkzeug.routing import Map, Rule
+
+from chronos_gitops.config.model import NARROW_ROLES, ROLES
+from chronos_gitops.observability.audit_log import AuditAction
+from chronos_gitops.observability.event_log import EventKind
+from chronos_gitops.server.api.openapi.shapes import TEXT, Schema
+
+READ, OPERATE, ROLLBACK = ROLES
+METRICS, FEED, SYNC = NARROW_ROLES
+JSON: Final = "application/json"
+FORM: Final = "application/x-www-form-urlencoded"
+CHAPTERS: Final[Mapping[str, str]] = {
+    "jobs": "The running jobs, and operations on them. Files are changed in git, never here.",
     "versions": "Every version of a job is a commit; going back is a commit too.",
-    "executions": "What happened: one record for each tick and each manual trigger.",
+    "executions": "One record for each scheduled time and each manual trigger.",
     "git": "How following the repository goes.",
     "questions": "Text that runs nowhere is looked at.",
-    "records": "Who asked for what, and what changed.",
+    "records": "Requests of callers, and changes.",
+    "callers": "Who asks, and the logins of browsers.",
     "runner": "Probes, numbers and this description.",
 }
-OPERATIONS: Mapping[str, tuple[str, str]] = {
-    "listJobs": ("jobs", "By name. Filters add up: several tags mean all of them. A misspelt parameter is refused."),
-    "getJob": (
-        "jobs",
-        "All fields with their defaults, its state, next run, version and last execution. The ETag goes "
-        "into If-Match of a rollback; it begins with the job's definition.",
-    ),
-    "nextRuns": ("jobs", "Empty while the job is disabled; from the end of its pause while it is paused."),
-    "allNextRuns": (
-        "jobs",
-        "Listed in order, page by page, or, with `bucket`, counted: for a load strip and its peak. "
-        "The window is [from, until), a year at most.",
-    ),
-    "triggerJob": (
-        "jobs",
-        "Also works on a disabled or paused job; obeys its concurrency policy. With `dry_run` the "
-        "request is shown and nothing is sent. A repeated Idempotency-Key answers the first execution.",
-    ),
-    "pauseJob": (
-        "jobs",
-        "At runtime, never a commit; survives restarts, edits and rollbacks. Ticks that fall in it "
-        "follow the job's missed-run policy when it ends.",
-    ),
-    "resumeJob": ("jobs", "Harmless when the job is not paused."),
-    "listVersions": ("versions", "Newest first; also of a deleted job."),
-    "getVersion": (
-        "versions",
-        "The job and its YAML as they were. Literal credentials are masked, so `yaml` is not "
-        "byte for byte what git has where one stands in it.",
-    ),
-    "diffVersions": ("versions", "Field by field, as a unified diff, and the next runs before and after."),
-    "rollBack": (
-        "versions",
-        "Writes the file as it was at `n` as one new commit, which is applied at once. 200 when "
-        "nothing would change; 202 with a branch to review where the branch is protected. With `dry_run` "
-        "it tells what the commit would be.",
-    ),
-    "undoCommit": ("versions", "All or nothing: every job that the commit changed goes back to what it was before."),
-    "listExecutions": ("executions", "Newest first, over all jobs."),
-    "listJobExecutions": (
-        "executions",
-        "Newest first. With `at` the answer is one sentence instead: what became of "
-        "that instant, and which commit made it so.",
-    ),
-    "getExecution": (
-        "executions",
-        "With every attempt: when, how long and in which phases, the status and the first "
-        "4 KiB of the response, credentials taken out.",
-    ),
-    "cancelExecution": ("executions", "A request under way is cut off; what its receiver did is not undone."),
-    "callBack": (
-        "executions",
-        "Only for jobs with `webhook.completion: callback`. The whole URL stands in the request's header "
-        "X-Chronos-Callback-URL; who has it needs no token. The same outcome again is harmless.",
-    ),
-    "validateSchedule": ("questions", "In words, with its next runs; or what is wrong with it, still with status 200."),
-    "validateFile": ("questions", "The same findings as `chronos-gitops validate`, with line and column."),
-    "getSync": (
-        "git",
-        "The desired, attempted and applied revision, why they differ, and the findings.",
-    ),
-    "syncNow": ("git", "One pass now; the answer is the status after it."),
-    "approveDeletions": ("git", "Exactly those with this checksum, which GET /api/v1/sync tells."),
-    "receiveHook": ("git", "Point the forge's webhook here. Nothing of the body is believed before its signature."),
-    "listAudit": ("records", "Newest first: every call that changed something or was refused, written down durably."),
-    "listEvents": (
-        "records",
-        "Newest first. With `Accept: text/event-stream` the same as they come; a client that was "
-        "away sends Last-Event-ID. Only a few streams may be open at once.",
-    ),
-    "livez": ("runner", "Fails when the scheduler stands still or cannot write for a lease: restart the runner then."),
-    "readyz": ("runner", "A failed sync is a warning, never a failure: the last good jobs keep running."),
-    "health": ("runner", "The details are for callers who may read."),
-    "metrics": ("runner", "Text format, or OpenMetrics by Accept."),
-    "version": ("runner", "The program, its Python, and the commit that is applied."),
-    "openapi": ("runner", "What /api/docs is made of."),
-    "listProblems": ("runner", "Every `type` that an error can have."),
-    "getProblem": ("runner", "What a `type` means and what to do, as JSON, text or a page by Accept."),
-}
+Answer = Mapping[str, Any]
 
 
-def finish(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with chapters, descriptions and examples on every operation."""
-    schemas = document["components"]["schemas"]
-    for methods in document["paths"].values():
-        for operation in methods.values():
-            chapter, description = OPERATIONS[operation["operationId"]]
-            operation |= {"tags": [chapter], "description": description}
-            for parameter in operation["parameters"]:
-                parameter["example"] = examples.of(parameter["schema"], schemas, field=parameter["name"])
-            answers = [answer for answer in operation["responses"].values() if "content" in answer]
-            for place in [*answers, *([operation["requestBody"]] if "requestBody" in operation else [])]:
-                _illustrate(place, schemas)
-    for answer in document["components"]["responses"].values():
-        _illustrate(answer, schemas)
-    tags = [{"name": name, "description": description} for name, description in CHAPTERS.items()]
-    return document | {"tags": tags}
+class UndeclaredRoute(TypeError):
+    """A route has no declaration, or its declaration names other path parameters than its path."""
 
 
-def _illustrate(place: dict[str, Any], schemas: dict[str, Any]) -> None:
-    for media, content in place["content"].items():
-        content["example"] = examples.of_media(media, content["schema"], schemas)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Parameter:
+    """``more`` are further members of its object in the document."""
+
+    name: str
+    place: Literal["path", "query", "header"]
+    schema: Schema
+    description: str
+    more: Mapping[str, Any] = field(default_factory=dict)
+    has_example: bool = True
+    """False where only this API can make a value."""
+
+    def document(self) -> dict[str, Any]:
+        required = {"required": True} if self.place == "path" else {}
+        about = {"schema": self.schema, "description": self.description}
+        return {"name": self.name, "in": self.place, **required, **about, **self.more}
+
+
+@dataclass(frozen=True, slots=True)
+class JsonBody:
+    """A JSON object, or a form of the page; ``shape`` is its schema, by which it is checked.
+
+    Text is at most ``longest`` characters without control characters, except in the fields of ``free``.
+    """
+
+    shape: str
+    free: tuple[str, ...] = ()
+    longest: int = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class RawBody:
+    """A body that the handler reads for itself."""
+
+    media: str
+    schema: Schema = field(default_factory=lambda: TEXT)
+    is_required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """The endpoint in the document; ``errors`` are problems beside those that every endpoint may answer."""
+
+    id: str
+    chapter: str
+    summary: str
+    text: str
+    answers: Mapping[int, Answer]
+    errors: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """The call is recorded in the audit log and as an event; dry runs change nothing and are not.
+
+    Logins are no events. ``target`` is the field of the body, or of the path, that says what the action was about.
+    """
+
+    action: AuditAction
+    event: EventKind | None
+    target: str | None = None
+    makes_commit: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One route with one method. Without a role it is open to everyone, or, signed, to the one who can sign."""
+
+    operation: Operation | None = field(default=None, kw_only=False)
+    role: str | None
+    is_signed: bool = False
+    """Proven by a signature. Its sender has no token, and may name the runner as its own network does."""
+    is_for_jobs: bool = False
+    """What a job sends is let through, while every other endpoint refuses it."""
+    is_scoped: bool = False
+    """It answers within the grants of a caller. Any other endpoint refuses a caller that sees only some jobs."""
+    narrow_role: str | None = None
+    """Lets a caller in here and nowhere else, beside ``role``."""
+    takes_token_in_address: bool = False
+    """A token with ``narrow_role`` alone may also come as the query parameter ``token``."""
+    is_heavy: bool = False
+    """Its work grows with a file's content, so only a few are answered at a time."""
+    is_early: bool = False
+    """It answers before the first jobs are loaded, although it needs a role."""
+    is_probe: bool = False
+    """It never waits for other reads."""
+    audit: Audited | None = None
+    parameters: tuple[Parameter, ...] = ()
+    body: JsonBody | RawBody | None = None
+    """None takes no fields."""
+
+
+class DeclaredRule(Rule):
+    """A rule of the URL map with its declaration; UndeclaredRoute without one."""
+
+    def __init__(self, string: str, *, declared: Endpoint | None = None, **options: Any) -> None:
+        super().__init__(string, **options)
+        if declared is None:
+            raise UndeclaredRoute(f'the route "{string}" has no declaration; see server/api/endpoint.py')
+        in_path = re.findall(r"<(?:[^:<>]+:)?(\w+)>", string)
+        if declared.operation and in_path != [one.name for one in declared.parameters if one.place == "path"]:
+            raise UndeclaredRoute(f'the route "{string}" does not declare exactly the parameters of its path')
+        self.declared = declared
+
+
+def current() -> Endpoint | None:
+    """The declaration of the request's endpoint; None where no route matches."""
+    return request.url_rule.declared if isinstance(request.url_rule, DeclaredRule) else None
+
+
+def declared(urls: Map) -> Iterable[DeclaredRule]:
+    """Every rule, in the order in which the routes were registered."""
+    return (rule for rule in urls.iter_rules() if isinstance(rule, DeclaredRule))
+
+
+def probes(urls: Map) -> frozenset[str]:
+    return frozenset(rule.rule for rule in declared(urls) if rule.declared.is_probe)
+
+
+def answer(description: str, schema: Schema, *texts: str, media: str = JSON) -> Answer:
+    """``texts`` are further media types, of plain text."""
+    content = {media: {"schema": schema}} | {other: {"schema": TEXT} for other in texts}
+    return {"description": description, "content": content}
+
+
+def path(name: str, description: str, schema: Schema = TEXT) -> Parameter:
+    return Parameter(name=name, place="path", schema=schema, description=description)
+
+
+def header(name: str, description: str, schema: Schema = TEXT) -> Parameter:
+    return Parameter(name=name, place="header", schema=schema, description=description)

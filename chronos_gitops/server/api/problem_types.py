@@ -61,6 +61,12 @@ KINDS: tuple[ProblemType, ...] = (
         "Send `Authorization: Bearer <token>` with a token that the operator has put into the runner's settings.",
     ),
     ProblemType(
+        "token-expired",
+        401,
+        "The token has expired",
+        "Ask the issuer for a new one; a minute of difference between clocks is allowed.",
+    ),
+    ProblemType(
         "bad-signature",
         401,
         "The hook's signature is missing or wrong",
@@ -94,6 +100,12 @@ KINDS: tuple[ProblemType, ...] = (
         "GET /api/v1/jobs lists the jobs; /api/v1/openapi.json lists the calls.",
     ),
     ProblemType(
+        "no-draft",
+        404,
+        "The job is no draft",
+        "GET /api/v1/jobs/{name} has `draft: true` while a file of the job differs from HEAD.",
+    ),
+    ProblemType(
         "callback-unknown",
         404,
         "There is no such callback",
@@ -111,6 +123,24 @@ KINDS: tuple[ProblemType, ...] = (
         409,
         "The state of things does not allow it now",
         "The detail says what stands in the way. Look again, then repeat the call.",
+    ),
+    ProblemType(
+        "preflight-under-way",
+        409,
+        "A preflight is under way",
+        "One preflight runs at a time, for a minute at most. Ask again when it has ended.",
+    ),
+    ProblemType(
+        "replay-under-way",
+        409,
+        "The job is being replayed",
+        "One replay of a job runs at a time. GET /api/v1/replays/{id} shows it; cancel it, or wait for its end.",
+    ),
+    ProblemType(
+        "replays-unsupported",
+        409,
+        "This engine has no replays",
+        "Run the jobs on SQLite or PostgreSQL to replay scheduled times; on Temporal, trigger the job.",
     ),
     ProblemType(
         "callback-late",
@@ -155,6 +185,24 @@ KINDS: tuple[ProblemType, ...] = (
         "Use a new key for a new call; repeat a call with the key it had.",
     ),
     ProblemType(
+        "too-many-items",
+        422,
+        "The call is about too many at once",
+        "Divide it: narrow the selection, or the time range, as the detail says.",
+    ),
+    ProblemType(
+        "variable-locked",
+        422,
+        "A trigger may not change this variable",
+        "Only inputs (`trigger: true`) that the job's own file declares and uses outside of auth and host.",
+    ),
+    ProblemType(
+        "invalid-variables",
+        422,
+        "The job does not pass its rules with these variables",
+        "The detail and `problems` say why; give other texts.",
+    ),
+    ProblemType(
         "invalid-version",
         422,
         "The version does not pass today's validation",
@@ -186,7 +234,7 @@ KINDS: tuple[ProblemType, ...] = (
         "git",
         503,
         "Git did not do it",
-        "The reason names what is wrong with the repository or its remote; GET /api/v1/sync tells more.",
+        "The reason names what is wrong with the repository or its remote; GET /api/v1/sync has details.",
     ),
     ProblemType(
         "store",
@@ -198,7 +246,7 @@ KINDS: tuple[ProblemType, ...] = (
         "too-many-streams",
         503,
         "No place for another stream",
-        "Only a few streams may be open at once, so that they never keep anybody else from asking. "
+        "Only a few streams may be open at once, so that other requests still get a thread. "
         "Ask /api/v1/events for JSON, or try again later.",
     ),
     ProblemType(

@@ -9,20 +9,25 @@ from werkzeug.exceptions import HTTPException
 
 from chronos_gitops.errors import ChronosError, ConflictError, NotFoundError, UsageError
 from chronos_gitops.git.errors import GitError
-from chronos_gitops.server.api import problem_types
+from chronos_gitops.server.api import endpoint, page_links, problem_types
+from chronos_gitops.server.api.endpoint import Endpoint, Operation, answer
 from chronos_gitops.server.api.openapi import responses
+from chronos_gitops.server.api.openapi.shapes import one_of, ref
+from chronos_gitops.server.api.params import form_origin
 from chronos_gitops.server.api.problem_types import KINDS, ProblemType
-from chronos_gitops.server.api.request_context import request_id
+from chronos_gitops.server.api.request_context import record_problem, request_id
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("problems", __name__, url_prefix="/problems")
 MEDIA_TYPE = "application/problem+json"
+KIND = endpoint.path("kind", "The last part of a problem's `type`", one_of(kind.kind for kind in KINDS))
 _SHOWN = 200
 _PAGE = Markup(
     '<!doctype html><html lang="en"><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width, initial-scale=1">'
     '<title>{title}</title><link rel="icon" href="data:,"><link rel="stylesheet" href="/static/chronos.css">'
-    '<main><h1>{title}</h1><p>{detail}</p><p>{hint}</p><p><a href="/">All jobs</a></p></main></html>\n'
+    '<header class="top"><a class="brand" href="/">chronos<span>-gitops</span></a><nav aria-label="Pages">{pages}</nav>'
+    '</header><main id="content"><h1>{title}</h1><p>{detail}</p><p>{hint}</p>{back}</main></html>\n'
 )
 
 
@@ -42,9 +47,9 @@ def body(kind: ProblemType, detail: str, *, hint: str = "", **extra: Any) -> dic
 def response(kind: ProblemType, detail: str, *, hint: str = "", **extra: Any) -> Response:
     """The problem as JSON; as a page for a browser that asks for one outside of ``/api``."""
     problem = body(kind, detail, hint=hint, **extra)
+    record_problem(detail)
     if wants_page():
-        page = _PAGE.format(title=kind.title, detail=detail, hint=hint or kind.remedy)
-        return Response(page, problem["status"], mimetype="text/html")
+        return Response(_page(kind.title, detail, hint or kind.remedy), problem["status"], mimetype="text/html")
     return Response(json.dumps(problem), problem["status"], mimetype=MEDIA_TYPE)
 
 
@@ -75,19 +80,19 @@ def _chronos_error(error: ChronosError) -> Response:
         extra["reason"] = error.kind
     if hasattr(error, "problems"):
         extra["problems"] = [responses.problem(found) for found in error.problems]
-    answer = response(kind, error.message, hint=error.hint, **extra)
+    answered = response(kind, error.message, hint=error.hint, **extra)
     if kind.status == 503:
-        answer.headers["Retry-After"] = "5"
-    return answer
+        answered.headers["Retry-After"] = "5"
+    return answered
 
 
 def _http_error(error: HTTPException) -> Response:
     code = error.code or 500
-    answer = response(problem_types.of_status(code), _detail(error, code), status=code)
+    answered = response(problem_types.of_status(code), _detail(error, code), status=code)
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
-            answer.headers[name] = value
-    return answer
+            answered.headers[name] = value
+    return answered
 
 
 def _detail(error: HTTPException, code: int) -> str:
@@ -106,26 +111,60 @@ def _bug(error: Exception) -> Response:
 
 
 def wants_page() -> bool:
-    return not request.path.startswith("/api/") and "text/html" in request.headers.get("Accept", "")
+    """True for a browser: outside of ``/api``, and where it sent a form of a page."""
+    is_page = not request.path.startswith("/api/") or form_origin.page() is not None
+    return is_page and "text/html" in request.headers.get("Accept", "")
+
+
+def _page(title: str, detail: str, hint: str) -> str:
+    pages = Markup(" ").join(Markup('<a href="{}">{}</a>').format(path, word) for path, word, _ in page_links.PAGES)
+    came_from = form_origin.page()
+    back = Markup("") if came_from is None else Markup('<p><a href="{}">Back to the form</a></p>').format(came_from)
+    return _PAGE.format(title=title, detail=detail, hint=hint, pages=pages, back=back)
 
 
 def _wants_text() -> bool:
     return request.accept_mimetypes.best_match(["application/json", "text/plain"]) == "text/plain"
 
 
-@blueprint.get("")
+@blueprint.get(
+    "",
+    declared=Endpoint(
+        Operation(
+            "listProblems",
+            "runner",
+            "Every type of problem",
+            "Every `type` that an error can have.",
+            {200: answer("Types", ref("ProblemDescriptionList"))},
+        ),
+        role=None,
+    ),
+)
 def every_type() -> dict[str, Any]:
     return {"items": [_described(kind) for kind in KINDS], "next": None}
 
 
-@blueprint.get("/<kind>")
+@blueprint.get(
+    "/<kind>",
+    declared=Endpoint(
+        Operation(
+            "getProblem",
+            "runner",
+            "One type of problem",
+            "What a `type` means and what to do, as JSON, text or a page by Accept.",
+            {200: answer("The type", ref("ProblemDescription"), "text/html", "text/plain")},
+            errors=(404,),
+        ),
+        role=None,
+        parameters=(KIND,),
+    ),
+)
 def one_type(kind: str) -> Response | dict[str, Any]:
     found = problem_types.find(kind)
     if found is None:
         raise NotFoundError(f'There is no type of problem "{kind[:80]}".', hint="GET /problems lists them.")
     if wants_page():
-        page = _PAGE.format(title=found.title, detail=f"HTTP status {found.status}.", hint=found.remedy)
-        return Response(page, mimetype="text/html")
+        return Response(_page(found.title, f"HTTP status {found.status}.", found.remedy), mimetype="text/html")
     if _wants_text():
         return Response(f"{found.title} (HTTP status {found.status})\n\n{found.remedy}\n", mimetype="text/plain")
     return _described(found)

@@ -18,9 +18,46 @@ def service() -> "Service":
     return cast("Service", current_app.extensions[EXTENSION])
 
 
+def identify(caller: str, via: str) -> None:
+    """From here on the request is one of this caller."""
+    g.caller, g.via = caller, via
+
+
 def caller() -> str:
     """The name of the token that was shown, else ``anonymous``."""
     return cast(str, g.get("caller", ANONYMOUS))
+
+
+def via() -> str:
+    """How the caller proved its name: ``token``, ``session``, or ``none`` for a caller without one."""
+    return cast(str, g.get("via", "none"))
+
+
+def address() -> str:
+    """The client's address, for budgets, sessions and the audit log."""
+    return request.remote_addr or ""
+
+
+def record_target(target: str) -> None:
+    """What the call is about, for the audit log, where neither its path nor its body says it."""
+    g.recorded_target = target
+
+
+def recorded_target() -> str | None:
+    return cast("str | None", g.get("recorded_target"))
+
+
+def record_problem(detail: str, *, refused_as: int | None = None) -> None:
+    """Why the call is refused, for the audit log. ``refused_as`` is its status where the answer is a redirect."""
+    g.problem_detail, g.refused_as = detail, refused_as
+
+
+def problem_detail() -> str | None:
+    return cast("str | None", g.get("problem_detail"))
+
+
+def refused_as() -> int | None:
+    return cast("int | None", g.get("refused_as"))
 
 
 def request_id() -> str:

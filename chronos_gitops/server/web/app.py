@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from flask import Flask
 from jinja2 import StrictUndefined
 
-from chronos_gitops.schedule.schedule import Schedule
+from chronos_gitops.schedule.timing import Timing
 from chronos_gitops.server.api import app as api_app
 from chronos_gitops.server.web import layout
 from chronos_gitops.server.web.cache import PageCache
@@ -21,7 +21,7 @@ PAGES = (jobs, job, execution, upcoming, changes)
 
 def create_app(service: "Service") -> Flask:
     app = api_app.create_app(service, layout.blueprint, login.blueprint, api_docs.blueprint)
-    app.extensions[layout.IN_WORDS] = lru_cache(maxsize=10_000)(Schedule.describe)
+    app.extensions[layout.IN_WORDS] = lru_cache(maxsize=10_000)(Timing.describe)
     app.extensions[layout.CHARTS], app.extensions[layout.SHAPES] = PageCache(64), PageCache(5_000)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
 from chronos_gitops.jobs.model import JobSet
+from chronos_gitops.process.bounded_dict import BoundedDict
 
 T = TypeVar("T")
 
@@ -13,10 +14,9 @@ class PageCache:
     """At most ``most`` values; the oldest goes first. Safe from any thread: two that ask at once both make it."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
         self._lock = threading.Lock()
         self._jobs: JobSet | None = None
-        self._found: dict[Hashable, Any] = {}
+        self._found: BoundedDict[Hashable, Any] = BoundedDict(most)
 
     def of(self, jobs: JobSet, key: Hashable, make: Callable[[], T]) -> T:
         """The value of this key for these jobs, made when it is not known."""
@@ -34,7 +34,6 @@ class PageCache:
     def put(self, jobs: JobSet, key: Hashable, value: object) -> None:
         with self._lock:
             if jobs is not self._jobs:
-                self._jobs, self._found = jobs, {}
-            while len(self._found) >= self._most:
-                del self._found[next(iter(self._found))]
+                self._jobs = jobs
+                self._found.clear()
             self._found[key] = value

@@ -13,40 +13,44 @@ _LEAST = 3
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """``x`` counts columns from the left; ``height`` of HEIGHT, 0 for none. ``title`` says it in words."""
+    """``x`` counts columns from the left; ``height`` of HEIGHT, 0 for none. ``title`` says it in words. ``base`` is
+    what it stands on."""
 
     x: int
     height: int
     title: str
     kind: str = ""
+    base: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """A row of columns; ``peak_at`` is None when nothing is due, ``scale`` are times at equal distances."""
+    """A row of ``width`` columns; ``peak_at`` is None when nothing is due, ``scale`` are times at equal distances."""
 
     columns: tuple[Column, ...]
+    width: int
     total: int
     peak: int
     peak_at: datetime | None
     scale: tuple[str, ...] = ()
+    held: int = 0
 
 
-def strip(counts: Sequence[int], start: datetime, bucket: timedelta) -> Strip:
-    """How much is due in each bucket from ``start`` on."""
+def strip(counts: Sequence[int], start: datetime, bucket: timedelta, held: Sequence[int] = ()) -> Strip:
+    """How much is due in each bucket from ``start`` on, and above it what calendars hold."""
+    held = held or [0] * len(counts)
     most = max(counts, default=0)
     peak = list(counts).index(most) if most else None
-    columns = tuple(
-        Column(
-            index,
-            _scaled(count, most),
-            f"{start + bucket * index:%a %H:%M} UTC: {count}",
-            "peak" if index == peak else "due",
-        )
-        for index, count in enumerate(counts)
-    )
+    fullest = max((due + closed for due, closed in zip(counts, held, strict=True)), default=0)
+    columns = []
+    for index, (due, closed) in enumerate(zip(counts, held, strict=True)):
+        at, height = f"{start + bucket * index:%a %H:%M} UTC", _scaled(due, fullest)
+        columns.append(Column(index, height, f"{at}: {due}", "peak" if index == peak else "due"))
+        if closed:
+            above = min(_scaled(closed, fullest), HEIGHT - height) or _LEAST
+            columns.append(Column(index, above, f"{at}: {closed} held by calendars", "held", height))
     peak_at = None if peak is None else start + bucket * peak
-    return Strip(columns, sum(counts), most, peak_at, scale(start, bucket * len(counts)))
+    return Strip(tuple(columns), len(counts), sum(counts), most, peak_at, scale(start, bucket * len(counts)), sum(held))
 
 
 def scale(start: datetime, span: timedelta, marks: int = 5) -> tuple[str, ...]:

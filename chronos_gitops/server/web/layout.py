@@ -1,23 +1,36 @@
 """What every page shares: its blueprint, who may press what, times and numbers as people say them."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
-from flask import Blueprint, current_app, request, stream_template
+from flask import Blueprint, Response, current_app, request, send_from_directory, stream_template
 from markupsafe import Markup
 
+from chronos_gitops.plurals import plural
 from chronos_gitops.process.engine_priority import yielding
-from chronos_gitops.schedule.schedule import Schedule
 from chronos_gitops.schedule.timestamps import utc_text
-from chronos_gitops.server.api.auth import roles, tag_scope
+from chronos_gitops.schedule.timing import Timing
+from chronos_gitops.server.api import page_links
+from chronos_gitops.server.api.auth import caller_scope, roles, tokens
+from chronos_gitops.server.api.endpoint import OPERATE, ROLLBACK, Endpoint
+from chronos_gitops.server.api.middleware import form_redirect
 from chronos_gitops.server.api.openapi import responses
-from chronos_gitops.server.api.request_context import caller, service
+from chronos_gitops.server.api.request_context import caller, service, via
+from chronos_gitops.server.api.routes import calendars
 from chronos_gitops.server.web import formatting
 from chronos_gitops.server.web.cache import PageCache
 
-blueprint = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
+blueprint = Blueprint("pages", __name__, template_folder="templates")
+PAUSES = (("an hour", "1h"), ("two hours", "2h"), ("8 hours", "8h"), ("24 hours", "24h"))
+"""Lengths that the pages offer for a pause: in words, and as the API reads them."""
 IN_WORDS = "chronos_gitops.in_words"
 CHARTS, SHAPES = "chronos_gitops.charts", "chronos_gitops.shapes"
+
+
+@blueprint.get("/static/<path:filename>", declared=Endpoint(role=None))
+def static(filename: str) -> Response:
+    return send_from_directory(Path(__file__).parent / "static", filename)
 
 
 def render_page(template: str, **values: Any) -> str:
@@ -25,9 +38,9 @@ def render_page(template: str, **values: Any) -> str:
     return "".join(yielding(stream_template(template, **values)))
 
 
-def in_words(schedule: Schedule) -> str:
+def in_words(timing: Timing) -> str:
     """A millisecond each, and a page has hundreds: kept, for what a schedule means never changes."""
-    said: str = current_app.extensions[IN_WORDS](schedule)
+    said: str = current_app.extensions[IN_WORDS](timing)
     return said
 
 
@@ -44,16 +57,26 @@ def shapes_kept() -> PageCache:
 @blueprint.context_processor
 def _shared() -> dict[str, Any]:
     """For these pages only, which the guard has let in: what is open to all knows nothing of git or the caller."""
-    status = tag_scope.status(service().follower.status())
+    status = caller_scope.status(service().follower.status())
     return {
+        "environment": service().settings.environment,
         "sync": responses.sync(status),
-        "may_operate": roles.may(roles.OPERATE),
-        "may_roll_back": roles.may(roles.ROLLBACK),
-        "is_limited": tag_scope.is_limited(),
-        "has_login": roles.has_tokens(),
+        "not_running": status.not_running,
+        "freezes": calendars.freezes(),
+        "may_operate": roles.may(OPERATE),
+        "may_roll_back": roles.may(ROLLBACK),
+        "is_limited": caller_scope.is_limited(),
+        "has_login": roles.has_callers(),
         "who": caller(),
+        "via": via(),
+        "until": tokens.until() if roles.has_callers() else None,
         "here": request.path,
+        "notice": form_redirect.notice(),
+        "pages_of_all": page_links.PAGES,
     }
+
+
+blueprint.add_app_template_filter(plural)
 
 
 @blueprint.app_template_filter("moment")

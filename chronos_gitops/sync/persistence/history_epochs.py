@@ -9,9 +9,10 @@ from chronos_gitops.errors import NotFoundError
 from chronos_gitops.git.client import Git
 from chronos_gitops.git.errors import GitError
 from chronos_gitops.git.incomplete_clone import PresentObjects
+from chronos_gitops.git.refs import APPLIED
 from chronos_gitops.state.atomic_files import write_atomically
 from chronos_gitops.versions.history import History
-from chronos_gitops.versions.version_log import Version
+from chronos_gitops.versions.version import Version
 
 _KEPT: Final = 20
 _COMMIT_DIGITS: Final = 7
@@ -51,9 +52,9 @@ class HistoryEpochs:
     def _keep(self, git: Git, tip: str) -> None:
         self.tips = (*self.tips, tip)[-_KEPT:]
         try:
-            git.run("update-ref", f"refs/chronos/applied/{self.number}", tip)
+            git.run("update-ref", f"{APPLIED}{self.number}", tip)
             if self.number > _KEPT:
-                git.run("update-ref", "-d", f"refs/chronos/applied/{self.number - _KEPT}")
+                git.run("update-ref", "-d", f"{APPLIED}{self.number - _KEPT}")
         except GitError as error:
             _log.warning("a former tip could not be kept", extra={"commit": tip, "error": str(error)})
 

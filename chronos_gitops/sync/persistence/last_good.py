@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
@@ -16,14 +16,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.job_set import diff
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.jobs.problem import Problem, Severity
 from chronos_gitops.jobs.validation.document import SourceSpan
+from chronos_gitops.jobs.validation.rules.gates import NamedGate
 from chronos_gitops.jobs.validation.validate import FileResult
 from chronos_gitops.state.atomic_files import Sealed, append_line, read_lines, write_sealed
+from chronos_gitops.sync.persistence.calendar_rows import calendar_rows, with_calendars
 
-_FORMAT: Final = 2
+_FORMAT: Final = 3
+_READABLE: Final = (2, 3)
+"""Format 2 is from before layers: a row has the blob id of the job's file alone."""
 _FEW: Final = 100
 _log = logging.getLogger(__name__)
 
@@ -37,11 +42,12 @@ class LastGood:
     next save is a whole one.
     """
 
-    def __init__(self, path: Path, identity: str, *, judges: str | None = None) -> None:
+    def __init__(self, path: Path, identity: str, *, judges: str | None = None, environment: str | None = None) -> None:
         self._path = path
         self._changes = path.with_suffix(".changes")
         self._identity = identity
         self._judges = judges
+        self._environment = environment
         self._saved: JobSet | None = None
         self._base = ""
         self._appended = 0
@@ -58,21 +64,25 @@ class LastGood:
             self._write_whole(jobs, judged)
             return
         changes = diff(before, jobs)
+        calendars = calendar_rows(jobs)
         changed = [jobs.definitions[name] for name in (*changes.added, *changes.changed)]
         removed = list(changes.removed)
-        if not changed and not removed and jobs.revision == before.revision:
+        if not changed and not removed and jobs.revision == before.revision and calendars == calendar_rows(before):
             return
         if self._appended + len(changed) + len(removed) > max(_FEW, len(jobs) // 10):
             self._write_whole(jobs, judged)
             return
         documents = [_document(definition, judged) for definition in changed]
         line = {"base": self._base, "revision": jobs.revision, "changed": documents, "removed": removed}
+        line |= {"calendars": calendars} if calendars or calendar_rows(before) else {}
         self._saved = None  # until it is known to be on disk
         append_line(self._changes, line | {"seal": _seal(_text_of(line))})
         self._saved, self._appended = jobs, self._appended + len(changed) + len(removed)
 
     def _write_whole(self, jobs: JobSet, judged: Mapping[str, FileResult]) -> None:
         header = {"format": _FORMAT, "identity": self._identity, "judges": self._judges, "revision": jobs.revision}
+        header["environment"] = self._environment
+        header |= {"calendars": calendars} if (calendars := calendar_rows(jobs)) else {}
         base = write_sealed(self._path, chain([header], (_document(definition, judged) for definition in jobs)))
         self._changes.unlink(missing_ok=True)
         self._saved, self._base, self._appended = jobs, base, 0
@@ -90,17 +100,21 @@ class LastGood:
     def _load(self, content: Sealed) -> JobSet | None:
         rows = iter(content)
         header = next(rows)
-        if header["format"] != _FORMAT or header["identity"] != self._identity:
+        if header["format"] not in _READABLE or header["identity"] != self._identity:
+            return None
+        environment = header.get("environment")
+        if environment not in (None, self._environment):
+            _log.warning("the last good state is of another environment", extra={"environment": environment})
             return None
         known = dict(map(_known, rows))
-        base, revision = content.seal, header["revision"]
+        base, revision, calendars = content.seal, header["revision"], header.get("calendars", [])
         appended = 0
         for line in self._lines(base):
-            revision = line["revision"]
+            revision, calendars = line["revision"], line.get("calendars", calendars)
             known |= dict(map(_known, line["changed"]))
             known = {name: one for name, one in known.items() if name not in line["removed"]}
             appended += len(line["changed"]) + len(line["removed"])
-        jobs = JobSet.of(revision, (definition for definition, _ in known.values()))
+        jobs = with_calendars(revision, [definition for definition, _ in known.values()], calendars)
         if self._judges is not None and header["judges"] == self._judges:
             self.judged = tuple(parsed for _, parsed in known.values() if parsed is not None)
             self._saved, self._base, self._appended = jobs, base, appended
@@ -130,53 +144,85 @@ def _document(definition: JobVersion, judged: Mapping[str, FileResult]) -> dict[
     document: dict[str, Any] = {
         "job": definition.job.document(),
         "path": definition.path,
-        "blob": definition.blob,
+        "identity": _identity_row(definition.identity),
         "version": definition.version,
         "commit": definition.commit,
         "created_at": _text(definition.created_at),
         "updated_at": _text(definition.updated_at),
         "draft": definition.draft,
+        "draft_files": list(definition.draft_files),
+        "runs_draft": definition.runs_draft,
     }
     parsed = judged.get(definition.job.name)
     if parsed is not None and parsed.job is definition.job and not definition.quarantined:
         document["said"] = list(map(_said, parsed.problems))
         document["named_at"] = _place(parsed.named_at)
+        document["layers"] = parsed.layers
+        document["policies"] = list(parsed.policies)
+        if parsed.calendars:
+            document["calendars"] = [parsed.calendars, sorted(parsed.unknown_calendars)]
+        if parsed.gates:
+            document["gates"] = [[one.job, one.at.file, _place(one.at), one.environments] for one in parsed.gates]
     return document
 
 
 def _known(document: dict[str, Any]) -> tuple[str, tuple[JobVersion, FileResult | None]]:
-    job, path, blob = Job.from_document(document["job"]), sys.intern(document["path"]), sys.intern(document["blob"])
+    job, path = Job.from_document(document["job"]), sys.intern(document["path"])
+    identity = _identity(document)
     definition = JobVersion(
         job=job,
         path=path,
-        blob=blob,
+        identity=identity,
         version=document["version"],
         commit=None if document["commit"] is None else sys.intern(document["commit"]),
         created_at=_instant(document["created_at"]),
         updated_at=_instant(document["updated_at"]),
         draft=document["draft"],
+        draft_files=tuple(document.get("draft_files", ())),
+        runs_draft=document.get("runs_draft", document["draft"]),
     )
     parsed = None
-    if "said" in document:
-        problems = tuple(_problem(path, *said) for said in document["said"])
-        parsed = FileResult(path, blob, job.name, job, problems, SourceSpan(*document["named_at"]))
+    if "layers" in document:  # a row of format 2 has another form, and was judged by another release
+        problems = tuple(_problem(*said) for said in document["said"])
+        at = SourceSpan(path, *document["named_at"])
+        policies = tuple(document.get("policies", ()))
+        named, unknown = document.get("calendars", ((), ()))
+        calendars = tuple(named), frozenset(unknown)
+        about = document["layers"], policies, *calendars, tuple(_gate(*one) for one in document.get("gates", ()))
+        parsed = FileResult(path, identity, job.name, job, problems, at, *about)
     return job.name, (definition, parsed)
+
+
+def _identity_row(identity: DefinitionId) -> list[str | None]:
+    return [identity.blob, identity.content, identity.environment]
+
+
+def _identity(document: dict[str, Any]) -> DefinitionId:
+    blob, content, environment = document["identity"] if "identity" in document else (document["blob"], "", None)
+    return DefinitionId(sys.intern(blob), content, environment and sys.intern(environment))
 
 
 def _place(spot: SourceSpan) -> tuple[int, int, int, str]:
     return spot.line, spot.column, spot.end, spot.whole
 
 
-def _said(problem: Problem) -> tuple[int | str, ...]:
+def _gate(job: str, file: str, place: Sequence[Any], environments: list[str] | None) -> NamedGate:
+    return NamedGate(job, SourceSpan(file, *place), None if environments is None else tuple(environments))
+
+
+def _said(problem: Problem) -> tuple[Any, ...]:
     words = (problem.severity.value, problem.rule, problem.message, problem.hint)
-    return problem.line, problem.column, *words, problem.end_column, problem.excerpt, problem.fix
+    place = (problem.file, problem.line, problem.column)
+    return *place, *words, problem.end_column, problem.excerpt, problem.fix, problem.environments, problem.policy
 
 
 def _problem(file: str, line: int, column: int, severity: str, *rest: Any) -> Problem:
     """The same words are said about many files: they are kept once."""
-    rule, message, hint, end, excerpt, fix = rest
+    rule, message, hint, end, excerpt, fix, environments, *policy = rest
     words = sys.intern(rule), sys.intern(message), sys.intern(hint)
-    return Problem(file, line, column, Severity(severity), *words, end, excerpt, fix)
+    where = None if environments is None else tuple(environments)
+    at = sys.intern(file), line, column
+    return Problem(*at, Severity(severity), *words, end, excerpt, fix, environments=where, policy="".join(policy))
 
 
 def _text(instant: datetime | None) -> str | None:

@@ -14,9 +14,9 @@ from typing import Final
 
 import chronos_gitops
 from chronos_gitops.errors import NotFoundError
-from chronos_gitops.jobs.resources import shipped
-from chronos_gitops.jobs.secret_bindings import Bindings
-from chronos_gitops.schedule.timezones import rules_version
+from chronos_gitops.jobs.schemas.resources import shipped
+from chronos_gitops.jobs.secrets.bindings import Bindings
+from chronos_gitops.schedule.zones.timezones import rules_version
 
 _ROOMS: Final = ("jobs", "schedule")
 _PACKAGES: Final = ("croniter", "jsonschema", "tzdata", "yaml")
@@ -34,9 +34,10 @@ def validator_fingerprint(bindings: Bindings | None) -> str | None:
 
 
 def _bound(bindings: Bindings | None) -> object:
-    if bindings is None or bindings.is_open:
+    if bindings is None or bindings == Bindings():
         return None
-    return bindings.unbound, sorted(bindings.by_name.items(), key=lambda entry: entry[0])
+    tables = (bindings.by_name, bindings.audiences.by_name)
+    return bindings.unbound, *(sorted(table.items(), key=lambda entry: entry[0]) for table in tables)
 
 
 def _files() -> Iterator[tuple[str, int, int]]:
@@ -47,7 +48,7 @@ def _files() -> Iterator[tuple[str, int, int]]:
         for folder, folders, names in os.walk(package / room):
             folders.sort()
             yield from (_stamp(os.path.join(folder, name)) for name in sorted(names) if name.endswith(".py"))  # noqa: PTH118
-    yield _stamp(str(shipped("job.schema.json")))
+    yield _stamp(str(shipped("schemas.json")))
     for name in _PACKAGES:
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.origin is not None:

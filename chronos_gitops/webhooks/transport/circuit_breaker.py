@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from chronos_gitops.plurals import plural
 from chronos_gitops.webhooks.outcome import ErrorClass, Outcome, OutcomeKind
 
 REST = timedelta(seconds=30)
@@ -34,7 +35,8 @@ class CircuitBreakers:
         if now >= circuit.open_until and not circuit.is_probed:
             circuit.is_probed = True
             return None
-        message = f"no request was made: {host} failed {circuit.failures} times in a row and is left alone for a while"
+        failed = f"{host} failed {plural(circuit.failures, 'time')} in a row"
+        message = f"no request was made: {failed} and is left alone for a while"
         wait = timedelta(seconds=max(1.0, circuit.open_until - now))
         return Outcome(OutcomeKind.RETRY, error_class=ErrorClass.CIRCUIT_OPEN, error=message, retry_after=wait)
 
@@ -61,6 +63,8 @@ class CircuitBreakers:
 
 def is_away(outcome: Outcome) -> bool | None:
     """True: the host did not answer, or with a 5xx. False: it did. None: the outcome says nothing about it."""
+    if outcome.error_class == ErrorClass.ASSERTION:
+        return False
     if outcome.status_code is not None:
         return outcome.status_code >= 500
     return True if outcome.error_class in _AWAY else None

@@ -10,7 +10,7 @@ import os
 import select
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,11 +23,13 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
 from chronos_gitops.process import failpoints
+from chronos_gitops.webhooks.body_check import JUDGED
 from chronos_gitops.webhooks.outcome import ErrorClass, ExchangeError, RequestNotSent
 from chronos_gitops.webhooks.request import PreparedRequest
 from chronos_gitops.webhooks.transport.dns import Resolve
-from chronos_gitops.webhooks.transport.egress import EgressPolicy, RefusedAddress
-from chronos_gitops.webhooks.transport.own_listener import Listener
+from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy, RefusedAddress
+from chronos_gitops.webhooks.transport.egress.own_listener import Listener
+from chronos_gitops.webhooks.transport.peer import PeerReader
 from chronos_gitops.webhooks.transport.response_guard import IDLE_SECONDS, MAX_BODY, CountedSocket, ResponseGuard
 from chronos_gitops.webhooks.transport.timings import Phase, PhaseTimer, current
 from chronos_gitops.webhooks.transport.tls import TlsContexts
@@ -35,7 +37,7 @@ from chronos_gitops.webhooks.transport.tls import TlsContexts
 _READ_AT_ONCE = 16 * 1024
 """Bytes of the socket's buffer, of which Linux makes twice as many: what is read before others have their turn. With
 the 256 KiB that asyncio reads by itself, a flood of interim answers held every other webhook up for 11 ms at a time."""
-KEPT = 64 * 1024
+KEPT = JUDGED
 """Bytes of body handed on."""
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _UNLIMITED = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
@@ -50,6 +52,7 @@ class _Exchange:
     place: str
     """As it may be shown: the host and port, or the reference to the secret that they come from."""
     may_send: Callable[[], bool]
+    egress: EgressPolicy
     is_secret: bool = False
     guard: ResponseGuard | None = None
     must_be_new: bool = False
@@ -63,23 +66,33 @@ class _Exchange:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A final status, which decides; ``body`` holds its first 64 KiB. ``body_fault`` says why there is no more of it,
-    to those who must judge the body."""
+    """A final status, which decides; ``body`` holds its first 64 KiB, and ``is_longer`` says that there was more.
+    ``body_fault`` says why there is no more of it, to those who must judge the body."""
 
     status: int
     retry_after: str | None
     body: bytes = field(repr=False)
     body_fault: ExchangeError | None = None
+    is_longer: bool = False
+    encoding: str = ""
 
 
 class HttpTransport:
-    """The connection pool; opened and closed in the event loop that uses it."""
+    """The connection pool; opened and closed in the event loop that uses it. ``egress`` judges exchanges that bring no
+    policy of their own; ``read_peers`` notes the other end of each connection."""
 
     def __init__(
-        self, *, egress: EgressPolicy, trust: TlsContexts, resolve: Resolve, listener: Listener | None = None
+        self,
+        *,
+        egress: EgressPolicy,
+        trust: TlsContexts,
+        resolve: Resolve,
+        listener: Listener | None = None,
+        read_peers: PeerReader | None = None,
     ) -> None:
         self._trust = trust
-        connector = _Connector(egress, resolve, listener)
+        self._egress = egress
+        connector = _Connector(resolve, listener, read_peers or PeerReader())
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -94,7 +107,12 @@ class HttpTransport:
         await self._session.close()
 
     async def exchange(
-        self, request: PreparedRequest, progress: PhaseTimer, may_send: Callable[[], bool] = lambda: True
+        self,
+        request: PreparedRequest,
+        progress: PhaseTimer,
+        may_send: Callable[[], bool] = lambda: True,
+        *,
+        egress: EgressPolicy | None = None,
     ) -> HttpResponse:
         """Sends the request once and reads the answer; a second time, on a new connection, when a kept one turns out to
         be closed and RFC 9110 allows it. Raises ExchangeError and RefusedAddress; whenever the answer was not read
@@ -102,7 +120,8 @@ class HttpTransport:
         written yet; when it says no, RequestNotSent is raised."""
         progress.enter(Phase.RESOLVING)
         host, port = request.target.host, request.target.port
-        exchange = _Exchange(progress, host, request.place or f"{host}:{port}", may_send, is_secret=bool(request.place))
+        place = request.place or f"{host}:{port}"
+        exchange = _Exchange(progress, host, place, may_send, egress or self._egress, is_secret=bool(request.place))
         current.set(progress)
         previous = _exchange.set(exchange)
         try:
@@ -137,9 +156,9 @@ class HttpTransport:
         assert guard is not None
         assert guard.head is not None
         guard.watch(response.content)
-        body, is_whole, fault = bytearray(), False, None
+        body, total, fault = bytearray(), None, None
         try:
-            is_whole = await _read(response.content, body)
+            total = await _read(response.content, body)
         except (aiohttp.ClientError, OSError) as error:
             fault = _failure(error, exchange)
         except ExchangeError as error:
@@ -147,12 +166,13 @@ class HttpTransport:
         except BaseException:
             response.close()
             raise
-        if is_whole:
+        if total is not None and total <= MAX_BODY:
             response.release()
         else:
             response.close()
             exchange.cut()
-        return HttpResponse(guard.head.status, guard.head.retry_after, bytes(body), fault)
+        head, is_longer = guard.head, total is not None and total > KEPT
+        return HttpResponse(head.status, head.retry_after, bytes(body), fault, is_longer, head.encoding)
 
 
 _exchange: ContextVar[_Exchange] = ContextVar("exchange")
@@ -162,21 +182,30 @@ _exchange: ContextVar[_Exchange] = ContextVar("exchange")
 class _Connector(aiohttp.TCPConnector):
     """Connects to allowed addresses only, never to the runner's own ``listener``, and counts what comes back."""
 
-    def __init__(self, egress: EgressPolicy, resolve: Resolve, listener: Listener | None) -> None:
+    def __init__(self, resolve: Resolve, listener: Listener | None, peers: PeerReader) -> None:
         super().__init__(
-            resolver=_Resolver(egress, resolve),
+            resolver=_Resolver(resolve),
             socket_factory=self._socket,
             limit=0,  # ConcurrencyLimiter does it, outside the deadline
             keepalive_timeout=IDLE_SECONDS,
             ttl_dns_cache=10,
         )
-        self._egress = egress
         self._listener = listener
+        self._peers = peers
+
+    async def _resolve_host(self, host: str, port: int, traces: Sequence[Trace] | None = None) -> list[ResolveResult]:
+        """Every address of a name must be allowed: which one is tried first is the name server's choice. Judged here,
+        because the resolver's answer is shared with exchanges that go by other policies."""
+        found = await super()._resolve_host(host, port, traces)
+        exchange = _exchange.get()
+        for one in found:
+            exchange.egress.check(one["host"], port, host=exchange.host)
+        return found
 
     def _socket(self, info: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol, _, place = info
         exchange = _exchange.get()
-        self._egress.check(place[0], place[1], host=exchange.host)
+        exchange.egress.check(place[0], place[1], host=exchange.host)
         self._refuse_listener(place)  # here, too: TLS would send its first bytes before the connection is handed over
         exchange.progress.enter(Phase.CONNECTING)
         found = CountedSocket(family, kind, protocol)
@@ -203,6 +232,7 @@ class _Connector(aiohttp.TCPConnector):
         try:
             self._admit(connection, exchange)
         except (RefusedAddress, RequestNotSent):
+            transport.abort()  # not even the alert that closes TLS is sent
             connection.close()
             raise
         return connection
@@ -210,7 +240,11 @@ class _Connector(aiohttp.TCPConnector):
     def _admit(self, connection: Connection, exchange: _Exchange) -> None:
         """The last look before the first byte of the request."""
         if connection.transport is not None:
-            self._refuse_listener(connection.transport.get_extra_info("peername"))
+            peer = connection.transport.get_extra_info("peername")
+            if peer:  # a kept connection may have been opened under another policy
+                exchange.egress.check(str(peer[0]), int(peer[1]), host=exchange.host)
+            self._refuse_listener(peer)
+            exchange.progress.peer = self._peers.read(connection.transport)
         failpoints.reach("before-send")
         if not exchange.may_send():
             raise RequestNotSent
@@ -239,10 +273,7 @@ class _Connector(aiohttp.TCPConnector):
 
 
 class _Resolver(AbstractResolver):
-    """Every address of a name must be allowed: which one is tried first is the name server's choice."""
-
-    def __init__(self, egress: EgressPolicy, resolve: Resolve) -> None:
-        self._egress = egress
+    def __init__(self, resolve: Resolve) -> None:
         self._resolve = resolve
 
     async def resolve(
@@ -252,8 +283,6 @@ class _Resolver(AbstractResolver):
         family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 - both families, as the connector asks
     ) -> list[ResolveResult]:
         found = await self._resolve(host)
-        for _, address in found:
-            self._egress.check(address, port, host=host)
         return [
             ResolveResult(
                 hostname=host, host=address, port=port, family=family, proto=socket.IPPROTO_TCP, flags=_NUMERIC
@@ -296,15 +325,15 @@ def _has_input(transport: asyncio.BaseTransport) -> bool:
     return bool(poll.poll(0))
 
 
-async def _read(content: aiohttp.StreamReader, body: bytearray) -> bool:
-    """The first KEPT bytes, and whether the body ended within MAX_BODY."""
+async def _read(content: aiohttp.StreamReader, body: bytearray) -> int:
+    """The first KEPT bytes into ``body``; how many there were, and more than MAX_BODY when reading was stopped."""
     total = 0
     async for chunk in content.iter_any():
         total += len(chunk)
         body += chunk[: KEPT - len(body)]
         if total > MAX_BODY:
-            return False
-    return True
+            break
+    return total
 
 
 def _failure(error: aiohttp.ClientError | OSError, exchange: _Exchange) -> ExchangeError:

@@ -163,7 +163,7 @@ class ResponseGuard(asyncio.Protocol):
         if data:
             self._inner.data_received(data)
         if self._inner.exception() is not None:
-            self._fail(ExchangeError(ErrorClass.PROTOCOL, "the body of the answer is not what its header announces"))
+            self._fail(ExchangeError(ErrorClass.PROTOCOL, "the body of the response does not match its header"))
 
     def watch(self, content: aiohttp.StreamReader) -> None:
         """The body that is read: aiohttp does not end it when it cannot go on."""

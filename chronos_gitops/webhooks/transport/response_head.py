@@ -32,7 +32,7 @@ class Framing(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ResponseHead:
     """``may_reuse``: the connection may serve another request; ``keep_alive``: the seconds that the server announced
-    it will keep an idle connection open."""
+    it will keep an idle connection open; ``encoding``: its Content-Encoding, in lower case."""
 
     status: int
     framing: Framing
@@ -40,6 +40,7 @@ class ResponseHead:
     may_reuse: bool = False
     keep_alive: int | None = None
     retry_after: str | None = None
+    encoding: str = ""
 
     @property
     def is_final(self) -> bool:
@@ -90,6 +91,7 @@ def parse(head: bytes, *, method: str) -> ResponseHead | None:
         may_reuse=keeps and is_clean and not is_odd and version[0] == 1 and framing is not Framing.CLOSE,
         keep_alive=None if announced is None else int(announced[1]),
         retry_after=None if retry_after is None else retry_after[0],
+        encoding=", ".join(_list(fields, "content-encoding")),
     )
 
 

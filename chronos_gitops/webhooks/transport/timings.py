@@ -6,6 +6,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from chronos_gitops.webhooks.transport.peer import Peer
+
 
 class Phase(StrEnum):
     """What an attempt does; the value ends a sentence that tells what a deadline has interrupted."""
@@ -44,6 +46,8 @@ class PhaseTimer:
     """A stopwatch that changes hands: each phase ends where the next one begins."""
 
     phase: Phase = Phase.PREPARING
+    peer: Peer | None = None
+    """The other end of the newest connection."""
     _since: float = field(default_factory=time.monotonic)
     _spent: defaultdict[Phase, float] = field(default_factory=lambda: defaultdict(float))
 

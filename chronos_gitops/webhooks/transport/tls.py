@@ -13,7 +13,7 @@ from typing import Any
 
 from chronos_gitops.config.model import HostTls
 from chronos_gitops.errors import UsageError
-from chronos_gitops.jobs.secret_bindings import is_host_in
+from chronos_gitops.jobs.origins.origin import is_host_in
 from chronos_gitops.webhooks.transport.timings import Phase, current
 
 log = logging.getLogger(__name__)
@@ -49,8 +49,14 @@ class TlsContexts:
         }
 
     def of(self, host: str) -> ssl.SSLContext:
-        kept = next((kept for pattern, kept in self._hosts.items() if is_host_in(host, pattern)), self._default)
-        return kept.context()
+        return self._entry(host).context()
+
+    def client_certificate(self, host: str) -> Path | None:
+        """The file (PEM) of the certificate that is shown to the host."""
+        return self._entry(host).cert_file
+
+    def _entry(self, host: str) -> "_ReloadingContext":
+        return next((kept for pattern, kept in self._hosts.items() if is_host_in(host, pattern)), self._default)
 
 
 class _ReloadingContext:
@@ -63,6 +69,10 @@ class _ReloadingContext:
         self._protocols = protocols
         self._stamp = self._look()
         self._context = self._load()
+
+    @property
+    def cert_file(self) -> Path | None:
+        return self._files.cert_file
 
     def context(self) -> ssl.SSLContext:
         stamp = self._look()

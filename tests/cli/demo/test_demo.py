@@ -23,7 +23,7 @@ DEMO = (sys.executable, "-m", "chronos_gitops", "demo")
 
 @pytest.mark.timeout(90)
 def test_it_ends_by_itself_with_what_was_fired_received_retried_and_skipped(tmp_path: Path) -> None:
-    """Takes about 13 seconds: real schedules of a second and more, in four acts."""
+    """Takes about 13 seconds: real schedules of a second and more, in five acts."""
     seen = subprocess.run(
         [*DEMO, "--duration", "10s", "--json"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=80
     )
@@ -35,7 +35,7 @@ def test_it_ends_by_itself_with_what_was_fired_received_retried_and_skipped(tmp_
     assert 0 < summary["reload_ms"] < 5000
     assert 0 <= summary["lateness_ms"]["p50"] <= summary["lateness_ms"]["p99"]
     assert summary["lateness_ms"]["count"] == first_attempts
-    assert len(summary["acts"]) == 4
+    assert len(summary["acts"]) == 5
     assert summary["git_log"][0] == f"{summary['rollback']['commit']} Roll back daily-backup to version 2"
     assert (summary["rollback"]["restored_version"], summary["rollback"]["version"]) == (2, 4)
     assert summary["runner_exit_code"] == 0

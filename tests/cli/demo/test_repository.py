@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from chronos_gitops.cli.demo.repository import CLEANUP, PARTS, SECRETS, DemoRepository
+from chronos_gitops.cli.demo.repository import CLEANUP, DEFAULTS, PARTS, SECRETS, DemoRepository
 from chronos_gitops.git.tree import Scanner
-from chronos_gitops.jobs import templates
-from chronos_gitops.jobs.resources import shipped
+from chronos_gitops.jobs.schemas.resources import shipped
+from chronos_gitops.jobs.templates import templates
 from chronos_gitops.jobs.validation.validate import TreeResult, validate_tree
 
 
@@ -52,7 +52,7 @@ def test_the_repository_is_one_that_git_itself_reads(built: DemoRepository) -> N
 def test_every_job_of_the_demo_is_valid_and_every_example_takes_part(built: DemoRepository) -> None:
     found = loaded(built)
     assert [str(problem) for problem in found.problems if problem.severity == "error"] == []
-    assert set(found.jobs) == {path.stem for path in shipped("jobs.example").rglob("*.yaml")}
+    assert set(found.jobs) == {path.stem for path in shipped("jobs.example").glob("[!_]*/[!_]*.yaml")}
     enabled = {name for name, parsed in found.jobs.items() if parsed.job is not None and parsed.job.enabled}
     assert enabled == set(PARTS)
 
@@ -62,7 +62,7 @@ def test_what_fires_stays_on_this_machine_on_time_and_with_its_secrets(name: str
     job = loaded(built).jobs[name].job
     assert job is not None
     assert urlsplit(job.webhook.url).netloc == "127.0.0.1:9"
-    assert job.schedule.text == PARTS[name].schedule
+    assert job.timing.definition == PARTS[name].schedule
     assert not job.jitter
     for _, secret in templates.secrets(built.file(name).read_text()):
         assert f"CHRONOS_SECRET_{secret.upper().replace('-', '_')}" in SECRETS
@@ -79,3 +79,9 @@ def test_an_edit_is_on_disk_first_and_a_commit_then(stage: DemoRepository) -> No
 def test_an_edit_that_changes_nothing_is_a_mistake_of_the_demo(stage: DemoRepository) -> None:
     with pytest.raises(ValueError, match="does not hold"):
         stage.save(CLEANUP, "@every 77s", "@every 1s")
+
+
+def test_plan_of_a_default_says_which_jobs_inherit_it(stage: DemoRepository) -> None:
+    stage.edit(DEFAULTS, "timeout: 10m", "timeout: 5m")
+    counts = "2 jobs; none runs at another time; 1 sets it itself"
+    assert stage.plan() == [f"jobs/platform/_defaults.yaml:4  timeout 10m -> 5m: {counts}"]

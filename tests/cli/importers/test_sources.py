@@ -51,7 +51,7 @@ def test_a_crontab() -> None:
     imported = done(crontab.read, CRONTAB)
     backup, ping, report = jobs(imported)
     assert (backup.name, backup.description, backup.timezone) == ("v1-backup", "Back the database up", "UTC")
-    assert backup.schedule.text == "0 2 * * 7"
+    assert backup.timing.definition == "0 2 * * 7"
     assert backup.webhook.url == "https://api.example.com/v1/backup"
     assert dict(backup.webhook.headers) == {
         "Authorization": "Bearer ${secret:v1-backup-authorization}",
@@ -134,7 +134,7 @@ spec:
 def test_a_cron_job_of_kubernetes() -> None:
     imported = done(kubernetes.read, CRON_JOB)
     (job,) = jobs(imported)
-    assert (job.name, job.timezone, job.schedule.text, job.enabled) == (
+    assert (job.name, job.timezone, job.timing.definition, job.enabled) == (
         "nightly-report",
         "Europe/Paris",
         "0 1 * * *",
@@ -177,7 +177,7 @@ def test_a_zone_inside_the_schedule_a_suspended_one_and_one_without_a_zone() -> 
     suspended = CRON_JOB.replace("  schedule", "  suspend: true\n  schedule").replace("Nightly", "Daily")
     zoneless = CRON_JOB.replace("  timeZone: Europe/Paris\n", "").replace("Nightly", "Weekly")
     imported = done(kubernetes.read, "---\n".join([inside, suspended, zoneless]), timezone="Europe/Rome")
-    assert [(job.timezone, job.schedule.text, job.enabled) for job in jobs(imported)] == [
+    assert [(job.timezone, job.timing.definition, job.enabled) for job in jobs(imported)] == [
         ("Asia/Tokyo", "0 1 * * *", True),
         ("Europe/Paris", "0 1 * * *", False),
         ("Europe/Rome", "0 1 * * *", True),

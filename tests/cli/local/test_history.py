@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from harness.repository import Repository, job_text
+from harness.repositories.repository import Repository, job_text
 
 from chronos_gitops.cli.main import main
 
@@ -116,8 +116,11 @@ def test_rollback_as_json(checkout: Repository, capsys: pytest.CaptureFixture[st
         "job": "one",
         "version": 3,
         "restored_version": 1,
+        "warnings": [],
         "commit": checkout.head(),
         "changed": True,
+        "written_out": [],
+        "rewritten": [],
     }
 
 
@@ -163,3 +166,57 @@ def test_outside_a_repository_is_a_sentence(
 ) -> None:
     assert main([*command, "--repo", str(tmp_path)]) == 2
     assert "not in a git repository" in capsys.readouterr().err
+
+
+FR = "closed:\n  - {date: 12-25, reason: Christmas}\n"
+
+
+@pytest.fixture
+def with_calendar(tmp_path: Path) -> Repository:
+    """A job, its calendar, an edit that moves a run, and one of a comment."""
+    repository = Repository.init(tmp_path / "calendars")
+    repository.write("jobs/_calendars/fr.yaml", FR)
+    repository.write("jobs/one.yaml", job_text("one") + "skip: [fr]\n")
+    repository.commit("Add one")
+    repository.write("jobs/_calendars/fr.yaml", FR + "  - {date: 12-26, reason: Boxing day}\n")
+    repository.commit("Close Boxing day")
+    repository.write("jobs/_calendars/fr.yaml", "# reviewed\n" + FR + "  - {date: 12-26, reason: Boxing day}\n")
+    repository.commit("Review the holidays")
+    return repository
+
+
+def test_history_of_a_calendar(with_calendar: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(with_calendar, "history", "--calendar", "fr") == 0
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split() == ["VERSION", "COMMIT", "DATE", "AUTHOR", "CHANGE", "ENTRIES", "MESSAGE"]
+    assert [row.split()[0] for row in rows] == ["3", "2", "1"]
+    assert "+1 -0  Close Boxing day" in " ".join(rows[1].split()).replace("+1 -0 Close", "+1 -0  Close")
+    assert run(with_calendar, "history", "--calendar", "fr", "--format", "json") == 0
+    items = json.loads(capsys.readouterr().out)["items"]
+    assert [one["entries_added"] for one in items] == [
+        [],
+        ["closed 12-26 (Boxing day)"],
+        ["closed 12-25 (Christmas)"],
+    ]
+
+
+def test_history_of_a_job_has_lines_of_calendars_that_moved_a_run(
+    with_calendar: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(with_calendar, "history", "one") == 0
+    _, *rows = capsys.readouterr().out.splitlines()
+    said = [(row.split()[0], "calendar fr" in row, row.split("  ")[-1].strip()) for row in rows]
+    assert ("1", False, "Add one") in said
+    assert ("-", True, "Close Boxing day") in said
+    assert "Review the holidays" not in {subject for _, _, subject in said}
+    assert run(with_calendar, "history", "one", "--format", "json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [one["version"] for one in found["items"]] == [1]
+    assert "Close Boxing day" in {one["message"] for one in found["calendars"]}
+
+
+def test_history_takes_a_job_or_a_calendar(with_calendar: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(with_calendar, "history", "one", "--calendar", "fr") == 2
+    assert run(with_calendar, "history") == 2
+    assert run(with_calendar, "history", "--calendar", "fi") == 1
+    assert 'no calendar "fi" in the history' in capsys.readouterr().err

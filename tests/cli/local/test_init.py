@@ -10,11 +10,12 @@ import yaml
 
 from chronos_gitops.cli.main import main
 from chronos_gitops.cli.reports.plans.markdown import MARKER
+from chronos_gitops.jobs.schemas.schemas import KINDS
 from chronos_gitops.jobs.validation.validate import validate_file
 
 FILES = (
     "jobs/hello-world.yaml",
-    "schemas/job.schema.json",
+    *(f"schemas/{kind}.schema.json" for kind in KINDS),
     ".pre-commit-config.yaml",
     ".github/workflows/chronos.yml",
     ".gitlab/chronos.gitlab-ci.yml",
@@ -105,3 +106,23 @@ def test_a_folder_that_is_no_name_is_refused(jobs: str, folder: Path, capsys: py
     assert main(["init", "--jobs", jobs]) == 2
     assert "is not the name of a folder" in capsys.readouterr().err
     assert list(folder.iterdir()) == []
+
+
+def test_environments_are_declared_and_the_job_is_valid_in_each(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", "--environment", "staging", "--environment", "production"]) == 0
+    assert "chronos-gitops run . --environment staging" in capsys.readouterr().out
+    assert main(["validate"]) == 0
+    assert capsys.readouterr().out == "Checked 3 files: no problems.\n"
+    for name in ("staging", "production"):
+        assert f"https://{name}.example.com" in (folder / f"jobs/_environments/{name}.yaml").read_text()
+        assert main(["next", "hello-world", "--environment", name]) == 0
+    owners = (folder / ".github/CODEOWNERS").read_text().splitlines()
+    assert all(line.startswith("#") for line in owners)
+    assert any("/jobs/_environments/" in line for line in owners)
+
+
+def test_environment_with_a_bad_name_is_refused(folder: Path) -> None:
+    assert main(["init", "--environment", "Staging!"]) == 2
+    assert not list(folder.iterdir())

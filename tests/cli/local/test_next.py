@@ -144,3 +144,49 @@ def test_a_job_is_found_from_a_folder_inside_the_checkout(
 ) -> None:
     monkeypatch.chdir(checkout / "jobs")
     assert len(items(capsys, "daily-backup")) == 5
+
+
+CALENDAR = "timezone: Europe/Paris\ncovers_until: 2030-12-31\nclosed: [SAT, SUN, {date: 12-25, reason: Christmas}]\n"
+
+
+@pytest.fixture
+def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "jobs" / "_calendars").mkdir(parents=True)
+    (tmp_path / "jobs" / "_calendars" / "fr-holidays.yaml").write_text(CALENDAR)
+    fields = {"timezone": "Europe/Paris", "skip": ["fr-holidays"], "on_skip": "next"}
+    document = {"name": "nightly-report", "schedule": "0 2 * * *", "enabled": True} | fields
+    document["webhook"] = {"url": "https://api.example.com/"}
+    (tmp_path / "jobs" / "nightly-report.yaml").write_text(json.dumps(document))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("held")
+def test_held_ticks_are_shown_with_their_calendar_and_where_they_went(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["next", "nightly-report", "--after", "2026-12-24T12:00:00Z", "--count", "1"]) == 0
+    moved = "moved to Mon 2026-12-28 02:00:00 CET"
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        f"2026-12-25T01:00:00Z  Fri 2026-12-25 02:00:00 CET  held: fr-holidays (Christmas), {moved}",
+        f"2026-12-26T01:00:00Z  Sat 2026-12-26 02:00:00 CET  held: fr-holidays (SAT), {moved}",
+        f"2026-12-27T01:00:00Z  Sun 2026-12-27 02:00:00 CET  held: fr-holidays (SUN), {moved}",
+        "2026-12-28T01:00:00Z  Mon 2026-12-28 02:00:00 CET",
+    ]
+
+
+@pytest.mark.usefixtures("held")
+def test_count_only_counts_the_runs_of_each_day(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["next", "--from", "2026-12-24", "--until", "2026-12-29", "--count-only"]
+    assert main([*asked, "--format", "json"]) == 0
+    counts = {day["date"][-2:]: day["count"] for day in json.loads(capsys.readouterr().out)["days"]}
+    assert counts == {"24": 1, "25": 0, "26": 0, "27": 0, "28": 1}
+    assert main(asked) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == f"2026-12-24 Thu  1  {'#' * 40}"
+    assert shown[-1] == "2 runs in 5 days"
+
+
+@pytest.mark.usefixtures("held")
+@pytest.mark.parametrize(
+    "wrong", [["--from", "2026-12-24"], ["--from", "2027-01-02", "--until", "2027-01-01", "--count-only"]]
+)
+def test_a_window_that_means_nothing_is_refused(wrong: list[str]) -> None:
+    assert main(["next", *wrong]) == 2

@@ -44,6 +44,28 @@ class Checkout:
         return main(["plan", *arguments, "--repo", str(self.root), *AT])
 
 
+def test_what_a_branch_vouches_for_is_listed(checkout: "Checkout", capsys: pytest.CaptureFixture[str]) -> None:
+    checkout.git("switch", "--quiet", "-c", "fix")
+    checkout.write("daily-backup", "0 3 * * *")
+    checkout.commit()
+    vouched = checkout.git("rev-parse", "HEAD").strip()
+    elsewhere = checkout.git("rev-parse", "main").strip()
+    trailers = f"Chronos-Vouch: {vouched}\nChronos-Vouch: {elsewhere}"
+    checkout.git("commit", "--quiet", "--allow-empty", "--message", f"Review it\n\n{trailers}")
+    reviewed = checkout.git("rev-parse", "HEAD").strip()
+    assert checkout.plan("main", "fix") == 0
+    text = capsys.readouterr().out
+    assert f"  {vouched[:12]} by Test Author, vouched for by Test Author in {reviewed[:12]}\n" in text
+    assert elsewhere[:12] not in text.partition("Vouched for")[2]
+    assert checkout.plan("main", "--format", "json") == 0
+    expected = {"commit": vouched, "author": "Test Author", "vouched_in": reviewed, "reviewer": "Test Author"}
+    assert json.loads(capsys.readouterr().out)["vouched"] == [expected]
+    assert checkout.plan("main", "fix", "--format", "markdown") == 0
+    assert f"> - {vouched[:12]} by Test Author" in capsys.readouterr().out
+    assert checkout.plan("HEAD") == 0
+    assert "Vouched for" not in capsys.readouterr().out
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     (tmp_path / "repo").mkdir()
@@ -252,3 +274,15 @@ def test_against_asks_the_runner_what_is_paused_and_what_it_applied(
     assert found["changes"][0]["flags"] == [
         {"kind": "paused", "message": "it is paused on the server: the disk is full"}
     ]
+
+
+def test_times_are_shown_for_the_next_run(checkout: Checkout, capsys: pytest.CaptureFixture[str]) -> None:
+    text = JOB.format(name="daily-backup", schedule="0 2 * * *").replace("/daily-backup", "/${var:day}")
+    (checkout.root / "jobs/daily-backup.yaml").write_text(
+        text + "variables: {day: {time: scheduled, shift: -1d, format: date}}\n"
+    )
+    assert checkout.plan() == 0
+    assert "      day in the next run: 2025-12-31\n" in capsys.readouterr().out
+    assert checkout.plan("--format", "json") == 0
+    [change] = json.loads(capsys.readouterr().out)["changes"]
+    assert change["runs_after"]["variables"] == {"day": "2025-12-31"}

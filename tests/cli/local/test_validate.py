@@ -343,6 +343,10 @@ def test_data_goes_to_stdout_and_the_count_to_stderr(tree: Callable[..., Path], 
                     "rule": "unknown-field",
                     "message": 'unknown field "timezon"',
                     "hint": 'did you mean "timezone"?',
+                    "jobs": 1,
+                    "job_names": [],
+                    "environments": None,
+                    "policy": None,
                 }
             ],
         }
@@ -441,3 +445,56 @@ def test_a_misspelt_rule_is_a_usage_error_with_the_nearest(capsys: Shown) -> Non
 def test_schema_prints_the_schema_byte_for_byte(capsys: Shown) -> None:
     assert main(["schema"]) == 0
     assert capsys.readouterr().out == (ROOT / "schemas" / "job.schema.json").read_text("utf-8")
+
+
+def test_layers_above_a_named_file_are_read(tree: Callable[..., Path], capsys: Shown) -> None:
+    """Also from a folder below the jobs folder, and a layer that is named itself is judged with the jobs below it."""
+    job = "name: daily-a\nschedule: '@daily'\nwebhook: {url: https://api.example.com/}\n"
+    folder = tree({"jobs/_defaults.yaml": "timeout: 5 minutes\n", "jobs/a/daily-a.yaml": job})
+    assert main(["validate", "jobs/a/daily-a.yaml", "--format", "concise"]) == 1
+    assert "jobs/_defaults.yaml:1:10: error[duration]" in capsys.readouterr().out
+    assert main(["validate", "jobs/_defaults.yaml", "--format", "concise"]) == 1
+    assert "jobs/_defaults.yaml:1:10: error[duration]" in capsys.readouterr().out
+    (folder / "jobs/_defaults.yaml").write_text("timeout: 5m\n")
+    assert main(["validate", "jobs/a/daily-a.yaml"]) == 0
+
+
+def test_layers_reach_from_the_named_folder_where_it_is_no_jobs_folder(tree: Callable[..., Path]) -> None:
+    """Each folder has its own defaults: those of another one do not reach the job."""
+    files = {"other/b/_defaults.yaml": "timeout: 1m\n", "other/a/_defaults.yaml": "webhook: {method: POST}\n"}
+    job = "name: daily-a\nschedule: '@daily'\nwebhook: {url: https://api.example.com/, body: x}\ntimeout: 1m\n"
+    tree(files | {"other/a/daily-a.yaml": job + "enabled: true\n"})
+    assert main(["validate", "other", "--strict"]) == 0
+
+
+def test_fix_mends_layers_and_blocks_and_the_jobs_below_them(tree: Callable[..., Path], capsys: Shown) -> None:
+    job = "name: daily-a\nschedule: '@daily'\nwebhook: {url: 'https://api.example.com/${var:a}'}\n"
+    files = {
+        "jobs/_defaults.yaml": "# Kept.\ntimeuot: 5 minutes\nenvironments: {staging: {jitter: 2 minutes}}\n",
+        "jobs/_environments/staging.yaml": "variables: {a: 5}\nenabled: true\n",
+        "jobs/daily-a.yaml": job + "environments: {staging: {catchup_window: 3 hours, tags: {a: 1}}}\n",
+    }
+    folder = tree(files)
+    assert main(["validate"]) == 1
+    assert main(["validate", "--fix"]) == 0
+    capsys.readouterr()
+    assert {path: (folder / path).read_text() for path in files} == {
+        "jobs/_defaults.yaml": "# Kept.\ntimeout: 5m\nenvironments: {staging: {jitter: 2m}}\n",
+        "jobs/_environments/staging.yaml": 'variables: {a: "5"}\nenabled: true\n',
+        "jobs/daily-a.yaml": job + 'environments: {staging: {catchup_window: 3h, tags: {a: "1"}}}\n',
+    }
+
+
+def test_environment_is_one_that_a_file_declares(tree: Callable[..., Path], capsys: Shown) -> None:
+    job = "name: daily-a\nschedule: '@daily'\nwebhook: {url: https://api.example.com/}\n"
+    files = {"jobs/_environments/staging.yaml": "timeout: never\n", "jobs/_environments/production.yaml": ""}
+    tree(files | {"jobs/daily-a.yaml": job})
+    assert main(["validate"]) == 1
+    assert main(["validate", "--environment", "production"]) == 0
+    assert main(["validate", "--environment", "staging"]) == 1
+    capsys.readouterr()
+    assert main(["validate", "--environment", "stagign"]) == 2
+    assert 'did you mean "staging"?' in capsys.readouterr().err
+    assert main(["next", "daily-a"]) == 2
+    assert "--environment production or staging" in capsys.readouterr().err
+    assert main(["next", "daily-a", "--environment", "production"]) == 0

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.subprocess_runner import run
+from harness.processes.subprocess_runner import run
 
 from chronos_gitops.cli.demo.receiver import Receiver
 

@@ -10,6 +10,8 @@ import pytest
 
 from chronos_gitops.cli.main import main
 from chronos_gitops.config import load, tokens
+from chronos_gitops.config.model import NARROW_ROLES, ROLES
+from chronos_gitops.jobs.secrets import token_formats
 
 
 def created(capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, Any]:
@@ -19,6 +21,7 @@ def created(capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, Any]
 
 def test_the_runner_reads_what_is_printed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     options = ["--name", "ci", "--role", "rollback", "--role", "read", "--tag", "team=back end", "--expires", "90d"]
+    options += ["--folder", "jobs/backend"]
     made = created(capsys, *options)
     (tmp_path / "chronos.toml").write_text(made["toml"])
     (token,) = load.load({}, {}, tmp_path / "chronos.toml").tokens
@@ -26,6 +29,7 @@ def test_the_runner_reads_what_is_printed(capsys: pytest.CaptureFixture[str], tm
     assert token.sha256 == hashlib.sha256(made["token"].encode()).hexdigest() == made["sha256"]
     assert token.roles == {"read", "rollback"}
     assert token.tags == (("team", "back end"),)
+    assert token.folders == ("jobs/backend",)
     assert token.expires is not None
     assert timedelta(days=89) < token.expires - datetime.now(UTC) <= timedelta(days=90)
 
@@ -58,6 +62,7 @@ def test_a_day_is_an_end_too(capsys: pytest.CaptureFixture[str]) -> None:
         (["--name", "ci", "--role", "read", "--tag", "team"], "write one like --tag team=backend"),
         (["--name", "ci", "--role", "read", "--tag", 'te"am=x'], "is no tag"),
         (["--name", "ci", "--role", "read", "--tag", "team=a\nb"], "is no tag"),
+        (["--name", "ci", "--role", "read", "--tag", "team=a"], "--tag needs --folder"),
         (["--name", "ci", "--role", "read", "--expires", "soon"], "is no length of days"),
         (["--name", "ci", "--role", "read", "--expires", "2020-01-01"], "is over already"),
         (["--name", "ci", "--role", "read", "--expires", "99999999d"], "is no length of days"),
@@ -66,6 +71,13 @@ def test_a_day_is_an_end_too(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_cannot_be_meant(options: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["token", "create", *options]) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("role", [*ROLES, *NARROW_ROLES])
+def test_every_role_alone_makes_a_token_that_scanners_find(role: str, capsys: pytest.CaptureFixture[str]) -> None:
+    token = created(capsys, "--name", "ci", "--role", role)["token"]
+    assert tokens.is_minted(token)
+    assert [match[0] for match in token_formats.find(f"token: {token}")] == [token]
 
 
 def test_a_checksum_tells_a_typo_and_no_two_are_alike() -> None:

@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 from harness.engine_harness import NOON
 
-from chronos_gitops.engine.due_queue import Missed
 from chronos_gitops.engine.model import Attempt, ExecutionQuery, Pause, Status, Trigger, finished
-from chronos_gitops.engine.sql import claims
-from chronos_gitops.engine.sql.claims import Claim, Skip
+from chronos_gitops.engine.sql.claiming import claims, skips
+from chronos_gitops.engine.sql.claiming.claims import Claim
+from chronos_gitops.engine.sql.claiming.skips import Skip
 from chronos_gitops.engine.sql.postgres.connection import Address
 from chronos_gitops.engine.sql.postgres.store import PostgresStore
 from chronos_gitops.engine.sql.retention import BATCH, Keep, Retention
 from chronos_gitops.engine.sql.store import repository
 from chronos_gitops.engine.sql.store.sqlite import SqliteStore
 from chronos_gitops.engine.sql.store.store import Store
+from chronos_gitops.engine.ticks.due_queue import Missed
+from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.model import Job, JobVersion
 
 DAY = timedelta(days=1)
@@ -39,7 +41,7 @@ def definition(name: str = "daily-backup", description: str = "") -> JobVersion:
     job = Job.from_document(
         {"name": name, "schedule": "* * * * *", "enabled": True, "webhook": webhook, "description": description}
     )
-    return JobVersion(job, f"jobs/{name}.yaml", "b" * 40)
+    return JobVersion(job, f"jobs/{name}.yaml", DefinitionId("b" * 40))
 
 
 def add(store: Store, *ticks: datetime, status: Status = Status.SUCCESS, of: JobVersion | None = None) -> None:
@@ -104,8 +106,11 @@ def test_what_has_not_ended_stays_however_old_it_is(store: Store) -> None:
 def test_ranges_go_like_other_rows(store: Store) -> None:
     missed = Missed(5, NOON - 300 * DAY, NOON - 200 * DAY)
     store.write(
-        lambda connection: claims.skip(
-            connection, [Skip(definition(), missed, definition().job.schedule)], NOON, store.replica
+        lambda connection: skips.skip(
+            connection,
+            [Skip("daily-backup", definition(), missed, definition().job.timing)],
+            NOON,
+            store.replica,
         )
     ).result(10)
     assert sweep(store) == 1

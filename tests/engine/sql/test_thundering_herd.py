@@ -7,8 +7,8 @@ import pytest
 from harness.engine_harness import HOUR, NOON, Bench, jobset
 
 from chronos_gitops.engine.model import Status, Trigger
-from chronos_gitops.engine.sql import claims
-from chronos_gitops.engine.sql.claims import Watermark
+from chronos_gitops.engine.sql.claiming import watermarks
+from chronos_gitops.engine.sql.claiming.watermarks import Watermark
 from chronos_gitops.engine.sql.store.store import Session
 
 HERD = 1000
@@ -49,14 +49,14 @@ def test_a_commit_looks_at_the_watermarks_of_what_it_changed_only(
     idle = [bench.job(f"idle-{number}", schedule="@yearly") for number in range(20)]
     engine = bench.start(*idle)
     looked: list[list[str]] = []
-    hold_due = claims.hold_due
+    hold_due = watermarks.hold_due
 
     def noted(session: Session, jobs: list[str], limit: int) -> dict[str, Watermark]:
         looked.append(jobs)
         return hold_due(session, jobs, limit)
 
-    monkeypatch.setattr(claims, "hold_all", lambda _: pytest.fail("all of them"))
-    monkeypatch.setattr(claims, "hold_due", noted)
+    monkeypatch.setattr(watermarks, "hold_all", lambda _: pytest.fail("all of them"))
+    monkeypatch.setattr(watermarks, "hold_due", noted)
     engine.apply(jobset(*idle[1:19], bench.job("idle-19")))
     assert looked == [["idle-19", "idle-0"]]
     bench.clock.turn(timedelta(minutes=1))

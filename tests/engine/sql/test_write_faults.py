@@ -9,19 +9,20 @@ from time import monotonic
 import psycopg
 import pytest
 from harness.engine_harness import Seen, eventually, jobset
-from harness.postgres import Server
-from harness.replicas import Fleet, Sink
+from harness.processes.replicas import Fleet, Sink
+from harness.programs.postgres import Server
 from psycopg import pq
 
 from chronos_gitops.engine.clock import SystemClock
+from chronos_gitops.engine.model import Status
 from chronos_gitops.engine.sql.engine import SqlEngine
 from chronos_gitops.engine.sql.postgres.connection import Address, PostgresSession
 from chronos_gitops.engine.sql.postgres.store import PostgresStore
 from chronos_gitops.engine.sql.store.sqlite import SqliteStore
 from chronos_gitops.engine.sql.store.store import LEASE_S, Session, StoreError
 from chronos_gitops.webhooks.attempt import Delivery
-from chronos_gitops.webhooks.secrets import Secrets
-from chronos_gitops.webhooks.transport.egress import EgressPolicy, Level
+from chronos_gitops.webhooks.credentials.secrets import Secrets
+from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy, Level
 
 ADD = "INSERT INTO definitions VALUES (:name, '{}')"
 
@@ -125,6 +126,32 @@ def test_who_cannot_write_for_a_lease_gives_it_up_and_another_one_goes_on(
     eventually(lambda: one.health().ok, timeout=3 * LEASE_S)
     assert one.health().liveness_failure == ""
     sink.release()
+
+
+@pytest.mark.timeout(120)
+def test_another_runner_takes_over_from_one_whose_connection_is_wedged(
+    server: Server, fleet: Fleet, admin: psycopg.Connection, sink: Sink
+) -> None:
+    """The writer's connection is neither closed nor broken, and no new one can write, while that of the lease goes on.
+    Takes ten seconds: a lease has to run out."""
+    admin.execute("CREATE ROLE wedged LOGIN SUPERUSER")
+    job = fleet.job("held", "/hold", schedule="@yearly", timeout="2m")
+    one = fleet.start(job, url=server.url().replace("postgres@", "wedged@"), lease_s=LEASE_S)
+    two = fleet.start(job, lease_s=LEASE_S)
+    execution = one.trigger("held")
+    eventually(lambda: len(sink.visits) == 1)
+    admin.execute("ALTER ROLE wedged SET default_transaction_read_only = on")
+    with pytest.raises(StoreError):
+        one._store.write(in_pipeline).result(20)
+    eventually(lambda: len(sink.visits) == 2, timeout=4 * LEASE_S)
+    assert one.health().liveness_failure
+    assert two.health().ok
+    sink.release()
+    eventually(lambda: two.execution(execution.id).execution.status is Status.SUCCESS)
+    assert {visit.execution for visit in sink.visits} == {execution.id}
+    admin.execute("ALTER ROLE wedged RESET default_transaction_read_only")
+    eventually(lambda: one.health().ok, timeout=3 * LEASE_S)
+    assert len(sink.visits) == 2
 
 
 @pytest.mark.timeout(120)

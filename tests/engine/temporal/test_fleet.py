@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import signal
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from harness.engine_harness import Bench, Seen, eventually, jobset
-from harness.temporal import TemporalServer, free_port, on_temporal, run, sleep_since
+from harness.programs.temporal import TemporalServer, free_port, on_temporal, run, sleep_since
 from temporalio.client import AsyncActivityHandle, Client, WorkflowExecutionStatus, WorkflowHistory
 
 from chronos_gitops.cli.demo.receiver import Receiver
@@ -21,36 +21,19 @@ from chronos_gitops.engine.clock import SystemClock
 from chronos_gitops.engine.model import ExecutionQuery, Status, Trigger
 from chronos_gitops.engine.temporal import names, session
 from chronos_gitops.engine.temporal.errors import Unavailable
-from chronos_gitops.engine.temporal.reconciler import Reconciler, applied
-from chronos_gitops.engine.temporal.visibility import Visibility
+from chronos_gitops.engine.temporal.timetables.reconciler import Reconciler, applied
+from chronos_gitops.engine.temporal.timetables.revision_order import Ancestry
+from chronos_gitops.engine.temporal.visibility.visibility import Visibility
 from chronos_gitops.engine.temporal.workflows import schedule_workflow
 from chronos_gitops.engine.temporal.workflows.messages import TriggerRequest, to_ms
 from chronos_gitops.errors import ConflictError
-from chronos_gitops.jobs.model import Job, JobSet
+from chronos_gitops.jobs.model import Job
 from chronos_gitops.webhooks.attempt import Delivery
-from chronos_gitops.webhooks.secrets import Secrets
-from chronos_gitops.webhooks.transport.egress import EgressPolicy, Level
+from chronos_gitops.webhooks.credentials.secrets import Secrets
+from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy, Level
 
 SECOND = timedelta(seconds=1)
 OFTEN, NEVER = "@every 1s", "@yearly"
-
-
-@pytest.fixture
-def namespace(temporal: TemporalServer) -> str:
-    return temporal.namespace()
-
-
-@pytest.fixture
-def client(temporal: TemporalServer, namespace: str) -> Callable[[], Any]:
-    """To be awaited in the loop that uses it."""
-    return lambda: temporal.client(namespace)
-
-
-@pytest.fixture
-def bench(temporal: TemporalServer, namespace: str, receiver: Receiver, seen: Seen) -> Iterator[Bench]:
-    bench = Bench(on_temporal(temporal.url(namespace)), receiver, SystemClock(), seen)  # type: ignore[arg-type]  # real
-    yield bench
-    bench.stop_all()
 
 
 def open_at_once(receiver: Receiver, until: Callable[[Receiver], bool], timeout: float) -> int:
@@ -84,7 +67,7 @@ def test_exactly_one_of_two_reconcilers_makes_a_change(bench: Bench, client: Cal
 
     async def both() -> list[bool]:
         found: Client = await client()
-        one, other = (Reconciler(found, Visibility(found)) for _ in range(2))
+        one, other = (Reconciler(found, Visibility(found), Ancestry()) for _ in range(2))
         return [await one.give(each) + await other.give(each) for each in given]
 
     assert run(both()) == [1] * 5
@@ -209,7 +192,9 @@ def test_an_execution_that_somebody_terminates_has_an_end_and_frees_its_job(
 
     run(terminate(first.id))
     eventually(lambda: engine.execution(first.id).execution.status is Status.CANCELLED)
-    eventually(lambda: [row.id for row in engine.executions(ExecutionQuery(status=Status.CANCELLED))] == [first.id])
+    eventually(
+        lambda: [row.id for row in engine.executions(ExecutionQuery(statuses=(Status.CANCELLED,)))] == [first.id]
+    )
     assert bench.receiver.wait_for(lambda receiver: len(receiver.abandoned) == 1, 30)
     eventually(lambda: engine.trigger("daily-backup").status is Status.PENDING)
     bench.receiver.release("answer")
@@ -228,29 +213,6 @@ def test_a_timetable_that_somebody_terminates_is_started_again(
     run(terminate())
     count = len(bench.seen.ended)
     bench.seen.wait(count + 2)
-
-
-def test_a_runner_that_lags_behind_does_not_bring_an_old_version_back(bench: Bench, client: Callable[[], Any]) -> None:
-    old, new = (
-        JobSet.of("c" * 40, [replace(definition, updated_at=at, version=version) for definition in jobset(job)])
-        for job, at, version in (
-            (bench.job(schedule=NEVER), datetime(2026, 1, 1, tzinfo=UTC), 1),
-            (bench.job(schedule=NEVER, description="new"), datetime(2026, 1, 2, tzinfo=UTC), 2),
-        )
-    )
-    engine = bench.start()
-    engine.apply(new)
-
-    async def check(jobs: JobSet) -> str:
-        found: Client = await client()
-        await Reconciler(found, Visibility(found)).check(jobs)
-        return (await Visibility(found).digests())["daily-backup"]
-
-    newest, oldest = (applied(jobs.definitions["daily-backup"]).digest for jobs in (new, old))
-    eventually(lambda: run(check(old)) == newest)
-    engine.apply(old)  # it was told so: a branch that is forced back, for example
-    eventually(lambda: run(check(JobSet())) == oldest)
-    eventually(lambda: run(check(new)) == newest)
 
 
 class Ahead(SystemClock):
@@ -295,10 +257,11 @@ def test_no_value_of_a_secret_enters_a_history(bench: Bench, client: Callable[[]
     assert bench.receiver.requests[0].header("Authorization") == "Bearer hunter2-hunter2"
     everything = run(histories(client))
     kinds = [kind.partition("-")[0] for kind in everything]
-    assert sorted(kinds) == sorted([names.TIMETABLE, names.EXECUTION, names.IDENTITY])
+    marks = (names.IDENTITY, names.SIGNING_KEY, names.APPLIED_REVISION)
+    assert sorted(kinds) == sorted([names.TIMETABLE, names.EXECUTION, *marks])
     for kind, history in everything.items():
         assert "hunter2" not in decoded(history)
-        assert ("${secret:backup-token}" in decoded(history)) != kind.startswith(names.IDENTITY)
+        assert ("${secret:backup-token}" in decoded(history)) != kind.startswith(marks)
 
 
 async def histories(client: Callable[[], Any]) -> dict[str, WorkflowHistory]:
@@ -320,19 +283,24 @@ def test_a_long_list_is_read_by_spans_of_time(bench: Bench, client: Callable[[],
     for number in range(7):
         engine.trigger("daily-backup")
         bench.seen.wait(number + 1)
-    eventually(lambda: len(engine.executions(ExecutionQuery(status=Status.SUCCESS))) == 7)
+    eventually(lambda: len(engine.executions(ExecutionQuery(statuses=(Status.SUCCESS,)))) == 7)
     everything = engine.executions(ExecutionQuery())
 
-    async def pages() -> list[str]:
+    async def pages(**filters: Any) -> list[str]:
         found: Client = await client()
         ids: list[str] = []
         before = None
-        while rows := await Visibility(found, few=1).executions(ExecutionQuery(limit=2, before=before)):
+        while rows := await Visibility(found, few=1).executions(ExecutionQuery(limit=2, before=before, **filters)):
             ids += [row.id for row in rows]
             before = (rows[-1].scheduled_time, rows[-1].id)
         return ids
 
-    assert run(pages()) == [row.id for row in everything]
+    ids = [row.id for row in everything]
+    assert run(pages()) == ids
+    since, until = everything[5].scheduled_time, everything[1].scheduled_time
+    assert run(pages(since=since, until=until, statuses=tuple(Status))) == ids[2:6]
+    assert run(pages(until=datetime(8999, 1, 1, tzinfo=UTC), trigger=Trigger.MANUAL)) == ids
+    assert run(pages(until=until, trigger=Trigger.SCHEDULE)) == []
 
 
 def test_one_at_a_time_over_all_runners(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

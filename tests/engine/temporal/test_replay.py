@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from harness.engine_harness import Bench, Seen, eventually
-from harness.temporal import TemporalServer, on_temporal, run
+from harness.programs.temporal import TemporalServer, on_temporal, run
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
@@ -31,7 +31,7 @@ def test_recorded_histories_replay_when_the_schedule_would_say_something_else(
     engine.pause("daily-backup", reason="the move", by="ada")
     engine.resume("daily-backup")
     engine.trigger("daily-backup")
-    eventually(lambda: len(engine.executions(ExecutionQuery(status=Status.SUCCESS))) >= 3)
+    eventually(lambda: len(engine.executions(ExecutionQuery(statuses=(Status.SUCCESS,)))) >= 3)
     bench.stop_all()
 
     def unforeseen(_self: Schedule, _after: datetime) -> datetime:

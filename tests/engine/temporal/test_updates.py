@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from harness.engine_harness import Bench, Seen, jobset
-from harness.temporal import TemporalServer, on_temporal, run
+from harness.programs.temporal import TemporalServer, on_temporal, run
 from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
@@ -14,8 +14,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.engine.clock import SystemClock
 from chronos_gitops.engine.engine import Engine
-from chronos_gitops.engine.temporal import names, search_attributes, updates
-from chronos_gitops.engine.temporal.reconciler import applied
+from chronos_gitops.engine.temporal import names, updates
+from chronos_gitops.engine.temporal.timetables.reconciler import applied
+from chronos_gitops.engine.temporal.visibility import search_attributes
 from chronos_gitops.engine.temporal.workflows import schedule_workflow
 from chronos_gitops.engine.temporal.workflows.messages import Held
 

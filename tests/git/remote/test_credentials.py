@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.git_http_server import HttpGit
-from harness.repo_fixtures import Follow
-from harness.repository import Repository
+from harness.programs.git_http_server import HttpGit
+from harness.repositories.repo_fixtures import Follow
+from harness.repositories.repository import Repository
 
-from chronos_gitops.config.model import GitAccess
+from chronos_gitops.config.groups import GitAccess
 from chronos_gitops.git.commit import Person
 from chronos_gitops.git.errors import AuthenticationFailed
 from chronos_gitops.git.remote.credentials import GitCredentials
-from chronos_gitops.rollback.revert import RollbackRequest, Rollbacks
+from chronos_gitops.rollback.revert import Reverter
+from chronos_gitops.rollback.to_version import RollbackRequest
 from chronos_gitops.sync.status import SyncState
 
 HEADER = "http.https://git.example.com/.extraHeader"
@@ -53,7 +54,7 @@ def test_a_push_shows_the_password_too(
     repository.push()
     following = follow(web.url("server.git"), access=GitCredentials(GitAccess("runner", password_file=password_file)))
     asked = RollbackRequest("one", "1", "", Person("Alice", "a@example.com"), "id-1")
-    assert Rollbacks(following.follower).perform(asked).commit == bare.head("refs/heads/main")
+    assert Reverter(following.follower).perform(asked).commit == bare.head("refs/heads/main")
 
 
 def test_the_password_is_on_no_command_line_and_in_no_file_of_the_runner(
@@ -87,7 +88,7 @@ def test_a_file_without_a_password_is_named_and_keeps_what_runs(
     status = following.follower.sync()
     assert (status.reason, following.names) == ("AuthenticationFailed", ["one", "two"])
     assert said in (status.message or "")
-    assert following.follower.read(following.follower.jobs().definitions["one"].blob or "")
+    assert following.follower.read(following.follower.jobs().definitions["one"].identity.blob)
 
 
 def test_a_token_needs_no_user_name_and_goes_to_its_own_host_only() -> None:

@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.git_http_server import HttpGit
-from harness.repo_fixtures import Follow
-from harness.repository import Repository
+from harness.programs.git_http_server import HttpGit
+from harness.repositories.repo_fixtures import Follow
+from harness.repositories.repository import Repository
 
 from chronos_gitops.git.commit import Person
 from chronos_gitops.git.errors import NetworkError
 from chronos_gitops.rollback.publish import PushRefused
-from chronos_gitops.rollback.revert import RollbackRequest, Rollbacks
+from chronos_gitops.rollback.revert import Reverter
+from chronos_gitops.rollback.to_version import RollbackRequest
 from chronos_gitops.sync.status import SyncState
 
 NIGHTLY = "30 3 * * *"
@@ -36,7 +37,7 @@ def test_a_url_with_a_password_is_followed_and_rolled_back_by_a_push(
     following.follower.sync()
     assert following.schedule("one") == NIGHTLY
     asked = RollbackRequest("one", "1", "", Person("Alice", "a@example.com"), "id-1")
-    result = Rollbacks(following.follower).perform(asked)
+    result = Reverter(following.follower).perform(asked)
     assert (result.version, result.commit) == (3, bare.head("refs/heads/main"))
     assert following.schedule("one") == "0 2 * * *"
 
@@ -75,7 +76,7 @@ def test_a_push_that_may_not_write_says_so(
     bare.git("config", "http.receivepack", "false")
     following = follow(web.url("server.git", f"runner:{PASSWORD}@"))
     with pytest.raises(PushRefused, match="may read the repository, not write to it"):
-        Rollbacks(following.follower).perform(RollbackRequest("one", "1", "", Person("A", "a@example.com"), ""))
+        Reverter(following.follower).perform(RollbackRequest("one", "1", "", Person("A", "a@example.com"), ""))
 
 
 def test_a_redirect_is_not_followed(web: HttpGit, follow: Follow) -> None:

@@ -1,20 +1,24 @@
 """Objects of our own mirror that are missing, emptied or overwritten: found wherever it shows, and made whole."""
 
 import contextlib
-import os
+import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from harness.git_http_server import HttpGit
-from harness.repo_fixtures import Follow, Following
-from harness.repository import Repository
+from harness.machine.seeds import seeded
+from harness.programs.git_http_server import HttpGit
+from harness.repositories.repo_fixtures import Follow, Following
+from harness.repositories.repository import Repository
 
+from chronos_gitops.git.commit import Person
 from chronos_gitops.git.errors import GitError
+from chronos_gitops.rollback.revert import Reverter
+from chronos_gitops.rollback.to_version import RollbackRequest
 from chronos_gitops.sync.status import SyncState
 
 NIGHTLY = "30 3 * * *"
@@ -42,6 +46,7 @@ def server(repository: Repository, tmp_path: Path) -> Repository:
 @pytest.fixture
 def web(server: Repository) -> Iterator[HttpGit]:
     server.git("config", "uploadpack.allowFilter", "true")
+    server.git("config", "http.receivepack", "true")
     with HttpGit(server.root.parent) as running:
         yield running
 
@@ -64,7 +69,21 @@ def damage(mirror: Repository, name: str, how: str) -> None:
     if how == "missing":
         path.unlink()
     else:
-        path.write_bytes(b"" if how == "zeroed" else os.urandom(size))
+        path.write_bytes(b"" if how == "zeroed" else seeded(20261128).randbytes(size))
+
+
+def damage_packs(mirror: Repository, which: str, suffix: str, how: str) -> None:
+    """Packs, or their indexes: all of them, or the one that was fetched first or last."""
+    files = sorted(mirror.root.glob(f"objects/pack/*{suffix}"), key=lambda path: path.stat().st_mtime_ns)
+    assert len(files) > 1
+    for path in {"all": files, "oldest": files[:1], "newest": files[-1:]}[which]:
+        content = path.read_bytes()
+        path.chmod(0o644)
+        if how == "missing":
+            path.unlink()
+        else:
+            changed = {"zeroed": b"", "garbage": b"\xa5" * len(content), "cut": content[: len(content) // 2]}
+            path.write_bytes(changed[how])
 
 
 def is_whole(following: Following) -> bool:
@@ -128,6 +147,41 @@ def test_damage_is_found_at_the_next_fetch_or_read(
     assert len(following.follower.index().versions("one")) == 3
 
 
+def test_a_mirror_that_is_gone_ends_no_thread_and_is_made_again(
+    server: Repository, follow: Follow, data_folder: Path
+) -> None:
+    """Before, the look over the mirror at start raised, and git was not followed any more."""
+    following = follow(server.root)
+    until_checked(following)
+    shutil.rmtree(mirror_of(data_folder).root)
+    assert not following.follower.source.check()
+    until_whole(following)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("how", [*DAMAGES, "cut"])
+@pytest.mark.parametrize("suffix", [".pack", ".idx"])
+@pytest.mark.parametrize("which", ["all", "oldest", "newest"])
+def test_damaged_packs_are_found_at_the_next_fetch(
+    repository: Repository, web: HttpGit, follow: Follow, data_folder: Path, which: str, suffix: str, how: str
+) -> None:
+    """Before, git's words for packs and indexes were not known, and nothing mended them."""
+    following = follow(web.url("server.git"))
+    until_checked(following)
+    for number in (7, 8):
+        repository.write_job("one", schedule=f"{number} 3 * * *")
+        repository.commit(f"Change {number}")
+        repository.push()
+        assert following.follower.sync().state is SyncState.SYNCED
+    damage_packs(mirror_of(data_folder), which, suffix, how)
+    repository.write_job("one", schedule="9 3 * * *")
+    repository.commit("Another change")
+    repository.push()
+    assert following.follower.sync().state is SyncState.SYNCED
+    until_whole(following)
+    assert len(following.follower.index().versions("one")) == 6
+
+
 @pytest.mark.parametrize("how", DAMAGES)
 @pytest.mark.parametrize("what", ["tip commit", "jobs tree", "blob", "old blob"])
 def test_a_mirror_without_contents_of_other_folders_heals_too(
@@ -164,7 +218,7 @@ def test_a_pack_that_is_overwritten_while_it_is_used(server: Repository, follow:
     (pack,) = mirror.root.glob("objects/pack/*.pack")
     size = pack.stat().st_size
     pack.chmod(0o600)
-    pack.write_bytes(os.urandom(size))
+    pack.write_bytes(seeded(20261128).randbytes(size))
     with contextlib.suppress(GitError):  # a pass of the follower may have met it first, and mended it
         following.follower.read(server.git("rev-parse", OBJECTS["blob"]))
     until_whole(following)
@@ -220,3 +274,85 @@ def test_a_lock_that_a_killed_git_left_while_the_runner_works(
     repository.push()
     following.wait(lambda jobs: jobs.get("three") is not None)
     assert following.follower.sync().state is SyncState.SYNCED
+
+
+@pytest.fixture(params=["everything", "jobs only"])
+def rewritten(
+    request: pytest.FixtureRequest, repository: Repository, server: Repository, web: HttpGit, follow: Follow
+) -> tuple[str, str]:
+    """The address of a repository whose history was rewritten while it was followed, and the tip from before."""
+    address = str(server.root) if request.param == "everything" else web.url("server.git")
+    repository.write_job("one", schedule="3 3 * * *")
+    former = repository.commit("Change 3")
+    repository.push()
+    following = follow(address)
+    repository.git("reset", "--quiet", "--hard", "HEAD~1")
+    repository.write_job("one", schedule="4 3 * * *")
+    repository.commit("Change 3 otherwise")
+    repository.push("--force", "HEAD")
+    assert following.follower.sync().history_epoch == 2
+    following.follower.stop()
+    return address, former
+
+
+def break_config(mirror: Repository) -> None:
+    (mirror.root / "config").write_text("garbage [")
+
+
+def break_head(mirror: Repository) -> None:
+    (mirror.root / "HEAD").write_bytes(b"\0" * 20)
+
+
+def pack_refs_and_break_config(mirror: Repository) -> None:
+    mirror.git("pack-refs", "--all")
+    break_config(mirror)
+
+
+def break_object(mirror: Repository) -> None:
+    damage(mirror, mirror.git("rev-parse", "refs/chronos/remote/main:jobs/one.yaml"), "garbage")
+
+
+def break_shared_object(mirror: Repository) -> None:
+    damage(mirror, mirror.git("rev-parse", "refs/chronos/remote/main~1^{tree}"), "missing")
+
+
+@pytest.mark.parametrize(
+    "break_mirror", [break_config, break_head, pack_refs_and_break_config, break_object, break_shared_object]
+)
+def test_what_ran_before_the_history_was_rewritten_outlives_a_damaged_mirror(
+    rewritten: tuple[str, str],
+    follow: Follow,
+    data_folder: Path,
+    break_mirror: Callable[[Repository], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    address, former = rewritten
+    old = mirror_of(data_folder)
+    made = old.root.stat().st_ino
+    break_mirror(old)
+    following = follow(address)
+    following.follower.source.check()
+    following.follower.sync()
+    mirror = mirror_of(data_folder)
+    assert mirror.root.stat().st_ino != made
+    assert mirror.git("for-each-ref", "--format=%(objectname)", "refs/chronos/applied/") == former, caplog.messages
+    mirror.git("gc", "--quiet", "--prune=now")
+    version = following.follower.former("one", former)
+    assert version is not None
+    assert b"3 3 * * *" in following.follower.read(version.blob)
+    result = Reverter(following.follower).perform(RollbackRequest("one", former, "", Person("A", "a@example.com")))
+    assert result.restored_version is not None
+    assert following.schedule("one") == "3 3 * * *"
+
+
+def test_a_former_tip_that_is_damaged_itself_does_not_stop_the_mending(
+    rewritten: tuple[str, str], follow: Follow, data_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    address, former = rewritten
+    mirror = mirror_of(data_folder)
+    damage(mirror, former, "garbage")
+    break_object(mirror)
+    following = follow(address)
+    following.follower.source.check()
+    assert following.follower.sync().state is SyncState.SYNCED
+    assert "a former tip is lost with the damaged mirror" in caplog.messages

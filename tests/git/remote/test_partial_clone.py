@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.git_http_server import HttpGit
-from harness.repo_fixtures import Follow, Following
-from harness.repository import Repository, job_text
+from harness.programs.git_http_server import HttpGit
+from harness.repositories.repo_fixtures import Follow, Following
+from harness.repositories.repository import Repository, job_text
 
 from chronos_gitops.git.commit import Person
-from chronos_gitops.rollback.revert import RollbackRequest, Rollbacks
+from chronos_gitops.rollback.revert import Reverter
+from chronos_gitops.rollback.to_version import RollbackRequest
 from chronos_gitops.sync.status import SyncState
 
 NIGHTLY = "30 3 * * *"
@@ -86,7 +87,7 @@ def test_a_push_brings_what_is_new_and_a_rollback_is_pushed(
     assert following.follower.sync().state is SyncState.SYNCED
     assert following.schedule("one") == NIGHTLY
     asked = RollbackRequest("one", "1", "", Person("Alice", "a@example.com"), "id-1")
-    result = Rollbacks(following.follower).perform(asked)
+    result = Reverter(following.follower).perform(asked)
     assert result.commit == monorepo.head("refs/heads/main")
     assert monorepo.git("diff", "--name-only", "main~1", "main") == "jobs/one.yaml"
     assert len(missing(following)) == 11

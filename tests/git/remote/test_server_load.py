@@ -6,13 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from harness.git_http_server import HttpGit
-from harness.repo_fixtures import NOW, Follow, Following
-from harness.repository import Repository
-from harness.ssh_git import SshGit, make_key
-from harness.timer import HandTimer
+from harness.machine.timer import HandTimer
+from harness.programs.git_http_server import HttpGit
+from harness.programs.ssh_git import SshGit, make_key
+from harness.repositories.repo_fixtures import NOW, Follow, Following
+from harness.repositories.repository import Repository
 
-from chronos_gitops.config.model import GitAccess
+from chronos_gitops.config.groups import GitAccess
 from chronos_gitops.git.remote.credentials import GitCredentials
 
 MINUTE = timedelta(minutes=1)

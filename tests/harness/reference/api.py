@@ -1,17 +1,23 @@
 """Every call of the REST API, from the OpenAPI document."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.reference.markdown import anchor, code, head, table
 
+from chronos_gitops.server.api.app import url_map
 from chronos_gitops.server.api.openapi.generator import specification
 
 Schema = Mapping[str, Any]
 
 
+def openapi() -> str:
+    return json.dumps(specification(url_map()), ensure_ascii=False, indent=2) + "\n"
+
+
 def page() -> str:
-    document = specification()
+    document = specification(url_map())
     operations = [
         (method.upper(), path, operation)
         for path, item in document["paths"].items()

@@ -1,4 +1,4 @@
-"""Every field of a job file, from schemas/job.schema.json."""
+"""Every field of a job file, from schemas/source.json."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -6,22 +6,22 @@ from typing import Any
 
 from harness.reference.markdown import code, head, table
 
-from chronos_gitops.jobs.resources import shipped
+from chronos_gitops.jobs.schemas.schemas import load_schema
 
 Schema = Mapping[str, Any]
 
 
 def page() -> str:
-    schema = json.loads(shipped("job.schema.json").read_text("utf-8"))
+    schema = load_schema()
     words = (
         f"{schema['description']} The schema itself: `chronos-gitops schema`, or "
-        "[job.schema.json](../../schemas/job.schema.json). What is judged beyond it: [the rules](../rules.md)."
+        "[job.schema.json](../../schemas/job.schema.json). What is judged beyond it: [the rules](rules.md)."
     )
     rows = list(_rows(schema, schema, ""))
     return (
         "\n\n".join(
             [
-                head("The job file", "schemas/job.schema.json", words),
+                head("The job file", "schemas/source.json", words),
                 table(("field", "type", "default", "meaning"), rows),
                 *_examples(schema, schema, ""),
             ]

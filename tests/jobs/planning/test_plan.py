@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.model import JobSet, JobVersion
 from chronos_gitops.jobs.planning import plan
 from chronos_gitops.jobs.planning.load_forecast import busiest_minute
 from chronos_gitops.jobs.planning.plan import FieldChange, Operation
-from chronos_gitops.jobs.planning.review_flags import RunnerState
+from chronos_gitops.jobs.planning.review_flags import RunnerState, StoppedVersion
 from chronos_gitops.jobs.validation.validate import git_blob_id, validate_file
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -23,7 +24,7 @@ def definition(name: str, *, path: str | None = None, comment: str = "", **field
     path = path or f"jobs/{name}.yaml"
     parsed = validate_file(path, content)
     assert parsed.job is not None, parsed.problems
-    return JobVersion(parsed.job, path, git_blob_id(content))
+    return JobVersion(parsed.job, path, DefinitionId(git_blob_id(content)))
 
 
 def jobs(*definitions: JobVersion) -> JobSet:
@@ -226,6 +227,16 @@ def test_what_the_server_says_is_flagged_on_what_changes() -> None:
     }
 
 
+def test_an_edit_that_ends_the_guards_pause_says_how_many_runs_are_given_up() -> None:
+    live = RunnerState(
+        "c0ffee", stopped=dict.fromkeys(("daily-a", "daily-b"), StoppedVersion(7, AT - timedelta(days=4)))
+    )
+    before = jobs(definition("daily-a"), definition("daily-b"))
+    [change] = plan.plan(before, jobs(definition("daily-a", **OTHER), definition("daily-b")), at=AT, live=live).changes
+    found = [flag.message for flag in change.flags if flag.kind.value == "paused"]
+    assert found == ["it ends the pause of version 7; 4 missed ticks are not run"]
+
+
 def peaks(before: JobSet, after: JobSet) -> list[tuple[str, int] | None]:
     found = busiest_minute(before, after, at=AT)
     return [None if peak is None else (peak.minute.strftime("%d %H:%M"), peak.runs) for peak in found]
@@ -309,3 +320,13 @@ def test_a_checksum_stays_the_same_between_releases() -> None:
     """What an operator was shown before an upgrade still approves: ``printf 'a-a\\nb-b' | sha256sum``."""
     expected = "sha256:e74d278b8e14f670b1085343ca0bf9ca15d034b0776ccb4edd2ca968556736ad"
     assert plan.deletion_checksum(["b-b", "a-a"]) == expected
+
+
+def test_past_one_offs_and_ended_jobs_are_flagged() -> None:
+    schedule = '["@at 2025-12-24T18:00", "@at 2026-12-24T18:00"]'
+    change = only_change(jobs(), jobs(definition("daily-a", schedule=schedule)))
+    assert [flag.message for flag in change.flags if flag.kind == "at-past"] == [
+        "@at 2025-12-24T18:00 is past and does not run"
+    ]
+    ended = only_change(jobs(), jobs(definition("daily-a", end="2025-12-24")))
+    assert [flag.kind.value for flag in ended.flags if flag.kind in ("ended", "never-fires")] == ["ended"]

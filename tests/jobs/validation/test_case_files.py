@@ -18,7 +18,12 @@ TODAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 # What no single file can show; test_load.py does.
 SHOWN_ELSEWHERE = {"duplicate-name", "symlink", "submodule", "unreadable", "unknown-secret"}
-SHOWN_ELSEWHERE |= {"secret-binding", "secret-unbound"}
+SHOWN_ELSEWHERE |= {"secret-binding", "secret-unbound", "missing-secret", "audience-unbound"}
+SHOWN_ELSEWHERE |= {"reserved-name", "not-inheritable", "no-effect", "unknown-environment"}  # layers/test_layers.py
+SHOWN_ELSEWHERE |= {"unknown-calendar", "calendar-entry", "calendar-silent", "calendar-horizon", "unused-calendar"}
+SHOWN_ELSEWHERE |= {"unknown-variable", "variable-value", "secret-in-variable"}
+SHOWN_ELSEWHERE |= {"requires-unknown", "requires-cycle"}  # test_required_jobs.py
+SHOWN_ELSEWHERE |= {"policy"}  # layers/test_policies.py
 
 # PyYAML's Python parser takes no tab between a key and its value, and points at another end of a bad escape.
 OTHERWISE_IN_PYTHON = {"tabs-between", "bad-escape", "half-a-character"}

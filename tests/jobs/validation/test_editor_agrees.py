@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.language_server import LanguageServer
-from harness.tools import tool
+from harness.programs.language_server import LanguageServer
+from harness.programs.tools import tool
 
+from chronos_gitops.cli.main import main
 from chronos_gitops.jobs.problem import is_error
 from chronos_gitops.jobs.validation.rule_texts.registry import SECTIONS
 from chronos_gitops.jobs.validation.validate import validate_file
 
-SCHEMA = Path(__file__).parents[3] / "schemas/job.schema.json"
+SCHEMA = Path(__file__).parents[3] / "schemas/effective.schema.json"
 CASES = Path(__file__).parent / "cases"
 ABOUT_SHAPE = {rule.name for rule in SECTIONS["The fields"]}
 ABOUT_TEXT = {rule.name for rule in SECTIONS["The text"]} | {rule.name for rule in SECTIONS["The file"]}
@@ -65,3 +66,37 @@ def test_what_only_its_meaning_makes_wrong_is_left_to_validate(server: LanguageS
     assert len(meant) >= 20
     found = {path.stem: server.errors(path) for path in meant}
     assert {name: errors for name, errors in found.items() if errors} == {}
+
+
+KINDS = {
+    "jobs/hello-world.yaml": ("jitter", "name: only-name\ntimeuot: 1s\n"),
+    "jobs/pay/_defaults.yaml": ("environments", "name: a\n"),
+    "jobs/_environments/staging.yaml": ("retry_policy", "environments: {}\n"),
+    "jobs/_policies/pay.yaml": ("select", "rules: [{id: a, tags: [b], hosts: [c]}]\n"),
+    "jobs/_calendars/holidays.yaml": ("covers_until", "clsed: []\n"),
+}
+
+
+@pytest.mark.parametrize("file", KINDS)
+def test_each_kind_of_file_is_completed_and_checked_by_its_own_schema(
+    server: LanguageServer, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Modelines as ``init`` writes them win over the one schema for all files that the editor is set to."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "--environment", "staging"]) == 0
+    field, wrong = KINDS[file]
+    path = tmp_path / file
+    if not path.exists():
+        kind = {"pay": "defaults", "_policies": "policy", "_calendars": "calendar"}[path.parent.name]
+        path.parent.mkdir()
+        path.write_text(f"# yaml-language-server: $schema=../../schemas/{kind}.schema.json\n")
+    else:
+        assert server.errors(path) == []
+    modeline = path.read_text().splitlines()[0]
+    other = path.with_name(f"other-{path.name}")
+    other.write_text(f"{modeline}\n\n")
+    server.errors(other)
+    assert field in server.completions(other, 1, 0)
+    broken = path.with_name(f"broken-{path.name}")
+    broken.write_text(f"{modeline}\n{wrong}")
+    assert server.errors(broken)

@@ -1,6 +1,8 @@
 """Many files judged by several processes: the same answers in the same order as by one."""
 
+import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -30,6 +32,9 @@ class Tree:
             Entry("jobs/vanished.yaml", "", 3),
         ]
 
+    def place(self, path: str) -> str:
+        return path.removeprefix("jobs/")
+
     def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
         asked = {entry.path for entry in entries}
         assert not asked & {"jobs/large.yaml", "jobs/link.yaml"}
@@ -53,16 +58,38 @@ def test_several_processes_find_what_one_finds_in_the_same_order() -> None:
     assert len(steps) == len(tree.entries)
 
 
+class FatalTree(Tree):
+    """Kills a process that is not the one that made it, in the middle of its work."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._owner = os.getpid()
+
+    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+        if os.getpid() != self._owner:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().read(entries)
+
+
 @pytest.mark.usefixtures("two_processors")
-def test_a_helper_that_is_killed_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    parent = os.getpid()
+def test_a_helper_that_is_killed_is_replaced() -> None:
+    assert (
+        parallel.validate_in_parallel(FatalTree(), today=TODAY).problems == validate_tree(Tree(), today=TODAY).problems
+    )
 
-    def dump(*_: object) -> None:
-        assert os.getpid() != parent
-        os.kill(os.getpid(), 9)
 
-    monkeypatch.setattr(parallel.pickle, "dump", dump)
-    assert parallel.validate_in_parallel(Tree(), today=TODAY).problems == validate_tree(Tree(), today=TODAY).problems
+class BrokenTree(FatalTree):
+    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+        if os.getpid() != self._owner:
+            raise ZeroDivisionError("in a helper")
+        return Tree.read(self, entries)
+
+
+@pytest.mark.usefixtures("two_processors")
+def test_an_error_of_a_helper_is_raised_and_no_process_is_left() -> None:
+    with pytest.raises(ZeroDivisionError, match="in a helper"):
+        parallel.validate_in_parallel(BrokenTree(), today=TODAY)
+    assert not multiprocessing.active_children()
 
 
 def test_a_process_with_threads_is_not_forked(monkeypatch: pytest.MonkeyPatch) -> None:

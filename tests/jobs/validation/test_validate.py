@@ -62,6 +62,9 @@ class Tree:
         files = [Entry(path, git_blob_id(content), len(content)) for path, content in self.contents.items()]
         return sorted([*files, *self.odd], key=lambda entry: entry.path)
 
+    def place(self, path: str) -> str:
+        return path.removeprefix("jobs/")
+
     def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
         self.reads += [entry.path for entry in entries]
         return {entry.path: self.contents[entry.path] for entry in entries if entry.path not in self.vanished}

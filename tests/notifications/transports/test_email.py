@@ -19,7 +19,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from harness.servers import Certificates, Connection, Hostile, silent
 
 from chronos_gitops.config.channels import Channel, Email, SecretValue
-from chronos_gitops.config.model import Egress
+from chronos_gitops.config.groups import Egress
 from chronos_gitops.notifications.message import Notification
 from chronos_gitops.notifications.transports.http import NotificationSender, NotSent
 

@@ -15,7 +15,8 @@ from standardwebhooks import WebhookVerificationError
 
 from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.config.channels import Channel, SecretValue, Slack, Webhook
-from chronos_gitops.config.model import Egress, HostTls
+from chronos_gitops.config.groups import Egress
+from chronos_gitops.config.model import HostTls
 from chronos_gitops.notifications.message import Notification
 from chronos_gitops.notifications.transports.http import NotificationSender, NotSent
 

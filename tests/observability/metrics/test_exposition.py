@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,9 +9,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from chronos_gitops.app import Service, build
-from chronos_gitops.config.model import Series
+from chronos_gitops.config.groups import Series
 from chronos_gitops.engine.model import Execution, Status, Trigger
 from chronos_gitops.observability.metrics.exposition import Metrics
+from chronos_gitops.server.web.app import create_app
 
 SEED_NAMES = (
     "jobs_total",
@@ -37,7 +39,7 @@ def test_states_and_sync_are_read_when_asked(own: FlaskClient) -> None:
     assert found["chronos_jobs[('state', 'disabled')]"] == 1
     assert found["chronos_sync_state[('state', 'synced')]"] == 1
     assert found["chronos_engine_up[]"] == 1
-    assert found["chronos_job_next_run_timestamp_seconds[('job', 'daily-backup')]"] > 1.7e9
+    assert found["chronos_job_next_run_timestamp_seconds[('job_name', 'daily-backup')]"] > 1.7e9
     own.post("/api/v1/jobs/daily-backup/pause", json={"reason": "x"})
     assert samples(own)["chronos_jobs[('state', 'paused')]"] == 1
 
@@ -45,14 +47,14 @@ def test_states_and_sync_are_read_when_asked(own: FlaskClient) -> None:
 def test_what_the_engine_did_is_counted(own: FlaskClient, receiver: Receiver) -> None:
     for job in ("failing", "failing", "daily-backup"):
         finished(own, own.post(f"/api/v1/jobs/{job}/trigger").get_json()["id"])
-    last = "chronos_execution_duration_seconds_count[('job', 'daily-backup')]"
+    last = "chronos_execution_duration_seconds_count[('job_name', 'daily-backup')]"
     eventually(lambda: last in samples(own))  # the row is on disk before the observer hears of it
     found = samples(own)
-    failed = "[('job', 'failing'), ('status', 'failed'), ('trigger', 'manual')]"
+    failed = "[('job_name', 'failing'), ('status', 'failed'), ('trigger', 'manual')]"
     assert found[f"chronos_executions_total{failed}"] == 2
-    assert found["chronos_job_consecutive_failures[('job', 'failing')]"] == 2
+    assert found["chronos_job_consecutive_failures[('job_name', 'failing')]"] == 2
     assert found[last] == 1
-    assert found["chronos_job_last_success_timestamp_seconds[('job', 'daily-backup')]"] > 1.7e9
+    assert found["chronos_job_last_success_timestamp_seconds[('job_name', 'daily-backup')]"] > 1.7e9
     host = receiver.url.removeprefix("http://")
     assert found[f"chronos_webhook_responses_total[('code_class', '4xx'), ('host', '{host}')]"] == 2
     assert found["chronos_webhook_phase_seconds_count[('phase', 'first_byte')]"] == 3
@@ -104,7 +106,7 @@ def test_the_series_stay_countable_with_any_number_of_jobs(shared: Service) -> N
         )
     content, _ = metrics.exposition()
     assert content.count(b"\nchronos_executions_total{") == 20 + 1
-    assert b'chronos_executions_total{job="other",status="success",trigger="manual"} 10.0' in content
+    assert b'chronos_executions_total{job_name="other",status="success",trigger="manual"} 10.0' in content
 
 
 def test_skipped_ticks_are_counted_one_by_one(shared: Service) -> None:
@@ -112,8 +114,8 @@ def test_skipped_ticks_are_counted_one_by_one(shared: Service) -> None:
     row = Execution("1", "a", shared.now(), Trigger.CATCHUP, Status.SKIPPED, reason="missed", count=7)
     metrics.execution_finished(row)
     content, _ = metrics.exposition()
-    assert b'chronos_missed_runs_total{job="a"} 7.0' in content
-    assert b'chronos_skipped_runs_total{job="a",reason="missed"} 7.0' in content
+    assert b'chronos_missed_runs_total{job_name="a"} 7.0' in content
+    assert b'chronos_skipped_runs_total{job_name="a",reason="missed"} 7.0' in content
 
 
 def text_of(service: Service) -> dict[str, float]:
@@ -131,7 +133,7 @@ def value_of(service: Service, name: str) -> float:
 
 
 def test_the_ledger_is_asked_so_that_a_restart_changes_no_gauge(checkout: Checkout, tmp_path: Path) -> None:
-    job = "[('job', 'failing')]"
+    job = "[('job_name', 'failing')]"
     gauges = (f"chronos_job_consecutive_failures{job}", f"chronos_job_last_run_timestamp_seconds{job}")
     with build(settings_of(checkout, tmp_path / "data")) as service:
         for _ in range(3):
@@ -143,12 +145,12 @@ def test_the_ledger_is_asked_so_that_a_restart_changes_no_gauge(checkout: Checko
     assert before[gauges[0]] == 3
     with build(settings_of(checkout, tmp_path / "data")) as service:
         after = text_of(service)
-    success = "chronos_job_last_success_timestamp_seconds[('job', 'nightly')]"
+    success = "chronos_job_last_success_timestamp_seconds[('job_name', 'nightly')]"
     assert [after[name] for name in (*gauges, success)] == [before[name] for name in (*gauges, success)]
 
 
 def test_a_success_ends_a_streak_and_a_skipped_tick_does_not(checkout: Checkout, service: Service) -> None:
-    streak = "chronos_job_consecutive_failures[('job', 'failing')]"
+    streak = "chronos_job_consecutive_failures[('job_name', 'failing')]"
 
     def run(status: Status) -> None:
         made = service.engine.trigger("failing")
@@ -181,16 +183,16 @@ def test_a_job_is_told_with_the_tags_that_the_operator_chose(checkout: Checkout,
         commit = service.jobs().definitions["daily-backup"].commit
     shown = sorted(name for name in found if name.startswith("chronos_job_info"))
     assert len(shown) == 2
-    assert f"('commit', '{commit}'), ('job', 'daily-backup'), ('schedule', '30 3 * * *')" in shown[0]
+    assert f"('commit', '{commit}'), ('job_name', 'daily-backup'), ('schedule', '30 3 * * *')" in shown[0]
     assert "('tag_cost_centre', ''), ('tag_team', 'backend'), ('timezone', 'UTC')" in shown[0]
-    assert "chronos_job_next_run_timestamp_seconds[('job', 'nightly')]" not in found
+    assert "chronos_job_next_run_timestamp_seconds[('job_name', 'nightly')]" not in found
 
 
 def test_the_longest_wait_of_a_job_has_its_weekend_in_it(checkout: Checkout, tmp_path: Path) -> None:
     checkout.write("weekdays", job_yaml("weekdays", "http://127.0.0.1:1/", schedule="0 9 * * 1-5"))
     checkout.commit("On weekdays")
     with build(settings_of(checkout, tmp_path / "data")) as service:
-        assert text_of(service)["chronos_job_period_seconds[('job', 'weekdays')]"] == 3 * 86400
+        assert text_of(service)["chronos_job_period_seconds[('job_name', 'weekdays')]"] == 3 * 86400
 
 
 def test_fetches_are_counted_and_the_commit_that_runs_is_told(checkout: Checkout, tmp_path: Path) -> None:
@@ -234,5 +236,27 @@ def test_a_job_that_is_gone_makes_room_for_another(service: Service) -> None:
     counted = {
         line.partition(b",")[0] for line in content.splitlines() if line.startswith(b"chronos_executions_total{")
     }
-    jobs = {line.partition(b'job="')[2].rstrip(b'"') for line in counted}
+    jobs = {line.partition(b'job_name="')[2].rstrip(b'"') for line in counted}
     assert jobs == {b"nightly", b"daily-backup", b"other"}
+
+
+def test_environment_and_findings_of_policies(checkout: Checkout, data_folder: Path) -> None:
+    files = {
+        "_environments/staging": "",
+        "_policies/pay": "rules:\n  - {id: owner, severity: note, tags: [owner]}\n",
+    }
+    for name, text in files.items():
+        checkout.write(name, text)
+    checkout.commit("Ask for owners")
+    with build(replace(settings_of(checkout, data_folder), environment="staging")) as service:
+        found = samples(create_app(service).test_client())
+        jobs = len(service.jobs())
+    assert found["chronos_environment_info[('environment', 'staging')]"] == 1
+    assert found["chronos_policy_findings[('policy', 'pay/owner'), ('severity', 'note')]"] == jobs > 0
+
+
+def test_no_series_has_a_label_that_a_scrape_overwrites(client: FlaskClient) -> None:
+    """Prometheus sets ``job`` and ``instance`` itself and would rename ours to ``exported_job``."""
+    text = client.get("/metrics").get_data(as_text=True)
+    assert "job_name=" in text
+    assert re.findall(r'[{,](job|instance)="', text) == []

@@ -6,7 +6,7 @@ from harness.api_fixtures import app_of, token_of
 from server.api.auth.test_roles import STRANGER, routes
 
 from chronos_gitops.app import Service
-from chronos_gitops.server.api.auth.roles import CALLBACKS
+from chronos_gitops.server.api.endpoint import Endpoint
 
 FROM_A_JOB = {"X-Chronos-Execution-ID": "0f8fad5b-d9cb-469f-a165-70867728950e"}
 ROLES = ("read", "operate", "rollback")
@@ -26,12 +26,13 @@ def app(request: pytest.FixtureRequest, shared: Service, guarded: Flask) -> Flas
 def test_every_route_refuses_what_a_job_sends(app: Flask, authorization: str | None) -> None:
     client = app.test_client()
     headers = FROM_A_JOB | ({"Authorization": authorization} if authorization else {})
-    matrix = [*routes(app), ("OPTIONS", "/api/v1/jobs", ""), ("GET", "/nothing/here", "")]
+    elsewhere = Endpoint(role=None)
+    matrix = [*routes(app), ("OPTIONS", "/api/v1/jobs", elsewhere), ("GET", "/nothing/here", elsewhere)]
     assert len(matrix) > 60
-    for number, (method, path, endpoint) in enumerate(matrix):
+    for number, (method, path, declared) in enumerate(matrix):
         stranger = {"REMOTE_ADDR": f"192.0.2.{number % 200}"}
         response = client.open(path, method=method, headers=headers, environ_base=stranger)
-        if endpoint == CALLBACKS:
+        if declared.is_for_jobs:
             assert response.status_code != 403, (method, path)
             continue
         assert response.status_code == 403, (method, path, response.status_code)

@@ -8,6 +8,7 @@ from harness.api_fixtures import XSS, app_of
 import chronos_gitops
 from chronos_gitops.app import Service
 from chronos_gitops.server.api import problem_types
+from chronos_gitops.server.api.endpoint import Endpoint
 from chronos_gitops.server.api.problem_types import KINDS
 
 
@@ -54,7 +55,7 @@ def test_a_bug_is_a_problem_without_a_trace(shared: Service) -> None:
     def broken() -> str:
         raise RuntimeError("the inner secret")
 
-    app.add_url_rule("/broken", view_func=broken)
+    app.add_url_rule("/broken", view_func=broken, declared=Endpoint(role=None))
     response = app.test_client().get("/broken")
     assert response.status_code == 500
     assert response.get_json()["type"] == "/problems/internal"

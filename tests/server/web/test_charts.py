@@ -9,17 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronos_gitops.engine.model import Execution, Pause, Status, Trigger
+from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.jobs.problem import Problem, Severity
+from chronos_gitops.server.api.job_health import JobHealth, standing
 from chronos_gitops.server.web import charts
 from chronos_gitops.server.web.blame import annotate
 from chronos_gitops.server.web.cache import PageCache
-from chronos_gitops.server.web.job_health import JobHealth, standing
 
 NOW = datetime(2026, 3, 8, 7, tzinfo=UTC)
 DOCUMENT = {"name": "one", "schedule": "@daily", "enabled": True, "webhook": {"url": "https://hooks.example.com/"}}
-ON = JobVersion(Job.from_document(DOCUMENT), "jobs/one.yaml", "b" * 40)
-OFF = JobVersion(Job.from_document({**DOCUMENT, "enabled": False}), "jobs/one.yaml", "b" * 40)
+ON = JobVersion(Job.from_document(DOCUMENT), "jobs/one.yaml", DefinitionId("b" * 40))
+OFF = JobVersion(Job.from_document({**DOCUMENT, "enabled": False}), "jobs/one.yaml", DefinitionId("b" * 40))
 BROKEN = replace(ON, quarantined=(Problem("jobs/one.yaml", 1, 1, Severity.ERROR, "schedule", "nonsense"),))
 PAUSE = Pause("one", "the move", "ada", NOW)
 

@@ -1,12 +1,15 @@
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from harness.api_fixtures import XSS, Checkout, app_of, finished, job_yaml, token_of
+from harness.api_fixtures import XSS, Checkout, app_of, finished, job_yaml, settings_of, token_of
 
-from chronos_gitops.app import Service
+from chronos_gitops.app import Service, build
 from chronos_gitops.server.web import formatting
 
 
@@ -243,3 +246,41 @@ def test_what_is_due_minds_a_pause_at_once(own: FlaskClient) -> None:
     assert "1 run, the most" in page(own, "/?tag.team=frontend")
     own.post("/api/v1/jobs/daily-backup/resume")
     assert "3 runs, the most" in page(own, "/")
+
+
+@pytest.fixture
+def layered(tmp_path: Path) -> Iterator[FlaskClient]:
+    """One job of staging, with a zone and a secret from layers."""
+    checkout = Checkout(tmp_path / "repo")
+    checkout.write("_defaults", "timezone: Europe/Paris\nwebhook: {auth: {type: bearer, token: '${secret:t}'}}\n")
+    checkout.write("_environments/staging", "# Staging.\nvariables: {api: https://staging.example.com}\n")
+    checkout.write("_environments/production", "variables: {api: https://api.example.com}\n")
+    checkout.write("a/one-job", "name: one-job\nschedule: '@daily'\nwebhook: {url: '${var:api}/x'}\n")
+    checkout.commit("Add a job")
+    settings = replace(settings_of(checkout, tmp_path / "data"), environment="staging")
+    with build(settings) as service:
+        yield app_of(service).test_client()
+
+
+def test_environment_stands_in_the_header_and_in_the_title(layered: FlaskClient, client: FlaskClient) -> None:
+    for path in ("/", "/jobs/one-job", "/changes"):
+        text = page(layered, path)
+        assert re.search(r'<b class="environment"[^>]*>.*staging</b>', text)
+        assert "<title>staging · " in text
+    assert "environment" not in page(client, "/").partition("</header>")[0]
+
+
+def test_a_job_page_has_the_file_and_line_of_each_field(layered: FlaskClient) -> None:
+    text = page(layered, "/jobs/one-job")
+    table = text.partition('<table class="fields">')[2].partition("</table>")[0]
+    rows = [re.findall(r"<code>(.*?)</code>", row) for row in table.split("<tr>")[2:]]
+    found = {row[0]: row[1:] for row in rows}
+    assert found["timezone"] == ["Europe/Paris", "jobs/_defaults.yaml:1"]
+    assert found["webhook.url"] == ["https://staging.example.com/x", "jobs/a/one-job.yaml:3"]
+    assert found["webhook.auth"][1] == "jobs/_defaults.yaml:2"
+    assert found["jitter"] == ["0s"]
+    assert '<details id="fields" open>' in text
+
+
+def test_fields_of_a_plain_job_are_folded(client: FlaskClient) -> None:
+    assert '<details id="fields">' in page(client, "/jobs/daily-backup")

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from harness.repo_fixtures import Follow, Following
-from harness.repository import Repository
+from harness.repositories.repo_fixtures import Follow, Following
+from harness.repositories.repository import Repository
 
+from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.job_set import diff
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.sync.persistence.deployments import Deployments
@@ -108,7 +109,7 @@ def test_a_file_that_is_not_ours_begins_anew(content: str, tmp_path: Path) -> No
     path.write_text(content)
     found = Deployments(path, "here")
     assert found.since is None
-    one = JobVersion(Job.from_document(DOCUMENT), "jobs/one.yaml", "b" * 40, version=1, commit="c" * 40)
+    one = JobVersion(Job.from_document(DOCUMENT), "jobs/one.yaml", DefinitionId("b" * 40), version=1, commit="c" * 40)
     jobs = JobSet.of("c" * 40, [one])
     found.note(diff(JobSet(), jobs), jobs, Index(), START)
     assert Deployments(path, "here").at("one", "c" * 40) == START

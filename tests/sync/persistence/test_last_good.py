@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from harness.repository import job_text
+from harness.repositories.repository import job_text
 
+from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.model import JobSet, JobVersion
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.validation.validate import FileResult, validate_file
+from chronos_gitops.state.atomic_files import write_sealed
 from chronos_gitops.sync.persistence.last_good import LastGood
 
 CASES = Path(__file__).parents[2] / "jobs/validation/cases"
@@ -19,7 +21,8 @@ CASES = Path(__file__).parents[2] / "jobs/validation/cases"
 def definition(name: str, version: int) -> JobVersion:
     job = validate_file(f"jobs/{name}.yaml", job_text(name).encode()).job
     assert job is not None
-    return JobVersion(job, f"jobs/{name}.yaml", "b" * 40, version, f"{version:040}")
+    identity = DefinitionId("b" * 40, str(version), "staging") if version % 2 else DefinitionId("b" * 40)
+    return JobVersion(job, f"jobs/{name}.yaml", identity, version, f"{version:040}")
 
 
 def jobs_of(count: int) -> JobSet:
@@ -52,6 +55,15 @@ def test_what_was_saved_is_what_is_loaded(path: Path, seed: int) -> None:
         jobs = JobSet.of(str(number), known.values())
         state.save(jobs)
         assert loaded(path) == jobs
+
+
+def test_state_of_the_release_before_layers_is_read(path: Path) -> None:
+    """Format 2 has the blob id of the file where the identity is now."""
+    job = definition("one", 2).job
+    row = {"job": job.document(), "path": "jobs/one.yaml", "blob": "b" * 40, "version": 2, "commit": f"{2:040}"}
+    dates = {"created_at": None, "updated_at": None, "draft": False}
+    write_sealed(path, [{"format": 2, "identity": "this", "judges": None, "revision": "7"}, row | dates])
+    assert loaded(path) == JobSet.of("7", [definition("one", 2)])
 
 
 def test_one_changed_job_is_appended_and_many_are_written_whole(path: Path) -> None:
@@ -118,7 +130,7 @@ def test_changes_of_an_older_file_do_not_come_back(path: Path) -> None:
 
 def case(path: Path) -> tuple[JobVersion, FileResult] | None:
     parsed = validate_file(f"jobs/{path.name}", path.read_bytes())
-    return None if parsed.job is None else (JobVersion(parsed.job, parsed.path, parsed.blob), parsed)
+    return None if parsed.job is None else (JobVersion(parsed.job, parsed.path, parsed.identity), parsed)
 
 
 def test_what_was_said_about_every_kind_of_file_comes_back_word_for_word(path: Path) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import chronos_gitops
-from chronos_gitops.jobs.origin import OriginPattern
-from chronos_gitops.jobs.secret_bindings import Bindings, SecretBinding
+from chronos_gitops.jobs.origins.origin import OriginPattern
+from chronos_gitops.jobs.secrets.audiences import AudienceBinding, Audiences
+from chronos_gitops.jobs.secrets.bindings import Bindings, SecretBinding
 from chronos_gitops.sync.persistence.validator_fingerprint import validator_fingerprint
 
 
@@ -38,14 +39,15 @@ def test_bindings_have_a_say() -> None:
                 validator_fingerprint(bound),
                 validator_fingerprint(Bindings({"a": origin})),
                 validator_fingerprint(Bindings({}, "refuse")),
+                validator_fingerprint(Bindings(audiences=Audiences({"a": AudienceBinding(("jobs",), ())}))),
             }
         )
-        == 4
+        == 5
     )
 
 
 @pytest.mark.parametrize(
-    "file", ["jobs/validation/rules/timing.py", "schedule/cron_parser.py", "jobs/validation/json_schema.py"]
+    "file", ["jobs/validation/rules/timing.py", "schedule/cron/parser.py", "jobs/validation/json_schema.py"]
 )
 def test_a_changed_file_of_ours_has_a_say(package: Path, file: str) -> None:
     before = validator_fingerprint(None)

@@ -10,7 +10,7 @@ from chronos_gitops.jobs.planning.plan import Plan
 
 
 class RenderPlan(Protocol):
-    def __call__(self, plan: Plan, sides: Sides = ...) -> str: ...
+    def __call__(self, plan: Plan, sides: Sides = ..., *, show_all: bool = ...) -> str: ...
 
 
 PLAN_FORMATS: Mapping[str, RenderPlan] = MappingProxyType(

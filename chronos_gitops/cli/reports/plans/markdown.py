@@ -1,21 +1,29 @@
 """A plan as the comment of a pull request: the sums at once, each job when it is unfolded."""
 
 import re
+from collections.abc import Iterator, Sequence
 
+from chronos_gitops.cli.reports.plans import layers
 from chronos_gitops.cli.reports.plans.wording import (
     NAMELESS,
     SIGNS,
+    VOUCHED,
     Sides,
     basis,
+    by_environment,
+    calendar_lines,
     factor,
+    held,
     number,
     peak,
     per_day,
+    secret_lines,
     server,
     summary,
     title,
     upcoming,
     value,
+    vouched,
 )
 from chronos_gitops.jobs.planning.plan import JobChange, Operation, Plan
 from chronos_gitops.jobs.validation.quoting import printable
@@ -26,22 +34,51 @@ _MARKUP = re.compile(r"[&<>|`*_\[\]@#~\\$!\r\n]")
 _LONGEST = 60_000  # GitHub refuses a comment of more than 65,536 characters
 
 
-def render(plan: Plan, sides: Sides = NAMELESS) -> str:
+def render(plan: Plan, sides: Sides = NAMELESS, *, show_all: bool = False) -> str:
     parts = [MARKER, f"### {_text(title(sides))}: {summary(plan)}"]
-    if plan.changes:
-        before, after = plan.runs_per_day()
-        runs = f"Runs per day of these jobs: **{number(before)}** → **{number(after)}**"
-        busiest = f"Runs in the busiest minute of the week, all jobs: {peak(plan.peaks[0])} → {peak(plan.peaks[1])}"
-        parts += [_table(plan), f"{runs}\\\n{busiest}"]
-    if plan.unsafe:
-        trailer = f"`Chronos-Allow-Deletes: {len(plan.unsafe)}`"
-        parts.append(
-            f"> [!WARNING]\n> A runner holds these {len(plan.unsafe)} deletions until they are approved:"
-            f" `{plan.checksum}`, or a commit with the trailer {trailer}."
-        )
+    parts += ["\n".join(f"- {_text(line)}" for line in layers.environment_lines(plan))]
+    parts += [_layer(block) for block in layers.blocks(plan, show_all=show_all)]
+    parts += [_layer(block) for block in layers.refusal_blocks(plan, show_all=show_all)]
+    shown = [change for change in plan.changes if not layers.is_folded(change)]
+    if shown:
+        parts.append(_table(plan, shown))
+    parts += _loads(plan)
+    if plan.calendars:
+        parts.append("Calendars:\n\n" + "\n".join(f"- {_code(line.strip())}" for line in calendar_lines(plan)))
+    if plan.secrets:
+        parts.append("Secrets:\n\n" + "\n".join(f"- {_code(line)}" for line in secret_lines(plan)))
+    parts += [_unsafe(where, one) for where, one in by_environment(plan) if one.unsafe]
+    if sides.vouched:
+        listed = "\n".join(f"> - {_text(vouched(one))}" for one in sides.vouched)
+        parts.append(f"> [!WARNING]\n> {VOUCHED}:\n>\n{listed}")
     parts += [_text(line) for line in (server(plan), basis(sides)) if line]
-    shown = (Operation.MOVED, Operation.FORMATTING)
-    return _within_limit(parts, [_details(c) for c in plan.changes if c.operation not in shown or c.flags])
+    brief = (Operation.MOVED, Operation.FORMATTING)
+    return _within_limit(list(filter(None, parts)), [_details(c) for c in shown if c.operation not in brief or c.flags])
+
+
+def _layer(block: layers.LayerBlock) -> str:
+    lines = [f"- {_text(line)}" for line in block.lines]
+    if not block.details:
+        return "\n".join(lines)
+    details = "\n".join(f"- {_text(line)}" for line in block.details)
+    return "\n".join([*lines, "", f"<details><summary>jobs</summary>\n\n{details}\n\n</details>"])
+
+
+def _loads(plan: Plan) -> Iterator[str]:
+    for where, one in by_environment(plan):
+        if one.changes:
+            before, after = one.runs_per_day()
+            runs = f"{_text(where)}Runs per day of these jobs: **{number(before)}** → **{number(after)}**"
+            peaks = f"{peak(one.peaks[0])} → {peak(one.peaks[1])}"
+            yield f"{runs}\\\n{_text(where)}Runs in the busiest minute of the week, all jobs: {peaks}"
+
+
+def _unsafe(where: str, plan: Plan) -> str:
+    trailer = f"`Chronos-Allow-Deletes: {len(plan.unsafe)}`"
+    return (
+        f"> [!WARNING]\n> {_text(where)}A runner holds these {held(plan)} until they are approved:"
+        f" `{plan.checksum}`, or a commit with the trailer {trailer}."
+    )
 
 
 def _within_limit(parts: list[str], details: list[str]) -> str:
@@ -59,13 +96,16 @@ def _cut(text: str, ending: str) -> str:
     return text[: text.rindex("\n", 0, _LONGEST - len(ending))] + ending
 
 
-def _table(plan: Plan) -> str:
+def _table(plan: Plan, shown: Sequence[JobChange]) -> str:
     rows = [
         f"| {SIGNS[change.operation]} {change.operation.value} | {_code(change.job)} | {_place(change)}"
         f" | {per_day(change.runs_before)} → {per_day(change.runs_after)}{factor(change)} | {_kinds(change)} |"
-        for change in plan.changes
+        for change in shown
     ]
-    return "\n".join(["| | job | file | runs per day | look at |", "|---|---|---|---|---|", *rows])
+    if not plan.environments:
+        return "\n".join(["| | job | file | runs per day | look at |", "|---|---|---|---|---|", *rows])
+    rows = [f"{row} {_text(', '.join(one.environments or ()))} |" for row, one in zip(rows, shown, strict=True)]
+    return "\n".join(["| | job | file | runs per day | look at | environments |", "|---|---|---|---|---|---|", *rows])
 
 
 def _kinds(change: JobChange) -> str:
@@ -89,6 +129,7 @@ def _details(change: JobChange) -> str:
         lines.append(f"- next runs before: {_text(upcoming(change.runs_before))}")
     if change.runs_after is not None:
         lines.append(f"- next runs after: {_text(upcoming(change.runs_after))}")
+        lines += [f"- {name} in the next run: {_text(printable(text))}" for name, text in change.runs_after.variables]
     lines += [f"- ⚠ {flag.kind}: {_text(printable(flag.message))}" for flag in change.flags]
     return "\n".join([*lines, "", "</details>"])
 

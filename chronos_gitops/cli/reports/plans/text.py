@@ -2,20 +2,27 @@
 
 from collections.abc import Iterator
 
+from chronos_gitops.cli.reports.plans import layers
 from chronos_gitops.cli.reports.plans.wording import (
     NAMELESS,
     SIGNS,
+    VOUCHED,
     Sides,
     basis,
+    by_environment,
+    calendar_lines,
     factor,
+    held,
     number,
     peak,
     per_day,
+    secret_lines,
     server,
     summary,
     title,
     upcoming,
     value,
+    vouched,
 )
 from chronos_gitops.jobs.planning.plan import JobChange, Operation, Plan
 from chronos_gitops.jobs.validation.quoting import printable
@@ -23,30 +30,55 @@ from chronos_gitops.jobs.validation.quoting import printable
 _COLOURS = {Operation.ADDED: "32", Operation.CHANGED: "33", Operation.REMOVED: "31"}
 
 
-def render(plan: Plan, sides: Sides = NAMELESS, *, colour: bool = False) -> str:
+def render(plan: Plan, sides: Sides = NAMELESS, *, colour: bool = False, show_all: bool = False) -> str:
     said = "".join(f"{line}\n" for line in (basis(sides), server(plan)) if line)
-    blocks = [f"{title(sides)}: {summary(plan)}\n{said}"]
-    blocks += ["".join(f"{line}\n" for line in _change(change, colour)) for change in plan.changes]
-    if plan.changes:
-        before, after = plan.runs_per_day()
-        blocks.append(
-            f"Runs per day of these jobs: {number(before)} -> {number(after)}\n"
-            f"Runs in the busiest minute of the week, all jobs: {peak(plan.peaks[0])} -> {peak(plan.peaks[1])}\n"
-        )
-    if plan.unsafe:
-        blocks.append(
-            f"Unsafe: a runner holds these {len(plan.unsafe)} deletions until they are approved.\n"
-            f"  checksum {plan.checksum}\n"
-            f"  or a commit with the trailer  Chronos-Allow-Deletes: {len(plan.unsafe)}\n"
-        )
-    return "\n".join(blocks)
+    blocks = [
+        f"{title(sides)}: {summary(plan)}\n{said}",
+        "".join(f"{line}\n" for line in layers.environment_lines(plan)),
+    ]
+    blocks += [_layer(block) for block in layers.blocks(plan, show_all=show_all)]
+    blocks += [_layer(block) for block in layers.refusal_blocks(plan, show_all=show_all)]
+    shown = (change for change in plan.changes if not layers.is_folded(change))
+    blocks += ["".join(f"{line}\n" for line in _change(change, colour)) for change in shown]
+    blocks += _loads(plan)
+    if plan.calendars:
+        blocks.append("Calendars:\n" + "".join(f"  {line}\n" for line in calendar_lines(plan)))
+    if plan.secrets:
+        blocks.append("Secrets:\n" + "".join(f"  {line}\n" for line in secret_lines(plan)))
+    blocks += [_unsafe(where, one) for where, one in by_environment(plan) if one.unsafe]
+    if sides.vouched:
+        blocks.append(f"{VOUCHED}:\n" + "".join(f"  {vouched(one)}\n" for one in sides.vouched))
+    return "\n".join(filter(None, blocks))
+
+
+def _layer(block: layers.LayerBlock) -> str:
+    return "".join(f"{line}\n" for line in (*block.lines, *(f"      {line}" for line in block.details)))
+
+
+def _loads(plan: Plan) -> Iterator[str]:
+    for where, one in by_environment(plan):
+        if one.changes:
+            before, after = one.runs_per_day()
+            peaks = f"{peak(one.peaks[0])} -> {peak(one.peaks[1])}"
+            yield (
+                f"{where}Runs per day of these jobs: {number(before)} -> {number(after)}\n"
+                f"{where}Runs in the busiest minute of the week, all jobs: {peaks}\n"
+            )
+
+
+def _unsafe(where: str, plan: Plan) -> str:
+    return (
+        f"{where}Unsafe: a runner holds these {held(plan)} until they are approved.\n"
+        f"  checksum {plan.checksum}\n"
+        f"  or a commit with the trailer  Chronos-Allow-Deletes: {len(plan.unsafe)}\n"
+    )
 
 
 def _change(change: JobChange, colour: bool) -> Iterator[str]:
     sign = SIGNS[change.operation]
     if colour and change.operation in _COLOURS:
         sign = f"\x1b[1;{_COLOURS[change.operation]}m{sign}\x1b[0m"
-    yield f"  {sign} {change.job}  {_place(change)}"
+    yield f"  {sign} {change.job}  {_place(change)}{_where(change)}"
     if change.operation in (Operation.MOVED, Operation.FORMATTING):
         yield from _flags(change)
         return
@@ -55,6 +87,10 @@ def _change(change: JobChange, colour: bool) -> Iterator[str]:
         yield f"      {field.field.ljust(width)}  {value(field.before)} -> {value(field.after)}"
     yield from _runs(change)
     yield from _flags(change)
+
+
+def _where(change: JobChange) -> str:
+    return "" if change.environments is None else f"  ({', '.join(change.environments)})"
 
 
 def _flags(change: JobChange) -> Iterator[str]:
@@ -76,3 +112,11 @@ def _runs(change: JobChange) -> Iterator[str]:
         yield f"      runs per day {per_day(before)} -> {per_day(after)}{factor(change)}"
         yield f"      next runs before {upcoming(before)}"
         yield f"      next runs after  {upcoming(after)}"
+    yield from _variables(change)
+
+
+def _variables(change: JobChange) -> Iterator[str]:
+    before, after = ({} if runs is None else dict(runs.variables) for runs in (change.runs_before, change.runs_after))
+    for name, text in after.items():
+        was = f"{printable(before[name])} -> " if name in before and before[name] != text else ""
+        yield f"      {name} in the next run: {was}{printable(text)}"

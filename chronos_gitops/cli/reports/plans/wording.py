@@ -1,15 +1,19 @@
 """What the renderings of a plan have in common: the words for operations, values, instants and sums."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from chronos_gitops.git.verification.verified_history import Vouch
+from chronos_gitops.jobs.planning.calendar_changes import CalendarChange, ChangedRun
 from chronos_gitops.jobs.planning.load_forecast import BusyMinute
 from chronos_gitops.jobs.planning.plan import JobChange, Operation, Plan, Runs
 from chronos_gitops.jobs.validation.quoting import printable
-from chronos_gitops.schedule import timezones as zones
+from chronos_gitops.plurals import plural, verb
 from chronos_gitops.schedule.timestamps import rfc3339
+from chronos_gitops.schedule.zones import timezones as zones
 
 SIGNS = {
     Operation.ADDED: "+",
@@ -26,27 +30,43 @@ _VERBS = {
     Operation.FORMATTING: "formatting only",
 }
 _LONGEST_VALUE = 100
+VOUCHED = "Vouched for, if the commits that do so are signed"
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
     """What was compared: the names that were asked for, the commits they are (None for files on disk), and whether
-    the second side is the result of merging it into the first."""
+    the second side is the result of merging it into the first. ``vouched`` is what its commits vouch for."""
 
     base: str = ""
     head: str = ""
     base_commit: str | None = None
     head_commit: str | None = None
     is_merged: bool = False
+    vouched: tuple[Vouch, ...] = ()
 
 
 NAMELESS = Sides()
 
 
 def summary(plan: Plan) -> str:
-    """``1 to add, 2 to change``; ``no changes`` for an empty plan."""
-    counted = ((len(plan.of(operation)), verb) for operation, verb in _VERBS.items())
+    """``1 to add, 2 to change, 39 become invalid``; ``no changes`` for an empty plan."""
+    invalid = len(plan.refusals.invalid)
+    counted = [(plan.count(operation), verb) for operation, verb in _VERBS.items()]
+    counted.append((invalid, "becomes invalid" if invalid == 1 else "become invalid"))
     return ", ".join(f"{number} {verb}" for number, verb in counted if number) or "no changes"
+
+
+def by_environment(plan: Plan) -> list[tuple[str, Plan]]:
+    """The plan of each environment after the words for where it is; the plan itself where none are declared."""
+    return [(f"{one.name}: ", one.plan) for one in plan.environments] or [("", plan)]
+
+
+def held(plan: Plan) -> str:
+    """``12 deletions``; disablings where a layer disables some of the jobs."""
+    removed = {change.job for change in plan.of(Operation.REMOVED)}
+    words = "deletions" if removed.issuperset(plan.unsafe) else "deletions and disablings"
+    return f"{len(plan.unsafe)} {words}"
 
 
 def title(sides: Sides) -> str:
@@ -62,6 +82,11 @@ def basis(sides: Sides) -> str:
     return f"What merging {head} into {base} gives." if sides.is_merged else f"{base} compared with {head}."
 
 
+def vouched(vouch: Vouch) -> str:
+    """One line, without an indent."""
+    return f"{vouch.commit[:12]} by {vouch.author}, vouched for by {vouch.reviewer} in {vouch.vouched_in[:12]}"
+
+
 def value(given: Any) -> str:
     """A field's value as JSON on one line; ``(none)`` where there is none."""
     text = "(none)" if given is None else printable(json.dumps(given, ensure_ascii=False))
@@ -69,10 +94,11 @@ def value(given: Any) -> str:
 
 
 def upcoming(runs: Runs | None) -> str:
-    """``2026-01-01T07:00:00Z (Thu 02:00 EST), ...``; in UTC alone where that is the zone."""
+    """``2026-01-01T07:00:00Z (Thu 02:00 EST), ...``; in UTC alone where that is the zone. ``?`` marks those later than
+    the dates of a calendar are complete."""
     if runs is None or not runs.next:
         return "(never)"
-    return ", ".join(_in_both(tick, runs.timezone) for tick in runs.next)
+    return ", ".join(_in_both(tick, runs.timezone) + (" ?" if runs.is_unknown(tick) else "") for tick in runs.next)
 
 
 def _in_both(tick: datetime, timezone: str) -> str:
@@ -104,6 +130,46 @@ def server(plan: Plan) -> str:
     if plan.live is None:
         return ""
     return f"The server runs {plan.live.applied[:12]}." if plan.live.applied else "The server has applied no commit."
+
+
+def secret_lines(plan: Plan) -> list[str]:
+    """``+ pay-key  charge headers.X-Key  https://api.example.com  jobs/charge.yaml``: uses added, then removed."""
+    found = [("+", use) for use in plan.secrets.added] + [("-", use) for use in plan.secrets.removed]
+    return [
+        printable(f"{sign} {use.name}  {use.job} {use.field}  {use.origin or '-'}  {use.path}") for sign, use in found
+    ]
+
+
+_MOST_ENTRIES = 20
+
+
+def calendar_lines(plan: Plan) -> list[str]:
+    """``fr-holidays changed: 41 jobs; 3 scheduled times become closed, 1 open, 0 move in the next 366 days``, then the
+    entries of its file that come and go, and the first of these times."""
+    return [printable(line) for one in plan.calendars for line in _calendar(one)]
+
+
+def _calendar(one: CalendarChange) -> Iterator[str]:
+    jobs, closed = plural(one.jobs, "job"), plural(one.closed, "scheduled time")
+    becomes, moves = verb(one.closed, "becomes", "become"), verb(one.moved, "moves", "move")
+    counts = f"{closed} {becomes} closed, {one.opened} open, {one.moved} {moves}"
+    yield f"{one.name} {one.operation.value}: {jobs}; {counts} in the next 366 days"
+    entries = [f"  + {text}" for text in one.entries_added] + [f"  - {text}" for text in one.entries_removed]
+    yield from entries[:_MOST_ENTRIES]
+    if len(entries) > _MOST_ENTRIES:
+        yield f"  and {len(entries) - _MOST_ENTRIES} more"
+    yield from map(_changed_run, one.runs)
+    if one.more > 0:
+        yield f"  and {plural(one.more, 'more scheduled time')}"
+
+
+def _changed_run(run: ChangedRun) -> str:
+    tick, unknown = run.tick, " ?" if run.is_unknown else ""
+    entry = None if tick.closure is None else tick.closure.entry
+    why = "" if entry is None else f" ({entry.reason or entry.text})"
+    moved = "" if tick.target is None else f" to {rfc3339(tick.target)}"
+    past = "; moves-into-the-past: its earlier day has passed" if tick.is_past else ""
+    return f"  {tick.change.value} {rfc3339(tick.time)}{moved}{unknown}  {run.job}{why}{past}"
 
 
 def number(given: float) -> str:

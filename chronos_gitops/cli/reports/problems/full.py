@@ -22,7 +22,7 @@ def block(problem: Problem, *, colour: bool = False) -> str:
     paint = _paint if colour else _plain
     strong = f"1;{_COLOURS[problem.severity]}"
     place = paint(f"{problem.file}:{problem.line}:{problem.column}:", "1")
-    head = f"{place} {paint(f'{problem.severity}[{problem.rule}]', strong)}: {problem.message}\n"
+    head = f"{place} {paint(f'{problem.severity}[{problem.rule}]', strong)}: {problem.statement}\n"
     margin = " " * len(str(problem.line))
     hint = f"{margin} = help: {problem.hint}\n" if problem.hint else ""
     if not problem.excerpt.strip():

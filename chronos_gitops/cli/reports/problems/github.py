@@ -26,7 +26,7 @@ def _command(problem: Problem) -> str:
         "endColumn": str(max(problem.end_column, problem.column)),
     }
     told = ",".join(f"{name}={_escape_property(value)}" for name, value in properties.items())
-    message = f"{problem.message}\n{problem.hint}" if problem.hint else problem.message
+    message = f"{problem.statement}\n{problem.hint}" if problem.hint else problem.statement
     return f"::{_COMMANDS[problem.severity]} {told}::{_escape(message)}"
 
 

@@ -20,7 +20,7 @@ def render(problems: Sequence[Problem], _files: int) -> str:
 
 def _issue(problem: Problem, fingerprint: str) -> dict[str, Any]:
     return {
-        "description": f"{problem.message} ({problem.hint})" if problem.hint else problem.message,
+        "description": f"{problem.statement} ({problem.hint})" if problem.hint else problem.statement,
         "check_name": problem.rule,
         "fingerprint": fingerprint,
         "severity": _SEVERITIES[problem.severity],

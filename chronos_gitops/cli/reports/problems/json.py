@@ -22,4 +22,8 @@ def document(problem: Problem) -> dict[str, Any]:
         "rule": problem.rule,
         "message": problem.message,
         "hint": problem.hint,
+        "jobs": problem.jobs,
+        "job_names": list(problem.job_names),
+        "environments": None if problem.environments is None else list(problem.environments),
+        "policy": problem.policy or None,
     }

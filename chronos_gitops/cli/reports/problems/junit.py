@@ -5,8 +5,8 @@ from itertools import groupby
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from chronos_gitops.cli.reports.problems import concise
-from chronos_gitops.cli.reports.problems.summary import plural
 from chronos_gitops.jobs.problem import Problem, is_error
+from chronos_gitops.plurals import plural
 
 _NAME = "chronos-gitops"
 

@@ -1,4 +1,4 @@
-"""The rule book as a page of Markdown: ``python -m chronos_gitops.cli.reports.problems.rule_docs > docs/rules.md``."""
+"""The rules as a page of Markdown, docs/reference/rules.md."""
 
 import sys
 

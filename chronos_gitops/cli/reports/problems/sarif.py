@@ -51,7 +51,7 @@ def _result(problem: Problem, rule_index: int, fingerprint: str) -> dict[str, An
         "ruleId": problem.rule,
         "ruleIndex": rule_index,
         "level": _LEVELS[problem.severity],
-        "message": {"text": f"{problem.message} ({problem.hint})" if problem.hint else problem.message},
+        "message": {"text": f"{problem.statement} ({problem.hint})" if problem.hint else problem.statement},
         "locations": [{"physicalLocation": location | {"region": region}}],
         "partialFingerprints": {"chronosGitops/v1": fingerprint},
     }

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from chronos_gitops.jobs.problem import Problem, Severity
+from chronos_gitops.plurals import plural
 
 
 def line(problems: Sequence[Problem], files: int) -> str:
@@ -11,7 +12,3 @@ def line(problems: Sequence[Problem], files: int) -> str:
     found = Counter(problem.severity for problem in problems)
     parts = [plural(found[severity], severity.value) for severity in Severity if found[severity]]
     return f"Checked {plural(files, 'file')}: {', '.join(parts) or 'no problems'}."
-
-
-def plural(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

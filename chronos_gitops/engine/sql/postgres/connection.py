@@ -1,9 +1,11 @@
 """How this program connects to PostgreSQL: with limits on every wait, and words that never hold a password."""
 
 import contextlib
+import logging
 import re
 import socket
 from collections.abc import Callable, Iterable, Mapping
+from ipaddress import ip_address
 from itertools import islice
 from typing import Any, Final
 
@@ -16,6 +18,7 @@ from chronos_gitops.engine.sql.store import dialect
 from chronos_gitops.errors import UsageError
 
 Connection = psycopg.Connection[DictRow]
+log = logging.getLogger(__name__)
 
 # A peer that vanished without a word is noticed; each can be set otherwise in the address.
 _NETWORK: Final = {
@@ -36,6 +39,7 @@ SELECT pg_is_in_recovery() AS is_standby, current_setting('synchronous_commit') 
 """
 
 
+_PLAIN_HINT: Final = "add sslmode=verify-full&sslrootcert=system to the engine's address"
 _UNKNOWN_OPTION: Final = re.compile(r'invalid (?:URI query parameter|connection option):? "([a-z_]+)"')
 _AT_ONCE: Final = 1000
 
@@ -60,6 +64,7 @@ class Address:
                 hint="write postgresql://user@host:5432/database; a password may stand in PGPASSFILE",
             ) from None
         self._parameters: dict[str, Any] = {**_NETWORK, **given}
+        self._is_noted = False
         self._name = "PostgreSQL at {}{}/{}".format(
             given.get("host") or "the local socket",
             f":{given['port']}" if given.get("port") else "",
@@ -82,17 +87,33 @@ class Address:
             if row is not None and row["synchronous_commit"] == "off":
                 connection.execute("SET synchronous_commit = on")
             undo.pop_all()
+        if not self._is_noted and is_plain(connection.pgconn.hostaddr, has_tls=connection.pgconn.ssl_in_use):
+            log.warning("engine_plain", extra={"engine": str(self), "hint": _PLAIN_HINT})
+        self._is_noted = True
         return connection
+
+
+def is_plain(hostaddr: bytes, *, has_tls: bool) -> bool:
+    """Whether what the connection carries crosses a network unencrypted; a local socket has no address."""
+    try:
+        address = ip_address(hostaddr.decode().partition("%")[0]) if hostaddr else None
+    except ValueError:
+        return not has_tls
+    return address is not None and not has_tls and not address.is_loopback
 
 
 class Severable:
     """A connection whose statements can be ended from another thread when the server does not answer: closing the
-    connection itself is not safe there, shutting its socket down is."""
+    connection itself is not safe there, shutting its socket down is. OperationalError for one that is lost already."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.pid = connection.info.backend_pid
-        self._socket = socket.socket(fileno=socket.dup(connection.fileno()))
+        try:
+            self._socket = socket.socket(fileno=socket.dup(connection.fileno()))
+        except OSError as error:  # libpq closes the socket of a connection that it finds lost
+            connection.close()
+            raise psycopg.OperationalError("the connection is lost") from error
 
     def sever(self) -> None:
         """What waits for an answer fails at once, as if the server had gone."""

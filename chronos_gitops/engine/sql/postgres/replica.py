@@ -18,6 +18,7 @@ from chronos_gitops.engine.sql.postgres.clock import DatabaseClock, instant
 from chronos_gitops.engine.sql.postgres.connection import Address, Connection, PostgresSession, Severable
 from chronos_gitops.engine.sql.store.store import LEASE_S, ReplicaView, Session
 from chronos_gitops.engine.sql.write_watchdog import WriteWatch
+from chronos_gitops.process.background_thread import BackgroundThread
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,8 @@ _GOODBYE_S: Final = 2.0
 class PostgresReplica:
     """See the Replica protocol. A thread of its own renews the lease, and looks after dead replicas and news. A lease
     that it renews while the writer, ``watch`` tells, cannot write would hold up what the others could run, so it is
-    given up then. ``lost`` is called when the server was lost."""
+    given up then; also when ``loss`` says that another runner may have the data folder, whose name in the database
+    (``place``) would be that runner's, too. ``lost`` is called when the server was lost."""
 
     is_shared = True
     claims_at_once = CLAIMS_AT_ONCE
@@ -44,6 +46,7 @@ class PostgresReplica:
         lease_s: float,
         watch: WriteWatch,
         lost: Callable[[], None],
+        loss: Callable[[], str] = lambda: "",
     ) -> None:
         self.id = str(uuid.uuid4())
         self.namespace = uuid.UUID(int=0)
@@ -57,6 +60,7 @@ class PostgresReplica:
         self._beat_s = lease_s / _BEATS_IN_A_LEASE
         self._watch = watch
         self._lost = lost
+        self._loss = loss
         self._has_left = False
         self._asked_at: float | None = None
         self._hear: Callable[[], None] = lambda: None
@@ -67,16 +71,18 @@ class PostgresReplica:
         self._line: Severable | None = None
         self._stopping = threading.Event()
         self._wire: tuple[socket.socket, socket.socket] | None = None
-        self._thread = threading.Thread(target=self._work, name="replica", daemon=True)
+        self._thread = BackgroundThread("replica", self._work)
 
     @property
     def is_current(self) -> bool:
-        return elapsed() < self._valid_until and self._can_write
+        return elapsed() < self._valid_until and self._can_write and not self._loss()
 
     @property
     def lease_failure(self) -> str:
         if self.is_current or not self._held_since:
             return ""
+        if loss := self._loss():
+            return loss
         if not self._can_write:
             return f"nothing could be written for {self._watch.seconds:.0f} s: {self._watch.error}"
         seconds = elapsed() - self._renewed_at
@@ -102,7 +108,13 @@ class PostgresReplica:
 
     def register(self) -> None:
         """The first beat. psycopg.Error."""
-        self._beat(self._listening())
+        try:
+            self._beat(self._listening())
+        except psycopg.Error:
+            if self._line is not None:
+                self._line.close()
+                self._line = None
+            raise
 
     def join(self, session: Session, revision: str | None) -> ReplicaView:
         self._revision = leases.number(session, revision or "", self._revision)
@@ -127,11 +139,13 @@ class PostgresReplica:
     def watch(self, hear: Callable[[], None]) -> None:
         self._hear = hear
         self._wire = socket.socketpair()
-        self._thread.start()
+        self._thread.launch()
 
     def leave(self) -> None:
         """What is unfinished is for the others at once; when the database is away they take it when the lease ends.
-        A server that hangs does not hold it up."""
+        A server that hangs does not hold it up. Harmless when it has left."""
+        if self._stopping.is_set():
+            return
         self._stopping.set()
         if self._wire is not None:
             self._wire[1].send(b".")
@@ -142,8 +156,8 @@ class PostgresReplica:
             if not self._thread.is_alive():
                 for end in self._wire:
                     end.close()
-        goodbye = threading.Thread(target=self._say_goodbye, name="goodbye", daemon=True)
-        goodbye.start()
+        goodbye = BackgroundThread("goodbye", self._say_goodbye)
+        goodbye.launch()
         goodbye.join(_GOODBYE_S)
 
     def _say_goodbye(self) -> None:
@@ -195,14 +209,16 @@ class PostgresReplica:
         return self._line.connection
 
     def _renew_or_leave(self, connection: Connection) -> None:
-        if self._can_write and not (self._has_left and self._watch.is_failing):
+        loss = self._loss()
+        if not loss and self._can_write and not (self._has_left and self._watch.is_failing):
             self._has_left = False
             self._beat(connection)
             self._look_after_the_dead(connection)
             return
         self._valid_until = 0.0
         if not self._has_left:
-            log.error("the lease is given up: nothing could be written", extra={"seconds": round(self._watch.seconds)})
+            reason = loss or f"nothing could be written for {self._watch.seconds:.0f} s"
+            log.error("the lease is given up: %s", reason)
             with connection.transaction():
                 leases.leave(PostgresSession(connection), self.id)
             self._has_left = True

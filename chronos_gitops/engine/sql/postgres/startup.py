@@ -4,7 +4,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 import psycopg
 
@@ -14,6 +14,7 @@ from chronos_gitops.engine.sql.postgres.connection import Address, Connection, S
 from chronos_gitops.engine.sql.store.store import StoreUnusable
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 HINT: Final = "check the address, the user and its rights: it makes tables on the first start"
 _WAIT_S: Final = 60.0
@@ -33,6 +34,9 @@ _NEVER_MENDS: Final = (
     "not permitted to log in",
     "no such user",
     "no such database",
+    "Name or service not known",
+    "No address associated with hostname",
+    "nodename nor servname provided",
     "invalid",
 )
 _MAY_MEND: Final = (
@@ -47,6 +51,8 @@ _MAY_MEND: Final = (
     "remaining connection slots",
     "no more connections",
     "server closed the connection unexpectedly",
+    "terminating connection",
+    "connection is lost",
     "Connection reset",
     "standby",
     "is not accepting",
@@ -55,13 +61,13 @@ _MAY_MEND: Final = (
 )
 
 
-def first_connection(address: Address, is_stopping: Callable[[], bool]) -> Connection:
-    """A database that starts together with its runners may take a while. StoreUnusable for one that refuses, or that
-    does not come; NotRunning when the runner is to stop."""
+def persevere(address: Address, attempt: Callable[[], T], is_stopping: Callable[[], bool]) -> T:
+    """What ``attempt`` answers: a database that starts together with its runners may take a while, and may go away once
+    more. StoreUnusable for one that refuses, or that does not come; NotRunning when the runner is to stop."""
     began, said_at, said = elapsed(), 0.0, ""
     while True:
         try:
-            return address.connect()
+            return attempt()
         except psycopg.OperationalError as error:
             sentence, waited = words_of(error), elapsed() - began
             if waited >= _patience(error):

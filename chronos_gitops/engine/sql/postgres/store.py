@@ -15,7 +15,7 @@ from chronos_gitops.engine.sql.postgres.connection import Address, Connection, P
 from chronos_gitops.engine.sql.postgres.migrate import migrate
 from chronos_gitops.engine.sql.postgres.readers import Readers
 from chronos_gitops.engine.sql.postgres.replica import PostgresReplica
-from chronos_gitops.engine.sql.postgres.startup import HINT, first_connection, refuse_pooled_transactions, words_of
+from chronos_gitops.engine.sql.postgres.startup import HINT, persevere, refuse_pooled_transactions, words_of
 from chronos_gitops.engine.sql.store import repository
 from chronos_gitops.engine.sql.store.store import (
     LEASE_S,
@@ -30,6 +30,7 @@ from chronos_gitops.engine.sql.store.store import (
 from chronos_gitops.engine.sql.store.writer import Writer
 from chronos_gitops.engine.sql.write_watchdog import WriteWatch
 from chronos_gitops.errors import ConflictError
+from chronos_gitops.process.background_thread import BackgroundThread
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,8 @@ _CUT_WITHIN_S = 2.0
 
 class PostgresStore:
     """See the Store protocol. ``place`` names the data folder; ``clock`` is set by the database's when it is given.
-    ``is_stopping`` ends a start that waits, with NotRunning."""
+    ``loss`` says why the data folder may be another runner's by now; ``is_stopping`` ends a start that waits, with
+    NotRunning."""
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class PostgresStore:
         place: str,
         clock: DatabaseClock | None = None,
         lease_s: float = LEASE_S,
+        loss: Callable[[], str] = lambda: "",
         is_stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._address = address
@@ -60,21 +63,31 @@ class PostgresStore:
         self._watch = WriteWatch()
         self._readers = Readers(lambda: Severable(self._connected()), str(address))
         self.replica = PostgresReplica(
-            address, place=place, clock=clock, lease_s=lease_s, watch=self._watch, lost=self._readers.leave_server
+            address,
+            place=place,
+            clock=clock,
+            lease_s=lease_s,
+            watch=self._watch,
+            lost=self._readers.leave_server,
+            loss=loss,
         )
         try:
-            with contextlib.closing(first_connection(address, is_stopping)) as connection:
-                refuse_pooled_transactions(address, connection)
-                migrate(connection, str(address), is_stopping)
-                self.replica.namespace = repository.namespace(PostgresSession(connection))
-            self.replica.register()
+            persevere(address, lambda: self._prepare(is_stopping), is_stopping)
         except psycopg.Error as error:
             self.replica.leave()
             raise StoreUnusable(f"{address} cannot be used: {words_of(error)}", hint=HINT) from error
         self._writer = Writer(self._transaction, probe=self._probe, watch=self._watch)
         self._closing = threading.Event()
-        self._watchdog = threading.Thread(target=self._end_silences, name="watchdog", daemon=True)
-        self._watchdog.start()
+        self._watchdog = BackgroundThread("watchdog", self._end_silences)
+        self._watchdog.launch()
+
+    def _prepare(self, is_stopping: Callable[[], bool]) -> None:
+        """Again from the beginning when the connection is lost meanwhile."""
+        with contextlib.closing(self._address.connect()) as connection:
+            refuse_pooled_transactions(self._address, connection)
+            migrate(connection, str(self._address), is_stopping)
+            self.replica.namespace = repository.namespace(PostgresSession(connection))
+        self.replica.register()
 
     def write(self, operation: Operation[T]) -> "Future[T]":
         return self._writer.put(operation)

@@ -1,6 +1,6 @@
 """Where the two databases differ: the ledger's statements are written once, and read here for each of them.
 
-The common language is SQL that both understand, with five things of its own:
+The common language is SQL that both understand, with six things of its own:
 
 ===========================  =======================================  ===========================
 written                      SQLite                                   PostgreSQL
@@ -9,6 +9,7 @@ written                      SQLite                                   PostgreSQL
 ``IN (:names[])``            ``IN (SELECT value FROM json_each(...))``  ``= ANY(%(names)s)``
 ``EACH(:names[])``            ``(SELECT value FROM json_each(...))``   ``(SELECT unnest(...) AS value)``
 ``PAIRS(:name)``               rows (name, number) of a JSON text of pairs, on both
+``JOINED(expression)``        ``group_concat(...)``                    ``string_agg(..., ',')``
 ``FOR UPDATE [SKIP LOCKED]``  nothing: there is one writer             as it stands
 ===========================  =======================================  ===========================
 """
@@ -23,6 +24,7 @@ _NAME = re.compile(r"(?<![:\w]):([a-z_]+)")
 _LIST = re.compile(r"IN \(:([a-z_]+)\[\]\)")
 _EACH = re.compile(r"EACH\(:([a-z_]+)\[\]\)")
 _PAIRS = re.compile(r"PAIRS\(:([a-z_]+)\)")
+_JOINED = re.compile(r"JOINED\(([^()]*)\)")
 _LOCK = re.compile(r"\s+FOR UPDATE(?: SKIP LOCKED)?\b")
 
 
@@ -32,7 +34,7 @@ def sqlite(statement: str) -> str:
         r"IN (SELECT value FROM json_each(:\1))", _EACH.sub(r"(SELECT value FROM json_each(:\1))", statement)
     )
     pairs = r"(SELECT json_extract(value, '$[0]') AS name, json_extract(value, '$[1]') AS number FROM json_each(:\1))"
-    return _LOCK.sub("", _PAIRS.sub(pairs, listed))
+    return _LOCK.sub("", _JOINED.sub(r"group_concat(\1)", _PAIRS.sub(pairs, listed)))
 
 
 @lru_cache(maxsize=256)
@@ -42,7 +44,8 @@ def postgres(statement: str) -> str:
         r"FROM json_array_elements(CAST(:\1 AS json)) AS each_pair (pair))"
     )
     each = _EACH.sub(r"(SELECT unnest(CAST(:\1 AS text[])) AS value)", _PAIRS.sub(pairs, statement))
-    return _NAME.sub(r"%(\1)s", _LIST.sub(r"= ANY(:\1)", each))
+    joined = _JOINED.sub(r"string_agg(CAST(\1 AS text), ',')", each)
+    return _NAME.sub(r"%(\1)s", _LIST.sub(r"= ANY(:\1)", joined))
 
 
 def sqlite_parameters(parameters: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,9 +1,12 @@
 """Every statement of the ledger, as SQL; parameters are always bound by name."""
 
+from collections.abc import Collection
+
 EXECUTION_COLUMNS = (
     "id, job, scheduled_at, trigger_kind, status, reason, attempts, created_at, started_at, completed_at, "
     "status_code, error_class, error, version, commit_id, path, ticks, range_start, "
-    "callback_deadline, heartbeat_at, message, called_back"
+    "callback_deadline, heartbeat_at, message, called_back, draft, calendar, moved_to, moved_from, "
+    "replay, replay_of, idempotency_key, variables, requires"
 )
 
 UNFINISHED_STATUS = "status IN ('pending', 'running', 'waiting')"
@@ -15,17 +18,21 @@ ADD_DEFINITION = "INSERT INTO definitions (digest, document) VALUES (:digest, :d
 ADD_EXECUTION = """
 INSERT INTO executions (
     id, job, tick, request_key, scheduled_at, trigger_kind, status, reason, created_at, next_attempt_at,
-    completed_at, version, commit_id, path, definition, ticks, range_start, owner
+    completed_at, version, commit_id, path, definition, ticks, range_start, owner, draft, calendar, moved_to,
+    moved_from, message, replay, replay_of, idempotency_key, variables
 ) VALUES (
     :id, :job, :tick, :request_key, :scheduled_at, :trigger_kind, :status, :reason, :created_at, :next_attempt_at,
-    :completed_at, :version, :commit_id, :path, :definition, :ticks, :range_start, :owner
+    :completed_at, :version, :commit_id, :path, :definition, :ticks, :range_start, :owner,
+    :draft, :calendar, :moved_to, :moved_from, :message, :replay, :replay_of, :idempotency_key, :variables
 ) ON CONFLICT DO NOTHING
 """
 
 UNFINISHED_OF_JOBS = f"""
-SELECT id, job, owner FROM executions WHERE job IN (:jobs[]) AND {UNFINISHED_STATUS}
+SELECT id, job, owner, trigger_kind FROM executions WHERE job IN (:jobs[]) AND {UNFINISHED_STATUS}
 ORDER BY created_at, id
 """
+
+REPLAYING = "SELECT job FROM replays WHERE job IN (:jobs[]) AND state = 'running'"
 
 DEFINITIONS = "SELECT digest FROM definitions WHERE digest IN (:digests[])"
 
@@ -33,6 +40,17 @@ REPLACE_UNFINISHED = f"""
 UPDATE executions SET
     status = 'cancelled', reason = 'replaced', completed_at = :at, next_attempt_at = NULL, callback_deadline = NULL
 WHERE id IN (:ids[]) AND {UNFINISHED_STATUS} RETURNING id
+"""
+
+UNFINISHED_WITH_DEFINITIONS = f"""
+SELECT id, job, owner, trigger_kind, status, created_at, document
+FROM executions JOIN definitions ON digest = definition
+WHERE job IN (:jobs[]) AND {UNFINISHED_STATUS} ORDER BY scheduled_at, created_at, id
+"""
+
+CANCEL_PENDING = """
+UPDATE executions SET status = 'cancelled', reason = :reason, completed_at = :at, next_attempt_at = NULL
+WHERE id IN (:ids[]) AND status = 'pending' RETURNING id, owner
 """
 
 CANCEL_UNFINISHED = f"""
@@ -59,11 +77,12 @@ WHERE id = :id AND fence = :fence AND {UNFINISHED_STATUS}
 
 # Of the runner that has the execution now, and of nobody who had it before.
 ADD_ATTEMPT = """
-INSERT INTO attempts (execution, number, started_at, duration_ms, status_code, error_class, error, response, phases)
+INSERT INTO attempts (execution, number, started_at, duration_ms, status_code, error_class, error, response, phases,
+    context)
 SELECT
     id, CAST(:number AS INTEGER), CAST(:started_at AS BIGINT), CAST(:duration_ms AS INTEGER),
     CAST(:status_code AS INTEGER), CAST(:error_class AS TEXT), CAST(:error AS TEXT), CAST(:response AS TEXT),
-    CAST(:phases AS TEXT)
+    CAST(:phases AS TEXT), CAST(:context AS TEXT)
 FROM executions WHERE id = :execution AND fence = :fence
 ON CONFLICT DO NOTHING
 """
@@ -122,6 +141,8 @@ SIGNING_KEY = "SELECT value FROM signing_keys WHERE name = :name"
 
 ADD_IDENTITY = "INSERT INTO identities (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING"
 
+SET_IDENTITY = f"{ADD_IDENTITY.removesuffix('DO NOTHING')}(name) DO UPDATE SET value = excluded.value"
+
 IDENTITY = "SELECT value FROM identities WHERE name = :name"
 
 # After a commit whose outcome nobody knew: was it written?
@@ -149,21 +170,27 @@ UPDATE executions SET owner = :owner, fence = fence + 1 WHERE {UNFINISHED_STATUS
 (owner IS NULL OR owner <> :owner)
 """
 
-HOLD_ALL = "SELECT job, schedule, timezone, watermark FROM watermarks ORDER BY job FOR UPDATE"
+HOLD_ALL = "SELECT job, schedule, timezone, watermark, timing, moves FROM watermarks ORDER BY job FOR UPDATE"
 
-HOLD_ONE = "SELECT job, schedule, timezone, watermark FROM watermarks WHERE job = :job FOR UPDATE"
+HOLD_ONE = "SELECT job, schedule, timezone, watermark, timing, moves FROM watermarks WHERE job = :job FOR UPDATE"
+
+HOLD_SEVERAL = """
+SELECT job, schedule, timezone, watermark, timing, moves FROM watermarks WHERE job IN (:jobs[]) ORDER BY job FOR UPDATE
+"""
 
 HOLD_DUE = """
-SELECT job, schedule, timezone, watermark FROM watermarks WHERE job IN (:jobs[])
+SELECT job, schedule, timezone, watermark, timing, moves FROM watermarks WHERE job IN (:jobs[])
 ORDER BY job LIMIT :limit FOR UPDATE SKIP LOCKED
 """
 
 MARKED = "SELECT job FROM watermarks WHERE job IN (:jobs[])"
 
 SET_WATERMARK = """
-INSERT INTO watermarks (job, schedule, timezone, watermark) VALUES (:job, :schedule, :timezone, :watermark)
+INSERT INTO watermarks (job, schedule, timezone, watermark, timing, moves)
+VALUES (:job, :schedule, :timezone, :watermark, :timing, :moves)
 ON CONFLICT (job) DO UPDATE SET
-    schedule = excluded.schedule, timezone = excluded.timezone, watermark = excluded.watermark
+    schedule = excluded.schedule, timezone = excluded.timezone, watermark = excluded.watermark,
+    timing = excluded.timing, moves = excluded.moves
 """
 
 MISSED_AFTER = """
@@ -184,32 +211,55 @@ TICKS_RECORDED = """
 SELECT tick FROM executions WHERE job = :job AND tick BETWEEN :first AND :last ORDER BY tick
 """
 
+ADD_CALENDARS = "INSERT INTO calendars (digest, document) VALUES (:digest, :document) ON CONFLICT DO NOTHING"
+
+CALENDARS = "SELECT digest, document FROM calendars WHERE digest IN (:digests[])"
+
+FORGET_CALENDARS = """
+DELETE FROM calendars WHERE digest NOT IN (SELECT timing FROM watermarks WHERE timing IS NOT NULL)
+"""
+
+# An edit ends the moves under way: the row of the held tick says so.
+WITHDRAW_MOVE = """
+UPDATE executions SET moved_to = NULL, message = :message
+WHERE job = :job AND tick = :tick AND status = 'skipped' AND reason = 'calendar'
+"""
+
+DROP_HELD_AFTER = """
+DELETE FROM executions WHERE job = :job AND tick > :at AND status = 'skipped' AND reason = 'calendar'
+"""
+
 DROP_WATERMARKS = "DELETE FROM watermarks WHERE job IN (:jobs[])"
 
-PAUSES = "SELECT job, reason, paused_by, paused_at, until FROM pauses"
+_PAUSE_COLUMNS = "job, reason, paused_by, paused_at, until, bulk, extends, version, content, beside"
+
+PAUSES = f"SELECT {_PAUSE_COLUMNS} FROM pauses"
 
 PAUSED = "SELECT job FROM pauses WHERE job IN (:jobs[])"
 
 SET_PAUSE = """
-INSERT INTO pauses (job, reason, paused_by, paused_at, until) VALUES (:job, :reason, :paused_by, :paused_at, :until)
+INSERT INTO pauses (job, reason, paused_by, paused_at, until, bulk, extends, version, content, beside)
+VALUES (:job, :reason, :paused_by, :paused_at, :until, :bulk, :extends, :version, :content, :beside)
 ON CONFLICT (job) DO UPDATE SET
-    reason = excluded.reason, paused_by = excluded.paused_by, paused_at = excluded.paused_at, until = excluded.until
+    reason = excluded.reason, paused_by = excluded.paused_by, paused_at = excluded.paused_at, until = excluded.until,
+    bulk = excluded.bulk, extends = excluded.extends, version = excluded.version, content = excluded.content,
+    beside = excluded.beside
 """
+
+PAUSE_OF_JOB = f"SELECT {_PAUSE_COLUMNS} FROM pauses WHERE job = :job"
 
 DROP_PAUSE = "DELETE FROM pauses WHERE job = :job"
 
-# A pause whose end came while nobody looked was over at that end.
 LOG_PAUSE = """
 INSERT INTO ended_pauses (job, reason, paused_by, paused_at, ended_at)
-SELECT job, reason, paused_by, paused_at, CASE WHEN until < :at THEN until ELSE :at END
-FROM pauses WHERE job = :job AND paused_at < :at
-ON CONFLICT DO NOTHING
+VALUES (:job, :reason, :paused_by, :paused_at, :ended_at) ON CONFLICT DO NOTHING
 """
 
-PAUSES_OF_JOB = """
-SELECT job, reason, paused_by, paused_at, until FROM pauses WHERE job = :job
+PAUSES_OF_JOB = f"""
+SELECT {_PAUSE_COLUMNS} FROM pauses WHERE job = :job
 UNION ALL
-SELECT job, reason, paused_by, paused_at, ended_at FROM ended_pauses WHERE job = :job AND ended_at >= :since
+SELECT job, reason, paused_by, paused_at, ended_at, NULL, NULL, NULL, NULL, NULL FROM ended_pauses
+WHERE job = :job AND ended_at >= :since
 ORDER BY paused_at
 """
 
@@ -220,6 +270,12 @@ WITH RECURSIVE names (job) AS (
     UNION ALL SELECT (SELECT min(job) FROM executions WHERE job > names.job) FROM names WHERE names.job IS NOT NULL
 ) SELECT job FROM names WHERE job IS NOT NULL
 """
+
+ADD_BULK_CALL = "INSERT INTO bulk_calls (id, at, document, items) VALUES (:id, :at, :document, :items)"
+
+BULK_CALL = "SELECT document, items FROM bulk_calls WHERE id = :id"
+
+FORGET_BULK_CALLS = "DELETE FROM bulk_calls WHERE at <= :until"
 
 FORGET_PAUSES = "DELETE FROM ended_pauses WHERE ended_at <= :until"
 
@@ -234,7 +290,7 @@ BY_ID = f"SELECT {EXECUTION_COLUMNS} FROM executions WHERE id = :id"
 DEFINITION_OF = "SELECT document FROM definitions JOIN executions ON digest = definition WHERE id = :id"
 
 ATTEMPTS = """
-SELECT number, started_at, duration_ms, status_code, error_class, error, response, phases FROM attempts
+SELECT number, started_at, duration_ms, status_code, error_class, error, response, phases, context FROM attempts
 WHERE execution = :id ORDER BY number
 """
 
@@ -257,9 +313,44 @@ SELECT {EXECUTION_COLUMNS} FROM executions
 WHERE job = :job AND scheduled_at > :until AND range_start <= :until ORDER BY scheduled_at LIMIT 1
 """
 
+# One step in the index over (job, completed_at) of successes.
+LAST_SUCCESS = f"""
+SELECT {EXECUTION_COLUMNS} FROM executions WHERE job = :job AND status = 'success' AND completed_at <= :until
+ORDER BY completed_at DESC LIMIT 1
+"""
+
+# As ``requires.gates.Wanted`` says: the newest of them, by the index over (job, completed_at) of successes.
+SUCCESS_WANTED = f"""
+SELECT {EXECUTION_COLUMNS} FROM executions
+WHERE job = :job AND status = 'success' AND completed_at > :after AND completed_at <= :until AND (
+    trigger_kind <> 'replay'
+    OR scheduled_at > CASE WHEN completed_at > :since THEN completed_at ELSE :since END - :within
+)
+ORDER BY completed_at DESC, id DESC LIMIT 1
+"""
+
+AT_GATE = """
+UPDATE executions SET requires = :requires WHERE id = :id AND fence = :fence AND status = 'pending'
+"""
+
+SKIPPED_AT_GATE = """
+UPDATE executions SET
+    requires = :requires, status = 'skipped', reason = 'requires', completed_at = :at, next_attempt_at = NULL
+WHERE id = :id AND fence = :fence AND status = 'pending'
+"""
+
 RUNNING = f"""
 SELECT {EXECUTION_COLUMNS} FROM executions WHERE job = :job AND {UNFINISHED_STATUS}
 ORDER BY scheduled_at, id
+"""
+
+# As the index executions_by_version has it, which alone answers this.
+ENDED_OF_VERSIONS = """
+SELECT commit_id, status, COUNT(*) AS count, MIN(scheduled_at) AS first, MAX(scheduled_at) AS last,
+       JOINED(completed_at - started_at) AS durations
+FROM executions
+WHERE job = :job AND status IN ('success', 'failed', 'skipped', 'cancelled') AND commit_id IS NOT NULL AND draft IS NULL
+GROUP BY commit_id, status
 """
 
 
@@ -280,9 +371,18 @@ def _class(failed: bool) -> str:
     return "status = 'failed'" if failed else "status IN ('success', 'skipped', 'cancelled')"
 
 
-def executions(*, job: bool, status: bool, before: bool) -> str:
-    """The list, newest first, with just the conditions that are asked for, so that an index serves each."""
-    conditions = ["job = :job"] * job + ["status IN (:statuses[])"] * status
-    conditions += ["(scheduled_at, id) < (:before_at, :before_id)"] * before
-    where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
+_FILTERS = {
+    "job": "job = :job",
+    "statuses": "status IN (:statuses[])",
+    "trigger": "trigger_kind = :trigger",
+    "since": "scheduled_at >= :since",
+    "until": "scheduled_at < :until",
+    "before_at": "(scheduled_at, id) < (:before_at, :before_id)",
+}
+
+
+def executions(asked: Collection[str]) -> str:
+    """The list, newest first, with just the conditions whose parameters are given, so that an index serves each."""
+    conditions = " AND ".join(condition for name, condition in _FILTERS.items() if name in asked)
+    where = f"WHERE {conditions} " if conditions else ""
     return f"SELECT {EXECUTION_COLUMNS} FROM executions {where}ORDER BY scheduled_at DESC, id DESC LIMIT :limit"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from chronos_gitops.engine.answers.version_outcomes import EndedGroup
 from chronos_gitops.engine.callbacks import CallbackReport, judged, received
 from chronos_gitops.engine.model import (
     EXECUTION_IDENTITY,
@@ -17,6 +18,7 @@ from chronos_gitops.engine.model import (
     Pause,
     Status,
 )
+from chronos_gitops.engine.operations.pauses import parts
 from chronos_gitops.engine.sql.store import queries as store_queries
 from chronos_gitops.engine.sql.store import row_mapping
 from chronos_gitops.engine.sql.store.store import Replica, Session
@@ -82,6 +84,7 @@ def _add_attempt(session: Session, execution_id: str, attempt: Attempt, fence: i
         "error": attempt.error,
         "response": attempt.response,
         "phases": row_mapping.maybe_phases(attempt.phases),
+        "context": row_mapping.maybe_observed(attempt.observed),
     }
     session.execute(store_queries.ADD_ATTEMPT, parameters)
 
@@ -234,39 +237,51 @@ def paused(session: Session, jobs: Sequence[str]) -> set[str]:
     return {row["job"] for row in session.execute(store_queries.PAUSED, {"jobs": list(jobs)}).fetchall()}
 
 
-def set_pause(session: Session, pause: Pause) -> None:
-    session.execute(store_queries.LOG_PAUSE, {"job": pause.job, "at": row_mapping.to_ms(pause.at)})
-    parameters = {
-        "job": pause.job,
-        "reason": pause.reason,
-        "paused_by": pause.by,
-        "paused_at": row_mapping.to_ms(pause.at),
-        "until": row_mapping.maybe_ms(pause.until),
-    }
-    session.execute(store_queries.SET_PAUSE, parameters)
+def pause_of(session: Session, job: str) -> Pause | None:
+    row = session.execute(store_queries.PAUSE_OF_JOB, {"job": job}).fetchone()
+    return None if row is None else row_mapping.pause(row)
+
+
+def set_pause(session: Session, pause: Pause, at: datetime | None = None) -> None:
+    """In the place of the one that is there; what of that goes on is not over."""
+    _log(session, pause_of(session, pause.job), at or pause.at, goes_on=list(parts(pause)))
+    session.execute(store_queries.SET_PAUSE, {"job": pause.job, **row_mapping.pause_columns(pause)})
 
 
 def end_pause(session: Session, job: str, at: datetime) -> None:
-    session.execute(store_queries.LOG_PAUSE, {"job": job, "at": row_mapping.to_ms(at)})
+    _log(session, pause_of(session, job), at)
     session.execute(store_queries.DROP_PAUSE, {"job": job})
+
+
+def _log(session: Session, ended: Pause | None, at: datetime, goes_on: Sequence[Pause] = ()) -> None:
+    """A pause whose end came while nobody looked was over at that end."""
+    for one in parts(ended):
+        if one.at < at and one not in goes_on:
+            until = at if one.until is None else min(one.until, at)
+            row = {"reason": one.reason, "paused_by": one.by, "paused_at": row_mapping.to_ms(one.at)}
+            session.execute(store_queries.LOG_PAUSE, {"job": one.job, **row, "ended_at": row_mapping.to_ms(until)})
 
 
 def pauses_of(session: Session, job: str, since: datetime) -> list[Pause]:
     """Pauses of the job that held at ``since`` or later, oldest first; ``until`` of one that is over is its end."""
     found = session.execute(store_queries.PAUSES_OF_JOB, {"job": job, "since": row_mapping.to_ms(since)})
-    return [row_mapping.pause(row) for row in found.fetchall()]
+    return [part for row in found.fetchall() for part in parts(row_mapping.pause(row))]
 
 
 def executions(session: Session, query: ExecutionQuery) -> list[Execution]:
-    parameters: dict[str, Any] = {"job": query.job, "limit": query.limit}
-    if query.status is not None:
-        parameters["statuses"] = row_mapping.stored_statuses(query.status)
+    """As ``ExecutionQuery`` says."""
+    asked: dict[str, Any] = {
+        "job": query.job,
+        "statuses": row_mapping.stored_statuses(query.statuses) or None,
+        "trigger": query.trigger and query.trigger.value,
+        "since": row_mapping.maybe_ms_up(query.since),
+        "until": row_mapping.maybe_ms_up(query.until),
+    }
     if query.before is not None:
-        parameters |= {"before_at": row_mapping.to_ms(query.before[0]), "before_id": query.before[1]}
-    sql = store_queries.executions(
-        job=query.job is not None, status=query.status is not None, before=query.before is not None
-    )
-    return [row_mapping.execution(row) for row in session.execute(sql, parameters).fetchall()]
+        asked |= {"before_at": row_mapping.to_ms(query.before[0]), "before_id": query.before[1]}
+    given = {name: value for name, value in asked.items() if value is not None}
+    found = session.execute(store_queries.executions(given), given | {"limit": query.limit})
+    return [row_mapping.execution(row) for row in found.fetchall()]
 
 
 def execution(session: Session, execution_id: str) -> ExecutionDetail | None:
@@ -301,8 +316,29 @@ def ticks(session: Session, job: str, since: datetime, until: datetime) -> list[
     return [row_mapping.execution(row) for row in (*between, *beyond)]
 
 
+def last_success(session: Session, job: str, until: datetime) -> Execution | None:
+    row = session.execute(store_queries.LAST_SUCCESS, {"job": job, "until": row_mapping.to_ms(until)}).fetchone()
+    return None if row is None else row_mapping.execution(row)
+
+
 def running(session: Session, job: str) -> list[Execution]:
     return [row_mapping.execution(row) for row in session.execute(store_queries.RUNNING, {"job": job}).fetchall()]
+
+
+def ended_of_versions(session: Session, job: str) -> list[EndedGroup]:
+    """What has ended of the job's versions; drafts are of no version."""
+    found = session.execute(store_queries.ENDED_OF_VERSIONS, {"job": job}).fetchall()
+    return [
+        EndedGroup(
+            row["commit_id"],
+            row["status"],
+            row["count"],
+            row["first"],
+            row["last"],
+            [int(text) for text in (row["durations"] or "").split(",") if text],
+        )
+        for row in found
+    ]
 
 
 def jobs(session: Session) -> list[str]:
@@ -323,6 +359,9 @@ def forget(session: Session, job: str, *, failed: bool, until: datetime, limit: 
 
 
 def forget_leftovers(session: Session, until: datetime, limit: int) -> int:
-    """Deletes pauses that were over by ``until``, and definitions that no row needs; how many definitions."""
-    session.execute(store_queries.FORGET_PAUSES, {"until": row_mapping.to_ms(until)})
+    """Deletes pauses and bulk calls up to ``until``, and calendars and definitions that no row needs; how many of
+    these definitions."""
+    for leftovers in (store_queries.FORGET_PAUSES, store_queries.FORGET_BULK_CALLS):
+        session.execute(leftovers, {"until": row_mapping.to_ms(until)})
+    session.execute(store_queries.FORGET_CALENDARS)
     return session.execute(store_queries.FORGET_DEFINITIONS, {"limit": limit}).rowcount

@@ -1,16 +1,18 @@
 """Rows to values and back; instants are whole milliseconds in the database, aware UTC datetimes outside."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chronos_gitops.engine.model import Attempt, Execution, Pause, Status, Trigger
+from chronos_gitops.engine.model import Attempt, Execution, Gate, HeldBy, Pause, Status, Trigger
+from chronos_gitops.webhooks.observed import Observed
 from chronos_gitops.webhooks.transport.timings import PhaseTimes
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
+MILLISECOND = timedelta(milliseconds=1)
 # Asking the enum takes a microsecond, and a page of the API or of the web asks thousands of times.
 _TRIGGERS = {one.value: one for one in Trigger}
 _STATUSES = {one.value: one for one in Status} | {"waiting": Status.RUNNING}
@@ -19,7 +21,7 @@ Row = Mapping[str, Any]
 
 
 def to_ms(instant: datetime) -> int:
-    return (instant - _EPOCH) // _MILLISECOND
+    return (instant - _EPOCH) // MILLISECOND
 
 
 def whole(instant: datetime) -> datetime:
@@ -29,6 +31,11 @@ def whole(instant: datetime) -> datetime:
 
 def maybe_ms(instant: datetime | None) -> int | None:
     return None if instant is None else to_ms(instant)
+
+
+def maybe_ms_up(instant: datetime | None) -> int | None:
+    """The first whole millisecond at the instant or after it."""
+    return None if instant is None else -((_EPOCH - instant) // MILLISECOND)
 
 
 def instant(milliseconds: int) -> datetime:
@@ -41,11 +48,11 @@ def maybe_instant(milliseconds: int | None) -> datetime | None:
 
 def stored_status(execution: Execution) -> str:
     """``waiting`` for one whose callback is awaited: releases that know no callbacks leave such a row alone."""
-    return "waiting" if execution.waiting_for else execution.status.value
+    return "waiting" if execution.waiting_for == "callback" else execution.status.value
 
 
-def stored_statuses(status: Status) -> list[str]:
-    return [stored for stored, one in _STATUSES.items() if one is status]
+def stored_statuses(statuses: Collection[Status]) -> list[str]:
+    return [stored for stored, one in _STATUSES.items() if one in statuses]
 
 
 def execution(row: Row) -> Execution:
@@ -74,7 +81,41 @@ def execution(row: Row) -> Execution:
         heartbeat_at=maybe_instant(row["heartbeat_at"]),
         message=row["message"],
         is_called_back=bool(row["called_back"]),
+        calendar=None if row["calendar"] is None else HeldBy(**json.loads(row["calendar"])),
+        moved_to=maybe_instant(row["moved_to"]),
+        moved_from=maybe_instant(row["moved_from"]),
+        replay=row["replay"],
+        replay_of=row["replay_of"],
+        idempotency_key=row["idempotency_key"],
+        variables=None if row["variables"] is None else json.loads(row["variables"]),
+        requires=None if row["requires"] is None else gate(json.loads(row["requires"])),
+        **_draft(row["draft"]),
     )
+
+
+def gate(document: Mapping[str, Any]) -> Gate:
+    since, until = instant(document["since"]), instant(document["until"])
+    return Gate(document["job"], since, until, document["met"], document["execution"])
+
+
+def gate_document(found: Gate) -> str:
+    return json.dumps(asdict(found) | {"since": to_ms(found.since), "until": to_ms(found.until)})
+
+
+def _draft(base: str | None) -> dict[str, Any]:
+    if base is None:
+        return {}
+    version, commit = json.loads(base)
+    return {"draft": True, "base_version": version, "base_commit": commit}
+
+
+def draft_base(execution: Execution) -> str | None:
+    """The column ``draft``: what the draft is based on; NULL for an execution of a committed version."""
+    return json.dumps([execution.base_version, execution.base_commit]) if execution.draft else None
+
+
+def maybe_held_by(found: HeldBy | None) -> str | None:
+    return None if found is None else json.dumps(asdict(found))
 
 
 def attempt(row: Row) -> Attempt:
@@ -87,11 +128,16 @@ def attempt(row: Row) -> Attempt:
         error=row["error"],
         response=row["response"],
         phases=None if row["phases"] is None else PhaseTimes(**json.loads(row["phases"])),
+        observed=None if row["context"] is None else Observed.from_document(json.loads(row["context"])),
     )
 
 
 def maybe_phases(phases: PhaseTimes | None) -> str | None:
     return None if phases is None else json.dumps(asdict(phases))
+
+
+def maybe_observed(observed: Observed | None) -> str | None:
+    return None if observed is None else _COMPACT.encode(observed.document())
 
 
 def pause(row: Row) -> Pause:
@@ -101,4 +147,30 @@ def pause(row: Row) -> Pause:
         by=row["paused_by"],
         at=instant(row["paused_at"]),
         until=maybe_instant(row["until"]),
+        bulk=row["bulk"],
+        extends=_nested(row["job"], row["extends"]),
+        version=row["version"],
+        content=row["content"],
+        beside=_nested(row["job"], row["beside"]),
     )
+
+
+def pause_columns(pause: Pause) -> dict[str, Any]:
+    return {
+        "reason": pause.reason,
+        "paused_by": pause.by,
+        "paused_at": to_ms(pause.at),
+        "until": maybe_ms(pause.until),
+        "bulk": pause.bulk,
+        "extends": None if pause.extends is None else json.dumps(pause_columns(pause.extends)),
+        "version": pause.version,
+        "content": pause.content,
+        "beside": None if pause.beside is None else json.dumps(pause_columns(pause.beside)),
+    }
+
+
+def _nested(job: str, columns: str | None) -> Pause | None:
+    """An earlier release has written fewer columns."""
+    if columns is None:
+        return None
+    return pause({"job": job, "version": None, "content": None, "beside": None, **json.loads(columns)})

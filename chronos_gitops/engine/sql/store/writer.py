@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import queue
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ from chronos_gitops.engine.clock import elapsed
 from chronos_gitops.engine.sql.store.store import Operation, Result, StoreAway, T
 from chronos_gitops.engine.sql.write_watchdog import WriteWatch
 from chronos_gitops.process import engine_priority
+from chronos_gitops.process.background_thread import BackgroundThread
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +40,8 @@ class Writer:
         self._probe = probe
         self._watch = watch
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
-        self._thread.start()
+        self._thread = BackgroundThread("ledger", self._work)
+        self._thread.launch()
 
     def put(self, operation: Operation[T]) -> "Future[T]":
         """StoreAway in the future of who comes after the end."""

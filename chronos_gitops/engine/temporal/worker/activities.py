@@ -1,4 +1,4 @@
-"""What workflows ask a runner to do: decide about time, send one attempt, watch an execution, tell the observer."""
+"""What workflows ask a runner to do: decide about time, send one attempt, tell the observer."""
 
 import asyncio
 import contextlib
@@ -6,23 +6,26 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
-from temporalio.service import RPCError, RPCStatusCode
 
 from chronos_gitops.engine import callbacks
-from chronos_gitops.engine.clock import Clock
-from chronos_gitops.engine.due_queue import Missed, held_until
+from chronos_gitops.engine.clock import Clock, elapsed, is_ahead
+from chronos_gitops.engine.clock_watch import ClockWatch, Correction
+from chronos_gitops.engine.drafts import provenance
 from chronos_gitops.engine.model import Execution, Reason, Status, Trigger, tick_execution_id
 from chronos_gitops.engine.observer import Observer
-from chronos_gitops.engine.temporal import names, reconciler
+from chronos_gitops.engine.temporal import names
+from chronos_gitops.engine.temporal.status.fleet_backlog import FleetBacklog
+from chronos_gitops.engine.temporal.timetables import reconciler
+from chronos_gitops.engine.temporal.timetables.revision_order import Ancestry
 from chronos_gitops.engine.temporal.worker.activity_heartbeat import ActivityHeartbeat
 from chronos_gitops.engine.temporal.workflows import decisions, messages
 from chronos_gitops.engine.temporal.workflows.decisions import Decision
+from chronos_gitops.engine.temporal.workflows.embedded_calendars import files_of, with_embedded
 from chronos_gitops.engine.temporal.workflows.messages import (
     CUT_OFF,
     Applied,
@@ -30,6 +33,8 @@ from chronos_gitops.engine.temporal.workflows.messages import (
     AttemptReport,
     Awaited,
     Order,
+    Pairs,
+    Plan,
     Row,
     Situation,
     Verdict,
@@ -38,10 +43,14 @@ from chronos_gitops.engine.temporal.workflows.messages import (
     maybe_ms,
     to_ms,
 )
-from chronos_gitops.jobs.model import Completion, Job, JobSet
+from chronos_gitops.engine.ticks.due_queue import Missed, held_until
+from chronos_gitops.engine.ticks.owed_ticks import held_by
+from chronos_gitops.jobs.model import Completion, Concurrency, Job, JobSet
 from chronos_gitops.process import failpoints
 from chronos_gitops.schedule import durations
+from chronos_gitops.schedule.calendars.steps import HeldTicks, Moves
 from chronos_gitops.webhooks.attempt import Delivery
+from chronos_gitops.webhooks.observed import Fingerprints
 from chronos_gitops.webhooks.outcome import ErrorClass, Outcome, OutcomeKind, RequestNotSent
 from chronos_gitops.webhooks.request import AttemptContext
 from chronos_gitops.webhooks.retry import next_wait
@@ -49,24 +58,34 @@ from chronos_gitops.webhooks.retry import next_wait
 log = logging.getLogger(__name__)
 
 _SOON = timedelta(seconds=1)
-_LOADED_WITHIN = timedelta(seconds=60)
+_LOADED_WITHIN_S = 60.0
 """A runner has read its jobs by then; one that has not stops holding up what it does not know better."""
 
 
 class Timing:
     """``decide`` and ``settle``: the schedule is asked here, in a local activity, so that a replay does not ask it."""
 
-    def __init__(self, *, late: timedelta, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, *, late: timedelta, backlog: FleetBacklog, clock_watch: ClockWatch, ancestry: Ancestry | None = None
+    ) -> None:
+        self.ancestry = ancestry or Ancestry()
         self._late = late
-        self._now = now
-        self._started_at = now()
+        self._backlog = backlog
+        self._clock_watch = clock_watch
+        self._started_at = elapsed()
         self._expected: Mapping[str, Applied] | None = None
+        self._revision: str | None = None
+        self.may_claim: Callable[[], bool] = lambda: True
+        """False while nothing could be sent."""
+        self.on_planned: Callable[[str, Plan], None] = lambda _job, _plan: None
+        """Hears what was decided here, before visibility shows it."""
         self.namespace = uuid.UUID(int=0)
         """That of the server's namespace, once there is a session."""
 
     def expect(self, jobs: JobSet) -> None:
         """What this runner is about to hand over to the timetables."""
-        self._expected = {definition.job.name: reconciler.applied(definition) for definition in jobs}
+        self._revision, calendars = jobs.revision, jobs.calendars
+        self._expected = {one.job.name: reconciler.applied(one, calendars) for one in jobs}
 
     @activity.defn(name=names.DECIDE)
     async def decide(self, situation: Situation) -> Verdict:
@@ -77,33 +96,72 @@ class Timing:
         if job is None:
             raise ApplicationError(f"{applied.path}: this release cannot read the job", non_retryable=True)
         at = held_until(job, maybe_instant(situation.until), now)
-        decided = decisions.decide(job, mark, at, is_resumed=situation.is_resumed, late=self._late)
-        if decided.follows_an_outage and not situation.is_resumed and self._is_outdated(applied):
-            return Verdict(situation.mark, to_ms(now + _SOON))
-        return _verdict(decided, applied, situation.now, self.namespace)
+        decided = decisions.decide(
+            job,
+            mark,
+            at,
+            moves=_moves(situation.moves),
+            is_resumed=situation.is_resumed,
+            late=self._late,
+            revision=_revision(applied),
+        )
+        if decided.follows_an_outage and not situation.is_resumed and await self._is_outdated(applied):
+            return Verdict(situation.mark, to_ms(now + _SOON), moves=situation.moves)
+        if decided.claims and not situation.is_resumed and not self.may_claim():
+            return Verdict(situation.mark, to_ms(now + _SOON), moves=situation.moves)
+        if is_ahead(mark, now):
+            self._clock_watch.note(Correction(1, mark - now), now)
+        self.on_planned(job.name, _plan(job, decided))
+        return self._bounded(_verdict(decided, applied, situation.now, self.namespace), job)
 
-    def _is_outdated(self, applied: Applied) -> bool:
-        """Whether git says something else by now: after an outage an edit fires nothing, so it has to arrive first."""
-        if self._expected is None:
-            return self._now() - self._started_at < _LOADED_WITHIN
-        expected = self._expected.get(applied.document["name"])
-        return expected is not None and reconciler.is_newer(expected.digest, applied.digest)
+    def _bounded(self, verdict: Verdict, job: Job) -> Verdict:
+        """Beyond limits.pending the ticks of a job that may overlap are skipped."""
+        if job.concurrency is Concurrency.ALLOW:
+            for order in verdict.orders:
+                is_due = order.row["trigger"] == Trigger.SCHEDULE and not Status(order.row["status"]).is_final
+                if is_due and not self._backlog.take():
+                    ended = {"status": Status.SKIPPED.value, "reason": Reason.BACKLOG.value}
+                    order.row |= ended | {"completed_at": order.row["created_at"]}
+        return verdict
+
+    async def _is_outdated(self, applied: Applied) -> bool:
+        """Whether git says something else by now: after an outage an edit or a removal fires nothing, so it has to
+        arrive first."""
+        expected = None if self._expected is None else self._expected.get(applied.document["name"])
+        if expected is None:
+            return elapsed() - self._started_at < _LOADED_WITHIN_S
+        if expected.digest == applied.digest:
+            return False
+        return applied.revision is None or await self.ancestry.leads(applied.revision, self._revision)
 
     @activity.defn(name=names.SETTLE)
     async def settle(self, situation: Situation) -> Verdict:
+        """Without ``after`` the job was removed."""
         before, after = situation.before, situation.after
-        if after is None:
+        applied = before or after
+        if applied is None:
             return Verdict(situation.mark)
         was = None if before is None else _readable(before)
+        becomes = None if after is None else with_embedded(Job.from_document(after.document), after.calendars)
         decided = decisions.settle(
-            was, Job.from_document(after.document), maybe_instant(situation.mark), instant(situation.now)
+            was,
+            becomes,
+            maybe_instant(situation.mark),
+            instant(situation.now),
+            moves=_moves(situation.moves),
+            is_paused=situation.is_paused,
+            is_released=situation.is_released,
+            late=self._late,
+            revision="" if after is None else _revision(after),
         )
-        return _verdict(decided, before or after, situation.now, self.namespace)
+        speaks = after if decided.claims and after is not None else applied
+        return _verdict(decided, speaks, situation.now, self.namespace)
 
 
 class Sending:
-    """``attempt`` and ``tell``. ``sign`` proves who may post a callback. ``in_flight`` requests are under way;
-    ``untold`` are executions that had their last one in a drain, and their workflow has not come to its end here yet.
+    """``attempt`` and ``tell``. ``key`` is the one that all runners share: it signs callbacks. ``in_flight`` requests
+    are under way; ``untold`` are executions that had their last one in a drain, and their workflow has not come to its
+    end here yet.
     """
 
     def __init__(
@@ -113,10 +171,10 @@ class Sending:
         clock: Clock,
         observer: Observer,
         random: Random,
-        sign: Callable[[str], Awaitable[str]],
+        key: Callable[[], Awaitable[bytes]],
     ) -> None:
         self._delivery = delivery
-        self._sign = sign
+        self._key = key
         self._clock = clock
         self._observer = observer
         self._random = random
@@ -140,9 +198,10 @@ class Sending:
     async def attempt(self, order: AttemptOrder) -> AttemptReport:
         started_at = self._clock.now()
         is_signed = order.document["webhook"].get("completion") == Completion.CALLBACK
-        signature = await self._sign(order.execution_id) if is_signed else ""
+        key = await self._key()
+        signature = callbacks.sign(key, order.execution_id) if is_signed else ""
         pulse = ActivityHeartbeat(started_at)
-        task = asyncio.create_task(self._report(order, signature, pulse))
+        task = asyncio.create_task(self._report(order, signature, Fingerprints(key), pulse))
         self._sending.add(task)
         try:
             async with pulse:
@@ -165,7 +224,9 @@ class Sending:
             raise _left_to_others("the runner stops")
         return task.result()
 
-    async def _report(self, order: AttemptOrder, signature: str, pulse: ActivityHeartbeat) -> AttemptReport:
+    async def _report(
+        self, order: AttemptOrder, signature: str, fingerprints: Fingerprints, pulse: ActivityHeartbeat
+    ) -> AttemptReport:
         started_at = self._clock.now()
         awaited: Awaited | None = None
         try:
@@ -177,8 +238,11 @@ class Sending:
                 order.number,
                 order.commit,
                 path=order.path,
+                version=order.version,
+                trigger=order.trigger,
                 may_send=pulse.is_steady,
                 signature=signature,
+                fingerprints=fingerprints,
             )
             outcome = await self._sent(job, call, pulse)
             self._observer.attempt_finished(job, outcome)
@@ -210,29 +274,13 @@ class Sending:
         late = callbacks.overdue("", last_heartbeat=None)
         wait = next_wait(job.retry_policy, number, late, random=self._random)
         within = durations.render(job.attempt_timeout)
-        return Awaited(to_ms(deadline), within, None if wait is None else wait // timedelta(milliseconds=1))
+        within_ms = job.attempt_timeout // timedelta(milliseconds=1)
+        return Awaited(to_ms(deadline), within, None if wait is None else wait // timedelta(milliseconds=1), within_ms)
 
     @activity.defn(name=names.TELL)
     async def tell(self, row: Row) -> None:
         self.untold.discard(row["id"])
         self._observer.execution_finished(messages.execution(row))
-
-
-class Watching:
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    @activity.defn(name=names.WATCH)
-    async def watch(self, execution_id: str) -> None:
-        """Returns when the execution has ended, however; one that is not there has."""
-        async with ActivityHeartbeat(datetime.now(UTC)):
-            try:
-                await self._client.get_workflow_handle(execution_id).result()
-            except WorkflowFailureError:
-                return
-            except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
-                    raise
 
 
 def _left_to_others(why: str) -> ApplicationError:
@@ -252,24 +300,60 @@ def _told(number: int, started_at: int, outcome: Outcome, wait: timedelta | None
         outcome.response,
         None if outcome.phases is None else asdict(outcome.phases),
         None if wait is None else wait // timedelta(milliseconds=1),
+        context=None if outcome.observed is None else outcome.observed.document(),
     )
 
 
 def _readable(applied: Applied) -> Job | None:
     """A document was valid when it was applied; a later release may read it otherwise."""
     try:
-        return Job.from_document(applied.document)
+        return with_embedded(Job.from_document(applied.document), applied.calendars)
     except Exception:
         log.exception("a job that was applied cannot be read", extra={"path": applied.path})
         return None
 
 
+def _moves(pairs: Pairs) -> Moves:
+    return tuple((instant(origin), instant(target)) for origin, target in pairs)
+
+
+def _pairs(moves: Moves) -> Pairs:
+    return [[to_ms(origin), to_ms(target)] for origin, target in moves]
+
+
+def _revision(applied: Applied) -> str:
+    """The commit of its first calendar."""
+    files = files_of(applied.calendars).files.values()
+    return next((file.commit for file in files if file.commit is not None), "")
+
+
+def _plan(job: Job, decided: Decision) -> Plan:
+    is_awake, moves = decided.wake_at is not None, _pairs(decided.moves)
+    return Plan(job.timing.definition, job.timezone, maybe_ms(decided.mark), is_awake, moves)
+
+
 def _verdict(decided: Decision, applied: Applied, now: int, namespace: uuid.UUID) -> Verdict:
     orders = [] if decided.missed is None else [Order(messages.row(_missed(decided.missed, applied, now, namespace)))]
+    orders += [Order(messages.row(_held(held, applied, now, namespace))) for held in decided.held]
     for claim in decided.claims:
-        execution = _execution(applied, claim.tick, claim.trigger, now, namespace)
+        execution = replace(_execution(applied, claim.tick, claim.trigger, now, namespace), moved_from=claim.moved_from)
         orders.append(Order(messages.row(execution), not_before=maybe_ms(claim.not_before)))
-    return Verdict(maybe_ms(decided.mark), maybe_ms(decided.wake_at), orders)
+    return Verdict(maybe_ms(decided.mark), maybe_ms(decided.wake_at), orders, _pairs(decided.moves))
+
+
+def _held(held: HeldTicks, applied: Applied, now: int, namespace: uuid.UUID) -> Execution:
+    return replace(
+        _execution(applied, held.last, Trigger.SCHEDULE, now, namespace),
+        status=Status.SKIPPED,
+        reason=Reason.CALENDAR,
+        completed_at=instant(now),
+        count=held.count,
+        range_start=held.first if held.count > 1 else None,
+        calendar=held_by(held.closure, files_of(applied.calendars)),
+        moved_to=held.moved_to,
+        moved_from=held.moved_from,
+        message=held.why or None,
+    )
 
 
 def _missed(missed: Missed, applied: Applied, now: int, namespace: uuid.UUID) -> Execution:
@@ -294,7 +378,6 @@ def _execution(applied: Applied, tick: datetime, trigger: Trigger, now: int, nam
         trigger,
         Status.PENDING,
         created_at=instant(now),
-        version=applied.version,
-        commit=applied.commit,
         path=applied.path,
+        **provenance(applied.version, applied.commit, draft=applied.draft),
     )

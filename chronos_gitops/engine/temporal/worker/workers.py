@@ -10,7 +10,9 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from chronos_gitops.engine.temporal import names
-from chronos_gitops.engine.temporal.worker.activities import Sending, Timing, Watching
+from chronos_gitops.engine.temporal.worker.activities import Sending, Timing
+from chronos_gitops.engine.temporal.worker.gate_watch import GateWatch
+from chronos_gitops.engine.temporal.worker.watching import Watching
 from chronos_gitops.engine.temporal.workflows.execution_workflow import ExecutionWorkflow
 from chronos_gitops.engine.temporal.workflows.schedule_workflow import TimetableWorkflow
 
@@ -24,8 +26,10 @@ _ATTEMPTS = 2000
 class Workers:
     """``run`` them until one fails, ``drain`` them to stop."""
 
-    def __init__(self, client: Client, *, timing: Timing, sending: Sending) -> None:
+    def __init__(self, client: Client, *, timing: Timing, sending: Sending, gates: GateWatch) -> None:
         self._sending = sending
+        self._gates = gates
+        self._is_draining = False
         watching = Watching(client)
         common: dict[str, Any] = {
             # What workflow code may not do stands in its modules and is held by a replay test; the sandbox would
@@ -39,7 +43,7 @@ class Workers:
             client,
             task_queue=names.TIMETABLES,
             workflows=[TimetableWorkflow],
-            activities=[timing.decide, timing.settle, watching.watch],
+            activities=[timing.decide, timing.settle, watching.watch, watching.watch_all],
             max_concurrent_activities=_ATTEMPTS,
             **common | {"graceful_shutdown_timeout": timedelta(0)},
         )
@@ -47,25 +51,44 @@ class Workers:
             client,
             task_queue=names.EXECUTIONS,
             workflows=[ExecutionWorkflow],
-            activities=[sending.tell],
+            activities=[sending.tell, gates.gate],
             no_remote_activities=True,
             **common,
         )
         self._attempts = Worker(
             client,
             task_queue=names.EXECUTIONS,
-            activities=[sending.attempt],
+            activities=[sending.attempt, gates.pass_gate],
             max_concurrent_activities=_ATTEMPTS,
             **common,
         )
 
     async def run(self) -> None:
-        """Returns after ``drain``; raises what one of them failed with."""
+        """Returns after ``drain``; raises what one of them failed with, once the others have ended, too."""
         workers = (self._timetables, self._executions, self._attempts)
-        await asyncio.gather(*(worker.run() for worker in workers))
+        running = [asyncio.create_task(worker.run()) for worker in workers]
+        try:
+            for ended in asyncio.as_completed(running):
+                await ended
+                if not self._is_draining:
+                    raise RuntimeError("a worker has ended by itself")
+        finally:
+            await self._end(running)
+
+    async def _end(self, running: "list[asyncio.Task[None]]") -> None:
+        """Requests under way get as long as the server would wait for this runner; none is left to a lost worker."""
+        self._gates.stop()
+        for task in running:
+            task.cancel()
+        if not self._is_draining:
+            await asyncio.wait(running, timeout=names.HEARTBEAT_TIMEOUT.total_seconds())
+            self._sending.cut_off()
+        await asyncio.gather(*running, return_exceptions=True)
 
     async def drain(self, grace: float) -> None:
+        self._is_draining = True
         self._sending.begin_drain()
+        self._gates.stop()
         stopping = asyncio.gather(self._timetables.shutdown(), self._attempts.shutdown())
         await asyncio.wait([stopping], timeout=grace)
         self._sending.cut_off()

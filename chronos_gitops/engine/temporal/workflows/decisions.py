@@ -1,13 +1,16 @@
 """What a timetable does at an instant: which ticks to claim, which to give up, when to look again. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chronos_gitops.engine.clock import is_ahead
-from chronos_gitops.engine.due_queue import LATE, Missed, catch_up, given_up
 from chronos_gitops.engine.model import Trigger
+from chronos_gitops.engine.ticks.due_queue import CATCHUP_LIMIT, LATE, Missed, catch_up, given_up
+from chronos_gitops.engine.ticks.owed_ticks import OwedTicks, owed
 from chronos_gitops.jobs.model import Job
-from chronos_gitops.schedule.schedule import Schedule, jitter
+from chronos_gitops.schedule.calendars.steps import HeldTicks, Moves, Step, next_step
+from chronos_gitops.schedule.schedule import jitter
 
 AT_ONCE = 20
 """Ticks that one decision claims at most; what is still due follows in the next one."""
@@ -18,58 +21,117 @@ class Claim:
     tick: datetime
     trigger: Trigger
     not_before: datetime | None = None
+    moved_from: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``mark``: every tick up to here is accounted for, None while the job is disabled. ``wake_at`` is when the next
-    tick is due, jitter included; None: never, or not before somebody says something."""
+    """``mark``: every tick up to here is decided, None while the job is disabled. ``wake_at`` is when the next step is
+    due, jitter included; None: never, or not before somebody says something. ``held`` are ticks that calendars held,
+    ``moves`` those under way."""
 
     mark: datetime | None
     wake_at: datetime | None = None
     claims: tuple[Claim, ...] = ()
     missed: Missed | None = None
+    held: tuple[HeldTicks, ...] = ()
+    moves: Moves = ()
 
     @property
     def follows_an_outage(self) -> bool:
         return self.missed is not None or any(claim.trigger is Trigger.CATCHUP for claim in self.claims)
 
 
-def decide(job: Job, mark: datetime, now: datetime, *, is_resumed: bool = False, late: timedelta = LATE) -> Decision:
+def decide(
+    job: Job,
+    mark: datetime,
+    now: datetime,
+    *,
+    moves: Moves = (),
+    is_resumed: bool = False,
+    late: timedelta = LATE,
+    revision: str = "",
+) -> Decision:
     """What is due at ``now``. A gap longer than ``late``, or one that a pause made, follows the missed-run policy."""
     claims: list[Claim] = []
+    held: list[HeldTicks] = []
     if is_ahead(mark, now):  # the server's clock was; what ran then keeps its workflow id
-        mark = now
-    while (due := _due(job, mark)) is not None and due[1] <= now and len(claims) < AT_ONCE:
+        mark, moves = now, tuple(pair for pair in moves if min(pair) <= now)
+    while (due := _due(job, mark, moves, revision)) is not None and due[1] <= now:
+        if len(claims) + len(held) >= AT_ONCE:
+            break
         if is_resumed or now - due[1] > late:
-            return _caught_up(job, mark, now, tuple(claims))
-        mark = due[0]
-        claims.append(Claim(mark, Trigger.SCHEDULE))
-    return Decision(mark, None if due is None else due[1], tuple(claims))
+            gap = owed(job.timing, mark, now, moves, revision=revision)
+            return _caught_up(job, mark, now, gap, tuple(claims), held)
+        step = due[0]
+        mark, moves = step.at, step.moves
+        held += step.held
+        if step.tick is not None:
+            claims.append(Claim(step.tick, Trigger.SCHEDULE, moved_from=step.moved_from))
+    return Decision(mark, None if due is None else due[1], tuple(claims), held=tuple(held), moves=moves)
 
 
-def settle(before: Job | None, after: Job, mark: datetime | None, now: datetime) -> Decision:
-    """What an edit means: it fires nothing, and what the old schedule still owed is given up."""
-    if not after.enabled:
-        return Decision(None)
+def settle(
+    before: Job | None,
+    after: Job | None,
+    mark: datetime | None,
+    now: datetime,
+    *,
+    moves: Moves = (),
+    is_paused: bool = False,
+    is_released: bool = False,
+    late: timedelta = LATE,
+    revision: str = "",
+) -> Decision:
+    """An edit or a removal (``after`` is None) fires nothing: ticks that the old schedule still owed are given up, and
+    moves under way end; so are those that fell in the guard's pause, which the edit ends (``is_released``). Where only
+    contents of calendars changed, what is open under both is owed as before."""
+    is_enabled = after is not None and after.enabled
     if before is None or mark is None:
-        return Decision(now)
-    if _timing(before) == _timing(after):
-        return Decision(mark)
-    return Decision(now, missed=given_up(before.schedule, mark, now))
+        return Decision(now if is_enabled else None)
+    old = before.timing
+    if is_enabled and after is not None and old.own_digest == after.timing.own_digest and not is_released:
+        if old.digest == after.timing.digest:
+            return Decision(mark, moves=moves)
+        gap = owed(after.timing, mark, now, moves, old=old, revision=revision)
+        return _retimed(after, mark, now, gap, is_paused=is_paused, late=late)
+    gap = owed(old, mark, now, moves)
+    missed = given_up(gap.ticks, mark, now)
+    return Decision(now if is_enabled else None, missed=missed, held=_without_moves(gap, now))
 
 
-def _caught_up(job: Job, mark: datetime, now: datetime, claims: tuple[Claim, ...]) -> Decision:
-    decided = catch_up(job, mark, now)
-    owed = [Claim(tick, Trigger.CATCHUP, now + jitter(job.name, tick, job.jitter)) for tick in decided.run]
-    due = _due(job, now)
-    return Decision(max(mark, now), None if due is None else due[1], (*claims, *owed), decided.missed)
+def _retimed(job: Job, mark: datetime, now: datetime, gap: OwedTicks, *, is_paused: bool, late: timedelta) -> Decision:
+    first = gap.ticks.next_after(mark)
+    if is_paused:
+        return Decision(max(mark, now), missed=given_up(gap.ticks, mark, now), held=tuple(gap.held), moves=gap.moves)
+    if first is not None and now - first > late:
+        return _caught_up(job, mark, now, gap, (), [])
+    claims = (
+        Claim(tick, Trigger.SCHEDULE, tick + jitter(job.name, tick, job.jitter))
+        for tick in gap.ticks.latest(mark, now, CATCHUP_LIMIT)
+    )
+    return Decision(max(mark, now), claims=tuple(claims), held=tuple(gap.held), moves=gap.moves)
 
 
-def _due(job: Job, mark: datetime) -> tuple[datetime, datetime] | None:
-    tick = job.schedule.next_after(mark)
-    return None if tick is None else (tick, tick + jitter(job.name, tick, job.jitter))
+def _without_moves(gap: OwedTicks, now: datetime) -> tuple[HeldTicks, ...]:
+    """Targets still to come do not come any more."""
+    to_come = {origin for origin, target in gap.moves if target > now}
+    why = "withdrawn by an edit"
+    return tuple(replace(one, moved_to=None, why=why) if one.last in to_come else one for one in gap.held)
 
 
-def _timing(job: Job) -> Schedule:
-    return job.schedule
+def _caught_up(
+    job: Job, mark: datetime, now: datetime, gap: OwedTicks, claims: tuple[Claim, ...], held: Sequence[HeldTicks]
+) -> Decision:
+    decided = catch_up(job, mark, now, gap.ticks)
+    run = [Claim(tick, Trigger.CATCHUP, now + jitter(job.name, tick, job.jitter)) for tick in decided.run]
+    due = _due(job, now, gap.moves)
+    wake_at = None if due is None else due[1]
+    return Decision(max(mark, now), wake_at, (*claims, *run), decided.missed, held=(*held, *gap.held), moves=gap.moves)
+
+
+def _due(job: Job, mark: datetime, moves: Moves, revision: str = "") -> tuple[Step, datetime] | None:
+    step = next_step(job.timing, mark, moves, revision=revision)
+    if step is None:
+        return None
+    return step, step.at if step.tick is None else step.at + jitter(job.name, step.at, job.jitter)

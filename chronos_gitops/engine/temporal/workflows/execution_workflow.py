@@ -1,6 +1,5 @@
 """The workflow of one execution: its row, its attempts, the waits between them. It decides nothing about schedules."""
 
-import contextlib
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,19 +9,27 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from chronos_gitops.engine.callbacks import CallbackLate, CallbackReport, Told, overdue, received
+from chronos_gitops.engine.clock import is_ahead
 from chronos_gitops.engine.model import Reason, Status
-from chronos_gitops.engine.temporal import names, search_attributes
+from chronos_gitops.engine.requires.gates import Passage
+from chronos_gitops.engine.temporal import names
+from chronos_gitops.engine.temporal.visibility import search_attributes
 from chronos_gitops.engine.temporal.workflows import messages
 from chronos_gitops.engine.temporal.workflows.messages import (
     CUT_OFF,
     OVERDUE,
+    OWN,
+    RESTING,
     AttemptOrder,
     AttemptReport,
     Awaited,
+    GateOrder,
+    GateReport,
     Heard,
     Order,
     Posted,
     Row,
+    instant,
     maybe_instant,
     to_ms,
 )
@@ -31,6 +38,7 @@ from chronos_gitops.webhooks.outcome import ErrorClass, OutcomeKind
 # Only what happens to the worker is retried by Temporal itself, and under the same attempt number: it died, or it was
 # asked to stop. What a receiver answers is an answer, and delivery.retry decides about it.
 _AGAIN = RetryPolicy(initial_interval=timedelta(milliseconds=100), backoff_coefficient=1.0)
+_LOOK_AGAIN = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=1.0)
 _SLOT_WAIT = timedelta(hours=24)
 """On top of the attempt's timeout: waiting for a free slot towards a host is no part of the attempt."""
 _LOCAL = timedelta(seconds=10)
@@ -43,6 +51,7 @@ class ExecutionWorkflow:
         self._may_go = False
         self._end_reason: str | None = None
         self._error: str | None = None
+        self._is_stirred = False
 
     @workflow.signal(name=names.GO)
     def go(self) -> None:
@@ -52,6 +61,11 @@ class ExecutionWorkflow:
     def end(self, reason: str) -> None:
         """Cuts off what runs and ends as cancelled; an execution that has another end by then keeps it."""
         self._end_reason = self._end_reason or reason
+
+    @workflow.signal(name=names.LOOK)
+    def look(self) -> None:
+        """The server's clock was ahead: a wait that began then ends no later than one that begins now."""
+        self._is_stirred = True
 
     @workflow.update(name=names.CANCEL)
     async def cancel(self, by: str) -> Row:
@@ -71,7 +85,7 @@ class ExecutionWorkflow:
         except CallbackLate as error:
             return Heard(self._row, error.message)
         if after is not None:
-            own = {name: value for name, value in self._row.items() if name == OVERDUE}
+            own = {name: value for name, value in self._row.items() if name in OWN}
             self._row = messages.row(after) | own
             self._publish()
         return Heard(self._row)
@@ -97,14 +111,61 @@ class ExecutionWorkflow:
         if order.is_held:
             await workflow.wait_condition(lambda: self._may_go or self._is_ending)
         if order.not_before is not None:
-            await self._rest(order.not_before - self._now())
-        if self._is_ending:
+            await self._rest(self._left(order.not_before))
+        if self._is_ending or not await self._is_admitted(order.document or {}):
             return False
         was_pending = self._row["status"] == Status.PENDING
         self._row |= {"status": Status.RUNNING.value, "started_at": self._now()}
         if was_pending:
             self._publish()
         return True
+
+    async def _is_admitted(self, document: dict[str, Any]) -> bool:
+        """Whether its gate lets it start. Only what requires another job takes this branch: older histories have none
+        of it."""
+        if messages.REQUIRES not in document:
+            return True
+        row = self._row | {"status": Status.PENDING.value}
+        order = GateOrder(row, document, self._now())
+        known: GateReport = await workflow.execute_local_activity(
+            names.GATE, order, result_type=GateReport, start_to_close_timeout=_LOCAL
+        )
+        if known.passage == Passage.START:
+            return True
+        self._row = row | {messages.REQUIRES: known.gate}
+        self._publish()
+        report = await self._passed(replace(order, row=self._row))
+        if report is None:
+            return False
+        self._row[messages.REQUIRES] = report.gate
+        if report.passage == Passage.SKIP:
+            self._finish(Status.SKIPPED, reason=Reason.REQUIRES)
+        return report.passage == Passage.START and not self._is_ending
+
+    async def _passed(self, order: GateOrder) -> GateReport | None:
+        """None: it was ended while it waited."""
+        gate = order.row[messages.REQUIRES]
+        handle = workflow.start_activity(
+            names.PASS_GATE,
+            order,
+            result_type=GateReport,
+            start_to_close_timeout=timedelta(milliseconds=max(0, gate["until"] - self._now())) + _SLOT_WAIT,
+            heartbeat_timeout=names.HEARTBEAT_TIMEOUT,
+            retry_policy=_LOOK_AGAIN,
+        )
+        await workflow.wait_condition(lambda: handle.done() or self._is_ending)
+        if not handle.done():
+            handle.cancel()
+            return None
+        report: GateReport = await handle
+        return report
+
+    def _left(self, not_before: int) -> int:
+        """Of the jitter; what a clock that was ahead has claimed does not wait until that time."""
+        now, created = self._now(), self._row.get("created_at")
+        if created is not None and is_ahead(instant(created), instant(now)):
+            return not_before - int(created)
+        return not_before - now
 
     async def _deliver(self, document: dict[str, Any]) -> None:
         number = 0
@@ -123,14 +184,17 @@ class ExecutionWorkflow:
             if report.kind == OutcomeKind.SUCCESS or report.wait is None:
                 self._finish(Status.SUCCESS if report.kind == OutcomeKind.SUCCESS else Status.FAILED)
                 return
+            self._row[RESTING] = self._now()
             self._publish()
             await self._rest(report.wait)
 
     async def _is_settled(self, awaited: Awaited) -> bool:
         """Whether the callback, or another end, has come before the deadline."""
-        self._row["callback_deadline"] = awaited.until
+        now = self._now()
+        left = awaited.until - now if awaited.within_ms is None else min(awaited.until - now, awaited.within_ms)
+        self._row |= {"callback_deadline": now + left, RESTING: now}
         self._publish()
-        await self._rest(awaited.until - self._now())
+        await self._rest(left)
         return self._is_over
 
     def _overdue(self, report: AttemptReport, awaited: Awaited) -> AttemptReport:
@@ -144,7 +208,8 @@ class ExecutionWorkflow:
     async def _attempt(self, document: dict[str, Any], number: int) -> AttemptReport | None:
         """None: it was cut off before it could tell anything."""
         row = self._row
-        order = AttemptOrder(document, row["id"], row["scheduled_time"], number, row.get("commit"), row.get("path"))
+        known = {key: row.get(key) for key in ("commit", "path", "version", "trigger")}
+        order = AttemptOrder(document, row["id"], row["scheduled_time"], number, **known)
         handle = workflow.start_activity(
             names.ATTEMPT,
             order,
@@ -195,9 +260,19 @@ class ExecutionWorkflow:
         workflow.upsert_search_attributes([search_attributes.STATUS.value_set(self._row["status"])])
 
     async def _rest(self, milliseconds: int) -> None:
-        if milliseconds > 0:
-            with contextlib.suppress(TimeoutError):
-                await workflow.wait_condition(lambda: self._is_over, timeout=timedelta(milliseconds=milliseconds))
+        until, left = self._now() + milliseconds, milliseconds
+        while left > 0:
+            self._is_stirred = False
+            try:
+                await workflow.wait_condition(
+                    lambda: self._is_over or self._is_stirred, timeout=timedelta(milliseconds=left)
+                )
+            except TimeoutError:
+                return
+            if self._is_over:
+                return
+            until = min(until, self._now() + milliseconds)
+            left = until - self._now()
 
     @property
     def _is_ending(self) -> bool:

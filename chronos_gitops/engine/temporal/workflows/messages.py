@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chronos_gitops.engine.model import Attempt, Execution, Pause, Status, Trigger
+from chronos_gitops.engine.model import Attempt, Execution, Gate, HeldBy, Pause, Status, Trigger
+from chronos_gitops.webhooks.observed import Observed
 from chronos_gitops.webhooks.transport.timings import PhaseTimes
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,10 +28,17 @@ _INSTANTS = frozenset(
         "range_start",
         "callback_deadline",
         "heartbeat_at",
+        "moved_to",
+        "moved_from",
     }
 )
 OVERDUE = "overdue"
 """A row's own: by the number of an attempt, why its callback was too late."""
+RESTING = "resting_since"
+"""A row's own: when its execution began to wait for its next attempt or its callback."""
+OWN = frozenset({OVERDUE, RESTING})
+REQUIRES = "requires"
+"""A row's gate."""
 
 
 def to_ms(instant: datetime) -> int:
@@ -49,15 +57,25 @@ def maybe_instant(milliseconds: int | None) -> datetime | None:
     return None if milliseconds is None else instant(milliseconds)
 
 
+Pairs = list[list[int]]
+"""Moves: origin and target each."""
+
+
 @dataclass(frozen=True)
 class Applied:
-    """A job as a reconciler handed it over, and where it stands in git. ``digest`` is computed there, once."""
+    """A job as a reconciler handed it over, and where it stands in git. ``digest`` is computed there, once.
+    ``draft``: version and commit are what the draft that runs is based on."""
 
     document: dict[str, Any]
     digest: str
     version: int | None = None
     commit: str | None = None
     path: str | None = None
+    draft: bool = False
+    calendars: dict[str, Any] | None = None
+    """For a job with calendars: their contents and the files they stand in, as ``embedded_calendars`` has them."""
+    revision: str | None = None
+    """Of the repository, when the reconciler learned of the job as it is here; earlier releases did not say."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +86,59 @@ class Held:
     by: str
     at: int
     until: int | None = None
+    bulk: str | None = None
+    extends: "Held | None" = None
+    version: int | None = None
+    content: str | None = None
+    beside: "Held | None" = None
+
+    @classmethod
+    def of(cls, pause: Pause) -> "Held":
+        extends, beside = (None if one is None else cls.of(one) for one in (pause.extends, pause.beside))
+        about = pause.bulk, extends, pause.version, pause.content, beside
+        return cls(pause.reason, pause.by, to_ms(pause.at), maybe_ms(pause.until), *about)
 
     def pause(self, job: str) -> Pause:
-        return Pause(job, self.reason, self.by, instant(self.at), maybe_instant(self.until))
+        extends, beside = (None if one is None else one.pause(job) for one in (self.extends, self.beside))
+        about = self.bulk, extends, self.version, self.content, beside
+        return Pause(job, self.reason, self.by, instant(self.at), maybe_instant(self.until), *about)
+
+
+@dataclass(frozen=True)
+class BulkAnswer:
+    """What a bulk call has made of the job, under the call's id. ``held`` is the pause that held afterwards,
+    ``current`` the one when the answer is given, for the call may have been repeated."""
+
+    id: str
+    outcome: str
+    held: Held | None = None
+    current: Held | None = None
+
+
+@dataclass(frozen=True)
+class BulkResume:
+    """``bulk``: only a pause of that call ends."""
+
+    id: str
+    bulk: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a timetable will claim, as it says in its memo: the ticks of this schedule after ``mark``. Nothing while
+    ``mark`` is None, for the job is disabled, nor unless ``is_awake``, for nothing is due or the job is unreadable."""
+
+    schedule: str
+    timezone: str
+    mark: int | None
+    is_awake: bool
+    moves: Pairs = field(default_factory=list)
 
 
 @dataclass
 class TimetableState:
-    """All that a timetable knows, carried over when it continues as new. ``running`` and ``waiting`` are ids."""
+    """All that a timetable knows, carried over when it continues as new. ``running``, ``waiting`` and ``held``, which
+    are those in the queue that wait until the pause ends, are ids."""
 
     job: str
     applied: Applied | None = None
@@ -87,11 +150,15 @@ class TimetableState:
     waiting: list[str] = field(default_factory=list)
     newest: str = ""
     newest_at: int = 0
+    moves: Pairs = field(default_factory=list)
+    """Origin and target of the moves under way."""
+    held: list[str] = field(default_factory=list)
+    bulk: BulkAnswer | None = None
 
 
 @dataclass(frozen=True)
 class Situation:
-    """The question of a timetable to ``decide`` (``after`` is None) and to ``settle``."""
+    """The question of a timetable to ``decide`` and to ``settle``; only an edit has an ``after``."""
 
     now: int
     mark: int | None
@@ -100,6 +167,10 @@ class Situation:
     is_resumed: bool = False
     until: int | None = None
     """When the pause that ends was to end; None when none does."""
+    is_released: bool = False
+    """An edit ends the guard's pause: the ticks that fell in it are given up."""
+    moves: Pairs = field(default_factory=list)
+    is_paused: bool = False
 
 
 @dataclass
@@ -119,6 +190,7 @@ class Verdict:
     mark: int | None
     wake_at: int | None = None
     orders: list[Order] = field(default_factory=list)
+    moves: Pairs = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -129,6 +201,25 @@ class AttemptOrder:
     number: int
     commit: str | None = None
     path: str | None = None
+    version: int | None = None
+    trigger: str | None = None
+
+
+@dataclass(frozen=True)
+class GateOrder:
+    """An execution that would start ``now``, as its row and its job say; once its gate is known the row has it."""
+
+    row: Row
+    document: dict[str, Any]
+    now: int
+
+
+@dataclass(frozen=True)
+class GateReport:
+    """The gate as a row has it, empty where there is none, and what the execution does."""
+
+    gate: dict[str, Any]
+    passage: str
 
 
 @dataclass(frozen=True)
@@ -139,6 +230,7 @@ class Awaited:
     until: int
     within: str
     wait: int | None = None
+    within_ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -160,8 +252,8 @@ class Heard:
 
 @dataclass(frozen=True)
 class AttemptReport:
-    """What an attempt brought. ``wait``: milliseconds until the next one, None when there is none. ``awaited``: it is
-    not over before its callback."""
+    """What an attempt brought; ``context`` is what it ran with. ``wait``: milliseconds until the next one, None when
+    there is none. ``awaited``: it is not over before its callback."""
 
     number: int
     started_at: int
@@ -174,6 +266,7 @@ class AttemptReport:
     phases: dict[str, float | None] | None = None
     wait: int | None = None
     awaited: Awaited | None = None
+    context: dict[str, Any] | None = None
 
     def attempt(self) -> Attempt:
         return Attempt(
@@ -185,21 +278,31 @@ class AttemptReport:
             self.error,
             self.response,
             None if self.phases is None else PhaseTimes(**self.phases),
+            None if self.context is None else Observed.from_document(self.context),
         )
 
 
 @dataclass(frozen=True)
 class TriggerRequest:
+    """``document`` is the job with the ``variables`` that were given; None for the job as it is."""
+
     id: str
     at: int
+    document: dict[str, Any] | None = None
+    variables: dict[str, str] | None = None
 
 
 def row(execution: Execution) -> Row:
+    gate = {} if execution.requires is None else {REQUIRES: gate_row(execution.requires)}
     return {
         name: maybe_ms(value) if name in _INSTANTS else value
         for name, value in asdict(execution).items()
         if value is not None
-    }
+    } | gate
+
+
+def gate_row(gate: Gate) -> dict[str, Any]:
+    return asdict(gate) | {"since": to_ms(gate.since), "until": to_ms(gate.until)}
 
 
 def execution(row: Row) -> Execution:
@@ -207,4 +310,9 @@ def execution(row: Row) -> Execution:
     known = {field.name for field in fields(Execution)}
     values: dict[str, Any] = {name: maybe_instant(value) if name in _INSTANTS else value for name, value in row.items()}
     values |= {"trigger": Trigger(row["trigger"]), "status": Status(row["status"])}
+    if values.get("calendar") is not None:
+        values["calendar"] = HeldBy(**values["calendar"])
+    if values.get(REQUIRES) is not None:
+        ends = {name: instant(values[REQUIRES][name]) for name in ("since", "until")}
+        values[REQUIRES] = Gate(**values[REQUIRES] | ends)
     return Execution(**{name: value for name, value in values.items() if name in known})

@@ -7,19 +7,27 @@ the answers of ``decide`` and ``settle``, which histories keep, are all that thi
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadyStartedError
 
+from chronos_gitops.engine.clock import is_ahead
+from chronos_gitops.engine.drafts import provenance
 from chronos_gitops.engine.model import Execution, Reason, Status, Trigger
-from chronos_gitops.engine.temporal import names, search_attributes
-from chronos_gitops.engine.temporal.workflows import messages
+from chronos_gitops.engine.temporal import names
+from chronos_gitops.engine.temporal.visibility import search_attributes
+from chronos_gitops.engine.temporal.workflows import messages, pauses, turns
+from chronos_gitops.engine.temporal.workflows.execution_ends import ExecutionEnds
 from chronos_gitops.engine.temporal.workflows.messages import (
     Applied,
+    BulkAnswer,
+    BulkResume,
     Held,
     Order,
+    Plan,
     Row,
     Situation,
     TimetableState,
@@ -28,11 +36,11 @@ from chronos_gitops.engine.temporal.workflows.messages import (
     instant,
     to_ms,
 )
-from chronos_gitops.jobs.model import Concurrency
+from chronos_gitops.jobs.promises.guard import GUARD
+from chronos_gitops.schedule.timing import definition_of
 
 CONTINUE_AFTER = 100
 """Claims after which a timetable continues as new: about 16 events each, histories warn at 10,000."""
-_REMEMBERED_PAUSES = 50
 _LOCAL = timedelta(seconds=10)
 _AGAIN = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=10))
 
@@ -44,21 +52,23 @@ class TimetableWorkflow:
         self._state = state
         # Updates may come before ``run`` does: what they add is followed by them.
         self._inherited = [*state.running, *state.waiting]
+        self._ends = ExecutionEnds(self._ended)
         self._turns = asyncio.Lock()
         self._wake_at: int | None = to_ms(workflow.now())
         self._is_stirred = False
         self._claimed = 0
+        self._published: Plan | None = None
 
     @workflow.run
     async def run(self, state: TimetableState) -> None:  # noqa: ARG002  # workflow.init asks for the same signature
-        for execution_id in self._inherited:
-            self._follow(execution_id, None)
+        self._ends.follow_inherited(self._inherited)
         while not self._is_over():
             if self._should_continue():
                 await self._continue()
             self._is_stirred = False
             async with self._turns:
                 await self._turn()
+                self._publish_plan()
             await self._rest()
 
     @workflow.update(name=names.APPLY)
@@ -68,9 +78,18 @@ class TimetableWorkflow:
             before = self._state.applied
             if before is not None and before.digest == applied.digest:
                 return False
-            verdict = await self._ask(names.SETTLE, Situation(self._now(), self._state.mark, before, applied))
+            is_released = pauses.is_guarded(self._state) and (before is None or before.document != applied.document)
+            situation = replace(self._edit(before, applied), is_released=is_released)
+            verdict = await self._ask(names.SETTLE, situation)
+            for order in verdict.orders:
+                order.document = applied.document
             await self._claim(verdict.orders)
+            if is_released:
+                pauses.release(self._state, self._now())
+            if self._state.mark is not None and verdict.mark is None:
+                await self._cancel_queued(Reason.DISABLED)
             self._state.applied, self._state.mark, self._state.is_removed = applied, verdict.mark, False
+            self._state.moves = verdict.moves
             self._look_again()
             self._publish()
             return True
@@ -79,7 +98,13 @@ class TimetableWorkflow:
     async def remove(self) -> bool:
         async with self._turns:
             was_there = self._state.applied is not None
+            if self._state.mark is not None and workflow.patched(names.REMOVE_PATCH):
+                situation = self._edit(self._state.applied, None)
+                verdict = await self._ask(names.SETTLE, situation)
+                await self._claim(verdict.orders)
+            await self._cancel_queued(Reason.DELETED)
             self._state.applied, self._state.mark, self._state.is_removed = None, None, True
+            self._state.moves = []
             self._look_again()
             self._publish()
             return was_there
@@ -89,8 +114,10 @@ class TimetableWorkflow:
         async with self._turns:
             if held == self._state.pause:
                 return  # said again, for its sender did not hear that it arrived
-            self._remember_pause(held.at)
-            self._state.pause = held
+            if held.by == GUARD:
+                await self._cancel_queued(Reason.GUARD)
+            pauses.pause(self._state, held)
+            turns.hold(self._state)
             self._look_again()
             self._publish()
 
@@ -98,6 +125,40 @@ class TimetableWorkflow:
     async def resume(self) -> None:
         async with self._turns:
             await self._resume(self._now())
+
+    @workflow.update(name=names.BULK_PAUSE)
+    async def bulk_pause(self, wanted: Held) -> BulkAnswer:
+        """A call that is repeated under its id changes nothing more, whatever happened to the pause since."""
+        async with self._turns:
+            if self._state.bulk is None or self._state.bulk.id != wanted.bulk:
+                self._state.bulk = pauses.pause_by_call(self._state, wanted)
+                self._look_again()
+                self._publish()
+            return replace(self._state.bulk, current=self._state.pause)
+
+    @workflow.update(name=names.BULK_RESUME)
+    async def bulk_resume(self, order: BulkResume) -> BulkAnswer:
+        async with self._turns:
+            if self._state.bulk is None or self._state.bulk.id != order.id:
+                self._state.bulk = pauses.left_by_call(self._state, order.id, order.bulk, self._now())
+                if self._state.bulk.held is None:
+                    await self._resume(self._now())
+                self._look_again()
+                self._publish()
+            return replace(self._state.bulk, current=self._state.pause)
+
+    @workflow.update(name=names.LOOK)
+    async def look(self) -> int:
+        """Decides at once, whatever is slept for, and publishes; the milliseconds by which the mark was ahead."""
+        async with self._turns:
+            now, mark = self._now(), self._state.mark
+            if self._is_active():
+                await self._decide(now)
+            elif mark is not None and is_ahead(instant(mark), instant(now)):
+                self._state.mark = now
+            self._stir()
+            self._publish()
+            return 0 if mark is None else max(0, mark - now)
 
     @workflow.update(name=names.TRIGGER)
     async def trigger(self, request: TriggerRequest) -> Row | None:
@@ -113,18 +174,18 @@ class TimetableWorkflow:
                 Trigger.MANUAL,
                 Status.PENDING,
                 created_at=instant(request.at),
-                version=applied.version,
-                commit=applied.commit,
                 path=applied.path,
+                variables=request.variables,
+                **provenance(applied.version, applied.commit, draft=applied.draft),
             )
-            claimed = await self._claim([Order(messages.row(execution), applied.document)])
+            claimed = await self._claim([Order(messages.row(execution), request.document or applied.document)])
             self._stir()
             return claimed[0].row if claimed else None
 
     async def _turn(self) -> None:
         now = self._now()
         pause = self._state.pause
-        if pause is not None and pause.until is not None and pause.until <= now:
+        if pause is not None and pause.until is not None and pause.until <= now and pause.beside is None:
             await self._resume(now)
         if self._is_active() and self._wake_at is not None and self._wake_at <= now:
             await self._decide(now)
@@ -132,7 +193,9 @@ class TimetableWorkflow:
 
     async def _decide(self, now: int, *, is_resumed: bool = False, until: int | None = None) -> None:
         applied = self._state.applied
-        situation = Situation(now, self._state.mark, applied, is_resumed=is_resumed, until=until)
+        situation = Situation(
+            now, self._state.mark, applied, is_resumed=is_resumed, until=until, moves=self._state.moves
+        )
         try:
             verdict = await self._ask(names.DECIDE, situation)
         except ActivityError as error:
@@ -140,10 +203,14 @@ class TimetableWorkflow:
             workflow.logger.error("the timetable of %s stands still: %s", self._state.job, error.cause)
             self._wake_at = None
             return
-        self._state.mark, self._wake_at = verdict.mark, verdict.wake_at
+        self._state.mark, self._wake_at, self._state.moves = verdict.mark, verdict.wake_at, verdict.moves
         for order in verdict.orders:
             order.document = applied.document if applied is not None else None
         await self._claim(verdict.orders)
+
+    def _edit(self, before: Applied | None, after: Applied | None) -> Situation:
+        state = self._state
+        return Situation(self._now(), state.mark, before, after, moves=state.moves, is_paused=state.pause is not None)
 
     async def _ask(self, question: str, situation: Situation) -> Verdict:
         verdict: Verdict = await workflow.execute_local_activity(
@@ -155,58 +222,38 @@ class TimetableWorkflow:
         pause = self._state.pause
         if pause is None:
             return
-        self._remember_pause(now)
-        self._state.pause = None
+        pauses.remember(self._state, now)
+        self._state.pause, self._state.held = None, []
         if self._is_active():
             await self._decide(now, is_resumed=True, until=pause.until)
         self._stir()
         self._publish()
 
-    def _remember_pause(self, now: int) -> None:
-        held = self._state.pause
-        if held is not None:
-            end = now if held.until is None else min(now, held.until)
-            self._state.ended_pauses.append(Held(held.reason, held.by, held.at, end))
-            del self._state.ended_pauses[:-_REMEMBERED_PAUSES]
-
     async def _claim(self, orders: Sequence[Order]) -> list[Order]:
         """Records each order as a workflow of its own; those that somebody recorded before are left out."""
-        replaced = [self._judge(order) for order in orders]
+        replaced = [turns.claim(self._state, order, self._now()) for order in orders]
         started = await asyncio.gather(*(self._start(order) for order in orders))
-        claimed = []
+        claimed, replacing = [], []
         for order, is_new, ends in zip(orders, started, replaced, strict=True):
             if is_new:
                 claimed.append(order)
+                replacing += ends
                 self._state.waiting = [waiting for waiting in self._state.waiting if waiting not in ends]
-                for execution_id in ends:
-                    await self._signal(execution_id, names.END, Reason.REPLACED.value)
+        await self._end_replaced(replacing)
         self._claimed += len(claimed)
         if claimed:
             self._note_newest(claimed)
         return claimed
 
-    def _judge(self, order: Order) -> list[str]:
-        """The overlap rule of CONTRACT 5 for one order; the executions that it replaces."""
-        row, applied = order.row, self._state.applied
-        if applied is None or Status(row["status"]).is_final:
-            order.document = None
-            return []
-        busy = [*self._state.running, *self._state.waiting]
-        concurrency = Concurrency(applied.document["concurrency"])
-        if not busy or concurrency is Concurrency.ALLOW:
-            self._state.running.append(row["id"])
-            if order.not_before is None:
-                row |= {"status": Status.RUNNING.value}
-            return []
-        # Missed ticks that are caught up wait their turn: they are owed, so an overlap must not swallow them.
-        waits_its_turn = row["trigger"] == Trigger.CATCHUP
-        if concurrency is Concurrency.FORBID and not waits_its_turn:
-            row |= {"status": Status.SKIPPED.value, "reason": Reason.OVERLAP.value, "completed_at": self._now()}
-            order.document = None
-            return []
-        order.is_held = True
-        self._state.waiting.append(row["id"])
-        return [] if waits_its_turn else busy
+    async def _end_replaced(self, executions: Sequence[str]) -> None:
+        """Of ticks that are late together each replaces all before it: every execution hears of it once, and all at the
+        same time, or the next ticks are late before the last one has heard."""
+        if len(executions) > 1 and workflow.patched(names.REPLACE_PATCH):
+            ends = dict.fromkeys(executions)
+            await asyncio.gather(*(self._signal(one, names.END, Reason.REPLACED.value) for one in ends))
+            return
+        for execution_id in executions:
+            await self._signal(execution_id, names.END, Reason.REPLACED.value)
 
     async def _start(self, order: Order) -> bool:
         execution_id = order.row["id"]
@@ -226,42 +273,21 @@ class TimetableWorkflow:
             self._ended(execution_id)
             return False
         if execution_id in self._state.running or execution_id in self._state.waiting:
-            self._follow(execution_id, handle)
+            self._ends.follow(execution_id, handle)
         return True
 
-    def _follow(self, execution_id: str, handle: workflow.ChildWorkflowHandle[object, object] | None) -> None:
-        asyncio.create_task(self._until_its_end(execution_id, handle))  # noqa: RUF006  # the workflow's loop keeps it
-
-    async def _until_its_end(
-        self, execution_id: str, handle: workflow.ChildWorkflowHandle[object, object] | None
-    ) -> None:
-        try:
-            if handle is not None:
-                await handle
-            else:  # started by the run before this one: its handle is gone
-                await workflow.execute_activity(
-                    names.WATCH,
-                    execution_id,
-                    start_to_close_timeout=timedelta(days=3650),
-                    heartbeat_timeout=names.HEARTBEAT_TIMEOUT,
-                    retry_policy=_AGAIN,
-                )
-        except FailureError:
-            pass  # it was terminated: that is an end, too
-        self._ended(execution_id)
-
     def _ended(self, execution_id: str) -> None:
-        for ids in (self._state.running, self._state.waiting):
-            if execution_id in ids:
-                ids.remove(execution_id)
+        turns.forget(self._state, execution_id)
         self._stir()
 
     async def _advance(self) -> None:
         """Gives the next one its turn once nothing runs."""
-        while self._state.waiting and (not self._state.running or self._allows_overlap()):
-            execution_id = self._state.waiting.pop(0)
-            self._state.running.append(execution_id)
+        while (execution_id := turns.advance(self._state)) is not None:
             await self._signal(execution_id, names.GO)
+
+    async def _cancel_queued(self, reason: Reason) -> None:
+        for execution_id in turns.clear(self._state):
+            await self._signal(execution_id, names.END, reason.value)
 
     async def _signal(self, execution_id: str, signal: str, *arguments: str) -> None:
         try:
@@ -271,13 +297,35 @@ class TimetableWorkflow:
 
     def _note_newest(self, orders: Sequence[Order]) -> None:
         at, execution_id = max((order.row["scheduled_time"], order.row["id"]) for order in orders)
-        if (at, execution_id) > (self._state.newest_at, self._state.newest):
+        if (at, execution_id) > (self._state.newest_at, self._state.newest) or self._is_newest_ahead():
             self._state.newest_at, self._state.newest = at, execution_id
-            workflow.upsert_memo({names.NEWEST: execution_id})
+            self._published = self._plan()
+            workflow.upsert_memo({names.NEWEST: execution_id, names.PLAN: self._published})
+
+    def _is_newest_ahead(self) -> bool:
+        """Its scheduled time is from a clock that was ahead, so that what came since is newer."""
+        is_so = is_ahead(instant(self._state.newest_at), workflow.now())
+        return is_so and workflow.patched(names.NEWEST_PATCH)
+
+    def _plan(self) -> Plan | None:
+        applied = self._state.applied
+        if applied is None:
+            return None
+        document = applied.document
+        state, is_awake = self._state, self._wake_at is not None
+        return Plan(definition_of(document), document["timezone"], state.mark, is_awake, state.moves)
+
+    def _publish_plan(self) -> None:
+        """Where no claim has: most plans go with the newest execution."""
+        plan = self._plan()
+        if plan != self._published and workflow.patched(names.PLAN_PATCH):
+            self._published = plan
+            workflow.upsert_memo({names.PLAN: plan})
 
     def _publish(self) -> None:
         held = [*self._state.ended_pauses, *([self._state.pause] if self._state.pause else [])]
-        workflow.upsert_memo({names.PAUSES: held})
+        self._published = self._plan()
+        workflow.upsert_memo({names.PAUSES: held, names.PLAN: self._published})
         digest = search_attributes.REMOVED_STATUS if self._state.applied is None else self._state.applied.digest
         workflow.upsert_search_attributes(
             [search_attributes.STATUS.value_set(self._status()), search_attributes.DIGEST.value_set(digest)]
@@ -292,10 +340,6 @@ class TimetableWorkflow:
 
     def _is_active(self) -> bool:
         return self._state.applied is not None and self._state.mark is not None and self._state.pause is None
-
-    def _allows_overlap(self) -> bool:
-        applied = self._state.applied
-        return applied is not None and applied.document["concurrency"] == Concurrency.ALLOW
 
     def _is_over(self) -> bool:
         """A removed job waits for its executions, and while it is paused: a pause survives what git says."""
@@ -324,7 +368,7 @@ class TimetableWorkflow:
 
     async def _rest(self) -> None:
         ends = [self._wake_at] if self._is_active() and self._wake_at is not None else []
-        if self._state.pause is not None and self._state.pause.until is not None:
+        if self._state.pause is not None and self._state.pause.until is not None and self._state.pause.beside is None:
             ends.append(self._state.pause.until)
         timeout = timedelta(milliseconds=max(0, min(ends) - self._now())) if ends else None
         with contextlib.suppress(TimeoutError):

@@ -48,7 +48,7 @@ RULES = (
         "Two files define a job of the same name.",
         "The name is the identity of a job, unique in the whole tree. It belongs to the file that had it at the parent "
         "commit, while that file is there; every other file is refused. When that file leaves the name, a file with "
-        "its content comes first, then path order, which also decides where nobody had the name before.",
+        "its content comes first, then path order, which also decides where no file had the name before.",
     ),
     warning(
         "file-name",
@@ -66,7 +66,7 @@ RULES = (
     ),
     note(
         "unused-suppression",
-        "A comment ignores what is not there.",
+        "An ignore comment matches no finding.",
         "What it was about has been mended, or stands on another line. Left behind, it would hide the next one.",
         "webhook: {url: https://api.example.com/} # chronos: ignore[private-host] the backup host has no public name",
         "webhook: {url: https://api.example.com/}",

@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from chronos_gitops.jobs.rule import Rule
-from chronos_gitops.jobs.validation.rule_texts import fields, files, requests, timing, yaml
+from chronos_gitops.jobs.validation.rule_texts import (
+    calendars,
+    fields,
+    files,
+    layers,
+    promises,
+    requests,
+    timing,
+    yaml,
+)
 
 SECTIONS: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
     {
@@ -14,7 +23,10 @@ SECTIONS: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
             ("The text", yaml.RULES),
             ("The fields", fields.RULES),
             ("When and how a job runs", timing.RULES),
+            ("Calendars", calendars.RULES),
+            ("What a job owes", promises.RULES),
             ("The request", requests.RULES),
+            ("Layers and variables", layers.RULES),
         )
     }
 )

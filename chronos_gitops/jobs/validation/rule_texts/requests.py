@@ -33,13 +33,35 @@ RULES = (
         "Where the API has callers, a secret may be used only where the operator's [secrets.bind] tables say, unless "
         'the settings have secrets.unbound = "anywhere".',
     ),
+    warning(
+        "missing-secret",
+        "The secret has no value on this runner.",
+        "The runner looks at the values of all secrets that jobs use when jobs are loaded, and every 30 seconds: a "
+        "value exists, is not empty, is UTF-8 and has at most 8 KiB. It is never an error of the file, because the "
+        "verdict on a file must not depend on one runner's disk. The job stays scheduled, and its executions fail with "
+        "the class secret.",
+    ),
     error(
         "secret-in-host",
         "A secret decides where the request goes.",
         "A url is one reference and nothing else, or has none in its scheme, host and port; token_url has none at all. "
-        "Else nobody could say where a secret goes.",
+        "Otherwise the destination of the secret could not be checked.",
         "webhook: {url: 'https://${secret:tenant}.example.com/'}",
         "webhook: {url: 'https://api.example.com/${secret:tenant}'}",
+    ),
+    error(
+        "audience",
+        "The audience of an identity token is no plain text.",
+        "Whom a token is for must be seen in review: it holds no reference to a secret and no template variable.",
+        "webhook: {url: https://api.example.com/, auth: {type: identity, audience: 'https://{{.JobName}}.example.com'}}",
+        "webhook: {url: https://api.example.com/, auth: {type: identity, audience: 'https://api.example.com'}}",
+    ),
+    error(
+        "audience-unbound",
+        "The operator does not let this job ask for tokens of this audience.",
+        "A token is good for the system that its audience names. Without consent that is the origin it is sent to, so "
+        'that no team makes a token for another system. [identity.audiences."sts.amazonaws.com"] in chronos.toml names '
+        "the folders and origins that may use another one. The runner judges it; `validate` on its own does not.",
     ),
     error(
         "unknown-secret",
@@ -126,7 +148,7 @@ RULES = (
     warning(
         "ignored-header",
         "The runner sends its own value of this header.",
-        "X-Chronos-*, Idempotency-Key, traceparent and Accept-Encoding tell the receiver which execution this is; "
+        "X-Chronos-*, Idempotency-Key, traceparent and Accept-Encoding tell the target which execution this is; "
         "Connection, TE, Trailer, Keep-Alive, Upgrade and Expect belong to the connection. What a file says is not "
         "sent.",
         "webhook: {url: https://api.example.com/, headers: {X-Chronos-Job-Name: other}}",
@@ -145,5 +167,35 @@ RULES = (
         "Ranges run from the lower to the higher code, both included.",
         'webhook: {url: https://api.example.com/, success_codes: ["299-200"]}',
         'webhook: {url: https://api.example.com/, success_codes: ["200-299"]}',
+    ),
+    error(
+        "success-rule",
+        "A body rule cannot be understood.",
+        "A rule of webhook.success.body has json with one comparison (equals, not, exists, at_least, at_most), or "
+        "contains, or lacks. All rules of the list must hold.",
+        "webhook: {url: https://api.example.com/, success: {body: [{json: /status}]}}",
+        "webhook: {url: https://api.example.com/, success: {body: [{json: /status, equals: done}]}}",
+    ),
+    error(
+        "json-pointer",
+        "A place in a JSON document is not a JSON Pointer.",
+        "A pointer (RFC 6901) begins with a slash before each name or index, as in /items/0/id; the empty text is the "
+        "whole document. A slash in a name is written ~1 and a tilde ~0.",
+        "webhook: {url: https://api.example.com/, success: {body: [{json: status, equals: done}]}}",
+        "webhook: {url: https://api.example.com/, success: {body: [{json: /status, equals: done}]}}",
+    ),
+    error(
+        "success-literal",
+        "A body rule compares with a reference.",
+        "References and variables are not replaced in body rules: the file says what the answer is compared with.",
+        "webhook: {url: https://api.example.com/, success: {body: [{contains: '${secret:word}'}]}}",
+        "webhook: {url: https://api.example.com/, success: {body: [{contains: done}]}}",
+    ),
+    error(
+        "success-head",
+        "The answer to a HEAD request has no body.",
+        "Rules on the body cannot hold for an answer that has none.",
+        "webhook: {url: https://api.example.com/, method: HEAD, success: {body: [{contains: done}]}}",
+        "webhook: {url: https://api.example.com/, success: {body: [{contains: done}]}}",
     ),
 )

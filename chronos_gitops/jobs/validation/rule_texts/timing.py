@@ -7,8 +7,8 @@ RULES = (
         "schedule",
         "The schedule cannot be read, or never fires.",
         "Five cron fields (minute hour day-of-month month day-of-week), six with seconds first, @daily and its "
-        "like, or @every with a duration. A schedule that no day of the calendar meets is refused: it would be "
-        "silent for ever.",
+        "like, @every with a duration, or @at with a local time. A schedule that no day of the calendar meets is "
+        "refused: it would be silent for ever.",
         'schedule: "0 0 30 2 *"',
         'schedule: "0 0 28 2 *"',
     ),
@@ -19,6 +19,75 @@ RULES = (
         " not follow daylight saving.",
         "timezone: America/NewYork",
         "timezone: America/New_York",
+    ),
+    warning(
+        "timezone-abbreviation",
+        "The time zone is an abbreviation.",
+        "EST, MST and HST never follow daylight saving, and the others stand for many places at once. Name the region "
+        "whose clocks are meant.",
+        "timezone: EST",
+        "timezone: America/New_York",
+    ),
+    error(
+        "schedule-list",
+        "The schedules cannot stand together.",
+        "A list has 1 to 100 entries, at most 10 of them other than @at. `@every` follows elapsed time and stands "
+        "alone.",
+        'schedule: ["@every 5m", "0 2 * * *"]',
+        'schedule: ["0 2 * * *", "@at 2030-12-24T18:00"]',
+    ),
+    warning(
+        "schedule-repeated",
+        "Two entries of a list are the same.",
+        "Entries that name one instant are one scheduled time, so the second entry adds nothing.",
+        'schedule: ["0 2 * * *", "0 2 * * *"]',
+        'schedule: ["0 2 * * *", "0 14 * * *"]',
+    ),
+    error(
+        "start-end",
+        "Nothing can run between start and end.",
+        "start and end are dates or local times in the zone of the job, without an offset. A date as end includes its "
+        "day.",
+        "start: 2027-02-01\nend: 2027-01-31",
+        "start: 2027-02-01\nend: 2027-02-28",
+    ),
+    error(
+        "on-skip",
+        "The schedule cannot be moved to another day.",
+        "`next` and `previous` move scheduled times on closed days, so they need fixed times: no `@every`, no `*` in "
+        "minute or hour, at most 24 times a day.",
+        'schedule: "*/5 * * * *"\non_skip: next',
+        'schedule: "0 2 * * *"\non_skip: next',
+    ),
+    warning(
+        "at-past",
+        "The time of an @at entry is past.",
+        "It does not run: an edit never fires a run.",
+        'schedule: ["@at 2020-12-24T18:00", "@at 2030-12-24T18:00"]',
+        'schedule: "@at 2030-12-24T18:00"',
+    ),
+    note(
+        "ended",
+        "The job ended 30 days ago or earlier.",
+        "No scheduled time is left. The job can still be triggered; if it is not needed any more, delete its file.",
+        'schedule: "0 2 * * *"\nend: 2020-12-24',
+        'schedule: "0 2 * * *"\nend: 2030-12-24',
+    ),
+    note(
+        "at-clock-change",
+        "The clock skips or repeats the time of an @at entry.",
+        "A time that does not exist on that day runs at the first instant after the gap; one that comes twice runs the "
+        "first time.",
+        'timezone: Europe/Paris\nschedule: "@at 2027-03-28T02:30"',
+        'timezone: Europe/Paris\nschedule: "@at 2027-03-28T04:30"',
+    ),
+    note(
+        "uneven-step",
+        "A step does not divide its range.",
+        "`*/50` in the minute field is 0 and 50, so that runs are 50 and 10 minutes apart. `@every 50m` follows "
+        "elapsed time.",
+        'schedule: "*/50 * * * *"',
+        'schedule: "*/30 * * * *"',
     ),
     note(
         "both-day-fields",
@@ -46,8 +115,8 @@ RULES = (
     warning(
         "timeout-overlap",
         "Runs may pile up: the timeout is longer than the time between runs.",
-        "With `concurrency: allow` a receiver that hangs is called again and again beside itself. Shorten the "
-        "timeout, or use forbid or replace.",
+        "With `concurrency: allow` a target that hangs receives one request after the other. Shorten the "
+        "timeout, or use forbid, queue or replace.",
         'schedule: "*/5 * * * *"\ntimeout: 10m\nconcurrency: allow',
         'schedule: "*/5 * * * *"\ntimeout: 4m\nconcurrency: allow',
     ),

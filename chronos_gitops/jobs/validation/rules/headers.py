@@ -17,7 +17,7 @@ _IGNORED = re.compile(
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}\Z", re.ASCII)
 _VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*\Z")
 _RANGE = re.compile(r"([1-5][0-9]{2})-([1-5][0-9]{2})\Z", re.ASCII)
-_SET_BY_AUTH = {"bearer": "authorization", "basic": "authorization", "oauth2": "authorization"}
+_SET_BY_AUTH = dict.fromkeys(["bearer", "basic", "oauth2", "identity"], "authorization")
 
 
 def check(source: Document) -> Iterator[Problem]:
@@ -30,7 +30,7 @@ def check(source: Document) -> Iterator[Problem]:
             yield from _value(source, path, value)
         if name.lower() in seen:
             message = f"the header {short(name)} is set already, by {seen[name.lower()]}"
-            yield source.key_spot(path).problem(source.file, "duplicate-header", message, "remove one of the two")
+            yield source.key_spot(path).problem("duplicate-header", message, "remove one of the two")
         seen[name.lower()] = f"webhook.headers.{short(name)}"
     header = source.text("webhook", "auth", "header")
     if header:
@@ -51,13 +51,13 @@ def _name(source: Document, path: Path, name: str, *, at_key: bool) -> Iterator[
     spot = source.key_spot(path) if at_key else source.spot(path)
     if not _TOKEN.match(name):
         message = f'"{short(name)}" is not a header name'
-        yield spot.problem(source.file, "header-name", message, "write letters, digits and hyphens, without the colon")
+        yield spot.problem("header-name", message, "write letters, digits and hyphens, without the colon")
     elif name.lower() in _FORBIDDEN or (is_ignored and not at_key):
         message = f"the runner sets the header {name} itself"
-        yield spot.problem(source.file, "forbidden-header", message, "remove it")
+        yield spot.problem("forbidden-header", message, "remove it")
     else:
         message = f"the runner sets the header {name} itself; this one is not sent"
-        yield spot.problem(source.file, "ignored-header", message, "remove it")
+        yield spot.problem("ignored-header", message, "remove it")
 
 
 def _value(source: Document, path: Path, value: str) -> Iterator[Problem]:
@@ -65,7 +65,7 @@ def _value(source: Document, path: Path, value: str) -> Iterator[Problem]:
         return
     message = f"{dotted(path)} is not a header value"
     hint = "write one line of Latin-1 characters, without spaces around it"
-    yield source.spot(path).problem(source.file, "header-value", message, hint)
+    yield source.spot(path).problem("header-value", message, hint)
 
 
 def _success_codes(source: Document) -> Iterator[Problem]:
@@ -75,4 +75,4 @@ def _success_codes(source: Document) -> Iterator[Problem]:
         if match and match[1] > match[2]:
             path: Path = ("webhook", "success_codes", index)
             message, hint = f"the range {code} is reversed", f'write "{match[2]}-{match[1]}"'
-            yield source.spot(path).problem(source.file, "success-codes", message, hint)
+            yield source.spot(path).problem("success-codes", message, hint)

@@ -22,9 +22,9 @@ def check(source: Document) -> Iterator[Problem]:
     if "-" not in name:
         spot = source.spot(("name",))
         hint = "say what happens and how often, like daily-database-backup"
-        yield spot.problem(source.file, "one-word-name", f'the name "{name}" is one word', hint)
+        yield spot.problem("one-word-name", f'the name "{name}" is one word', hint)
     stem = source.file.rpartition("/")[2].rpartition(".")[0]
     if stem and stem != name:
         spot = source.spot(("name",))
         hint = f"rename the file to {name}.yaml; the job keeps its history"
-        yield spot.problem(source.file, "file-name", f'the job "{name}" is in a file named {stem[:100]}', hint)
+        yield spot.problem("file-name", f'the job "{name}" is in a file named {stem[:100]}', hint)

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from chronos_gitops.jobs import templates
 from chronos_gitops.jobs.problem import Problem
+from chronos_gitops.jobs.secrets.references import texts
+from chronos_gitops.jobs.templates import templates
 from chronos_gitops.jobs.validation import suggestions
 from chronos_gitops.jobs.validation.document import Document
 from chronos_gitops.jobs.validation.quoting import short
@@ -15,23 +16,8 @@ _OPEN_SECRET = re.compile(r"\$\{secret:[\w-]{0,40}")
 _SHAPE = re.compile(r"[a-z0-9]+")
 
 
-def texts(source: Document) -> Iterator[tuple[Path, str]]:
-    """Every text in which placeholders are replaced, with its path."""
-    webhook = source.get("webhook")
-    if not isinstance(webhook, dict):
-        return
-    for field in ("url", "body"):
-        if isinstance(webhook.get(field), str):
-            yield ("webhook", field), webhook[field]
-    for group in ("headers", "auth"):
-        values = webhook.get(group)
-        for name, value in (values if isinstance(values, dict) else {}).items():
-            if isinstance(value, str):
-                yield ("webhook", group, name), value
-
-
 def check(source: Document) -> Iterator[Problem]:
-    for path, text in texts(source):
+    for path, text in texts(source.get("webhook")):
         if "{{" in text:
             yield from _variables(source, path, text)
         if "${" in text:
@@ -40,7 +26,7 @@ def check(source: Document) -> Iterator[Problem]:
 
 def unknown_secrets(source: Document, known: frozenset[str]) -> Iterator[Problem]:
     """References whose name is valid and none of those that there are."""
-    for path, text in texts(source):
+    for path, text in texts(source.get("webhook")):
         for offset, name in templates.secrets(text):
             if name in known or not templates.is_secret_name(name):
                 continue
@@ -48,7 +34,7 @@ def unknown_secrets(source: Document, known: frozenset[str]) -> Iterator[Problem
             hint = (
                 suggestions.did_you_mean(name, known) or "add it to the operator's secrets, or name one that is there"
             )
-            yield spot.problem(source.file, "unknown-secret", f'there is no secret "{short(name)}"', hint)
+            yield spot.problem("unknown-secret", f'there is no secret "{short(name)}"', hint)
 
 
 def _variables(source: Document, path: Path, text: str) -> Iterator[Problem]:
@@ -56,14 +42,14 @@ def _variables(source: Document, path: Path, text: str) -> Iterator[Problem]:
     for offset, inside in closed:
         if path[1] == "auth":
             message, hint = "template variables are not replaced in webhook.auth", "write the value, or ${secret:name}"
-            yield source.spot(path).problem(source.file, "variable", message, hint)
+            yield source.spot(path).problem("variable", message, hint)
         elif not templates.is_variable(inside):
             written = text[offset : text.index("}}", offset) + 2]
             message = f'unknown template variable "{short(written)}"'
-            yield source.spot_of(path, written).problem(source.file, "variable", message, _which_variable(inside))
+            yield source.spot_of(path, written).problem("variable", message, _which_variable(inside))
     for written in _unclosed(_OPEN_VARIABLE, text, {offset for offset, _ in closed}):
         message = f'the template variable "{written}" is never closed'
-        yield source.spot_of(path, written).problem(source.file, "variable", message, "close it with }}")
+        yield source.spot_of(path, written).problem("variable", message, "close it with }}")
 
 
 def _which_variable(inside: str) -> str:
@@ -81,10 +67,10 @@ def _secrets(source: Document, path: Path, text: str) -> Iterator[Problem]:
             meant = "-".join(_SHAPE.findall(name.lower()))[:100].rstrip("-")
             hint = f"write ${{secret:{meant}}}" if meant else "write it like ${secret:backup-token}"
             spot = source.spot_of(path, text[offset : text.index("}", offset) + 1])
-            yield spot.problem(source.file, "secret-name", message, hint)
+            yield spot.problem("secret-name", message, hint)
     for written in _unclosed(_OPEN_SECRET, text, {offset for offset, _ in closed}):
         message = f'the reference "{written}" is never closed'
-        yield source.spot_of(path, written).problem(source.file, "secret-name", message, "close it with }")
+        yield source.spot_of(path, written).problem("secret-name", message, "close it with }")
 
 
 def _unclosed(pattern: re.Pattern[str], text: str, closed: set[int]) -> Iterator[str]:

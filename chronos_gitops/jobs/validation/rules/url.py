@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urlsplit
 
-from chronos_gitops.jobs import templates
-from chronos_gitops.jobs.masking import is_sensitive
+from chronos_gitops.jobs.origins.origin import OriginError, UserInfoError, split
 from chronos_gitops.jobs.problem import Problem
+from chronos_gitops.jobs.secrets.masking import is_sensitive
+from chronos_gitops.jobs.templates import templates
 from chronos_gitops.jobs.validation.document import Document, SourceSpan
 from chronos_gitops.jobs.validation.quoting import dotted, short
 from chronos_gitops.jobs.validation.yaml.positions import Path
@@ -17,14 +17,12 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
 
 _URLS: tuple[Path, ...] = (("webhook", "url"), ("webhook", "auth", "token_url"))
-_LIKE = "write it like https://api.example.com/backup"
-_SCHEMES = ("http", "https")
 _BLANK = re.compile(r"[\x00-\x20\x7f]")
+_SCHEMES = ("http", "https")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
 _ENDS_IN_A_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\Z", re.ASCII)
 # Printable ASCII below a host of two labels or more: of these only the host is looked at, for the rest cannot be wrong.
 _USUAL = re.compile(r"https://([a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8})(?::[1-9][0-9]{0,3})?(?:/[!-~]*)?\Z")
-_NO_LABEL = re.compile(r"[\x00-\x2c\x2f\x3a-\x40\[-^`{-\x7f\s]")
 _PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".svc", ".cluster.local")
 _PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "127.0.0.0/8", "::1/128")
 # Cloud metadata services outside the link-local range: Google, Alibaba, AWS over IPv6, Azure's wire server.
@@ -46,24 +44,25 @@ def _url(source: Document, path: Path, url: str) -> Iterator[Problem]:
     spot = source.spot(path)
     secret = _secret_in_host(path, url)
     if secret:
-        yield spot.problem(source.file, "secret-in-host", *secret)
+        yield spot.problem("secret-in-host", *secret)
         return
     has_placeholders = "{{" in url or "${" in url
     plain = templates.substitute(url, variable=lambda _: "x", secret=lambda _: "x") if has_placeholders else url
     if templates.reference_in(url) is not None:
         return
-    wrong = _wrong(plain)
-    if wrong:
-        yield spot.problem(source.file, "url", f"{dotted(path)} {wrong[0]}", wrong[1])
+    try:
+        origin, _ = split(_without_space(plain))
+    except UserInfoError as error:
+        yield spot.problem("url-user-info", f"{dotted(path)} {error.fault}", error.hint)
         return
-    parts = urlsplit(plain)
-    if "@" in parts.netloc:
-        message, hint = f"{dotted(path)} holds user info", "use webhook.auth of type basic, with a secret"
-        yield spot.problem(source.file, "url-user-info", message, hint)
-    yield from _host(source, spot, parts)
-    if parts.scheme.lower() == "http" and _network(parts.hostname or "") == "public" and _carries_credentials(source):
+    except OriginError as error:
+        fault, hint = _explained(plain, error)
+        yield spot.problem("url", f"{dotted(path)} {fault}", hint)
+        return
+    yield from _host(spot, origin.host)
+    if origin.scheme == "http" and _network(origin.host) == "public" and _carries_credentials(source):
         message, hint = "credentials would travel unencrypted over http", "write https"
-        yield spot.problem(source.file, "plain-http", message, hint)
+        yield spot.problem("plain-http", message, hint)
 
 
 def _secret_in_host(path: Path, url: str) -> tuple[str, str] | None:
@@ -81,46 +80,42 @@ def _secret_in_host(path: Path, url: str) -> tuple[str, str] | None:
     return None
 
 
-def _wrong(url: str) -> tuple[str, str] | None:
-    """Why this is no absolute http(s) url, and what to do; None when it is one."""
-    blank = _BLANK.search(url)
-    if blank:
-        return "holds a space or a control character", "write %20 for a space"
+def _without_space(url: str) -> str:
+    """The url, unless a space is in it: a request quotes it, but the author may well have meant something else."""
+    if _BLANK.search(url):
+        raise OriginError("holds a space or a control character", "write %20 for a space")
+    return url
+
+
+def _explained(url: str, error: OriginError) -> tuple[str, str]:
+    """What is wrong and what to do, in words that may hold parts of the url: no secret is filled in here."""
+    if _BLANK.search(url):
+        return error.fault, error.hint
     scheme = _SCHEME.match(url)
     if "://" not in url or scheme is None:
-        return "is not absolute", f"write https://{short(url)}" if url[0].isalnum() else _LIKE
+        return "is not absolute", f"write https://{short(url)}" if url[0].isalnum() else error.hint
     if scheme[1].lower() not in _SCHEMES:
         return f"has the scheme {short(scheme[1])}", "jobs speak http and https"
-    try:
-        parts = urlsplit(url)
-        port, host = parts.port, parts.hostname
-    except ValueError:
-        return "has an address or a port that cannot be", "ports go from 1 to 65535"
-    if port == 0 or not host or not _is_host(host):
-        return "has no valid host", _LIKE
-    return None
+    return error.fault, error.hint
 
 
 @lru_cache(maxsize=1024)
 def _is_host(host: str) -> bool:
-    """A name, or an address as RFC 3986 writes it; not 127.1, 0x7f.1 or 2130706433, which resolvers read as one."""
-    name = host.lower().removesuffix(".")
-    if ":" in name or _ENDS_IN_A_NUMBER.match(name):
-        return _address(name) is not None
-    labels = name.split(".")
-    return len(name) <= 253 and all(1 <= len(label) <= 63 and not _NO_LABEL.search(label) for label in labels)
+    try:
+        return split(f"https://{host}/")[0].host == host
+    except OriginError:
+        return False
 
 
-def _host(source: Document, spot: SourceSpan, parts: SplitResult) -> Iterator[Problem]:
-    host = parts.hostname or ""
+def _host(spot: SourceSpan, host: str) -> Iterator[Problem]:
     network = _network(host)
     if network == "special":
         message = f"the host {short(host)} is a metadata, link-local or other special address"
         hint = "the runner refuses it unless the operator allows exactly this address"
-        yield spot.problem(source.file, "metadata-address", message, hint)
+        yield spot.problem("metadata-address", message, hint)
     elif network == "private":
         hint = "it is reachable at the egress levels internal and any, not at public"
-        yield spot.problem(source.file, "private-host", _private(host), hint)
+        yield spot.problem("private-host", _private(host), hint)
 
 
 @lru_cache(maxsize=1024)
@@ -169,4 +164,4 @@ def _body(source: Document) -> Iterator[Problem]:
     if source.text("webhook", "body") and method in ("GET", "HEAD"):
         said = "" if source.text("webhook", "method") else ", the default"
         message = f"most servers ignore the body of a {method} request{said}"
-        yield source.key_spot(("webhook", "body")).problem(source.file, "body-ignored", message, "write method: POST")
+        yield source.key_spot(("webhook", "body")).problem("body-ignored", message, "write method: POST")

@@ -19,12 +19,11 @@ from yaml.events import (
 
 from chronos_gitops.jobs.validation.quoting import short
 from chronos_gitops.jobs.validation.yaml import scalars, syntax_errors
-from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS, Mark, Path
+from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS, MAX_VALUES, Mark, Path
 from chronos_gitops.jobs.validation.yaml.scalars import Scalar
 from chronos_gitops.jobs.validation.yaml.syntax_errors import Finding
 
 MAX_DEPTH: Final = 20
-MAX_VALUES: Final = 20_000
 _NEEDS = "a job needs name, schedule and webhook.url"
 _ENDS = (MappingEndEvent, SequenceEndEvent)
 _STARTS = (MappingStartEvent, SequenceStartEvent)

@@ -9,9 +9,10 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from chronos_gitops.jobs.validation.yaml import scalars
-from chronos_gitops.jobs.validation.yaml.positions import Mark, Path
+from chronos_gitops.jobs.validation.yaml.positions import MAX_VALUES, Mark, Path
 
-_MOST_LINES: Final = 1_000
+_MOST_CACHED_LINES: Final = 1_000
+"""Of one file; a larger one would push the lines of all others out of the cache."""
 _LONGEST_LINE: Final = 1_000
 _DEEPEST: Final = 8
 # Possessive throughout, so that no line takes long.
@@ -45,8 +46,7 @@ class Plain(NamedTuple):
 
 def read(lines: tuple[str, ...]) -> Plain | None:
     """None when a line is anything but a comment, ``key:`` or ``key: value``, or stands where it makes no sense."""
-    if len(lines) > _MOST_LINES:
-        return None
+    parse = _cached_line if len(lines) <= _MOST_CACHED_LINES else _line
     into: dict[str, Any] = {}
     found = Plain(into, {}, {})
     _, keys, values = found
@@ -56,7 +56,7 @@ def read(lines: tuple[str, ...]) -> Plain | None:
     for number, text in enumerate(lines):
         if number < skip:
             continue
-        line = _line(text)
+        line = parse(text)
         if line is None:
             return None
         here, key, colon, value, start, end, elsewhere = line
@@ -86,7 +86,7 @@ def read(lines: tuple[str, ...]) -> Plain | None:
         keys[place] = (number, here, number, colon)
         values[place] = (number, start, last, end)
         opened = key if elsewhere == _BELOW else ""
-    return found if found.root else None
+    return found if 0 < len(values) < MAX_VALUES else None
 
 
 def _text(lines: tuple[str, ...], first: int, above: int) -> tuple[str, int] | None:
@@ -115,7 +115,6 @@ def _is_odd(line: str) -> bool:
     return line.isspace() or "\t" in line
 
 
-@lru_cache(maxsize=2048)
 def _line(text: str) -> _Line | None:
     match = None if "\t" in text or len(text) > _LONGEST_LINE else _LINE.match(text)
     if match is None:
@@ -141,3 +140,6 @@ def _line(text: str) -> _Line | None:
         return indent, key, colon, None, colon + 1, colon + 1, _BELOW
     start = match.start(4 if double is None else 3)
     return indent, key, colon, quoted, start - 1, start + len(quoted) + 1, 0
+
+
+_cached_line = lru_cache(maxsize=2048)(_line)

@@ -8,3 +8,4 @@ Mark = tuple[int, int, int, int]
 """Start line and column, end line and column, from 0, in code points."""
 
 MAX_FINDINGS: Final = 100
+MAX_VALUES: Final = 20_000

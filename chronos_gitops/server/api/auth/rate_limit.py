@@ -3,7 +3,8 @@
 import ipaddress
 import math
 import threading
-from collections import OrderedDict
+
+from chronos_gitops.process.bounded_dict import BoundedDict
 
 FAILURES = 10
 PER_MINUTE = 10
@@ -19,8 +20,8 @@ class Throttle:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._failures: OrderedDict[str, tuple[float, float]] = OrderedDict()  # address: (failures, when)
-        self._good: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._failures: BoundedDict[str, tuple[float, float]] = BoundedDict(_ADDRESSES)  # address: (failures, when)
+        self._good: BoundedDict[tuple[str, str], None] = BoundedDict(_KNOWN)
 
     def wait(self, address: str | None, now: float) -> int:
         """Whole seconds until the next try from here is looked at; 0 is now."""
@@ -32,16 +33,10 @@ class Throttle:
         network = _network(address)
         with self._lock:
             self._failures[network] = (min(self._level(network, now) + 1, FAILURES), now)
-            self._failures.move_to_end(network)
-            if len(self._failures) > _ADDRESSES:
-                self._failures.popitem(last=False)
 
     def succeeded(self, address: str | None, digest: str) -> None:
         with self._lock:
             self._good[_network(address), digest] = None
-            self._good.move_to_end((_network(address), digest))
-            if len(self._good) > _KNOWN:
-                self._good.popitem(last=False)
 
     def knows(self, address: str | None, digest: str) -> bool:
         with self._lock:

@@ -1,48 +1,19 @@
 """Who may ask for what: roles; without tokens only this machine, and only its own page (CONTRACT 6)."""
 
+from collections.abc import Callable
 from urllib.parse import urlencode
 
 from flask import Flask, Response, g, redirect, request
 
-from chronos_gitops.server.api import budgets, problem_types, problems, request_context
-from chronos_gitops.server.api.auth import origin, tag_scope, tokens
+from chronos_gitops.server.api import budgets, endpoint, problem_types, problems, request_context
+from chronos_gitops.server.api.auth import caller_scope, origin, tokens
+from chronos_gitops.server.api.auth.issuers import NoGrant, TokenExpired, TokenRefused
 from chronos_gitops.server.api.auth.tokens import TooManyFailures, Unauthorized
+from chronos_gitops.server.api.endpoint import Endpoint
 from chronos_gitops.server.api.problems import ApiError
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.webhooks.request import EXECUTION_HEADER
 
-READ, OPERATE, ROLLBACK = "read", "operate", "rollback"
-OPEN_ENDPOINTS = frozenset(
-    {
-        "health.livez",
-        "health.readyz",
-        "health.health",
-        "openapi.document",
-        "problems.every_type",
-        "problems.one_type",
-        "docs.page",
-        "login.form",
-        "login.enter",
-        "login.leave",
-    }
-)
-CALLBACKS = "callbacks.receive"
-SIGNED_ENDPOINTS = frozenset({"hooks.receive", CALLBACKS})
-"""What proves by a signature who sends it; a forge, or the target of a webhook, has no token of ours, and names us as
-its own network does."""
-WRITE_ROLES = {
-    "control.trigger": OPERATE,
-    "control.pause": OPERATE,
-    "control.resume": OPERATE,
-    "executions.cancel": OPERATE,
-    "sync.sync_now": OPERATE,
-    "sync.approve": OPERATE,
-    "rollback.roll_back": ROLLBACK,
-    "undo.undo": ROLLBACK,
-    # These two are questions that need a body; they change nothing.
-    "validate.schedule": READ,
-    "validate.job_file": READ,
-}
 LOGIN = "/login"
 
 
@@ -54,46 +25,47 @@ class JobRequest(ApiError):
     kind = "job-request"
 
 
-def role_of(endpoint: str, method: str) -> str | None:
-    """The role a call needs; None when it is open to everyone. A write that nobody listed needs the strictest one."""
-    if endpoint in OPEN_ENDPOINTS | SIGNED_ENDPOINTS or endpoint.endswith(".static") or method == "OPTIONS":
-        return None
-    return READ if method in origin.SAFE_METHODS else WRITE_ROLES.get(endpoint, ROLLBACK)
+def role_needed() -> str | None:
+    """The role that this call needs; None where it is open to everyone, and where nothing answers."""
+    declared = endpoint.current()
+    return None if declared is None or request.method == "OPTIONS" else declared.role
 
 
 def install(app: Flask) -> None:
     app.before_request(_admit)
-    app.register_error_handler(Unauthorized, _challenge)
+    for refused in (Unauthorized, TokenRefused, TokenExpired):
+        app.register_error_handler(refused, _challenge)
     app.register_error_handler(TooManyFailures, _slow_down)
 
 
-def has_tokens() -> bool:
-    return bool(service().settings.tokens)
+def has_callers() -> bool:
+    return service().settings.has_callers
 
 
 def caller_name() -> str | None:
     """The caller whose budgets count; None where the runner knows no callers."""
-    return request_context.caller() if has_tokens() else None
+    return request_context.caller() if has_callers() else None
 
 
 def _admit() -> None:
-    if request.endpoint != CALLBACKS and EXECUTION_HEADER in request.headers:
+    declared = endpoint.current()
+    if EXECUTION_HEADER in request.headers and not (declared and declared.is_for_jobs):
         _refuse_jobs()
-    if request.endpoint in SIGNED_ENDPOINTS:
+    if declared is not None and declared.is_signed:
         return
     hosts = service().settings.hosts
-    if hosts or not has_tokens():
+    if hosts or not has_callers():
         origin.check_host(request.environ.get("HTTP_HOST", ""), hosts)
-    if not has_tokens():
+    if not has_callers():
         if request.method not in origin.SAFE_METHODS:
             origin.check_origin(request.host, request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site"))
         return
-    role = role_of(request.endpoint or "", request.method) if request.url_rule else None
-    if role is not None:
+    role = role_needed()
+    if declared is not None and role is not None:
         try:
-            _authorize(role)
+            _authorize(declared, role)
         finally:
-            budgets.check_calls(g.get("caller") or f"address {request.remote_addr}")
+            budgets.check_calls(g.get("caller") or f"address {request_context.address()}")
 
 
 def _refuse_jobs() -> None:
@@ -106,39 +78,46 @@ def _refuse_jobs() -> None:
 
 
 def _is_known_caller() -> bool:
-    if not has_tokens():
+    if not has_callers():
         return False
     try:
-        tokens.token()
-    except (Unauthorized, TooManyFailures):
+        tokens.caller()
+    except (Unauthorized, TooManyFailures, TokenRefused, TokenExpired, NoGrant):
         return False
     return True
 
 
 def may(role: str) -> bool:
     """Whether this caller could use the role: for answers, and pages, that show more to those who may."""
-    if not has_tokens():
+    if not has_callers():
         return True
     try:
-        return role in tokens.token().roles
-    except (Unauthorized, TooManyFailures):
+        return role in tokens.caller().roles
+    except (Unauthorized, TooManyFailures, TokenRefused, TokenExpired, NoGrant):
         return False
 
 
-def _authorize(role: str) -> None:
-    token = tokens.token()
-    if role not in token.roles:
-        held = ", ".join(sorted(token.roles)) or "none"
+def has_ended() -> Callable[[], bool]:
+    """Asks, for as long as an answer lasts, whether its caller would be refused by now."""
+    return tokens.has_ended() if has_callers() else lambda: False
+
+
+def _authorize(declared: Endpoint, role: str) -> None:
+    caller = tokens.caller()
+    if not {role, declared.narrow_role} & caller.roles:
+        held = ", ".join(sorted(caller.roles)) or "none"
         raise Forbidden(
-            f'The token "{token.name}" lacks the role {role}; its roles: {held}.',
-            hint=f"Ask the operator for a token with the role {role}.",
+            f'The caller "{caller.name}" lacks the role {role}; its roles: {held}.',
+            hint=f"Ask the operator for the role {role}.",
             extra={"role": role},
         )
-    tag_scope.check(request.endpoint or "")
+    caller_scope.check(declared)
 
 
-def _challenge(error: Unauthorized) -> Response:
+def _challenge(error: ApiError) -> Response:
     if problems.wants_page() and request.method == "GET" and request.endpoint != "login.enter":
+        if tokens.were_shown():
+            request_context.record_problem(error.message, refused_as=401)
         # The whole way back, but never to another host: the login page takes only paths of ours.
         way_back = request.full_path.rstrip("?")
         return redirect(LOGIN if way_back == "/" else f"{LOGIN}?{urlencode({'next': way_back})}", 303)  # type: ignore[return-value]  # werkzeug's is the base class of Flask's

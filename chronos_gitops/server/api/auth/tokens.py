@@ -2,16 +2,22 @@
 
 import hmac
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, cast
 
 from flask import Flask, current_app, g, request
 
 from chronos_gitops.config import tokens as config_tokens
-from chronos_gitops.server.api.auth import origin
+from chronos_gitops.engine.login_sessions import LoginSession
+from chronos_gitops.errors import ChronosError
+from chronos_gitops.server.api import endpoint, request_context
+from chronos_gitops.server.api.auth import origin, session_cookie
 from chronos_gitops.server.api.auth import sessions as auth_sessions
+from chronos_gitops.server.api.auth.callers import Caller
+from chronos_gitops.server.api.auth.issuers import Issuers
 from chronos_gitops.server.api.auth.rate_limit import Throttle
-from chronos_gitops.server.api.auth.sessions import Sessions
+from chronos_gitops.server.api.auth.sessions import SessionLookup
 from chronos_gitops.server.api.problems import ApiError
 from chronos_gitops.server.api.request_context import service
 
@@ -20,6 +26,9 @@ if TYPE_CHECKING:
     from chronos_gitops.config.model import Token
 
 _EXTENSION = "chronos_gitops.callers"
+_KNOWN = "known_caller"
+IN_ADDRESS: Final = "token"
+"""The query parameter for a token, where an endpoint takes one."""
 
 
 class Unauthorized(ApiError):
@@ -38,30 +47,88 @@ class TooManyFailures(ApiError):
 
 
 class TokenAuthenticator:
-    """The doors of one runner: its sessions, and a memory of who failed."""
+    """The doors of one runner: its sessions and issuers, and a memory of who failed."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: SessionLookup, issuers: Issuers) -> None:
         self.sessions = sessions
+        self.issuers = issuers
         self.throttle = Throttle()
 
 
 def install(app: Flask, service: "Service") -> None:
-    """A runner without tokens knows nobody, and keeps no key."""
-    if service.settings.tokens:
-        app.extensions[_EXTENSION] = TokenAuthenticator(auth_sessions.load(service.settings.data))
+    sessions = SessionLookup(service.sessions, lifetime=service.settings.session_lifetime, now=service.now)
+    app.extensions[_EXTENSION] = TokenAuthenticator(sessions, Issuers(service.settings.callers))
 
 
 def callers() -> TokenAuthenticator:
     return cast(TokenAuthenticator, current_app.extensions[_EXTENSION])
 
 
-def token() -> "Token":
-    """The caller's token. Unauthorized when there is none or a wrong one, TooManyFailures when it is not looked at."""
-    if "token" not in g:
-        text = shown()
-        g.token = _of_session() if not text else verify(text)
-        g.caller = g.token.name
-    return cast("Token", g.token)
+def caller() -> Caller:
+    """Of the one credential that counts: the header, else the address, else the cookie. A wrong one is Unauthorized,
+    and the next is not tried; TooManyFailures when it is not looked at."""
+    if _KNOWN not in g:
+        known = _shown_by_header() if "Authorization" in request.headers else Caller.of(_in_address() or _of_session())
+        setattr(g, _KNOWN, known)
+        request_context.identify(known.name, known.via if session() is None else "session")
+    return cast(Caller, g.get(_KNOWN))
+
+
+def _shown_by_header() -> Caller:
+    text, issuers = shown(), callers().issuers
+    if not text:
+        raise Unauthorized("The Authorization header is not understood.", hint="Send Authorization: Bearer <token>.")
+    return issuers.caller(text, service().now()) if issuers.takes(text) else Caller.of(verify(text))
+
+
+def _in_address() -> "Token | None":
+    """Addresses end up in logs of proxies and in shared calendars: a token that can do more is refused there."""
+    declared = endpoint.current()
+    if declared is None or not declared.takes_token_in_address or IN_ADDRESS not in request.args:
+        return None
+    found = verify(request.args[IN_ADDRESS])
+    if found.roles != {declared.narrow_role}:
+        raise Unauthorized(
+            f"A token in an address may have no role but {declared.narrow_role}.",
+            hint=f"Make one with: chronos-gitops token create --name calendar --role {declared.narrow_role}",
+        )
+    return found
+
+
+def known() -> Caller | None:
+    """The caller that was let in; None where the runner knows no callers, or the call needs none."""
+    return cast("Caller | None", g.get(_KNOWN))
+
+
+def session() -> LoginSession | None:
+    """The login whose cookie let the caller in; None for a caller that shows a token."""
+    return cast("LoginSession | None", g.get("session"))
+
+
+def person() -> tuple[str, str]:
+    """The caller's way in, and who it is among those who come in by it."""
+    login = session()
+    return (caller().via, caller().person) if login is None else (login.via, login.person)
+
+
+def until() -> datetime | None:
+    """When the caller is let in no more; None when that never ends by itself."""
+    ends = (caller().expires, None if (login := session()) is None else login.until)
+    return min((end for end in ends if end is not None), default=None)
+
+
+def has_ended() -> Callable[[], bool]:
+    """Asks, for as long as an answer lasts, whether its caller would be refused by now. A store that does not answer
+    is no reason to go on."""
+    found, login, sessions, now = caller(), session(), callers().sessions, service().now
+
+    def ended() -> bool:
+        try:
+            return found.is_over(now()) or (login is not None and sessions.current(login.id) is None)
+        except ChronosError:
+            return True
+
+    return ended
 
 
 def shown() -> str | None:
@@ -76,10 +143,15 @@ def shown() -> str | None:
     return None
 
 
+def were_shown() -> bool:
+    """Whether the request shows a token or a session, right or wrong."""
+    return shown() is not None or session_cookie.value() is not None
+
+
 def verify(text: str) -> "Token":
     """The token with this text. What we made ourselves nobody guesses, so a crowd of failures never keeps it out."""
-    throttle, address, now = callers().throttle, request.remote_addr, time.monotonic()
-    digest, wait = config_tokens.digest(text), throttle.wait(request.remote_addr, now)
+    throttle, address, now = callers().throttle, request_context.address(), time.monotonic()
+    digest, wait = config_tokens.digest(text), throttle.wait(address, now)
     if wait and not (config_tokens.is_minted(text) or throttle.knows(address, digest)):
         raise TooManyFailures(wait)
     found = _matching(service().settings.tokens, digest)
@@ -115,10 +187,16 @@ def _current(found: "Token") -> "Token":
 
 
 def _of_session() -> "Token":
-    cookie = auth_sessions.shown()
+    cookie = session_cookie.value()
     if cookie is None:
         raise Unauthorized("This call needs a token.", hint="Send Authorization: Bearer <token>.")
-    found = callers().sessions.token(cookie, service().settings.tokens, service().now())
+    login = callers().sessions.of_cookie(cookie)
+    found = None if login is None else _token_of(login)
     if found is None:
         raise Unauthorized("The session is over.", hint="Log in again at /login.")
+    g.session = login
     return _current(found)
+
+
+def _token_of(login: LoginSession) -> "Token | None":
+    return next((one for one in service().settings.tokens if auth_sessions.grants(one, login)), None)

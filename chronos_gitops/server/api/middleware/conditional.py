@@ -4,8 +4,9 @@ import hashlib
 
 from flask import Flask, Response, request
 
+from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.server.api import problem_types, problems
-from chronos_gitops.server.api.params import body
+from chronos_gitops.server.api.params import form_origin
 from chronos_gitops.server.api.problems import ApiError
 
 
@@ -17,26 +18,27 @@ def install(app: Flask) -> None:
     app.after_request(_conditional)
 
 
-def with_definition(response: Response, blob: str) -> Response:
+def with_definition(response: Response, identity: DefinitionId) -> Response:
     """A job's ETag begins with its definition, which If-Match asks for: the rest changes with each run."""
-    response.set_etag(f"{_definition(blob)}-{_digest(response)}")
+    response.set_etag(f"{_tag(identity)}-{_digest(response)}")
     return response
 
 
-def require_match(blob: str | None) -> None:
-    """``If-Match`` with the ETag of the job: StaleVersion when the job's file is not the one it was given for.
+def require_match(identity: DefinitionId | None) -> None:
+    """``If-Match`` with the ETag of the job: StaleVersion when the job's definition is not the one it was given for.
 
     A form cannot send a header; its field ``_match`` says the same.
     """
     wanted = request.if_match
-    seen = {tag.partition("-")[0] for tag in wanted.as_set() if tag} | {(body.form() or {}).get("_match", "")} - {""}
-    if ("If-Match" not in request.headers and not seen) or (blob is not None and wanted.star_tag):
+    in_form = (form_origin.pairs() or {}).get("_match", "")
+    seen = {tag.partition("-")[0] for tag in wanted.as_set() if tag} | {in_form} - {""}
+    if ("If-Match" not in request.headers and not seen) or (identity is not None and wanted.star_tag):
         return
-    if blob is None or _definition(blob) not in seen:
+    if identity is None or _tag(identity) not in seen:
         raise StaleVersion(
             "The job is not the one your If-Match names: its file changed since.",
             hint="GET the job again and repeat with its new ETag.",
-            extra={"current_definition": blob and _definition(blob)},
+            extra={"current_definition": match_of(identity) or None},
         )
 
 
@@ -68,10 +70,10 @@ def _digest(response: Response) -> str:
     return hashlib.sha256(response.get_data()).hexdigest()[:20]
 
 
-def match_of(blob: str | None) -> str:
+def match_of(identity: DefinitionId | None) -> str:
     """What a form sends back as ``_match``."""
-    return "" if blob is None else _definition(blob)
+    return "" if identity is None else _tag(identity)
 
 
-def _definition(blob: str) -> str:
-    return blob[:16]
+def _tag(identity: DefinitionId) -> str:
+    return identity.key[:16]

@@ -1,29 +1,66 @@
-"""Forms of the page ask what programs ask, at the same addresses, and are sent on to a page when it was done."""
+"""Forms of the page ask what programs ask, at the same addresses, and are sent on to a page when it was done.
+
+That page says what was done. The notice travels in a cookie, which the page that shows it takes back, so that it is
+right on every replica and lost with the browser at the latest.
+"""
+
+import base64
+import json
+from typing import Final, NamedTuple
 
 from flask import Flask, Response, request
 
-from chronos_gitops.server.api.params import body
+from chronos_gitops.server.api.middleware import form_notice
+from chronos_gitops.server.api.params import form_origin
 
-START = "/"
+COOKIE: Final = "chronos_notice"
+_MAX_AGE_S: Final = 60
+_LONGEST: Final = 500
+
+
+class Notice(NamedTuple):
+    """``path`` and ``word`` are a link; both are empty where there is none."""
+
+    text: str
+    path: str = ""
+    word: str = ""
 
 
 def install(app: Flask) -> None:
     """Before everything else that looks at answers: those run first, and see what a program would get."""
     app.after_request(_send_on)
+    app.after_request(_take_back)
 
 
-def own_path(path: str | None) -> str:
-    """A path of this runner, else the start: browsers read ``//host`` and ``/\\host`` as another machine."""
-    is_own = path is not None and path.startswith("/") and path[1:2] not in ("/", "\\") and path.isprintable()
-    return path if path is not None and is_own else START
+def notice() -> Notice | None:
+    """What the form did that led to this page; text and a path of this runner, whatever the cookie has."""
+    try:
+        found = Notice(*json.loads(base64.urlsafe_b64decode(request.cookies.get(COOKIE, "").encode("ascii"))))
+        text, path, word = (str(part) for part in found)
+    except (ValueError, TypeError):
+        return None
+    return Notice(text[:_LONGEST], form_origin.own_path(path) if path else "", word[:_LONGEST])
+
+
+def encoded(said: Notice) -> str:
+    """The value of the cookie."""
+    parts = [text[:_LONGEST] for text in said]
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
 
 
 def _send_on(response: Response) -> Response:
-    if request.method != "POST" or response.status_code >= 300:
+    page = form_origin.page() if response.status_code < 300 else None
+    if page is None:
         return response
-    filled_in = body.form()
-    if filled_in is None or "_next" not in filled_in:
-        return response
+    said = Notice(*form_notice.of(request.endpoint or "", response.get_json(silent=True) or {}))
+    value = encoded(said)
+    response.set_cookie(COOKIE, value, max_age=_MAX_AGE_S, httponly=True, samesite="Strict", secure=request.is_secure)
     response.status_code = 303
-    response.headers["Location"] = own_path(filled_in["_next"])
+    response.headers["Location"] = page
+    return response
+
+
+def _take_back(response: Response) -> Response:
+    if request.method == "GET" and COOKIE in request.cookies and response.mimetype == "text/html":
+        response.delete_cookie(COOKIE, httponly=True, samesite="Strict", secure=request.is_secure)
     return response

@@ -1,12 +1,12 @@
 """Calls that come too early or too late: 503 until jobs are loaded, and for writes while the runner drains."""
 
-from flask import Flask, request
+from flask import Flask
 
-from chronos_gitops.server.api.auth.roles import OPERATE, ROLLBACK, role_of
+from chronos_gitops.server.api import endpoint
+from chronos_gitops.server.api.auth import roles
+from chronos_gitops.server.api.endpoint import OPERATE, ROLLBACK
 from chronos_gitops.server.api.problems import ApiError
 from chronos_gitops.server.api.request_context import service
-
-_ANSWERED_FROM_THE_START = frozenset({"sync.status", "health.version"})
 
 
 class NotNow(ApiError):
@@ -18,9 +18,8 @@ def install(app: Flask) -> None:
 
 
 def _check() -> None:
-    endpoint = request.endpoint or ""
-    role = role_of(endpoint, request.method) if request.url_rule is not None else None
-    if role is None or endpoint in _ANSWERED_FROM_THE_START:
+    declared, role = endpoint.current(), roles.role_needed()
+    if declared is None or role is None or declared.is_early:
         return
     if service().follower.status().state == "starting":
         raise NotNow("The runner is starting; no jobs are loaded yet.", hint="Try again in a moment.")

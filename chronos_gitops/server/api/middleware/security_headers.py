@@ -24,5 +24,5 @@ def _add(response: Response) -> Response:
     headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
     headers["Referrer-Policy"] = "same-origin"
-    headers["Cache-Control"] = "no-cache"
+    headers.setdefault("Cache-Control", "private, no-cache")
     return response

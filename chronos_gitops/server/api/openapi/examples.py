@@ -64,9 +64,12 @@ _PLAIN: Mapping[str, Any] = {
     "repository": "https://git.example.com/team/jobs.git",
     "request_id": "0b6f3c9e-2d1a-4b57-8d0e-6f1f3f4a5b6c",
     "response": '{"status": "completed"}',
+    "restore": "git restore -- jobs/daily-backup.yaml",
+    "diff": "--- jobs/daily-backup.yaml@HEAD\n+++ jobs/daily-backup.yaml\n",
     "role": "rollback",
     "rule": "timeout-absent",
     "schedule": "0 2 * * *",
+    "session_id": "3f786850e387550fdab836ed7e6dc881de23001b3f786850e387550fdab836ed",
     "status_code": 200,
     "success_codes": ["200-299"],
     "tags": {"team": "backend", "environment": "production"},
@@ -77,19 +80,31 @@ _PLAIN: Mapping[str, Any] = {
     "tzdata": "2026f",
     "undone_commit": _COMMIT,
     "unified": "--- jobs/daily-backup.yaml@1\n+++ jobs/daily-backup.yaml@2\n",
+    "unverified": [],
     "url": "https://api.example.com/backup",
+    "vouched": [],
     "yaml": _YAML,
     "against": "1",
+    "at": "2026-03-08T07:00:00Z",
     "bucket": "15m",
-    "cursor": "WyI4NjJkZTcwYTFkNTc1MzBhIiwiZGFpbHktYmFja3VwIl0",
     "tag.": {"tag.team": "backend"},
     "verbose": "",
     "Idempotency-Key": "5f0c6f0a-6a55-4c7c-8c3b-7a1b2c3d4e5f",
     "If-Match": '"9be1d02c4f6a7e1b-bb978d138b42e1db439a"',
     "Last-Event-ID": "41",
 }
+_SELECTED: Mapping[str, Any] = {"select": {"tags": {"team": "billing"}}, "reason": "the database moves"}
 _WHOLE: Mapping[str, Any] = {
-    "PauseRequest": {"reason": "the receiver moves to another host"},
+    "ReplayRequest": {
+        "from": "2026-03-08T00:00:00Z",
+        "until": "2026-03-09T00:00:00Z",
+        "reason": "the target was down",
+    },
+    "BulkPauseRequest": {**_SELECTED, "for": "2h"},
+    "BulkResumeRequest": {**_SELECTED, "select": {"bulk": _EXECUTION}},
+    "BulkTriggerRequest": {**_SELECTED, "expect_jobs": 12},
+    "PreflightRequest": {"jobs": ["daily-backup"], "within": "24h"},
+    "PauseRequest": {"reason": "the target moves to another host"},
     "Problem": {
         "type": "/problems/not-found",
         "title": "There is no such thing here",
@@ -103,7 +118,7 @@ _WHOLE: Mapping[str, Any] = {
 _INSTANTS = {"until": "2026-03-09T07:00:00Z", "completed_at": "2026-03-08T07:00:03.250Z"}
 _NUMBERS = {"limit": 100, "duration_ms": 3250, "version": 2, "restored_version": 1, "against": 1, "line": 3, "count": 5}
 _MEDIA = {
-    "application/yaml": _YAML,
+    "application/octet-stream": _YAML,
     "text/event-stream": "id: 42\nevent: job_failing\ndata: {}\n\n",
     "text/html": "<!doctype html>...",
     "text/plain": "ok\n",

@@ -1,24 +1,35 @@
 """Values of the inner rooms as the JSON of CONTRACT 6: snake_case, RFC 3339 in UTC, credentials masked."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from chronos_gitops import __version__
-from chronos_gitops.engine.model import Attempt, Execution, ExecutionDetail, Pause, Status
-from chronos_gitops.jobs import masking
+from chronos_gitops.engine.answers.version_outcomes import VersionOutcomes
+from chronos_gitops.engine.model import Attempt, Execution, ExecutionDetail, Gate, Pause, Status
+from chronos_gitops.git.errors import GitError
+from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.layers.effective import EffectiveDocument
+from chronos_gitops.jobs.layers.value_sources import value_sources
 from chronos_gitops.jobs.model import Job, JobVersion
 from chronos_gitops.jobs.problem import Problem, Severity
+from chronos_gitops.jobs.secrets import masking
+from chronos_gitops.jobs.state import state_of
 from chronos_gitops.process.engine_priority import yielding
 from chronos_gitops.schedule.timestamps import rfc3339
+from chronos_gitops.server.api import secret_places
 from chronos_gitops.webhooks.curl_command import curl
+from chronos_gitops.webhooks.observed import Observed
 from chronos_gitops.webhooks.request import AttemptContext, MaskedRequest, masked
 
 if TYPE_CHECKING:
     from chronos_gitops.app import Service
-    from chronos_gitops.sync.status import SyncStatus
-    from chronos_gitops.versions.version_log import Version
+    from chronos_gitops.expectations.judging.state import Expectation
+    from chronos_gitops.expectations.preflight.records import PreflightFailure
+    from chronos_gitops.sync.status import HeldDeletions, SyncStatus
+    from chronos_gitops.versions.version import Version
 
 Json = dict[str, Any]
 USER_AGENT = f"chronos-gitops/{__version__}"
@@ -29,13 +40,6 @@ MOST_PROBLEMS = 1000
 def instant(moment: datetime | None) -> str | None:
     """``2026-03-08T07:00:00Z``, with milliseconds where there are any."""
     return None if moment is None else rfc3339(moment)
-
-
-def state(job: Job, paused: Pause | None) -> str:
-    """A pause is what an operator did last, so it shows even when git has disabled the job meanwhile."""
-    if paused is not None:
-        return "paused"
-    return "enabled" if job.enabled else "disabled"
 
 
 def jobs(
@@ -58,9 +62,9 @@ def _job(
     name = definition.job.name
     following = service.next_runs(name, 1)
     last = latest.get(name)
-    return _documents(definition.blob, definition.job) | {
+    return _documents(definition.identity, definition.job) | {
         "id": definition.job.id,
-        "state": state(definition.job, pauses.get(name)),
+        "state": state_of(definition.job, service.now(), is_paused=name in pauses).value,
         "next_run": instant(following[0]) if following else None,
         "created_at": instant(definition.created_at),
         "updated_at": instant(definition.updated_at),
@@ -68,42 +72,93 @@ def _job(
         "commit": definition.commit,
         "path": definition.path,
         "draft": definition.draft,
+        "draft_files": list(definition.draft_files),
+        "environment": definition.identity.environment,
         "last_execution": None if last is None else execution(last),
         "pause": None if name not in pauses else pause(pauses[name]),
         "sync": sync_of(definition),
+        "warnings": [problem(found) for found in secret_places.warnings(service, name)],
     }
 
 
 class _Documents:
-    """Jobs as JSON by the blob of their file, the half of a list's work that never changes. Bounded; harmless races."""
+    """Jobs as JSON by their definition, the half of a list's work that never changes. Bounded; harmless races."""
 
     def __init__(self, most: int = 20_000) -> None:
         self._most = most
-        self._known: dict[str, Json] = {}
+        self._known: dict[DefinitionId, Json] = {}
 
-    def __call__(self, blob: str, job: Job) -> Json:
+    def __call__(self, identity: DefinitionId, job: Job) -> Json:
         """Not to be changed: it is the same for everybody."""
-        found = self._known.get(blob)
+        found = self._known.get(identity)
         if found is None:
             if len(self._known) >= self._most:
                 self._known.clear()
-            found = self._known[blob] = masking.masked(job.document())
+            found = self._known[identity] = masking.masked(job.document())
         return found
 
 
 _documents = _Documents()
 
 
+def sources(service: "Service", definition: JobVersion) -> Json:
+    """Empty where what the job was made of can no longer be read."""
+    with suppress(GitError):
+        effective = service.follower.effective(definition)
+        if effective is not None:
+            return places(effective.document, definition.job)
+    return {}
+
+
+def preflight(found: "PreflightFailure | None") -> Json | None:
+    if found is None:
+        return None
+    return {
+        "check": found.check.value,
+        "scheduled_time": instant(found.scheduled_time),
+        "host": found.host,
+        "message": found.message,
+        "since": instant(found.since),
+    }
+
+
+def expectation(found: "Expectation") -> Json:
+    return {
+        "kind": found.kind.value,
+        "limit": found.limit,
+        "state": found.state.value,
+        "due_at": instant(found.due_at),
+        "since": instant(found.since),
+        "found": found.found,
+        "execution": found.execution,
+    }
+
+
+def places(document: EffectiveDocument, job: Job) -> Json:
+    """The place of each value of the job that is not built in."""
+    found = value_sources(document, job.document())
+    return {field: {"file": at.file, "line": at.line, "column": at.column} for field, at in found.items()}
+
+
 def sync_of(definition: JobVersion) -> Json:
     """How what runs relates to git: ``draft``: not committed; ``quarantined``: the last good version; or ``synced``."""
-    problems = [problem(found) for found in definition.quarantined]
+    from chronos_gitops.server.api.auth import caller_scope  # which answers with problems, and they are made here
+
+    problems = [problem(caller_scope.without_other_jobs(found)) for found in definition.quarantined]
     if problems:
         return {"state": "quarantined", "problems": problems}
     return {"state": "draft" if definition.draft else "synced", "problems": []}
 
 
 def pause(found: Pause) -> Json:
-    return {"reason": found.reason, "by": found.by, "at": instant(found.at), "until": instant(found.until)}
+    return {
+        "reason": found.reason,
+        "by": found.by,
+        "at": instant(found.at),
+        "until": instant(found.until),
+        "bulk": found.bulk,
+        "version": found.version,
+    }
 
 
 def execution(found: Execution) -> Json:
@@ -128,15 +183,55 @@ def execution(found: Execution) -> Json:
         "message": found.message,
         "version": found.version,
         "commit": found.commit,
+        "draft": found.draft,
+        "base": base(found),
         "count": found.count,
         "range_start": instant(found.range_start),
+        "calendar": None if found.calendar is None else asdict(found.calendar),
+        "moved_to": instant(found.moved_to),
+        "moved_from": instant(found.moved_from),
+        "replay": found.replay,
+        "replay_of": found.replay_of,
+        "idempotency_key": found.idempotency_key,
+        "variables": None if found.variables is None else dict(found.variables),
+        "requires": None if found.requires is None else _gate(found.requires),
     }
+
+
+def _gate(found: Gate) -> Json:
+    """The execution that opened it is not shown to callers who do not see its job."""
+    from chronos_gitops.server.api.auth import caller_scope  # which answers with problems, and they are made here
+
+    shown = found.execution if caller_scope.sees(found.job) else None
+    return {"job": found.job, "met": found.met, "execution": shown}
+
+
+def base(found: Execution) -> Json | None:
+    """The committed version that a draft was made from; None for no draft, and for a file that was never committed."""
+    if found.base_version is None and found.base_commit is None:
+        return None
+    return {"version": found.base_version, "commit": found.base_commit}
 
 
 def execution_detail(found: ExecutionDetail) -> Json:
     sent = None if found.execution.status is Status.SKIPPED else _sent(found)
     shown = {"request": None, "curl": None} if sent is None else {"request": request(sent), "curl": curl(sent)}
-    return execution(found.execution) | {"attempts": [attempt(one) for one in found.attempts]} | shown
+    last = found.attempts[-1].observed if found.attempts else None
+    attempts = {"attempts": [attempt(one) for one in found.attempts]}
+    return execution(found.execution) | attempts | shown | {"context": None if last is None else context(last)}
+
+
+def context(found: Observed) -> Json:
+    """Of a secret only when it changed: a fingerprint is for comparing alone."""
+    leaf = found.certificate
+    certificate = leaf and {
+        "sha256": leaf.sha256,
+        "not_before": instant(leaf.not_before),
+        "not_after": instant(leaf.not_after),
+    }
+    secrets = {name: {"changed_at": instant(seen.changed_at)} for name, seen in sorted(found.secrets.items())}
+    texts = {"tzdata": found.tzdata, "runner": found.runner}
+    return {"address": found.address, "certificate": certificate, "secrets": secrets} | texts
 
 
 def _sent(found: ExecutionDetail) -> MaskedRequest | None:
@@ -144,7 +239,14 @@ def _sent(found: ExecutionDetail) -> MaskedRequest | None:
     if found.job is None:
         return None
     seen = found.execution
-    call = AttemptContext(seen.id, seen.scheduled_time, max(1, seen.attempts), seen.commit, path=seen.path)
+    call = AttemptContext(
+        seen.id,
+        seen.scheduled_time,
+        max(1, seen.attempts),
+        seen.commit,
+        path=seen.path,
+        idempotency_key=seen.idempotency_key or "",
+    )
     return masked(found.job, call, user_agent=USER_AGENT)
 
 
@@ -167,12 +269,12 @@ def request(found: MaskedRequest) -> Json:
 
 def rehearsal(definition: JobVersion, now: datetime) -> Json:
     """The request that a trigger would send now."""
-    call = AttemptContext(_NO_EXECUTION, now, 1, definition.commit, path=definition.path)
+    call = AttemptContext(_NO_EXECUTION, now, 1, definition.sent_commit, path=definition.path)
     planned = masked(definition.job, call, user_agent=USER_AGENT)
     return {"dry_run": True, "job": definition.job.name} | request(planned) | {"curl": curl(planned)}
 
 
-def version(found: "Version", *, current: str | None, deployed_at: datetime | None) -> Json:
+def version(found: "Version", *, files: Sequence[str], current: str | None, deployed_at: datetime | None) -> Json:
     return {
         "version": found.number,
         "commit": found.commit,
@@ -184,7 +286,15 @@ def version(found: "Version", *, current: str | None, deployed_at: datetime | No
         "change": found.change.value,
         "path": found.path,
         "current": found.commit == current,
+        "environments": None if found.reach.environments is None else list(found.reach.environments),
+        "effective": found.reach.effective,
+        "files": list(files),
     }
+
+
+def version_outcomes(found: VersionOutcomes) -> Json:
+    times = {name: instant(getattr(found, name)) for name in ("first_failure", "since", "until")}
+    return asdict(found) | times
 
 
 def problem(found: Problem) -> Json:
@@ -196,7 +306,15 @@ def problem(found: Problem) -> Json:
         "rule": found.rule,
         "message": found.message,
         "hint": found.hint,
+        "jobs": found.jobs,
+        "job_names": list(found.job_names),
+        "environments": None if found.environments is None else list(found.environments),
+        "policy": found.policy or None,
     }
+
+
+def _held(held: "HeldDeletions") -> Json:
+    return {"names": list(held.names), "disabled": list(held.disabled), "checksum": held.checksum}
 
 
 def worst(problems: Sequence[Problem]) -> Sequence[Problem]:
@@ -228,7 +346,9 @@ def sync(status: "SyncStatus") -> Json:
         "next_attempt_at": instant(status.next_attempt_at),
         "applied_at": instant(status.applied_at),
         "committed_at": instant(status.committed_at),
-        "held": None if held is None else {"names": list(held.names), "checksum": held.checksum},
+        "held": None if held is None else _held(held),
+        "unverified": [asdict(one) for one in status.unverified],
+        "vouched": [asdict(one) for one in status.vouched],
         "jobs": status.jobs,
         "quarantined": list(status.quarantined),
         "reload_ms": status.reload_ms,

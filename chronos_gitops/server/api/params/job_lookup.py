@@ -5,29 +5,42 @@ from typing import TYPE_CHECKING
 from chronos_gitops.errors import NotFoundError
 from chronos_gitops.jobs.model import JobVersion, job_id
 from chronos_gitops.jobs.validation.suggestions import closest
-from chronos_gitops.server.api.auth import tag_scope
+from chronos_gitops.server.api import endpoint
+from chronos_gitops.server.api.auth import caller_scope
 
 if TYPE_CHECKING:
     from chronos_gitops.app import Service
+    from chronos_gitops.versions.version import Version
 
+NAME = endpoint.path("name", "The job's name or id")
 _ID_LENGTH = 36
 
 
 def definition(service: "Service", reference: str) -> JobVersion:
     """The running job; NotFoundError says when it was deleted, or which name is near."""
-    found = tag_scope.jobs().find(reference)
+    found = caller_scope.jobs().find(reference)
     if found is None:
+        caller_scope.refuse_known(reference)
         raise _missing(service, reference)
     return found
 
 
 def name(service: "Service", reference: str) -> str:
     """The name of a job that runs or ever was committed: versions outlive their job."""
-    found = tag_scope.jobs().find(reference)
+    found = caller_scope.jobs().find(reference)
     known = found.job.name if found is not None else _once_known(service, reference)
     if known is None:
+        caller_scope.refuse_known(reference)
         raise _missing(service, reference)
     return known
+
+
+def version(service: "Service", job: str, reference: str) -> "Version":
+    """By number or commit. NotFoundError for none, and for one whose file the caller does not see."""
+    found = service.follower.index().version(job, reference)
+    if not caller_scope.sees_row(job, found.path):
+        raise NotFoundError(f'job "{job}" has no version "{reference[:40]}"', hint="GET .../versions lists them")
+    return found
 
 
 def _once_known(service: "Service", reference: str) -> str | None:
@@ -35,14 +48,14 @@ def _once_known(service: "Service", reference: str) -> str | None:
     known = reference if reference in names else None
     if known is None and len(reference) == _ID_LENGTH:
         known = next((name for name in names if job_id(name) == reference.lower()), None)
-    return known if known is not None and tag_scope.sees(known) else None
+    return known if known is not None and caller_scope.sees(known) else None
 
 
 def _missing(service: "Service", reference: str) -> NotFoundError:
     known = _once_known(service, reference)
     if known is not None:
         return _gone(service, known)
-    near = closest(reference, tag_scope.jobs().definitions)
+    near = closest(reference, caller_scope.jobs().definitions)
     hint = f'Did you mean "{near}"?' if near else "GET /api/v1/jobs lists the jobs."
     return NotFoundError(f'There is no job "{reference[:100]}".', hint=hint)
 

@@ -13,8 +13,9 @@ from flask import Response, jsonify, request
 from chronos_gitops.server.api.params import query
 from chronos_gitops.server.api.problems import ApiError
 
-DEFAULT_LIMIT = 100
-LARGEST_LIMIT = 1000
+LIMIT = query.integer("limit", "Items on a page", default=100, high=1000)
+CURSOR = query.text("cursor", "Opaque; out of `next`, for the same filters", has_example=False)
+PAGED = (LIMIT, CURSOR)
 Position = TypeVar("Position")
 
 
@@ -23,12 +24,12 @@ class CursorMismatch(ApiError):
 
 
 def limit() -> int:
-    return query.integer("limit", default=DEFAULT_LIMIT, low=1, high=LARGEST_LIMIT)
+    return LIMIT.value()
 
 
 def position(read: Callable[[Any], Position]) -> Position | None:
     """Where the page starts, None for the first page. ``read`` makes the position of the JSON values in the cursor."""
-    cursor = request.args.get("cursor")
+    cursor = CURSOR.value()
     if cursor is None:
         return None
     try:
@@ -63,7 +64,7 @@ def answer(items: Sequence[Mapping[str, Any]], after: Sequence[str | int] | None
 
 def _filters() -> str:
     """What the list was asked for, the page size apart: a client may change that on the way."""
-    asked = sorted((name, value) for name, value in request.args.items() if name not in ("cursor", "limit"))
+    asked = sorted((name, value) for name, value in request.args.items(multi=True) if name not in ("cursor", "limit"))
     return hashlib.sha256(json.dumps([request.path, asked]).encode()).hexdigest()[:16]
 
 
@@ -73,5 +74,5 @@ def _cursor(after: Sequence[str | int]) -> str:
 
 
 def _url(cursor: str) -> str:
-    asked = {name: value for name, value in request.args.items() if name != "cursor"}
-    return f"{request.base_url}?{urlencode(asked | {'cursor': cursor})}"
+    asked = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
+    return f"{request.base_url}?{urlencode([*asked, ('cursor', cursor)])}"

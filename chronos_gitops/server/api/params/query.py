@@ -1,39 +1,25 @@
-"""Query parameters: known ones only, each at most once, with a did-you-mean for the others."""
+"""Query parameters: declared ones only, each at most once and read before the handler runs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar, cast
 
-from flask import Flask, request
+from flask import Flask, g, request
 
 from chronos_gitops.jobs.validation.suggestions import closest
-from chronos_gitops.server.api.auth import tag_scope
+from chronos_gitops.server.api import endpoint
+from chronos_gitops.server.api.auth import caller_scope
+from chronos_gitops.server.api.endpoint import Parameter
+from chronos_gitops.server.api.openapi.shapes import INSTANT, NUMBER, TEXT, TEXT_MAP, Schema, one_of
 from chronos_gitops.server.api.problems import ApiError
 
+T = TypeVar("T")
 Choice = TypeVar("Choice", bound=StrEnum)
 TAG = "tag."
 _YEARS = (1970, 9000)
-_PAGED = ("limit", "cursor")
-PARAMETERS: Mapping[str, tuple[str, ...]] = {
-    "jobs.list_jobs": (*_PAGED, "state", "q", TAG),
-    "jobs.next_runs": ("count",),
-    "upcoming.next_runs": (*_PAGED, "from", "until", "bucket", "state", "q", TAG),
-    "versions.list_versions": _PAGED,
-    "versions.diff": ("against",),
-    "executions.list_of_job": (*_PAGED, "status", "at"),
-    "executions.list_all": (*_PAGED, "status"),
-    "callbacks.receive": ("signature",),
-    "audit.list_entries": _PAGED,
-    "events.list_events": (*_PAGED, "type", "job"),
-    "validate.job_file": ("path",),
-    "health.livez": ("verbose",),
-    "health.readyz": ("verbose",),
-    "login.form": ("next",),
-    "pages.jobs": ("state", "standing", "page", "q", TAG),
-    "pages.outlook": ("state", "q", TAG),
-}
-"""What each endpoint takes; ``tag.`` stands for any ``tag.<key>``. An endpoint that is not here takes none."""
 
 
 class UnknownParameter(ApiError):
@@ -44,19 +30,113 @@ class InvalidParameter(ApiError):
     kind = "invalid-parameter"
 
 
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class QueryParameter(Parameter, Generic[T]):
+    """``read`` makes the value of the text, or raises InvalidParameter; it is asked before the handler runs."""
+
+    read: Callable[[str], T]
+    several: bool = False
+    """It may be given several times, which is the same as once with commas."""
+
+    def value(self) -> T | None:
+        """What this request gives; LookupError where its endpoint does not declare the parameter."""
+        declared = endpoint.current()
+        if declared is None or self not in declared.parameters:
+            raise LookupError(f"{request.endpoint} does not declare the parameter {self.name}")
+        return cast("dict[str, T]", g.parameters).get(self.name)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class DefaultedParameter(QueryParameter[T]):
+    default: T
+
+    def value(self) -> T:
+        given = QueryParameter.value(self)
+        return self.default if given is None else given
+
+
+def integer(name: str, description: str, *, default: int, high: int) -> DefaultedParameter[int]:
+    """A whole number from 1."""
+    schema = NUMBER | {"maximum": high, "default": default}
+    read = partial(_integer, name, high)
+    return DefaultedParameter(
+        name=name, place="query", schema=schema, description=description, read=read, default=default
+    )
+
+
+def choice(name: str, values: type[Choice], description: str) -> QueryParameter[Choice]:
+    return parameter(name, one_of(values), description, partial(_choice, name, values))
+
+
+def choices(name: str, values: type[Choice], description: str) -> QueryParameter[tuple[Choice, ...]]:
+    """Any of several values: ``name=a&name=b`` or ``name=a,b``."""
+    return QueryParameter(
+        name=name,
+        place="query",
+        schema={"type": "array", "items": one_of(values), "minItems": 1},
+        description=f"{description}; several as `{name}=a&{name}=b` or `{name}=a,b`",
+        more={"style": "form", "explode": True},
+        read=partial(_choices, name, values),
+        several=True,
+    )
+
+
+def text(name: str, description: str, *, has_example: bool = True, **more: Any) -> QueryParameter[str]:
+    return QueryParameter(
+        name=name, place="query", schema=TEXT, description=description, read=str, more=more, has_example=has_example
+    )
+
+
+def instant(name: str, description: str, schema: Schema = INSTANT) -> QueryParameter[datetime]:
+    """RFC 3339, or what ISO 8601 writes for it; UTC without an offset."""
+    return parameter(name, schema, description, partial(_instant, name))
+
+
+def parameter(name: str, schema: Schema, description: str, read: Callable[[str], T]) -> QueryParameter[T]:
+    return QueryParameter(name=name, place="query", schema=schema, description=description, read=read)
+
+
+# No style of OpenAPI writes dotted names; this is how a free set of `tag.<key>` is described best.
+TAGS = QueryParameter(
+    name=TAG,
+    place="query",
+    schema=TEXT_MAP,
+    description="`tag.team=backend`: only jobs with this tag; several mean all of them",
+    more={"style": "form", "explode": True},
+    read=str,
+)
+
+
 def install(app: Flask) -> None:
     app.before_request(_check)
 
 
 def _check() -> None:
-    if request.url_rule is None or request.method == "OPTIONS":
+    declared = endpoint.current()
+    if declared is None or request.method == "OPTIONS":
         return
-    allowed = PARAMETERS.get(request.endpoint or "", ())
+    g.parameters = {}
+    taken = {one.name: one for one in declared.parameters if isinstance(one, QueryParameter)}
     for name, values in request.args.lists():
-        if name == TAG or (name not in allowed and not (TAG in allowed and name.startswith(TAG))):
-            raise _unknown(name, allowed)
-        if len(values) > 1:
+        found = None if name == TAG else taken.get(TAG if name.startswith(TAG) else name)
+        if found is None:
+            raise _unknown(name, tuple(taken))
+        if len(values) > 1 and not found.several:
             raise InvalidParameter(f'The parameter "{name[:80]}" is given {len(values)} times.', hint="Give it once.")
+        g.parameters[name] = _read(found, ",".join(values) if found.several else values[0], taken)
+
+
+def _read(parameter: QueryParameter[Any], text: str, taken: Mapping[str, QueryParameter[Any]]) -> Any:
+    """The value; where another parameter of the endpoint takes this word, the refusal names it."""
+    try:
+        return parameter.read(text)
+    except InvalidParameter as error:
+        if error.hint or "enum" not in parameter.schema:
+            raise
+        meant = next((name for name, other in taken.items() if text in other.schema.get("enum", ())), None)
+        raise InvalidParameter(
+            error.message, hint=f"Did you mean {meant}={text}?" if meant else "", extra=error.extra
+        ) from None
 
 
 def _unknown(name: str, allowed: tuple[str, ...]) -> UnknownParameter:
@@ -72,25 +152,19 @@ def _unknown(name: str, allowed: tuple[str, ...]) -> UnknownParameter:
 
 
 def _tag_keys() -> list[str]:
-    return sorted({key for definition in tag_scope.jobs() for key, _ in definition.job.tags})
+    return sorted({key for definition in caller_scope.jobs() for key, _ in definition.job.tags})
 
 
-def integer(name: str, *, default: int, low: int, high: int) -> int:
-    text = request.args.get(name)
-    if text is None:
-        return default
+def _integer(name: str, high: int, text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise InvalidParameter(f'{name} is a whole number from {low} to {high}, not "{text[:40]}".')
+        raise InvalidParameter(f'{name} is a whole number from 1 to {high}, not "{text[:40]}".')
     value = int(text)
-    if not low <= value <= high:
-        raise InvalidParameter(f"{name} is a whole number from {low} to {high}, not {value}.")
+    if not 1 <= value <= high:
+        raise InvalidParameter(f"{name} is a whole number from 1 to {high}, not {value}.")
     return value
 
 
-def choice(name: str, values: type[Choice]) -> Choice | None:
-    text = request.args.get(name)
-    if text is None:
-        return None
+def _choice(name: str, values: type[Choice], text: str) -> Choice:
     try:
         return values(text)
     except ValueError:
@@ -101,15 +175,13 @@ def choice(name: str, values: type[Choice]) -> Choice | None:
         ) from None
 
 
-def text(name: str) -> str | None:
-    return request.args.get(name)
+def _choices(name: str, values: type[Choice], text: str) -> tuple[Choice, ...]:
+    given = dict.fromkeys(text.split(","))
+    return tuple(_choice(name, values, one) for one in given)
 
 
-def instant(name: str) -> datetime | None:
-    """RFC 3339, or what ISO 8601 writes for it; UTC without an offset. A ``+`` may have come as a space."""
-    text = request.args.get(name)
-    if text is None:
-        return None
+def _instant(name: str, text: str) -> datetime:
+    """A ``+`` may have come as a space."""
     try:
         found = datetime.fromisoformat(text.strip().upper().replace(" ", "+" if "T" in text.upper() else "T"))
         found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)

@@ -7,17 +7,20 @@ held up after a while. A right one never is, whoever else fails behind the same 
 import time
 from typing import Any, cast
 
-from flask import Blueprint, Flask, current_app, request
+from flask import Blueprint, Flask, current_app
 
 from chronos_gitops.engine.callbacks import CallbackReport, CallbackUnknown, Told
 from chronos_gitops.server.api.auth.rate_limit import Throttle
 from chronos_gitops.server.api.auth.tokens import TooManyFailures
+from chronos_gitops.server.api.endpoint import Endpoint, JsonBody, Operation, answer
 from chronos_gitops.server.api.openapi import responses
-from chronos_gitops.server.api.params import body
-from chronos_gitops.server.api.params.body import InvalidBody
-from chronos_gitops.server.api.request_context import service
+from chronos_gitops.server.api.openapi.shapes import ref
+from chronos_gitops.server.api.params import body, query
+from chronos_gitops.server.api.request_context import address, service
+from chronos_gitops.server.api.routes.jobs import executions
 
 blueprint = Blueprint("callbacks", __name__, url_prefix="/api/v1/executions/<execution_id>/callback")
+SIGNATURE = query.text("signature", "The proof that the URL has in it")
 _EXTENSION = "chronos_gitops.callbacks"
 
 
@@ -25,16 +28,34 @@ def install(app: Flask) -> None:
     app.extensions[_EXTENSION] = Throttle()
 
 
-@blueprint.post("")
+@blueprint.post(
+    "",
+    declared=Endpoint(
+        Operation(
+            "callBack",
+            "executions",
+            "The target of a webhook tells how the work goes that it has accepted",
+            "Only for jobs with `webhook.completion: callback`. The whole URL stands in the request's header "
+            "X-Chronos-Callback-URL; who has it needs no token. The same outcome again is harmless.",
+            {200: answer("Heard", ref("CallbackAnswer"))},
+            errors=(404, 409, 429, 503),
+        ),
+        role=None,
+        is_signed=True,
+        is_for_jobs=True,
+        parameters=(executions.ID, SIGNATURE),
+        body=JsonBody("CallbackRequest", free=("message",)),
+    ),
+)
 def receive(execution_id: str) -> dict[str, Any]:
-    given = body.fields({"status": str, "message": str}, required=("status",), free=("message",))
-    report = CallbackReport(_told(given["status"]), given.get("message") or None)
+    given = body.fields()
+    report = CallbackReport(Told(given["status"]), given.get("message") or None)
     throttle, now = cast(Throttle, current_app.extensions[_EXTENSION]), time.monotonic()
     try:
-        found = service().engine.call_back(execution_id, report, signature=request.args.get("signature", ""))
+        found = service().engine.call_back(execution_id, report, signature=SIGNATURE.value() or "")
     except CallbackUnknown as error:
-        wait = throttle.wait(request.remote_addr, now)
-        throttle.failed(request.remote_addr, now)
+        wait = throttle.wait(address(), now)
+        throttle.failed(address(), now)
         raise (TooManyFailures(wait) if wait else error) from None
     return {
         "id": found.id,
@@ -42,10 +63,3 @@ def receive(execution_id: str) -> dict[str, Any]:
         "deadline": responses.instant(found.callback_deadline),
         "completed_at": responses.instant(found.completed_at),
     }
-
-
-def _told(text: str) -> Told:
-    try:
-        return Told(text)
-    except ValueError:
-        raise InvalidBody('"status" is one of success, failed, running.', hint="running is a heartbeat.") from None

@@ -7,8 +7,11 @@ from typing import Any, cast
 
 from flask import Blueprint, Flask, Response, current_app, request, stream_with_context
 
-from chronos_gitops.observability.event_log import Event, EventKind, Numbered
-from chronos_gitops.server.api.auth import roles, tag_scope
+from chronos_gitops.observability.event_log import CHANGES, Event, EventKind, Numbered, changes_message
+from chronos_gitops.server.api import endpoint
+from chronos_gitops.server.api.auth import caller_scope, roles
+from chronos_gitops.server.api.endpoint import READ, Endpoint, Operation, answer
+from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import pagination, query
 from chronos_gitops.server.api.problems import ApiError
 from chronos_gitops.server.api.request_context import service
@@ -29,7 +32,33 @@ def install(app: Flask) -> None:
     app.extensions[PACE] = StreamTiming()
 
 
-@blueprint.get("")
+TYPE = query.choice("type", EventKind, "Only events of this type")
+JOB = query.text("job", "Only events of the job with this name")
+LAST_EVENT_ID = endpoint.header("Last-Event-ID", "For a stream: the events after this one; only new ones when absent")
+
+
+@blueprint.get(
+    "",
+    declared=Endpoint(
+        Operation(
+            "listEvents",
+            "records",
+            "What changed",
+            "Newest first. With `Accept: text/event-stream` the same as they come; a client that was "
+            "away sends Last-Event-ID. Only a few streams may be open at once.",
+            {
+                200: answer(
+                    "Events, newest first; or as they come, as server-sent events by Accept",
+                    ref("EventList"),
+                    event_stream.MEDIA_TYPE,
+                )
+            },
+        ),
+        role=READ,
+        is_scoped=True,
+        parameters=(*pagination.PAGED, TYPE, JOB, LAST_EVENT_ID),
+    ),
+)
 def list_events() -> Response:
     """The stream wins only where it is what the client wants most: a browser takes anything, and gets JSON."""
     if request.accept_mimetypes.best_match(["application/json", event_stream.MEDIA_TYPE]) == event_stream.MEDIA_TYPE:
@@ -43,14 +72,14 @@ def _page() -> Response:
     def read(count: int, after: Numbered | None) -> list[Numbered]:
         return service().events.newest(count, before=start if after is None else after[0], wanted=wanted)
 
-    rows, last = tag_scope.page(read, lambda row: _job_of(row[1]), pagination.limit())
+    rows, last = caller_scope.page(read, lambda row: _job_of(row[1]), pagination.limit())
     items = [document for number, event in rows if (document := _shown(number, event)) is not None]
     return pagination.answer(items, None if last is None else [last[0]])
 
 
 def newest(count: int) -> list[Event]:
     """The newest events that the caller sees, each as far as it sees its jobs."""
-    rows, _ = tag_scope.page(
+    rows, _ = caller_scope.page(
         lambda size, after: service().events.newest(size, before=None if after is None else after[0]),
         lambda row: _job_of(row[1]),
         count,
@@ -64,14 +93,14 @@ def _streamed() -> Response:
             raise query.InvalidParameter(f"{name} does not go with a stream; Last-Event-ID says where it goes on.")
     events, wanted, after = service().events, _Wanted(), _last_seen()
     places, pace = cast(StreamSlots, current_app.extensions[PLACES]), cast(StreamTiming, current_app.extensions[PACE])
-    draining = service().draining
+    draining, ended = service().draining, roles.has_ended()
 
     def shown(number: int, event: Event) -> dict[str, Any] | None:
         return _shown(number, event) if wanted(event) else None
 
-    reader = Reader(roles.caller_name(), tag_scope.is_limited())
+    reader = Reader(roles.caller_name(), caller_scope.is_limited())
     places.take(reader)
-    found = event_stream.lines(events, after, shown, pace=pace, is_over=draining)
+    found = event_stream.lines(events, after, shown, pace=pace, is_over=lambda: draining() or ended())
     response = Response(_Body(stream_with_context(found), places, reader), mimetype=event_stream.MEDIA_TYPE)
     response.headers["X-Accel-Buffering"] = "no"
     return response
@@ -96,20 +125,23 @@ class _Body:
 
 
 class _Wanted:
-    """The filters ``type`` and ``job`` of the request."""
+    """The filters ``type`` and ``job`` of the request; to a caller who does not see the job, it is in no event."""
 
     def __init__(self) -> None:
-        self._type = query.choice("type", EventKind)
-        self._job = query.text("job")
+        self._type = TYPE.value()
+        self._job = JOB.value()
+        self._is_hidden = self._job is not None and not caller_scope.sees(self._job)
 
     def __call__(self, event: Event) -> bool:
+        if self._is_hidden:
+            return False
         names = (event.job, *event.added, *event.changed, *event.removed)
         return (self._type is None or event.type is self._type) and (self._job is None or self._job in names)
 
 
 def _last_seen() -> int:
     """From there on, or from now on."""
-    text = request.headers.get("Last-Event-ID")
+    text = request.headers.get(LAST_EVENT_ID.name)
     if text is None:
         return service().events.last
     if not _NUMBER.match(text):
@@ -124,22 +156,22 @@ def _shown(number: int, event: Event) -> dict[str, Any] | None:
 
 def _visible(event: Event) -> Event | None:
     """The event as far as the caller sees its jobs; None when it is about others."""
-    if not tag_scope.is_limited():
+    if not caller_scope.is_limited():
         return event
-    if event.type is not EventKind.COMMIT_APPLIED:
-        return event if event.job is not None and tag_scope.sees(event.job) else None
+    if event.type not in CHANGES:
+        return event if event.job is not None and caller_scope.sees(event.job) else None
     added, changed, removed = (_seen(names) for names in (event.added, event.changed, event.removed))
     if not (added or changed or removed):
         return None
-    words = f"{len(added)} added, {len(changed)} changed, {len(removed)} removed"
+    words = changes_message(event.type, added, changed, removed)
     return replace(event, message=words, added=added, changed=changed, removed=removed)
 
 
 def _job_of(event: Event) -> str | None:
     """A job that the caller sees, if the event is about one."""
     names = (event.job, *event.added, *event.changed, *event.removed)
-    return next((name for name in names if name is not None and tag_scope.sees(name)), None)
+    return next((name for name in names if name is not None and caller_scope.sees(name)), None)
 
 
 def _seen(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name for name in names if tag_scope.sees(name))
+    return tuple(name for name in names if caller_scope.sees(name))

@@ -8,11 +8,16 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 import chronos_gitops
-from chronos_gitops.schedule.timezones import rules_version
-from chronos_gitops.server.api.auth import roles, tag_scope
+from chronos_gitops.schedule.zones.timezones import rules_version
+from chronos_gitops.server.api.auth import caller_scope, roles
+from chronos_gitops.server.api.endpoint import METRICS, READ, Endpoint, Operation, answer
+from chronos_gitops.server.api.openapi.shapes import TEXT, ref
+from chronos_gitops.server.api.params import query
 from chronos_gitops.server.api.request_context import service
 
 blueprint = Blueprint("health", __name__)
+VERBOSE = query.text("verbose", "Every check on a line", allowEmptyValue=True)
+_GOOD, _BAD = (answer(words, TEXT, media="text/plain") for words in ("Good", "Not good"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +29,58 @@ class Check:
     detail: str = ""
 
 
-@blueprint.get("/livez")
+@blueprint.get(
+    "/livez",
+    declared=Endpoint(
+        Operation(
+            "livez",
+            "runner",
+            "Does the process live?",
+            "Fails when the scheduler stands still or cannot write for a lease: restart the runner then.",
+            {200: _GOOD, 503: _BAD},
+        ),
+        role=None,
+        is_probe=True,
+        parameters=(VERBOSE,),
+    ),
+)
 def livez() -> Response:
     return _plain([_liveness()], "livez")
 
 
-@blueprint.get("/readyz")
+@blueprint.get(
+    "/readyz",
+    declared=Endpoint(
+        Operation(
+            "readyz",
+            "runner",
+            "May it get traffic?",
+            "A failed sync is a warning, never a failure: the last good jobs keep running.",
+            {200: _GOOD, 503: _BAD},
+        ),
+        role=None,
+        is_probe=True,
+        parameters=(VERBOSE,),
+    ),
+)
 def readyz() -> Response:
     return _plain(checks(), "readyz")
 
 
-@blueprint.get("/health")
+@blueprint.get(
+    "/health",
+    declared=Endpoint(
+        Operation(
+            "health",
+            "runner",
+            "Both, as JSON",
+            "Details need the role read.",
+            {200: answer("Good, or good enough", ref("Health")), 503: answer("Not good", ref("Health"))},
+        ),
+        role=None,
+        is_probe=True,
+    ),
+)
 def health() -> tuple[dict[str, Any], int]:
     found = checks()
     answer: dict[str, Any] = {
@@ -47,13 +93,47 @@ def health() -> tuple[dict[str, Any], int]:
     return answer, 503 if _worst(found) == "fail" else 200
 
 
-@blueprint.get("/metrics")
+@blueprint.get(
+    "/metrics",
+    declared=Endpoint(
+        Operation(
+            "metrics",
+            "runner",
+            "Numbers for Prometheus",
+            "Text format, or OpenMetrics by Accept.",
+            {
+                200: answer(
+                    "Prometheus' text format, or OpenMetrics by Accept",
+                    TEXT,
+                    "application/openmetrics-text",
+                    media="text/plain",
+                )
+            },
+        ),
+        role=READ,
+        narrow_role=METRICS,
+    ),
+)
 def metrics() -> Response:
     content, content_type = service().metrics.exposition(request.headers.get("Accept", ""))
     return Response(content, content_type=content_type)
 
 
-@blueprint.get("/version")
+@blueprint.get(
+    "/version",
+    declared=Endpoint(
+        Operation(
+            "version",
+            "runner",
+            "Version and dependencies of the runner",
+            "The program, its Python, and the commit that is applied.",
+            {200: answer("The build", ref("Build"))},
+        ),
+        role=READ,
+        is_scoped=True,
+        is_early=True,
+    ),
+)
 def version() -> dict[str, Any]:
     return {
         "version": chronos_gitops.__version__,
@@ -63,17 +143,33 @@ def version() -> dict[str, Any]:
 
 
 def checks() -> list[Check]:
-    return [_liveness(), _engine(), *_backlog(), _targets(), _sync(), *_notifications(), _draining()]
+    return [
+        _liveness(),
+        *_disk(),
+        _engine(),
+        *_backlog(),
+        _targets(),
+        _sync(),
+        *_secrets(),
+        *_notifications(),
+        _draining(),
+    ]
 
 
 def told_checks() -> list[Check]:
     """For a page: details name files and hosts of any job, so a limited token gets the verdicts."""
-    return [replace(check, detail="") for check in checks()] if tag_scope.is_limited() else checks()
+    return [replace(check, detail="") for check in checks()] if caller_scope.is_limited() else checks()
 
 
 def _liveness() -> Check:
     failure = service().liveness_failure()
     return Check("scheduler", "fail" if failure else "pass", failure)
+
+
+def _disk() -> list[Check]:
+    """None but while a start waits for room: a restart would wait as long, so that liveness does not fail."""
+    found = service().shortage
+    return [Check("disk", "fail", found)] if found else []
 
 
 def _engine() -> Check:
@@ -101,6 +197,14 @@ def _sync() -> Check:
     return Check("git", "pass" if status.state == "synced" else "warn", status.message)
 
 
+def _secrets() -> list[Check]:
+    """None where no job uses a secret. Never a failure: one team's secret must not take the runner out."""
+    if not service().secrets.uses():
+        return []
+    found = service().secrets.summary()
+    return [Check("secrets", "warn" if found else "pass", found)]
+
+
 def _notifications() -> list[Check]:
     """None where nobody wants to be told."""
     told = service().notifier.standing()
@@ -119,7 +223,7 @@ def _draining() -> Check:
 
 def _tells_all() -> bool:
     """Details name files and hosts of any job, so a stranger gets the verdict only, and so does a limited token."""
-    return roles.may(roles.READ) and not tag_scope.is_limited()
+    return roles.may(READ) and not caller_scope.is_limited()
 
 
 def _worst(checks: Iterable[Check]) -> str:
@@ -131,7 +235,7 @@ def _plain(checks: list[Check], probe: str) -> Response:
     """As Kubernetes' API server says it: a word, or with ``verbose`` a line for each check and the verdict."""
     failed = _worst(checks) == "fail"
     lines = [f"{probe} check failed" if failed else "ok"]
-    if "verbose" in request.args and _tells_all():
+    if VERBOSE.value() is not None and _tells_all():
         lines = [_line(check) for check in checks] + [f"{probe} check {'failed' if failed else 'passed'}"]
     return Response("\n".join(lines) + "\n", 503 if failed else 200, mimetype="text/plain")
 

@@ -4,8 +4,11 @@ from typing import Any
 
 from flask import Blueprint, abort, request
 
-from chronos_gitops.config.model import Settings
+from chronos_gitops.config.settings import Settings
 from chronos_gitops.git.refs import heads
+from chronos_gitops.server.api import endpoint
+from chronos_gitops.server.api.endpoint import JSON, Endpoint, Operation, RawBody, answer
+from chronos_gitops.server.api.openapi.shapes import one_of, ref
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.sync import push_webhooks
 from chronos_gitops.sync.push_webhooks import Forge
@@ -13,7 +16,29 @@ from chronos_gitops.sync.push_webhooks import Forge
 blueprint = Blueprint("hooks", __name__, url_prefix="/api/v1/hooks")
 
 
-@blueprint.post("/<forge>")
+FORGE = endpoint.path("forge", "Whose hook it is", one_of(Forge))
+
+
+@blueprint.post(
+    "/<forge>",
+    declared=Endpoint(
+        Operation(
+            "receiveHook",
+            "git",
+            "A forge tells of a push; proven by its signature, and there only when its secret is configured",
+            "Point the forge's webhook here. Nothing of the body is believed before its signature.",
+            {
+                200: answer("A ping", ref("HookAnswer")),
+                202: answer("Heard; what follows happens later", ref("HookAnswer")),
+            },
+            errors=(401, 404, 415),
+        ),
+        role=None,
+        is_signed=True,
+        parameters=(FORGE,),
+        body=RawBody(JSON, {"type": "object"}),
+    ),
+)
 def receive(forge: str) -> tuple[dict[str, Any], int]:
     """The body is read up to the limit of every call (1 MiB), and nothing in it is believed before its signature."""
     secrets = _secrets(service().settings).get(forge)

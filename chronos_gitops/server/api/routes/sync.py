@@ -4,10 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint
 
-from chronos_gitops.server.api.auth import tag_scope
+from chronos_gitops.observability.audit_log import AuditAction
+from chronos_gitops.observability.event_log import EventKind
+from chronos_gitops.server.api.auth import caller_scope
+from chronos_gitops.server.api.endpoint import OPERATE, READ, SYNC, Audited, Endpoint, JsonBody, Operation, answer
 from chronos_gitops.server.api.openapi import responses
+from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import body
 from chronos_gitops.server.api.request_context import service
+from chronos_gitops.server.api.routes import calendars
 
 if TYPE_CHECKING:
     from chronos_gitops.sync.status import SyncStatus
@@ -15,27 +20,70 @@ if TYPE_CHECKING:
 blueprint = Blueprint("sync", __name__, url_prefix="/api/v1/sync")
 
 
-@blueprint.get("")
+_STATUS = answer("The sync status", ref("Sync"))
+
+
+@blueprint.get(
+    "",
+    declared=Endpoint(
+        Operation(
+            "getSync",
+            "git",
+            "How following git goes",
+            "The desired, attempted and applied revision, why they differ, and the findings.",
+            {200: _STATUS},
+        ),
+        role=READ,
+        is_scoped=True,
+        is_early=True,
+    ),
+)
 def status() -> dict[str, Any]:
     return _told(service().follower.status())
 
 
-@blueprint.post("")
+@blueprint.post(
+    "",
+    declared=Endpoint(
+        Operation(
+            "syncNow", "git", "Look at git now", "One pass now; the answer is the status after it.", {202: _STATUS}
+        ),
+        role=OPERATE,
+        narrow_role=SYNC,
+        is_scoped=True,
+        audit=Audited(AuditAction.SYNC, EventKind.SYNC_REQUESTED),
+    ),
+)
 def sync_now() -> tuple[dict[str, Any], int]:
-    body.fields({})
     return _told(service().follower.sync()), 202
 
 
-@blueprint.post("/approve")
+@blueprint.post(
+    "/approve",
+    declared=Endpoint(
+        Operation(
+            "approveDeletions",
+            "git",
+            "Let held deletions through",
+            "Exactly those with this checksum, which GET /api/v1/sync tells.",
+            {200: _STATUS},
+            errors=(409,),
+        ),
+        role=OPERATE,
+        audit=Audited(AuditAction.APPROVE, EventKind.DELETIONS_APPROVED, target="checksum"),
+        body=JsonBody("ApproveRequest"),
+    ),
+)
 def approve() -> dict[str, Any]:
-    given = body.fields({"checksum": str}, required=("checksum",))
+    given = body.fields()
     return _told(service().follower.approve(given["checksum"]))
 
 
 def _told(status: "SyncStatus") -> dict[str, Any]:
     """What git says, and beside it what operators hold back: pauses, also of jobs that are deleted by now."""
     pauses = service().engine.pauses()
-    seen = {name: responses.pause(pauses[name]) for name in sorted(pauses) if tag_scope.sees(name)}
-    return responses.sync(tag_scope.status(status)) | {
-        "pauses": [{"job": name} | pause for name, pause in seen.items()]
+    seen = {name: responses.pause(pauses[name]) for name in sorted(pauses) if caller_scope.sees(name)}
+    return responses.sync(caller_scope.status(status)) | {
+        "pauses": [{"job": name} | pause for name, pause in seen.items()],
+        "freezes": calendars.freezes(),
     }

@@ -1,7 +1,10 @@
 """Questions about text that runs nowhere: a schedule, a job file."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from flask import Blueprint, request
@@ -9,8 +12,11 @@ from flask import Blueprint, request
 from chronos_gitops.jobs.problem import is_error
 from chronos_gitops.jobs.validation.validate import FileResult, validate_file
 from chronos_gitops.schedule.errors import ScheduleError
-from chronos_gitops.schedule.schedule import Schedule
+from chronos_gitops.schedule.timing import FIELDS, Timing
+from chronos_gitops.server.api.auth import caller_scope
+from chronos_gitops.server.api.endpoint import READ, Endpoint, JsonBody, Operation, RawBody, answer
 from chronos_gitops.server.api.openapi import responses
+from chronos_gitops.server.api.openapi.shapes import FILE, ref
 from chronos_gitops.server.api.params import body, query
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.server.api.routes.jobs import version_diff
@@ -18,26 +24,61 @@ from chronos_gitops.server.api.routes.jobs import version_diff
 blueprint = Blueprint("validate", __name__, url_prefix="/api/v1")
 _FILE_NAME = re.compile(r"[A-Za-z0-9._/-]{1,200}\Z", re.ASCII)
 UNNAMED = "job.yaml"
+PATH = query.text("path", "What the file is called; like its job when absent")
 
 
-@blueprint.post("/schedules/validate")
+@blueprint.post(
+    "/schedules/validate",
+    declared=Endpoint(
+        Operation(
+            "validateSchedule",
+            "questions",
+            "What a schedule means",
+            "A description with the next runs, or the problems; the status is 200 in both cases.",
+            {200: answer("In words and times", ref("ScheduleAnswer"))},
+        ),
+        role=READ,
+        is_scoped=True,
+        is_heavy=True,
+        body=JsonBody("ScheduleRequest"),
+    ),
+)
 def schedule() -> dict[str, Any]:
-    given = body.fields({"schedule": str, "timezone": str}, required=("schedule",))
-    return schedule_answer(given["schedule"], given.get("timezone", "UTC"), now=service().now())
+    given = body.fields()
+    timezone, fields = given.get("timezone", "UTC"), {field: given[field] for field in FIELDS if field in given}
+    return schedule_answer(fields, timezone, now=service().now())
 
 
-@blueprint.post("/validate")
+@blueprint.post(
+    "/validate",
+    declared=Endpoint(
+        Operation(
+            "validateFile",
+            "questions",
+            "Validate a job file; any content type",
+            "The same findings as `chronos-gitops validate`, with line and column. Defaults, environments and policies "
+            "are those that run, for the folder of `path`; without it those of the top folder.",
+            {200: answer("The findings", ref("FileAnswer"))},
+        ),
+        role=READ,
+        is_scoped=True,
+        is_heavy=True,
+        parameters=(PATH,),
+        body=RawBody("application/octet-stream", FILE, is_required=False),
+    ),
+)
 def job_file() -> dict[str, Any]:
-    parsed = _parse(request.get_data(), query.text("path"))
+    parsed = _parse(request.get_data(), PATH.value())
     return {
         "valid": not any(is_error(problem) for problem in parsed.problems),
         "problems": [responses.problem(problem) for problem in parsed.problems],
     }
 
 
-def schedule_answer(text: str, timezone: str, *, now: datetime) -> dict[str, Any]:
+def schedule_answer(fields: Mapping[str, Any], timezone: str, *, now: datetime) -> dict[str, Any]:
+    """``fields`` are those of a job file that say when it runs."""
     try:
-        found = Schedule.parse(text, timezone)
+        found = Timing.parse(timezone=timezone, **fields)
     except ScheduleError as error:
         problem = {"field": error.field, "message": str(error), "hint": error.hint}
         return {"valid": False, "description": None, "next_runs": [], "problems": [problem]}
@@ -46,12 +87,25 @@ def schedule_answer(text: str, timezone: str, *, now: datetime) -> dict[str, Any
 
 
 def _parse(content: bytes, path: str | None) -> FileResult:
-    bindings = service().settings.bindings
+    """With the running calendars, layers and policies of its place; without a path of the top of the jobs folder."""
+    follower = service().follower
+    if path is not None and not _FILE_NAME.match(path):
+        raise query.InvalidParameter("path is a file's name such as jobs/daily-backup.yaml.")
     if path is not None:
-        if not _FILE_NAME.match(path):
-            raise query.InvalidParameter("path is a file's name such as jobs/daily-backup.yaml.")
-        return validate_file(path, content, bindings=bindings)
+        caller_scope.check_path(path)
     # Without a path the file is called like its job, so that no warning complains about a name nobody chose.
-    parsed = validate_file(UNNAMED, content)
-    named = f"{parsed.name}.yaml"
-    return validate_file(named, content) if parsed.name and _FILE_NAME.match(named) else parsed
+    named = path or f"{validate_file(UNNAMED, content).name}.yaml"
+    if not _FILE_NAME.match(named):
+        named = UNNAMED
+    at = named if path is not None else str(PurePosixPath(follower.source.jobs, named))
+    bindings = None if path is None else service().settings.bindings
+    found = validate_file(
+        at,
+        content,
+        bindings=bindings,
+        layers=follower.layers,
+        environment=follower.environment,
+        calendars=service().jobs().calendars.contents(),
+    )
+    renamed = (replace(problem, file=named) if problem.file == at else problem for problem in found.problems)
+    return replace(found, problems=tuple(renamed))

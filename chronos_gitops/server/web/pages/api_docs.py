@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from flask import Blueprint, request
+from flask import Blueprint, current_app, request
 
 from chronos_gitops.server.api.auth import roles
+from chronos_gitops.server.api.endpoint import Endpoint
 from chronos_gitops.server.api.openapi.generator import specification
 from chronos_gitops.server.web.layout import render_page
 
@@ -33,9 +34,9 @@ class DocumentedOperation:
     answers: tuple[tuple[str, str, str | None], ...]
 
 
-@blueprint.get("/api/docs")
+@blueprint.get("/api/docs", declared=Endpoint(role=None))
 def page() -> str:
-    document = specification()
+    document = specification(current_app.url_map)
     chapters = [
         (tag["name"], tag["description"], operations(document, tag["name"], _server())) for tag in document["tags"]
     ]
@@ -75,7 +76,7 @@ def curl(path: str, method: str, found: Mapping[str, Any], server: str) -> str:
             path = path.replace(f"{{{parameter['name']}}}", quote(str(parameter["example"]), safe=""))
     words = ["curl"] + (["-X", method.upper()] if method != "get" else [])
     line = " ".join([*words, shlex.quote(server + path)])
-    if found["security"] and roles.has_tokens():
+    if found["security"] and roles.has_callers():
         line += f" {_TOKEN}"
     content = found.get("requestBody", {}).get("content", {})
     if "application/yaml" in content:

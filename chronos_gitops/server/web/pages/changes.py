@@ -4,28 +4,31 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chronos_gitops.observability import logging_setup
-from chronos_gitops.server.api.auth import tag_scope
+from chronos_gitops.server.api.auth import caller_scope
+from chronos_gitops.server.api.endpoint import READ, Endpoint
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.server.api.routes import events as api_events
 from chronos_gitops.server.api.routes import health
 from chronos_gitops.server.web.layout import blueprint, render_page
-from chronos_gitops.versions.version_log import Version
+from chronos_gitops.versions.version import Version
 
 _SHOWN = 100
 _LOOKED_AT = 20
 _LOUD = ("error", "warning")
 
 
-@blueprint.get("/changes")
+@blueprint.get("/changes", declared=Endpoint(role=READ, is_scoped=True))
 def changes() -> str:
     events = [event.document() for event in api_events.newest(_SHOWN)]
-    problems = [responses.problem(one) for one in tag_scope.status(service().follower.status()).problems]
+    status = caller_scope.status(service().follower.status())
+    problems = [responses.problem(one) for one in status.problems]
     return render_page(
         "changes.html",
         events=events,
         authors=_authors(events),
         known=service().jobs().definitions.keys() | service().follower.index().jobs(),
+        vouched=status.vouched,
         problems=[one for one in problems if one["severity"] in _LOUD],
         notes=[one for one in problems if one["severity"] not in _LOUD],
     )
@@ -42,7 +45,7 @@ def _authors(events: Iterable[Mapping[str, Any]]) -> dict[str, Version]:
     return found
 
 
-@blueprint.get("/status")
+@blueprint.get("/status", declared=Endpoint(role=READ, is_scoped=True))
 def status() -> str:
     return render_page(
         "status.html",

@@ -4,14 +4,16 @@ from dataclasses import asdict
 from typing import Any
 
 from chronos_gitops.engine.model import Attempt
+from chronos_gitops.server.api.endpoint import READ, Endpoint
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.routes.jobs import executions as api_executions
+from chronos_gitops.server.api.routes.jobs import other_changes
 from chronos_gitops.server.web.layout import blueprint, render_page
 
 _PHASES = ("dns", "connect", "tls", "first_byte", "read")
 
 
-@blueprint.get("/executions/<execution_id>")
+@blueprint.get("/executions/<execution_id>", declared=Endpoint(role=READ, is_scoped=True))
 def execution(execution_id: str) -> str:
     found = api_executions.found(execution_id)
     rendered = responses.execution_detail(found)
@@ -20,6 +22,7 @@ def execution(execution_id: str) -> str:
         execution=rendered,
         phases=[_phases(attempt) for attempt in found.attempts],
         ended=found.execution.status.is_final,
+        since=other_changes.sentence(found.execution, other_changes.compared(found.execution)),
     )
 
 

@@ -1,64 +1,85 @@
 """One job: how it stands and why, what comes, its runs, its file, its versions, and the way back to one of them."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from contextlib import suppress
+from itertools import islice
 from typing import Any
 
-from chronos_gitops.engine import failure_streak
+from chronos_gitops.engine import drafts
+from chronos_gitops.engine.answers import failure_streak
 from chronos_gitops.engine.model import Execution, ExecutionQuery
 from chronos_gitops.errors import ChronosError
+from chronos_gitops.expectations.judging.state import ExpectationState
 from chronos_gitops.git.errors import GitError
 from chronos_gitops.jobs.model import JobVersion
 from chronos_gitops.notifications import suspects
-from chronos_gitops.rollback.revert import RollbackRequest
-from chronos_gitops.schedule import timezones as zones
+from chronos_gitops.notifications.messages import expectation as expectation_message
+from chronos_gitops.rollback.to_version import RollbackRequest
+from chronos_gitops.schedule.zones import timezones as zones
+from chronos_gitops.server.api.endpoint import READ, Endpoint
+from chronos_gitops.server.api.job_health import WORDS, JobHealth, standing
 from chronos_gitops.server.api.middleware import conditional
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.params import job_lookup
 from chronos_gitops.server.api.request_context import service
-from chronos_gitops.server.api.routes.jobs import version_diff, versions
+from chronos_gitops.server.api.routes.jobs import draft, explanation, version_diff, versions
 from chronos_gitops.server.api.routes.jobs.rollback import person, planned
-from chronos_gitops.server.web import charts
+from chronos_gitops.server.web import charts, held_runs
 from chronos_gitops.server.web.blame import BlamedLine, annotate
-from chronos_gitops.server.web.job_health import WORDS, JobHealth, standing
-from chronos_gitops.server.web.layout import blueprint, in_words, render_page
-from chronos_gitops.versions.version_log import Version
+from chronos_gitops.server.web.layout import PAUSES, blueprint, in_words, render_page
+from chronos_gitops.server.web.pages.job_fields import field_places
+from chronos_gitops.versions.version import Version
 
 NEWEST = 50
 _RUNS = 40
+_NEXT = 5
+_MOST_HELD = 20
 _ANNOTATED = 100
 _ANNOTATED_CHARS = 512 * 1024
 """Older versions than these many characters hold are not looked at: their lines count as the oldest one's."""
-_PAUSES = (("an hour", timedelta(hours=1)), ("8 hours", timedelta(hours=8)), ("a day", timedelta(days=1)))
 
 
-@blueprint.get("/jobs/<name>")
+_ONE_JOB = Endpoint(role=READ, is_scoped=True, is_heavy=True)
+
+
+@blueprint.get(
+    "/jobs/<name>", declared=Endpoint(role=READ, is_scoped=True, is_heavy=True, parameters=(explanation.AT,))
+)
 def job(name: str) -> str:
     known = job_lookup.name(service(), name)
     definition = service().jobs().get(known)
     history = service().follower.index().versions(known)
     runs = service().engine.executions(ExecutionQuery(job=known, limit=NEWEST))
-    current = versions.current_commit(known)
+    current, outcomes = versions.current_commit(known), service().engine.outcomes(known)
     return render_page(
         "job.html",
         name=known,
         job=None if definition is None else responses.job(service(), definition),
         standing=None if definition is None else _standing(definition, runs),
-        words={} if definition is None else {"schedule": in_words(definition.job.schedule), "standing": WORDS},
+        words={} if definition is None else {"schedule": in_words(definition.job.timing), "standing": WORDS},
         next_runs=_next_runs(known),
         runs=[responses.execution(run) | {"late_ms": _late(run)} for run in runs],
         bars=charts.bars(runs, _RUNS),
         bar_count=_RUNS,
         typical=charts.typical(runs),
         blamed=_failing_since(runs, history),
-        versions=[_shown(version, current) for version in reversed(history[-NEWEST:])],
+        waiting=_waiting(definition, runs, history),
+        versions=[
+            _shown(version, current) | versions.fate(version, outcomes) for version in reversed(history[-NEWEST:])
+        ],
         lines=_lines(_up_to(history, current)),
         authors={version.position: version for version in history},
-        pauses=[(words, responses.instant(service().now() + span)) for words, span in _PAUSES],
+        draft=_draft(definition),
+        pause_lengths=PAUSES,
+        broken=_broken(definition),
+        preflight=None if definition is None else responses.preflight(service().preflights.failures().get(name)),
+        places=[] if definition is None else field_places(definition),
+        calendars=[] if definition is None else _calendars(definition),
+        asked=_asked(known),
     )
 
 
-@blueprint.get("/jobs/<name>/versions/<n>")
+@blueprint.get("/jobs/<name>/versions/<n>", declared=_ONE_JOB)
 def version(name: str, n: str) -> str:
     known = job_lookup.name(service(), name)
     after = versions.at(known, n)
@@ -77,15 +98,15 @@ def version(name: str, n: str) -> str:
     )
 
 
-@blueprint.get("/jobs/<name>/rollback/<n>")
+@blueprint.get("/jobs/<name>/rollback/<n>", declared=_ONE_JOB)
 def rollback(name: str, n: str) -> str:
     """What the commit would be; the form below it makes it."""
     known = job_lookup.name(service(), name)
     running = service().jobs().get(known)
-    target = service().follower.index().version(known, n)
+    target = job_lookup.version(service(), known, n)
     plan, refusal = None, None
     try:
-        plan = planned(service().rollbacks.plan(RollbackRequest(known, n, "", person(), "")))
+        plan = planned(service().reverter.plan(RollbackRequest(known, n, "", person(), "")))
     except ChronosError as error:
         refusal = error
     return render_page(
@@ -94,8 +115,25 @@ def rollback(name: str, n: str) -> str:
         target=_shown(target, versions.current_commit(known)),
         plan=plan,
         refusal=refusal,
-        match=conditional.match_of(None if running is None else running.blob),
+        match=conditional.match_of(None if running is None else running.identity),
     )
+
+
+def _broken(definition: JobVersion | None) -> list[dict[str, Any]]:
+    if definition is None:
+        return []
+    found = service().expectations.ask(definition)
+    broken = [one for one in found if one.state is ExpectationState.BROKEN]
+    return [responses.expectation(one) | {"sentence": expectation_message.sentence(one)} for one in broken]
+
+
+def _draft(definition: JobVersion | None) -> dict[str, Any] | None:
+    """None also where HEAD cannot be read now: the badge stays."""
+    if definition is None or not definition.draft:
+        return None
+    with suppress(GitError):
+        return draft.rendered(definition) | {"commands": draft.commands(definition)}
+    return None
 
 
 def _standing(definition: JobVersion, runs: Sequence[Execution]) -> JobHealth:
@@ -103,15 +141,36 @@ def _standing(definition: JobVersion, runs: Sequence[Execution]) -> JobHealth:
     return standing(definition, runs[0] if runs else None, pause, service().now())
 
 
-def _next_runs(name: str) -> list[dict[str, str]]:
+def _next_runs(name: str) -> list[dict[str, Any]]:
+    """With the scheduled times among them that calendars hold, and those that a run takes the place of."""
     definition = service().jobs().get(name)
     if definition is None:
         return []
-    zone = zones.load(definition.job.timezone)
+    timing, ticks = definition.job.timing, service().next_runs(name, _NEXT)
+    applied = service().engine.moving().get(name, timing) if timing.moves_ticks else timing
+    held = islice(timing.held(service().now(), ticks[-1]), _MOST_HELD) if ticks else ()
+    notes = {one.time: held_runs.held_note(one) for one in held}
+    said = notes | {tick: held_runs.moved_note(applied, tick) for tick in ticks}
+    zone = zones.load(timing.timezone)
     return [
-        {"at": str(responses.instant(tick)), "wall": f"{tick.astimezone(zone):%a %Y-%m-%d %H:%M:%S %Z}"}
-        for tick in service().next_runs(name, 5)
+        {
+            "at": str(responses.instant(at)),
+            "wall": f"{at.astimezone(zone):%a %Y-%m-%d %H:%M:%S %Z}",
+            "note": said[at],
+            "is_held": at not in ticks,
+        }
+        for at in sorted(said)
     ]
+
+
+def _calendars(definition: JobVersion) -> list[held_runs.CalendarBox]:
+    return held_runs.boxes(definition.job.timing, service().jobs().calendars, service().now())
+
+
+def _asked(name: str) -> dict[str, Any] | None:
+    """The answer to "why (not) at", as ``GET /jobs/{name}/executions?at=`` gives it."""
+    at = explanation.AT.value()
+    return None if at is None else explanation.answer(service(), name, at)
 
 
 def _late(run: Execution) -> float | None:
@@ -128,11 +187,29 @@ def _failing_since(runs: Sequence[Execution], history: Sequence[Version]) -> dic
         return None
     made = suspects.version_of(found.first, history)
     before = None if found.before is None else found.before.version
-    return {"run": responses.execution(found.first), "count": found.count, "version": made, "before": before}
+    draft_sentence = drafts.sentence(found.first) if found.first.draft else None
+    return {
+        "run": responses.execution(found.first),
+        "count": found.count,
+        "version": made,
+        "draft": draft_sentence,
+        "before": before,
+    }
+
+
+def _waiting(definition: JobVersion | None, runs: Sequence[Execution], history: Sequence[Version]) -> Version | None:
+    """The version that runs now, where nothing has run it yet but the version before has runs."""
+    if definition is None or definition.commit is None or definition.draft or not runs:
+        return None
+    if any(run.commit == definition.commit for run in runs):
+        return None
+    return next((version for version in reversed(history) if version.commit == definition.commit), None)
 
 
 def _shown(version: Version, current: str | None) -> dict[str, Any]:
-    return versions.rendered(version, current) | {"label": version.label}
+    newest = service().follower.index().versions(version.job)[-1:]
+    is_newest = bool(newest) and newest[0].commit == version.commit
+    return versions.rendered(version, current) | {"label": version.label, "is_newest": is_newest}
 
 
 def _up_to(history: Sequence[Version], commit: str | None) -> Sequence[Version]:

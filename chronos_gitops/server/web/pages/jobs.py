@@ -4,18 +4,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from flask import g, url_for
+from flask import g, request, url_for
 
-from chronos_gitops.engine import failure_streak
+from chronos_gitops.engine.answers import failure_streak
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
-from chronos_gitops.jobs.model import Concurrency, JobVersion
+from chronos_gitops.jobs.model import JobVersion
+from chronos_gitops.server.api.auth import caller_scope
+from chronos_gitops.server.api.endpoint import READ, Endpoint
+from chronos_gitops.server.api.job_health import WORDS, JobHealth, JobSearch, counted, search
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.params import query
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.server.api.routes.jobs import jobs as api_jobs
 from chronos_gitops.server.web import charts
-from chronos_gitops.server.web.job_health import WORDS, JobHealth, counted, standing
-from chronos_gitops.server.web.layout import blueprint, in_words, render_page, shapes_kept
+from chronos_gitops.server.web.layout import PAUSES, blueprint, in_words, render_page, shapes_kept
 from chronos_gitops.server.web.pages.upcoming import aligned, day, due
 
 SHOWN = 200
@@ -24,33 +26,37 @@ _STEP = timedelta(minutes=5)
 _MINUTE = timedelta(minutes=1)
 _STEPS = 18
 _TIMELINE = 1000
+_NAMED = 1000
 
 
-class JobSearch(NamedTuple):
-    """A job, how it stands, and its newest execution."""
-
-    definition: JobVersion
-    standing: JobHealth
-    latest: Execution | None
+STANDING = query.choice("standing", JobHealth, "What links of earlier releases call health")
+PAGE = query.integer("page", "Which page of the list", default=1, high=10_000)
 
 
-@blueprint.get("/")
+@blueprint.get(
+    "/", declared=Endpoint(role=READ, is_scoped=True, parameters=(api_jobs.HEALTH, STANDING, PAGE, *api_jobs.FILTERS))
+)
 def jobs() -> str:
-    wanted = query.choice("standing", JobHealth)
+    wanted = api_jobs.HEALTH.value() or STANDING.value()
     found = _found(list(api_jobs.matching()))
     shown = [one for one in found if wanted is None or one.standing is wanted]
-    page = query.integer("page", default=1, low=1, high=10_000)
+    never_valid = _never_valid()
+    page = PAGE.value()
     start = (page - 1) * SHOWN
     return render_page(
         "jobs.html",
         rows=_rows(shown[start : start + SHOWN]),
         count=len(shown),
-        tiles=counted(one.standing for one in found),
+        tiles=_tiles(found, never_valid),
+        never_valid=never_valid if wanted is JobHealth.INVALID else (),
         words=WORDS,
         wanted=wanted,
         page=page,
         pages=-(-len(shown) // SHOWN) or 1,
         asked=_asked(),
+        selected=_selected(shown, is_narrowed=wanted is not None),
+        pause_lengths=PAUSES,
+        back=request.full_path.rstrip("?"),
         load=day(service().now()),
         timeline=_timeline(found),
         runs=RUNS,
@@ -60,16 +66,22 @@ def jobs() -> str:
 
 def _found(definitions: Sequence[JobVersion]) -> list[JobSearch]:
     """Those that want attention first, then by name."""
-    pauses, now = service().engine.pauses(), service().now()
-    latest = service().engine.latest([definition.job.name for definition in definitions])
-    found = []
-    for definition in definitions:
-        name = definition.job.name
-        found.append(
-            JobSearch(definition, standing(definition, latest.get(name), pauses.get(name), now), latest.get(name))
-        )
     place = {one: number for number, one in enumerate(JobHealth)}
-    return sorted(found, key=lambda one: (place[one.standing], one.definition.job.name))
+    return sorted(search(service(), definitions), key=lambda one: (place[one.standing], one.definition.job.name))
+
+
+def _never_valid() -> Sequence[str]:
+    """Names in files that never were valid, where nothing but their name can have been asked for: they have no tags."""
+    if query.tags() or api_jobs.STATE.value() or api_jobs.EXPECTATION.value():
+        return ()
+    asked = (api_jobs.TEXT.value() or "").casefold()
+    names = caller_scope.status(service().follower.status()).not_running
+    return [name for name in names if asked in name.casefold()]
+
+
+def _tiles(found: Sequence[JobSearch], never_valid: Sequence[str]) -> Mapping[JobHealth, int]:
+    tiles = counted(one.standing for one in found)
+    return {**tiles, JobHealth.INVALID: tiles[JobHealth.INVALID] + len(never_valid)}
 
 
 def _rows(found: Sequence[JobSearch]) -> list[dict[str, Any]]:
@@ -80,7 +92,7 @@ def _rows(found: Sequence[JobSearch]) -> list[dict[str, Any]]:
         job
         | {
             "standing": one.standing,
-            "words": in_words(one.definition.job.schedule),
+            "words": in_words(one.definition.job.timing),
             "shape": shapes.get(one.definition.job.name),
             "url": f"{_place('pages.job', 'name')}{job['name']}",
             "tag_urls": [_tag_url(*tag) for tag in one.definition.job.tags],
@@ -118,17 +130,15 @@ class Shape(NamedTuple):
 
 
 def _shapes(found: Sequence[JobSearch]) -> Mapping[str, Shape]:
-    """By name. A job without news looks as it did; but where its runs may overlap, an older one may bring some."""
+    """By name. A job without news looks as it did; but an older run that has not ended may bring some."""
     jobs, kept = service().jobs(), shapes_kept()
     keys = {one.latest.job: (one.latest.job, one.latest.id, one.latest.status) for one in found if one.latest}
     shapes = {name: shape for name, key in keys.items() if (shape := kept.get(jobs, key)) is not None}
     asked = [name for name in keys if name not in shapes]
     recent = service().engine.recent(asked, RUNS) if asked else {}
-    final = {one.latest.job for one in found if one.latest is not None and one.latest.status.is_final}
     for name, runs in recent.items():
         shapes[name] = Shape(charts.outlines(charts.bars(runs, RUNS)), charts.told(runs), _in_a_row(runs))
-        definition = jobs.get(name)
-        if name in final and definition is not None and definition.job.concurrency is not Concurrency.ALLOW:
+        if jobs.get(name) is not None and all(run.status.is_final for run in runs):
             kept.put(jobs, keys[name], shapes[name])
     return shapes
 
@@ -141,8 +151,18 @@ def _in_a_row(runs: Sequence[Execution]) -> int:
 
 def _asked() -> dict[str, str]:
     tags = {f"tag.{key}": value for key, value in query.tags().items()}
-    state = query.text("state")
-    return {"q": query.text("q") or "", **tags, **({} if state is None else {"state": state})}
+    state = api_jobs.STATE.value()
+    return {"q": api_jobs.TEXT.value() or "", **tags, **({} if state is None else {"state": state})}
+
+
+def _selected(shown: Sequence[JobSearch], *, is_narrowed: bool) -> dict[str, str] | None:
+    """The fields that select the jobs of the list for a bulk call: by tags where these are all that was asked for, else
+    by name; None for too many names."""
+    if not (is_narrowed or api_jobs.TEXT.value() or api_jobs.STATE.value()):
+        return {f"select.tags.{key}": value for key, value in query.tags().items()} or {"select.all": "true"}
+    if len(shown) > _NAMED:
+        return None
+    return {"select.jobs": ",".join(one.definition.job.name for one in shown)}
 
 
 def _timeline(found: Sequence[JobSearch]) -> dict[str, Any]:

@@ -2,27 +2,32 @@
 
 from flask import Blueprint, Response, make_response, redirect, request, url_for
 
-from chronos_gitops.server.api import problem_types
-from chronos_gitops.server.api.auth import origin, roles, sessions, tokens
+from chronos_gitops.observability.audit_log import AuditAction
+from chronos_gitops.server.api import problem_types, request_context
+from chronos_gitops.server.api.auth import origin, roles, session_cookie, tokens
 from chronos_gitops.server.api.auth.tokens import TooManyFailures, Unauthorized
-from chronos_gitops.server.api.middleware import form_redirect
-from chronos_gitops.server.api.params import query
+from chronos_gitops.server.api.endpoint import FORM, Audited, Endpoint, RawBody
+from chronos_gitops.server.api.params import form_origin, query
 from chronos_gitops.server.api.request_context import service
+from chronos_gitops.server.web import formatting
 from chronos_gitops.server.web.layout import render_page
 
 blueprint = Blueprint("login", __name__)
 
 
-@blueprint.get("/login")
+NEXT = query.text("next", "The page to go back to")
+
+
+@blueprint.get("/login", declared=Endpoint(role=None, parameters=(NEXT,)))
 def form() -> Response:
-    way_back = form_redirect.own_path(query.text("next"))
-    return _to(way_back) if not roles.has_tokens() else _page(way_back)
+    way_back = form_origin.own_path(NEXT.value())
+    return _to(way_back) if not roles.has_callers() else _page(way_back)
 
 
-@blueprint.post("/login")
+@blueprint.post("/login", declared=Endpoint(role=None, audit=Audited(AuditAction.LOGIN, None), body=RawBody(FORM)))
 def enter() -> Response:
-    way_back = form_redirect.own_path(request.form.get("next"))
-    if not roles.has_tokens():
+    way_back = form_origin.own_path(request.form.get("next"))
+    if not roles.has_callers():
         return _to(way_back)
     _check_origin()  # a page of another site must not log its reader in as somebody else
     given = request.form.get("token", "").strip()
@@ -31,23 +36,30 @@ def enter() -> Response:
     try:
         token = tokens.verify(given)
     except (Unauthorized, TooManyFailures) as error:
+        request_context.record_problem(error.message)
         answer = _page(way_back, error=error.message, status=problem_types.of(error.kind).status)
         if isinstance(error, TooManyFailures):
             answer.headers["Retry-After"] = str(error.retry_after)
         return answer
+    request_context.identify(token.name, "token")
+    cookie, session = tokens.callers().sessions.begin(token, request_context.address())
+    request_context.record_target(session.id)
     answer = _to(way_back)
-    sessions.keep(answer, tokens.callers().sessions.issue(token, service().now()))
+    session_cookie.give(answer, cookie, session)
     return answer
 
 
-@blueprint.post("/logout")
+@blueprint.post("/logout", declared=Endpoint(role=None, audit=Audited(AuditAction.LOGOUT, None), body=RawBody(FORM)))
 def leave() -> Response:
     _check_origin()
-    answer = _to(url_for("login.form") if roles.has_tokens() else form_redirect.START)
-    cookie = request.cookies.get(sessions.COOKIE)
-    if cookie is not None and roles.has_tokens():
-        tokens.callers().sessions.end(cookie, service().now())
-    sessions.forget(answer)
+    answer = _to(url_for("login.form") if roles.has_callers() else form_origin.START)
+    cookie = session_cookie.value()
+    session = None if cookie is None else tokens.callers().sessions.of_cookie(cookie)
+    if session is not None:
+        request_context.identify(session.name, "session")
+        tokens.callers().sessions.end(session.id)
+        request_context.record_target(session.id)
+    session_cookie.take_back(answer)
     return answer
 
 
@@ -56,7 +68,8 @@ def _check_origin() -> None:
 
 
 def _page(way_back: str, *, error: str = "", status: int = 200) -> Response:
-    return make_response(render_page("login.html", next=way_back, error=error), status)
+    lasts = formatting.length(service().settings.session_lifetime)
+    return make_response(render_page("login.html", next=way_back, error=error, lasts=lasts), status)
 
 
 def _to(path: str) -> Response:

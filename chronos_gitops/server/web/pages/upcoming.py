@@ -1,6 +1,7 @@
 """What comes: 24 hours, a week as a heat map, and when it is quiet."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -8,12 +9,13 @@ from typing import Any
 from flask import request
 
 from chronos_gitops.jobs.planning import load_forecast
-from chronos_gitops.server.api.auth import tag_scope
+from chronos_gitops.server.api.auth import caller_scope
+from chronos_gitops.server.api.endpoint import READ, Endpoint
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.params.query import InvalidParameter
 from chronos_gitops.server.api.request_context import service
-from chronos_gitops.server.api.routes.jobs import next_runs
-from chronos_gitops.server.web import charts
+from chronos_gitops.server.api.routes.jobs import jobs, next_runs
+from chronos_gitops.server.web import charts, held_runs
 from chronos_gitops.server.web.layout import blueprint, charts_kept, render_page
 
 _QUARTER = timedelta(minutes=15)
@@ -21,9 +23,11 @@ _HOUR = timedelta(hours=1)
 _LISTED = 100
 _QUIET = 5
 _SHADES = 5
+_ABOUT_THE_PAGE = ("page", "standing", "health")
+"""Parameters that choose rows of a list, and nothing of the charts above it."""
 
 
-@blueprint.get("/upcoming")
+@blueprint.get("/upcoming", declared=Endpoint(role=READ, is_scoped=True, parameters=jobs.FILTERS))
 def outlook() -> str:
     now = service().now()
     return render_page(
@@ -41,7 +45,21 @@ def day(now: datetime) -> charts.Strip | None:
     """24 hours from this quarter of an hour on; None when that is too much to count while somebody waits."""
     start = aligned(now, _QUARTER)
     counts = due(start, _QUARTER, 96)
-    return None if counts is None else charts.strip(counts, start, _QUARTER)
+    return None if counts is None else charts.strip(counts, start, _QUARTER, _held(start, _QUARTER, 96))
+
+
+def _held(start: datetime, bucket: timedelta, buckets: int) -> tuple[int, ...]:
+    def counted() -> tuple[int, ...]:
+        return held_runs.held_counts(load_forecast.group_by_schedule(next_runs.due()), start, bucket, buckets)
+
+    return charts_kept().of(service().jobs(), ("held", *_asked(), start, bucket, buckets), counted) or ()
+
+
+def _asked() -> tuple[Hashable, ...]:
+    """What the answer depends on beside the jobs: who asks for which of them, and the pauses."""
+    pauses = frozenset((name, pause.until) for name, pause in service().engine.pauses().items())
+    filters = frozenset(pair for pair in request.args.items(multi=True) if pair[0] not in _ABOUT_THE_PAGE)
+    return caller_scope.grants(), filters, pauses
 
 
 def aligned(now: datetime, step: timedelta) -> datetime:
@@ -50,9 +68,6 @@ def aligned(now: datetime, step: timedelta) -> datetime:
 
 def due(start: datetime, bucket: timedelta, buckets: int) -> tuple[int, ...] | None:
     """What the jobs that are asked for have due, by bucket: counted once for an answer that many refreshes ask for."""
-    pauses = frozenset((name, pause.until) for name, pause in service().engine.pauses().items())
-    asked = frozenset(pair for pair in request.args.items(multi=True) if pair[0] not in ("page", "standing"))
-    key = (frozenset(tag_scope.tags().items()), asked, pauses, start, bucket, buckets)
 
     def counted() -> tuple[int, ...] | None:
         try:
@@ -60,7 +75,7 @@ def due(start: datetime, bucket: timedelta, buckets: int) -> tuple[int, ...] | N
         except InvalidParameter:
             return None
 
-    return charts_kept().of(service().jobs(), key, counted)
+    return charts_kept().of(service().jobs(), (*_asked(), start, bucket, buckets), counted)
 
 
 def _week(now: datetime) -> dict[str, Any] | None:
@@ -73,17 +88,16 @@ def _week(now: datetime) -> dict[str, Any] | None:
     rows = [
         {
             "day": f"{midnight + timedelta(days=day):%a %d %b}",
-            "cells": [(count, _shade(count, counts)) for count in counts[day * 24 : day * 24 + 24]],
+            "cells": [(count, _shade(count, most)) for count in counts[day * 24 : day * 24 + 24]],
         }
         for day in range(7)
     ]
     return {"rows": rows, "most": most, "quiet": _quiet(counts)}
 
 
-def _shade(count: int, counts: Sequence[int]) -> int:
-    """0 for nothing, 1 to 5 between the emptiest hour and the fullest: what is nearly even still shows its peaks."""
-    least, most = min(counts), max(counts)
-    return 0 if count == 0 else 1 + (count - least) * (_SHADES - 1) // max(1, most - least)
+def _shade(count: int, most: int) -> int:
+    """0 for nothing, 1 to 5 in proportion to the fullest hour: counts that differ little look alike."""
+    return -(-_SHADES * count // most) if most else 0
 
 
 def _minutes(now: datetime) -> list[tuple[int, int]]:
@@ -102,5 +116,11 @@ def _quiet(counts: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _ticks(now: datetime) -> list[dict[str, Any]]:
-    merged = load_forecast.ticks(load_forecast.group_by_schedule(next_runs.due()), now, now + timedelta(days=1))
-    return [{"at": responses.instant(at), "job": job} for at, job in islice(merged, _LISTED)]
+    """Runs, with those that calendars hold between them."""
+    due, stop = load_forecast.group_by_schedule(next_runs.due()), now + timedelta(days=1)
+    timings = held_runs.timings_by_job(due)
+    runs = islice(load_forecast.ticks(due, now, stop), _LISTED)
+    lines = [held_runs.ListedRun(at, job, held_runs.moved_note(timings[job], at)) for at, job in runs]
+    last = lines[-1].at if len(lines) == _LISTED else stop
+    shown = held_runs.in_order([*lines, *held_runs.held_lines(due, now, last)], _LISTED)
+    return [asdict(one) | {"at": responses.instant(one.at)} for one in shown]

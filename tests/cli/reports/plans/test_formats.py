@@ -12,8 +12,9 @@ from chronos_gitops.cli.reports.plans import markdown
 from chronos_gitops.cli.reports.plans import text as plans_text
 from chronos_gitops.cli.reports.plans.formats import PLAN_FORMATS
 from chronos_gitops.cli.reports.plans.wording import Sides, factor, upcoming
+from chronos_gitops.jobs.planning.held import deletion_checksum
 from chronos_gitops.jobs.planning.load_forecast import BusyMinute
-from chronos_gitops.jobs.planning.plan import FieldChange, JobChange, Operation, Plan, Runs, deletion_checksum
+from chronos_gitops.jobs.planning.plan import FieldChange, JobChange, Operation, Plan, Runs
 from chronos_gitops.jobs.planning.review_flags import FlagKind, ReviewFlag, RunnerState
 
 DAILY = Runs(tuple(datetime(2026, 1, day, 2, tzinfo=UTC) for day in range(1, 6)), 1.0)
@@ -106,6 +107,9 @@ def test_json_is_complete() -> None:
         "flags": [
             {"kind": "overlap", "message": "runs every 1h may take 2h each: slow runs pile up beside each other"}
         ],
+        "environments": None,
+        "cause": "own",
+        "inherited_from": [],
     }
     assert shown["changes"][1]["runs_before"] is None
 

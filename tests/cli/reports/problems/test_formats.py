@@ -126,6 +126,10 @@ def test_json_has_the_shape_of_the_contract() -> None:
                 "rule": "unknown-field",
                 "message": 'unknown field "oops"',
                 "hint": "remove it",
+                "jobs": 1,
+                "job_names": [],
+                "environments": None,
+                "policy": None,
             }
         ],
     }

@@ -1,4 +1,4 @@
-"""docs/rules.md says what the rule book says."""
+"""docs/reference/rules.md says what the rule book says."""
 
 import re
 import subprocess
@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[4]
 
 
 def test_the_page_in_the_repository_is_not_stale() -> None:
-    mend = "python -m chronos_gitops.cli.reports.problems.rule_docs > docs/rules.md"
-    assert (ROOT / "docs/rules.md").read_text("utf-8") == page(), f"run {mend}"
+    mend = "python -m chronos_gitops.cli.reports.problems.rule_docs > docs/reference/rules.md"
+    assert (ROOT / "docs/reference/rules.md").read_text("utf-8") == page(), f"run {mend}"
 
 
 def test_the_command_that_the_page_names_writes_the_page() -> None:

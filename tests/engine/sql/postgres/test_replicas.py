@@ -18,9 +18,9 @@ from time import monotonic
 
 import pytest
 from harness.engine_harness import eventually
-from harness.postgres import Server
-from harness.replicas import Fleet, Sink
-from harness.tcp_proxy import Proxy
+from harness.processes.replicas import Fleet, Sink
+from harness.programs.postgres import Server
+from harness.programs.tcp_proxy import Proxy
 
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status, Trigger
 from chronos_gitops.engine.sql.engine import SqlEngine
@@ -98,6 +98,18 @@ def test_forbid_holds_over_replicas(fleet: Fleet) -> None:
     rows = eventually(lambda: found if len(found := ended(engines[0])) >= 6 else None, timeout=30)
     assert fleet.sink.most_at_once("slow-one") == 1
     assert {(row.status, row.reason) for row in rows} == {(Status.SUCCESS, None), (Status.SKIPPED, "overlap")}
+
+
+def test_queue_holds_over_replicas_in_the_order_of_the_ticks(fleet: Fleet) -> None:
+    engines = [fleet.start(fleet.job("slow-one", "/1.3", concurrency="queue")) for _ in range(3)]
+    rows = eventually(lambda: found if len(found := ended(engines[0])) >= 6 else None, timeout=30)
+    assert fleet.sink.most_at_once("slow-one") == 1
+    assert {(row.status, row.reason) for row in rows} == {(Status.SUCCESS, None)}
+    oldest_first = sorted(rows, key=lambda row: row.scheduled_time)
+    assert [visit.execution for visit in fleet.sink.visits[: len(rows)]] == [row.id for row in oldest_first]
+    fleet.apply(engines[1], fleet.job("slow-one", "/1.3", concurrency="queue", enabled=False), revision="e" * 40)
+    eventually(lambda: not engines[0].running("slow-one"), timeout=10)
+    assert {row.reason for row in ended(engines[0]) if row.status is Status.CANCELLED} == {"disabled"}
 
 
 def test_replace_holds_over_replicas_and_the_newest_wins(fleet: Fleet) -> None:

@@ -1,27 +1,32 @@
 """A start on PostgreSQL: what will not change ends it at once and by name, what may come is waited for, said once."""
 
-import logging
 import os
 import signal
 import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from time import monotonic
 
 import psycopg
 import pytest
-from harness.engine_harness import eventually
-from harness.pgbouncer import PgBouncer
-from harness.postgres import Server
-from harness.repository import Repository
-from harness.subprocess_runner import PROGRAM
+from harness.engine_harness import Seen
+from harness.machine.namespaces import unshare
+from harness.processes.subprocess_runner import PROGRAM
+from harness.programs.pgbouncer import PgBouncer
+from harness.programs.postgres import Server
+from harness.programs.tcp_proxy import Proxy
+from harness.repositories.repository import Repository
 
+from chronos_gitops.engine.clock import SystemClock
 from chronos_gitops.engine.engine import NotRunning
+from chronos_gitops.engine.sql.engine import SqlEngine
 from chronos_gitops.engine.sql.postgres.connection import Address
 from chronos_gitops.engine.sql.postgres.store import PostgresStore
-from chronos_gitops.engine.sql.store.store import Session, StoreError, StoreUnusable
+from chronos_gitops.engine.sql.store.store import StoreUnusable
 from chronos_gitops.errors import UsageError
+from chronos_gitops.webhooks.attempt import Delivery
 
 
 @pytest.fixture(scope="module")
@@ -134,69 +139,81 @@ def test_sigterm_ends_a_runner_that_waits_for_its_database(tmp_path: Path) -> No
     assert "Traceback" not in said + rest
 
 
-class Standby:
-    """A copy of a server that follows it; ``promote`` makes it the primary."""
-
-    def __init__(self, primary: Server) -> None:
-        self.server = Server.copy_of(primary)
-
-    def promote(self) -> None:
-        with psycopg.connect(self.server.url(), autocommit=True) as connection:
-            connection.execute("SELECT pg_promote(true, 30)")
+RESOLVERS = {
+    "no such name": ("hosts: files", "Name or service not known"),
+    "no answer": ("hosts: dns", "Temporary failure in name resolution"),
+}
 
 
-@pytest.mark.timeout(90)
-def test_after_a_failover_nobody_reads_from_the_old_server() -> None:
-    """The old primary lives on and shows what is old; the address leads to whichever server takes writes."""
-    primary = Server()
-    standby = Standby(primary)
-    hosts = f"127.0.0.1:{standby.server.port},127.0.0.1:{primary.port}"
-    address = Address(f"postgresql://postgres@{hosts}/postgres?target_session_attrs=read-write")
-    store = PostgresStore(address, place="a")
-    try:
-        add = "INSERT INTO definitions VALUES (:name, '{}')"
-        store.write(lambda session: session.execute(add, {"name": "before"})).result(10)
-        port = "SELECT inet_server_port() AS port"
-        assert store.read(lambda session: session.execute(port).fetchone()) == {"port": primary.port}
-        standby.promote()
-        with psycopg.connect(primary.url(), autocommit=True) as old:
-            old.execute("ALTER SYSTEM SET default_transaction_read_only = on")
-            old.execute("SELECT pg_reload_conf()")
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("resolver", RESOLVERS)
+def test_a_host_that_does_not_exist_ends_the_start_and_a_resolver_that_is_away_is_waited_for(
+    tmp_path: Path, resolver: str
+) -> None:
+    """Before, a wrong host name was waited for, for 10 s. Real processes in a network that has nothing, with their own
+    /etc/nsswitch.conf."""
+    switch, words = RESOLVERS[resolver]
+    repository = Repository.init(tmp_path / "repo")
+    repository.write_job("a")
+    repository.commit()
+    (tmp_path / "nsswitch.conf").write_text(f"{switch}\n")
+    mounted = ("sh", "-c", 'mount --bind "$0" /etc/nsswitch.conf && exec "$@"', str(tmp_path / "nsswitch.conf"))
+    command = [*PROGRAM, "run", str(repository.root), "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0"]
+    process = subprocess.Popen(
+        [*unshare("--mount", "--net"), *mounted, *command],
+        env={**os.environ, "CHRONOS_ENGINE": "postgresql://postgres@database.example/x"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    said = ""
+    while words not in said:
+        line = process.stdout.readline()
+        assert line, said
+        said += line
+    assert ("waiting for the database" in said) == (resolver == "no answer")
+    if resolver == "no answer":
+        process.terminate()
+    assert process.wait(60) == (0 if resolver == "no answer" else 1)
+    process.stdout.close()
 
-        def after(session: Session) -> object:
-            session.execute(f"{add} ON CONFLICT DO NOTHING", {"name": "after"})
-            return session.execute(port).fetchone()
 
-        def written() -> bool:
-            """The reload reaches the old server's processes in their own time."""
-            try:
-                return bool(store.write(after).result(10) == {"port": standby.server.port})
-            except StoreError:
-                return False
-
-        eventually(written)
-        assert store.read(lambda session: session.execute(port).fetchone()) == {"port": standby.server.port}
-        found = store.read(lambda session: session.execute("SELECT digest FROM definitions").fetchall())
-        assert {row["digest"] for row in found} == {"before", "after"}
-    finally:
+def test_a_connection_that_is_lost_within_a_start_is_made_again(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before, the start ended with "check the address, the user and its rights"."""
+    with psycopg.connect(server.url(), autocommit=True) as admin, Proxy(server.port) as proxy:
+        key = "hashtextextended('chronos-gitops schema ' || current_schema(), 0)"
+        admin.execute(f"SELECT pg_advisory_lock({key})".encode())
+        threading.Timer(1.0, proxy.cut).start()
+        threading.Timer(2.5, lambda: admin.execute("SELECT pg_advisory_unlock_all()")).start()
+        store = PostgresStore(Address(f"postgresql://postgres@127.0.0.1:{proxy.port}/postgres"), place="a")
+        assert store.write(lambda session: session.execute("SELECT 7 AS n").fetchone()).result(10) == {"n": 7}
         store.close()
-        standby.server.close()
-        primary.close()
+    assert "waiting for the database" in caplog.messages
 
 
-@pytest.mark.timeout(60)
-def test_a_standby_is_waited_on_and_not_used(caplog: pytest.LogCaptureFixture) -> None:
-    primary = Server()
-    standby = Standby(primary)
-    stopping = threading.Event()
-    threading.Timer(2.0, stopping.set).start()
-    try:
-        with pytest.raises(NotRunning), caplog.at_level(logging.WARNING):
-            PostgresStore(Address(standby.server.url()), place="a", is_stopping=stopping.is_set)
-        assert "standby" in str(caplog.records[0].__dict__["error"])
-    finally:
-        standby.server.close()
-        primary.close()
+def test_a_start_that_failed_can_be_stopped_again_and_again(postgres_url: str) -> None:
+    """Before, what was raised was "Bad file descriptor" or "cannot join thread", and not why it failed."""
+
+    def delivery() -> Delivery:
+        raise UsageError("no webhooks here")
+
+    engine = SqlEngine(
+        lambda: PostgresStore(Address(postgres_url), place="a"),
+        delivery=delivery,
+        clock=SystemClock(),
+        observer=Seen(),
+        random=Random(7),
+    )
+    with pytest.raises(UsageError, match="no webhooks here"):
+        engine.start()
+    engine.stop()
+    engine.stop()
+    store = PostgresStore(Address(postgres_url), place="a")
+    store.close()
+    store.close()
 
 
 def test_reading_connections_are_bounded_and_given_back(postgres_url: str) -> None:

@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from harness.clock import HandClock
 from harness.engine_harness import eventually
-from harness.postgres import Server
+from harness.programs.postgres import Server
 
 from chronos_gitops.engine.clock import elapsed
-from chronos_gitops.engine.sql import claims
+from chronos_gitops.engine.sql.claiming import watermarks
 from chronos_gitops.engine.sql.postgres.clock import DatabaseClock
 from chronos_gitops.engine.sql.postgres.connection import Address
 from chronos_gitops.engine.sql.postgres.store import PostgresStore
@@ -154,23 +154,23 @@ def test_the_clock_follows_the_database_and_no_step_of_the_machine() -> None:
 
 
 def test_a_watermark_that_one_decides_over_is_left_out_for_the_other(store: PostgresStore, postgres_url: str) -> None:
-    marks = [claims.Watermark(name, "* * * * *", "UTC", datetime(2026, 3, 2, tzinfo=UTC)) for name in ("a", "b")]
-    store.write(lambda session: claims.set_watermarks(session, marks)).result(5)
+    marks = [watermarks.Watermark(name, "* * * * *", "UTC", datetime(2026, 3, 2, tzinfo=UTC)) for name in ("a", "b")]
+    store.write(lambda session: watermarks.set_watermarks(session, marks)).result(5)
     other = PostgresStore(Address(postgres_url), place="other")
     decides, go_on = threading.Event(), threading.Event()
 
     def decide(session: Session) -> None:
-        claims.hold(session, "a")
+        watermarks.hold(session, "a")
         decides.set()
         go_on.wait(5)
 
     deciding = store.write(decide)
     assert decides.wait(5)
-    held = other.write(lambda session: claims.hold_due(session, ["a", "b", "c"], 10)).result(5)
+    held = other.write(lambda session: watermarks.hold_due(session, ["a", "b", "c"], 10)).result(5)
     assert set(held) == {"b"}
-    assert other.write(lambda session: claims.marked(session, ["a", "c"])).result(5) == {"a"}
+    assert other.write(lambda session: watermarks.marked(session, ["a", "c"])).result(5) == {"a"}
     go_on.set()
     deciding.result(5)
-    assert set(other.write(lambda session: claims.hold_due(session, ["a", "b"], 1)).result(5)) == {"a"}
+    assert set(other.write(lambda session: watermarks.hold_due(session, ["a", "b"], 1)).result(5)) == {"a"}
     assert other.read(lambda session: repository.pauses(session)) == {}
     other.close()

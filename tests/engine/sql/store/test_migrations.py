@@ -8,7 +8,7 @@ import pytest
 from harness.engine_harness import NOON
 
 from chronos_gitops.engine.model import ExecutionQuery, Status
-from chronos_gitops.engine.sql import claims
+from chronos_gitops.engine.sql.claiming import watermarks
 from chronos_gitops.engine.sql.store import repository
 from chronos_gitops.engine.sql.store.sqlite import SqliteStore as Store
 from chronos_gitops.engine.sql.store.store import Session, migrations
@@ -25,8 +25,10 @@ def written_by(version: int, path: Path) -> None:
     row |= dict.fromkeys(("tick", "scheduled_at", "created_at", "started_at"), "7") | {"completed_at": "9"}
     connection.execute(f"INSERT INTO executions ({', '.join(row)}) VALUES ({', '.join(row.values())})")
     connection.execute("INSERT INTO attempts (execution, number, started_at, duration_ms) VALUES ('one', 1, 7, 2)")
-    connection.execute("INSERT INTO pauses VALUES ('daily-backup', 'moving house', 'ada', 7, NULL)")
-    connection.execute("INSERT INTO watermarks VALUES ('daily-backup', '0 2 * * *', 'UTC', 7)")
+    pause = ("daily-backup", "moving house", "ada", 7)
+    connection.execute("INSERT INTO pauses (job, reason, paused_by, paused_at) VALUES (?, ?, ?, ?)", pause)
+    mark = ("daily-backup", "0 2 * * *", "UTC", 7)
+    connection.execute("INSERT INTO watermarks (job, schedule, timezone, watermark) VALUES (?, ?, ?, ?)", mark)
     connection.commit()
     connection.close()
 
@@ -40,7 +42,7 @@ def test_work_that_waits_for_a_callback_gets_the_status_that_earlier_releases_le
     row = store.read(lambda session: session.execute("SELECT status FROM executions").fetchone())
     assert row is not None
     assert row["status"] == "waiting"
-    [execution] = store.read(lambda session: repository.executions(session, ExecutionQuery(status=Status.RUNNING)))
+    [execution] = store.read(lambda session: repository.executions(session, ExecutionQuery(statuses=(Status.RUNNING,))))
     assert (execution.status, execution.waiting_for) == (Status.RUNNING, "callback")
     store.close()
 
@@ -63,7 +65,7 @@ def test_a_ledger_of_each_version_becomes_todays(version: int, data_folder: Path
     assert (detail.execution.duration_ms, len(detail.attempts)) == (2, 1)
     assert detail.attempts[0].phases is None
     assert migrated.read(repository.pauses)["daily-backup"].by == "ada"
-    assert set(migrated.read(claims.hold_all)) == {"daily-backup"}
+    assert set(migrated.read(watermarks.hold_all)) == {"daily-backup"}
     migrated.write(
         lambda connection: repository.end_pause(connection, "daily-backup", NOON + timedelta(hours=1))
     ).result(5)

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chronos_gitops.engine.due_queue import LATE, Missed
 from chronos_gitops.engine.model import Trigger
-from chronos_gitops.engine.temporal.workflows.decisions import AT_ONCE, Claim, decide, settle
+from chronos_gitops.engine.temporal.workflows.decisions import AT_ONCE, Claim, Decision, decide, settle
+from chronos_gitops.engine.ticks.due_queue import LATE, Missed
 from chronos_gitops.jobs.model import Job
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -93,9 +93,20 @@ def test_an_edit_keeps_the_mark_or_counts_from_now(
     assert (decided.mark, decided.claims) == (expected, ())
 
 
-def test_what_an_edited_schedule_still_owed_is_given_up() -> None:
-    decided = settle(job(), job(schedule="@daily"), NOON, NOON + 5 * MINUTE)
-    assert decided.missed == Missed(5, NOON + MINUTE, NOON + 5 * MINUTE)
+@pytest.mark.parametrize(
+    ("after", "mark"),
+    [
+        ({"schedule": "@daily"}, NOON + 5 * MINUTE),
+        ({"timezone": "Asia/Kathmandu"}, NOON + 5 * MINUTE),
+        ({"enabled": False}, None),
+        (None, None),
+    ],
+    ids=["rescheduled", "timezone", "disabled", "removed"],
+)
+def test_what_an_edited_schedule_still_owed_is_given_up(after: dict[str, object] | None, mark: datetime | None) -> None:
+    decided = settle(job(), None if after is None else job(**after), NOON, NOON + 5 * MINUTE)
+    assert decided == Decision(mark, missed=Missed(5, NOON + MINUTE, NOON + 5 * MINUTE))
+    assert settle(job(), None if after is None else job(**after), NOON, NOON + SECOND).missed is None
 
 
 def test_a_clock_that_was_ahead_silences_nothing() -> None:

@@ -8,19 +8,20 @@ from flask.testing import FlaskClient
 from harness.api_fixtures import app_of, token_of
 
 from chronos_gitops.app import Service
-from chronos_gitops.server.api.auth import roles
+from chronos_gitops.server.api import endpoint
+from chronos_gitops.server.api.endpoint import Endpoint
 
 ROLES = ("read", "operate", "rollback")
 STRANGER = {"REMOTE_ADDR": "192.0.2.3"}
 """Who fails often elsewhere, so that nobody else has to wait."""
 
 
-def routes(app: Flask) -> Iterator[tuple[str, str, str]]:
-    """Every (method, path, endpoint) of the URL map, paths filled with names that nothing has."""
-    for rule in app.url_map.iter_rules():
+def routes(app: Flask) -> Iterator[tuple[str, str, Endpoint]]:
+    """Every (method, path, declaration) of the URL map, paths filled with names that nothing has."""
+    for rule in endpoint.declared(app.url_map):
         for method in sorted(rule.methods or ()):
             if method != "OPTIONS":
-                yield method, re.sub(r"<[^>]+>", "nothing", rule.rule), rule.endpoint
+                yield method, re.sub(r"<[^>]+>", "nothing", rule.rule), rule.declared
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +34,8 @@ def test_every_route_needs_exactly_its_role(guarded: Flask) -> None:
     client = guarded.test_client()
     matrix = list(routes(guarded))
     assert len(matrix) > 60
-    for method, path, endpoint in matrix:
-        needed = roles.role_of(endpoint, method)
+    for method, path, declared in matrix:
+        needed = declared.role
         for role in ROLES:
             secret, _ = token_of(role, role)
             status = client.open(path, method=method, headers={"Authorization": f"Bearer {secret}"}).status_code
@@ -44,17 +45,11 @@ def test_every_route_needs_exactly_its_role(guarded: Flask) -> None:
 
 def test_every_route_but_the_open_ones_needs_a_token(guarded: Flask) -> None:
     client = guarded.test_client()
-    for method, path, endpoint in routes(guarded):
+    for method, path, declared in routes(guarded):
         response = client.open(path, method=method)
-        assert (response.status_code == 401) == (roles.role_of(endpoint, method) is not None), (method, path)
+        assert (response.status_code == 401) == (declared.role is not None), (method, path)
         wrong = client.open(path, method=method, headers={"Authorization": "Bearer wrong"}, environ_base=STRANGER)
-        assert (wrong.status_code in (401, 429)) == (roles.role_of(endpoint, method) is not None), (method, path)
-
-
-def test_every_write_names_its_role(guarded: Flask) -> None:
-    writes = {endpoint for method, _, endpoint in routes(guarded) if method not in ("GET", "HEAD")}
-    assert writes - roles.OPEN_ENDPOINTS == set(roles.WRITE_ROLES) | roles.SIGNED_ENDPOINTS
-    assert {endpoint for _, _, endpoint in routes(guarded)} >= roles.OPEN_ENDPOINTS
+        assert (wrong.status_code in (401, 429)) == (declared.role is not None), (method, path)
 
 
 def test_a_refusal_says_how_to_get_in(guarded: Flask) -> None:

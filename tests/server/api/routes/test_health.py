@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from harness.api_fixtures import Checkout, app_of, settings_of
+from harness.api_fixtures import Checkout, app_of, job_yaml, settings_of
 
 import chronos_gitops
 from chronos_gitops.app import Service, build
@@ -100,3 +100,28 @@ def test_the_last_good_jobs_make_a_restarted_runner_ready(checkout: Checkout, tm
     with build(settings) as service:
         assert service.follower.status().state == "failed"
         assert app_of(service).test_client().get("/readyz").status_code == 200
+
+
+def test_a_secret_without_a_value_warns_and_the_runner_stays_ready(checkout: Checkout, tmp_path: Path) -> None:
+    headers = {"X-Key": "${secret:pay-key}"}
+    for name in ("charge", "refund"):
+        checkout.write(
+            name, job_yaml(name, "http://127.0.0.1:1/x", webhook={"url": "http://127.0.0.1:1/x"} | {"headers": headers})
+        )
+    checkout.commit("Use a secret")
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    settings = dataclasses.replace(settings_of(checkout, tmp_path / "data"), secrets_folder=folder)
+    with build(settings) as service:
+        client = app_of(service).test_client()
+        ready = client.get("/readyz?verbose")
+        assert (ready.status_code, client.get("/readyz").get_data(as_text=True)) == (200, "ok\n")
+        assert "[!]secrets warn: 1 missing, 2 jobs" in ready.get_data(as_text=True).splitlines()
+        assert client.get("/health").get_json()["checks"]["secrets"]["status"] == "warn"
+        samples = client.get("/metrics").get_data(as_text=True).splitlines()
+        assert 'chronos_secrets{state="missing"} 1.0' in samples
+        assert 'chronos_secrets{state="ok"} 0.0' in samples
+        (folder / "pay-key").write_text("value")
+        service.secrets.look()
+        assert "[+]secrets ok" in client.get("/readyz?verbose").get_data(as_text=True).splitlines()
+        assert 'chronos_secrets{state="ok"} 1.0' in client.get("/metrics").get_data(as_text=True).splitlines()

@@ -14,7 +14,8 @@ from harness.api_fixtures import CheckedClient, Checkout, eventually, job_yaml, 
 from werkzeug.test import TestResponse
 
 from chronos_gitops.app import Service, build
-from chronos_gitops.config.model import Settings, Token
+from chronos_gitops.config.model import Token
+from chronos_gitops.config.settings import Settings
 from chronos_gitops.server.web.app import create_app
 
 SECRET = "the forge's and ours"

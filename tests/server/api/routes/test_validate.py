@@ -1,8 +1,13 @@
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from harness.api_fixtures import job_yaml
+from harness.api_fixtures import Checkout, job_yaml, settings_of
+
+from chronos_gitops.app import build
+from chronos_gitops.server.web.app import create_app
 
 
 def test_a_schedule_in_words_and_times(client: FlaskClient) -> None:
@@ -80,3 +85,30 @@ def test_what_the_file_holds_is_not_repeated(client: FlaskClient) -> None:
     response = client.post("/api/v1/validate", data=file)
     assert response.get_json()["problems"]
     assert auth["token"] not in response.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "policies"),
+    [("", []), ("?path=jobs/new.yaml", []), ("?path=jobs/pay/eu/new.yaml", ["pay/owner"])],
+)
+def test_file_is_judged_with_the_running_layers_of_its_place(
+    checkout: Checkout, data_folder: Path, path: str, policies: list[str]
+) -> None:
+    layers = {
+        "_defaults": 'schedule: "0 2 * * *"\n',
+        "pay/_defaults": "timeout: soon\n",
+        "_policies/pay": "select: {folder: jobs/pay}\nrules:\n  - {id: owner, severity: note, tags: [owner]}\n",
+        "_environments/staging": "",
+    }
+    for name, text in layers.items():
+        checkout.write(name, text)
+    checkout.commit("Add layers")
+    file = "name: new-job\nwebhook: {url: https://api.example.com/}\n"
+    with build(replace(settings_of(checkout, data_folder), environment="staging")) as service:
+        client = create_app(service).test_client()
+        answer = client.post(f"/api/v1/validate{path}", data=file).get_json()
+        own = client.post(f"/api/v1/validate{path}", data=file + "timeout: 1m\n").get_json()
+    assert answer["valid"] is not bool(policies)
+    assert [one["rule"] for one in answer["problems"] if one["severity"] == "error"] == ["duration"] * len(policies)
+    assert own["valid"]
+    assert [one["policy"] for one in own["problems"] if one["policy"]] == policies

@@ -2,8 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -12,15 +11,13 @@ from harness.api_fixtures import app_of, token_of
 from werkzeug.test import TestResponse
 
 from chronos_gitops.app import Service
-from chronos_gitops.server.api.auth import sessions as auth_sessions
-from chronos_gitops.server.api.auth.sessions import COOKIE, Sessions
-from chronos_gitops.server.api.middleware.form_redirect import own_path
-from chronos_gitops.state.data_lock import DataFolderUnusable
+from chronos_gitops.config.model import Token
+from chronos_gitops.server.api.auth.session_cookie import COOKIE, SECURE_COOKIE
+from chronos_gitops.server.api.params.form_origin import own_path
 
 SECRET, READER = token_of("reader", "read", "operate")
 HTML = {"Accept": "text/html"}
 OWN = {"Origin": "http://localhost"}
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -65,19 +62,6 @@ def test_a_session_that_was_logged_out_of_is_refused_also_after_a_restart(shared
     restarted = app_of(shared, READER).test_client()
     restarted.set_cookie(COOKIE, cookie.value)
     assert restarted.get("/api/v1/jobs").status_code == 401
-
-
-def test_ended_sessions_are_forgotten_when_their_time_is_over(tmp_path: Path) -> None:
-    sessions = Sessions(bytes(32), tmp_path / "ended.jsonl")
-    cookie = sessions.issue(READER, NOW)
-    sessions.end(cookie, NOW)
-    sessions.end("not one of ours", NOW)
-    assert sessions.token(cookie, [READER], NOW) is None
-    assert Sessions(bytes(32), tmp_path / "ended.jsonl").token(cookie, [READER], NOW) is None
-    later = NOW + timedelta(hours=13)
-    sessions.end(sessions.issue(READER, later), later)
-    assert (tmp_path / "ended.jsonl").read_text().count("\n") == 1
-    assert cookie not in (tmp_path / "ended.jsonl").read_text()
 
 
 def test_programs_are_not_sent_to_a_form(browser: FlaskClient) -> None:
@@ -198,55 +182,73 @@ def test_the_way_back_leads_nowhere_else(path: str) -> None:
     assert own_path(path) == "/"
 
 
-def test_a_session_ends_after_half_a_day_and_with_its_token() -> None:
-    sessions = Sessions(b"k" * 32)
-    cookie = sessions.issue(READER, NOW)
-    assert sessions.token(cookie, [READER], NOW + timedelta(hours=11, minutes=59)) == READER
-    assert sessions.token(cookie, [READER], NOW + timedelta(hours=12)) is None
-    assert sessions.token(cookie, [], NOW) is None
-    assert sessions.token(cookie, [dataclasses.replace(READER, sha256="0" * 64)], NOW) is None, (
-        "another token, same name"
-    )
-    assert Sessions(b"x" * 32).token(cookie, [READER], NOW) is None
-
-
 @pytest.mark.parametrize("cookie", ["", "x", "a.b.c", "\xff", "W10.x", "." * 3000])
 def test_a_made_up_cookie_is_none(browser: FlaskClient, cookie: str) -> None:
-    assert Sessions(b"k" * 32).token(cookie, [READER], NOW) is None
     browser.set_cookie(COOKIE, cookie)
     assert browser.get("/api/v1/jobs").status_code == 401
 
 
-def test_a_signed_cookie_of_another_shape_is_none() -> None:
-    sessions = Sessions(b"k" * 32)
-    for content in (None, 1, [], ["reader"], ["reader", "x", "y"], {"a": 1}, ["reader", READER.sha256[:16], 1e300]):
-        assert sessions.token(str(sessions._serializer.dumps(content)), [READER], NOW) is None
-
-
 def test_a_session_ends_when_its_token_expires(shared: Service) -> None:
-    short = dataclasses.replace(READER, expires=shared.now() - timedelta(seconds=1))
-    cookie = app_of(shared, READER).extensions["chronos_gitops.callers"].sessions.issue(READER, shared.now())
-    client = app_of(shared, short).test_client()
-    client.set_cookie(COOKIE, cookie)
-    refused = client.get("/api/v1/jobs")
+    expiring = dataclasses.replace(READER, expires=shared.now() + timedelta(hours=1))
+    client = app_of(shared, expiring).test_client()
+    assert 3590 <= int(log_in(client).headers["Set-Cookie"].partition("Max-Age=")[2].partition(";")[0]) <= 3600
+    cookie = client.get_cookie(COOKIE)
+    assert cookie is not None
+    expired = app_of(shared, dataclasses.replace(READER, expires=shared.now() - timedelta(seconds=1))).test_client()
+    expired.set_cookie(COOKIE, cookie.value)
+    refused = expired.get("/api/v1/jobs")
     assert refused.status_code == 401
     assert "expired on" in refused.get_json()["detail"]
 
 
-def test_the_key_is_kept_and_nobody_else_reads_it(tmp_path: Path) -> None:
-    cookie = auth_sessions.load(tmp_path).issue(READER, NOW)
-    assert auth_sessions.load(tmp_path).token(cookie, [READER], NOW) == READER
-    assert (tmp_path / "session.key").stat().st_mode & 0o777 == 0o600
-    assert [path.name for path in tmp_path.iterdir()] == ["session.key"]
+@pytest.mark.parametrize("other", [[], [dataclasses.replace(READER, sha256="0" * 64)]])
+def test_a_session_ends_with_its_token(shared: Service, other: list[Token]) -> None:
+    """Also where another token has its name by now."""
+    client = app_of(shared, READER).test_client()
+    log_in(client)
+    cookie = client.get_cookie(COOKIE)
+    assert cookie is not None
+    changed = app_of(shared, token_of("another", "read")[1], *other).test_client()
+    changed.set_cookie(COOKIE, cookie.value)
+    assert changed.get("/api/v1/jobs").status_code == 401
 
 
-def test_a_key_that_was_cut_short_is_made_anew(tmp_path: Path) -> None:
-    (tmp_path / "session.key").write_bytes(b"short")
-    auth_sessions.load(tmp_path)
-    assert len((tmp_path / "session.key").read_bytes()) == 32
+@pytest.mark.parametrize(
+    ("public_url", "name", "path", "is_secure"),
+    [
+        ("", "chronos_session", "/", False),
+        ("http://ops.example.com", "chronos_session", "/", False),
+        ("http://ops.example.com/chronos", "chronos_session", "/chronos", False),
+        ("https://ops.example.com", "__Secure-chronos_session", "/", True),
+        ("https://ops.example.com/chronos", "__Secure-chronos_session", "/chronos", True),
+    ],
+)
+def test_the_cookie_is_bound_to_the_public_address(
+    shared: Service, public_url: str, name: str, path: str, is_secure: bool
+) -> None:
+    settings = dataclasses.replace(shared.settings, public_url=public_url)
+    browser = app_of(dataclasses.replace(shared, settings=settings), READER).test_client()
+    for header in (log_in(browser).headers["Set-Cookie"], browser.post("/logout", headers=OWN).headers["Set-Cookie"]):
+        given, *attributes = header.split("; ")
+        assert given.partition("=")[0] == name
+        assert f"Path={path}" in attributes
+        assert {"HttpOnly", "SameSite=Lax"} <= set(attributes)
+        assert ("Secure" in attributes) == is_secure
 
 
-def test_a_data_folder_that_cannot_keep_the_key_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(DataFolderUnusable, match="cannot be kept"):
-        auth_sessions.load(tmp_path / "file")
+def test_a_cookie_without_the_prefix_does_not_count_where_the_runner_is_reached_by_https(shared: Service) -> None:
+    """A page of a neighbouring domain may set the plain name, not the one that begins with __Secure-."""
+    settings = dataclasses.replace(shared.settings, public_url="https://ops.example.com")
+    browser = app_of(dataclasses.replace(shared, settings=settings), READER).test_client()
+    value = log_in(browser).headers["Set-Cookie"].partition("=")[2].partition(";")[0]
+    for name, status in ((COOKIE, 401), (SECURE_COOKIE, 200)):
+        client = browser.application.test_client()
+        client.set_cookie(name, value)
+        assert client.get("/api/v1/jobs").status_code == status
+
+
+def test_the_form_tells_how_long_a_session_lasts(shared: Service) -> None:
+    settings = dataclasses.replace(shared.settings, session_lifetime=timedelta(hours=8))
+    browser = app_of(dataclasses.replace(shared, settings=settings), READER).test_client()
+    assert "The session lasts 8 h." in browser.get("/login", headers=HTML).get_data(as_text=True)
+    assert "Max-Age=28800" in log_in(browser).headers["Set-Cookie"]

@@ -1,57 +1,110 @@
 """What an operator does to a job at runtime: trigger, pause, resume; never a commit (CONTRACT 5)."""
 
-import re
-from datetime import UTC, datetime
+import json
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, url_for
 
+from chronos_gitops.engine.model import TriggerInputs
+from chronos_gitops.jobs.model import JobVersion
+from chronos_gitops.observability.audit_log import AuditAction
+from chronos_gitops.observability.event_log import EventKind
+from chronos_gitops.server.api.endpoint import OPERATE, Audited, Endpoint, JsonBody, Operation, answer
 from chronos_gitops.server.api.openapi import responses
-from chronos_gitops.server.api.params import body, idempotency, job_lookup
-from chronos_gitops.server.api.params.body import InvalidBody
-from chronos_gitops.server.api.request_context import caller, service
+from chronos_gitops.server.api.openapi.shapes import ref
+from chronos_gitops.server.api.params import body, idempotency, job_lookup, pause_end
+from chronos_gitops.server.api.request_context import caller, record_target, service
 
 blueprint = Blueprint("control", __name__, url_prefix="/api/v1/jobs/<name>")
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
 
 
-@blueprint.post("/trigger")
+@blueprint.post(
+    "/trigger",
+    declared=Endpoint(
+        Operation(
+            "triggerJob",
+            "jobs",
+            "Run it once, now",
+            "Also works on a disabled or paused job; obeys its concurrency policy. With `dry_run` the "
+            "request is shown and nothing is sent. A repeated Idempotency-Key answers the first execution.",
+            {
+                200: answer("A dry run: the request", ref("RequestPlan")),
+                202: answer("The execution", ref("Execution")),
+            },
+            errors=(404, 409, 422),
+        ),
+        role=OPERATE,
+        is_scoped=True,
+        audit=Audited(AuditAction.TRIGGER, EventKind.JOB_TRIGGERED),
+        parameters=(job_lookup.NAME,),
+        body=JsonBody("TriggerRequest"),
+    ),
+)
 def trigger(name: str) -> tuple[Response, int, dict[str, str]]:
-    given = body.fields({"dry_run": bool})
+    given = body.fields()
     definition = job_lookup.definition(service(), name)
+    inputs = _inputs(definition, given.get("variables") or {})
     if given.get("dry_run"):
-        return jsonify(responses.rehearsal(definition, service().now())), 200, {}
-    execution = service().engine.trigger(definition.job.name, key=idempotency.key())
+        shown = definition if inputs is None else replace(definition, job=inputs.job)
+        return jsonify(responses.rehearsal(shown, service().now())), 200, {}
+    execution = service().engine.trigger(definition.job.name, key=idempotency.callers_key(), inputs=inputs)
     location = url_for("executions.one_execution", execution_id=execution.id)
     return jsonify(responses.execution(execution)), 202, {"Location": location}
 
 
-@blueprint.post("/pause")
+def _inputs(definition: JobVersion, variables: dict[str, str]) -> TriggerInputs | None:
+    if not variables:
+        return None
+    record_target(json.dumps(variables, ensure_ascii=False))
+    return TriggerInputs(service().follower.triggered(definition, variables), variables)
+
+
+@blueprint.post(
+    "/pause",
+    declared=Endpoint(
+        Operation(
+            "pauseJob",
+            "jobs",
+            "Pause the job",
+            "At runtime, never a commit; survives restarts, edits and rollbacks. Ticks that fall in it "
+            "follow the job's missed-run policy when it ends.",
+            {200: answer("The job", ref("Job"))},
+            errors=(404, 409),
+        ),
+        role=OPERATE,
+        is_scoped=True,
+        audit=Audited(AuditAction.PAUSE, EventKind.JOB_PAUSED, target="until"),
+        parameters=(job_lookup.NAME,),
+        body=JsonBody("PauseRequest"),
+    ),
+)
 def pause(name: str) -> dict[str, Any]:
     definition = job_lookup.definition(service(), name)
-    given = body.fields({"reason": str, "until": str}, required=("reason",))
-    if not given["reason"].strip():
-        raise InvalidBody('"reason" is empty.', hint="Say why, for whoever finds the job paused.")
-    until = _until(given["until"]) if "until" in given else None
+    given = body.fields()
+    until = pause_end.end(given, service().now())
     service().engine.pause(definition.job.name, reason=given["reason"].strip(), by=caller(), until=until)
     return responses.job(service(), definition)
 
 
-@blueprint.post("/resume")
+@blueprint.post(
+    "/resume",
+    declared=Endpoint(
+        Operation(
+            "resumeJob",
+            "jobs",
+            "End a pause",
+            "Harmless when the job is not paused.",
+            {200: answer("The job", ref("Job"))},
+            errors=(404, 409),
+        ),
+        role=OPERATE,
+        is_scoped=True,
+        audit=Audited(AuditAction.RESUME, EventKind.JOB_RESUMED),
+        parameters=(job_lookup.NAME,),
+    ),
+)
 def resume(name: str) -> dict[str, Any]:
-    body.fields({})
     definition = job_lookup.definition(service(), name)
     service().engine.resume(definition.job.name)
     return responses.job(service(), definition)
-
-
-def _until(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text.upper()).astimezone(UTC) if _RFC_3339.match(text) else None
-    except (ValueError, OverflowError):
-        moment = None
-    if moment is None:
-        raise InvalidBody('"until" is not a time as RFC 3339 writes it.', hint="Write one like 2026-03-08T07:00:00Z.")
-    if moment <= service().now():
-        raise InvalidBody('"until" lies in the past.', hint="Leave it out to pause until somebody resumes.")
-    return moment

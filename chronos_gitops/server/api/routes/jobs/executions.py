@@ -7,39 +7,124 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from chronos_gitops.engine.model import Execution, ExecutionDetail, ExecutionQuery, Status
+from chronos_gitops.engine.model import Execution, ExecutionDetail, ExecutionQuery, Status, Trigger
 from chronos_gitops.errors import NotFoundError
+from chronos_gitops.observability.audit_log import AuditAction
+from chronos_gitops.observability.event_log import EventKind
 from chronos_gitops.process.engine_priority import yielding
-from chronos_gitops.server.api.auth import tag_scope
+from chronos_gitops.server.api import endpoint
+from chronos_gitops.server.api.auth import caller_scope
+from chronos_gitops.server.api.endpoint import OPERATE, READ, Audited, Endpoint, Operation, answer
 from chronos_gitops.server.api.openapi import responses
-from chronos_gitops.server.api.params import body, job_lookup, pagination, query
+from chronos_gitops.server.api.openapi.shapes import ref
+from chronos_gitops.server.api.params import job_lookup, pagination, query
 from chronos_gitops.server.api.request_context import caller, service
-from chronos_gitops.server.api.routes.jobs import explanation
+from chronos_gitops.server.api.routes.jobs import explanation, other_changes
 
 blueprint = Blueprint("executions", __name__, url_prefix="/api/v1")
 
 
-@blueprint.get("/executions")
+ID = endpoint.path("execution_id", "The execution's id")
+STATUS = query.choices("status", Status, "Only executions with this status")
+TRIGGER = query.choice("trigger", Trigger, "Only executions that this started")
+SINCE = query.instant("since", "Only scheduled times from here on; RFC 3339, UTC without an offset")
+UNTIL = query.instant("until", "Only scheduled times before this; RFC 3339, UTC without an offset")
+JOB = query.text("job", "Only executions of this job, by its name or id")
+FILTERS = (STATUS, TRIGGER, SINCE, UNTIL)
+
+
+@blueprint.get(
+    "/executions",
+    declared=Endpoint(
+        Operation(
+            "listExecutions",
+            "executions",
+            "What happened",
+            "Newest first, over all jobs. Filters add up. Tags are those that a job has now. A page with `tag.` "
+            "may be short; `next` continues.",
+            {200: answer("Executions, newest first", ref("ExecutionList"))},
+            errors=(404,),
+        ),
+        role=READ,
+        is_scoped=True,
+        parameters=(*pagination.PAGED, JOB, *FILTERS, query.TAGS),
+    ),
+)
 def list_all() -> Response:
-    return _page(None)
+    asked = JOB.value()
+    return _page(None if asked is None else job_lookup.name(service(), asked))
 
 
-@blueprint.get("/jobs/<name>/executions")
+@blueprint.get(
+    "/jobs/<name>/executions",
+    declared=Endpoint(
+        Operation(
+            "listJobExecutions",
+            "executions",
+            "What happened to one job, or why it did (not) run at one instant",
+            "Newest first. With `at` the answer is one sentence instead: what became of "
+            "that instant, and which commit made it so.",
+            {
+                200: answer(
+                    "Executions, newest first; with `at` what became of that instant",
+                    {"oneOf": [ref("ExecutionList"), ref("Explanation")]},
+                )
+            },
+            errors=(404,),
+        ),
+        role=READ,
+        is_scoped=True,
+        parameters=(job_lookup.NAME, *pagination.PAGED, *FILTERS, explanation.AT),
+    ),
+)
 def list_of_job(name: str) -> Response | dict[str, Any]:
     job = job_lookup.name(service(), name)
     at = explanation.instant()
     return _page(job) if at is None else explanation.answer(service(), job, at)
 
 
-@blueprint.get("/executions/<execution_id>")
+@blueprint.get(
+    "/executions/<execution_id>",
+    declared=Endpoint(
+        Operation(
+            "getExecution",
+            "executions",
+            "One execution",
+            "With every attempt: when, how long and in which phases, the status and the first "
+            "4 KiB of the response, credentials taken out.",
+            {200: answer("The execution with its attempts", ref("ExecutionDetail"))},
+            errors=(404,),
+        ),
+        role=READ,
+        is_scoped=True,
+        parameters=(ID,),
+    ),
+)
 def one_execution(execution_id: str) -> dict[str, Any]:
-    return responses.execution_detail(found(execution_id))
+    detail = found(execution_id)
+    compared = other_changes.compared(detail.execution)
+    return responses.execution_detail(detail) | {"changed": other_changes.documents(compared)}
 
 
-@blueprint.post("/executions/<execution_id>/cancel")
+@blueprint.post(
+    "/executions/<execution_id>/cancel",
+    declared=Endpoint(
+        Operation(
+            "cancelExecution",
+            "executions",
+            "End it now; a request under way is cut off",
+            "An open request is closed; its target may have acted already.",
+            {200: answer("The execution, cancelled", ref("Execution"))},
+            errors=(404, 409),
+        ),
+        role=OPERATE,
+        is_scoped=True,
+        audit=Audited(AuditAction.CANCEL, EventKind.EXECUTION_CANCELLED, target="execution_id"),
+        parameters=(ID,),
+    ),
+)
 def cancel(execution_id: str) -> dict[str, Any]:
     """Ends it, if it has not ended: what runs is cut off."""
-    body.fields({})
     known = found(execution_id)
     return responses.execution(service().engine.cancel(known.execution.id, by=caller()))
 
@@ -47,19 +132,29 @@ def cancel(execution_id: str) -> dict[str, Any]:
 def found(execution_id: str) -> ExecutionDetail:
     """One execution that the caller sees; NotFoundError as for one that never was."""
     detail = service().engine.execution(execution_id)
-    if not tag_scope.sees(detail.execution.job):
+    if not caller_scope.sees_row(detail.execution.job, detail.execution.path):
+        caller_scope.refuse_known(detail.execution.job)
         raise NotFoundError(f'there is no execution "{execution_id[:64]}"')
     return detail
 
 
 def _page(job: str | None) -> Response:
-    asked = ExecutionQuery(job=job, status=query.choice("status", Status), before=pagination.position(_position))
+    asked = ExecutionQuery(
+        job=job,
+        statuses=STATUS.value() or (),
+        trigger=TRIGGER.value(),
+        since=SINCE.value(),
+        until=UNTIL.value(),
+        before=pagination.position(_position),
+    )
 
     def read(count: int, after: Execution | None) -> Sequence[Execution]:
         before = asked.before if after is None else (after.scheduled_time, after.id)
         return service().engine.executions(replace(asked, limit=count, before=before))
 
-    rows, last = tag_scope.page(read, lambda row: row.job, pagination.limit())
+    rows, last = caller_scope.page(
+        read, lambda row: row.job, pagination.limit(), path_of=lambda row: row.path, asked=query.tags()
+    )
     after = None if last is None else [last.scheduled_time.isoformat(), last.id]
     return pagination.answer([responses.execution(row) for row in yielding(rows)], after)
 

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 from itertools import islice
@@ -9,43 +10,127 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
+from chronos_gitops.expectations.judging.state import ExpectationState
 from chronos_gitops.jobs.model import JobSet, JobVersion
+from chronos_gitops.jobs.state import JobState, state_of
 from chronos_gitops.process.engine_priority import yielding
-from chronos_gitops.server.api.auth import tag_scope
+from chronos_gitops.schedule.timing import Held
+from chronos_gitops.server.api import job_health
+from chronos_gitops.server.api.auth import caller_scope
+from chronos_gitops.server.api.endpoint import READ, Endpoint, Operation, answer
+from chronos_gitops.server.api.job_health import JobHealth
 from chronos_gitops.server.api.middleware import conditional
 from chronos_gitops.server.api.openapi import responses
+from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import job_lookup, pagination, query
 from chronos_gitops.server.api.request_context import service
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/api/v1/jobs")
+_CHUNK = 1000
+_YEAR = timedelta(days=366)
 
 
-class State(StrEnum):
-    ENABLED = "enabled"
-    DISABLED = "disabled"
-    PAUSED = "paused"
+STATE = query.choice("state", JobState, "Only jobs in this state")
+TEXT = query.text("q", "Only jobs whose name or description has this text, whatever its case")
+EXPECTATION = query.choice("expectation", ExpectationState, "Only jobs with an expectation in this state")
+FILTERS = (STATE, TEXT, EXPECTATION, query.TAGS)
+HEALTH = query.choice("health", JobHealth, "Only jobs of this health, as the page shows it")
 
 
-@blueprint.get("")
+class Flag(StrEnum):
+    TRUE = "true"
+    FALSE = "false"
+
+
+CLOSED = query.choice("closed", Flag, "Also the scheduled times that calendars hold, 1000 at most")
+COUNT = query.integer("count", "How many", default=5, high=1000)
+
+
+@blueprint.get(
+    "",
+    declared=Endpoint(
+        Operation(
+            "listJobs",
+            "jobs",
+            "Jobs that run now",
+            "By name. Filters add up: several tags mean all of them. A misspelt parameter is refused.",
+            {200: answer("Jobs by name", ref("JobList"))},
+        ),
+        role=READ,
+        is_scoped=True,
+        parameters=(*pagination.PAGED, *FILTERS, HEALTH),
+    ),
+)
 def list_jobs() -> Response:
     size = pagination.limit()
     after = pagination.position(lambda values: str(values[0])) or ""
-    page = list(islice(matching(after=after), size + 1))
+    found, health = matching(after=after), HEALTH.value()
+    page = list(islice(found if health is None else _of_health(found, health), size + 1))
     more = len(page) > size
     return pagination.answer(responses.jobs(service(), page[:size]), [page[size - 1].job.name] if more else None)
 
 
-@blueprint.get("/<name>")
+@blueprint.get(
+    "/<name>",
+    declared=Endpoint(
+        Operation(
+            "getJob",
+            "jobs",
+            "One job",
+            "All fields with their defaults, its state, next run, version and last execution. The ETag goes "
+            "into If-Match of a rollback; it begins with the job's definition.",
+            {200: answer("The job", ref("Job"))},
+            errors=(404,),
+        ),
+        role=READ,
+        is_scoped=True,
+        parameters=(job_lookup.NAME,),
+    ),
+)
 def one_job(name: str) -> Response:
     definition = job_lookup.definition(service(), name)
-    return conditional.with_definition(jsonify(responses.job(service(), definition)), definition.blob)
+    found = responses.job(service(), definition) | {
+        "sources": responses.sources(service(), definition),
+        "expectations": [responses.expectation(one) for one in service().expectations.ask(definition)],
+        "preflight": responses.preflight(service().preflights.failures().get(definition.job.name)),
+    }
+    return conditional.with_definition(jsonify(found), definition.identity)
 
 
-@blueprint.get("/<name>/next")
+@blueprint.get(
+    "/<name>/next",
+    declared=Endpoint(
+        Operation(
+            "nextRuns",
+            "jobs",
+            "Next scheduled times of the job",
+            "Empty while the job is disabled; from the end of its pause while it is paused.",
+            {200: answer("Ticks", ref("NextRuns"))},
+            errors=(404,),
+        ),
+        role=READ,
+        is_scoped=True,
+        parameters=(job_lookup.NAME, COUNT, CLOSED),
+    ),
+)
 def next_runs(name: str) -> dict[str, Any]:
     definition = job_lookup.definition(service(), name)
-    count = query.integer("count", default=5, low=1, high=1000)
-    return {"items": [responses.instant(tick) for tick in service().next_runs(definition.job.name, count)]}
+    upcoming = service().next_runs(definition.job.name, COUNT.value())
+    found: dict[str, Any] = {"items": [responses.instant(tick) for tick in upcoming]}
+    if CLOSED.value() is Flag.TRUE:
+        until = upcoming[-1] if upcoming else service().now() + _YEAR
+        found["closed"] = [_closed(one) for one in islice(definition.job.timing.held(service().now(), until), _CHUNK)]
+    return found
+
+
+def _closed(held: Held) -> dict[str, Any]:
+    """A scheduled time that a calendar holds."""
+    return {
+        "time": responses.instant(held.time),
+        "calendar": held.closure.calendar,
+        "reason": held.closure.entry.reason or held.closure.entry.text,
+        "moved_to": responses.instant(held.move.target) if held.move is not None else None,
+    }
 
 
 def filtered() -> list[JobVersion]:
@@ -55,15 +140,23 @@ def filtered() -> list[JobVersion]:
 
 def matching(*, after: str = "") -> Iterator[JobVersion]:
     """The same, from behind a name on, looked at as they are asked for: a page of many costs what is on it."""
-    found = _behind(tag_scope.jobs(), after)
+    found = _behind(caller_scope.jobs(), after)
     for tag in query.tags().items():
         found = filter(partial(_has_tag, tag), found)
-    if text := (query.text("q") or "").lower():
+    if text := (TEXT.value() or "").lower():
         found = (one for one in found if text in one.job.name or text in one.job.description.lower())
-    if (state := query.choice("state", State)) is not None:
-        pauses = service().engine.pauses()
-        found = (one for one in found if responses.state(one.job, pauses.get(one.job.name)) == state)
+    if (state := STATE.value()) is not None:
+        pauses, now = service().engine.pauses(), service().now()
+        found = (one for one in found if state_of(one.job, now, is_paused=one.job.name in pauses) is state)
+    if (expected := EXPECTATION.value()) is not None:
+        looks = service().expectations.snapshot()
+        found = (one for one in found if any(look.state is expected for look in looks.get(one.job.name, ())))
     return found
+
+
+def _of_health(found: Iterator[JobVersion], health: JobHealth) -> Iterator[JobVersion]:
+    while chunk := list(islice(found, _CHUNK)):
+        yield from (one.definition for one in job_health.search(service(), chunk) if one.standing is health)
 
 
 def _has_tag(tag: tuple[str, str], definition: JobVersion) -> bool:

@@ -10,7 +10,9 @@ from flask import Blueprint, Response, request
 from chronos_gitops.jobs.planning import load_forecast
 from chronos_gitops.jobs.planning.load_forecast import Load, ScheduledJob
 from chronos_gitops.schedule import durations
+from chronos_gitops.server.api.endpoint import READ, Endpoint, Operation, answer
 from chronos_gitops.server.api.openapi import responses
+from chronos_gitops.server.api.openapi.shapes import DURATION, ref
 from chronos_gitops.server.api.params import pagination, query
 from chronos_gitops.server.api.params.query import InvalidParameter
 from chronos_gitops.server.api.request_context import service
@@ -34,9 +36,49 @@ class Window:
     stop: datetime
 
 
-@blueprint.get("")
+def _read_bucket(text: str) -> timedelta:
+    try:
+        bucket = durations.parse(text)
+    except durations.DurationError as error:
+        raise InvalidParameter(f"bucket: {error}.") from None
+    if bucket < _SHORTEST_BUCKET or bucket % _SHORTEST_BUCKET:
+        raise InvalidParameter("bucket is whole seconds, at least 1s.", hint="Write one like 15m.")
+    return bucket
+
+
+FROM = query.instant("from", "The beginning; now when absent, with `bucket` the start of the one that now lies in")
+UNTIL = query.instant("until", "The end, not included; a day after `from` when absent")
+BUCKET = query.parameter(
+    "bucket",
+    DURATION,
+    "Count by this length (`15m`) instead of listing; takes no `limit` and no `cursor`",
+    _read_bucket,
+)
+
+
+@blueprint.get(
+    "",
+    declared=Endpoint(
+        Operation(
+            "allNextRuns",
+            "jobs",
+            "Scheduled times of all jobs in a window",
+            "Listed in order, page by page, or, with `bucket`, counted: for a load strip and its peak. "
+            "The window is [from, until), a year at most.",
+            {
+                200: answer(
+                    "The scheduled times in order, or their number in each bucket",
+                    {"oneOf": [ref("TickList"), ref("Load")]},
+                )
+            },
+        ),
+        role=READ,
+        is_scoped=True,
+        parameters=(*pagination.PAGED, FROM, UNTIL, BUCKET, *jobs.FILTERS),
+    ),
+)
 def next_runs() -> Response | dict[str, Any]:
-    bucket = _bucket()
+    bucket = BUCKET.value()
     if bucket is None:
         return _listed(_window(service().now()))
     for name in ("limit", "cursor"):
@@ -48,13 +90,14 @@ def next_runs() -> Response | dict[str, Any]:
 def due() -> list[ScheduledJob]:
     """What the jobs that the request asks for (``state``, ``q``, ``tag.*``) have before them; pauses are minded."""
     pauses, decided, now = service().engine.pauses(), service().engine.decided_until(), service().now()
+    moving = service().engine.moving()
     found = []
     for definition in jobs.filtered():
         job, pause = definition.job, pauses.get(definition.job.name)
         if job.enabled and (pause is None or pause.until is not None):
             since = _EPOCH if pause is None or pause.until is None else pause.until
             since = max(since, decided.get(job.name, _EPOCH))
-            found.append(ScheduledJob(job.name, job.schedule, since if since > now else _EPOCH))
+            found.append(ScheduledJob(job.name, moving.get(job.name, job.timing), since if since > now else _EPOCH))
     return found
 
 
@@ -103,24 +146,11 @@ def _counted(window: Window, bucket: timedelta) -> dict[str, Any]:
 
 def _window(default: datetime) -> Window:
     """``from`` is now, or the bucket that now lies in; ``until`` a day later."""
-    start = query.instant("from") or default
-    stop = query.instant("until") or start + DAY
+    start = FROM.value() or default
+    stop = UNTIL.value() or start + DAY
     if not start < stop <= start + _LONGEST:
         raise InvalidParameter("until lies after from, by a year at most.")
     return Window(start, stop)
-
-
-def _bucket() -> timedelta | None:
-    text = query.text("bucket")
-    if text is None:
-        return None
-    try:
-        bucket = durations.parse(text)
-    except durations.DurationError as error:
-        raise InvalidParameter(f"bucket: {error}.") from None
-    if bucket < _SHORTEST_BUCKET or bucket % _SHORTEST_BUCKET:
-        raise InvalidParameter("bucket is whole seconds, at least 1s.", hint="Write one like 15m.")
-    return bucket
 
 
 def _aligned(moment: datetime, bucket: timedelta) -> datetime:

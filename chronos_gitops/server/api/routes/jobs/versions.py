@@ -1,23 +1,32 @@
 """The versions of a job: what git says it was, and what changed between two of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response
 
-from chronos_gitops.jobs import masking
+from chronos_gitops.engine.answers.version_outcomes import VersionOutcomes
 from chronos_gitops.jobs.model import Job
-from chronos_gitops.jobs.validation.validate import FileResult, validate_file
+from chronos_gitops.jobs.secrets import masking
+from chronos_gitops.jobs.validation.validate import FileResult
 from chronos_gitops.process.engine_priority import yielding
+from chronos_gitops.server.api import endpoint
+from chronos_gitops.server.api.auth import caller_scope
+from chronos_gitops.server.api.endpoint import READ, Endpoint, Operation, answer
 from chronos_gitops.server.api.openapi import responses
+from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import job_lookup, pagination, query
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.server.api.routes.jobs import version_diff
 
 if TYPE_CHECKING:
-    from chronos_gitops.versions.version_log import Version
+    from chronos_gitops.versions.version import Version
 
 blueprint = Blueprint("versions", __name__, url_prefix="/api/v1/jobs/<name>/versions")
+N = endpoint.path("n", "A version's number, or its commit (4 digits or more)")
+ENVIRONMENT = query.text("environment", "The environment to show it in; the runner's own when absent")
+AGAINST = query.text("against", "The version before the change; the one before `n` when absent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +36,16 @@ class VersionContent:
     version: "Version"
     source: str | None
     parsed: FileResult | None
+    environment: str | None = None
+
+    @property
+    def sources(self) -> dict[str, Any]:
+        """The place of each value in the files of then, by field."""
+        if self.job is None or self.source is None:
+            return {}
+        content = self.source.encode()
+        effective = service().follower.effective_version(self.version, content, self.environment)
+        return responses.places(effective.document, self.job)
 
     @property
     def yaml(self) -> str | None:
@@ -37,36 +56,94 @@ class VersionContent:
         return None if self.parsed is None else self.parsed.job
 
 
-@blueprint.get("")
+@blueprint.get(
+    "",
+    declared=Endpoint(
+        Operation(
+            "listVersions",
+            "versions",
+            "Its versions",
+            "Newest first; also of a deleted job.",
+            {200: answer("Versions, newest first", ref("VersionList"))},
+            errors=(404,),
+        ),
+        role=READ,
+        is_scoped=True,
+        parameters=(job_lookup.NAME, *pagination.PAGED),
+    ),
+)
 def list_versions(name: str) -> Response:
     job, size = job_lookup.name(service(), name), pagination.limit()
     before = pagination.position(lambda values: int(values[0]))
     newest_first = reversed(service().follower.index().versions(job))
-    page = [version for version in newest_first if before is None or version.position < before]
-    current = current_commit(job)
-    items = [rendered(version, current) for version in yielding(page[:size])]
+    page = [
+        version
+        for version in newest_first
+        if (before is None or version.position < before) and caller_scope.sees_row(job, version.path)
+    ]
+    current, outcomes = current_commit(job), service().engine.outcomes(job)
+    items = [rendered(version, current) | fate(version, outcomes) for version in yielding(page[:size])]
     return pagination.answer(items, [page[size - 1].position] if len(page) > size else None)
 
 
-@blueprint.get("/<n>")
+@blueprint.get(
+    "/<n>",
+    declared=Endpoint(
+        Operation(
+            "getVersion",
+            "versions",
+            "One version, as it was",
+            "The job and its YAML as they were. Literal credentials are masked, so `yaml` is not "
+            "byte for byte what git has where one stands in it.",
+            {200: answer("The version", ref("VersionDetail"))},
+            errors=(404,),
+        ),
+        role=READ,
+        is_scoped=True,
+        is_heavy=True,
+        parameters=(job_lookup.NAME, N, ENVIRONMENT),
+    ),
+)
 def one_version(name: str, n: str) -> dict[str, Any]:
     job = job_lookup.name(service(), name)
-    then = at(job, n)
+    then = at(job, n, ENVIRONMENT.value())
     found = then.job
     problems = then.parsed.problems if then.parsed else ()
-    return rendered(then.version, current_commit(job)) | {
-        "job": None if found is None else masking.masked(found.document()),
-        "yaml": then.yaml,
-        "problems": [responses.problem(problem) for problem in problems],
-    }
+    outcomes = service().engine.outcomes(job)
+    return (
+        rendered(then.version, current_commit(job))
+        | fate(then.version, outcomes)
+        | {
+            "job": None if found is None else masking.masked(found.document()),
+            "sources": then.sources,
+            "yaml": then.yaml,
+            "problems": [responses.problem(problem) for problem in problems],
+        }
+    )
 
 
-@blueprint.get("/<n>/diff")
+@blueprint.get(
+    "/<n>/diff",
+    declared=Endpoint(
+        Operation(
+            "diffVersions",
+            "versions",
+            "What a version changed",
+            "Field by field, as a unified diff, and the next runs before and after.",
+            {200: answer("The change from `against` to `n`", ref("Diff"))},
+            errors=(404,),
+        ),
+        role=READ,
+        is_scoped=True,
+        is_heavy=True,
+        parameters=(job_lookup.NAME, N, AGAINST),
+    ),
+)
 def diff(name: str, n: str) -> dict[str, Any]:
     """What changed from ``against`` (the version before, unless the query names one) to ``n``."""
     job = job_lookup.name(service(), name)
     after = at(job, n)
-    against = query.text("against")
+    against = AGAINST.value()
     before = before_that(after) if against is None else at(job, against)
     return {"version": after.version.number, "against": before and before.version.number} | version_diff.versions(
         before, after, now=service().now()
@@ -76,24 +153,39 @@ def diff(name: str, n: str) -> dict[str, Any]:
 def before_that(after: VersionContent) -> VersionContent | None:
     """The version before; None for the first one that is known."""
     before = service().follower.index().previous(after.version)
-    return None if before is None else content_of(before)
+    if before is None or not caller_scope.sees_row(before.job, before.path):
+        return None
+    return content_of(before)
 
 
 def rendered(version: "Version", current: str | None) -> dict[str, Any]:
     deployed_at = service().follower.deployments.at(version.job, version.commit)
-    return responses.version(version, current=current, deployed_at=deployed_at)
+    files = tuple(
+        file for file in service().follower.index().files(version) if "/_" in file or caller_scope.sees_path(file)
+    )
+    return responses.version(version, files=files, current=current, deployed_at=deployed_at)
 
 
-def at(job: str, reference: str) -> VersionContent:
-    """One version by number or commit; NotFoundError when there is no such one."""
-    return content_of(service().follower.index().version(job, reference))
+def fate(version: "Version", outcomes: Mapping[str, VersionOutcomes]) -> dict[str, Any]:
+    """How its executions ended; null while the engine has none of it."""
+    found = outcomes.get(version.commit)
+    return {"executions": None if found is None else responses.version_outcomes(found)}
 
 
-def content_of(version: "Version") -> VersionContent:
+def at(job: str, reference: str, environment: str | None = None) -> VersionContent:
+    """One version by number or commit; NotFoundError when there is no such one, or no such environment then."""
+    return content_of(job_lookup.version(service(), job, reference), environment)
+
+
+def content_of(version: "Version", environment: str | None = None) -> VersionContent:
     if version.change == "deleted":
         return VersionContent(version, None, None)
-    content = service().follower.read(version.blob)
-    return VersionContent(version, content.decode("utf-8", "replace"), validate_file(version.path, content))
+    follower = service().follower
+    content = follower.read(version.blob)
+    if environment is not None:
+        follower.effective_version(version, content, environment)  # which refuses one that was not declared
+    parsed = follower.judge_version(version, content, environment)
+    return VersionContent(version, content.decode("utf-8", "replace"), parsed, environment)
 
 
 def current_commit(job: str) -> str | None:

@@ -1,3 +1,5 @@
+from urllib.parse import quote
+
 from flask.testing import FlaskClient
 from harness.api_fixtures import finished
 
@@ -51,6 +53,40 @@ def test_executions_are_paged_newest_first(own: FlaskClient) -> None:
     assert seen == ids[::-1]
 
 
+def test_executions_filter_by_job_statuses_tags_trigger_and_time(own: FlaskClient) -> None:
+    started = [own.post(f"/api/v1/jobs/{name}/trigger").get_json() for name in ("failing", "daily-backup", "nightly")]
+    bad, good, nightly = (finished(own, one["id"])["id"] for one in started)
+    job_id = own.get("/api/v1/jobs/failing").get_json()["id"]
+    at = quote(started[1]["scheduled_time"])
+    everything = [nightly, good, bad]
+    assert _ids(own, "/api/v1/executions") == everything
+    for asked, expected in {
+        "job=failing": [bad],
+        f"job={job_id}": [bad],
+        "status=failed,skipped": [bad],
+        "status=success&status=failed": everything,
+        "status=success,failed&limit=1": everything,
+        "status=success&status=failed&limit=1": everything,
+        "status=skipped&status=pending,running": [],
+        "tag.team=backend": [good],
+        "tag.team=backend&limit=1": [good],
+        "tag.team=backend&tag.environment=nowhere": [],
+        "trigger=manual": everything,
+        "trigger=schedule": [],
+        f"since={at}": [nightly, good],
+        f"until={at}": [bad],
+        f"since={at}&until={at}": [],
+        f"job=failing&status=failed&trigger=manual&until={at}": [bad],
+    }.items():
+        assert _all_ids(own, f"/api/v1/executions?{asked}") == expected, asked
+    assert _all_ids(own, f"/api/v1/jobs/failing/executions?status=failed,success&trigger=manual&until={at}") == [bad]
+
+
+def test_a_job_filter_that_names_no_job_is_404_with_the_one_meant(client: FlaskClient) -> None:
+    response = client.get("/api/v1/executions?job=daily-bakup")
+    assert (response.status_code, "daily-backup" in response.get_json()["hint"]) == (404, True)
+
+
 def test_one_that_runs_is_cancelled_and_one_that_ended_is_not(own: FlaskClient) -> None:
     held = own.post("/api/v1/jobs/failing/trigger").get_json()
     done = finished(own, held["id"])
@@ -74,3 +110,13 @@ def test_unknown_ones_are_404(client: FlaskClient) -> None:
 
 def _ids(client: FlaskClient, url: str) -> list[str]:
     return [item["id"] for item in client.get(url).get_json()["items"]]
+
+
+def _all_ids(client: FlaskClient, url: str | None) -> list[str]:
+    """Those of every page."""
+    found = []
+    while url:
+        page = client.get(url).get_json()
+        found += [item["id"] for item in page["items"]]
+        url = page["next"]
+    return found

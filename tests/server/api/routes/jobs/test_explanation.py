@@ -63,7 +63,7 @@ def test_a_version_counts_from_when_it_was_deployed_whatever_date_its_commit_has
 
 def test_a_pause_is_told(own: FlaskClient, service: Service) -> None:
     own.post("/api/v1/jobs/daily-backup/pause", json={"reason": "moving house"})
-    tick = service.jobs().definitions["daily-backup"].job.schedule.next_after(service.now() + timedelta(days=1))
+    tick = service.jobs().definitions["daily-backup"].job.timing.next_after(service.now() + timedelta(days=1))
     assert tick is not None
     found = own.get(BASE, query_string={"at": tick.isoformat()}).get_json()
     assert (found["outcome"], found["reason"]) == ("paused", "paused")

@@ -1,7 +1,10 @@
 import pytest
 from flask.testing import FlaskClient
+from harness.api_fixtures import Checkout, finished
 
+from chronos_gitops.app import Service
 from chronos_gitops.jobs.model import job_id
+from chronos_gitops.server.api.job_health import JobHealth
 
 SEED_FIELDS = {"id", "name", "description", "schedule", "timezone", "webhook", "retry_policy", "timeout", "concurrency"}
 SEED_FIELDS |= {"tags", "enabled", "created_at", "updated_at", "next_run"}
@@ -33,6 +36,27 @@ def test_the_list_has_every_running_job_by_name(client: FlaskClient) -> None:
 )
 def test_filters_of_the_list(client: FlaskClient, query: str, expected: list[str]) -> None:
     assert names(client, query) == expected
+
+
+def test_the_health_filter_agrees_with_the_page(own: FlaskClient) -> None:
+    for name in ("failing", "daily-backup"):
+        finished(own, own.post(f"/api/v1/jobs/{name}/trigger").get_json()["id"])
+    own.post("/api/v1/jobs/nightly/pause", json={"reason": "test"})
+    found = {health.value: names(own, f"?health={health}") for health in JobHealth}
+    assert found == {
+        "failing": ["failing"],
+        "healthy": ["daily-backup"],
+        "paused": ["nightly"],
+        "off": ["off"],
+        "invalid": [],
+        "late": [],
+        "running": [],
+    }
+    for health, expected in found.items():
+        page = own.get(f"/?standing={health}", headers={"Accept": "text/html"}).get_data(as_text=True)
+        assert {name for name in names(own) if f'href="/jobs/{name}"' in page} == set(expected), health
+    assert names(own, "?health=healthy&tag.team=frontend") == []
+    assert names(own, "?health=failing&limit=1") == ["failing"]
 
 
 def test_a_job_has_the_fields_of_the_seed_and_of_the_contract(client: FlaskClient) -> None:
@@ -84,6 +108,23 @@ def test_a_count_that_is_none_is_refused(client: FlaskClient, count: str) -> Non
     assert response.get_json()["type"] == "/problems/invalid-parameter"
 
 
-def test_the_list_has_the_same_shape_as_the_job(client: FlaskClient) -> None:
+def test_the_list_has_the_same_shape_as_the_job_but_for_what_is_asked_of_one_alone(client: FlaskClient) -> None:
     listed = client.get("/api/v1/jobs?q=daily-backup").get_json()["items"][0]
-    assert listed == client.get("/api/v1/jobs/daily-backup").get_json()
+    one = client.get("/api/v1/jobs/daily-backup").get_json()
+    assert one.pop("sources")
+    assert (one.pop("expectations"), one.pop("preflight")) == ([], None)
+    assert listed == one
+
+
+def test_one_job_says_where_its_values_are_written(own: FlaskClient, checkout: Checkout, service: Service) -> None:
+    checkout.write("web/_defaults", "jitter: 2s\nwebhook:\n  auth:\n    type: hmac\n    secret: ${secret:web}\n")
+    checkout.commit("Sign the requests of the web jobs")
+    service.follower.sync()
+    sources = own.get("/api/v1/jobs/nightly").get_json()["sources"]
+    assert sources["jitter"] == {"file": "jobs/web/_defaults.yaml", "line": 1, "column": 9}
+    assert sources["webhook.auth"]["file"] == "jobs/web/_defaults.yaml"
+    assert sources["webhook.auth.secret"] == {"file": "jobs/web/_defaults.yaml", "line": 5, "column": 13}
+    assert sources["webhook.url"]["file"] == "jobs/web/nightly.yaml"
+    assert "catchup_window" not in sources
+    assert all("sources" not in job for job in own.get("/api/v1/jobs").get_json()["items"])
+    assert own.get("/api/v1/jobs/daily-backup").get_json()["sources"]["tags.team"]["file"] == ("jobs/daily-backup.yaml")

@@ -4,7 +4,7 @@ from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, app_of, job_yaml, token_of
 
 from chronos_gitops.app import Service, build
-from chronos_gitops.config.model import Settings
+from chronos_gitops.config.settings import Settings
 
 BASE = "/api/v1/jobs/daily-backup"
 
@@ -20,6 +20,9 @@ def test_the_seeds_rollback_makes_a_commit_that_runs_at_once(own: FlaskClient, c
         "restored_version": 1,
         "commit": checkout.git("rev-parse", "HEAD").strip(),
         "changed": True,
+        "written_out": [],
+        "rewritten": [],
+        "warnings": [],
     }
     assert response.headers["Location"] == f"{BASE}/versions/4"
     assert checkout.git("rev-parse", "HEAD^").strip() == before
@@ -197,3 +200,29 @@ def test_an_undo_names_the_job_in_its_way(own: FlaskClient, checkout: Checkout) 
     assert "daily-backup" in response.get_json()["detail"]
     assert own.post("/api/v1/rollback", json={"commit": "0000"}).status_code == 404
     assert own.post("/api/v1/rollback").status_code == 400
+
+
+def test_values_of_layers_are_written_out_unless_the_job_changed_since(own: FlaskClient, checkout: Checkout) -> None:
+    checkout.write("_defaults", "timeout: 1s\n")
+    checkout.commit("One second")
+    own.post("/api/v1/sync")
+    seen = own.get(BASE)
+    checkout.write("_defaults", "timeout: 2s\n")
+    checkout.commit("Two seconds")
+    own.post("/api/v1/sync")
+    versions = own.get(f"{BASE}/versions").get_json()["items"]
+    assert [(one["change"], one["effective"], one["files"]) for one in versions[:2]] == [
+        ("inherited", True, ["jobs/_defaults.yaml"])
+    ] * 2
+    assert versions[0]["current"]
+    number = versions[1]["version"]
+    stale = own.post(f"{BASE}/rollback/{number}", headers={"If-Match": seen.headers["ETag"]})
+    assert stale.status_code == 412
+    plan = own.post(f"{BASE}/rollback/{number}", json={"dry_run": True}).get_json()
+    assert plan["written_out"] == [{"field": "timeout", "environment": None, "value": "1s"}]
+    assert [(one["field"], one["after"]) for one in plan["fields"]] == [("timeout", "1s")]
+    assert "+timeout: 1s" in plan["unified"]
+    done = own.post(f"{BASE}/rollback/{number}", headers={"If-Match": own.get(BASE).headers["ETag"]}).get_json()
+    assert (done["version"], done["written_out"]) == (number + 2, plan["written_out"])
+    assert done["rewritten"] == plan["rewritten"] == ["enabled", "name", "schedule", "tags", "timeout", "webhook"]
+    assert own.get(BASE).get_json()["timeout"] == "1s"

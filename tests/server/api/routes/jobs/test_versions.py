@@ -1,5 +1,6 @@
 import pytest
 from flask.testing import FlaskClient
+from harness.api_fixtures import Checkout, finished
 
 from chronos_gitops.app import Service
 from chronos_gitops.server.api.openapi import responses
@@ -85,3 +86,34 @@ def test_a_deletion_is_a_diff_to_nothing(client: FlaskClient) -> None:
     assert "+++ /dev/null" in diff["unified"]
     assert diff["next_runs_after"] == []
     assert diff["fields"] == []
+
+
+def test_each_version_has_the_outcomes_of_its_executions(own: FlaskClient, service: Service) -> None:
+    for name in ("daily-backup", "failing"):
+        finished(own, own.post(f"/api/v1/jobs/{name}/trigger").get_json()["id"])
+    newest, older, _ = (one["executions"] for one in own.get(f"{BASE}/versions").get_json()["items"])
+    assert older is None
+    assert (newest["success"], newest["failed"], newest["first_failure"], newest["complete"]) == (1, 0, None, True)
+    [failing] = own.get("/api/v1/jobs/failing/versions").get_json()["items"]
+    assert (failing["executions"]["failed"], failing["executions"]["p95_ms"]) == (1, None)
+    assert "1, 1 failed" in own.get("/jobs/failing").get_data(as_text=True)
+    planned = own.post(f"{BASE}/rollback/2", json={"dry_run": True}).get_json()
+    assert planned["executions"] is None
+
+
+def test_a_version_is_shown_with_the_layers_of_its_time(own: FlaskClient, checkout: Checkout) -> None:
+    base = "/api/v1/jobs/daily-backup/versions"
+    for timeout in ("1s", "2s"):
+        checkout.write("_defaults", f"timeout: {timeout}\n")
+        checkout.commit(timeout)
+    own.post("/api/v1/sync")
+    newest, before = own.get(base).get_json()["items"][:2]
+    then = own.get(f"{base}/{before['version']}").get_json()
+    assert (then["job"]["timeout"], then["sources"]["timeout"]) == (
+        "1s",
+        {"file": "jobs/_defaults.yaml", "line": 1, "column": 10},
+    )
+    diff = own.get(f"{base}/{newest['version']}/diff").get_json()
+    assert diff["fields"] == [{"field": "timeout", "before": "1s", "after": "2s"}]
+    assert "-timeout: 1s\n+timeout: 2s" in diff["unified"]
+    assert own.get(f"{base}/{newest['version']}?environment=staging").status_code == 404

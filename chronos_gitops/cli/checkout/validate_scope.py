@@ -1,0 +1,96 @@
+"""What ``validate`` looks at: which files it reads, which of them it reports about, and which secrets there are."""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chronos_gitops.cli.checkout.local_files import LocalFiles, job_files, jobs_folder, rest_of_tree
+from chronos_gitops.errors import ChronosError, UsageError
+from chronos_gitops.jobs.templates import templates
+
+if TYPE_CHECKING:
+    from chronos_gitops.git.client import Git
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """``files`` are judged together; ``asked`` are the shown names of those that the report is about."""
+
+    files: LocalFiles
+    asked: frozenset[str]
+
+
+def scope(paths: Sequence[str], jobs: str, changed_since: str | None) -> Scope:
+    """The files at the paths, or of the jobs folder, and the rest of the tree they stand in."""
+    roots = [Path(path) for path in paths] or [folder for folder in (jobs_folder(jobs),) if folder is not None]
+    named = [file for root in roots for file in job_files(root, jobs)]
+    asked = LocalFiles(named, jobs, roots)
+    rest = rest_of_tree(roots, named, jobs)
+    files = LocalFiles((*named, *rest), jobs, roots) if rest else asked
+    names = frozenset(entry.path for entry in asked.entries)
+    if changed_since is not None:
+        names &= _changed(asked, changed_since)
+    return Scope(files, names)
+
+
+def _changed(files: LocalFiles, ref: str) -> frozenset[str]:
+    """The shown names of files that differ from where this branch left ``ref``, those git does not know included."""
+    from chronos_gitops.git.client import Git
+    from chronos_gitops.git.discovery import discover
+
+    try:
+        git = Git(discover(Path.cwd()))
+        if git.place.root is None:
+            raise UsageError("--changed-since needs a checkout; this repository is bare")
+        changed = _paths(git, ref)
+    except UsageError:
+        raise
+    except ChronosError as error:
+        raise UsageError(f"--changed-since: {error.message}", hint=error.hint) from error
+    root = git.place.root.resolve()
+    return frozenset(name for name, path in files.named.items() if _below(root, path) in changed)
+
+
+def _below(root: Path, path: str) -> str:
+    return os.path.relpath(Path(path).parent.resolve() / Path(path).name, root)
+
+
+def _paths(git: "Git", ref: str) -> frozenset[str]:
+    base = git.resolve(ref)
+    if base is None:
+        raise UsageError(f'--changed-since: there is no commit "{ref}"', hint="in CI, fetch the whole history")
+    common = git.attempt("merge-base", base, "HEAD")
+    start = common.stdout.decode().strip() if common.code == 0 else base
+    listings = (
+        git.run("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--end-of-options", start),
+        git.run("ls-files", "-z", "--others", "--full-name"),
+    )
+    return frozenset(os.fsdecode(path) for listing in listings for path in listing.split(b"\0") if path)
+
+
+def known_secrets(given: Iterable[str]) -> frozenset[str] | None:
+    """The names that ``--secrets`` tells, from folders, files and lists; None when it was not given."""
+    parts = [_names(text) for text in given]
+    return frozenset().union(*parts) if parts else None
+
+
+def _names(text: str) -> frozenset[str]:
+    path = Path(text)
+    if path.is_dir():
+        return _valid(entry.name for entry in path.iterdir() if not entry.name.startswith("."))
+    if path.is_file():
+        lines = (line.partition("#")[0].strip() for line in path.read_text("utf-8", "replace").splitlines())
+        return _valid(filter(None, lines))
+    names = [name for name in re.split(r"[\s,]+", text) if name]
+    wrong = next((name for name in names if not templates.is_secret_name(name)), None)
+    if wrong is not None or not names:
+        hint = "name a folder of secrets, a file with one name on each line, or names with commas between them"
+        raise UsageError(f'--secrets "{text}" is no file, and "{wrong or ""}" is not the name of a secret', hint=hint)
+    return frozenset(names)
+
+
+def _valid(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(filter(templates.is_secret_name, names))

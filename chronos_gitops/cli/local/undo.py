@@ -1,0 +1,68 @@
+"""``undo``: what one commit changed goes back, as a new commit."""
+
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from chronos_gitops.cli.output import Format, tell
+from chronos_gitops.cli.reports.reverts import planned_commit, print_problems
+from chronos_gitops.jobs.validation.quoting import printable
+from chronos_gitops.plurals import plural
+
+if TYPE_CHECKING:
+    from chronos_gitops.rollback.before_commit import UndoPlan, UndoResult
+
+
+@click.command("undo")
+@click.argument("commit")
+@click.option("--reason", metavar="TEXT", default="", help="Reason, recorded in the commit message.")
+@click.option("--dry-run", is_flag=True, help="Show the change and the commit message without writing anything.")
+@click.option("--repo", type=click.Path(path_type=Path), default=".", help="The checkout.  [default: .]")
+@click.option("--jobs", metavar="FOLDER", default="jobs", show_default=True, help="The jobs folder in the checkout.")
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(commit: str, reason: str, dry_run: bool, repo: Path, jobs: str, style: Format) -> None:
+    """Restore every job, layer, policy and calendar that COMMIT changed to what it was before, all or nothing, as one
+    new commit. COMMIT is an id of the branch that is checked out, or its first four or more digits. Nothing is written
+    if one of the files has changed since, or if a job would be invalid.
+
+    \b
+    Examples:
+      chronos-gitops undo 3f2a9c1 --dry-run
+      chronos-gitops undo 3f2a9c1 --reason "payments timed out"
+    """
+    from chronos_gitops.rollback.before_commit import UndoRequest
+    from chronos_gitops.rollback.local_checkout import Offline
+    from chronos_gitops.rollback.revert import Reverter
+
+    checkout = Offline(repo, jobs)
+    reverter = Reverter(checkout)
+    asked = UndoRequest(commit.strip(), reason, checkout.author(), str(uuid.uuid4()))
+    with print_problems():
+        if dry_run:
+            plan = reverter.plan(asked)
+            return tell(style, plan.document() | {"diff": plan.diff}, lambda: _plan_in_words(plan))
+        result = reverter.perform(asked)
+        return tell(style, result.document(), lambda: _result_in_words(result))
+
+
+def _plan_in_words(plan: "UndoPlan") -> str:
+    if not plan.changed:
+        return _nothing(plan.commit)
+    return f"{planned_commit(plan.diff, plan.message)}\n\nIt would undo {plan.commit[:12]}: {_counts(plan)}"
+
+
+def _result_in_words(result: "UndoResult") -> str:
+    if not result.changed or result.commit is None:
+        return _nothing(result.undone)
+    return f"commit {result.commit[:12]} undoes {result.undone[:12]}: {_counts(result)}"
+
+
+def _nothing(commit: str) -> str:
+    return f"every file is what it was before {commit[:12]}: nothing to do"
+
+
+def _counts(undone: "UndoPlan | UndoResult") -> str:
+    files = f"; files: {', '.join(map(printable, undone.layers))}" if undone.layers else ""
+    return f"{plural(len(undone.jobs), 'job')}{files}"

@@ -1,0 +1,126 @@
+"""Callers that an issuer lets in: ``[[issuers]]`` sign their tokens, ``[[grants]]`` say what their claims may do."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from chronos_gitops.config import parsers, tables
+from chronos_gitops.config.model import ROLES, Grant
+from chronos_gitops.config.setting import setting
+
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
+_TAKEN: Final = ("token", "session", "proxy", "none")
+_SPECIFIC: Final = ("sub", "repository", "repository_id", "project_id", "groups", "email")
+"""A match without one of these lets in everybody whom the issuer knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenIssuer:
+    """``issuer`` is compared exactly with the claim ``iss``; ``user`` is the claim that audit and commits show. Keys
+    are in ``jwks_file``, else found by discovery (OpenID Connect Discovery 1.0, section 4)."""
+
+    name: str
+    issuer: str
+    audience: str
+    user: str = "sub"
+    jwks_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimGrant:
+    """What callers of the issuer ``origin`` may do whose claims have all of these values; of a list any one."""
+
+    origin: str
+    match: tuple[tuple[str, tuple[str, ...]], ...]
+    grant: Grant
+
+    def holds(self, claims: Mapping[str, Any]) -> bool:
+        return all(_has(claims, name, wanted) for name, wanted in self.match)
+
+
+def _has(claims: Mapping[str, Any], name: str, wanted: tuple[str, ...]) -> bool:
+    """Exact; a claim that is a list holds each of its entries. An address that is not verified is nobody's."""
+    if name == "email" and claims.get("email_verified") is False:
+        return False
+    value = claims.get(name)
+    return any(one in wanted for one in (value if isinstance(value, list) else [value]) if isinstance(one, str))
+
+
+def issuers(value: Any, base: Path) -> tuple[TokenIssuer, ...]:
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise ValueError("write one [[issuers]] table with name, issuer and audience for each issuer")
+    found = tuple(_issuer(entry, base) for entry in value)
+    for key in ("name", "issuer"):
+        if len({getattr(one, key) for one in found}) < len(found):
+            raise ValueError(f"two issuers have the same {key}")
+    return found
+
+
+def _issuer(entry: Mapping[str, Any], base: Path) -> TokenIssuer:
+    name = parsers.text(entry.get("name", ""))
+    try:
+        tables.refuse_unknown(entry, ("name", "issuer", "audience", "user", "jwks_file"))
+        if not _NAME.match(name) or name in _TAKEN:
+            raise ValueError("name is kebab-case, like sso or github, and no other way in: " + ", ".join(_TAKEN))
+        issuer, audience = (parsers.text(entry.get(key, "")) for key in ("issuer", "audience"))
+        if not audience:
+            raise ValueError("audience is missing; tokens of other systems would be taken")
+        file = parsers.path(entry["jwks_file"], base) if "jwks_file" in entry else None
+        if file is None and not issuer.startswith("https://"):
+            raise ValueError(f'issuer "{issuer}" is no https address; keys are found below it, or in jwks_file')
+        return TokenIssuer(name, issuer, audience, parsers.text(entry.get("user", "sub")), file)
+    except ValueError as error:
+        raise tables.EntryError(name or "(without a name)", str(error)) from error
+
+
+def grants(value: Any, _base: Path) -> tuple[ClaimGrant, ...]:
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise ValueError("write one [[grants]] table with from, match, roles and folders for each grant")
+    return tuple(_grant(number, entry) for number, entry in enumerate(value, 1))
+
+
+def _grant(number: int, entry: Mapping[str, Any]) -> ClaimGrant:
+    try:
+        tables.refuse_unknown(entry, ("from", "match", "roles", "folders", "tags"))
+        origin, roles = parsers.text(entry.get("from", "")), parsers.texts(entry.get("roles", ()))
+        if unknown := next((role for role in roles if role not in ROLES), "" if roles else "none"):
+            raise ValueError(f"roles are some of {', '.join(ROLES)}; got {unknown}")
+        tags, folders = tables.tags_of(entry), tables.some(entry, "folders")
+        if tags and not folders:
+            raise ValueError('tags do not limit a grant by themselves; add folders = ["jobs/..."]')
+        match = _match(entry.get("match"))
+        return ClaimGrant(origin, match, Grant(frozenset(roles), tuple(map(parsers.folder, folders)), tags))
+    except ValueError as error:
+        raise tables.EntryError(str(number), str(error)) from error
+
+
+def _match(value: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    if not isinstance(value, dict) or not value:
+        raise ValueError('match is a table of claims, like { groups = "billing-dev" }')
+    found = tuple((name, (one,) if isinstance(one, str) else parsers.texts(one)) for name, one in value.items())
+    if not all(wanted for _, wanted in found):
+        raise ValueError("a claim of match has no value")
+    if not any(name in _SPECIFIC for name, _ in found):
+        raise ValueError(f"match names none of {', '.join(_SPECIFIC)}: everybody whom the issuer knows would pass")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """Callers beside those of ``[[tokens]]``."""
+
+    issuers: tuple[TokenIssuer, ...] = setting(
+        "issuers",
+        issuers,
+        "`[[issuers]]` with `name`, `issuer`, `audience`, and `user`, `jwks_file` if wanted: whose tokens (JWT) let a "
+        "caller in.",
+        default=(),
+    )
+    grants: tuple[ClaimGrant, ...] = setting(
+        "grants",
+        grants,
+        "`[[grants]]` with `from`, `match`, `roles`, and `folders`, `tags` if wanted: what claims let a caller do.",
+        default=(),
+    )

@@ -1,0 +1,299 @@
+"""Settings that belong together and are handed on as one value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+
+from chronos_gitops.config import notifications, parsers, tables
+from chronos_gitops.config.channels import SecretValue
+from chronos_gitops.config.model import EgressLevel, FolderEgress, HostTls, Responses
+from chronos_gitops.config.setting import Setting, setting
+from chronos_gitops.jobs.promises import preflight_window
+from chronos_gitops.jobs.secrets.audiences import AudienceBinding
+
+_NO_HOSTS: Mapping[str, HostTls] = MappingProxyType({})
+_NO_FOLDERS: Mapping[str, FolderEgress] = MappingProxyType({})
+_NO_AUDIENCES: Mapping[str, AudienceBinding] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """Which addresses webhooks may reach (CONTRACT 5).
+
+    ``allow`` holds ``host:port``, ``address:port`` and networks that the level would refuse; ``only``, when it is not
+    empty, all hosts, ports and networks that there are. ``ca_file`` (PEM) is trusted beside the system's authorities;
+    ``hosts`` are names, addresses and ``*.example.com``. ``responses``: whether the beginning of a response is kept.
+    ``folders`` are exceptions for the jobs of a folder, a path from the repository root.
+    """
+
+    level: EgressLevel = setting(
+        "egress.level",
+        parsers.choice("public", "internal", "any"),
+        "Addresses webhooks reach: public, internal or any.",
+        default="internal",
+        variable="CHRONOS_EGRESS",
+        flag="egress",
+        metavar="LEVEL",
+    )
+    allow: tuple[str, ...] = setting(
+        "egress.allow",
+        parsers.texts,
+        "`host:port`, `address:port` and networks that the level would refuse.",
+        default=(),
+        variable="CHRONOS_EGRESS_ALLOW",
+    )
+    only: tuple[str, ...] = setting(
+        "egress.only",
+        parsers.texts,
+        "When not empty: all hosts, ports and networks that webhooks may reach.",
+        default=(),
+        variable="CHRONOS_EGRESS_ONLY",
+    )
+    ca_file: Path | None = setting(
+        "egress.ca_file",
+        parsers.path,
+        "Authorities (PEM) that are trusted beside the system's.",
+        default=None,
+        variable="CHRONOS_EGRESS_CA_FILE",
+    )
+    hosts: Mapping[str, HostTls] = setting(
+        "egress.hosts",
+        tables.hosts,
+        '`[egress.hosts."HOST"]` with `ca_file`, `cert_file`, `key_file`: TLS of one host.',
+        default=_NO_HOSTS,
+    )
+    responses: Responses = setting(
+        "egress.responses",
+        parsers.choice("excerpt", "none"),
+        "Whether the first 4 KiB of a response are kept: excerpt or none.",
+        default="excerpt",
+        variable="CHRONOS_EGRESS_RESPONSES",
+    )
+    folders: Mapping[str, FolderEgress] = setting(
+        "egress.folders",
+        tables.egress_folders,
+        '`[egress.folders."jobs/billing"]` with `level`, `allow`, `responses`: for jobs of one folder.',
+        default=_NO_FOLDERS,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GitAccess:
+    """What the git server is shown. Files are read at each attempt; ``password`` may be a token.
+
+    ``ca_file`` (PEM) replaces the machine's authorities for git; ``cert_file`` and ``key_file`` are a client
+    certificate and its key."""
+
+    username: str = setting(
+        "git.username",
+        parsers.text,
+        "The user name that the git server is shown.",
+        default="",
+        variable="CHRONOS_GIT_USERNAME",
+    )
+    password: str = setting(
+        "git.password",
+        parsers.secret,
+        "The password or token for the git server; better in a file.",
+        default="",
+        variable="CHRONOS_GIT_PASSWORD",
+        is_secret=True,
+    )
+    password_file: Path | None = setting(
+        "git.password_file",
+        parsers.path,
+        "A file with the password or token, read at each attempt.",
+        default=None,
+        variable="CHRONOS_GIT_PASSWORD_FILE",
+    )
+    ssh_key_file: Path | None = setting(
+        "git.ssh_key_file",
+        parsers.path,
+        "The private key for a repository over ssh, read at each attempt.",
+        default=None,
+        variable="CHRONOS_GIT_SSH_KEY_FILE",
+    )
+    known_hosts_file: Path | None = setting(
+        "git.known_hosts_file",
+        parsers.path,
+        "The host keys that are trusted over ssh.",
+        default=None,
+        variable="CHRONOS_GIT_KNOWN_HOSTS_FILE",
+    )
+    ca_file: Path | None = setting(
+        "git.ca_file",
+        parsers.path,
+        "Authorities (PEM) that are trusted for the git server, in place of the machine's.",
+        default=None,
+        variable="CHRONOS_GIT_CA_FILE",
+    )
+    cert_file: Path | None = setting(
+        "git.cert_file",
+        parsers.path,
+        "A client certificate (PEM) for the git server; goes with `git.key_file`.",
+        default=None,
+        variable="CHRONOS_GIT_CERT_FILE",
+    )
+    key_file: Path | None = setting(
+        "git.key_file",
+        parsers.path,
+        "The key (PEM, without a passphrase) of `git.cert_file`.",
+        default=None,
+        variable="CHRONOS_GIT_KEY_FILE",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TemporalAccess:
+    """What a Temporal server is shown; with any of these the connection is made over TLS. ``tls_ca_file`` (PEM) stands
+    in for the system's authorities, ``tls_cert_file`` and ``tls_key_file`` go together. Files are read at each
+    connection."""
+
+    tls_ca_file: Path | None = setting(
+        "temporal.tls_ca_file",
+        parsers.path,
+        "The authority (PEM) of the Temporal server, in place of the system's.",
+        default=None,
+        variable="CHRONOS_TEMPORAL_TLS_CA_FILE",
+    )
+    tls_cert_file: Path | None = setting(
+        "temporal.tls_cert_file",
+        parsers.path,
+        "The client certificate for the Temporal server, with its key file.",
+        default=None,
+        variable="CHRONOS_TEMPORAL_TLS_CERT_FILE",
+    )
+    tls_key_file: Path | None = setting(
+        "temporal.tls_key_file",
+        parsers.path,
+        "The key of the client certificate.",
+        default=None,
+        variable="CHRONOS_TEMPORAL_TLS_KEY_FILE",
+    )
+    api_key_file: Path | None = setting(
+        "temporal.api_key_file",
+        parsers.path,
+        "A file with the API key for Temporal, read at each connection.",
+        default=None,
+        variable="CHRONOS_TEMPORAL_API_KEY_FILE",
+    )
+    api_key: str = setting(
+        "temporal.api_key",
+        parsers.secret,
+        "The API key for Temporal; better in a file.",
+        default="",
+        variable="CHRONOS_TEMPORAL_API_KEY",
+        is_secret=True,
+    )
+    encryption_key_files: tuple[Path, ...] = setting(
+        "temporal.encryption_key_files",
+        parsers.paths,
+        "Keys for what Temporal keeps: the first encrypts, all decrypt.",
+        default=(),
+        variable="CHRONOS_TEMPORAL_ENCRYPTION_KEY_FILES",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Identity tokens of jobs. Without an ``issuer`` it is ``public_url``."""
+
+    key_files: tuple[Path, ...] = setting(
+        "identity.key_files",
+        parsers.paths,
+        "RSA keys (PEM) for identity tokens: the first signs, all are published; read every minute.",
+        default=(),
+        variable="CHRONOS_IDENTITY_KEY_FILES",
+    )
+    issuer: str = setting(
+        "identity.issuer",
+        parsers.public_url,
+        "The issuer that identity tokens name, where their keys are published.",
+        default="",
+        variable="CHRONOS_IDENTITY_ISSUER",
+        words="`public_url`",
+    )
+    audiences: Mapping[str, AudienceBinding] = setting(
+        "identity.audiences",
+        tables.audiences,
+        '`[identity.audiences."NAME"]` with `folders` and `origins`: which jobs may ask for tokens of another audience '
+        "than the origin of their url.",
+        default=_NO_AUDIENCES,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Of metrics: ``per_job`` jobs have series of their own, later ones share the label ``other``; ``tags`` are the
+    keys of a job's tags that ``chronos_job_info`` shows."""
+
+    per_job: int = setting(
+        "metrics.per_job",
+        parsers.at_least(0),
+        "How many jobs, by name, have series of their own in `/metrics`; later ones share `other`.",
+        default=500,
+        variable="CHRONOS_METRICS_PER_JOB",
+    )
+    tags: tuple[str, ...] = setting(
+        "metrics.tags",
+        parsers.texts,
+        "Keys of tags that `chronos_job_info` shows, as labels like `tag_team`.",
+        default=("team", "environment"),
+        variable="CHRONOS_METRICS_TAGS",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightSettings:
+    """The daily preflight; ``at`` is a wall clock time of ``timezone``, empty for none."""
+
+    at: str = setting(
+        "preflight.at",
+        parsers.wall_clock,
+        "When coming executions are looked at each day, like 16:00.",
+        default="",
+        variable="CHRONOS_PREFLIGHT_AT",
+        words="never",
+    )
+    timezone: str = setting(
+        "preflight.timezone",
+        parsers.timezone,
+        "Time zone of `preflight.at`.",
+        default="UTC",
+        variable="CHRONOS_PREFLIGHT_TIMEZONE",
+    )
+    within: timedelta = setting(
+        "preflight.within",
+        parsers.duration(preflight_window.SHORTEST, preflight_window.LONGEST),
+        "How far ahead the daily preflight looks, 1m to 168h.",
+        default=preflight_window.DEFAULT,
+        variable="CHRONOS_PREFLIGHT_WITHIN",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The address that is asked every ``interval`` while the scheduler is alive; None: nobody waits for it."""
+
+    url: SecretValue | None = setting(
+        "heartbeat.url",
+        notifications.address,
+        "An address that is asked with GET while the scheduler is alive; better in a file.",
+        default=None,
+        variable="CHRONOS_HEARTBEAT_URL",
+        alternative=Setting(
+            "heartbeat.url_file",
+            notifications.address_file,
+            "A file with that address, read at each request.",
+            "CHRONOS_HEARTBEAT_URL_FILE",
+        ),
+    )
+    interval: timedelta = setting(
+        "heartbeat.interval",
+        parsers.duration(timedelta(seconds=1)),
+        "How often it is asked.",
+        default=timedelta(seconds=60),
+        variable="CHRONOS_HEARTBEAT_INTERVAL",
+    )

@@ -1,0 +1,1 @@
+"""What recorded executions say: why at a time, how versions fared. Pure."""

@@ -1,0 +1,53 @@
+"""What is said of a tick that a calendar held, and of one that took its place."""
+
+from datetime import datetime
+
+from chronos_gitops.engine.model import Execution, HeldBy
+from chronos_gitops.jobs.model import Job
+from chronos_gitops.plurals import plural
+from chronos_gitops.schedule.timestamps import rfc3339
+from chronos_gitops.schedule.zones import timezones
+
+
+def of_row(row: Execution, tick: datetime, job: Job | None) -> str:
+    """Of a row with the reason ``calendar``."""
+    many = (
+        f"; one row stands for {plural(row.count, 'tick')} from {rfc3339(row.range_start)}" if row.range_start else ""
+    )
+    moved = f"; it moved to {rfc3339(row.moved_to)}" if row.moved_to is not None else ""
+    if row.moved_to is not None and row.moved_to < row.scheduled_time:
+        moved = f"; it ran early, at {rfc3339(row.moved_to)}"
+    why = f"; {row.message}" if row.message else ""
+    origin = f", in the place of the tick of {rfc3339(row.moved_from)}," if row.moved_from is not None else ""
+    return f"The tick of {rfc3339(tick)}{origin} was held{_because(row.calendar, tick, job)}{moved}{why}{many}."
+
+
+def to_come(tick: datetime, calendar: HeldBy, moves_to: datetime | None, job: Job, *, is_past: bool) -> str:
+    """Of a tick without a row yet."""
+    verb = "was" if is_past else "is"
+    moves = "" if moves_to is None else f"; it moves to {rfc3339(moves_to)}"
+    return f"The tick of {rfc3339(tick)} {verb} held{_because(calendar, tick, job)}{moves}."
+
+
+def in_place_of(row: Execution) -> str:
+    """Of a row that ran as the target of a move."""
+    return (
+        ""
+        if row.moved_from is None
+        else f" It ran in the place of the tick of {rfc3339(row.moved_from)}, which was held."
+    )
+
+
+def closed_until(calendar: str, opens: datetime | None) -> str:
+    """Of an instant at which somebody asks for a run."""
+    return f"closed by {calendar}" + ("" if opens is None else f" until {rfc3339(opens)}")
+
+
+def _because(calendar: HeldBy | None, tick: datetime, job: Job | None) -> str:
+    if calendar is None:
+        return ""
+    zone = timezones.load("UTC" if job is None else job.timezone)
+    day, path = f"{tick.astimezone(zone):%Y-%m-%d}", calendar.path
+    commit = f" (commit {calendar.commit[:8]})" if calendar.commit else ""
+    place = "" if path is None else f", {path}:{calendar.line}{commit}"
+    return f": {calendar.name} closes {day} ({calendar.reason}){place}"

@@ -1,0 +1,1 @@
+"""Decides over what is due, and records it, in one transaction."""

@@ -1,0 +1,274 @@
+"""What one transaction will write: decided purely, from the jobs, their watermarks and the time."""
+
+import sys
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from chronos_gitops.engine.clock_watch import Correction
+from chronos_gitops.engine.model import Execution, Pause, Reason, Trigger
+from chronos_gitops.engine.sql.claiming import claims, skips, waiting, watermarks
+from chronos_gitops.engine.sql.claiming.claims import Claim, Claimed
+from chronos_gitops.engine.sql.claiming.skips import Hold, Skip
+from chronos_gitops.engine.sql.claiming.watermarks import NO_CONTENTS, Contents, Watermark
+from chronos_gitops.engine.sql.store.store import Replica, Session
+from chronos_gitops.engine.ticks.due_queue import CATCHUP_LIMIT, LATE, DueTick, catch_up, given_up, held_until, upcoming
+from chronos_gitops.engine.ticks.owed_ticks import OwedTicks, held_by, owed
+from chronos_gitops.jobs.calendar_set import NO_CALENDARS, CalendarSet
+from chronos_gitops.jobs.job_set import JobSetDiff
+from chronos_gitops.jobs.model import Job, JobSet, JobVersion
+from chronos_gitops.process import failpoints
+from chronos_gitops.schedule.calendars.steps import HeldTicks, Moves, next_step
+from chronos_gitops.schedule.schedule import jitter
+from chronos_gitops.schedule.timing import Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a transaction has made of it. ``marks`` are the watermarks as they are now, ``dropped`` those that went.
+    ``cancelled`` are the ids of executions that waited for their turn here.
+    ``losses`` are the replica's before it was committed: what it claimed may be another's by the time it is told."""
+
+    skipped: list[Execution]
+    claimed: list[Claimed]
+    marks: Mapping[str, Watermark]
+    dropped: Collection[str] = ()
+    losses: int = 0
+    correction: Correction | None = None
+    cancelled: Mapping[str, Reason] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Decision:
+    """Grows until it is written. ``emptied`` says why what waits in the queue of a job is cancelled."""
+
+    claims: list[Claim] = field(default_factory=list)
+    skips: list[Skip] = field(default_factory=list)
+    marks: list[Watermark] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    emptied: dict[str, Reason] = field(default_factory=dict)
+    calendars: CalendarSet = NO_CALENDARS
+    holds: list[Hold] = field(default_factory=list)
+    withdrawn: list[tuple[str, datetime, str]] = field(default_factory=list)
+    contents: dict[str, Timing] = field(default_factory=dict)
+
+    def catch_up(self, definition: JobVersion, mark: Watermark, now: datetime, old: Timing | None = None) -> None:
+        """``old`` is the timing with the contents of calendars that the gap began with, where they are others now."""
+        job = definition.job
+        due = self._owed(definition, mark, now, old)
+        self.hold(job.name, definition, due.held)
+        decided = catch_up(job, mark.at, now, due.ticks)
+        if decided.missed is not None:
+            calendar = held_by(job.timing.closure(now), self.calendars)
+            self.skips.append(Skip(job.name, definition, decided.missed, due.ticks, calendar))
+        for tick in decided.run:
+            not_before = now + jitter(job.name, tick, job.jitter)
+            self.claims.append(Claim.of_tick(definition, tick, Trigger.CATCHUP, not_before))
+        self.mark(job, max(mark.at, now), due.moves)
+
+    def retime(self, definition: JobVersion, mark: Watermark, now: datetime, old: Timing) -> None:
+        """Contents of calendars changed while a runner was there: what is owed now is due as always."""
+        job = definition.job
+        due = self._owed(definition, mark, now, old)
+        first = due.ticks.next_after(mark.at)
+        if first is not None and now - first > LATE:
+            self.catch_up(definition, mark, now, old)
+            return
+        self.hold(job.name, definition, due.held)
+        for tick in due.ticks.latest(mark.at, now, CATCHUP_LIMIT):
+            not_before = tick + jitter(job.name, tick, job.jitter)
+            self.claims.append(Claim.of_tick(definition, tick, Trigger.SCHEDULE, not_before))
+        self.mark(job, max(mark.at, now), due.moves)
+
+    def step(self, definition: JobVersion, mark: Watermark) -> None:
+        """What is due next, at its time."""
+        job, revision = definition.job, self._revision(definition.job)
+        step = next_step(job.timing, mark.at, mark.moves, revision=revision)
+        assert step is not None, "it was in the queue"
+        if step.tick is not None:
+            claim = Claim.of_tick(definition, step.tick, Trigger.SCHEDULE, moved_from=step.moved_from)
+            self.claims.append(claim)
+        self.hold(job.name, definition, step.held)
+        self.marks.append(Watermark.of(job, step.at, step.moves))
+
+    def hold(self, job: str, definition: JobVersion | None, held: Iterable[HeldTicks]) -> None:
+        self.holds += [Hold(job, definition, one, held_by(one.closure, self.calendars)) for one in held]
+
+    def mark(self, job: Job, at: datetime, moves: Moves = ()) -> None:
+        """A watermark under the job's timing as it is now."""
+        mark = Watermark.of(job, at, moves)
+        self.marks.append(mark)
+        if mark.timing:
+            self.contents[mark.timing] = job.timing
+
+    def _owed(self, definition: JobVersion, mark: Watermark, now: datetime, old: Timing | None) -> OwedTicks:
+        job = definition.job
+        return owed(job.timing, mark.at, now, mark.moves, old=old, revision=self._revision(job))
+
+    def _revision(self, job: Job) -> str:
+        """The commit of the calendar that closes most, for a message about an edit."""
+        names = [calendar.name for calendar in (*job.timing.skip, *job.timing.freezes)]
+        commits = (self.calendars.files[name].commit for name in names if name in self.calendars.files)
+        return next(filter(None, commits), "")
+
+    def write(
+        self,
+        session: Session,
+        replica: Replica,
+        held: Mapping[str, Watermark],
+        now: datetime,
+        room: int = sys.maxsize,
+    ) -> Written:
+        """In the caller's transaction, which holds the watermarks ``held``; ``room`` is that of ``claims.claim``."""
+        losses = replica.losses
+        skipped = skips.skip(session, self.skips, now, replica)
+        skipped += skips.hold_ticks(session, self.holds, now, replica)
+        claimed = claims.claim(session, self.claims, now, replica, room=room)
+        cancelled = waiting.cancel(session, self.emptied, now, replica)
+        watermarks.withdraw_moves(session, self.withdrawn)
+        watermarks.add_contents(session, self.contents)
+        watermarks.set_watermarks(session, self.marks)
+        watermarks.drop_watermarks(session, self.dropped)
+        if claimed:
+            failpoints.reach("before-claim-commit")
+        marks = {job: mark for job, mark in held.items() if job not in self.dropped}
+        marks |= {mark.job: mark for mark in self.marks}
+        return Written(skipped, claimed, marks, self.dropped, losses, cancelled=cancelled)
+
+
+def on_due(
+    entries: Iterable[DueTick],
+    jobs: JobSet,
+    known: Mapping[str, Watermark],
+    held: Mapping[str, Watermark],
+    paused: Collection[str],
+    now: datetime,
+) -> Decision:
+    """Over the entries whose watermark is held. Where it is not the one that was ``known``, somebody else has decided
+    or another revision says when the job is due: then nothing is, until the timetable has followed."""
+    decision = Decision(calendars=jobs.calendars)
+    for entry in entries:
+        mark = held.get(entry.job)
+        if mark is None or mark != known.get(entry.job) or entry.job in paused:
+            continue
+        definition = jobs.definitions[entry.job]
+        if now - entry.at > LATE:
+            decision.catch_up(definition, mark, now)
+        else:
+            decision.step(definition, mark)
+    return decision
+
+
+def on_apply(
+    before: JobSet,
+    jobs: JobSet,
+    names: Collection[str],
+    held: Mapping[str, Watermark],
+    owed: Collection[str],
+    paused: Collection[str],
+    now: datetime,
+    contents: Contents,
+    released: Collection[str] = (),
+) -> Decision:
+    """A JobSet begins to count: over the jobs of these names, and what is ``held`` besides. The ticks of ``owed`` jobs
+    since their watermarks were missed by everybody; those of jobs ``released`` from the guard fell in its pause.
+    ``contents`` are those of calendars that watermarks were under."""
+    decision = Decision(calendars=jobs.calendars)
+    found = (jobs.get(name) for name in names)
+    active = {one.job.name: one for one in found if one is not None and one.job.enabled}
+    for name, definition in active.items():
+        mark = held.get(name)
+        if mark is None:
+            decision.mark(definition.job, now)
+        elif not mark.matches_schedule(definition.job) or name in released:
+            _give_up_old_ticks(decision, mark, before.get(name), definition, now, contents)
+            decision.mark(definition.job, now)
+        elif name in owed:
+            is_retimed = not mark.matches_calendars(definition.job)
+            old = timing_of(mark, before.get(name), contents) if is_retimed else None
+            decision.catch_up(definition, mark, now, old)
+        elif not mark.matches_calendars(definition.job) and name not in paused:
+            decision.retime(definition, mark, now, timing_of(mark, before.get(name), contents))
+    decision.dropped = [name for name in held if name not in active]
+    for name in decision.dropped:
+        decision.emptied[name] = Reason.DELETED if jobs.get(name) is None else Reason.DISABLED
+        _give_up_old_ticks(decision, held[name], before.get(name), jobs.get(name), now, contents)
+    return decision
+
+
+def _give_up_old_ticks(
+    decision: Decision,
+    mark: Watermark,
+    old: JobVersion | None,
+    new: JobVersion | None,
+    now: datetime,
+    contents: Contents,
+) -> None:
+    """An edit fires nothing: the ticks that the old schedule still owed are recorded as missed, and moves under way are
+    withdrawn. A runner that was down does not know the ``old`` definition, and after a deletion there is no ``new``
+    one."""
+    due = owed(timing_of(mark, old, contents), mark.at, now, mark.moves)
+    missed = given_up(due.ticks, mark.at, now)
+    if missed is not None:
+        decision.skips.append(Skip(mark.job, old or new, missed, due.ticks))
+    by = f"withdrawn by {new.commit[:8]}" if new is not None and new.commit else "withdrawn by an edit"
+    to_come = [origin for origin, target in due.moves if origin < target]
+    decision.hold(mark.job, old or new, (_withdrawn(one, to_come, by) for one in due.held))
+    decision.withdrawn += [(mark.job, origin, by) for origin in to_come]
+
+
+def _withdrawn(held: HeldTicks, origins: Collection[datetime], why: str) -> HeldTicks:
+    return replace(held, moved_to=None, why=why) if held.last in origins else held
+
+
+def timing_of(mark: Watermark, definition: JobVersion | None, contents: Contents = NO_CONTENTS) -> Timing:
+    """The timing that the watermark belongs to."""
+    if definition is not None and mark.matches_schedule(definition.job) and mark.matches_calendars(definition.job):
+        return definition.job.timing
+    return mark.timed(contents)
+
+
+def on_resume(
+    jobs: JobSet,
+    name: str,
+    mark: Watermark | None,
+    pause: Pause,
+    now: datetime,
+    contents: Contents,
+    decision: Decision,
+) -> None:
+    """What fell in the pause follows the job's missed-run policy; what calendars held is held."""
+    definition, decision.calendars = jobs.get(name), jobs.calendars
+    if definition is not None and definition.job.enabled and mark is not None and mark.matches_schedule(definition.job):
+        old = None if mark.matches_calendars(definition.job) else mark.timed(contents)
+        decision.catch_up(definition, mark, held_until(definition.job, pause.until, now), old)
+
+
+def foreign_timings(held: Mapping[str, Watermark], jobs: JobSet) -> set[str]:
+    """Digests of watermarks whose calendars are not those of the jobs as they are now."""
+    found = set()
+    for name, mark in held.items():
+        definition = jobs.get(name)
+        if mark.timing and (definition is None or not mark.matches_calendars(definition.job)):
+            found.add(mark.timing)
+    return found
+
+
+def edited_jobs(changes: JobSetDiff) -> list[str]:
+    """Jobs that are new, gone or other jobs: only their watermarks may change."""
+    return [*changes.added, *changes.redefined, *changes.retimed, *changes.removed]
+
+
+def jittered_otherwise(changes: JobSetDiff, before: JobSet, after: JobSet) -> set[str]:
+    """Jobs whose ticks stay and whose jitter changed."""
+    old, new = before.definitions, after.definitions
+    return {name for name in changes.redefined if old[name].job.jitter != new[name].job.jitter}
+
+
+def next_runs(
+    definition: JobVersion | None, mark: Watermark | None, pause: Pause | None, now: datetime, count: int
+) -> tuple[datetime, ...]:
+    """By the schedule that the watermark belongs to, as the next claim goes by it."""
+    if definition is None or mark is None or not definition.job.enabled:
+        return ()
+    return upcoming(timing_of(mark, definition), pause, mark.at, now, count, mark.moves)

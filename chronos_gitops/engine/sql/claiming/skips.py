@@ -1,0 +1,144 @@
+"""Ticks that will not run: one row for each, or for a range of them, so that every due tick ends in a row."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from chronos_gitops.engine.drafts import provenance_of
+from chronos_gitops.engine.model import Execution, HeldBy, Reason, Status, Trigger, tick_execution_id
+from chronos_gitops.engine.sql.claiming import claims
+from chronos_gitops.engine.sql.store import queries, row_mapping
+from chronos_gitops.engine.sql.store.store import Replica, Session
+from chronos_gitops.engine.ticks.due_queue import Missed, Ticks, given_up
+from chronos_gitops.jobs.model import Job, JobVersion
+from chronos_gitops.schedule.calendars.steps import HeldTicks
+
+_INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Missed ticks that become one skipped row; ``ticks`` tells them. ``definition`` is None when the job was deleted
+    while no runner knew it. ``calendar`` had closed the instant at which they might have been caught up."""
+
+    job: str
+    definition: JobVersion | None
+    missed: Missed
+    ticks: Ticks
+    calendar: HeldBy | None = None
+
+    @property
+    def owed_by(self) -> Job | None:
+        """The job by whose schedule the ticks were due, from which a replay enumerates them."""
+        return None if self.definition is None else self.definition.job
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Ticks that a calendar held, as one skipped row."""
+
+    job: str
+    definition: JobVersion | None
+    held: HeldTicks
+    calendar: HeldBy | None
+
+    @property
+    def owed_by(self) -> Job | None:
+        return None if self.definition is None else self.definition.job
+
+
+def skip(session: Session, skips: Sequence[Skip], now: datetime, replica: Replica) -> list[Execution]:
+    """Records what will not run, so that every due tick ends in a row."""
+    left = _unrecorded(session, skips)
+    return _record(session, [(_skipped(each, now, replica.namespace), each.owed_by) for each in left])
+
+
+def hold_ticks(session: Session, holds: Sequence[Hold], now: datetime, replica: Replica) -> list[Execution]:
+    """Records what calendars held, so that every due tick ends in a row."""
+    return _record(session, [(_held(each, now, replica.namespace), each.owed_by) for each in holds])
+
+
+def _record(session: Session, found: Sequence[tuple[Execution, Job | None]]) -> list[Execution]:
+    """Each with the job by whose schedule its ticks were due: a replay enumerates a range by it."""
+    if found:
+        claims.add_definitions(session, [job for _, job in found if job is not None])
+        parameters = [
+            claims.parameters(execution)
+            | {
+                "tick": row_mapping.to_ms(execution.scheduled_time),
+                "definition": None if job is None else job.digest,
+            }
+            for execution, job in found
+        ]
+        session.executemany(queries.ADD_EXECUTION, parameters)
+    return [execution for execution, _ in found]
+
+
+def _unrecorded(session: Session, skips: Sequence[Skip]) -> list[Skip]:
+    """Without the ticks that have rows: none has, unless a watermark was taken back."""
+    jobs = [skip.job for skip in skips]
+    found = session.execute(queries.NEWEST_TICKS, {"jobs": jobs}).fetchall() if jobs else []
+    newest = {row["job"]: row["tick"] for row in found if row["tick"] is not None}
+    rest: list[Skip] = []
+    for each in skips:
+        if newest.get(each.job, -1) < row_mapping.to_ms(each.missed.first):
+            rest.append(each)
+        else:
+            rest += _between_recorded(session, each)
+    return rest
+
+
+def _between_recorded(session: Session, skip: Skip) -> list[Skip]:
+    missed = skip.missed
+    asked = {
+        "job": skip.job,
+        "first": row_mapping.to_ms(missed.first),
+        "last": row_mapping.to_ms(missed.last),
+    }
+    recorded = [row_mapping.instant(row["tick"]) for row in session.execute(queries.TICKS_RECORDED, asked).fetchall()]
+    edges = [missed.first - _INSTANT, *recorded]
+    ends = [*(tick - _INSTANT for tick in recorded), missed.last]
+    gaps = (given_up(skip.ticks, since, until) for since, until in zip(edges, ends, strict=True))
+    return [replace(skip, missed=gap) for gap in gaps if gap is not None]
+
+
+def _held(hold: Hold, now: datetime, namespace: uuid.UUID) -> Execution:
+    held, definition = hold.held, hold.definition
+    return Execution(
+        id=tick_execution_id(namespace, hold.job, held.last),
+        job=hold.job,
+        scheduled_time=held.last,
+        trigger=Trigger.SCHEDULE,
+        status=Status.SKIPPED,
+        reason=Reason.CALENDAR,
+        created_at=now,
+        completed_at=now,
+        path=None if definition is None else definition.path,
+        count=held.count,
+        range_start=held.first if held.count > 1 else None,
+        message=held.why or None,
+        calendar=hold.calendar,
+        moved_to=held.moved_to,
+        moved_from=held.moved_from,
+        **provenance_of(definition),
+    )
+
+
+def _skipped(skip: Skip, now: datetime, namespace: uuid.UUID) -> Execution:
+    missed, definition = skip.missed, skip.definition
+    return Execution(
+        id=tick_execution_id(namespace, skip.job, missed.last),
+        job=skip.job,
+        scheduled_time=missed.last,
+        trigger=Trigger.SCHEDULE,
+        status=Status.SKIPPED,
+        reason=Reason.MISSED,
+        created_at=now,
+        completed_at=now,
+        path=None if definition is None else definition.path,
+        count=missed.count,
+        range_start=missed.first,
+        calendar=skip.calendar,
+        **provenance_of(definition),
+    )

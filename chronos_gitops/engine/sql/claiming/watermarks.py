@@ -1,0 +1,147 @@
+"""The watermark of each job, whose row is the lock under which it is decided what is due."""
+
+import json
+import sys
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from chronos_gitops.engine.sql.store import queries, row_mapping
+from chronos_gitops.engine.sql.store.store import Session
+from chronos_gitops.jobs.model import Job
+from chronos_gitops.schedule.calendars.calendar import Calendar
+from chronos_gitops.schedule.calendars.document import from_document, to_document
+from chronos_gitops.schedule.calendars.steps import Moves
+from chronos_gitops.schedule.timing import Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """Every tick of the job up to ``at`` is decided, by the schedule, the bounds and the names of calendars in
+    ``schedule``, the zone, and the content of calendars that ``timing`` is a digest of ("" without any). ``moves`` are
+    under way."""
+
+    job: str
+    schedule: str
+    timezone: str
+    at: datetime
+    timing: str = ""
+    moves: Moves = ()
+
+    @classmethod
+    def of(cls, job: Job, at: datetime, moves: Moves = ()) -> "Watermark":
+        """Whole milliseconds, as the ledger keeps it: what was written and what is read later must be equal."""
+        timing = job.timing
+        digest = timing.digest if timing.has_calendars else ""
+        return cls(job.name, timing.definition, job.timezone, row_mapping.whole(at), digest, moves)
+
+    def matches_schedule(self, job: Job) -> bool:
+        """Whether it is under the job's own fields; contents of calendars may differ."""
+        return (self.schedule, self.timezone) == (job.timing.definition, job.timezone)
+
+    def matches_calendars(self, job: Job) -> bool:
+        return self.timing == (job.timing.digest if job.timing.has_calendars else "")
+
+    def timed(self, contents: "Contents") -> Timing:
+        """The timing it was written under, with the contents of calendars that are known by its digest."""
+        own = Timing.from_definition(self.schedule, self.timezone, key=self.job)
+        return own.with_calendars(*contents[self.timing]) if self.timing in contents else own
+
+
+Contents = Mapping[str, tuple[Sequence[Calendar], Sequence[Calendar]]]
+"""By the digest of a timing: the calendars it names, and its freezes."""
+NO_CONTENTS: Final[Contents] = MappingProxyType({})
+
+
+def hold_due(session: Session, jobs: Sequence[str], limit: int) -> dict[str, Watermark]:
+    """Takes the right to decide over these jobs until the transaction ends; leaves out those that another replica
+    decides over just now, and those that have no watermark."""
+    found = session.execute(queries.HOLD_DUE, {"jobs": list(jobs), "limit": limit})
+    return _by_job(found.fetchall())
+
+
+def hold_several(session: Session, jobs: Sequence[str]) -> dict[str, Watermark]:
+    """Waits for the right to decide over these jobs, in the order in which everybody waits."""
+    return _by_job(session.execute(queries.HOLD_SEVERAL, {"jobs": list(jobs)}).fetchall())
+
+
+def hold(session: Session, job: str) -> Watermark | None:
+    """Waits for the right to decide over one job."""
+    row = session.execute(queries.HOLD_ONE, {"job": job}).fetchone()
+    return None if row is None else _watermark(row)
+
+
+def hold_all(session: Session) -> dict[str, Watermark]:
+    return _by_job(session.execute(queries.HOLD_ALL).fetchall())
+
+
+def marked(session: Session, jobs: Sequence[str]) -> set[str]:
+    """Which of these jobs have a watermark, whoever decides over it just now."""
+    found = session.execute(queries.MARKED, {"jobs": list(jobs)}).fetchall()
+    return {row["job"] for row in found}
+
+
+def set_watermarks(session: Session, marks: Iterable[Watermark]) -> None:
+    parameters = [
+        {
+            "job": m.job,
+            "schedule": m.schedule,
+            "timezone": m.timezone,
+            "watermark": row_mapping.to_ms(m.at),
+            "timing": m.timing or None,
+            "moves": json.dumps([[*map(row_mapping.to_ms, pair)] for pair in m.moves]) if m.moves else None,
+        }
+        for m in marks
+    ]
+    if parameters:
+        session.executemany(queries.SET_WATERMARK, parameters)
+
+
+def drop_watermarks(session: Session, jobs: Sequence[str]) -> None:
+    if jobs:
+        session.execute(queries.DROP_WATERMARKS, {"jobs": list(jobs)})
+
+
+def add_contents(session: Session, timings: Mapping[str, Timing]) -> None:
+    """What these digests stand for, so that a runner started later knows what a tick was held by."""
+    parameters = [
+        {
+            "digest": digest,
+            "document": json.dumps([list(map(to_document, one)) for one in (timing.skip, timing.freezes)]),
+        }
+        for digest, timing in timings.items()
+    ]
+    if parameters:
+        session.executemany(queries.ADD_CALENDARS, parameters)
+
+
+def contents_of(session: Session, digests: Collection[str]) -> Contents:
+    """A digest that is not known any more is left out."""
+    if not digests:
+        return {}
+    found: dict[str, tuple[Sequence[Calendar], Sequence[Calendar]]] = {}
+    for row in session.execute(queries.CALENDARS, {"digests": list(digests)}).fetchall():
+        skip, freezes = json.loads(row["document"])
+        found[row["digest"]] = tuple(map(from_document, skip)), tuple(map(from_document, freezes))
+    return found
+
+
+def withdraw_moves(session: Session, withdrawn: Iterable[tuple[str, datetime, str]]) -> None:
+    """Of job, origin and message each: its row says that the tick will not be moved after all."""
+    for job, origin, message in withdrawn:
+        asked = {"job": job, "tick": row_mapping.to_ms(origin), "message": message}
+        session.execute(queries.WITHDRAW_MOVE, asked)
+
+
+def _by_job(found: Iterable[row_mapping.Row]) -> dict[str, Watermark]:
+    return {mark.job: mark for mark in map(_watermark, found)}
+
+
+def _watermark(row: row_mapping.Row) -> Watermark:
+    """Its texts are those that the job has already: 10,000 copies of them are 2 MB."""
+    words = sys.intern(row["job"]), sys.intern(row["schedule"]), sys.intern(row["timezone"])
+    at, timing = row_mapping.instant(row["watermark"]), sys.intern(row["timing"] or "")
+    moves = tuple((row_mapping.instant(one), row_mapping.instant(two)) for one, two in json.loads(row["moves"] or "[]"))
+    return Watermark(*words, at, timing, moves)

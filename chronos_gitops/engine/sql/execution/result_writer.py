@@ -1,0 +1,85 @@
+"""Writes what becomes of an execution. What a receiver was sent must reach the ledger, also after a full disk."""
+
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from chronos_gitops.engine.clock import Clock
+from chronos_gitops.engine.model import Attempt, Execution, Reason, cancelled_because
+from chronos_gitops.engine.sql.execution.pending_run import PendingRun, after_deadline
+from chronos_gitops.engine.sql.store import repository
+from chronos_gitops.engine.sql.store.store import Operation, Session, StoreError
+from chronos_gitops.engine.sql.write_batcher import WriteBatcher
+from chronos_gitops.process import failpoints
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+STORE_RETRY = timedelta(seconds=1)
+_SAID_AGAIN_AFTER = timedelta(minutes=1)
+
+
+class ResultWriter:
+    """Every write counts under the fence of the run only: another runner may have gone on with it."""
+
+    def __init__(self, outbox: WriteBatcher, clock: Clock) -> None:
+        self._outbox = outbox
+        self._clock = clock
+        self._said_at: datetime | None = None
+
+    def started(self, run: PendingRun, at: datetime) -> None:
+        """Soon, and without waiting for it."""
+        self._outbox.write_soon(lambda session: repository.start(session, run.execution.id, run.fence, at))
+
+    async def attempt(self, run: PendingRun, execution: Execution, attempt: Attempt, wait: timedelta | None) -> bool:
+        """``execution`` as it is after this attempt; False when it has ended meanwhile, or another runner has it."""
+        failpoints.reach("before-record")
+        next_attempt_at = None if wait is None else self._clock.now() + wait
+        return await self.until_written(
+            lambda session: repository.record_attempt(session, execution, attempt, next_attempt_at, run.fence)
+        )
+
+    async def overdue(self, run: PendingRun, wait: timedelta | None, now: datetime) -> Execution | None:
+        """The callback did not come in time, and it is sent again after ``wait``, or has failed. None when it has ended
+        otherwise."""
+        deadline, number = run.execution.callback_deadline, run.execution.attempts
+        assert deadline is not None
+
+        def operation(session: Session) -> Execution | None:
+            held = repository.hold(session, run.execution.id)
+            if held is None or held[0].attempts != number:
+                return None
+            after = after_deadline(held[0], run.job, is_over=wait is None, now=now)
+            next_attempt_at = None if wait is None else now + wait
+            is_first = repository.record_overdue(session, after, deadline, next_attempt_at, run.fence)
+            return after if is_first else None
+
+        return await self.until_written(operation)
+
+    def cut_off(self, run: PendingRun, attempt: Attempt, reason: Reason | None) -> None:
+        """A request under way when the execution was cancelled. Soon, and without waiting for it."""
+        if reason is not None:
+            cut = replace(attempt, error_class="cancelled", error=f"cut off: {cancelled_because(reason)}")
+            self._outbox.write_soon(
+                lambda session: repository.record_cancelled(session, run.execution.id, cut, run.fence)
+            )
+
+    async def is_ours(self, run: PendingRun) -> bool:
+        return await self.until_written(lambda session: repository.is_ours(session, run.execution.id, run.fence))
+
+    async def until_written(self, operation: Operation[T]) -> T:
+        """Tries again each second for as long as the ledger cannot be written."""
+        while True:
+            try:
+                return await self._outbox.write_soon(operation)
+            except StoreError as error:
+                self._warn(error)
+            await self._clock.sleep(STORE_RETRY)
+
+    def _warn(self, error: StoreError) -> None:
+        """Many results wait for the same disk: one line a minute for all of them."""
+        now = self._clock.now()
+        if self._said_at is None or abs(now - self._said_at) >= _SAID_AGAIN_AFTER:
+            self._said_at = now
+            log.error("results wait until the ledger can be written: %s", error)

@@ -1,0 +1,66 @@
+"""Pauses in the database: an operator's and the guard's beside each other, and the end of the guard's by an edit."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from chronos_gitops.engine.model import Pause, Reason
+from chronos_gitops.engine.operations.pauses import combined, is_ended_by, without_guard
+from chronos_gitops.engine.sql.claiming import decisions, waiting, watermarks
+from chronos_gitops.engine.sql.claiming.clock_correction import take_back
+from chronos_gitops.engine.sql.claiming.decisions import Decision, Written
+from chronos_gitops.engine.sql.store import repository
+from chronos_gitops.engine.sql.store.store import Replica, Session
+from chronos_gitops.jobs.model import JobSet
+
+
+def pause(session: Session, wanted: Pause, replica: Replica) -> Pause:
+    """The job's pause afterwards."""
+    watermarks.hold(session, wanted.job)
+    after = combined(repository.pause_of(session, wanted.job), wanted)
+    repository.set_pause(session, after, wanted.at)
+    replica.tell(session)
+    return after
+
+
+def stop_version(session: Session, wanted: Pause, replica: Replica) -> tuple[Pause, dict[str, Reason]]:
+    """The job's pause afterwards, and what was cancelled of this runner's executions."""
+    watermarks.hold(session, wanted.job)
+    ended = waiting.cancel(session, {wanted.job: Reason.GUARD}, wanted.at, replica)
+    return pause(session, wanted, replica), ended
+
+
+def resume(
+    session: Session, jobs: JobSet, name: str, now: datetime, is_over: Callable[[Pause], bool], replica: Replica
+) -> tuple[Pause | None, Written]:
+    """The pause that goes on, and what was written. The runner that ends a pause catches up; another one that wanted to
+    end it finds nothing to do."""
+    mark = watermarks.hold(session, name)
+    held, correction = take_back(session, {} if mark is None else {name: mark}, now, replica.namespace)
+    pause = repository.pause_of(session, name)
+    if pause is None or not is_over(pause):
+        return pause, Written([], [], held, correction=correction)
+    decided = Decision()
+    contents = watermarks.contents_of(session, decisions.foreign_timings(held, jobs))
+    decisions.on_resume(jobs, name, held.get(name), pause, now, contents, decided)
+    repository.end_pause(session, name, now)
+    replica.tell(session)
+    return None, replace(decided.write(session, replica, held, now), correction=correction)
+
+
+def release(session: Session, jobs: JobSet, now: datetime, replica: Replica) -> set[str]:
+    """Ends what the guard holds of jobs whose content is another one now; which jobs."""
+    released = set()
+    for name, held in repository.pauses(session).items():
+        definition = jobs.get(name)
+        if not is_ended_by(held, None if definition is None else definition.job):
+            continue
+        left = without_guard(held)
+        if left is None:
+            repository.end_pause(session, name, now)
+        else:
+            repository.set_pause(session, left, now)
+        released.add(name)
+    if released:
+        replica.tell(session)
+    return released

@@ -1,0 +1,72 @@
+"""Gates: an activity looks in visibility for the success that opens one, until its end and once more a moment later."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+
+from chronos_gitops.engine.model import Gate
+from chronos_gitops.engine.requires.gates import Passage, gate_of, looked, passage, wanted
+from chronos_gitops.engine.temporal import names
+from chronos_gitops.engine.temporal.visibility.visibility import Visibility
+from chronos_gitops.engine.temporal.worker.activity_heartbeat import ActivityHeartbeat
+from chronos_gitops.engine.temporal.workflows import messages
+from chronos_gitops.engine.temporal.workflows.messages import GateOrder, GateReport, instant
+from chronos_gitops.jobs.model import Job
+from chronos_gitops.jobs.promises.requires import Requires
+
+_LOOK_EACH: Final = timedelta(seconds=1)
+_BEHIND: Final = timedelta(seconds=2)
+"""Visibility may lag: the last look at a gate is so long after its end, for what ended until then."""
+
+
+class GateWatch:
+    """``gate`` says which gate there is, ``pass_gate`` waits at it."""
+
+    def __init__(self, visibility: Visibility, now: Callable[[], datetime]) -> None:
+        self._visibility = visibility
+        self._now = now
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """What waits here goes on with another runner."""
+        self._stopping.set()
+
+    @activity.defn(name=names.GATE)
+    async def gate(self, order: GateOrder) -> GateReport:
+        """A local activity: its answer is kept in the history, so a later release may compute it otherwise."""
+        found = gate_of(messages.execution(order.row), Job.from_document(order.document), instant(order.now))
+        return GateReport({}, Passage.START) if found is None else GateReport(messages.gate_row(found), Passage.WAIT)
+
+    @activity.defn(name=names.PASS_GATE)
+    async def pass_gate(self, order: GateOrder) -> GateReport:
+        execution, required = messages.execution(order.row), Job.from_document(order.document).requires
+        gate = execution.requires
+        if gate is None or required is None:
+            raise ApplicationError("the order has no gate", non_retryable=True)
+        async with ActivityHeartbeat(self._now()):
+            return await self._passed(gate, required)
+
+    async def _passed(self, gate: Gate, required: Requires) -> GateReport:
+        while True:
+            now = self._now()
+            seen = looked(gate, await self._visibility.success_wanted(wanted(gate, required, now)))
+            last = gate.until + (_BEHIND if required.wait else timedelta(0))
+            does = passage(seen, required, now)
+            if does is Passage.START and seen.met:
+                return GateReport(messages.gate_row(seen), does)
+            if now >= last:
+                return GateReport(messages.gate_row(seen), does)
+            await self._rest(min(_LOOK_EACH, last - now))
+
+    async def _rest(self, duration: timedelta) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(duration.total_seconds()):
+                await self._stopping.wait()
+        if self._stopping.is_set():
+            why = "the runner stops"
+            raise ApplicationError(why, type="LeftToOthers", category=ApplicationErrorCategory.BENIGN)

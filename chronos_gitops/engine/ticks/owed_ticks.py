@@ -1,0 +1,53 @@
+"""What a gap owes: the ticks of a job that were due and not decided, and those that calendars held. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from chronos_gitops.engine.model import HeldBy
+from chronos_gitops.engine.ticks.due_queue import ListedTicks, Ticks
+from chronos_gitops.jobs.calendar_set import CalendarSet
+from chronos_gitops.schedule.calendars.closures import Closure
+from chronos_gitops.schedule.calendars.steps import HeldTicks, Moves, held_rows, steps
+from chronos_gitops.schedule.timing import OnSkip, Timing
+
+
+@dataclass(frozen=True, slots=True)
+class OwedTicks:
+    """``moves`` are those under way at the end of the gap."""
+
+    ticks: Ticks
+    held: Sequence[HeldTicks] = ()
+    moves: Moves = ()
+
+
+def owed(
+    timing: Timing, since: datetime, until: datetime, moves: Moves, *, old: Timing | None = None, revision: str = ""
+) -> OwedTicks:
+    """In (since, until]. Where contents of calendars changed in the gap, ``old`` has those from before: only what is
+    open under both is owed, the rest is held."""
+    if not (timing.has_calendars or moves or (old is not None and old.has_calendars)):
+        return OwedTicks(timing)
+    if timing.on_skip is OnSkip.DROP:
+        both = timing if old is None else timing.with_calendars(timing.skip, (*timing.freezes, *old.skip, *old.freezes))
+        return OwedTicks(both, held_rows(both, since, until), tuple(pair for pair in moves if max(pair) > until))
+    ticks: list[datetime] = []
+    held: list[HeldTicks] = []
+    for step in steps(timing if old is None else old, since, until, moves, revision=revision):
+        held += step.held
+        moves = step.moves
+        closure = timing.closure(step.tick) if old is not None and step.tick is not None else None
+        if step.tick is not None and closure is not None:
+            held.append(HeldTicks(step.tick, step.tick, closure=closure, moved_from=step.moved_from))
+        elif step.tick is not None:
+            ticks.append(step.tick)
+    return OwedTicks(ListedTicks(tuple(ticks)), held, moves)
+
+
+def held_by(closure: Closure | None, calendars: CalendarSet) -> HeldBy | None:
+    """The entry with the file it stands in."""
+    if closure is None:
+        return None
+    file, entry = calendars.files.get(closure.calendar), closure.entry
+    path, commit = (None, None) if file is None else (file.path, file.commit)
+    return HeldBy(closure.calendar, entry.reason or entry.text, path, entry.line, commit)

@@ -1,0 +1,1 @@
+"""The state of each expectation as a function of rows and time. Pure."""

@@ -1,0 +1,77 @@
+"""Jobs that a change makes invalid though their own file may be fine: a layer, a calendar or a policy does it. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from chronos_gitops.jobs.problem import Problem, is_error
+from chronos_gitops.jobs.validation.file_result import FileResult
+from chronos_gitops.jobs.validation.validate import TreeResult
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidJob:
+    """A job that becomes invalid, and the first of its errors."""
+
+    job: str
+    error: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRefusal:
+    """All jobs that a rule (``payments/owner``) refuses after the change; ``new`` are those that become invalid."""
+
+    policy: str
+    jobs: tuple[str, ...]
+    new: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """By name of the job, and by policy. An error that is written in the job's own file is no part of it, unless a
+    policy finds it."""
+
+    invalid: tuple[InvalidJob, ...] = ()
+    policies: tuple[PolicyRefusal, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(one.job for one in self.invalid)
+
+
+def refusals(before: TreeResult, after: TreeResult) -> Refusals:
+    """What a runner refuses after the change, and did not before it."""
+    known = {parsed.path: parsed for parsed in before.files}
+    invalid: list[InvalidJob] = []
+    refused: dict[str, list[str]] = {}
+    for parsed in after.files:
+        errors = list(filter(is_error, parsed.problems))
+        if not errors:
+            continue
+        for policy in dict.fromkeys(one.policy for one in errors if one.policy):
+            refused.setdefault(policy, []).append(_label(parsed))
+        if _becomes_invalid(parsed, errors, known.get(parsed.path), before):
+            invalid.append(InvalidJob(_label(parsed), errors[0]))
+    invalid.sort(key=lambda one: one.job)
+    return Refusals(tuple(invalid), tuple(_by_policy(refused, {one.job for one in invalid})))
+
+
+def _by_policy(refused: dict[str, list[str]], invalid: set[str]) -> Iterator[PolicyRefusal]:
+    for policy, jobs in sorted(refused.items()):
+        yield PolicyRefusal(policy, tuple(sorted(jobs)), tuple(sorted(invalid.intersection(jobs))))
+
+
+def _label(parsed: FileResult) -> str:
+    return parsed.name or parsed.path
+
+
+def _becomes_invalid(parsed: FileResult, errors: Sequence[Problem], was: FileResult | None, before: TreeResult) -> bool:
+    if was is not None and any(map(is_error, was.problems)):
+        return False
+    is_untouched = was is not None and was.identity.blob == parsed.identity.blob
+    is_known_invalid = was is None and parsed.name is not None and _is_invalid(parsed.name, before)
+    return is_untouched or (any(one.policy for one in errors) and not is_known_invalid)
+
+
+def _is_invalid(name: str, before: TreeResult) -> bool:
+    """Of a file that moved: whether it was invalid at its former place."""
+    return name not in before.jobs and any(one.name == name for one in before.files)

@@ -1,0 +1,17 @@
+"""``guard``: after how many failures a new version is stopped (PROMISES section 3)."""
+
+from dataclasses import dataclass
+from typing import Final
+
+GUARD: Final = "guard"
+"""Who pauses such a version, and the reason of what was cancelled with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A version whose first ``executions`` all failed is paused."""
+
+    executions: int
+
+    def document(self) -> dict[str, int]:
+        return {"executions": self.executions}

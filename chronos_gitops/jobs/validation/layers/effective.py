@@ -1,0 +1,191 @@
+"""A job judged as its files make it, in each environment: every finding stands where its value is written."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chronos_gitops.jobs.layers import variables
+from chronos_gitops.jobs.layers.effective import EffectiveJob
+from chronos_gitops.jobs.layers.parts import ENVIRONMENTS, FileParts, nulls, parts_of
+from chronos_gitops.jobs.layers.tree import Layers
+from chronos_gitops.jobs.policies.policy import judge as judge_policies
+from chronos_gitops.jobs.problem import Problem, counts_in, is_error
+from chronos_gitops.jobs.secrets.references import texts
+from chronos_gitops.jobs.validation.document import Document
+from chronos_gitops.jobs.validation.layers import form
+from chronos_gitops.jobs.validation.layers.variable_values import check_value, sampled
+from chronos_gitops.jobs.validation.quoting import short
+from chronos_gitops.jobs.validation.rules.gates import NamedGate, named_gate
+from chronos_gitops.jobs.validation.suggestions import did_you_mean
+from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS
+
+Check = Callable[[Document], tuple[Problem, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """``value`` is what a job is made of, None where it has an error in the environment that was asked for;
+    ``content`` is the digest of the job there, ``policies`` are the names of those that choose it anywhere,
+    ``gates`` the jobs that it requires."""
+
+    problems: tuple[Problem, ...]
+    value: Mapping[str, Any] | None
+    content: str = ""
+    policies: tuple[str, ...] = ()
+    gates: tuple[NamedGate, ...] = ()
+
+
+def is_plain(read: Document, layers: Layers, content: bytes) -> bool:
+    """Whether the file alone says all there is: then, and while it cannot be read, it is judged as it stands."""
+    if layers.verdict_key(read.file):
+        return False
+    return any(map(is_error, read.problems)) or (
+        variables.OPENING.encode() not in content
+        and not {ENVIRONMENTS, variables.VARIABLES} & read.value.keys()
+        and not _has_null(read.value)
+    )
+
+
+def _has_null(value: Mapping[str, Any]) -> bool:
+    return any(one is None or (isinstance(one, dict) and _has_null(one)) for one in value.values())
+
+
+def judge(read: Document, layers: Layers, environment: str | None, check: Check) -> Judgement:
+    """In every declared environment; an error elsewhere than in ``environment`` is told and stops nothing there."""
+    unreadable = layers.unreadable(read.file)
+    own = parts_of(read)
+    about_file = (*read.problems, *form.check_blocks(read, own, layers.environments))
+    if unreadable:
+        return Judgement((*about_file, *unreadable), None)
+    found: dict[Problem, list[str | None]] = {}
+    known: list[tuple[EffectiveJob, tuple[Problem, ...]]] = []
+    here: EffectiveJob | None = None
+    policies: dict[str, None] = {}
+    declared: tuple[str | None, ...] = layers.environments or (None,)
+    is_refused = any(one.rule == "not-inheritable" for layer in layers.of(read.file) for one in layer.problems)
+    for name in declared:
+        job = layers.job(read.file, own, name)
+        if name == environment or here is None:
+            here = job
+        same = next((problems for other, problems in known if other.merged == job.merged), None)
+        problems = _checked(job, check) if same is None else same
+        known.append((job, problems))
+        refused = form.check_inherited(job) if is_refused else ()
+        about_job = (*problems, *refused, *_variables(job, own, name, layers))
+        if layers.policies.files and not any(map(is_error, (*about_file, *about_job))):
+            chosen, about_policies = judge_by_policies(job, layers, name)
+            policies |= dict.fromkeys(chosen)
+            about_job += about_policies
+        for problem in dict.fromkeys(about_job):
+            found.setdefault(problem, []).append(name)
+    told = _told(found, declared)
+    told += tuple(no_effect(own.base, layers.inherited(read.file))) + tuple(_unused(own, [job for job, _ in known]))
+    problems = (*about_file, *told)
+    assert here is not None
+    is_stopped = any(is_error(one) and counts_in(one, environment) for one in problems)
+    if environment is not None and layers.environments and environment not in layers.environments:
+        is_stopped = True  # what another environment makes of the job is not for this one
+    content = here.content if layers.fingerprint(read.file) else ""
+    value = None if is_stopped else here.document.value
+    return Judgement(problems, value, content, tuple(policies), _gates(zip(declared, known, strict=True)))
+
+
+def _gates(known: Iterable[tuple[str | None, tuple[EffectiveJob, tuple[Problem, ...]]]]) -> tuple[NamedGate, ...]:
+    """Each job that it requires, with the environments in which it does."""
+    found: dict[NamedGate, list[str]] = {}
+    for name, (job, _) in known:
+        gate = named_gate(job.document)
+        if gate is not None:
+            found.setdefault(gate, []).extend(() if name is None else (name,))
+    return tuple(replace(gate, environments=tuple(names) or None) for gate, names in found.items())
+
+
+def judge_by_policies(
+    job: EffectiveJob, layers: Layers, environment: str | None
+) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
+    """Names of the policies that choose the job, which is valid otherwise, and what they say."""
+    from chronos_gitops.jobs.model import Job
+    from chronos_gitops.jobs.policies.rules import Subject
+
+    subject = Subject(Job.from_document(job.document.value), layers.policies.day)
+    chosen = layers.policies.chosen_by(subject, job.document.file, environment)
+    return tuple(policy.name for policy in chosen), judge_policies(chosen, subject, job.document)
+
+
+def _checked(job: EffectiveJob, check: Check) -> tuple[Problem, ...]:
+    """An address with a variable that has no value is no address; that is said once, about the variable."""
+    given = job.merged.get(variables.VARIABLES) or {}
+    used = {name for field, names in job.document.used.items() if field[-1] in ("url", "token_url") for name in names}
+    found = check(sampled(job))
+    return found if used <= given.keys() else tuple(problem for problem in found if problem.rule != "url")
+
+
+def _told(found: Mapping[Problem, list[str | None]], declared: tuple[str | None, ...]) -> tuple[Problem, ...]:
+    """Each problem once, with the environments it is one in; None where none are declared."""
+    if declared == (None,):
+        return tuple(found)
+    return tuple(replace(one, environments=tuple(filter(None, names))) for one, names in found.items())
+
+
+def _variables(job: EffectiveJob, own: FileParts, environment: str | None, layers: Layers) -> Iterator[Problem]:
+    given = job.merged.get(variables.VARIABLES)
+    known = given if isinstance(given, dict) else {}
+    number = 0
+    for field, text in texts(job.merged.get("webhook")):
+        if variables.OPENING not in text:
+            continue
+        for name in variables.references(text):
+            if name in known or number == MAX_FINDINGS:
+                continue
+            number += 1
+            where = "" if environment is None else f" in {environment}"
+            spot = job.document.text_spot(field, f"{variables.OPENING}{name}}}")
+            message = f'variable "{short(name)}" has no value{where}'
+            yield spot.problem("unknown-variable", message, _where_to_set(name, known, environment, own, layers))
+        for written in variables.unclosed(text):
+            spot = job.document.text_spot(field, written)
+            yield spot.problem("unknown-variable", f'the reference "{written}" is never closed', "close it with }")
+    for name, value in known.items():
+        yield from check_value(job, name, value)
+
+
+def _where_to_set(name: str, known: Iterable[str], environment: str | None, own: FileParts, layers: Layers) -> str:
+    meant = did_you_mean(name, list(known))
+    if meant:
+        return meant
+    if environment is None:
+        return f"set it under variables in {own.base.file}, or write $${{var:{short(name)}}} for the text itself"
+    return f"set it in {layers.path_of(environment)}"
+
+
+def no_effect(part: Document, inherited: Mapping[str, Any]) -> Iterator[Problem]:
+    """``null``s of a part that remove nothing, in no environment."""
+    removed = [path for path in nulls(part.value) if path[0] != variables.VARIABLES or len(path) == 2]
+    for path in removed[:MAX_FINDINGS]:
+        if not _is_in(inherited, path):
+            spot = part.spot(path)
+            yield spot.problem("no-effect", "nothing is inherited here, so null removes nothing", "remove the line")
+
+
+def _is_in(value: Mapping[str, Any], path: tuple[str | int, ...]) -> bool:
+    one: Any = value
+    for step in path:
+        if not isinstance(one, Mapping):
+            return False
+        names = {name.lower(): name for name in one} if path[:2] == ("webhook", "headers") else {}
+        step = names.get(str(step).lower(), step)
+        if step not in one:
+            return False
+        one = one[step]
+    return True
+
+
+def _unused(own: FileParts, jobs: Iterable[EffectiveJob]) -> Iterator[Problem]:
+    given = own.base.value.get(variables.VARIABLES)
+    if not isinstance(given, dict):
+        return
+    used = {name for job in jobs for names in job.document.used.values() for name in names}
+    for name in given:
+        if name not in used:
+            spot = own.base.key_spot((variables.VARIABLES, name))
+            yield spot.problem("no-effect", f'the variable "{short(name)}" is not used', "remove it")

@@ -1,0 +1,97 @@
+"""The layers of a tree, read and judged for their form."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from chronos_gitops.jobs.layers.file_roles import MOST_ENVIRONMENTS, FilePlace, FileRole, place_of, reserved_message
+from chronos_gitops.jobs.layers.parts import FileParts, parts_of
+from chronos_gitops.jobs.layers.tree import NO_LAYERS, Layer, Layers
+from chronos_gitops.jobs.policies.policy import MOST_POLICIES
+from chronos_gitops.jobs.problem import is_error
+from chronos_gitops.jobs.validation import document
+from chronos_gitops.jobs.validation.document import Document, SourceSpan
+from chronos_gitops.jobs.validation.files import Entry, Files, refusal
+from chronos_gitops.jobs.validation.layers import form
+from chronos_gitops.jobs.validation.layers.policy_files import limited, read_policies
+
+_OF_JOBS: Final = (FileRole.DEFAULTS, FileRole.ENVIRONMENT)
+_ROLES: Final = (*_OF_JOBS, FileRole.POLICY)
+_NO_JOBS: Final = (*_ROLES, FileRole.CALENDAR)
+_A_JOB: Final = FilePlace(FileRole.JOB)
+
+
+def entry_place(files: Files, path: str) -> FilePlace:
+    """What the file at a path is. Most paths have no name that begins with an underscore, and need no look at where
+    their folder is."""
+    return place_of(files.place(path)) if "/_" in f"/{path}" else _A_JOB
+
+
+def jobs_among(files: Files) -> Iterator[Entry]:
+    """The entries that are neither layers, policies nor calendars: jobs, and files with a reserved name."""
+    return (entry for entry in files.entries if entry_place(files, entry.path).role not in _NO_JOBS)
+
+
+def layers_among(files: Files) -> Iterator[Entry]:
+    """The entries of defaults and environments."""
+    return (entry for entry in files.entries if entry_place(files, entry.path).role in _OF_JOBS)
+
+
+def reserved(files: Files, path: str) -> tuple[str, str] | None:
+    """Message and hint about a name that no job may have."""
+    place = entry_place(files, path)
+    if place.role is FileRole.CALENDAR:
+        return f"this release reads no {place.role} files", "keep it out of the branch until the runner is upgraded"
+    return reserved_message(files.place(path)) if place.role is FileRole.RESERVED else None
+
+
+def read_layers(files: Files) -> Layers:
+    """NO_LAYERS for a tree without any."""
+    places = {entry.path: entry_place(files, entry.path) for entry in files.entries}
+    entries = [entry for entry in files.entries if places[entry.path].role in _ROLES]
+    if not entries:
+        return NO_LAYERS
+    by_role = {role: [one for one in entries if places[one.path].role is role] for role in _ROLES}
+    environments, surplus = limited(by_role[FileRole.ENVIRONMENT], MOST_ENVIRONMENTS, "environments")
+    policies, surplus_policies = limited(by_role[FileRole.POLICY], MOST_POLICIES, "policy files")
+    contents = files.read([entry for entry in entries if refusal(entry) is None])
+    declared = sorted(places[one.path].name for one in environments)
+    defaults = by_role[FileRole.DEFAULTS]
+    layers = [_layer(entry, places[entry.path], contents, declared) for entry in (*defaults, *environments)]
+    read = read_policies(policies, places, contents, declared)
+    return Layers(layers, files.place, (*surplus, *surplus_policies), read)
+
+
+def _layer(entry: Entry, place: FilePlace, contents: Mapping[str, bytes], declared: Sequence[str]) -> Layer:
+    refused = refusal(entry)
+    if refused is not None or entry.path not in contents:
+        rule = refused or ("unreadable", "the file could not be read", "check that it is still there")
+        return Layer(entry.path, place, entry.blob, _nothing(entry.path), (_first_line(entry.path).problem(*rule),))
+    read = layer_document(entry.path, contents[entry.path])
+    parts = parts_of(read)
+    errors = tuple(filter(is_error, read.problems))
+    about = tuple(problem for problem in read.problems if problem not in errors)
+    if not errors and read.complete:
+        about += form.check_layer(read, parts, declared)
+    return Layer(entry.path, place, entry.blob, parts, errors, about)
+
+
+def layer_document(path: str, content: bytes) -> Document:
+    """An empty file is a valid layer."""
+    read = document.read(path, content)
+    if not read.complete and [problem.rule for problem in read.problems] == ["empty-file"]:
+        return replace(read, problems=(), complete=True)
+    return read
+
+
+def is_readable(layer: Document) -> bool:
+    """False for a layer of which no job can be made."""
+    return not any(map(is_error, layer.problems))
+
+
+def _nothing(path: str) -> FileParts:
+    return FileParts(Document(path, ("",), {}, {}, {}, frozenset(), (), complete=False))
+
+
+def _first_line(path: str) -> SourceSpan:
+    return SourceSpan(path, 1, 1, 2, "")

@@ -1,0 +1,19 @@
+"""What a message says to do: one command."""
+
+from chronos_gitops.engine.model import Execution
+from chronos_gitops.notifications.message import Past
+
+
+def back_to(job: str, version: int) -> str:
+    return f"Go back: chronos-gitops rollback {job} {version}"
+
+
+def after_failure(job: str, run: Execution | None, past: Past) -> str:
+    """Back to the version that worked, where a commit came since; else a look at what failed."""
+    is_draft = past.is_draft or (run is not None and run.draft)
+    good = past.good
+    if past.changes and not is_draft and good is not None and not good.draft and good.version is not None:
+        return back_to(job, good.version)
+    if run is not None:
+        return f"See each attempt: chronos-gitops executions --id {run.id}"
+    return f"See what ran: chronos-gitops executions {job}"

@@ -1,0 +1,44 @@
+"""A message about a version that the guard has stopped."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from chronos_gitops.engine.model import Execution
+from chronos_gitops.expectations.guard_watch import GuardRecord
+from chronos_gitops.jobs.model import Job
+from chronos_gitops.notifications import message
+from chronos_gitops.notifications.incidents import IncidentChange
+from chronos_gitops.notifications.message import Notification, Past
+from chronos_gitops.notifications.messages.action import back_to
+
+
+def of_guard(
+    change: IncidentChange,
+    job: Job,
+    record: GuardRecord,
+    failures: Sequence[Execution],
+    past: Past,
+    public_url: str,
+    now: datetime,
+) -> Notification:
+    """``failures`` are the first executions of the version, oldest first."""
+    good = past.good
+    facts = [f"The guard has paused it: {record.reason}.", *(f"Error: {message.error_of(one)}" for one in failures)]
+    action = f"Run it on: chronos-gitops resume {job.name}"
+    if good is not None and good.version is not None:
+        action = back_to(job.name, good.version)
+    lines = message.body(failures[0].scheduled_time, facts, message.cause(past, failures[-1]), action)
+    links = message.links_of(job.name, None, public_url)
+    data = {
+        "job": job.name,
+        "tags": dict(job.tags),
+        "version": record.version,
+        "reason": record.reason,
+        "failures": [message.execution_data(one) for one in failures],
+        "last_success": None if good is None else message.execution_data(good),
+        "changes": message.changes_data(past),
+        "changed": [one.document() for one in past.others or ()],
+        "links": dict(links),
+    }
+    title = f"{job.name} is paused: a new version only fails"
+    return Notification(change.id, change.incident.id, "job.paused", now, title, lines, links, data)

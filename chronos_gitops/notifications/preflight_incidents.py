@@ -1,0 +1,67 @@
+"""One incident for each job whose preflight failed, on each channel of the job."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from chronos_gitops.config.channels import Channel
+from chronos_gitops.expectations.preflight.state import PreflightLook, PreflightState
+from chronos_gitops.jobs.model import JobVersion
+from chronos_gitops.notifications import suspects
+from chronos_gitops.notifications.detector import DetectorInputs, concerns
+from chronos_gitops.notifications.incidents import ChangeKind, IncidentChange
+from chronos_gitops.notifications.looked_incident import LookedIncident
+from chronos_gitops.notifications.message import Notification, Past
+from chronos_gitops.notifications.messages.preflight import of_preflight
+from chronos_gitops.notifications.outbox import NotificationOutbox
+
+
+class PreflightIncidents:
+    """Told of each look; raises StoreErrors, and then the job is looked at again."""
+
+    def __init__(self, channels: Sequence[Channel], *, on_news: Callable[[], None] = lambda: None) -> None:
+        self._channels = tuple(channel for channel in channels if "job" in channel.kinds)
+        self._on_news = on_news
+        self._world: tuple[DetectorInputs, NotificationOutbox] | None = None
+
+    def open(self, inputs: DetectorInputs, desk: NotificationOutbox) -> None:
+        self._world = inputs, desk
+
+    def looked(self, look: PreflightLook, now: datetime) -> None:
+        """What ends because the job does not run ends quietly."""
+        if self._world is None:
+            return
+        inputs, desk = self._world
+        for channel in self._channels:
+            incident = LookedIncident.read(desk, channel, (channel.name, f"preflight:{look.job}"))
+            definition = look.definition
+            if look.state is PreflightState.OFF or definition is None or not concerns(channel, definition):
+                incident.close(look.job, seen_at=look.failure.at, now=now)
+            else:
+                self._judge(inputs, incident, look, definition, now)
+
+    def _judge(
+        self,
+        inputs: DetectorInputs,
+        incident: LookedIncident,
+        look: PreflightLook,
+        definition: JobVersion,
+        now: datetime,
+    ) -> None:
+        fault = look.failure.check.value if look.state is PreflightState.FAILING else ""
+        update = incident.judge(fault, seen_at=look.failure.at, now=now)
+        if update is not None and incident.write(
+            update, lambda change: _notification(inputs, change, look, definition, now), now
+        ):
+            self._on_news()
+
+
+def _notification(
+    inputs: DetectorInputs, change: IncidentChange, look: PreflightLook, definition: JobVersion, now: datetime
+) -> Notification:
+    past = Past()
+    if change.news is not ChangeKind.RECOVERED:
+        name = definition.job.name
+        good = inputs.engine.last_success(name, now)
+        history = inputs.follower.index().versions(name)
+        past = Past(good, suspects.since(history, good), is_draft=definition.runs_draft)
+    return of_preflight(change, definition.job, look.failure, past, inputs.public_url, now)

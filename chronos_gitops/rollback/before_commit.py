@@ -1,0 +1,231 @@
+"""Undo: every job and layer that one commit changed becomes what it was before that commit, all or nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from chronos_gitops.errors import ConflictError, NotFoundError
+from chronos_gitops.git.commit import FileEdit, Person
+from chronos_gitops.git.log import Commit, recent
+from chronos_gitops.jobs.validation.validate import TreeResult
+from chronos_gitops.rollback.commit_message import UNDONE, undo_message
+from chronos_gitops.rollback.publish import PublishedCommit
+from chronos_gitops.rollback.revert import FormerContent, History
+from chronos_gitops.rollback.undone_layers import UndoneLayer, on_chain, undone_layers
+from chronos_gitops.versions.history import Index
+from chronos_gitops.versions.version import Version, VersionChange
+
+_MAX_NAMES_SHOWN: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RevertedJob:
+    """One job: ``made`` is its version that is undone, ``restored`` the one before, None when there was none."""
+
+    job: str
+    made: Version
+    restored: Version | None
+
+    @property
+    def blob(self) -> str:
+        """What it was; empty when it was not there."""
+        return self.restored.blob if self.restored is not None else ""
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether only a layer changed it: then the layer is what goes back."""
+        return self.made.change is VersionChange.INHERITED
+
+    def is_back(self, index: Index) -> bool:
+        if self.is_inherited:
+            return True
+        current = index.versions(self.job)[-1]
+        return current.blob == self.blob and (
+            not current.blob or self.restored is None or current.path == self.restored.path
+        )
+
+    def document(self) -> dict[str, Any]:
+        """``version`` is the one that is taken back, ``change`` its kind."""
+        return {
+            "job": self.job,
+            "version": self.made.number,
+            "restored_version": None if self.restored is None else self.restored.number,
+            "change": self.made.change.value,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class UndoneCommit:
+    """What one commit did: ``layers`` with policies and calendars, ``jobs`` with those that only inherit from them."""
+
+    sha: str
+    subject: str
+    jobs: tuple[RevertedJob, ...]
+    layers: tuple[UndoneLayer, ...]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Of the layers."""
+        return tuple(one.path for one in self.layers)
+
+
+@dataclass(frozen=True, slots=True)
+class UndoPlan:
+    """What the commit would be. ``changed`` is False when every file already is what it was before."""
+
+    commit: str
+    jobs: tuple[RevertedJob, ...]
+    layers: tuple[str, ...]
+    message: str
+    changed: bool
+    diff: str
+
+    def document(self) -> dict[str, Any]:
+        """The answer to a dry run, in the API and on the command line."""
+        answer = _document(self.commit, None, changed=self.changed, jobs=self.jobs, layers=self.layers)
+        return answer | {"dry_run": True, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True)
+class UndoResult:
+    """``commit`` is the new one; ``branch`` is set when the followed branch is protected: it waits there for review."""
+
+    undone: str
+    jobs: tuple[RevertedJob, ...]
+    layers: tuple[str, ...]
+    commit: str | None
+    changed: bool
+    branch: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The answer of the API and of the command line."""
+        done = _document(self.undone, self.commit, changed=self.changed, jobs=self.jobs, layers=self.layers)
+        return done if self.branch is None else done | {"branch": self.branch}
+
+
+def _document(
+    undone: str, commit: str | None, *, changed: bool, jobs: Sequence[RevertedJob], layers: Sequence[str]
+) -> dict[str, Any]:
+    listed = [one.document() for one in jobs]
+    return {"undone_commit": undone, "commit": commit, "changed": changed, "jobs": listed, "layers": list(layers)}
+
+
+@dataclass(frozen=True, slots=True)
+class UndoDraft:
+    undone: UndoneCommit
+    content: FormerContent
+    request: "UndoRequest"
+    deleted: int
+
+    def disabling(self, count: int) -> "UndoDraft":
+        message = self.request.message(self.undone, silenced=self.deleted + count)
+        return replace(self, content=replace(self.content, message=message))
+
+    def warnings(self, restored: TreeResult) -> tuple[str, ...]:  # noqa: ARG002 - it takes calendars back, too
+        return ()
+
+    def plan(self, *, changed: bool, diff: str, warnings: Sequence[str]) -> UndoPlan:  # noqa: ARG002 - it has none
+        undone = self.undone
+        return UndoPlan(undone.sha, undone.jobs, undone.paths, self.content.message, changed, diff)
+
+    def result(self, landed: PublishedCommit | None, warnings: Sequence[str]) -> UndoResult:  # noqa: ARG002
+        undone = self.undone
+        if landed is None:
+            return UndoResult(undone.sha, undone.jobs, undone.paths, None, changed=False)
+        return UndoResult(undone.sha, undone.jobs, undone.paths, landed.commit, changed=True, branch=landed.branch)
+
+    def refusal(self, lost: Sequence[str]) -> str:
+        return f"the earlier content does not pass today's validation: {_named(lost) or 'see the problems'}"
+
+
+@dataclass(frozen=True, slots=True)
+class UndoRequest:
+    """``commit`` is its id or the beginning of it; a repeated ``request_id`` gets the first answer."""
+
+    commit: str
+    reason: str
+    requested_by: Person
+    request_id: str = ""
+
+    def draft(self, history: History) -> UndoDraft:
+        index = history.index
+        undone = _undone(history, self.commit)
+        left = [one for one in undone.jobs if not one.is_back(index)]
+        layers = [one for one in undone.layers if not one.is_back]
+        _refuse_changed_since(left, layers, index)
+        deleted = sum(1 for one in left if not one.blob)
+        content = FormerContent(
+            files=(*_edits(left, history), *(one.edit(history) for one in layers)),
+            restored={one.job: one.restored.path for one in left if one.restored and one.blob},
+            own=frozenset((*(one.made.path for one in left if one.made.blob), *(one.path for one in layers))),
+            message=self.message(undone, silenced=deleted),
+            proposal=f"chronos/rollback/{undone.sha[:12]}-{str(index.head)[:7]}",
+            keeps_valid=bool(layers),
+        )
+        return UndoDraft(undone, content, self, deleted)
+
+    def repeated(self, history: History, commit: Commit, trailers: Mapping[str, str]) -> UndoResult | None:
+        undone = _undone(history, self.commit)
+        if trailers.get(UNDONE) != undone.sha:
+            return None
+        return UndoResult(undone.sha, undone.jobs, undone.paths, commit.sha, changed=True)
+
+    def message(self, undone: UndoneCommit, *, silenced: int) -> str:
+        """``silenced`` is the number of jobs that the commit deletes or disables."""
+        return undo_message(
+            commit=undone.sha,
+            subject=undone.subject,
+            jobs=[*(one.job for one in undone.jobs if not one.is_inherited), *undone.paths],
+            silenced=silenced,
+            requested_by=self.requested_by.cleaned(),
+            reason=self.reason,
+            request_id=self.request_id,
+        )
+
+
+def _undone(history: History, commit: str) -> UndoneCommit:
+    """By job name. NotFoundError when no commit, or more than one, begins so."""
+    index, git = history.index, history.followed.source.git
+    found = index.made_by(commit)
+    commits = {version.commit for version in found}
+    if len(commits) > 1:
+        raise NotFoundError(f'"{commit[:40]}" begins {len(commits)} commits', hint="give more digits")
+    sha = next(iter(commits), None) or on_chain(git, commit, index.head)
+    unknown = [version.job for version in found if version.change is VersionChange.UNKNOWN]
+    if unknown:
+        raise ConflictError(
+            f"the content before that commit is not in this clone: {_named(unknown)}",
+            hint="fetch the rest: git fetch --unshallow, git fetch --refetch",
+        )
+    layers = () if sha is None else undone_layers(history, sha)
+    if sha is None or not (found or layers):
+        raise NotFoundError(
+            f'no commit "{commit[:40]}" of the followed branch changed a job',
+            hint="give four digits or more; a merged branch is undone by its merge commit",
+        )
+    jobs = tuple(RevertedJob(version.job, version, index.previous(version)) for version in found)
+    return UndoneCommit(sha, recent(git, sha, 1)[0].subject, jobs, layers)
+
+
+def _refuse_changed_since(left: Sequence[RevertedJob], layers: Sequence[UndoneLayer], index: Index) -> None:
+    since = [one.job for one in left if index.versions(one.job).newest_own().position != one.made.position]
+    since += [one.path for one in layers if one.is_changed_since]
+    if since:
+        raise ConflictError(
+            f"changed again since that commit: {_named(since)}", hint="roll back the newer commit first, or each job"
+        )
+
+
+def _edits(left: Sequence[RevertedJob], history: History) -> tuple[FileEdit, ...]:
+    """What goes away first: two jobs may have changed places."""
+    edits = {undone.made.path: FileEdit(undone.made.path, "") for undone in left if undone.made.blob}
+    for undone in left:
+        if undone.restored is not None and undone.blob:
+            path = undone.restored.path
+            edits[path] = FileEdit(path, undone.blob, content=history.read(undone.blob))
+    return tuple(edits.values())
+
+
+def _named(jobs: Sequence[str]) -> str:
+    more = f" and {len(jobs) - _MAX_NAMES_SHOWN} more" if len(jobs) > _MAX_NAMES_SHOWN else ""
+    return ", ".join(jobs[:_MAX_NAMES_SHOWN]) + more

@@ -1,0 +1,79 @@
+"""The ticks of a job as a runner will claim them, with the moves under way. They differ from those of its files for a
+month at most after an edit: a move that was not made then has no target, and one that was made keeps its own. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from chronos_gitops.schedule.calendars.steps import Moves, steps
+from chronos_gitops.schedule.moves import FARTHEST_DAYS
+from chronos_gitops.schedule.timing import OnSkip, Timing
+
+_INSTANT = timedelta(microseconds=1)
+_REACH = timedelta(days=FARTHEST_DAYS + 3)
+"""No move goes farther."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedTiming:
+    """Every tick up to ``decided`` is decided, and ``moves`` are under way then. Ranges are (after, until]."""
+
+    timing: Timing
+    decided: datetime
+    moves: Moves = ()
+
+    def between(self, after: datetime, until: datetime) -> Iterator[datetime]:
+        """Ascending; those up to ``decided`` are as the files say."""
+        if after < self.decided:
+            yield from self.timing.between(after, min(until, self.decided))
+        start = max(after, self.decided)
+        has_begun = start - _REACH <= self.decided
+        begin, moves = (self.decided, self.moves) if has_begun else (start - _REACH, ())
+        border = begin + 2 * _REACH
+        for step in steps(self.timing, begin, min(until, border), moves):
+            if step.tick is not None and step.tick > start:
+                yield step.tick
+        if border < until:
+            yield from self.timing.between(max(start, border), until)
+
+    def upcoming(self, after: datetime, count: int) -> tuple[datetime, ...]:
+        """The first ``count`` ticks strictly after the instant."""
+        start = max(after, self.decided)
+        border = max(start, self.decided + 2 * _REACH)
+        found = tuple(islice(self.between(start, border), count))
+        return (*found, *self.timing.upcoming(border, count - len(found)))
+
+    def count(self, after: datetime, until: datetime) -> int:
+        return sum(1 for _ in self.between(after, until))
+
+
+def as_applied(timing: Timing, decided: datetime, moves: Moves = ()) -> Timing | AppliedTiming:
+    """The timing itself where the moves under way are those of the files."""
+    if timing.on_skip is OnSkip.NEXT and timing.has_calendars:
+        return AppliedTiming(timing, decided, moves)
+    is_as_filed = all(timing.closure(origin) and timing.move(origin).target == target for origin, target in moves)
+    return timing if is_as_filed else AppliedTiming(timing, decided, moves)
+
+
+def under_way(timing: Timing, at: datetime) -> Moves:
+    """The moves under way at an instant where the files have not changed for a month."""
+    if not timing.moves_ticks:
+        return ()
+    window = (at - _REACH, at) if timing.on_skip is OnSkip.NEXT else (at, at + _REACH)
+    pairs = ((one.time, one.move.target) for one in timing.held(*window) if one.move is not None)
+    return tuple(
+        (origin, target) for origin, target in pairs if target is not None and (origin <= at) != (target <= at)
+    )
+
+
+def origin_of(timing: Timing | AppliedTiming, tick: datetime) -> datetime | None:
+    """The first held tick that this one takes the place of; None for one at its own time."""
+    filed = timing.timing if isinstance(timing, AppliedTiming) else timing
+    moves = timing.moves if isinstance(timing, AppliedTiming) else ()
+    if not (filed.moves_ticks or moves) or filed.nominal_after(tick - _INSTANT) == tick:
+        return None
+    made = [origin for origin, target in moves if target == tick]
+    near = filed.held(tick - _REACH, tick + _REACH) if filed.moves_ticks else ()
+    filed_origins = [one.time for one in near if one.move is not None and one.move.target == tick]
+    return min([*made, *filed_origins], default=None)

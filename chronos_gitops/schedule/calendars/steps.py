@@ -1,0 +1,183 @@
+"""What happens next to a job with calendars: a tick that runs, ticks that are held, and moves under way. Pure.
+
+The engine asks forward only. ``moves`` are pairs of origin and target: of ``next``, held ticks whose target is still to
+come; of ``previous``, ticks that ran early and whose origin is still to come. A pair goes when its later end passes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from chronos_gitops.schedule.calendars.closures import Closure
+from chronos_gitops.schedule.timing import HeldRange, OnSkip, Timing
+
+Moves = tuple[tuple[datetime, datetime], ...]
+_ONE_ROW_AFTER = timedelta(days=31)
+_TWO_DAYS = timedelta(days=2)
+_INSTANT = timedelta(microseconds=1)
+_MOST_STEPS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class HeldTicks:
+    """Ticks that did not run: ``count`` of them, from ``first`` to ``last``, and why. ``closure`` is None where the
+    entry that held them is gone by now."""
+
+    first: datetime
+    last: datetime
+    count: int = 1
+    closure: Closure | None = None
+    moved_to: datetime | None = None
+    moved_from: datetime | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is decided at one instant: every tick up to ``at`` is. ``tick`` runs, where it is one."""
+
+    at: datetime
+    moves: Moves = ()
+    tick: datetime | None = None
+    moved_from: datetime | None = None
+    held: tuple[HeldTicks, ...] = ()
+
+
+def next_step(timing: Timing, after: datetime, moves: Moves, *, revision: str = "") -> Step | None:
+    """The first step after an instant up to which all is decided. ``revision`` is named where an edit held a tick."""
+    if not timing.has_calendars and not moves:
+        tick = timing.next_after(after)
+        return None if tick is None else Step(tick, tick=tick)
+    if timing.on_skip is OnSkip.DROP:
+        return _dropping(timing, after, moves)
+    return _moving(timing, after, moves, revision)
+
+
+def steps(timing: Timing, after: datetime, until: datetime, moves: Moves, *, revision: str = "") -> Iterator[Step]:
+    """Every step in (after, until]."""
+    step = next_step(timing, after, moves, revision=revision)
+    while step is not None and step.at <= until:
+        yield step
+        step = next_step(timing, step.at, step.moves, revision=revision)
+
+
+def next_ticks(timing: Timing, after: datetime, moves: Moves, count: int) -> tuple[datetime, ...]:
+    """The next ``count`` ticks that run, as the engine will claim them."""
+    if not moves and timing.on_skip is OnSkip.DROP:
+        return timing.upcoming(after, count)
+    found: list[datetime] = []
+    step = next_step(timing, after, moves)
+    for _ in range(_MOST_STEPS):
+        if step is None or len(found) == count:
+            break
+        found += [] if step.tick is None else [step.tick]
+        step = next_step(timing, step.at, step.moves)
+    return tuple(found)
+
+
+def held_rows(timing: Timing, after: datetime, until: datetime) -> list[HeldTicks]:
+    """Dropped ticks in (after, until], one row for each date and entry; all dates older than 31 days are one."""
+    if not timing.has_calendars:
+        return []
+    old, rows = until - _ONE_ROW_AFTER, [_of_range(one) for one in timing.held_ranges(after, until)]
+    past = [row for row in rows if row.last < old]
+    if len(past) < 2:
+        return rows
+    whole = replace(past[-1], first=past[0].first, count=sum(row.count for row in past))
+    return [whole, *rows[len(past) :]]
+
+
+def withdrawn(moves: Moves, now: datetime) -> list[datetime]:
+    """Origins whose target does not come any more, when an edit or a removal ends the moves under way."""
+    return [origin for origin, target in moves if origin < target and target > now]
+
+
+def _of_range(found: HeldRange) -> HeldTicks:
+    return HeldTicks(found.first, found.last, found.count, found.closure)
+
+
+def _dropping(timing: Timing, after: datetime, moves: Moves) -> Step | None:
+    """A held date is one step, at its last held tick."""
+    tick = timing.nominal_after(after)
+    if tick is None:
+        return None
+    if timing.closure(tick) is None:
+        return Step(tick, _left(moves, tick), tick)
+    held = next(timing.held_ranges(after, tick + _TWO_DAYS))
+    return Step(held.last, _left(moves, held.last), held=(_of_range(held),))
+
+
+def _left(moves: Moves, at: datetime) -> Moves:
+    return tuple(pair for pair in moves if max(pair) > at)
+
+
+def _moving(timing: Timing, after: datetime, moves: Moves, revision: str) -> Step | None:
+    nominal = timing.nominal_after(after)
+    found = [target for origin, target in moves if origin < target and target > after]
+    found += [nominal] if nominal is not None else []
+    early = timing.next_after(after) if timing.on_skip is OnSkip.PREVIOUS else None
+    found += [early] if early is not None else []
+    at = min(found, default=None)
+    if at is None:
+        return None
+    moment = _Moment(timing, at, moves, is_nominal=at == nominal, revision=revision)
+    return moment.held_again() if timing.closure(at) is not None else moment.runs()
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """An instant at which a tick falls: one that a schedule names, the target of moves, or both."""
+
+    timing: Timing
+    at: datetime
+    moves: Moves
+    is_nominal: bool
+    revision: str
+
+    @property
+    def _arriving(self) -> list[datetime]:
+        """Origins of the moves that end here."""
+        return [origin for origin, target in self.moves if target == self.at and origin < target]
+
+    @property
+    def _ran_early(self) -> datetime | None:
+        return next((target for origin, target in self.moves if origin == self.at and target < origin), None)
+
+    def runs(self) -> Step | None:
+        """An open instant."""
+        paired = {origin for origin, _ in self.moves}
+        origins = [one for one in self.timing.origins_of(self.at) if one not in paired]
+        moves = (*_left(self.moves, self.at), *((origin, self.at) for origin in origins))
+        early, arriving = self._ran_early, self._arriving
+        if early is not None and not arriving and not origins:
+            # Its entry was removed since: it does not run again.
+            return Step(self.at, moves, held=(HeldTicks(self.at, self.at, moved_to=early),))
+        is_due = self.is_nominal or arriving or origins
+        moved_from = min((*arriving, *origins), default=None)
+        return Step(self.at, moves, self.at if is_due else None, None if self.is_nominal else moved_from)
+
+    def held_again(self) -> Step:
+        closure, arriving, rest = self.timing.closure(self.at), self._arriving, _left(self.moves, self.at)
+        if self.timing.on_skip is OnSkip.PREVIOUS:
+            why = ""
+            early = self._ran_early
+            if early is None:
+                move = self.timing.move(self.at)
+                change = f"when {self.revision[:8]} was applied" if self.revision else "before the entry was applied"
+                why = move.why or f"its earlier day had passed {change}"
+            held = HeldTicks(self.at, self.at, closure=closure, moved_to=early, why=why)
+            return Step(self.at, rest, held=(held,) if self.is_nominal or arriving else ())
+        first = min(arriving, default=self.at)
+        origins = [*arriving, *([self.at] if self.is_nominal else [])]
+        targets = {origin: self.timing.move(origin, beyond=self.at) for origin in origins}
+        shown = targets[self.at] if self.is_nominal else targets[first]
+        moves = (*rest, *((origin, move.target) for origin, move in targets.items() if move.target is not None))
+        held = HeldTicks(
+            self.at,
+            self.at,
+            closure=closure,
+            moved_to=shown.target,
+            moved_from=first if arriving else None,
+            why=shown.why,
+        )
+        return Step(self.at, moves, held=(held,))

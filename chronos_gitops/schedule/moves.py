@@ -1,0 +1,150 @@
+"""Held ticks that are moved to the nearest open day, and the ticks of a job that moves them (TIME sections 1 and 3)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from chronos_gitops.schedule.bounds import BoundedSchedules
+from chronos_gitops.schedule.calendars.closures import Closures
+from chronos_gitops.schedule.zones import timezones, wall_time
+from chronos_gitops.schedule.zones.wall_time import DAY
+
+FARTHEST_DAYS = 31
+MOST_TIMES_A_DAY = 24
+_REACH = timedelta(days=FARTHEST_DAYS + 2)
+"""More than the time between a held tick and its target: a zone's clock moves by at most a day in between."""
+_INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """``target`` is the tick that takes a held one's place; None when there is none, and ``why`` says so."""
+
+    target: datetime | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """The ticks of a job with ``on_skip: next`` (``forward``) or ``previous``. Its schedules name fixed times."""
+
+    nominal: BoundedSchedules
+    closures: Closures
+    zone: ZoneInfo
+    forward: bool
+
+    def move(self, tick: datetime, *, beyond: datetime | None = None) -> Move:
+        """Where a held nominal tick goes: the nearest open day at the time that the schedule writes, later than
+        ``beyond`` where that is given. A tick that no schedule names any more goes by its own time of day."""
+        wall = self.nominal.schedules.written(tick)
+        if wall is None:
+            wall = wall_time.from_datetime(tick.astimezone(self.zone))
+        target = self._nearest_open_day(wall, beyond)
+        if target is None:
+            return Move(None, f"no day within {FARTHEST_DAYS} days is open at that time")
+        if not self.nominal.bounds.hold(target):
+            return Move(None, "its day lies outside start and end")
+        return Move(target)
+
+    def origins_of(self, target: datetime) -> list[datetime]:
+        """The held ticks later than an instant that are moved to it; none of them is more than a month away."""
+        later = self.nominal.between(target, target + _REACH)
+        return [tick for tick in later if self.closures.at(tick) is not None and self.move(tick).target == target]
+
+    def next_after(self, instant: datetime, limit: datetime) -> datetime | None:
+        """The first tick strictly after the instant and not after ``limit``."""
+        return self._next_forward(instant, limit) if self.forward else self._next_backward(instant, limit)
+
+    def between(self, after: datetime, until: datetime) -> Iterator[datetime]:
+        """The ticks in (after, until], ascending; costs the nominal ticks of the range and of a month beside it."""
+        origins = (after - _REACH, until) if self.forward else (after, until + _REACH)
+        found = set()
+        for tick in self.nominal.between(*origins):
+            closed = self.closures.at(tick) is not None
+            at = self.move(tick).target if closed else tick
+            if at is not None and after < at <= until:
+                found.add(at)
+        return iter(sorted(found))
+
+    def _next_forward(self, instant: datetime, limit: datetime) -> datetime | None:
+        """A held tick before the instant may have its target after it; later ones have theirs later than themselves."""
+        best: datetime | None = None
+        for tick, at in self._placed(self._earliest_origin(instant), limit, limit):
+            if best is not None and tick >= best:
+                break
+            best = _earlier(best, at, instant, limit)
+        return best
+
+    def _next_backward(self, instant: datetime, limit: datetime) -> datetime | None:
+        """A held tick may have its target a month before it, but not before the first day open at its time of day."""
+        best: datetime | None = None
+        earliest = self._earliest_target(instant)
+        for tick, at in self._placed(instant, limit + _REACH, limit):
+            if best is not None and (earliest >= best or tick > best + _REACH):
+                break
+            best = _earlier(best, at, instant, limit)
+        return best
+
+    def _placed(self, after: datetime, until: datetime, limit: datetime) -> Iterator[tuple[datetime, datetime | None]]:
+        """The nominal ticks in (after, until] with where each runs; long closed time is left out."""
+        tick = self.nominal.next_after(after)
+        while tick is not None and tick <= until:
+            at = tick if self.closures.at(tick) is None else self.move(tick).target
+            yield tick, at
+            tick = self.nominal.next_after(tick if at is not None else self._skip_closed(tick, limit))
+
+    def _skip_closed(self, tick: datetime, limit: datetime) -> datetime:
+        """Where to look on after a tick that cannot be moved: a month before its closed time ends, or at the tick."""
+        opens = self.closures.opens_at(tick, limit + _REACH)
+        return limit + _REACH if opens is None else max(tick, opens - _REACH)
+
+    def _earliest_origin(self, instant: datetime) -> datetime:
+        """No tick held up to here has its target after the instant, for each time of day had an open day since."""
+        return (
+            min((self._open_day(time, instant, -1) for time in self._times_of_day(instant)), default=instant) - _INSTANT
+        )
+
+    def _earliest_target(self, instant: datetime) -> datetime:
+        """No tick held after the instant has its target before this, but one at or before the instant."""
+        return min((self._open_day(time, instant, +1) for time in self._times_of_day(instant)), default=instant)
+
+    def _open_day(self, time: int, instant: datetime, step: int) -> datetime:
+        """The nearest instant with that time of day that is open, at or before (-1) or after (+1) this one."""
+        second = int(instant.timestamp())
+        day = timezones.reached(self.zone, second) // DAY * DAY - step * DAY
+        for _ in range(FARTHEST_DAYS + 3):
+            at = timezones.shown(self.zone, day + time)
+            right_side = at <= second if step < 0 else at > second
+            if right_side and self.closures.at_second(at) is None and self._has_instants(day):
+                return datetime.fromtimestamp(at, UTC)
+            day += step * DAY
+        return instant + step * _REACH
+
+    def _times_of_day(self, instant: datetime) -> set[int]:
+        """The times of day, in seconds, of the ticks that could be moved across the instant."""
+        recurring = {time for schedule in self.nominal.schedules.schedules for time in schedule.times_of_day()}
+        one_offs = (schedule.one_off for schedule in self.nominal.schedules.schedules)
+        near = (one.wall % DAY for one in one_offs if one is not None and abs(one.instant - instant) <= 2 * _REACH)
+        return recurring | set(near)
+
+    def _nearest_open_day(self, wall: int, beyond: datetime | None) -> datetime | None:
+        day, time = wall // DAY * DAY, wall % DAY
+        for _ in range(FARTHEST_DAYS):
+            day += DAY if self.forward else -DAY
+            at = timezones.shown(self.zone, day + time)
+            is_beyond = beyond is None or at > beyond.timestamp()
+            if is_beyond and self.closures.at_second(at) is None and self._has_instants(day):
+                return datetime.fromtimestamp(at, UTC)
+        return None
+
+    def _has_instants(self, day: int) -> bool:
+        """Whether the zone's calendar has the day at all; Apia had no 2011-12-30."""
+        return timezones.shown(self.zone, day) < timezones.shown(self.zone, day + DAY)
+
+
+def _earlier(best: datetime | None, at: datetime | None, after: datetime, until: datetime) -> datetime | None:
+    """The earlier one of two ticks, the second of which counts only in (after, until]."""
+    if at is None or not after < at <= until or (best is not None and best <= at):
+        return best
+    return at

@@ -1,0 +1,90 @@
+"""The shapes of answers about callers, their logins and what they asked for."""
+
+from chronos_gitops.observability.audit_log import AuditAction, AuditResult
+from chronos_gitops.server.api.openapi.shapes import (
+    COUNT,
+    FLAG,
+    INSTANT,
+    NUMBER,
+    TEXT,
+    TEXT_MAP,
+    Schema,
+    listed,
+    nullable,
+    one_of,
+    page,
+    ref,
+    shape,
+)
+
+
+def callers() -> dict[str, Schema]:
+    session = {
+        "id": TEXT | {"description": "The SHA-256 of the cookie's value"},
+        "name": TEXT,
+        "via": TEXT | {"description": "How its person logged in: token"},
+        "address": TEXT,
+        "began_at": INSTANT,
+        "until": INSTANT,
+        "current": FLAG | {"description": "Whether this call is made with it"},
+    }
+    grant = {
+        "roles": listed(TEXT),
+        "folders": nullable(listed(TEXT)) | {"description": "Only jobs whose file lies there; null is every folder"},
+        "tags": TEXT_MAP | {"description": "Only jobs that have all of them"},
+    }
+    caller = {
+        "name": TEXT,
+        "via": TEXT | {"description": "token, session, the name of an issuer; none where the runner knows no callers"},
+        "grants": listed(ref("Grant")),
+        "session": nullable(TEXT) | {"description": "The id of the login"},
+        "until": nullable(INSTANT) | {"description": "When the caller is let in no more"},
+    }
+    return {
+        "Caller": shape(caller),
+        "Grant": shape(grant),
+        "Session": shape(session),
+        "SessionList": page("Session"),
+        "EndedSessions": shape({"ended": COUNT}),
+    }
+
+
+def identity() -> dict[str, Schema]:
+    """What receivers of identity tokens read."""
+    issuer = {
+        "issuer": TEXT,
+        "jwks_uri": TEXT,
+        "response_types_supported": listed(TEXT),
+        "subject_types_supported": listed(TEXT),
+        "id_token_signing_alg_values_supported": listed(TEXT),
+        "claims_supported": listed(TEXT),
+    }
+    key = dict.fromkeys(("kty", "use", "alg", "kid", "n", "e"), TEXT)
+    return {
+        "IdentityIssuer": shape(issuer),
+        "IdentityKey": shape(key),
+        "IdentityKeys": shape({"keys": listed(ref("IdentityKey"))}),
+    }
+
+
+def audit() -> dict[str, Schema]:
+    entry = {
+        "id": NUMBER,
+        "at": INSTANT,
+        "action": one_of(AuditAction),
+        "job": nullable(TEXT),
+        "path": nullable(TEXT) | {"description": "The job's file"},
+        "by": TEXT | {"description": "The name of the token, else anonymous"},
+        "via": nullable(TEXT) | {"description": "How the caller proved its name: token, session or none"},
+        "address": nullable(TEXT) | {"description": "The client's address"},
+        "runner": nullable(TEXT) | {"description": "The runner's machine and port"},
+        "result": one_of(AuditResult),
+        "status": COUNT | {"description": "The HTTP status of the answer"},
+        "target": nullable(TEXT) | {"description": "The version, commit, checksum or end that was asked for"},
+        "reason": nullable(TEXT) | {"description": "What the caller gave as a reason"},
+        "detail": nullable(TEXT) | {"description": "Why it was not done"},
+        "commit": nullable(TEXT) | {"description": "The commit it made"},
+        "request_id": TEXT,
+        "count": NUMBER | {"description": "Equal refusals of one minute that this entry stands for"},
+    }
+    return {"AuditEntry": shape(entry), "AuditList": page("AuditEntry")}

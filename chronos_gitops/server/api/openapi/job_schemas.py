@@ -1,0 +1,211 @@
+"""The shapes of jobs, as the OpenAPI document has them."""
+
+from typing import Final
+
+from chronos_gitops.expectations.judging.state import ExpectationState
+from chronos_gitops.jobs.model import Completion, Concurrency, MissedRunPolicy
+from chronos_gitops.jobs.promises.expect import ExpectationKind
+from chronos_gitops.jobs.promises.requires import Unmet
+from chronos_gitops.jobs.promises.success import Otherwise
+from chronos_gitops.jobs.secrets.usage import SecretState
+from chronos_gitops.jobs.state import JobState
+from chronos_gitops.schedule.timing import OnSkip
+from chronos_gitops.server.api.openapi.shapes import (
+    COUNT,
+    DURATION,
+    FLAG,
+    INSTANT,
+    NUMBER,
+    TEXT,
+    TEXT_MAP,
+    Schema,
+    listed,
+    nullable,
+    one_of,
+    page,
+    ref,
+    shape,
+)
+from chronos_gitops.webhooks.preflight.checks import Check
+
+SCHEDULE: Final[Schema] = {"oneOf": [TEXT, listed(TEXT)], "description": "One schedule, or a list of several"}
+WHEN_OPTIONAL = ("start", "end", "skip", "on_skip", "expect", "guard", "requires")
+
+_SOURCES = (
+    "Not in lists: the place of each value in the job's file or a layer, by field (`webhook.auth`, `tags.team`). "
+    "Built-in values are absent"
+)
+
+
+def jobs() -> dict[str, Schema]:
+    fields = job_fields()
+    about = {
+        "id": {"type": "string", "format": "uuid", "description": "UUIDv5 of the name"},
+        "state": one_of(JobState),
+        "next_run": nullable(INSTANT),
+        "created_at": nullable(INSTANT),
+        "updated_at": nullable(INSTANT),
+        "version": nullable(NUMBER),
+        "commit": nullable(TEXT),
+        "path": TEXT,
+        "draft": FLAG,
+        "draft_files": listed(TEXT) | {"description": "Files of the job, layers included, that differ from HEAD"},
+        "environment": nullable(TEXT) | {"description": "Where the job is as it is here; null where none is declared"},
+        "sources": {"type": "object", "additionalProperties": ref("Source"), "description": _SOURCES},
+        "last_execution": nullable(ref("Execution")),
+        "expectations": listed(ref("Expectation")) | {"description": "Not in lists: what of `expect` is kept now"},
+        "preflight": nullable(ref("PreflightFailure")) | {"description": "Not in lists: what failed in a preflight"},
+        "pause": nullable(ref("Pause")),
+        "sync": ref("JobSync"),
+        "warnings": listed(ref("Finding")) | {"description": "About this runner: secrets without a value"},
+    }
+    sync = {"state": one_of(("synced", "draft", "quarantined")), "problems": listed(ref("Finding"))}
+    closed = {"time": INSTANT, "calendar": TEXT, "reason": TEXT, "moved_to": nullable(INSTANT)}
+    return (
+        _calendars()
+        | {
+            "JobDefinition": shape(
+                fields,
+                optional=WHEN_OPTIONAL,
+                description="A job file with its defaults filled in, credentials masked.",
+            ),
+            "Job": shape(
+                fields | about,
+                optional=("sources", "expectations", "preflight", *WHEN_OPTIONAL),
+                description="A job with where it stands.",
+            ),
+            "Expectation": shape(
+                {
+                    "kind": one_of(ExpectationKind),
+                    "limit": TEXT,
+                    "state": one_of(ExpectationState),
+                    "due_at": nullable(INSTANT) | {"description": "The deadline that was missed, or the next one"},
+                    "since": INSTANT | {"description": "From when the limit counts"},
+                    "found": nullable(TEXT) | {"description": "What is there in place of it: a duration or an instant"},
+                    "execution": nullable(TEXT) | {"description": "The execution that decided"},
+                }
+            ),
+            "PreflightFailure": shape(
+                {
+                    "check": one_of(Check),
+                    "scheduled_time": INSTANT | {"description": "The first scheduled time that is about to fail"},
+                    "host": nullable(TEXT) | {"description": "Null where the url is a secret"},
+                    "message": TEXT,
+                    "since": INSTANT | {"description": "When a preflight failed first"},
+                }
+            ),
+            "Source": shape({"file": TEXT, "line": NUMBER, "column": NUMBER}),
+            "JobList": page("Job"),
+            "JobSync": shape(sync, description="How the running jobs relate to git."),
+            "NextRuns": shape({"items": listed(INSTANT), "closed": listed(shape(closed))}, optional=("closed",)),
+        }
+        | _secrets()
+    )
+
+
+def _calendars() -> dict[str, Schema]:
+    entry = shape({"entry": TEXT, "reason": TEXT, "line": COUNT})
+    calendar = {
+        "name": TEXT,
+        "description": TEXT,
+        "timezone": nullable(TEXT),
+        "covers_until": nullable(TEXT) | {"description": "The date up to which dates are complete"},
+        "closed": listed(entry),
+        "open": listed(entry),
+        "applies_to": {"type": ["object", "string", "null"], "description": "Of a freeze: the jobs that it chooses"},
+        "except": listed(TEXT),
+        "path": TEXT,
+        "commit": nullable(TEXT) | {"description": "The commit that changed it last; null while it differs from HEAD"},
+        "problems": listed(ref("Finding")) | {"description": "Of a broken file whose last content is in force"},
+        "jobs": COUNT | {"description": "Number of jobs that it holds"},
+        "closed_now": FLAG,
+        "next_change": nullable(INSTANT) | {"description": "When it opens, or closes again"},
+    }
+    version = {
+        "version": nullable(NUMBER),
+        "commit": TEXT,
+        "author": TEXT,
+        "author_email": TEXT,
+        "committed_at": INSTANT,
+        "message": TEXT,
+        "change": {"enum": ["created", "changed", "deleted"]},
+        "path": TEXT,
+        "entries_added": listed(TEXT) | {"description": "As written in its file: `closed 12-25 (Christmas)`"},
+        "entries_removed": listed(TEXT),
+    }
+    return {
+        "Calendar": shape(calendar),
+        "CalendarList": page("Calendar"),
+        "CalendarVersion": shape(version),
+        "CalendarVersionList": page("CalendarVersion"),
+    }
+
+
+def job_fields() -> dict[str, Schema]:
+    retry = {"max_attempts": NUMBER, "initial_interval": DURATION, "multiplier": {"type": "number"}}
+    webhook = {
+        "url": TEXT,
+        "method": TEXT,
+        "headers": TEXT_MAP,
+        "body": nullable(TEXT),
+        "auth": nullable({"type": "object", "required": ["type"], "additionalProperties": TEXT}),
+        "success_codes": listed({"type": ["integer", "string"]}),
+        "completion": one_of(Completion),
+        "timeout": nullable(DURATION),
+    }
+    return {
+        "name": TEXT,
+        "description": TEXT,
+        "schedule": SCHEDULE,
+        "timezone": TEXT,
+        **bounds(),
+        "enabled": FLAG,
+        "webhook": shape(webhook | {"success": _success()}, optional=("success",)),
+        "timeout": DURATION,
+        "retry_policy": shape(retry | {"max_interval": DURATION}),
+        "concurrency": one_of(Concurrency),
+        "missed_run_policy": one_of(MissedRunPolicy),
+        "catchup_window": DURATION,
+        "jitter": DURATION,
+        "tags": TEXT_MAP,
+        **owed(),
+    }
+
+
+def owed() -> dict[str, Schema]:
+    """What a job owes, where its file says it."""
+    limits = {kind.value: DURATION for kind in ExpectationKind} | {"finish_by": TEXT}
+    return {
+        "expect": shape(limits, optional=tuple(limits), description="Limits that open an incident when broken."),
+        "guard": shape({"executions": NUMBER}, description="When a new version that only fails is paused."),
+        "requires": shape(
+            {"job": TEXT, "success_within": DURATION, "wait": DURATION, "otherwise": one_of(Unmet)},
+            description="The job whose recent success an execution waits for.",
+        ),
+    }
+
+
+def bounds() -> dict[str, Schema]:
+    """Fields that a job has only where its file says them."""
+    when = "A date or a local time in the zone of the job"
+    return {
+        "start": TEXT | {"description": when},
+        "end": TEXT | {"description": when},
+        "skip": listed(TEXT) | {"description": "Names of calendars"},
+        "on_skip": one_of(OnSkip),
+    }
+
+
+def _success() -> Schema:
+    scalar: Schema = {"type": ["string", "number", "boolean"]}
+    compared: Schema = {"anyOf": [scalar, listed(scalar)]}
+    rule = {"json": TEXT, "equals": compared, "not": compared, "exists": FLAG}
+    rule |= {"at_least": {"type": "number"}, "at_most": {"type": "number"}, "contains": TEXT, "lacks": TEXT}
+    return shape({"body": listed(shape(rule, optional=tuple(rule))), "otherwise": one_of(Otherwise)})
+
+
+def _secrets() -> dict[str, Schema]:
+    use = {"job": TEXT, "path": TEXT, "file": TEXT, "line": NUMBER, "field": TEXT, "origin": nullable(TEXT)}
+    secret = {"name": TEXT, "state": one_of(SecretState), "folders": listed(TEXT), "origins": listed(TEXT)}
+    secret |= {"uses": listed(shape(use)), "next_use": nullable(INSTANT)}
+    return {"Secret": shape(secret), "SecretList": page("Secret")}

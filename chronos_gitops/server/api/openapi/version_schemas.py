@@ -1,0 +1,97 @@
+"""The shapes of versions, and of the commits that restore them."""
+
+from chronos_gitops.server.api.openapi.shapes import (
+    COUNT,
+    FLAG,
+    INSTANT,
+    NUMBER,
+    TEXT,
+    Schema,
+    listed,
+    nullable,
+    one_of,
+    page,
+    ref,
+    shape,
+)
+from chronos_gitops.versions.version import VersionChange
+
+
+def versions() -> dict[str, Schema]:
+    version = {
+        "version": nullable(NUMBER),
+        "commit": TEXT,
+        "author": TEXT,
+        "author_email": TEXT,
+        "committed_at": INSTANT,
+        "deployed_at": nullable(INSTANT),
+        "message": TEXT,
+        "change": one_of(VersionChange),
+        "path": TEXT,
+        "current": FLAG,
+        "environments": nullable(listed(TEXT))
+        | {"description": "Environments in which the content of the job changed; null where none are declared"},
+        "effective": nullable(FLAG)
+        | {"description": "Whether the content changed anywhere; null where no layer stood and nothing was compared"},
+        "files": listed(TEXT) | {"description": "Files of the commit that made it: its own and the layers above it"},
+    }
+    fate = {"executions": nullable(ref("VersionOutcomes"))}
+    about_sources = "The place of each value in the files of its commit, by field; built-in values are absent"
+    places = {"type": "object", "additionalProperties": ref("Source"), "description": about_sources}
+    content = {
+        "job": nullable(ref("JobDefinition")),
+        "sources": places,
+        "yaml": nullable(TEXT),
+        "problems": listed(ref("Finding")),
+    }
+    result = {
+        "job": TEXT,
+        "version": nullable(NUMBER),
+        "restored_version": nullable(NUMBER),
+        "commit": nullable(TEXT),
+        "changed": FLAG,
+        "written_out": listed(shape({"field": TEXT, "environment": nullable(TEXT), "value": {}}))
+        | {"description": "Values that were inherited then and differ now, written into the job's file; null removes"},
+        "warnings": listed(TEXT) | {"description": "Calendars that changed since; a rollback leaves them as they are"},
+        "rewritten": listed(TEXT) | {"description": "Top-level fields that were written anew, without their comments"},
+    }
+    diff = {
+        "fields": listed(shape({"field": TEXT, "before": {}, "after": {}})),
+        "unified": TEXT,
+        "truncated": FLAG | {"description": "Whether `unified` ends after 5,000 lines"},
+        "next_runs_before": listed(INSTANT),
+        "next_runs_after": listed(INSTANT),
+    }
+    undone = {"job": TEXT, "version": nullable(NUMBER), "restored_version": nullable(NUMBER), "change": TEXT}
+    undo = {"undone_commit": TEXT, "commit": nullable(TEXT), "changed": FLAG, "jobs": listed(shape(undone))}
+    undo["layers"] = listed(TEXT) | {"description": "Layers, policies and calendars among the files"}
+    planned = result | {"dry_run": {"const": True}, "path": TEXT, "message": TEXT} | diff | fate
+    return {
+        "Version": shape(version | fate),
+        "VersionOutcomes": shape(
+            dict.fromkeys(("success", "failed", "skipped", "cancelled"), COUNT)
+            | {"p95_ms": nullable(COUNT) | {"description": "Of successes"}, "first_failure": nullable(INSTANT)}
+            | {"since": INSTANT, "until": INSTANT, "complete": FLAG},
+            description="How the executions of a version ended, of the rows that the runner keeps, without drafts.",
+        ),
+        "VersionList": page("Version"),
+        "VersionDetail": shape(version | fate | content),
+        "Draft": shape(
+            {
+                "files": listed(shape({"path": TEXT, "diff": TEXT})),
+                "jobs": COUNT | {"description": "Number of jobs that these files make drafts"},
+                "fields": diff["fields"],
+                "runs_before": listed(INSTANT),
+                "runs_after": listed(INSTANT),
+                "restore": TEXT | {"description": "The command that discards it, from the top of the checkout"},
+            },
+            description="What of a job is not committed.",
+        ),
+        "Diff": shape({"version": nullable(NUMBER), "against": nullable(NUMBER)} | diff),
+        "RollbackRequest": shape({"reason": TEXT, "dry_run": FLAG}, optional=("reason", "dry_run")),
+        "Rollback": shape(result | {"branch": TEXT}, optional=("branch",)),
+        "UndoRequest": shape({"commit": TEXT, "reason": TEXT, "dry_run": FLAG}, optional=("reason", "dry_run")),
+        "Undo": shape(undo | {"branch": TEXT}, optional=("branch",)),
+        "UndoPlan": shape(undo | {"dry_run": {"const": True}, "message": TEXT, "unified": TEXT}),
+        "RollbackPlan": shape(planned, description="What the commit would be; nothing is written."),
+    }

@@ -1,0 +1,11 @@
+"""The pages that every page leads to: path, word, and the key after ``g``."""
+
+from typing import Final
+
+PAGES: Final = (
+    ("/", "Jobs", "j"),
+    ("/upcoming", "Upcoming", "u"),
+    ("/changes", "Changes", "c"),
+    ("/status", "Status", "s"),
+    ("/api/docs", "API", "a"),
+)

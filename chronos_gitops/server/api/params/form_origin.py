@@ -1,0 +1,42 @@
+"""The page that a form came from: its field ``_next``, where the browser goes afterwards."""
+
+from typing import Final
+from urllib.parse import parse_qsl
+
+from flask import request
+from werkzeug.exceptions import HTTPException
+
+START: Final = "/"
+_MOST_FIELDS: Final = 20
+
+
+def pairs() -> dict[str, str] | None:
+    """The fields of a form of our own page, those left empty apart; None for a body that is none.
+
+    ``curl --data '{...}'`` says that it sends a form, and sends JSON. Names that begin with ``_`` are about the form.
+    """
+    if request.mimetype != "application/x-www-form-urlencoded":
+        return None
+    try:
+        content = request.get_data().strip()
+    except HTTPException:  # too large, or cut off: that was the answer already
+        return None
+    if not content or content.startswith(b"{"):
+        return None
+    try:
+        found = parse_qsl(content.decode("utf-8"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return None
+    return {name: value.replace("\r\n", "\n") for name, value in found if value}
+
+
+def page() -> str | None:
+    """None where no form of a page was sent."""
+    filled_in = pairs() if request.method == "POST" else None
+    return None if filled_in is None or "_next" not in filled_in else own_path(filled_in["_next"])
+
+
+def own_path(path: str | None) -> str:
+    """A path of this runner, else the start: browsers read ``//host`` and ``/\\host`` as another machine."""
+    is_own = path is not None and path.startswith("/") and path[1:2] not in ("/", "\\") and path.isprintable()
+    return path if path is not None and is_own else START

@@ -1,0 +1,163 @@
+"""Many jobs paused, resumed or triggered by one call (TIME 7)."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Blueprint
+
+from chronos_gitops.engine.operations import bulk
+from chronos_gitops.engine.operations.bulk import MOST_TRIGGERED, BulkAction, BulkCall, BulkItem
+from chronos_gitops.errors import ConflictError
+from chronos_gitops.observability.audit_log import AuditAction
+from chronos_gitops.observability.event_log import EventKind
+from chronos_gitops.plurals import plural
+from chronos_gitops.server.api.endpoint import OPERATE, Audited, Endpoint, JsonBody, Operation, answer
+from chronos_gitops.server.api.openapi import responses
+from chronos_gitops.server.api.openapi.shapes import ref
+from chronos_gitops.server.api.params import body, idempotency, pause_end, selection
+from chronos_gitops.server.api.params.body import InvalidBody
+from chronos_gitops.server.api.problems import ApiError
+from chronos_gitops.server.api.request_context import caller, record_target, service
+
+blueprint = Blueprint("bulk", __name__, url_prefix="/api/v1/bulk")
+_SELECTORS = (
+    "Selectors combine by `and` and mean the jobs of this moment that the caller sees. `expect_jobs` that differs from "
+    "their number is 409. With `dry_run` nothing changes. "
+)
+_REPEATED = "A repeated Idempotency-Key answers the first call, or goes on with the jobs that it did not reach."
+
+
+class TooManyItems(ApiError):
+    kind = "too-many-items"
+
+
+def _endpoint(operation: str, summary: str, text: str, shape: str, audit: Audited) -> Endpoint:
+    return Endpoint(
+        Operation(
+            operation,
+            "jobs",
+            summary,
+            _SELECTORS + text + _REPEATED,
+            {200: answer("An outcome for each job", ref("BulkAnswer"))},
+            errors=(404, 409, 422),
+        ),
+        role=OPERATE,
+        is_scoped=True,
+        audit=audit,
+        body=JsonBody(shape),
+    )
+
+
+@blueprint.post(
+    "/pause",
+    declared=_endpoint(
+        "pauseJobs",
+        "Pause many jobs",
+        "A pause of an operator that lasts longer stays as it is (`kept`). ",
+        "BulkPauseRequest",
+        Audited(AuditAction.BULK_PAUSE, EventKind.JOBS_PAUSED),
+    ),
+)
+def pause() -> dict[str, Any]:
+    return _answer(BulkAction.PAUSE)
+
+
+@blueprint.post(
+    "/resume",
+    declared=_endpoint(
+        "resumeJobs",
+        "End the pauses of many jobs",
+        "`select.bulk` ends only what one bulk pause began, and gives back the shorter pauses that it had extended. ",
+        "BulkResumeRequest",
+        Audited(AuditAction.BULK_RESUME, EventKind.JOBS_RESUMED),
+    ),
+)
+def resume() -> dict[str, Any]:
+    return _answer(BulkAction.RESUME)
+
+
+@blueprint.post(
+    "/trigger",
+    declared=_endpoint(
+        "triggerJobs",
+        "Run many jobs once, now",
+        "At most 1,000 jobs; each obeys its concurrency policy (`skipped` while it is busy). ",
+        "BulkTriggerRequest",
+        Audited(AuditAction.BULK_TRIGGER, EventKind.JOBS_TRIGGERED),
+    ),
+)
+def trigger() -> dict[str, Any]:
+    return _answer(BulkAction.TRIGGER)
+
+
+def _answer(action: BulkAction) -> dict[str, Any]:
+    given = body.fields()
+    call = _first(action, given) or _call(action, given)
+    number = plural(len(call.jobs), "job")
+    record_target(f"{call.id}: {number} ({selection.text(given['select'])})")
+    if given.get("dry_run"):
+        return _rendered(None, bulk.preview(call, service().engine.pauses()))
+    return _rendered(call.id, service().engine.bulk(call))
+
+
+def _first(action: BulkAction, given: dict[str, Any]) -> BulkCall | None:
+    """The call that came before under the same Idempotency-Key: it means the jobs that it meant then."""
+    key = idempotency.callers_key()
+    if key is None or given.get("dry_run"):
+        return None
+    first = service().engine.bulk_call(bulk.call_id(action, caller(), key))
+    if first is not None:
+        bulk.check_same(first.fingerprint, _fingerprint(given))
+    return first
+
+
+def _call(action: BulkAction, given: dict[str, Any]) -> BulkCall:
+    now, key = service().now(), idempotency.callers_key()
+    jobs = selection.jobs(given["select"])
+    _check_number(action, given, len(jobs))
+    return BulkCall(
+        id=bulk.call_id(action, caller(), key),
+        action=action,
+        jobs=jobs,
+        by=caller(),
+        reason=given["reason"].strip(),
+        at=now,
+        until=pause_end.end(given, now) if action is BulkAction.PAUSE else None,
+        bulk=given["select"].get("bulk"),
+        fingerprint=None if key is None else _fingerprint(given),
+    )
+
+
+def _check_number(action: BulkAction, given: dict[str, Any], number: int) -> None:
+    expected = given.get("expect_jobs")
+    if expected is not None and expected != number:
+        raise ConflictError(
+            f"The selection has {plural(number, 'job')}, not {expected}.",
+            hint="Look with dry_run at which jobs they are, then send their number.",
+        )
+    if action is not BulkAction.TRIGGER:
+        return
+    if expected is None and not given.get("dry_run"):
+        raise InvalidBody('"expect_jobs" is missing.', hint="Send the number of jobs that a dry_run has shown.")
+    if number > MOST_TRIGGERED:
+        raise TooManyItems(f"The selection has {plural(number, 'job')}; one call triggers at most {MOST_TRIGGERED}.")
+
+
+def _fingerprint(given: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
+
+
+def _rendered(call_id: str | None, items: Sequence[BulkItem]) -> dict[str, Any]:
+    return {"id": call_id, "items": [_item(item) for item in items], "changed": bulk.changed(items)}
+
+
+def _item(item: BulkItem) -> dict[str, Any]:
+    return {
+        "job": item.job,
+        "outcome": item.outcome.value,
+        "until": responses.instant(item.until),
+        "execution": item.execution,
+        "error": item.error,
+    }

@@ -1,0 +1,246 @@
+"""Replays: scheduled times of a job that run again (TIME 8)."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, jsonify, url_for
+from flask.typing import ResponseReturnValue
+
+from chronos_gitops.engine.model import Execution, ExecutionQuery
+from chronos_gitops.engine.operations import replays
+from chronos_gitops.engine.operations.replays import (
+    MOST_ROWS,
+    PlannedItem,
+    Replay,
+    ReplayClass,
+    ReplayItem,
+    ReplayRequest,
+    ReplayState,
+    TooManyItems,
+)
+from chronos_gitops.errors import ConflictError, NotFoundError
+from chronos_gitops.jobs.model import JobVersion
+from chronos_gitops.observability.audit_log import AuditAction
+from chronos_gitops.observability.event_log import EventKind
+from chronos_gitops.schedule import durations
+from chronos_gitops.schedule.durations import DurationError
+from chronos_gitops.server.api import endpoint
+from chronos_gitops.server.api.auth import caller_scope
+from chronos_gitops.server.api.endpoint import OPERATE, READ, Audited, Endpoint, JsonBody, Operation, answer
+from chronos_gitops.server.api.openapi import responses
+from chronos_gitops.server.api.openapi.shapes import ref
+from chronos_gitops.server.api.params import body, idempotency, instants, job_lookup
+from chronos_gitops.server.api.params.body import InvalidBody
+from chronos_gitops.server.api.request_context import caller, record_target, service
+
+blueprint = Blueprint("replays", __name__, url_prefix="/api/v1")
+ID = endpoint.path("replay_id", "The id of the replay")
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://chronos-gitops/replay")
+_BEFORE = timedelta(milliseconds=1)
+
+
+@blueprint.post(
+    "/jobs/<name>/replays",
+    declared=Endpoint(
+        Operation(
+            "replayJob",
+            "executions",
+            "Run scheduled times again",
+            "Those in [from, until) that failed or were missed, oldest first and one at a time, as the job is now, "
+            "with the scheduled time of then. Each has the Idempotency-Key of its first execution while that has no "
+            "success. An item begins only while nothing else of the job is pending or running. With `dry_run` nothing "
+            "runs.",
+            {
+                200: answer("A dry run: what would run", ref("ReplayPlan")),
+                202: answer("The replay has begun", ref("ReplayPlan")),
+            },
+            errors=(404, 409, 422),
+        ),
+        role=OPERATE,
+        is_scoped=True,
+        audit=Audited(AuditAction.REPLAY, EventKind.JOB_REPLAYED),
+        parameters=(job_lookup.NAME,),
+        body=JsonBody("ReplayRequest"),
+    ),
+)
+def replay(name: str) -> ResponseReturnValue:
+    given = body.fields()
+    definition = job_lookup.definition(service(), name)
+    request, pace = _request(definition, given), _pace(given)
+    key = idempotency.callers_key()
+    replay_id = str(uuid.uuid4() if key is None else uuid.uuid5(_NAMESPACE, f"{definition.job.name}#{key}"))
+    known = None if key is None or given.get("dry_run") else _known(replay_id)
+    if known is not None:
+        return _begun(known.id, _items_of(known), "")
+    items = _plan(definition, request)
+    checksum = replays.checksum(items)
+    times = f"{responses.instant(request.since)} to {responses.instant(request.until)}"
+    record_target(f"{replay_id}: {sum(item.runs for item in items)} items of {times}")
+    if given.get("dry_run"):
+        return jsonify({"id": None, "checksum": checksum, "items": [_planned(item) for item in items]}), 200
+    if given.get("checksum", checksum) != checksum:
+        raise ConflictError("Something else would run by now.", hint="Repeat the dry run, and look at its items.")
+    if not any(item.runs for item in items):
+        raise ConflictError("Nothing in this range would run.", hint="Look at the items of a dry run.")
+    run = tuple(ReplayItem(item.scheduled_time, item.execution, item.key) for item in items if item.runs)
+    begun = Replay(replay_id, definition.job.name, caller(), given["reason"].strip(), service().now(), pace, items=run)
+    service().engine.replay(begun)
+    return _begun(replay_id, [_planned(item) for item in items], checksum)
+
+
+@blueprint.get(
+    "/replays/<replay_id>",
+    declared=Endpoint(
+        Operation(
+            "getReplay",
+            "executions",
+            "One replay",
+            "What has become of each item so far.",
+            {200: answer("The replay", ref("Replay"))},
+            errors=(404, 409),
+        ),
+        role=READ,
+        is_scoped=True,
+        parameters=(ID,),
+    ),
+)
+def one_replay(replay_id: str) -> dict[str, Any]:
+    return _rendered(_found(replay_id))
+
+
+@blueprint.post(
+    "/replays/<replay_id>/cancel",
+    declared=Endpoint(
+        Operation(
+            "cancelReplay",
+            "executions",
+            "Begin no further item of a replay",
+            "The item that has begun goes on. Harmless when the replay has ended.",
+            {200: answer("The replay", ref("Replay"))},
+            errors=(404, 409),
+        ),
+        role=OPERATE,
+        is_scoped=True,
+        audit=Audited(AuditAction.REPLAY_CANCEL, EventKind.REPLAY_CANCELLED, target="replay_id"),
+        parameters=(ID,),
+    ),
+)
+def cancel(replay_id: str) -> dict[str, Any]:
+    return _rendered(service().engine.cancel_replay(_found(replay_id).id))
+
+
+def _found(replay_id: str) -> Replay:
+    found = service().engine.replay_of_id(replay_id)
+    if not caller_scope.sees(found.job):
+        caller_scope.refuse_known(found.job)
+        raise NotFoundError(f'there is no replay "{replay_id[:64]}"')
+    return found
+
+
+def _known(replay_id: str) -> Replay | None:
+    try:
+        return service().engine.replay_of_id(replay_id)
+    except NotFoundError:
+        return None
+
+
+def _request(definition: JobVersion, given: dict[str, Any]) -> ReplayRequest:
+    since, until = (instants.read(field, given[field]) for field in ("from", "until"))
+    if since >= until:
+        raise InvalidBody('"from" is not before "until".')
+    request = ReplayRequest(
+        definition.job.name, since, until, again=given.get("again", False), new_key=given.get("new_key", False)
+    )
+    return replace(request, only=frozenset(map(ReplayClass, given["only"]))) if "only" in given else request
+
+
+def _pace(given: dict[str, Any]) -> timedelta:
+    try:
+        return durations.parse(given.get("pace", "0s"))
+    except DurationError as error:
+        raise InvalidBody(f'"pace": {error}.') from None
+
+
+def _plan(definition: JobVersion, request: ReplayRequest) -> tuple[PlannedItem, ...]:
+    engine, name = service().engine, definition.job.name
+    rows = list(engine.executions(ExecutionQuery(job=name, since=request.since, until=request.until, limit=MOST_ROWS)))
+    if len(rows) == MOST_ROWS:
+        raise TooManyItems(f"The range has {MOST_ROWS} executions or more.", hint="Narrow it.")
+    last = request.until - _BEFORE
+    known = {row.id for row in rows}
+    rows += [row for row in engine.ticks(name, last, last) if row.id not in known]
+    return replays.plan(
+        request,
+        rows,
+        ticks_of=lambda row: _ticks(definition, row, request),
+        tick_id=lambda tick: engine.tick_id(name, tick),
+        now=service().now(),
+    )
+
+
+def _ticks(definition: JobVersion, row: Execution, request: ReplayRequest) -> Sequence[datetime] | None:
+    """Of a row that stands for several: by the job whose ticks they were, where it has as many there."""
+    job = service().engine.execution(row.id).job
+    if job is None and row.version == definition.version:
+        job = definition.job
+    if job is None or row.range_start is None:
+        return None
+    before = row.range_start - _BEFORE
+    edges = job.timing.next_after(before), *job.timing.latest(before, row.scheduled_time, 1)
+    if edges != (row.range_start, row.scheduled_time) or job.timing.count(before, row.scheduled_time) != row.count:
+        return None
+    since = max(before, request.since - _BEFORE)
+    found: list[datetime] = []
+    for tick in job.timing.between(since, min(row.scheduled_time, request.until)):
+        found.append(tick)
+        if len(found) > MOST_ROWS:
+            raise TooManyItems(f"The range has more than {MOST_ROWS} scheduled times.", hint="Narrow it.")
+    return found
+
+
+def _begun(replay_id: str, items: list[dict[str, Any]], checksum: str) -> ResponseReturnValue:
+    location = url_for("replays.one_replay", replay_id=replay_id)
+    return jsonify({"id": replay_id, "checksum": checksum, "items": items}), 202, {"Location": location}
+
+
+def _planned(item: PlannedItem) -> dict[str, Any]:
+    return {
+        "scheduled_time": responses.instant(item.scheduled_time),
+        "now": item.now,
+        "execution": item.execution,
+        "becomes": "run" if item.runs else "leave",
+        "why": item.why,
+    }
+
+
+def _items_of(found: Replay) -> list[dict[str, Any]]:
+    """Of a call that is repeated: the items that it has begun with."""
+    why, waits = "it was asked for before", "pending"
+    items = ((item, str(item.status or waits)) for item in found.items)
+    return [_planned(PlannedItem(item.scheduled_time, now, item.replay_of, runs=True, why=why)) for item, now in items]
+
+
+def _rendered(found: Replay) -> dict[str, Any]:
+    is_over = found.state is not ReplayState.RUNNING
+    return {
+        "id": found.id,
+        "job": found.job,
+        "state": found.state.value,
+        "by": found.by,
+        "reason": found.reason,
+        "created_at": responses.instant(found.created_at),
+        "ended_at": responses.instant(found.ended_at),
+        "items": [
+            {
+                "scheduled_time": responses.instant(item.scheduled_time),
+                "replay_of": item.replay_of,
+                "idempotency_key": item.key,
+                "execution": item.execution,
+                "status": item.status or ("cancelled" if is_over and item.execution is None else None),
+            }
+            for item in found.items
+        ],
+    }

@@ -1,0 +1,110 @@
+"""What on disk differs from HEAD: layers, the jobs that they make another definition of, and jobs that run drafts."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from chronos_gitops.jobs.layers.parts import parts_of
+from chronos_gitops.jobs.layers.tree import Layers
+from chronos_gitops.jobs.validation import document
+from chronos_gitops.jobs.validation.files import Files
+from chronos_gitops.jobs.validation.validate import FileResult, TreeResult
+
+
+def changed_layers(loaded: Layers, committed: Layers) -> frozenset[str]:
+    """Paths of layers that are new, gone or different."""
+    here, there = ({layer.path: layer.blob for layer in side.all} for side in (loaded, committed))
+    return frozenset(path for path in here.keys() | there.keys() if here.get(path) != there.get(path))
+
+
+def has_layers(loaded: TreeResult, committed: Mapping[str, str]) -> bool:
+    """Whether a layer stands on disk or in HEAD; a path that only looks like one costs a look at HEAD."""
+    return bool(loaded.layers.all) or any("/_" in f"/{path}" for path in committed)
+
+
+def jobs_of_changed_layers(
+    loaded: TreeResult, committed: Layers, files: Files, environment: str | None
+) -> Mapping[str, tuple[str, ...]]:
+    """By the path of each job whose content in the environment is another one with the committed layers: the layers
+    that differ. A comment in a layer changes no content."""
+    changed = changed_layers(loaded.layers, committed)
+    touched = {
+        parsed.path
+        for parsed in loaded.jobs.values()
+        if changed and parsed.layers != committed.verdict_key(parsed.path)
+    }
+    contents = files.read([entry for entry in files.entries if entry.path in touched]) if touched else {}
+    found: dict[str, tuple[str, ...]] = {}
+    for parsed in loaded.jobs.values():
+        if parsed.path not in contents:
+            continue
+        own = parts_of(document.read(parsed.path, contents[parsed.path]))
+        here, there = (side.job(parsed.path, own, environment).content for side in (loaded.layers, committed))
+        if here != there:
+            above = {layer.path for side in (loaded.layers, committed) for layer in side.of(parsed.path)}
+            found[parsed.path] = tuple(sorted(changed & above))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedJobs:
+    """The job files at HEAD: blobs by path, the layers above them, and how to read contents by blob."""
+
+    blobs: Mapping[str, str]
+    layers: Layers
+    read_many: Callable[[Sequence[str]], Mapping[str, bytes]]
+
+
+class DraftedJobs:
+    """Which jobs on disk are others than at HEAD, in effective content or in path. Compared files are remembered, for
+    a tree may differ from HEAD as a whole (other line ends) for as long as it is edited."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], bool] = {}
+
+    def find(
+        self,
+        loaded: TreeResult,
+        committed: CommittedJobs,
+        files: Files,
+        environment: str | None,
+        drafts: Collection[str],
+    ) -> frozenset[str]:
+        """Paths. ``drafts`` are those that a changed layer makes another definition of."""
+        edited = [
+            one
+            for one in loaded.jobs.values()
+            if committed.blobs.get(one.path) != one.identity.blob or one.path in drafts
+        ]
+        keys = {one.path: self._key(one, committed, environment) for one in edited if one.path in committed.blobs}
+        unknown = [one for one in edited if one.path in keys and keys[one.path] not in self._known]
+        compared = _compared(unknown, loaded.layers, committed, files, environment)
+        known = self._known | {keys[path]: differs for path, differs in compared.items()}
+        self._known = {key: known[key] for key in keys.values() if key in known}
+        return frozenset(one.path for one in edited if one.path not in keys or known.get(keys[one.path], True))
+
+    @staticmethod
+    def _key(parsed: FileResult, committed: CommittedJobs, environment: str | None) -> tuple[object, ...]:
+        here = (parsed.path, parsed.identity.blob, parsed.layers)
+        return *here, committed.blobs[parsed.path], committed.layers.fingerprint(parsed.path), environment
+
+
+def _compared(
+    parsed: Sequence[FileResult], layers: Layers, committed: CommittedJobs, files: Files, environment: str | None
+) -> Mapping[str, bool]:
+    """By path, whether the effective contents differ; nothing of what cannot be read."""
+    paths = {one.path for one in parsed}
+    if not paths:
+        return {}
+    here = files.read([entry for entry in files.entries if entry.path in paths])
+    there = committed.read_many([committed.blobs[path] for path in sorted(paths)])
+    found: dict[str, bool] = {}
+    for path in paths:
+        before = there.get(committed.blobs[path])
+        if path not in here or before is None:
+            continue
+        contents = (
+            side.job(path, parts_of(document.read(path, text)), environment).content
+            for side, text in ((layers, here[path]), (committed.layers, before))
+        )
+        found[path] = len(set(contents)) > 1
+    return found

@@ -1,0 +1,20 @@
+"""When certificates end. What reads them is imported at the first use, because it takes 0.1 s."""
+
+from datetime import datetime
+from pathlib import Path
+
+
+def end_of_der(der: bytes) -> datetime:
+    from cryptography.x509 import load_der_x509_certificate
+
+    return load_der_x509_certificate(der).not_valid_after_utc
+
+
+def end_of_file(path: Path) -> datetime | None:
+    """Of the first certificate (PEM) in a file, which is the one that is shown; None when it cannot be read."""
+    from cryptography.x509 import load_pem_x509_certificate
+
+    try:
+        return load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+    except (OSError, ValueError):
+        return None

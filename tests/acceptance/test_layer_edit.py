@@ -1,0 +1,76 @@
+"""After an edit of a layer alone everything is the new job's: API, ETag, next run, page, and the state after a restart.
+
+LAYERS section 14, 6 and 8, on SQLite.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from harness.api_fixtures import Checkout, app_of, eventually, settings_of
+from harness.clock import HandClock
+
+from chronos_gitops.app import Service, build
+
+_JOB = "name: one-job\nschedule: '0 2 * * *'\nenabled: true\nwebhook: {url: 'http://127.0.0.1:9/'}\n"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    found = Checkout(tmp_path / "repo")
+    found.write("one-job", _JOB)
+    found.write("_defaults", "timezone: UTC\n")
+    found.commit("Add a job")
+    return found
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock(datetime(2026, 12, 1, 1, 30, tzinfo=UTC))
+
+
+@pytest.fixture
+def service(checkout: Checkout, tmp_path: Path, clock: HandClock) -> Iterator[Service]:
+    with build(settings_of(checkout, tmp_path / "data"), clock=clock) as found:
+        yield found
+
+
+def test_edit_of_a_layer_alone_reaches_everything(
+    service: Service, checkout: Checkout, tmp_path: Path, clock: HandClock
+) -> None:
+    client = app_of(service).test_client()
+    before = client.get("/api/v1/jobs/one-job")
+    assert before.get_json()["next_run"] == "2026-12-01T02:00:00Z"
+    assert "Europe/Paris" not in client.get("/jobs/one-job").get_data(as_text=True)
+
+    checkout.write("_defaults", "timezone: Europe/Paris\n")
+    checkout.commit("Move to Paris")
+    service.follower.sync()
+
+    def moved() -> bool:
+        return bool(client.get("/api/v1/jobs/one-job").get_json()["next_run"] == "2026-12-02T01:00:00Z")
+
+    eventually(moved)
+    after = client.get("/api/v1/jobs/one-job")
+    assert after.headers["ETag"] != before.headers["ETag"]
+    assert after.get_json()["timezone"] == "Europe/Paris"
+    assert client.get("/api/v1/jobs/one-job", headers={"If-None-Match": before.headers["ETag"]}).status_code == 200
+    assert "Europe/Paris" in client.get("/jobs/one-job").get_data(as_text=True)
+    clock.turn(timedelta(minutes=31))
+    clock.turn(timedelta(hours=23))
+    items = eventually(lambda: client.get("/api/v1/executions").get_json()["items"])
+    assert [item["scheduled_time"] for item in items] == ["2026-12-02T01:00:00Z"]
+
+
+def test_state_read_after_a_restart_is_the_new_jobs(checkout: Checkout, tmp_path: Path) -> None:
+    now = datetime(2026, 12, 1, 1, 30, tzinfo=UTC)
+    with build(settings_of(checkout, tmp_path / "data"), clock=HandClock(now)) as first:
+        checkout.write("_defaults", "timezone: Europe/Paris\n")
+        checkout.commit("Move to Paris")
+        first.follower.sync()
+    checkout.write("_defaults", "timezone: [\n")
+    checkout.commit("Break the layer")
+    with build(settings_of(checkout, tmp_path / "data"), clock=HandClock(now)) as second:
+        running = second.jobs().definitions["one-job"]
+        assert (running.job.timezone, bool(running.quarantined)) == ("Europe/Paris", True)

@@ -1,0 +1,3 @@
+"""The fixtures of harness/repositories/repositories.py."""
+
+from harness.repositories.repositories import repository, template

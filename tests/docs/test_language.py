@@ -1,0 +1,55 @@
+"""User-facing texts keep to the glossary: a short list of words that have a plainer equivalent."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from chronos_gitops.jobs.validation.rule_texts.registry import RULES
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
+FORBIDDEN = {
+    "whoever": "the person or program by its role",
+    "nobody": "a noun or a number",
+    "somebody": "the person or program by its role",
+    "anybody": "the person or program by its role",
+    "upside down": "reversed",
+    "sign of life": "heartbeat",
+    "receiver": "target",
+    "veiled": "redacted",
+    "timetable": "schedule",
+}
+_WORDS = re.compile(rf"\b({'|'.join(FORBIDDEN)})s?\b", re.IGNORECASE)
+_CODE = re.compile(r"^```.*?^```$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
+
+
+def found(text: str) -> list[str]:
+    return [f"{match[0]}: write {FORBIDDEN[match[1].lower()]}" for match in _WORDS.finditer(_CODE.sub("", text))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_pages(page: Path) -> None:
+    """The tutorial's local target is called receiver, as in the demo; ``--help`` is in docs/reference/commands.md."""
+    words = found(page.read_text())
+    is_allowed = page.name in ("tutorial.md", "commands.md")
+    assert [word for word in words if not (is_allowed and word.startswith("receiver"))] == []
+
+
+def test_rules() -> None:
+    texts = {name: f"{rule.summary} {rule.explanation}" for name, rule in RULES.items()}
+    assert {name: words for name, text in texts.items() if (words := found(text))} == {}
+
+
+def test_descriptions_of_the_api_and_of_the_job_file() -> None:
+    for file in ("docs/reference/openapi.json", "schemas/source.json"):
+        text = "\n".join(re.findall(r'"(?:description|summary|title)": "((?:[^"\\]|\\.)*)"', (ROOT / file).read_text()))
+        assert found(json.loads(f'"{text}"'.replace("\n", "\\n"))) == []
+
+
+def test_the_list_finds_what_it_is_for() -> None:
+    assert found("Nobody calls the receivers. `nobody`") == [
+        "Nobody: write a noun or a number",
+        "receivers: write target",
+    ]

@@ -1,0 +1,234 @@
+"""Why did it (not) run at 02:00: one table of what is known, and the answer."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chronos_gitops.engine.answers.explain import Explanation, JobAtTime, TickOutcome, explain
+from chronos_gitops.engine.model import Execution, Gate, HeldBy, Pause, Reason, Status, Trigger
+from chronos_gitops.jobs.bound_jobs import bound
+from chronos_gitops.jobs.calendar_set import CalendarFile, CalendarSet
+from chronos_gitops.jobs.model import Job
+from chronos_gitops.schedule.calendars import parser
+
+TWO = datetime(2026, 3, 2, 2, tzinfo=UTC)
+NOW = TWO + timedelta(hours=10)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+COMMIT = "c0ffee00" + "0" * 32
+PAUSE = Pause("daily-backup", "moving house", "ada", TWO - HOUR)
+
+
+def job(schedule: str = "0 2 * * *", **fields: Any) -> Job:
+    webhook = {"url": "https://hooks.example.com/"}
+    return Job.from_document(
+        {"name": "daily-backup", "schedule": schedule, "enabled": True, "webhook": webhook, **fields}
+    )
+
+
+def standing(*args: Any, **fields: Any) -> JobAtTime:
+    return JobAtTime(job(*args, **fields), 3, COMMIT)
+
+
+def row(status: Status = Status.SUCCESS, **fields: Any) -> Execution:
+    found = Execution("id", "daily-backup", TWO, Trigger.SCHEDULE, status, attempts=1, version=2, commit="b" * 40)
+    return replace(found, **fields)
+
+
+def missed(first: datetime, last: datetime, count: int) -> Execution:
+    return row(Status.SKIPPED, reason=Reason.MISSED, scheduled_time=last, range_start=first, count=count)
+
+
+def asked(
+    at: datetime = TWO,
+    known: JobAtTime | None = None,
+    rows: tuple[Execution, ...] = (),
+    pauses: tuple[Pause, ...] = (),
+    now: datetime = NOW,
+) -> Explanation:
+    return explain(at, now, known or standing(), rows, pauses)
+
+
+@pytest.mark.parametrize(
+    ("execution", "fate", "words"),
+    [
+        (row(), TickOutcome.SUCCESS, "was a success after 1 attempt."),
+        (
+            row(Status.FAILED, error="the target responded with 503", attempts=3),
+            TickOutcome.FAILED,
+            "after 3 attempts: the target",
+        ),
+        (row(Status.PENDING), TickOutcome.PENDING, "waits for its turn"),
+        (row(Status.RUNNING), TickOutcome.RUNNING, "is running"),
+        (row(Status.CANCELLED, reason=Reason.REPLACED), TickOutcome.CANCELLED, "a newer execution replaced this one"),
+        (row(Status.CANCELLED, reason=Reason.DISABLED), TickOutcome.CANCELLED, "disabled before its turn came"),
+        (
+            row(Status.SKIPPED, reason=Reason.OVERLAP),
+            TickOutcome.SKIPPED,
+            "still running, and the job forbids an overlap",
+        ),
+        (row(Status.SKIPPED, reason=Reason.MISSED), TickOutcome.SKIPPED, "no runner could claim it then"),
+    ],
+)
+def test_a_row_is_the_answer_and_names_its_own_commit(execution: Execution, fate: TickOutcome, words: str) -> None:
+    answer = asked(rows=(execution,))
+    assert (answer.due, answer.tick, answer.fate, answer.execution) == (True, TWO, fate, execution)
+    assert (answer.version, answer.commit, answer.reason) == (2, "b" * 40, execution.reason)
+    assert words in answer.message
+
+
+def test_a_full_queue_is_named_where_an_overlap_was_skipped() -> None:
+    known = standing(concurrency="queue")
+    answer = asked(known=known, rows=(row(Status.SKIPPED, reason=Reason.OVERLAP),))
+    assert "100 executions were waiting for their turn already" in answer.message
+
+
+def test_a_range_row_answers_for_the_ticks_inside_it() -> None:
+    every_minute = standing("* * * * *")
+    found = missed(TWO - HOUR, TWO + HOUR, 121)
+    answer = asked(known=every_minute, rows=(found,))
+    assert (answer.fate, answer.tick, answer.execution) == (TickOutcome.SKIPPED, TWO, found)
+    assert "121 ticks from 2026-03-02T01:00:00Z" in answer.message
+
+
+def test_a_range_row_says_nothing_about_an_instant_that_was_no_tick() -> None:
+    known = standing("0 * * * *")
+    answer = asked(TWO + 30 * MINUTE, known, rows=(missed(TWO - HOUR, TWO + HOUR, 3),))
+    assert (answer.fate, answer.due) == (TickOutcome.NOT_DUE, False)
+
+
+def test_a_tick_that_was_missed_in_a_pause_names_the_pause() -> None:
+    over = replace(PAUSE, until=TWO + HOUR)
+    answer = asked(rows=(row(Status.SKIPPED, reason=Reason.MISSED),), pauses=(over,))
+    assert "paused by ada (moving house)" in answer.message
+    assert answer.reason == "paused"
+
+
+def test_a_tick_that_was_one_too_many_to_be_caught_up_says_so() -> None:
+    found = replace(missed(TWO - 12 * HOUR, TWO + HOUR, 781), created_at=TWO + 2 * HOUR)
+    known = standing("* * * * *", missed_run_policy="execute_all", catchup_window="10h")
+    inside, outside = (asked(at, known, (found,)) for at in (TWO, TWO - 9 * HOUR))
+    assert (inside.fate, inside.reason) == (TickOutcome.SKIPPED, "catchup-limit")
+    assert "only the newest 100" in inside.message
+    assert (outside.fate, outside.reason) == (TickOutcome.SKIPPED, "missed")
+    one = asked(TWO, standing("* * * * *", missed_run_policy="execute_one", catchup_window="10h"), (found,))
+    assert one.reason == "missed"
+
+
+@pytest.mark.parametrize("off", [timedelta(0), timedelta(seconds=40), timedelta(seconds=-59)])
+def test_the_nearest_tick_within_a_minute_is_meant(off: timedelta) -> None:
+    assert asked(TWO + off, rows=(row(),)).fate is TickOutcome.SUCCESS
+
+
+def test_of_two_near_ticks_the_nearer_one_is_meant() -> None:
+    near, far = row(), row(scheduled_time=TWO + timedelta(seconds=20), id="far")
+    answer = asked(TWO + timedelta(seconds=4), standing("*/20 * * * * *"), rows=(far, near))
+    assert answer.execution == near
+
+
+def test_a_row_counts_even_when_git_tells_another_schedule() -> None:
+    assert asked(known=standing("0 5 * * *"), rows=(row(),)).fate is TickOutcome.SUCCESS
+
+
+@pytest.mark.parametrize(
+    ("known", "at", "fate", "words"),
+    [
+        (
+            standing(),
+            TWO + HOUR,
+            TickOutcome.NOT_DUE,
+            'the schedule was "0 2 * * *" in UTC by version 3 (commit c0ffee00)',
+        ),
+        (standing(), TWO + HOUR, TickOutcome.NOT_DUE, "the next tick after it is 2026-03-03T02:00:00Z"),
+        (replace(standing("0 5 * * *"), is_stale=True), TWO, TickOutcome.NOT_DUE, "the last valid one"),
+        (standing(enabled=False), TWO, TickOutcome.DISABLED, "disabled then, by version 3"),
+        (JobAtTime(None, 4, COMMIT, is_absent=True), TWO, TickOutcome.ABSENT, "no such job then: version 4"),
+        (JobAtTime(None, 1, COMMIT), TWO, TickOutcome.INVALID, "invalid then, by version 1"),
+        (standing(), TWO, TickOutcome.UNKNOWN, "no row for the tick of 2026-03-02T02:00:00Z"),
+        (standing(), TWO + timedelta(days=1), TickOutcome.UPCOMING, "still to come."),
+    ],
+)
+def test_without_a_row_the_version_of_that_time_answers(
+    known: JobAtTime, at: datetime, fate: TickOutcome, words: str
+) -> None:
+    answer = asked(at, known)
+    assert (answer.fate, answer.execution) == (fate, None)
+    assert (answer.version, answer.commit) == (known.version, COMMIT)
+    assert words in answer.message
+
+
+def test_a_pause_that_holds_is_the_reason() -> None:
+    answer = asked(pauses=(PAUSE,))
+    assert (answer.fate, answer.reason, answer.due) == (TickOutcome.PAUSED, "paused", False)
+    assert "ada" in answer.message
+
+
+def test_a_pause_that_was_over_by_then_is_not() -> None:
+    assert asked(pauses=(replace(PAUSE, until=TWO - MINUTE),)).fate is TickOutcome.UNKNOWN
+
+
+def test_jitter_makes_a_tick_late_not_lost() -> None:
+    answer = asked(known=standing(jitter="30m"), now=TWO)
+    assert answer.fate is TickOutcome.UPCOMING
+    assert "later by its jitter" in answer.message
+
+
+def christmas(on_skip: str) -> JobAtTime:
+    closed = ["SAT", "SUN", {"date": "12-25", "reason": "Christmas"}]
+    calendar = parser.parse("fr-holidays", {"closed": closed}, lambda _: 7)
+    file = CalendarFile("fr-holidays", "jobs/_calendars/fr-holidays.yaml", "", calendar, commit="1a2b3c4d" + "0" * 32)
+    calendars = CalendarSet.in_force({"fr-holidays": file})
+    found = job(timezone="Europe/Paris", skip=["fr-holidays"], on_skip=on_skip)
+    return JobAtTime(bound(found, "jobs/daily-backup.yaml", None, calendars), 3, COMMIT, calendars=calendars)
+
+
+EVE = datetime(2026, 12, 24, 12, tzinfo=UTC)
+CHRISTMAS = datetime(2026, 12, 25, 1, tzinfo=UTC)
+MONDAY = datetime(2026, 12, 28, 1, tzinfo=UTC)
+PLACE = "jobs/_calendars/fr-holidays.yaml:7 (commit 1a2b3c4d)"
+HELD_BY = HeldBy("fr-holidays", "Christmas", "jobs/_calendars/fr-holidays.yaml", 7, "1a2b3c4d" + "0" * 32)
+
+
+def test_a_held_tick_says_which_line_held_it_and_where_it_moved() -> None:
+    held = row(Status.SKIPPED, scheduled_time=CHRISTMAS, reason=Reason.CALENDAR, calendar=HELD_BY, moved_to=MONDAY)
+    found = asked(CHRISTMAS, christmas("next"), (held,), now=MONDAY)
+    assert (found.fate, found.reason, found.tick) == (TickOutcome.SKIPPED, "calendar", CHRISTMAS)
+    assert found.message == (
+        f"The tick of 2026-12-25T01:00:00Z was held: fr-holidays closes 2026-12-25 (Christmas), {PLACE}; "
+        "it moved to 2026-12-28T01:00:00Z."
+    )
+
+
+def test_a_tick_that_will_be_held_is_closed() -> None:
+    found = asked(CHRISTMAS, christmas("next"), now=EVE)
+    assert (found.fate, found.due) == (TickOutcome.CLOSED, False)
+    assert found.message == (
+        f"The tick of 2026-12-25T01:00:00Z is held: fr-holidays closes 2026-12-25 (Christmas), {PLACE}; "
+        "it moves to 2026-12-28T01:00:00Z."
+    )
+
+
+def test_the_target_of_a_move_names_its_origin() -> None:
+    ran = row(scheduled_time=MONDAY, moved_from=CHRISTMAS)
+    found = asked(MONDAY, christmas("next"), (ran,), now=MONDAY + HOUR)
+    assert "in the place of the tick of 2026-12-25T01:00:00Z" in found.message
+
+
+def test_a_dropped_date_says_how_many_ticks_its_row_stands_for() -> None:
+    first, last = CHRISTMAS, CHRISTMAS + HOUR
+    held = row(
+        Status.SKIPPED, scheduled_time=last, range_start=first, count=61, reason=Reason.CALENDAR, calendar=HELD_BY
+    )
+    found = asked(CHRISTMAS, christmas("drop"), (held,), now=MONDAY)
+    assert found.message.endswith("; one row stands for 61 ticks from 2026-12-25T01:00:00Z.")
+
+
+def test_a_gate_is_named_while_it_is_waited_for_and_after_a_wait_in_vain() -> None:
+    gate = Gate("nightly-extract", TWO, TWO + 45 * MINUTE)
+    waits = asked(rows=(row(Status.PENDING, requires=gate, attempts=0),))
+    about = "a success of nightly-extract from 2026-03-02T02:00:00Z to 2026-03-02T02:45:00Z"
+    assert waits.message == f"The execution of 2026-03-02T02:00:00Z waits for {about}."
+    skipped = asked(rows=(row(Status.SKIPPED, reason=Reason.REQUIRES, requires=gate),))
+    assert skipped.message == (f"The tick of 2026-03-02T02:00:00Z was skipped: it waited for {about}, and none came.")

@@ -1,0 +1,389 @@
+"""Calendars in the engine on SQLite: what runs at which instant, what is held, and what edits and outages make."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.clock import HandClock
+from harness.engine_harness import Bench, Seen, jobset
+from harness.engines import on_sqlite
+
+from chronos_gitops.cli.demo.receiver import Receiver
+from chronos_gitops.engine.engine import Engine
+from chronos_gitops.engine.model import Execution, ExecutionQuery
+from chronos_gitops.jobs.bound_jobs import bound
+from chronos_gitops.jobs.calendar_set import CalendarFile, CalendarSet
+from chronos_gitops.jobs.model import Job, JobSet
+from chronos_gitops.schedule.calendars import parser
+
+FR = [
+    "SAT",
+    "SUN",
+    "01-01",
+    "05-01",
+    "05-08",
+    "07-14",
+    "08-15",
+    "11-01",
+    "11-11",
+    {"date": "12-25", "reason": "Christmas"},
+]
+FR += ["2026-04-06", "2026-05-14", "2026-05-25"]
+FREEZE = [{"from": "2026-12-24T18:00", "to": "2027-01-04T06:00", "reason": "year-end freeze"}]
+PARIS = "Europe/Paris"
+HOUR = timedelta(hours=1)
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def short(tick: datetime | None) -> str | None:
+    return None if tick is None else f"{tick:%Y-%m-%dT%H:%M}"
+
+
+class Story:
+    """One job on one database, with a clock that is turned by hand."""
+
+    def __init__(self, database: Path, receiver: Receiver, seen: Seen, start: str) -> None:
+        self.clock = HandClock(at(start))
+        self.bench = Bench(on_sqlite(database), receiver, self.clock, seen)
+        self.engine: Engine | None = None
+        self.commits = 0
+
+    def apply(
+        self, schedule: Any, *, on_skip: str = "drop", zone: str = PARIS, enabled: bool = True, **calendars: Any
+    ) -> None:
+        """A commit: the job with these calendars, by name."""
+        fields: dict[str, Any] = {"skip": sorted(calendars)} if calendars else {}
+        job = self.bench.job(schedule=schedule, timezone=zone, on_skip=on_skip, enabled=enabled, **fields)
+        self.apply_set(job, calendars)
+
+    def apply_set(self, job: Job, calendars: dict[str, Any]) -> None:
+        self.commits += 1
+        files = {
+            name: CalendarFile(
+                name,
+                f"jobs/_calendars/{name}.yaml",
+                "",
+                parser.parse(name, {"closed": list(closed)}, lambda _: 7),
+                commit=f"{self.commits}" * 40,
+            )
+            for name, closed in calendars.items()
+        }
+        known = CalendarSet.in_force(files)
+        whole = jobset(bound(job, f"jobs/{job.name}.yaml", None, known), version=self.commits)
+        self.jobs = JobSet.of("c" * 39 + str(self.commits), whole, known)
+        if self.engine is None:
+            self.start()
+        else:
+            self.engine.apply(self.jobs)
+
+    def start(self) -> None:
+        self.engine = self.bench.build()
+        self.engine.start()
+        self.bench.adopt(self.engine)
+        self.engine.apply(self.jobs)
+
+    def outage(self, until: str) -> None:
+        assert self.engine is not None
+        self.bench.stop(self.engine)
+        self.clock.leap(at(until) - self.clock.now())
+        self.engine = None
+
+    def turn(self, until: str, step: timedelta = HOUR) -> None:
+        """Through every hour, as a runner lives through them."""
+        assert self.engine is not None
+        while self.clock.now() < at(until):
+            self.clock.turn(min(step, at(until) - self.clock.now()))
+            self.settle()
+
+    def settle(self) -> None:
+        """Until everything due by now is decided and done."""
+        engine = self.engine
+        assert engine is not None
+
+        def is_settled() -> bool:
+            following = engine.next_runs("daily-backup", 1)
+            rows = self.rows()
+            is_done = not following or following[0] > self.clock.now()
+            return is_done and all(row.status.is_final for row in rows)
+
+        self.bench.seen.wait_until(is_settled)
+
+    def rows(self) -> Sequence[Execution]:
+        assert self.engine is not None
+        found = self.engine.executions(ExecutionQuery(job="daily-backup", limit=1000))
+        return sorted(found, key=lambda row: row.scheduled_time)
+
+    def ran(self) -> list[str | None]:
+        return [short(row.scheduled_time) for row in self.rows() if row.status == "success"]
+
+    def held(self) -> list[tuple[str | None, str | None]]:
+        return [(short(row.scheduled_time), short(row.moved_to)) for row in self.rows() if row.reason == "calendar"]
+
+
+@pytest.fixture
+def story(data_folder: Path, receiver: Receiver, seen: Seen) -> Iterator[Any]:
+    made: list[Story] = []
+
+    def make(start: str) -> Story:
+        made.append(Story(data_folder / "ledger.db", receiver, seen, start))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.bench.stop_all()
+
+
+EXAMPLES: dict[str, tuple[Any, dict[str, Any], str, str, list[str]]] = {
+    "last working day": (
+        "0 18 L * *",
+        {"on_skip": "previous", "fr": FR},
+        "2026-05-28T12:00",
+        "2026-06-01T12:00",
+        ["2026-05-29T16:00"],
+    ),
+    "first business day": (
+        "0 9 1 * *",
+        {"on_skip": "next", "fr": FR},
+        "2026-01-31T12:00",
+        "2026-02-03T12:00",
+        ["2026-02-02T08:00"],
+    ),
+    "weekdays, else the day before": (
+        "0 9 * * MON-FRI",
+        {"on_skip": "previous", "fr": FR},
+        "2026-05-12T12:00",
+        "2026-05-15T12:00",
+        ["2026-05-13T07:00", "2026-05-15T07:00"],
+    ),
+    "a freeze, next": (
+        "0 2 1 * *",
+        {"on_skip": "next", "fr": FR, "freeze": FREEZE},
+        "2026-12-31T12:00",
+        "2027-01-05T12:00",
+        ["2027-01-05T01:00"],
+    ),
+    "a freeze, previous": (
+        "0 2 1 * *",
+        {"on_skip": "previous", "fr": FR, "freeze": FREEZE},
+        "2026-12-23T12:00",
+        "2027-01-02T12:00",
+        ["2026-12-24T01:00"],
+    ),
+    "the target falls into a gap": (
+        "30 2 27 3 *",
+        {"on_skip": "next", "sat": ["SAT"]},
+        "2027-03-26T12:00",
+        "2027-03-28T12:00",
+        ["2027-03-28T01:00"],
+    ),
+    "the origin fell into a gap": (
+        "30 2 28 3 *",
+        {"on_skip": "next", "sun": ["SUN"]},
+        "2027-03-27T12:00",
+        "2027-03-29T12:00",
+        ["2027-03-29T00:30"],
+    ),
+    "the target comes twice": (
+        "30 2 24 10 *",
+        {"on_skip": "next", "sat": ["SAT"]},
+        "2026-10-23T12:00",
+        "2026-10-25T12:00",
+        ["2026-10-25T00:30"],
+    ),
+    "nothing closes again in a repeated hour": (
+        "*/30 * * * *",
+        {"night": [{"from": "2026-10-24T22:00", "to": "2026-10-25T02:30"}]},
+        "2026-10-24T20:05",
+        "2026-10-25T01:45",
+        ["2026-10-25T00:30", "2026-10-25T01:00", "2026-10-25T01:30"],
+    ),
+    "midnight is skipped": (
+        "0 0 * * *",
+        {"zone": "Africa/Cairo", "one": ["2026-04-24"]},
+        "2026-04-22T12:00",
+        "2026-04-25T12:00",
+        ["2026-04-22T22:00", "2026-04-24T21:00"],
+    ),
+    "a gap brings two entries together": (
+        ["30 2 * * *", "0 3 * * *"],
+        {},
+        "2027-03-27T12:00",
+        "2027-03-28T12:00",
+        ["2027-03-28T01:00"],
+    ),
+    "the end of a freeze": (
+        "*/15 * * * *",
+        {"freeze": FREEZE},
+        "2026-12-24T16:40",
+        "2026-12-24T18:10",
+        ["2026-12-24T16:45"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_worked_examples_run_at_those_instants(story: Any, name: str) -> None:
+    schedule, fields, start, until, expected = EXAMPLES[name]
+    told = story(start)
+    told.apply(schedule, **fields)
+    told.turn(until, timedelta(minutes=15) if "*/" in str(schedule) else timedelta(minutes=30))
+    assert told.ran() == expected
+
+
+def test_a_held_row_names_calendar_file_line_and_commit(story: Any) -> None:
+    told = story("2026-12-24T12:00")
+    told.apply("0 2 25 12 *", on_skip="next", fr=FR)
+    told.turn("2026-12-28T12:00", timedelta(hours=6))
+    held, ran = told.rows()
+    assert (held.status, held.reason, short(held.moved_to)) == ("skipped", "calendar", "2026-12-28T01:00")
+    assert held.calendar is not None
+    assert (held.calendar.name, held.calendar.reason, held.calendar.line) == ("fr", "Christmas", 7)
+    assert (held.calendar.path, held.calendar.commit) == ("jobs/_calendars/fr.yaml", "1" * 40)
+    assert (ran.status, short(ran.moved_from)) == ("success", "2026-12-25T01:00")
+
+
+def test_an_outage_over_a_freeze_leaves_a_row_for_each_date(story: Any) -> None:
+    told = story("2026-12-24T16:50")
+    told.apply("* * * * *", freeze=FREEZE)
+    told.outage("2027-01-04T05:00")
+    told.start()
+    told.settle()
+    rows = [row for row in told.rows() if row.reason == "calendar"]
+    assert len(rows) == 12
+    assert sum(row.count for row in rows) == 6 * 60 + 10 * 1440 + 6 * 60
+
+
+def test_an_outage_that_ends_in_closed_time_gives_its_ticks_up(story: Any) -> None:
+    told = story("2026-12-24T15:30")
+    told.apply("*/15 * * * *", freeze=FREEZE)
+    told.outage("2026-12-24T17:30")
+    told.start()
+    told.settle()
+    assert told.ran() == []
+    missed = [row for row in told.rows() if row.reason == "missed"]
+    assert [(row.count, row.calendar and row.calendar.reason) for row in missed] == [(5, "year-end freeze")]
+
+
+def test_an_own_edit_withdraws_the_move_under_way(story: Any) -> None:
+    told = story("2026-12-24T12:00")
+    told.apply("0 2 25 12 *", on_skip="next", fr=FR)
+    told.turn("2026-12-26T12:00", timedelta(hours=6))
+    told.apply("0 3 25 12 *", on_skip="next", fr=FR)
+    told.turn("2026-12-29T12:00", timedelta(hours=6))
+    (held,) = told.rows()
+    assert (held.moved_to, held.message) == (None, "withdrawn by aaaaaaaa")
+
+
+@pytest.mark.parametrize("how", ["disabled", "deleted"])
+def test_disabling_and_deleting_drop_the_move_under_way(story: Any, how: str) -> None:
+    told = story("2026-12-24T12:00")
+    told.apply("0 2 25 12 *", on_skip="next", fr=FR)
+    told.turn("2026-12-26T12:00", timedelta(hours=6))
+    if how == "disabled":
+        told.apply("0 2 25 12 *", on_skip="next", enabled=False, fr=FR)
+    else:
+        told.engine.apply(JobSet.of("d" * 40, []))
+    told.clock.turn(timedelta(days=3))
+    assert [(short(row.scheduled_time), row.moved_to) for row in told.rows()] == [("2026-12-25T01:00", None)]
+
+
+def test_a_target_that_closed_meanwhile_moves_on_and_one_whose_holiday_went_runs(story: Any) -> None:
+    told = story("2026-12-24T12:00")
+    told.apply("0 2 25 12 *", on_skip="next", fr=FR)
+    told.turn("2026-12-26T12:00", timedelta(hours=6))
+    told.apply("0 2 25 12 *", on_skip="next", fr=[*FR, "2026-12-28"])
+    told.turn("2026-12-28T12:00", timedelta(hours=6))
+    assert told.held() == [("2026-12-25T01:00", "2026-12-28T01:00"), ("2026-12-28T01:00", "2026-12-29T01:00")]
+    told.apply("0 2 25 12 *", on_skip="next", fr=["SUN"])
+    told.turn("2026-12-29T12:00", timedelta(hours=6))
+    assert told.ran() == ["2026-12-29T01:00"]
+
+
+def test_a_tick_that_ran_early_does_not_run_again(story: Any) -> None:
+    told = story("2026-05-12T12:00")
+    told.apply("0 9 14 5 *", on_skip="previous", fr=FR)
+    told.turn("2026-05-13T12:00", timedelta(hours=6))
+    told.apply("0 9 14 5 *", on_skip="previous", fr=["SAT"])
+    told.turn("2026-05-15T12:00", timedelta(hours=6))
+    assert told.ran() == ["2026-05-13T07:00"]
+    assert told.held() == [("2026-05-14T07:00", "2026-05-13T07:00")]
+
+
+def test_an_entry_that_came_too_late_holds_the_tick(story: Any) -> None:
+    told = story("2026-05-12T12:00")
+    told.apply("0 9 14 5 *", on_skip="previous", fr=["SAT"])
+    told.turn("2026-05-13T12:00", timedelta(hours=6))
+    told.apply("0 9 14 5 *", on_skip="previous", fr=FR)
+    told.turn("2026-05-15T12:00", timedelta(hours=6))
+    (held,) = told.rows()
+    assert (held.moved_to, held.message) == (None, "its earlier day had passed when 22222222 was applied")
+
+
+def test_a_move_survives_a_restart(story: Any) -> None:
+    told = story("2026-12-24T12:00")
+    told.apply("0 2 25 12 *", on_skip="next", fr=FR)
+    told.turn("2026-12-26T12:00", timedelta(hours=6))
+    told.outage("2026-12-27T12:00")
+    told.start()
+    told.turn("2026-12-28T12:00", timedelta(hours=6))
+    assert told.ran() == ["2026-12-28T01:00"]
+
+
+def test_a_calendar_edit_during_an_outage_owes_what_is_open_under_both(story: Any) -> None:
+    told = story("2026-06-08T12:00")  # a Monday
+    told.apply("0 9 * * *", fr=["2026-06-10"])
+    told.outage("2026-06-12T12:00")
+    told.apply("0 9 * * *", fr=["2026-06-11"])
+    told.settle()
+    assert told.held() == [("2026-06-10T07:00", None), ("2026-06-11T07:00", None)]
+    assert {(short(row.scheduled_time), row.reason) for row in told.rows() if row.reason != "calendar"} == {
+        ("2026-06-12T07:00", "missed")
+    }
+
+
+def test_a_holiday_of_another_year_cancels_no_catch_up(story: Any) -> None:
+    told = story("2026-06-08T12:00")
+    told.apply("0 9 * * *", fr=["2026-06-10"])
+    told.outage("2026-06-09T07:30")
+    told.apply("0 9 * * *", fr=["2026-06-10", "2028-06-10"])
+    told.settle()
+    assert told.ran() == ["2026-06-09T07:00"]
+
+
+@pytest.mark.parametrize("change", ["shortened", "deleted", "lengthened"])
+def test_a_freeze_that_changes_while_it_holds(story: Any, change: str) -> None:
+    ends = {"shortened": "2026-12-24T20:00", "deleted": "", "lengthened": "2026-12-24T23:00"}[change]
+    told = story("2026-12-24T16:40")
+    told.apply("*/15 * * * *", freeze=[{"from": "2026-12-24T18:00", "to": "2026-12-24T22:00"}])
+    told.turn("2026-12-24T18:05", timedelta(minutes=15))
+    told.apply("*/15 * * * *", freeze=[{"from": "2026-12-24T18:00", "to": ends}] if ends else ["2020-01-01"])
+    told.turn("2026-12-24T22:05", timedelta(minutes=15))
+    first = {"shortened": "2026-12-24T19:00", "deleted": "2026-12-24T18:15", "lengthened": "2026-12-24T22:00"}[change]
+    assert told.ran()[:2] == ["2026-12-24T16:45", first]
+    held = sum(row.count for row in told.rows() if row.reason == "calendar")
+    assert held == (at(first) - at("2026-12-24T17:00")) / timedelta(minutes=15)
+
+
+def test_what_a_pause_holds_is_calendar_or_missed(story: Any) -> None:
+    told = story("2026-12-24T12:00")
+    told.apply("0 9 * * *", fr=["12-25"])
+    told.engine.pause("daily-backup", reason="maintenance", by="alice")
+    told.clock.turn(timedelta(days=3))
+    told.engine.resume("daily-backup")
+    told.settle()
+    assert [(short(row.scheduled_time), row.reason) for row in told.rows()] == [
+        ("2026-12-25T08:00", "calendar"),
+        ("2026-12-27T08:00", "missed"),
+    ]
+
+
+def test_the_next_runs_are_those_of_the_engine(story: Any) -> None:
+    told = story("2026-12-24T12:00")
+    told.apply("0 2 25 12 *", on_skip="next", fr=FR)
+    told.turn("2026-12-26T12:00", timedelta(hours=6))
+    assert [short(tick) for tick in told.engine.next_runs("daily-backup", 1)] == ["2026-12-28T01:00"]

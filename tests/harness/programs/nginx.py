@@ -1,0 +1,75 @@
+"""nginx with TLS before a git server, on a free port of 127.0.0.1."""
+
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from harness.programs.tools import tool
+from harness.servers import Certificates
+
+_CONFIG = """
+daemon off; master_process off; pid {folder}/pid; error_log stderr;
+events {{}}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  server {{
+    listen 127.0.0.1:{port} ssl;
+    ssl_certificate {certificate}; ssl_certificate_key {key};
+    ssl_client_certificate {authority}; ssl_verify_client on;
+    location / {{ proxy_pass {upstream}; }}
+  }}
+}}
+"""
+
+
+class Nginx:
+    """Asks its clients for a certificate of the authority."""
+
+    def __init__(self, certificates: Certificates, upstream: str) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="chronos-nginx-")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        certificate, key = certificates.sign("nginx")
+        config = Path(self._folder.name, "nginx.conf")
+        config.write_text(
+            _CONFIG.format(
+                folder=self._folder.name,
+                port=self.port,
+                certificate=certificate,
+                key=key,
+                authority=certificates.authority,
+                upstream=upstream.rstrip("/"),
+            )
+        )
+        self._process = subprocess.Popen(
+            [tool("nginx"), "-p", self._folder.name, "-c", str(config)], stderr=subprocess.PIPE, text=True
+        )
+
+    def url(self, name: str, scheme: str = "https") -> str:
+        return f"{scheme}://127.0.0.1:{self.port}/{name}"
+
+    def __enter__(self) -> Self:
+        until = time.monotonic() + 10
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                assert self._process.poll() is None, self._process.communicate()[1]
+                assert time.monotonic() < until, "nginx does not listen"
+                time.sleep(0.01)
+            else:
+                return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        self._process.communicate(timeout=10)
+        self._folder.cleanup()

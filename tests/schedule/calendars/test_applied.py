@@ -1,0 +1,63 @@
+"""What a runner will claim of a job that moves held ticks, across an edit and a pause."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chronos_gitops.engine.model import Pause
+from chronos_gitops.engine.ticks.due_queue import upcoming
+from chronos_gitops.schedule.calendars import parser
+from chronos_gitops.schedule.calendars.applied import as_applied, under_way
+from chronos_gitops.schedule.schedule_list import ScheduleList
+from chronos_gitops.schedule.timing import OnSkip, Timing
+
+
+def timing(schedule: str, *closed: str, on_skip: str) -> Timing:
+    calendars = (parser.parse("c", {"closed": list(closed)}),)
+    return Timing(ScheduleList.parse([schedule]), skip=calendars, on_skip=OnSkip(on_skip))
+
+
+def day(text: str, hour: int = 9) -> datetime:
+    return datetime.fromisoformat(f"{text}T{hour:02}:00").replace(tzinfo=UTC)
+
+
+SATURDAY = timing("0 9 * * SAT", "SAT", "SUN", on_skip="next")
+FRIDAY = timing("0 9 * * SAT", "SAT", "SUN", on_skip="previous")
+
+
+def test_a_move_that_was_not_made_has_no_target() -> None:
+    sunday = day("2026-11-08")
+    assert SATURDAY.upcoming(sunday, 1) == (day("2026-11-09"),)
+    assert as_applied(SATURDAY, sunday).upcoming(sunday, 2) == (day("2026-11-16"), day("2026-11-23"))
+    made = ((day("2026-11-07"), day("2026-11-09")),)
+    assert as_applied(SATURDAY, sunday, made).upcoming(sunday, 1) == (day("2026-11-09"),)
+
+
+def test_a_move_keeps_its_target_when_the_day_is_opened() -> None:
+    opened, made = timing("0 9 * * SAT", "SUN", on_skip="next"), ((day("2026-11-07"), day("2026-11-09")),)
+    assert as_applied(opened, day("2026-11-08"), made).upcoming(day("2026-11-08"), 2) == (
+        day("2026-11-09"),
+        day("2026-11-14"),
+    )
+
+
+def test_what_ran_early_does_not_run_again_when_the_day_is_opened() -> None:
+    opened, made = timing("0 9 * * SAT", "SUN", on_skip="previous"), ((day("2026-11-07"), day("2026-11-06")),)
+    assert as_applied(opened, day("2026-11-06", 12), made).upcoming(day("2026-11-06", 12), 1) == (day("2026-11-14"),)
+    assert as_applied(FRIDAY, day("2026-11-06", 12), made) is FRIDAY  # the files say the same
+
+
+@pytest.mark.parametrize("subject", [SATURDAY, FRIDAY], ids=["next", "previous"])
+def test_files_that_stay_say_what_a_runner_will_claim(subject: Timing) -> None:
+    for hours in range(0, 14 * 24, 7):
+        at = day("2026-11-02") + timedelta(hours=hours)
+        applied = as_applied(subject, at, under_way(subject, at))
+        assert applied.upcoming(at, 4) == subject.upcoming(at, 4)
+        late = at + timedelta(days=200)
+        assert list(applied.between(at, late)) == list(subject.between(at, late))
+
+
+def test_a_move_out_of_a_pause_is_shown() -> None:
+    pause = Pause("a", "maintenance", "ada", day("2026-11-06"), day("2026-11-08"))
+    now = day("2026-11-06", 12)
+    assert upcoming(SATURDAY, pause, day("2026-11-05"), now, 2) == (day("2026-11-09"), day("2026-11-16"))

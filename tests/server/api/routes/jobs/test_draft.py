@@ -1,0 +1,106 @@
+"""A draft: its files against HEAD, what it changes, and commands that keep and discard it, run as they are shown."""
+
+import subprocess
+
+import pytest
+from flask.testing import FlaskClient
+from harness.api_fixtures import Checkout, finished, job_yaml
+
+from chronos_gitops.app import Service
+
+LAYER = "_defaults"
+
+
+def draft(client: FlaskClient, name: str = "daily-backup") -> dict[str, object]:
+    answer = client.get(f"/api/v1/jobs/{name}/draft")
+    assert answer.status_code == 200, answer.get_json()
+    found: dict[str, object] = answer.get_json()
+    return found
+
+
+def test_committed_job_has_no_draft(own: FlaskClient) -> None:
+    answer = own.get("/api/v1/jobs/daily-backup/draft")
+    assert (answer.status_code, answer.get_json()["type"]) == (404, "/problems/no-draft")
+    assert own.get("/api/v1/jobs/nothing/draft").get_json()["type"] == "/problems/not-found"
+
+
+def test_edited_file_is_shown_against_head(own: FlaskClient, checkout: Checkout, service: Service) -> None:
+    text = (checkout.path / "jobs/daily-backup.yaml").read_text()
+    checkout.write("daily-backup", text.replace("30 3", "30 4"))
+    service.follower.sync()
+    found = draft(own)
+    [file] = found["files"]  # type: ignore[misc]  # JSON
+    assert file["path"] == "jobs/daily-backup.yaml"
+    changed = [line for line in file["diff"].splitlines() if line[:1] in "+-"]
+    assert [line[0] for line in changed] == ["-", "+", "-", "+"]
+    assert [change["field"] for change in found["fields"]] == ["schedule"]  # type: ignore[attr-defined]  # JSON
+    assert found["runs_before"] != found["runs_after"]
+    assert (found["jobs"], found["restore"]) == (1, "git restore -- jobs/daily-backup.yaml")
+
+
+def test_layer_reaches_every_job_below_it(own: FlaskClient, checkout: Checkout, service: Service) -> None:
+    checkout.write(LAYER, "jitter: 5s\n")
+    service.follower.sync()
+    found = draft(own)
+    reached = sum(1 for job in service.jobs() if job.draft)
+    assert (found["jobs"], found["restore"]) == (reached, "rm -- jobs/_defaults.yaml")
+    assert reached > 1
+
+
+@pytest.mark.parametrize("act", ["keep", "discard"])
+@pytest.mark.parametrize("edit", ["changed", "new layer", "new job"])
+def test_commands_of_the_page_do_what_they_say(
+    act: str, edit: str, own: FlaskClient, checkout: Checkout, service: Service
+) -> None:
+    text = (checkout.path / "jobs/daily-backup.yaml").read_text()
+    name = "a-new-one" if edit == "new job" else "daily-backup"
+    if edit == "new layer":
+        checkout.write(LAYER, "jitter: 5s\n")
+    else:
+        checkout.write(
+            name, job_yaml(name, "http://127.0.0.1:9/") if edit == "new job" else text.replace("30 3", "30 4")
+        )
+    service.follower.sync()
+    page = own.get(f"/jobs/{name}", headers={"Accept": "text/html"}).get_data(as_text=True)
+    assert '<span class="tag draft">draft</span>' in page
+    label = "Keep it" if act == "keep" else "Discard it"
+    command = page.partition(f"{label}: <code data-copy>")[2].partition("</code>")[0]
+    command = command.replace("&amp;", "&").replace("&#39;", "'")
+    subprocess.run(["sh", "-c", command], cwd=checkout.path, check=True, capture_output=True)
+    assert checkout.git("status", "--porcelain") == ""
+    service.follower.sync()
+    assert not any(job.draft for job in service.jobs())
+    assert (name in service.jobs().definitions) == (edit != "new job" or act == "keep")
+
+
+def test_literal_credentials_are_masked_in_the_diff(own: FlaskClient, checkout: Checkout, service: Service) -> None:
+    auth = {"type": "bearer", "token": "a-literal-canary"}
+    document = job_yaml("daily-backup", "http://127.0.0.1:9/", webhook={"url": "http://127.0.0.1:9/", "auth": auth})
+    checkout.write("daily-backup", document)
+    service.follower.sync()
+    assert "a-literal-canary" not in own.get("/api/v1/jobs/daily-backup/draft").get_data(as_text=True)
+
+
+def test_failed_draft_is_blamed_on_no_version(own: FlaskClient, checkout: Checkout, service: Service) -> None:
+    checkout.write("failing", job_yaml("failing", f"{_url(service)}/404"))
+    service.follower.sync()
+    row = finished(own, own.post("/api/v1/jobs/failing/trigger").get_json()["id"])
+    assert (row["draft"], row["version"], row["commit"]) == (True, None, None)
+    assert row["base"] == {"version": 1, "commit": checkout.git("rev-parse", "HEAD").strip()}
+    page = own.get("/jobs/failing", headers={"Accept": "text/html"}).get_data(as_text=True)
+    assert "It ran a draft, changed since version 1." in page
+    assert "It began with version" not in page
+
+
+def test_the_schedule_of_a_draft_is_blamed_on_no_commit(own: FlaskClient, checkout: Checkout, service: Service) -> None:
+    text = (checkout.path / "jobs/daily-backup.yaml").read_text()
+    checkout.write("daily-backup", text.replace("30 3", "30 4"))
+    service.follower.sync()
+    answer = own.get("/api/v1/jobs/daily-backup/executions?at=2030-01-01T12:00:00Z").get_json()
+    assert '"30 4 * * *" in UTC by a draft, changed since version 3;' in answer["message"]
+    assert (answer["version"], answer["commit"]) == (None, None)
+
+
+def _url(service: Service) -> str:
+    url = service.jobs().definitions["daily-backup"].job.webhook.url
+    return "/".join(url.split("/")[:3])
