@@ -45,11 +45,13 @@ class Following:
             self._changed.notify_all()
 
     def wait(self, holds: Callable[[JobSet], bool], *, timeout: float = 10.0) -> float:
-        """Until the newest JobSet fits; the seconds it took."""
+        """Until the newest JobSet fits, announced and told by ``jobs()``, which follows; the seconds to the first."""
         began = time.monotonic()
         with self._changed:
             assert self._changed.wait_for(lambda: holds(self.announced[-1]), timeout), self.follower.status()
-        return time.monotonic() - began
+        took = time.monotonic() - began
+        self.wait_for_status(lambda _: holds(self.follower.jobs()))
+        return took
 
     def wait_for_status(self, holds: Callable[[SyncStatus], bool], *, timeout: float = 10.0) -> SyncStatus:
         """For what announces nothing; looks every 5 ms."""
