@@ -12,6 +12,14 @@ from chronos_gitops.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 LONGEST_FILE = 400
+LARGEST_FOLDER = 13
+FLAT_LISTS = {  # one equal thing per file: see ARCHITECTURE.md
+    "chronos_gitops/cli/local",
+    "chronos_gitops/server/api/routes",
+    "chronos_gitops/jobs/validation/rules",
+    "tests/cli/local",
+    "tests/engine/contract",
+}
 
 
 def test_every_room_imports_only_rooms_below_it(tmp_path: Path) -> None:
@@ -33,6 +41,20 @@ def test_every_room_imports_only_rooms_below_it(tmp_path: Path) -> None:
 )
 def test_a_file_that_grows_past_four_hundred_lines_is_telling_a_noun(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= LONGEST_FILE
+
+
+def modules(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("*.py") if path.name not in {"__init__.py", "conftest.py"}]
+
+
+def test_a_folder_holds_about_a_dozen_modules_or_is_a_list_of_equal_ones() -> None:
+    folders = [
+        folder
+        for room in ("chronos_gitops", "tests", "bench")
+        for folder in ((ROOT / room), *(path for path in (ROOT / room).rglob("*") if path.is_dir()))
+    ]
+    full = {str(folder.relative_to(ROOT)) for folder in folders if len(modules(folder)) > LARGEST_FOLDER}
+    assert full == FLAT_LISTS, "split it by its noun, or name the list in ARCHITECTURE.md; and drop names that fit again"
 
 
 def test_the_first_screen_of_the_readme_shows_a_job_and_the_two_commands() -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import platformdirs
 
-from chronos_gitops.config.callers import Callers
+from chronos_gitops.config.callers.issuers import Callers
 from chronos_gitops.config.groups import GitAccess
 from chronos_gitops.config.model import SettingsError
 from chronos_gitops.config.setting import Setting, values

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from chronos_gitops.config import notifications, parsers, tables
-from chronos_gitops.config.callers import Callers
+from chronos_gitops.config.callers.issuers import Callers
 from chronos_gitops.config.channels import Channel
 from chronos_gitops.config.groups import (
     Egress,

@@ -7,7 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
 
-from chronos_gitops.config import parsers, weak_digests
+from chronos_gitops.config import parsers
+from chronos_gitops.config.callers import weak_digests
 from chronos_gitops.config.model import NARROW_ROLES, ROLES, EgressLevel, FolderEgress, HostTls, Responses, Token
 from chronos_gitops.jobs.origins.origin import OriginPattern
 from chronos_gitops.jobs.secrets.audiences import AudienceBinding

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from chronos_gitops.config.callers.weak_digests import PLACEHOLDER
 from chronos_gitops.config.load import load
 from chronos_gitops.config.model import SettingsError
-from chronos_gitops.config.weak_digests import PLACEHOLDER
 
 ROOT = Path(__file__).parents[2]
 TEXTS = [

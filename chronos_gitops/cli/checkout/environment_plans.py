@@ -12,10 +12,10 @@ from chronos_gitops.jobs.calendar_set import CalendarSet
 from chronos_gitops.jobs.layers.parts import FileParts
 from chronos_gitops.jobs.layers.tree import Layers
 from chronos_gitops.jobs.model import JobSet, JobVersion
-from chronos_gitops.jobs.planning import layer_effects
 from chronos_gitops.jobs.planning.environments import combine
-from chronos_gitops.jobs.planning.layer_effects import Compared, TreeSide
-from chronos_gitops.jobs.planning.layer_values import LayerValue, changed_values
+from chronos_gitops.jobs.planning.layers import layer_effects
+from chronos_gitops.jobs.planning.layers.layer_effects import Compared, TreeSide
+from chronos_gitops.jobs.planning.layers.layer_values import LayerValue, changed_values
 from chronos_gitops.jobs.planning.plan import EnvironmentPlan, EnvironmentStatus, JobChange, Plan, plan, runs_per_day
 from chronos_gitops.jobs.planning.refusals import refusals
 from chronos_gitops.jobs.planning.review_flags import RunnerState

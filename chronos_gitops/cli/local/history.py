@@ -49,7 +49,7 @@ def command(
     A job is known by the name in its file: a moved file goes on counting, and a deletion is a version too. Commits to
     its calendars that moved a scheduled time of the job are lines without a number.
     """
-    from chronos_gitops.cli.local import calendar_history
+    from chronos_gitops.cli.reports import calendar_history
     from chronos_gitops.rollback.local_checkout import Offline
 
     if (job is None) == (calendar is None):
@@ -80,7 +80,7 @@ def command(
 
 def _outcomes(job: str, against: str, token: str | None) -> dict[str, dict[str, Any] | None]:
     """By commit, as the runner has counted them."""
-    from chronos_gitops.cli.api_client import RunnerClient, job_path
+    from chronos_gitops.cli.client.api_client import RunnerClient, job_path
 
     found = RunnerClient(against, token).items(job_path(job, "/versions"), {})
     return {version["commit"]: version["executions"] for version in found}

@@ -105,7 +105,7 @@ def _asked(against: str | None, token: str | None) -> "RunnerState | None":
     """What the runner says, when there is one to ask."""
     if against is None:
         return None
-    from chronos_gitops.cli.api_client import RunnerClient
+    from chronos_gitops.cli.client.api_client import RunnerClient
     from chronos_gitops.jobs.planning.review_flags import RunnerState, StoppedVersion
 
     runner = RunnerClient(against, token)

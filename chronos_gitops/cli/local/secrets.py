@@ -70,7 +70,7 @@ def command(
 
 
 def _remote(server: str, token: str | None) -> Sequence[Item]:
-    from chronos_gitops.cli.api_client import RunnerClient
+    from chronos_gitops.cli.client.api_client import RunnerClient
 
     return list(RunnerClient(server, token).items("/api/v1/secrets", {"limit": "1000"}))
 

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from chronos_gitops.cli.api_client import RunnerClient, runner_options
+from chronos_gitops.cli.client.api_client import RunnerClient, runner_options
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.errors import UsageError
 from chronos_gitops.exit_codes import ExitCode

@@ -5,9 +5,9 @@ from urllib.parse import quote
 
 import click
 
-from chronos_gitops.cli.api_client import RunnerClient, runner_options
+from chronos_gitops.cli.client import outcome
+from chronos_gitops.cli.client.api_client import RunnerClient, runner_options
 from chronos_gitops.cli.output import Format, tell
-from chronos_gitops.cli.remote import outcome
 
 
 @click.command("logs")

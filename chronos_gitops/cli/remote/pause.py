@@ -4,10 +4,10 @@ from datetime import datetime
 
 import click
 
-from chronos_gitops.cli.api_client import RunnerClient, job_path, runner_options
+from chronos_gitops.cli.client import bulk
+from chronos_gitops.cli.client.api_client import RunnerClient, job_path, runner_options
 from chronos_gitops.cli.options import read_instant
 from chronos_gitops.cli.output import Format, tell
-from chronos_gitops.cli.remote import bulk
 from chronos_gitops.errors import UsageError
 from chronos_gitops.exit_codes import ExitCode
 from chronos_gitops.schedule.timestamps import rfc3339

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import click
 
-from chronos_gitops.cli.api_client import RunnerClient, job_path, runner_options
+from chronos_gitops.cli.client.api_client import RunnerClient, job_path, runner_options
 from chronos_gitops.cli.options import read_instant
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports.tables import table

@@ -2,9 +2,9 @@
 
 import click
 
-from chronos_gitops.cli.api_client import RunnerClient, job_path, runner_options
+from chronos_gitops.cli.client import bulk
+from chronos_gitops.cli.client.api_client import RunnerClient, job_path, runner_options
 from chronos_gitops.cli.output import Format, tell
-from chronos_gitops.cli.remote import bulk
 from chronos_gitops.exit_codes import ExitCode
 
 

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import click
 
-from chronos_gitops.cli.api_client import RunnerClient, runner_options
+from chronos_gitops.cli.client.api_client import RunnerClient, runner_options
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports.tables import table
 from chronos_gitops.errors import NotFoundError, UsageError

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from chronos_gitops.cli.api_client import RunnerClient, runner_options
+from chronos_gitops.cli.client.api_client import RunnerClient, runner_options
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports.tables import facts
 from chronos_gitops.exit_codes import ExitCode

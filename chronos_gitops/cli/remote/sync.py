@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from chronos_gitops.cli.api_client import RunnerClient, runner_options
+from chronos_gitops.cli.client import outcome
+from chronos_gitops.cli.client.api_client import RunnerClient, runner_options
 from chronos_gitops.cli.output import Format, tell
-from chronos_gitops.cli.remote import outcome
 from chronos_gitops.exit_codes import ExitCode
 from chronos_gitops.process.sleep import sleep
 

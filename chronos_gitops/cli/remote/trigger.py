@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import click
 
-from chronos_gitops.cli.api_client import RunnerClient, job_path, runner_options
+from chronos_gitops.cli.client import bulk, outcome
+from chronos_gitops.cli.client.api_client import RunnerClient, job_path, runner_options
 from chronos_gitops.cli.output import Format, tell
-from chronos_gitops.cli.remote import bulk, outcome
 from chronos_gitops.errors import UsageError
 from chronos_gitops.exit_codes import ExitCode
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from chronos_gitops.cli.output import Format, tell
-from chronos_gitops.config import tokens
+from chronos_gitops.config.callers import tokens
 from chronos_gitops.config.model import NARROW_ROLES, ROLES
 from chronos_gitops.errors import UsageError
 from chronos_gitops.schedule.timestamps import rfc3339

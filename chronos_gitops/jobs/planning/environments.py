@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from chronos_gitops.jobs.planning.calendar_changes import merged
-from chronos_gitops.jobs.planning.layer_change import LayerChange
+from chronos_gitops.jobs.planning.layers.layer_change import LayerChange
 from chronos_gitops.jobs.planning.plan import EnvironmentPlan, JobChange, Plan
 from chronos_gitops.jobs.planning.review_flags import RunnerState
 from chronos_gitops.jobs.planning.secret_changes import SecretChanges

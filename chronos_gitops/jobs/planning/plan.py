@@ -11,7 +11,7 @@ from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.jobs.planning.applied_timings import after_apply
 from chronos_gitops.jobs.planning.calendar_changes import CalendarChange, calendar_changes
 from chronos_gitops.jobs.planning.held import deletion_checksum, disabled_by_layers, held_deletions
-from chronos_gitops.jobs.planning.layer_change import LayerChange
+from chronos_gitops.jobs.planning.layers.layer_change import LayerChange
 from chronos_gitops.jobs.planning.load_forecast import BusyMinute, busiest_minute
 from chronos_gitops.jobs.planning.refusals import Refusals
 from chronos_gitops.jobs.planning.review_flags import ReviewFlag, RunnerState, flags, hosts

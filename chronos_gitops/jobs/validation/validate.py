@@ -14,7 +14,7 @@ from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.layers.tree import NO_LAYERS, Layers
 from chronos_gitops.jobs.problem import Problem, is_error, ordered
 from chronos_gitops.jobs.secrets.bindings import Bindings
-from chronos_gitops.jobs.validation import document, json_schema
+from chronos_gitops.jobs.validation import document
 from chronos_gitops.jobs.validation.calendar_files import findings as calendar_findings
 from chronos_gitops.jobs.validation.calendar_files import known_calendars, read_calendars
 from chronos_gitops.jobs.validation.document import Document, SourceSpan
@@ -28,6 +28,7 @@ from chronos_gitops.jobs.validation.rules import calendars as calendar_rules
 from chronos_gitops.jobs.validation.rules import checks
 from chronos_gitops.jobs.validation.rules.gates import named_gate
 from chronos_gitops.jobs.validation.rules.names import is_name
+from chronos_gitops.jobs.validation.schema import json_schema
 from chronos_gitops.schedule.calendars.calendar import Calendar
 
 __all__ = [

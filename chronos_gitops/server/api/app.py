@@ -37,19 +37,9 @@ from chronos_gitops.server.api.routes import (
     sync,
     validate,
 )
-from chronos_gitops.server.api.routes.jobs import (
-    actions,
-    bulk,
-    calendar_feed,
-    draft,
-    executions,
-    jobs,
-    next_runs,
-    replays,
-    rollback,
-    undo,
-    versions,
-)
+from chronos_gitops.server.api.routes.executions import executions, replays
+from chronos_gitops.server.api.routes.jobs import actions, bulk, calendar_feed, jobs, next_runs
+from chronos_gitops.server.api.routes.versions import draft, rollback, undo, versions
 
 if TYPE_CHECKING:
     from chronos_gitops.app import Service

@@ -108,7 +108,7 @@ def test_an_unknown_job_is_the_runners_own_sentence(capsys: pytest.CaptureFixtur
 
 
 def test_more_executions_than_a_page_holds(capsys: pytest.CaptureFixture[str], server: str) -> None:
-    from chronos_gitops.cli.api_client import RunnerClient
+    from chronos_gitops.cli.client.api_client import RunnerClient
 
     runner = RunnerClient(server, None)
     wanted = {runner.post("/api/v1/jobs/daily-backup/trigger")["id"] for _ in range(5)}

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from chronos_gitops.cli.main import main
-from chronos_gitops.config import load, tokens
+from chronos_gitops.config import load
+from chronos_gitops.config.callers import tokens
 from chronos_gitops.config.model import NARROW_ROLES, ROLES
 from chronos_gitops.jobs.secrets import token_formats
 

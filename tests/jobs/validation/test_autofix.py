@@ -6,7 +6,7 @@ import pytest
 
 from chronos_gitops.jobs.problem import is_error
 from chronos_gitops.jobs.validation.autofix import autofix
-from chronos_gitops.jobs.validation.loose_durations import loose_duration
+from chronos_gitops.jobs.validation.schema.loose_durations import loose_duration
 from chronos_gitops.jobs.validation.validate import validate_file
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*/*.yaml"))

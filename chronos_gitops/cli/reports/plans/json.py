@@ -6,7 +6,7 @@ from typing import Any
 
 from chronos_gitops.cli.reports.plans.wording import NAMELESS, Sides
 from chronos_gitops.jobs.planning.calendar_changes import CalendarChange, ChangedRun
-from chronos_gitops.jobs.planning.layer_change import LayerChange, LayerEffect
+from chronos_gitops.jobs.planning.layers.layer_change import LayerChange, LayerEffect
 from chronos_gitops.jobs.planning.load_forecast import BusyMinute
 from chronos_gitops.jobs.planning.plan import EnvironmentPlan, FieldChange, JobChange, Operation, Plan, Runs
 from chronos_gitops.jobs.planning.refusals import PolicyRefusal

@@ -8,9 +8,9 @@ from chronos_gitops.jobs.layers.effective import EffectiveJob
 from chronos_gitops.jobs.layers.merge import NULL
 from chronos_gitops.jobs.layers.parts import ENVIRONMENTS, OWN_FIELDS, FileParts
 from chronos_gitops.jobs.problem import Problem
-from chronos_gitops.jobs.validation import json_schema
 from chronos_gitops.jobs.validation.document import Document
 from chronos_gitops.jobs.validation.quoting import short
+from chronos_gitops.jobs.validation.schema import json_schema
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
 from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS, Path
 

@@ -14,11 +14,11 @@ from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.problem import Problem, is_error
 from chronos_gitops.jobs.secrets.bindings import Bindings
 from chronos_gitops.jobs.templates import templates
-from chronos_gitops.jobs.validation import json_schema
 from chronos_gitops.jobs.validation.layers.effective import judge_by_policies
 from chronos_gitops.jobs.validation.layers.variable_values import sampled
 from chronos_gitops.jobs.validation.quoting import short
 from chronos_gitops.jobs.validation.rules import checks
+from chronos_gitops.jobs.validation.schema import json_schema
 
 _FORBIDDEN: Final = re.compile(r'\$\{|\{\{|[\x00-\x1f\x7f"\\<>&]')
 _IN_URL: Final = re.compile(r"[A-Za-z0-9._~-]*\Z", re.ASCII)

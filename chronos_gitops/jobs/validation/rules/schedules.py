@@ -7,7 +7,7 @@ from typing import Final
 
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.validation.document import Document
-from chronos_gitops.jobs.validation.loose_durations import loose_duration
+from chronos_gitops.jobs.validation.schema.loose_durations import loose_duration
 from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS, Path
 from chronos_gitops.schedule.cron import parser as cron
 from chronos_gitops.schedule.errors import ScheduleError, ScheduleListError

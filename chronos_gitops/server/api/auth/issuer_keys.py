@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from chronos_gitops.config.callers import TokenIssuer
+from chronos_gitops.config.callers.issuers import TokenIssuer
 from chronos_gitops.engine import clock
 from chronos_gitops.errors import ChronosError
 

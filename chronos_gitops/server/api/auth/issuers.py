@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from chronos_gitops.config.callers import Callers, TokenIssuer
+from chronos_gitops.config.callers.issuers import Callers, TokenIssuer
 from chronos_gitops.server.api.auth.callers import Caller
 from chronos_gitops.server.api.auth.issuer_keys import IssuerKeys, KeysUnavailable
 from chronos_gitops.server.api.problems import ApiError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from flask import Flask, current_app, g, request
 
-from chronos_gitops.config import tokens as config_tokens
+from chronos_gitops.config.callers import tokens as config_tokens
 from chronos_gitops.engine.login_sessions import LoginSession
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.server.api import endpoint, request_context

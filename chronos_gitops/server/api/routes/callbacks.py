@@ -17,7 +17,7 @@ from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import body, query
 from chronos_gitops.server.api.request_context import address, service
-from chronos_gitops.server.api.routes.jobs import executions
+from chronos_gitops.server.api.routes.executions import executions
 
 blueprint = Blueprint("callbacks", __name__, url_prefix="/api/v1/executions/<execution_id>/callback")
 SIGNATURE = query.text("signature", "The proof that the URL has in it")

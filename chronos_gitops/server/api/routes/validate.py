@@ -19,7 +19,7 @@ from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import FILE, ref
 from chronos_gitops.server.api.params import body, query
 from chronos_gitops.server.api.request_context import service
-from chronos_gitops.server.api.routes.jobs import version_diff
+from chronos_gitops.server.api.routes.versions import version_diff
 
 blueprint = Blueprint("validate", __name__, url_prefix="/api/v1")
 _FILE_NAME = re.compile(r"[A-Za-z0-9._/-]{1,200}\Z", re.ASCII)

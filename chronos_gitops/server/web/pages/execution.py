@@ -6,8 +6,8 @@ from typing import Any
 from chronos_gitops.engine.model import Attempt
 from chronos_gitops.server.api.endpoint import READ, Endpoint
 from chronos_gitops.server.api.openapi import responses
-from chronos_gitops.server.api.routes.jobs import executions as api_executions
-from chronos_gitops.server.api.routes.jobs import other_changes
+from chronos_gitops.server.api.routes.executions import executions as api_executions
+from chronos_gitops.server.api.routes.executions import other_changes
 from chronos_gitops.server.web.layout import blueprint, render_page
 
 _PHASES = ("dns", "connect", "tls", "first_byte", "read")

@@ -22,8 +22,9 @@ from chronos_gitops.server.api.middleware import conditional
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.params import job_lookup
 from chronos_gitops.server.api.request_context import service
-from chronos_gitops.server.api.routes.jobs import draft, explanation, version_diff, versions
-from chronos_gitops.server.api.routes.jobs.rollback import person, planned
+from chronos_gitops.server.api.routes.executions import explanation
+from chronos_gitops.server.api.routes.versions import draft, version_diff, versions
+from chronos_gitops.server.api.routes.versions.rollback import person, planned
 from chronos_gitops.server.web import charts, held_runs
 from chronos_gitops.server.web.blame import BlamedLine, annotate
 from chronos_gitops.server.web.layout import PAUSES, blueprint, in_words, render_page

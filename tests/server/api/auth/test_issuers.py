@@ -16,7 +16,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from chronos_gitops.app import Service
-from chronos_gitops.config.callers import Callers, ClaimGrant, TokenIssuer
+from chronos_gitops.config.callers.issuers import Callers, ClaimGrant, TokenIssuer
 from chronos_gitops.config.model import Grant
 from chronos_gitops.server.api.auth.issuer_keys import IssuerKeys, KeysUnavailable
 from chronos_gitops.server.api.auth.issuers import Issuers, NoGrant, TokenExpired, TokenRefused

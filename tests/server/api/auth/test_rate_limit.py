@@ -3,7 +3,7 @@ from flask import Flask
 from harness.api_fixtures import app_of, token_of
 
 from chronos_gitops.app import Service
-from chronos_gitops.config import tokens
+from chronos_gitops.config.callers import tokens
 from chronos_gitops.config.model import Token
 from chronos_gitops.server.api.auth.rate_limit import FAILURES, Throttle
 

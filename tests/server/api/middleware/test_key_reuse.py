@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from harness.api_fixtures import app_of
 
 from chronos_gitops.app import Service
-from chronos_gitops.config import tokens
+from chronos_gitops.config.callers import tokens
 from chronos_gitops.config.model import Token
 from chronos_gitops.server.api import endpoint
 from chronos_gitops.server.api.app import url_map

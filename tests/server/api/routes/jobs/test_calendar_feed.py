@@ -10,7 +10,7 @@ from harness.api_fixtures import Checkout, app_of, job_yaml, settings_of, token_
 from icalendar import Calendar, Event
 
 from chronos_gitops.app import Service, build
-from chronos_gitops.config import tokens
+from chronos_gitops.config.callers import tokens
 from chronos_gitops.server.api import endpoint
 from chronos_gitops.server.api.app import url_map
 from chronos_gitops.server.api.routes.jobs import calendar_feed

@@ -12,7 +12,7 @@ from chronos_gitops.server.api.endpoint import ROLLBACK, Audited, Endpoint, Json
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import body, idempotency
 from chronos_gitops.server.api.request_context import request_id, service
-from chronos_gitops.server.api.routes.jobs.rollback import perform, person, unrepeated
+from chronos_gitops.server.api.routes.versions.rollback import perform, person, unrepeated
 
 blueprint = Blueprint("undo", __name__, url_prefix="/api/v1/rollback")
 Answer = tuple[dict[str, Any], int]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import chronos_gitops
-from chronos_gitops.cli.api_hints import TOKEN, in_flags
+from chronos_gitops.cli.client.api_hints import TOKEN, in_flags
 
 PACKAGE = Path(chronos_gitops.__file__).parent
 HTTP = re.compile(r"\b(?:GET|POST|DELETE) (?:/api|\.\.\.)|Authorization: Bearer|dry_run")

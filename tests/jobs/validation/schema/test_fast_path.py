@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chronos_gitops.jobs.validation import document as validation_document
-from chronos_gitops.jobs.validation import json_schema
-from chronos_gitops.jobs.validation.schema_fast_path import UnknownKeywordError, compile_schema_check
+from chronos_gitops.jobs.validation.schema import json_schema
+from chronos_gitops.jobs.validation.schema.fast_path import UnknownKeywordError, compile_schema_check
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*/*.yaml"))
 ACCEPTS = compile_schema_check(json_schema.load_schema())

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from chronos_gitops.cli.api_client import RunnerAway, RunnerClient
+from chronos_gitops.cli.client.api_client import RunnerAway, RunnerClient
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports.tables import table
 from chronos_gitops.errors import UsageError

@@ -19,7 +19,7 @@ from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import job_lookup, pagination, query
 from chronos_gitops.server.api.request_context import caller, service
-from chronos_gitops.server.api.routes.jobs import explanation, other_changes
+from chronos_gitops.server.api.routes.executions import explanation, other_changes
 
 blueprint = Blueprint("executions", __name__, url_prefix="/api/v1")
 

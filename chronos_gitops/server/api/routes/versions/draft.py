@@ -13,7 +13,7 @@ from chronos_gitops.server.api.endpoint import READ, Endpoint, Operation, answer
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import job_lookup
 from chronos_gitops.server.api.request_context import service
-from chronos_gitops.server.api.routes.jobs import version_diff, versions
+from chronos_gitops.server.api.routes.versions import version_diff, versions
 from chronos_gitops.sync.draft_files import DraftFile, commit_command, draft_files, restore_command
 
 blueprint = Blueprint("draft", __name__, url_prefix="/api/v1/jobs/<name>/draft")

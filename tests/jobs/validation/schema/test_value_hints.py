@@ -3,8 +3,8 @@
 import pytest
 
 from chronos_gitops.jobs.problem import Problem
-from chronos_gitops.jobs.validation import field_synonyms
 from chronos_gitops.jobs.validation.autofix import autofix
+from chronos_gitops.jobs.validation.schema import field_synonyms
 from chronos_gitops.jobs.validation.suggestions import only_one
 from chronos_gitops.jobs.validation.validate import validate_file
 

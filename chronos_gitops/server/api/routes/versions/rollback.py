@@ -20,7 +20,7 @@ from chronos_gitops.server.api.middleware import conditional
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import body, idempotency, job_lookup
 from chronos_gitops.server.api.request_context import caller, request_id, service
-from chronos_gitops.server.api.routes.jobs import version_diff, versions
+from chronos_gitops.server.api.routes.versions import version_diff, versions
 
 blueprint = Blueprint("rollback", __name__, url_prefix="/api/v1/jobs/<name>/rollback")
 Plan = TypeVar("Plan")

@@ -13,7 +13,7 @@ from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import TEXT
 from chronos_gitops.server.api.params import query
 from chronos_gitops.server.api.params.query import InvalidParameter
-from chronos_gitops.server.api.routes.jobs import other_changes
+from chronos_gitops.server.api.routes.executions import other_changes
 from chronos_gitops.sync.content.last_valid import last_valid_version
 from chronos_gitops.versions.version import counting
 

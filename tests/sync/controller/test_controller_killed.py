@@ -11,7 +11,7 @@ from harness.repositories.repository import Repository
 
 from chronos_gitops.sync.status import SyncState
 
-PROCESS = Path(__file__).parents[1] / "harness" / "processes" / "sync_process.py"
+PROCESS = Path(__file__).parents[2] / "harness" / "processes" / "sync_process.py"
 
 
 @pytest.mark.timeout(600)

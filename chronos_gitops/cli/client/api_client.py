@@ -8,7 +8,7 @@ from urllib.parse import quote
 import click
 import httpx
 
-from chronos_gitops.cli import api_hints
+from chronos_gitops.cli.client import api_hints
 from chronos_gitops.config import load
 from chronos_gitops.errors import ChronosError, NotFoundError
 

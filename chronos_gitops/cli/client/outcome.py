@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import click
 
-from chronos_gitops.cli.api_client import RunnerClient
+from chronos_gitops.cli.client.api_client import RunnerClient
 from chronos_gitops.exit_codes import ExitCode
 from chronos_gitops.process.sleep import sleep
 from chronos_gitops.schedule import durations

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from chronos_gitops.config import tokens
+from chronos_gitops.config.callers import tokens
 
 PLACEHOLDER = "0" * 64
 """Stands in every example: no token has this digest, and a runner does not start with it."""

@@ -12,7 +12,8 @@ import pytest
 
 from chronos_gitops.jobs.model import Concurrency, MissedRunPolicy
 from chronos_gitops.jobs.schemas.resources import shipped
-from chronos_gitops.jobs.validation import document, json_schema
+from chronos_gitops.jobs.validation import document
+from chronos_gitops.jobs.validation.schema import json_schema
 from chronos_gitops.schedule import durations as schedule_durations
 
 ROOT = Path(__file__).parents[3]

@@ -15,7 +15,7 @@ from chronos_gitops.server.api.request_context import service
 from chronos_gitops.versions.layer_history import reaching
 
 if TYPE_CHECKING:
-    from chronos_gitops.server.api.routes.jobs.versions import VersionContent
+    from chronos_gitops.server.api.routes.versions.versions import VersionContent
     from chronos_gitops.versions.version import Version
 
 RUNS_SHOWN = 5

@@ -18,7 +18,7 @@ from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import job_lookup, pagination, query
 from chronos_gitops.server.api.request_context import service
-from chronos_gitops.server.api.routes.jobs import version_diff
+from chronos_gitops.server.api.routes.versions import version_diff
 
 if TYPE_CHECKING:
     from chronos_gitops.versions.version import Version

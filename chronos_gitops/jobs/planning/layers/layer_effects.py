@@ -8,8 +8,8 @@ from chronos_gitops.jobs.layers.effective import EffectiveJob
 from chronos_gitops.jobs.layers.parts import FileParts
 from chronos_gitops.jobs.layers.tree import Layers
 from chronos_gitops.jobs.layers.variables import VARIABLES
-from chronos_gitops.jobs.planning.layer_change import LayerChange, LayerEffect, flags_of
-from chronos_gitops.jobs.planning.layer_values import HEADERS, LayerValue, deciding_parts, spelled
+from chronos_gitops.jobs.planning.layers.layer_change import LayerChange, LayerEffect, flags_of
+from chronos_gitops.jobs.planning.layers.layer_values import HEADERS, LayerValue, deciding_parts, spelled
 from chronos_gitops.jobs.planning.plan import JobChange
 from chronos_gitops.jobs.planning.review_flags import FlagKind
 from chronos_gitops.jobs.validation.validate import FileResult, TreeResult

@@ -14,12 +14,13 @@ from typing import Any
 from chronos_gitops.jobs.layers.merge import AUTH_TYPE
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.schemas.schemas import load_schema
-from chronos_gitops.jobs.validation import field_synonyms, suggestions, value_hints
+from chronos_gitops.jobs.validation import suggestions
 from chronos_gitops.jobs.validation.document import Document, SourceSpan
-from chronos_gitops.jobs.validation.loose_durations import days_hint, loose_duration
 from chronos_gitops.jobs.validation.quoting import dotted, short
-from chronos_gitops.jobs.validation.schema_fast_path import compile_schema_check
-from chronos_gitops.jobs.validation.value_hints import ValueHint
+from chronos_gitops.jobs.validation.schema import field_synonyms, value_hints
+from chronos_gitops.jobs.validation.schema.fast_path import compile_schema_check
+from chronos_gitops.jobs.validation.schema.loose_durations import days_hint, loose_duration
+from chronos_gitops.jobs.validation.schema.value_hints import ValueHint
 from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS, Path
 
 _RULES = {

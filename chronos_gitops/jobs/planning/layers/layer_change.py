@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Final, Protocol
 
 from chronos_gitops.jobs.layers.variables import VARIABLES
-from chronos_gitops.jobs.planning.layer_values import TIMING, LayerValue
+from chronos_gitops.jobs.planning.layers.layer_values import TIMING, LayerValue
 from chronos_gitops.jobs.planning.review_flags import FlagKind, ReviewFlag
 
 _SWITCHES: Final = frozenset({"enabled", "start", "end"})
