@@ -30,7 +30,7 @@ from chronos_gitops.git.verification.verified_history import VerifiedHistory
 from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.jobs.secrets.binding_lines import binding_lines
 from chronos_gitops.notifications.delivery_worker import DeliveryReport
-from chronos_gitops.notifications.detector import DetectorInputs
+from chronos_gitops.notifications.detection.detector import DetectorInputs
 from chronos_gitops.notifications.notifier import Notifier, event_of
 from chronos_gitops.notifications.transports.http import NotificationSender
 from chronos_gitops.observability.audit_log import AuditLog

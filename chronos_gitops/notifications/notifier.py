@@ -11,12 +11,12 @@ from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.sql.store.store import Store
 from chronos_gitops.notifications import delivery_worker
 from chronos_gitops.notifications.delivery_worker import DeliveryReport, DeliveryResult, DeliveryWorker, Hear
-from chronos_gitops.notifications.detector import DetectorInputs, IncidentDetector
-from chronos_gitops.notifications.expectation_incidents import ExpectationIncidents
-from chronos_gitops.notifications.guard_notice import GuardNotices
+from chronos_gitops.notifications.detection.detector import DetectorInputs, IncidentDetector
+from chronos_gitops.notifications.detection.expectation_incidents import ExpectationIncidents
+from chronos_gitops.notifications.detection.guard_notice import GuardNotices
+from chronos_gitops.notifications.detection.preflight_incidents import PreflightIncidents
 from chronos_gitops.notifications.heartbeat import HeartbeatThread
 from chronos_gitops.notifications.outbox import NotificationOutbox
-from chronos_gitops.notifications.preflight_incidents import PreflightIncidents
 from chronos_gitops.notifications.transports.http import NotificationSender
 from chronos_gitops.observability.event_log import Event, EventKind
 from chronos_gitops.process.background_thread import BackgroundThread

@@ -16,8 +16,8 @@ from chronos_gitops.engine.sql.engine import SqlEngine
 from chronos_gitops.expectations.guard import GuardVerdict, judge, reason
 from chronos_gitops.expectations.guard_watch import GuardWatch
 from chronos_gitops.expectations.watch import ExpectationWatch
-from chronos_gitops.notifications.detector import DetectorInputs
-from chronos_gitops.notifications.guard_notice import GuardNotices
+from chronos_gitops.notifications.detection.detector import DetectorInputs
+from chronos_gitops.notifications.detection.guard_notice import GuardNotices
 from chronos_gitops.process import failpoints
 
 HOUR = timedelta(hours=1)

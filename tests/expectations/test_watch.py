@@ -16,8 +16,8 @@ from chronos_gitops.engine.sql.engine import SqlEngine
 from chronos_gitops.expectations.events import ExpectationEvents
 from chronos_gitops.expectations.judging.state import ExpectationState
 from chronos_gitops.expectations.watch import ExpectationWatch, OnLook
-from chronos_gitops.notifications.detector import DetectorInputs
-from chronos_gitops.notifications.expectation_incidents import ExpectationIncidents
+from chronos_gitops.notifications.detection.detector import DetectorInputs
+from chronos_gitops.notifications.detection.expectation_incidents import ExpectationIncidents
 from chronos_gitops.observability.event_log import EventLog
 
 HOUR = timedelta(hours=1)

@@ -19,7 +19,7 @@ from chronos_gitops.engine.observer import Observers
 from chronos_gitops.engine.sql.engine import SqlEngine
 from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
-from chronos_gitops.notifications.detector import DetectorInputs, IncidentDetector
+from chronos_gitops.notifications.detection.detector import DetectorInputs, IncidentDetector
 from chronos_gitops.notifications.message import Notification
 from chronos_gitops.notifications.outbox import NotificationOutbox
 from chronos_gitops.sync.status import Mode, Revision, SyncState, SyncStatus

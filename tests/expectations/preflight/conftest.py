@@ -15,8 +15,8 @@ from chronos_gitops.config.groups import PreflightSettings
 from chronos_gitops.engine.sql.engine import SqlEngine
 from chronos_gitops.expectations.preflight.events import PreflightEvents
 from chronos_gitops.expectations.preflight.service import Preflights
-from chronos_gitops.notifications.detector import DetectorInputs
-from chronos_gitops.notifications.preflight_incidents import PreflightIncidents
+from chronos_gitops.notifications.detection.detector import DetectorInputs
+from chronos_gitops.notifications.detection.preflight_incidents import PreflightIncidents
 from chronos_gitops.observability.event_log import EventLog
 from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.preflight.run import PreflightProbe

@@ -17,13 +17,13 @@ from chronos_gitops.expectations.preflight.records import PreflightFailure
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.promises.expect import ExpectationKind
 from chronos_gitops.notifications import message
+from chronos_gitops.notifications.detection.sync_alerts import TOPICS
 from chronos_gitops.notifications.incidents import ChangeKind, Incident, IncidentChange
 from chronos_gitops.notifications.message import Author, Notification, Past, Trouble
 from chronos_gitops.notifications.messages.action import after_failure
 from chronos_gitops.notifications.messages.expectation import of_expectation
 from chronos_gitops.notifications.messages.guard import of_guard
 from chronos_gitops.notifications.messages.preflight import of_preflight
-from chronos_gitops.notifications.sync_alerts import TOPICS
 from chronos_gitops.versions.version import Version, VersionChange
 from chronos_gitops.webhooks.preflight.checks import Check
 

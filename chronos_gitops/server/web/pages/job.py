@@ -12,7 +12,7 @@ from chronos_gitops.errors import ChronosError
 from chronos_gitops.expectations.judging.state import ExpectationState
 from chronos_gitops.git.errors import GitError
 from chronos_gitops.jobs.model import JobVersion
-from chronos_gitops.notifications import suspects
+from chronos_gitops.notifications.detection import suspects
 from chronos_gitops.notifications.messages import expectation as expectation_message
 from chronos_gitops.rollback.to_version import RollbackRequest
 from chronos_gitops.schedule.zones import timezones as zones

@@ -16,7 +16,7 @@ from chronos_gitops.jobs.validation import document as validation_document
 from chronos_gitops.jobs.validation.schema import json_schema
 from chronos_gitops.jobs.validation.schema.fast_path import UnknownKeywordError, compile_schema_check
 
-CASES = sorted((Path(__file__).parent / "cases").glob("*/*.yaml"))
+CASES = sorted((Path(__file__).parents[1] / "cases").glob("*/*.yaml"))
 ACCEPTS = compile_schema_check(json_schema.load_schema())
 FIELDS = sorted(
     {*json_schema.load_schema()["properties"], *json_schema.load_schema()["properties"]["webhook"]["properties"]}

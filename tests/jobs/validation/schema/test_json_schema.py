@@ -16,7 +16,7 @@ from chronos_gitops.jobs.validation import document
 from chronos_gitops.jobs.validation.schema import json_schema
 from chronos_gitops.schedule import durations as schedule_durations
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 SCHEMA: dict[str, Any] = json.loads((ROOT / "schemas" / "source.json").read_text("utf-8"))
 
 

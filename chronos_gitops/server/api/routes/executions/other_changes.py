@@ -6,7 +6,7 @@ from typing import Any
 from chronos_gitops.engine.model import Execution, Status
 from chronos_gitops.expectations import other_changes
 from chronos_gitops.expectations.other_changes import Comparison
-from chronos_gitops.notifications import suspects
+from chronos_gitops.notifications.detection import suspects
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.versions.version import Version
 

@@ -13,8 +13,8 @@ from harness.notification_fixtures import SYNCED, Story, channel
 
 from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.git.errors import GitError
-from chronos_gitops.notifications.detector import IncidentDetector
-from chronos_gitops.notifications.sync_alerts import PATIENCE
+from chronos_gitops.notifications.detection.detector import IncidentDetector
+from chronos_gitops.notifications.detection.sync_alerts import PATIENCE
 from chronos_gitops.sync.status import HeldDeletions, Revision, SyncState
 
 New = Callable[..., Story]

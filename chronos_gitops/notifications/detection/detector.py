@@ -14,13 +14,14 @@ from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
 from chronos_gitops.expectations import other_changes
 from chronos_gitops.jobs.model import Job, JobVersion
-from chronos_gitops.notifications import incidents, suspects
+from chronos_gitops.notifications import incidents
 from chronos_gitops.notifications import message as notifications_message
+from chronos_gitops.notifications.detection import suspects
+from chronos_gitops.notifications.detection.sync_alerts import SyncAlerts, trouble
 from chronos_gitops.notifications.incidents import ChangeKind, IncidentChange, IncidentUpdate, Outcomes, Rule, Watch
 from chronos_gitops.notifications.message import Notification
 from chronos_gitops.notifications.messages.action import after_failure
 from chronos_gitops.notifications.outbox import Known, NotificationOutbox, Place, WriteResult
-from chronos_gitops.notifications.sync_alerts import SyncAlerts, trouble
 from chronos_gitops.process import failpoints
 from chronos_gitops.process.bounded_dict import BoundedDict
 from chronos_gitops.process.rounds import RoundThread

@@ -11,10 +11,10 @@ from chronos_gitops.expectations import other_changes
 from chronos_gitops.expectations.judging.state import Expectation, ExpectationState
 from chronos_gitops.jobs.model import JobVersion
 from chronos_gitops.jobs.promises.expect import ExpectationKind
-from chronos_gitops.notifications import suspects
-from chronos_gitops.notifications.detector import DetectorInputs, concerns
+from chronos_gitops.notifications.detection import suspects
+from chronos_gitops.notifications.detection.detector import DetectorInputs, concerns
+from chronos_gitops.notifications.detection.looked_incident import LookedIncident
 from chronos_gitops.notifications.incidents import ChangeKind, IncidentChange
-from chronos_gitops.notifications.looked_incident import LookedIncident
 from chronos_gitops.notifications.message import Notification, Past
 from chronos_gitops.notifications.messages import expectation as expectation_message
 from chronos_gitops.notifications.outbox import NotificationOutbox, Place

@@ -7,8 +7,9 @@ from chronos_gitops.config.channels import Channel
 from chronos_gitops.expectations import other_changes
 from chronos_gitops.expectations.guard_watch import GuardRecord
 from chronos_gitops.jobs.model import JobVersion
-from chronos_gitops.notifications import incidents, suspects
-from chronos_gitops.notifications.detector import DetectorInputs, concerns
+from chronos_gitops.notifications import incidents
+from chronos_gitops.notifications.detection import suspects
+from chronos_gitops.notifications.detection.detector import DetectorInputs, concerns
 from chronos_gitops.notifications.incidents import IncidentChange, Rule
 from chronos_gitops.notifications.message import Notification, Past
 from chronos_gitops.notifications.messages.guard import of_guard

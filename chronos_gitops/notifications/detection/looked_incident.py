@@ -8,7 +8,7 @@ from typing import Self
 
 from chronos_gitops.config.channels import Channel
 from chronos_gitops.notifications import incidents
-from chronos_gitops.notifications.detector import rule_of
+from chronos_gitops.notifications.detection.detector import rule_of
 from chronos_gitops.notifications.incidents import ChangeKind, IncidentChange, IncidentUpdate, Watch
 from chronos_gitops.notifications.message import Notification
 from chronos_gitops.notifications.outbox import Known, NotificationOutbox, Place, WriteResult

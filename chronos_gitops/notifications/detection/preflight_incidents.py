@@ -6,10 +6,10 @@ from datetime import datetime
 from chronos_gitops.config.channels import Channel
 from chronos_gitops.expectations.preflight.state import PreflightLook, PreflightState
 from chronos_gitops.jobs.model import JobVersion
-from chronos_gitops.notifications import suspects
-from chronos_gitops.notifications.detector import DetectorInputs, concerns
+from chronos_gitops.notifications.detection import suspects
+from chronos_gitops.notifications.detection.detector import DetectorInputs, concerns
+from chronos_gitops.notifications.detection.looked_incident import LookedIncident
 from chronos_gitops.notifications.incidents import ChangeKind, IncidentChange
-from chronos_gitops.notifications.looked_incident import LookedIncident
 from chronos_gitops.notifications.message import Notification, Past
 from chronos_gitops.notifications.messages.preflight import of_preflight
 from chronos_gitops.notifications.outbox import NotificationOutbox
