@@ -67,6 +67,7 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         "preflight": Entry("remote.preflight", "Check coming executions without sending their requests."),
         "trigger": Entry("remote.trigger", "Trigger jobs now."),
         "logs": Entry("remote.logs", "Show what an execution sent and got."),
+        "events": Entry("remote.events", "List events, newest first, or follow them."),
         "sync": Entry("remote.sync", "Fetch and apply the newest commit now."),
         "approve": Entry("remote.approve", "Approve held deletions."),
         "replay": Entry("remote.replay", "Run scheduled times of a job again."),

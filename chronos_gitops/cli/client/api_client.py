@@ -1,5 +1,7 @@
 """What the commands that speak to a runner share: their options, the connection, and errors in one sentence."""
 
+import contextlib
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -78,14 +80,30 @@ class RunnerClient:
                 return
             page = self._call("GET", page["next"])
 
+    def stream(self, path: str, query: Mapping[str, str], *, after: int) -> Iterator[dict[str, Any]]:
+        """The data of server-sent events above a number, as they come, until the runner ends the stream. RunnerAway
+        when the connection is lost, or silent for longer than the runner's heartbeat allows."""
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
+        with self._connection() as http, http.stream("GET", path, params=query, headers=headers) as answer:
+            if answer.status_code >= 400:
+                answer.read()
+                self._content(answer)
+            for line in answer.iter_lines():
+                if line.startswith("data: "):
+                    yield json.loads(line.removeprefix("data: "))
+
     def _call(self, method: str, path: str, **request: Any) -> Any:
+        with self._connection() as http:
+            return self._content(http.request(method, path, **request))
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[httpx.Client]:
         try:
             # trust_env: a proxy of the environment has no business between a command and its own runner.
             with httpx.Client(
                 base_url=self.address, headers=self._headers, timeout=_TIMEOUT_S, trust_env=False
             ) as http:
-                answer = http.request(method, path, **request)
-            return self._content(answer)
+                yield http
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
             raise RunnerAway(
