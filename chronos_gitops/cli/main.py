@@ -39,7 +39,6 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         "init": Entry("local.init", "Create a first job and its CI checks."),
         "validate": Entry("local.validate", "Validate job files and report file, line and column of each problem."),
         "next": Entry("local.next", "Show the next runs of a job or a schedule."),
-        "help": Entry("local.help", "Show the help of a command."),
         "explain": Entry("local.explain", "Explain a validation rule."),
         "import": Entry("local.import_", "Convert a crontab, Kubernetes CronJobs or Chronos jobs into job files."),
         "layers": Entry("local.layers", "Share the common fields of many jobs in _defaults.yaml files."),
@@ -59,6 +58,10 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         "identity": Entry("serve.identity", "Make keys for identity tokens, and write their public documents."),
         "notify": Entry("serve.notify", "Send test notifications."),
         "demo": Entry("serve.demo", "Demonstrate the product on this machine, with a live table."),
+    },
+    "Set up": {
+        "config": Entry("setup.config", "Check and show the settings of a runner."),
+        "help": Entry("local.help", "Show the help of a command."),
     },
     "Ask a runner": {
         "status": Entry("remote.status", "Show runner and sync status."),

@@ -17,10 +17,11 @@ from chronos_gitops.config.model import SettingsError
 from chronos_gitops.config.setting import Setting, values
 from chronos_gitops.config.settings import TABLE, Settings
 from chronos_gitops.config.tables import EntryError, one_of
+from chronos_gitops.errors import UsageError
 from chronos_gitops.jobs.folders import is_path_in
 from chronos_gitops.jobs.templates.templates import is_secret_name
 
-__all__ = ["DEFAULT_SERVER", "client", "default_data", "load", "unread_file"]
+__all__ = ["DEFAULT_SERVER", "client", "config_file", "default_data", "errors", "load", "sources", "unread_file"]
 
 DEFAULT_SERVER = "http://127.0.0.1:8080"
 _FILE_NAME = "chronos.toml"
@@ -33,11 +34,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | No
     ``chronos.toml`` is read only where ``config`` or CHRONOS_CONFIG points: what lies in the current folder may well
     be the jobs repository, and its authors are not the operator.
     """
-    if config is None and environ.get("CHRONOS_CONFIG"):
-        config = Path(environ["CHRONOS_CONFIG"])
-    given = dict(_from_file(config)) if config else {}
-    given.update(_from_environment(environ))
-    given.update(_from_flags(flags))
+    given = _given(flags, environ, config)
     parsed = {row.key: _parsed(row, given[row.key]) for row in TABLE if row.key in given}
     found = values(Settings, parsed)
     repo = found.pop("repo", None) or str(Path.cwd())
@@ -59,6 +56,38 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | No
     if "grants" in given:
         _refuse_grants_from_nowhere(settings.callers, given["grants"].place)
     return settings
+
+
+def sources(flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | None) -> Mapping[str, str]:
+    """Where each setting that is given comes from, by its key: a flag, a variable, or a file and the key in it."""
+    return {key: one.place for key, one in _given(flags, environ, config).items()}
+
+
+def errors(flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | None) -> Iterator[UsageError]:
+    """All values that cannot be read, or else the first combination of values that cannot be. A file that cannot be
+    read is the only error."""
+    try:
+        given = _given(flags, environ, config)
+    except UsageError as error:
+        yield error
+        return
+    is_broken = False
+    for row in (row for row in TABLE if row.key in given):
+        try:
+            _parsed(row, given[row.key])
+        except UsageError as error:
+            is_broken = True
+            yield error
+    if not is_broken:
+        try:
+            load(flags, environ, config)
+        except UsageError as error:
+            yield error
+
+
+def config_file(environ: Mapping[str, str], config: Path | None) -> Path | None:
+    """The chronos.toml that is read."""
+    return Path(environ["CHRONOS_CONFIG"]) if config is None and environ.get("CHRONOS_CONFIG") else config
 
 
 def unread_file(environ: Mapping[str, str], config: Path | None) -> Path | None:
@@ -92,6 +121,14 @@ class _Given(NamedTuple):
     place: str
     value: Any
     base: Path
+
+
+def _given(flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | None) -> dict[str, _Given]:
+    file = config_file(environ, config)
+    given = dict(_from_file(file)) if file else {}
+    given.update(_from_environment(environ))
+    given.update(_from_flags(flags))
+    return given
 
 
 def _from_file(path: Path) -> Iterator[tuple[str, _Given]]:

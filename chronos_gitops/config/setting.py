@@ -108,6 +108,27 @@ def declared(kind: type) -> Iterator[Setting]:
         yield from one.metadata.get(_ROWS, ())
 
 
+def chosen(owner: Any) -> Iterator[tuple[Setting, Any]]:
+    """Every setting of a whole value and of its groups with its value there; of one that is spread a tuple."""
+    for one in fields(owner):
+        if _GROUP in one.metadata:
+            yield from chosen(getattr(owner, one.name))
+        for row in one.metadata.get(_ROWS, ()):
+            names = row.spread or (one.name,)
+            found = tuple(getattr(owner, name) for name in names)
+            yield row, found if row.spread else found[0]
+
+
+def is_secret(owner: type, row: Setting) -> bool:
+    """Whether the value is never shown."""
+    return any(
+        is_secret(one.metadata[_GROUP], row)
+        if _GROUP in one.metadata
+        else row in one.metadata.get(_ROWS, ()) and not one.repr
+        for one in fields(owner)
+    )
+
+
 def values(kind: type, parsed: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a class out of values by their keys; what is not given is left out."""
     found: dict[str, Any] = {}

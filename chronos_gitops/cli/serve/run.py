@@ -4,15 +4,15 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from chronos_gitops.cli.settings_flags import config_option, runner_flags
 from chronos_gitops.config import load
-from chronos_gitops.config.settings import TABLE, Settings
+from chronos_gitops.config.settings import Settings
 from chronos_gitops.observability import logging_setup
 from chronos_gitops.plurals import plural
 from chronos_gitops.process import file_descriptors, gc_tuning
@@ -23,23 +23,14 @@ if TYPE_CHECKING:
     from chronos_gitops.sync.status import SyncStatus
 
 
-def _flags(command: Callable[..., int]) -> Callable[..., int]:
-    """An option for each setting that declares a flag; the repository is the argument."""
-    for row in reversed(TABLE):
-        if row.flag and row.flag != "repo":
-            command = click.option(row.place, metavar=row.metavar, help=row.help())(command)
-    return command
-
-
 @click.command("run")
-@click.argument("repo", required=False)
-@_flags
+@runner_flags
 @click.option(
     "--accept-environment",
     is_flag=True,
     help="After a rename: let the database or namespace belong to this runner's environment from now on.",
 )
-@click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="A chronos.toml.")
+@config_option
 def command(config: Path | None, accept_environment: bool, **flags: Any) -> int:
     """Follow REPO (a checkout, a bare repository or a URL; the current folder when absent) and run its jobs.
 
