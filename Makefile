@@ -10,7 +10,7 @@ FAKETIME ?= /usr/bin/faketime
 ANALYZE  ?= /usr/bin/systemd-analyze
 PGBOUNCER ?= /usr/sbin/pgbouncer
 POSTGRES := $(or $(wildcard /usr/lib/postgresql/*/bin/postgres),debian-postgresql)
-TOOLS    := $(BIN)/promtool $(BIN)/nginx $(VENV)/.tools $(VENV)/.node-tools $(FAKETIME) $(ANALYZE) $(PGBOUNCER) $(POSTGRES) $(VENV)/.dist
+TOOLS    := $(BIN)/promtool $(BIN)/nginx $(VENV)/.tools $(VENV)/.node-tools $(FAKETIME) $(ANALYZE) $(PGBOUNCER) /usr/bin/curl /usr/bin/wget $(POSTGRES) $(VENV)/.dist
 
 .DEFAULT_GOAL := help
 .PHONY: help debian-postgresql demo dist test test-browser screenshots test-full faults check docs bench lock clean
@@ -116,6 +116,11 @@ $(PGBOUNCER):
 	@echo "installing pgbouncer (once)"
 	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "make test puts pgbouncer before PostgreSQL: install Debian's package pgbouncer"; exit 1; }
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends pgbouncer >/dev/null
+
+/usr/bin/curl /usr/bin/wget:
+	@echo "installing $(notdir $@) (once)"
+	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "make test compares the importer with $(notdir $@): install Debian's package $(notdir $@)"; exit 1; }
+	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(notdir $@) >/dev/null
 
 # Without the cluster that the package would make and start.
 debian-postgresql:

@@ -287,16 +287,16 @@ def _content_type(body: bytes) -> str:
 def _merged(proof: Headers, custom: Headers, defaults: Headers, ours: Headers) -> Headers:
     """Ours and the proof of identity stand; the file's own come next, the defaults last."""
     for name, _ in proof:
-        if _is_reserved(name):
+        if is_reserved(name):
             raise RequestError(f"webhook.auth cannot set the header {name}", hint="chronos-gitops sets it itself")
     proven = {name.lower() for name, _ in proof}
-    kept = tuple((name, value) for name, value in custom if name.lower() not in proven and not _is_reserved(name))
+    kept = tuple((name, value) for name, value in custom if name.lower() not in proven and not is_reserved(name))
     named = {name.lower() for name, _ in kept} | proven
     used = tuple((name, value) for name, value in defaults if name.lower() not in named)
     return (*used, *kept, *proof, *ours, ("Accept-Encoding", "identity"))
 
 
-def _is_reserved(name: str) -> bool:
+def is_reserved(name: str) -> bool:
     return name.lower() in _OF_THE_CONNECTION or bool(_OURS.fullmatch(name))
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from chronos_gitops.cli.importers.model import ImportedJob, ImportResult, Refusal
 from chronos_gitops.cli.importers.uninherited import uninherited
@@ -12,10 +12,14 @@ from chronos_gitops.jobs.layers.tree import NO_LAYERS, Layers
 from chronos_gitops.jobs.problem import is_error
 from chronos_gitops.jobs.secrets.masking import AUTH_FIELDS, is_literal, is_sensitive, literals
 from chronos_gitops.jobs.templates import templates
+from chronos_gitops.jobs.templates.templates import authority_part
 from chronos_gitops.jobs.validation.validate import validate_file
 from chronos_gitops.jobs.yaml_writer import yaml_of
 
 _LONGEST_NAME: Final = 60
+_TEXTS: Final = ("url", "body")
+_SHORTEST: Final = 6
+"""Characters of a credential below which it may stand elsewhere in the text by chance."""
 _SCHEME: Final = re.compile(r"(?i)\A(bearer|basic|token)\s+")
 
 
@@ -63,7 +67,7 @@ def _draft(found: ImportedJob, taken: set[str], inherited: Mapping[str, Any]) ->
     lost, before = list(found.lost), set(_secrets(document))
     if isinstance(document.get("webhook"), dict):
         document["webhook"] = _without_credentials(name, document["webhook"])
-        if any(literals(str(document["webhook"].get(field) or "")) for field in ("url", "body")):
+        if any(literals(str(document["webhook"].get(field) or "")) for field in _TEXTS):
             lost.append("a credential stands in the url or the body: put a reference there, and change it")
     if found.name not in ("", name):
         lost.append(f'the name "{found.name[:60]}" is now {name}')
@@ -111,7 +115,21 @@ def _without_credentials(name: str, webhook: dict[str, Any]) -> dict[str, Any]:
             key: f"${{secret:{name}-{_kebab(key)}}}" if key in AUTH_FIELDS and is_literal(str(value)) else value
             for key, value in kept["auth"].items()
         }
+    for field in _TEXTS:
+        if isinstance(kept.get(field), str):
+            kept[field] = _referring(f"{name}-{field}", kept[field], is_url=field == "url")
     return kept
+
+
+def _referring(secret: str, text: str, *, is_url: bool) -> str:
+    """The text with a reference for each credential in it; those stay that a reference would send otherwise."""
+    head = authority_part(text) if is_url else ""
+    rest = text[len(head) :]
+    known = (found for found in literals(rest) if len(found) >= _SHORTEST)
+    found = [one for one in known if not is_url or quote(unquote(one), safe="") == one]
+    for number, value in enumerate(sorted(found, key=len, reverse=True), 1):
+        rest = rest.replace(value, f"${{secret:{secret}{'' if number == 1 else f'-{number}'}}}")
+    return head + rest
 
 
 def _header(name: str, key: str, value: Any) -> Any:

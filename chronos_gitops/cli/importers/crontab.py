@@ -1,9 +1,11 @@
 """A crontab(5): lines that call curl or wget become webhooks, all others are listed."""
 
 import re
+from dataclasses import replace
 from typing import Final
 
-from chronos_gitops.cli.importers import curl_parser, shell_words
+from chronos_gitops.cli.importers import commands
+from chronos_gitops.cli.importers.commands import shell_words
 from chronos_gitops.cli.importers.model import ImportedJob, ImportResult, Refusal, Unconvertible, reading
 
 _VARIABLE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)\Z")
@@ -53,8 +55,8 @@ def _entry(
         return Refusal(place, line, "there is no start of a machine here")
     command, *stdin = (part.replace("\\%", "%") for part in _NEWLINE.split(_without_user(match["command"])))
     try:
-        words = shell_words.words(command, variables)
-        made, lost = curl_parser.webhook(words, "\n".join([*stdin, ""]) if stdin else "")
+        read = shell_words.read(command, variables)
+        made, lost = commands.webhook(replace(read, stdin="\n".join([*stdin, ""])) if stdin else read)
     except Unconvertible as why:
         return Refusal(place, line, str(why))
     head = {"description": comment, "schedule": " ".join(match["schedule"].split()), "timezone": timezone}

@@ -2,15 +2,19 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any, Final
 
 import yaml
 
-from chronos_gitops.cli.importers import curl_parser, shell_words
+from chronos_gitops.cli.importers import commands
+from chronos_gitops.cli.importers.commands import shell_words
+from chronos_gitops.cli.importers.commands.shell_words import Command
 from chronos_gitops.cli.importers.model import ImportedJob, ImportResult, NotReadable, Refusal, Unconvertible, reading
 
 _ZONE_INSIDE: Final = re.compile(r"(?:CRON_)?TZ=(\S+)\s+(.*)\Z")
-_VARIABLE: Final = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
+_VARIABLE: Final = re.compile(r"(\$?)\$\(([A-Za-z_.-][A-Za-z0-9_.-]*)\)")
+_LISTS: Final = ("List", "CronJobList")
 _SHELLS: Final = frozenset({"sh", "bash", "ash", "dash"})
 _CONCURRENCY: Final = {"Allow": "allow", "Forbid": "forbid", "Replace": "replace"}
 _DEFAULT_RETRIES: Final = 6  # backoffLimit, batch/v1
@@ -40,11 +44,13 @@ def read(content: bytes, *, timezone: str, is_enabled: bool) -> ImportResult:
 
 def _objects(documents: list[Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for number, document in enumerate(documents, 1):
-        items = document.get("items") if isinstance(document, dict) and document.get("kind") == "List" else [document]
+        items = document.get("items") if isinstance(document, dict) and document.get("kind") in _LISTS else [document]
         for item in items if isinstance(items, list) else []:
             if isinstance(item, dict):
-                name = _at(item, "metadata").get("name") or "without a name"
-                yield f"document {number}, {item.get('kind') or 'no kind'} {name}", item
+                # The items of a CronJobList need not say their kind.
+                item = {"kind": "CronJob"} | item if document.get("kind") == "CronJobList" else item
+                name = _text(_at(item, "metadata").get("name")) or "without a name"
+                yield f"document {number}, {_text(item.get('kind')) or 'no kind'} {name}", item
 
 
 def _at(value: Any, *keys: str) -> dict[str, Any]:
@@ -52,6 +58,11 @@ def _at(value: Any, *keys: str) -> dict[str, Any]:
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str:
+    """Of a scalar. Aliases can make lists whose text would have no end, and none of them is a name."""
+    return str(value) if isinstance(value, str | int | float | date) else ""
 
 
 def _entry(place: str, item: Mapping[str, Any], timezone: str, *, is_enabled: bool) -> ImportedJob | Refusal:
@@ -66,25 +77,24 @@ def _entry(place: str, item: Mapping[str, Any], timezone: str, *, is_enabled: bo
 def _cron_job(place: str, item: Mapping[str, Any], timezone: str, *, is_enabled: bool) -> ImportedJob:
     spec, metadata = _at(item, "spec"), _at(item, "metadata")
     job = _at(spec, "jobTemplate", "spec")
-    made, lost = curl_parser.webhook(*_command(_container(job)))
-    schedule, inside = str(spec.get("schedule") or ""), _ZONE_INSIDE.match(str(spec.get("schedule") or ""))
+    made, lost = commands.webhook(_command(_container(job)))
+    schedule = _text(spec.get("schedule"))
+    inside = _ZONE_INSIDE.match(schedule)
     if inside:
         schedule = inside[2]
     zone = spec.get("timeZone") or (inside[1] if inside else None)
     document: dict[str, Any] = {
         "schedule": schedule,
-        "timezone": str(zone or timezone),
+        "timezone": _text(zone) or timezone,
         "enabled": is_enabled and not spec.get("suspend"),
-        "concurrency": _CONCURRENCY.get(str(spec.get("concurrencyPolicy") or "Allow"), "allow"),
+        "concurrency": _CONCURRENCY.get(_text(spec.get("concurrencyPolicy")) or "Allow", "allow"),
     }
     document |= made | _limits(spec, job, made)
-    labels = {str(key): str(value) for key, value in _at(metadata, "labels").items()}
+    labels = {_text(key): _text(value) for key, value in _at(metadata, "labels").items()}
     lost += [f"{field}: executions are kept by the runner's own rule" for field in _HISTORY if field in spec]
     lost += ["annotations are not kept"] if metadata.get("annotations") else []
     lost += [] if zone else ["no zone"]
-    return ImportedJob(
-        place, str(metadata.get("name") or ""), document | ({"tags": labels} if labels else {}), tuple(lost)
-    )
+    return ImportedJob(place, _text(metadata.get("name")), document | ({"tags": labels} if labels else {}), tuple(lost))
 
 
 def _limits(spec: Mapping[str, Any], job: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,30 +118,46 @@ def _container(job: Mapping[str, Any]) -> dict[str, Any]:
     return _at({"container": containers[0]}, "container")
 
 
-def _command(container: Mapping[str, Any]) -> tuple[list[str]]:
+def _command(container: Mapping[str, Any]) -> Command:
     """command and args together; the image's own entry point counts when it is called like curl or wget."""
-    words = [str(word) for field in ("command", "args") for word in container.get(field) or ()]
-    image = str(container.get("image") or "").rpartition("/")[2].partition(":")[0]
+    words = [_text(word) for field in ("command", "args") for word in _list(container.get(field))]
+    image = _text(container.get("image")).rpartition("/")[2].partition("@")[0].partition(":")[0]
     if not container.get("command") and image in ("curl", "wget"):
         words = [image, *words]
     variables = dict(_variables(container))
-    words = [_VARIABLE.sub(lambda match: _expanded(match[1], variables), word) for word in words]
     if len(words) >= 3 and words[0].rpartition("/")[2] in _SHELLS and words[1].startswith("-") and "c" in words[1]:
-        return (shell_words.words(words[2].strip(), variables),)
-    return (words,)
+        return shell_words.read(_expanded(words[2], variables, is_shell=True), variables)
+    return Command(tuple(_expanded(word, variables) for word in words))
 
 
-def _expanded(name: str, variables: Mapping[str, str]) -> str:
-    if name not in variables:
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _expanded(text: str, variables: Mapping[str, str], *, is_shell: bool = False) -> str:
+    """``$(NAME)`` by its value and ``$$(NAME)`` to ``$(NAME)``; one that is not set stays, which a shell reads."""
+
+    def one(match: re.Match[str]) -> str:
+        name = match[2]
+        if match[1]:
+            return f"$({name})"
+        if name in variables:
+            return shell_words.secret_or_value(name, variables[name])
+        if is_shell:
+            return match[0]
         raise Unconvertible(f"the variable {name[:40]} is not set here")
-    return shell_words.secret_or_value(name, variables[name])
+
+    return _VARIABLE.sub(one, text)
 
 
 def _variables(container: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for one in container.get("env") or ():
-        reference = _at(one, "valueFrom", "secretKeyRef")
+    """Each may use those before it."""
+    known: dict[str, str] = {}
+    for one in _list(container.get("env")):
+        name, reference = _text(_at({"one": one}, "one").get("name")), _at(one, "valueFrom", "secretKeyRef")
         if reference:
-            key = f"{reference.get('name')}-{reference.get('key')}"
-            yield str(one.get("name")), f"${{secret:{re.sub(r'[^a-z0-9]+', '-', key.lower()).strip('-')}}}"
+            key = f"{_text(reference.get('name'))}-{_text(reference.get('key'))}"
+            known[name] = f"${{secret:{re.sub(r'[^a-z0-9]+', '-', key.lower()).strip('-')}}}"
         elif isinstance(one, dict) and "value" in one:
-            yield str(one.get("name")), str(one["value"])
+            known[name] = _expanded(_text(one["value"]), known, is_shell=True)
+    yield from known.items()

@@ -285,9 +285,45 @@ def test_the_yaml_of_chronos() -> None:
     assert any(lost.startswith("secrets are the operator's") for lost in imported.drafts[0].lost)
 
 
-def test_a_credential_in_a_url_is_told() -> None:
-    (draft,) = done(crontab.read, "@daily curl 'https://a.example.com/x/y?token=abcdef'").drafts
+def test_a_credential_in_a_url_or_a_body_becomes_a_reference() -> None:
+    line = """@daily curl 'https://a.example.com/x/y?token=abcdef&b=1' -d '{"password": "hunter22"}'"""
+    (draft,) = done(crontab.read, line).drafts
+    assert (draft.secrets, "abcdef" in draft.text, "hunter22" in draft.text) == (("x-y-url", "x-y-body"), False, False)
+    assert draft.lost == tuple(f"the value of {name}: hand it to the runner as a secret" for name in draft.secrets)
+
+
+def test_a_credential_that_a_reference_would_change_is_told() -> None:
+    (draft,) = done(crontab.read, "@daily curl 'https://a.example.com/x/y?token=abc+def/ghi'").drafts
     assert "a credential stands in the url" in draft.lost[0]
+
+
+def test_a_list_of_cron_jobs_digests_and_expansions_of_kubernetes() -> None:
+    container = {
+        "image": "curlimages/curl@sha256:" + "0" * 64,
+        "args": ["$(URL)/$$(X)", "-d", "$(TOKEN)"],
+        "env": [
+            {"name": "HOST", "value": "api.example.com"},
+            {"name": "URL", "value": "https://$(HOST)"},
+            {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "api", "key": "token"}}},
+        ],
+    }
+    shell = container | {"command": ["sh", "-c"], "args": ['curl \\\n  -d "$(TOKEN)" $URL/x']}
+    items = [json.loads(cron_job(**each)) for each in (container, shell)]
+    for item in items:
+        del item["kind"]
+    imported = done(kubernetes.read, "\ufeff" + json.dumps({"kind": "CronJobList", "items": items}))
+    assert refused(imported) == []
+    assert [(job.webhook.url, job.webhook.body) for job in jobs(imported)] == [
+        ("https://api.example.com/$(X)", "${secret:api-token}"),
+        ("https://api.example.com/x", "${secret:api-token}"),
+    ]
+
+
+def test_a_bomb_of_aliases_is_a_sentence() -> None:
+    levels = "".join(f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join([f'*{chr(97 + n)}'] * 9)}]\n" for n in range(9))
+    text = f"a: &a [x]\n{levels}kind: CronJob\nmetadata: {{name: *j, labels: {{a: *j}}}}\nspec: {{schedule: *j}}\n"
+    imported = done(kubernetes.read, text)
+    assert [len(one.place) + len(one.reason) < 200 for one in imported.refusals] == [True]
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from chronos_gitops.cli.importers.curl_parser import webhook
+from chronos_gitops.cli.importers import commands
+from chronos_gitops.cli.importers.commands.shell_words import Command, read
 from chronos_gitops.cli.importers.model import Unconvertible
-from chronos_gitops.cli.importers.shell_words import words
 
-VARIABLES = {"API": "https://a.example.com", "API_TOKEN": "abc", "EMPTY": ""}
+VARIABLES = {"API": "https://a.example.com", "API_TOKEN": "abc", "EMPTY": "", "OPTIONS": "-s -f"}
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,12 @@ VARIABLES = {"API": "https://a.example.com", "API_TOKEN": "abc", "EMPTY": ""}
         ('curl "$API/x" ${API}y', ["curl", "https://a.example.com/x", "https://a.example.comy"]),
         ("curl $API_TOKEN", ["curl", "${secret:api-token}"]),
         ('curl "\\$API \\" \\x"', ["curl", '$API " \\x']),
-        ("curl a$ $EMPTY", ["curl", "a$", ""]),
+        ("curl a$ $EMPTY", ["curl", "a$"]),
+        ('curl "$EMPTY" $OPTIONS x', ["curl", "", "-s", "-f", "x"]),
+        ('curl "$OPTIONS"', ["curl", "-s -f"]),
+        ("curl \\\n  x", ["curl", "x"]),
+        ("\n curl x ;\n", ["curl", "x"]),
+        ("curl '${secret:a-b}' ${secret:a-b}", ["curl", "${secret:a-b}", "${secret:a-b}"]),
         ("curl x # and more", ["curl", "x"]),
         ("curl x#y", ["curl", "x#y"]),
         ("curl x >/dev/null 2>&1", ["curl", "x"]),
@@ -32,7 +37,7 @@ VARIABLES = {"API": "https://a.example.com", "API_TOKEN": "abc", "EMPTY": ""}
     ],
 )
 def test_words(command: str, expected: list[str]) -> None:
-    assert words(command, VARIABLES) == expected
+    assert list(read(command, VARIABLES).words) == expected
 
 
 @pytest.mark.parametrize(
@@ -43,8 +48,12 @@ def test_words(command: str, expected: list[str]) -> None:
         ("curl x; curl y", "it is more than one command"),
         ("curl x &", "it is more than one command"),
         ("curl x?a=b&c=d", "it is more than one command"),
-        ("curl x || mail", "it sends its output to another command"),
-        ("curl x > file", "it writes to a file"),
+        ("curl x || mail", "it is more than one command"),
+        ("curl x\ncurl y", "it is more than one command"),
+        ("curl -d @- x <<EOF\na", "a document that << begins is never ended"),
+        ("curl x >", "a redirection names no file"),
+        ("curl $'a'", "it uses what only bash has"),
+        ("curl ~/x", "it names the home folder"),
         ("curl -d @- x < file", "it reads a file"),
         ("(curl x)", "it needs a shell"),
         ("curl $(date)", "it puts in the output of another command"),
@@ -58,11 +67,12 @@ def test_words(command: str, expected: list[str]) -> None:
 )
 def test_what_needs_a_shell_is_refused(command: str, reason: str) -> None:
     with pytest.raises(Unconvertible, match="^" + reason.replace("(", r"\(").replace("?", r"\?")):
-        words(command, VARIABLES)
+        read(command, VARIABLES)
 
 
 URL = "https://a.example.com/x"
 GET = {"url": URL, "method": "GET"}
+JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 ONCE = {"retry_policy": {"max_attempts": 1}}
 
@@ -75,7 +85,7 @@ ONCE = {"retry_policy": {"max_attempts": 1}}
         (f"curl -sSo/dev/null -w %{{http_code}} --url {URL}", {"webhook": GET} | ONCE),
         ("curl a.example.com", {"webhook": {"url": "http://a.example.com", "method": "GET"}} | ONCE),
         (f"curl -sXPUT {URL}", {"webhook": GET | {"method": "PUT"}} | ONCE),
-        (f"curl --request delete {URL}", {"webhook": GET | {"method": "DELETE"}} | ONCE),
+        (f"curl --request DELETE {URL}", {"webhook": GET | {"method": "DELETE"}} | ONCE),
         (f"curl -I {URL}", {"webhook": GET | {"method": "HEAD"}} | ONCE),
         (
             f"curl -d a=1 --data-raw @x {URL}",
@@ -85,8 +95,7 @@ ONCE = {"retry_policy": {"max_attempts": 1}}
         (f"curl -G -d b=2 {URL}?a=1", {"webhook": GET | {"url": f"{URL}?a=1&b=2"}} | ONCE),
         (
             f"curl --json {{}} {URL}",
-            {"webhook": {"url": URL, "method": "POST", "headers": {"Content-Type": "application/json"}, "body": "{}"}}
-            | ONCE,
+            {"webhook": {"url": URL, "method": "POST", "headers": JSON, "body": "{}"}} | ONCE,
         ),
         (
             f"curl -H X-A:b -H 'Accept: text/plain' -H Empty: -A me -e you -b c=d {URL}",
@@ -120,18 +129,18 @@ ONCE = {"retry_policy": {"max_attempts": 1}}
                 "retry_policy": {"max_attempts": 6, "initial_interval": "3s", "max_interval": "3s"},
             },
         ),
-        (f"wget -qO- {URL}", {"webhook": GET}),
+        (f"wget --max-redirect=0 -O- -qO- {URL}", {"webhook": GET}),
         (
-            f"wget -q -O /dev/null -T 5 --tries=2 {URL}",
+            f"wget --max-redirect=0 -O- -q -O /dev/null -T 5 --tries=2 {URL}",
             {"webhook": GET, "timeout": "5s", "retry_policy": {"max_attempts": 2}},
         ),
-        (f"wget --spider {URL}", {"webhook": GET | {"method": "HEAD"}}),
+        (f"wget --max-redirect=0 -O- --spider {URL}", {"webhook": GET | {"method": "HEAD"}}),
         (
-            f"wget --post-data='a=1' --header='X-A: b' {URL}",
+            f"wget --max-redirect=0 -O- --post-data='a=1' --header='X-A: b' {URL}",
             {"webhook": {"url": URL, "method": "POST", "headers": {"X-A": "b"} | FORM, "body": "a=1"}},
         ),
         (
-            f"wget --method=PUT --body-data=x --user=me --password=word {URL}",
+            f"wget --max-redirect=0 -O- --method=PUT --body-data=x --auth-no-challenge --user=me --password=word {URL}",
             {
                 "webhook": GET
                 | {"method": "PUT", "headers": FORM, "body": "x"}
@@ -141,7 +150,7 @@ ONCE = {"retry_policy": {"max_attempts": 1}}
     ],
 )
 def test_a_call_is_a_webhook(command: str, expected: dict[str, Any]) -> None:
-    document, lost = webhook(words(command, {}))
+    document, lost = commands.webhook(read(command, {}))
     assert document == expected
     assert lost == []
 
@@ -151,12 +160,12 @@ def test_a_call_is_a_webhook(command: str, expected: dict[str, Any]) -> None:
     [
         (f"curl -sL {URL}", "redirects are not followed: name the address that answers"),
         (f"curl -k {URL}", "certificates are always checked"),
-        (f"wget --no-check-certificate {URL}", "certificates are always checked"),
+        (f"wget --max-redirect=0 -O- --no-check-certificate {URL}", "certificates are always checked"),
         (f"curl --connect-timeout 2 {URL}", "there is one timeout for the whole attempt"),
     ],
 )
 def test_what_is_lost_is_told(command: str, lost: str) -> None:
-    assert webhook(words(command, {}))[1] == [lost]
+    assert commands.webhook(read(command, {}))[1] == [lost]
 
 
 @pytest.mark.parametrize(
@@ -174,16 +183,16 @@ def test_what_is_lost_is_told(command: str, lost: str) -> None:
         (f"curl -u me {URL}", "it asks for a password"),
         (f"curl -m soon {URL}", '"soon" is not a number of seconds'),
         (f"curl --retry many {URL}", '"many" is not a number of attempts'),
-        (f"curl {URL} -X", "the option request has no value"),
-        (f"wget --post-file=x {URL}", "its option --post-file has no counterpart in a webhook"),
+        (f"curl {URL} -X", "the option -X has no value"),
+        (f"wget --max-redirect=0 -O- --post-file=x {URL}", "its option --post-file reads a file"),
     ],
 )
 def test_what_a_webhook_cannot_do_is_refused(command: str, reason: str) -> None:
     with pytest.raises(Unconvertible) as refused:
-        webhook(words(command, {}))
+        commands.webhook(read(command, {}))
     assert str(refused.value) == reason
 
 
 def test_standard_input_is_a_body_with_and_without_line_breaks() -> None:
-    assert webhook(["curl", "-d", "@-", URL], "a\nb\n")[0]["webhook"]["body"] == "ab"
-    assert webhook(["curl", "--data-binary", "@-", URL], "a\nb\n")[0]["webhook"]["body"] == "a\nb\n"
+    assert commands.webhook(Command(("curl", "-d", "@-", URL), "a\nb\n"))[0]["webhook"]["body"] == "ab"
+    assert commands.webhook(Command(("curl", "--data-binary", "@-", URL), "a\nb\n"))[0]["webhook"]["body"] == "a\nb\n"
