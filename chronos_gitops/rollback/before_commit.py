@@ -7,10 +7,9 @@ from typing import Any, Final
 from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.git.commit import FileEdit, Person
 from chronos_gitops.git.log import Commit, recent
-from chronos_gitops.jobs.validation.validate import TreeResult
 from chronos_gitops.rollback.commit_message import UNDONE, undo_message
 from chronos_gitops.rollback.publish import PublishedCommit
-from chronos_gitops.rollback.revert import FormerContent, History
+from chronos_gitops.rollback.revert import FormerContent, History, RevertEffect
 from chronos_gitops.rollback.undone_layers import UndoneLayer, on_chain, undone_layers
 from chronos_gitops.versions.history import Index
 from chronos_gitops.versions.version import Version, VersionChange
@@ -117,18 +116,15 @@ class UndoDraft:
     request: "UndoRequest"
     deleted: int
 
-    def disabling(self, count: int) -> "UndoDraft":
-        message = self.request.message(self.undone, silenced=self.deleted + count)
+    def judged(self, effect: RevertEffect) -> "UndoDraft":
+        message = self.request.message(self.undone, silenced=self.deleted + effect.disabled)
         return replace(self, content=replace(self.content, message=message))
 
-    def warnings(self, restored: TreeResult) -> tuple[str, ...]:  # noqa: ARG002 - it takes calendars back, too
-        return ()
-
-    def plan(self, *, changed: bool, diff: str, warnings: Sequence[str]) -> UndoPlan:  # noqa: ARG002 - it has none
+    def plan(self, *, changed: bool, diff: str) -> UndoPlan:
         undone = self.undone
         return UndoPlan(undone.sha, undone.jobs, undone.paths, self.content.message, changed, diff)
 
-    def result(self, landed: PublishedCommit | None, warnings: Sequence[str]) -> UndoResult:  # noqa: ARG002
+    def result(self, landed: PublishedCommit | None) -> UndoResult:
         undone = self.undone
         if landed is None:
             return UndoResult(undone.sha, undone.jobs, undone.paths, None, changed=False)

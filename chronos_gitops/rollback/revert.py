@@ -64,6 +64,19 @@ class History:
     followed: CommitTarget
 
 
+@dataclass(frozen=True, slots=True)
+class RevertEffect:
+    """The tree after a revert; ``before`` is the tree as it stands, read only where the content ``keeps_valid``."""
+
+    after: TreeResult
+    before: TreeResult | None
+
+    @property
+    def disabled(self) -> int:
+        """The number of jobs that restored layers disable."""
+        return 0 if self.before is None else len(disabled_by_layers(self.before.jobs, self.after.jobs))
+
+
 class RevertResult(Protocol):
     """``commit`` is the new one; ``branch`` is set when it waits there for review."""
 
@@ -83,17 +96,14 @@ class Draft(Protocol[PlanOut, ResultOut]):
     @property
     def content(self) -> FormerContent: ...
 
-    def plan(self, *, changed: bool, diff: str, warnings: Sequence[str]) -> PlanOut:
+    def plan(self, *, changed: bool, diff: str) -> PlanOut:
         """What the commit would be."""
 
-    def result(self, landed: PublishedCommit | None, warnings: Sequence[str]) -> ResultOut:
+    def result(self, landed: PublishedCommit | None) -> ResultOut:
         """The answer; None where nothing had to change."""
 
-    def warnings(self, restored: TreeResult) -> tuple[str, ...]:
-        """What the revert leaves as it is; ``restored`` is the tree after it."""
-
-    def disabling(self, count: int) -> "Draft[PlanOut, ResultOut]":
-        """The same draft with a message that counts jobs which its layers disable."""
+    def judged(self, effect: RevertEffect) -> "Draft[PlanOut, ResultOut]":
+        """The same draft with what its message and its warnings say of the tree after it."""
 
     def refusal(self, lost: Sequence[str]) -> str:
         """Why the content may not run today; ``lost`` are the jobs that would not."""
@@ -121,7 +131,6 @@ class _Checked(Generic[Plan, Result]):
 
     draft: Draft[Plan, Result]
     files: tuple[FileEdit, ...]
-    warnings: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -148,7 +157,7 @@ class Reverter:
         with self._committer.alone() as head:
             checked = self._checked(request, head)
             unified = "".join(diff(file.path, self._before(file), file.content) for file in checked.files)
-            return checked.draft.plan(changed=checked.changed, diff=unified, warnings=checked.warnings)
+            return checked.draft.plan(changed=checked.changed, diff=unified)
 
     def perform(self, request: RevertRequest[Plan, Result]) -> Result:
         """One new commit, applied when this returns. Raises what ``plan`` raises."""
@@ -166,12 +175,12 @@ class Reverter:
             return answered
         checked = self._checked(request, head)
         if not checked.changed:
-            return checked.draft.result(None, ())
+            return checked.draft.result(None)
         content = checked.draft.content
         landed = self._committer.land(
             checked.files, head, message=content.message, author=request.requested_by, proposal=content.proposal
         )
-        return None if landed is None else checked.draft.result(landed, checked.warnings)
+        return None if landed is None else checked.draft.result(landed)
 
     def _checked(self, request: RevertRequest[Plan, Result], head: str) -> _Checked[Plan, Result]:
         draft = request.draft(self._history(head))
@@ -180,12 +189,11 @@ class Reverter:
         checked = _Checked(draft, self._committer.with_current_blobs(draft.content.files, head))
         if not checked.changed:
             return checked
-        loaded = self._committer.judged(checked.files, head)
+        after = self._committer.judged(checked.files, head)
         before = self._committer.judged((), head) if draft.content.keeps_valid else None
-        self._refuse_invalid(checked, loaded, before)
-        if before is not None:
-            draft = draft.disabling(len(disabled_by_layers(before.jobs, loaded.jobs)))
-        return replace(checked, draft=draft, warnings=draft.warnings(loaded))
+        effect = RevertEffect(after, before)
+        self._refuse_invalid(checked, effect)
+        return replace(checked, draft=draft.judged(effect))
 
     def _history(self, head: str) -> History:
         return History(self._committer.index(head), self._committer.git.read, self._followed)
@@ -201,22 +209,24 @@ class Reverter:
             what = f'the job "{owner}"' if owner else "something else"
             raise ConflictError(f"{path} now holds {what}", hint="move that file away first")
 
-    def _refuse_invalid(self, checked: _Checked[Plan, Result], loaded: TreeResult, before: TreeResult | None) -> None:
+    def _refuse_invalid(self, checked: _Checked[Plan, Result], effect: RevertEffect) -> None:
         """By today's rules. A job that comes back to a path would come before, and push out, another file that has its
         name by now: the findings of such a file count, too."""
-        content = checked.draft.content
+        content, loaded = checked.draft.content, effect.after
         back = {job for job, path in content.restored.items() if path not in content.own}
         others = {parsed.path for parsed in loaded.files if parsed.name in back}
         problems = errors_of(loaded, sorted({*content.restored.values(), *others}))
         jobs = loaded.jobs
         lost = [job for job, path in content.restored.items() if job not in jobs or jobs[job].path != path]
-        lost += [] if before is None else _invalidated(checked.files, loaded, before)
+        lost += _invalidated(checked.files, effect)
         if problems or lost:
             hint = str(problems[0]) if problems else ""
             raise InvalidVersion(checked.draft.refusal(lost), problems=problems, hint=hint)
 
 
-def _invalidated(files: Sequence[FileEdit], loaded: TreeResult, before: TreeResult) -> list[str]:
-    """Jobs that are valid as things stand and would not be, though their files stay."""
-    gone, now = {file.path for file in files if not file.blob}, before.jobs
-    return sorted(name for name in now.keys() - loaded.jobs.keys() if now[name].path not in gone)
+def _invalidated(files: Sequence[FileEdit], effect: RevertEffect) -> list[str]:
+    """Jobs that become invalid though their files stay."""
+    if effect.before is None:
+        return []
+    gone, now = {file.path for file in files if not file.blob}, effect.before.jobs
+    return sorted(name for name in now.keys() - effect.after.jobs.keys() if now[name].path not in gone)

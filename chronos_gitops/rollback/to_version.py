@@ -7,13 +7,12 @@ from typing import Any
 from chronos_gitops.errors import NotFoundError
 from chronos_gitops.git.commit import FileEdit, Person
 from chronos_gitops.git.log import Commit
-from chronos_gitops.jobs.validation.validate import TreeResult
 from chronos_gitops.rollback.changed_calendars import changed_calendars
 from chronos_gitops.rollback.commit_message import JOB, RESTORED_COMMIT, RESTORED_VERSION, rollback_message
 from chronos_gitops.rollback.committer import InvalidVersion
 from chronos_gitops.rollback.publish import PublishedCommit
 from chronos_gitops.rollback.restored_file import RestoredFile, file_of, layers_above, restored_file
-from chronos_gitops.rollback.revert import FormerContent, History
+from chronos_gitops.rollback.revert import FormerContent, History, RevertEffect
 from chronos_gitops.rollback.written_out import WrittenValue
 from chronos_gitops.versions.version import Version
 
@@ -87,8 +86,9 @@ class RollbackDraft:
     content: FormerContent
     file: RestoredFile
     history: History
+    warnings: tuple[str, ...] = ()
 
-    def plan(self, *, changed: bool, diff: str, warnings: Sequence[str]) -> RollbackPlan:
+    def plan(self, *, changed: bool, diff: str) -> RollbackPlan:
         (file,) = self.content.files
         message = self.content.message
         return RollbackPlan(
@@ -101,23 +101,20 @@ class RollbackDraft:
             changed=changed,
             diff=diff,
             file=self.file,
-            warnings=tuple(warnings),
+            warnings=self.warnings,
         )
 
-    def disabling(self, count: int) -> "RollbackDraft":  # noqa: ARG002 - it writes no layer
-        return self
+    def judged(self, effect: RevertEffect) -> "RollbackDraft":
+        return replace(self, warnings=changed_calendars(self.history, self.target, effect.after))
 
-    def warnings(self, restored: TreeResult) -> tuple[str, ...]:
-        return changed_calendars(self.history, self.target, restored)
-
-    def result(self, landed: PublishedCommit | None, warnings: Sequence[str]) -> RollbackResult:
+    def result(self, landed: PublishedCommit | None) -> RollbackResult:
         number, restored = self.current.number, self.target.number
         if landed is None:
             return RollbackResult(self.job, number, restored, None, changed=False)
         made = number + 1 if landed.branch is None and number is not None else None
         commit, branch = landed.commit, landed.branch
         written, rewritten = self.file.written_out, self.file.rewritten
-        return RollbackResult(self.job, made, restored, commit, True, branch, written, rewritten, tuple(warnings))
+        return RollbackResult(self.job, made, restored, commit, True, branch, written, rewritten, self.warnings)
 
     def refusal(self, lost: Sequence[str]) -> str:  # noqa: ARG002 - it is the one job
         return f"version {self.target.label} of {self.job} does not pass today's validation"
