@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.loop_thread import not_running
-from chronos_gitops.engine.sql.store import row_mapping
 from chronos_gitops.engine.sql.store.row_mapping import Row
 from chronos_gitops.engine.sql.store.store import Session, Store
 
@@ -75,7 +75,7 @@ class LoginSessions:
 
 
 def _add(transaction: Session, session: LoginSession) -> None:
-    began_at = row_mapping.to_ms(session.began_at)
+    began_at = milliseconds.to_ms(session.began_at)
     transaction.execute(_FORGET, {"now": began_at})
     row = {
         "id": session.id,
@@ -85,7 +85,7 @@ def _add(transaction: Session, session: LoginSession) -> None:
         "claims": json.dumps(session.claims),
         "address": session.address,
         "began_at": began_at,
-        "until": row_mapping.to_ms(session.until),
+        "until": milliseconds.to_ms(session.until),
     }
     transaction.execute(_ADD, row)
     whose = {"via": session.via, "person": session.person, "most": MOST_OF_ONE_PERSON}
@@ -98,7 +98,7 @@ def _find(transaction: Session, session_id: str) -> LoginSession | None:
 
 
 def _current(transaction: Session, now: datetime) -> list[LoginSession]:
-    return [_session(row) for row in transaction.execute(_CURRENT, {"now": row_mapping.to_ms(now)}).fetchall()]
+    return [_session(row) for row in transaction.execute(_CURRENT, {"now": milliseconds.to_ms(now)}).fetchall()]
 
 
 def _session(row: Row) -> LoginSession:
@@ -109,8 +109,8 @@ def _session(row: Row) -> LoginSession:
         via=row["via"],
         claims=json.loads(row["claims"]),
         address=row["address"],
-        began_at=row_mapping.instant(row["began_at"]),
-        until=row_mapping.instant(row["until"]),
+        began_at=milliseconds.instant(row["began_at"]),
+        until=milliseconds.instant(row["until"]),
     )
 
 

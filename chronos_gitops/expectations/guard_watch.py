@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
+from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Pause
-from chronos_gitops.engine.sql.store import row_mapping
 from chronos_gitops.engine.sql.store.store import Session, Store
 from chronos_gitops.expectations import guard
 from chronos_gitops.expectations.guard import GuardVerdict
@@ -39,7 +39,7 @@ class GuardRecord:
         return cls(**found | lists | {"verdict": GuardVerdict(found["verdict"])})
 
     def pause(self, job: str) -> Pause:
-        at = row_mapping.instant(self.at)
+        at = milliseconds.instant(self.at)
         return Pause(job, self.reason, GUARD, at, version=self.version, content=self.digest)
 
 
@@ -92,7 +92,7 @@ class GuardWatch:
             failures = tuple(row.id for row in judged.failures)
             good = None if judged.good is None else judged.good.id
             ended = judged.failures[-1].completed_at or now  # the same, whichever runner looks
-            record = replace(record, reason=why, at=row_mapping.to_ms(ended), failures=failures, good=good)
+            record = replace(record, reason=why, at=milliseconds.to_ms(ended), failures=failures, good=good)
         record = self._write(job.name, replace(record, verdict=judged.verdict))
         failpoints.reach("after-guard-decision")
         return record
@@ -107,7 +107,7 @@ class GuardWatch:
         return self._write(job, replace(record, verdict=GuardVerdict.STOPPED))
 
     def _holds(self, job: str, record: GuardRecord) -> bool:
-        at = row_mapping.instant(record.at)
+        at = milliseconds.instant(record.at)
         return any(one.by == GUARD and one.at == at and one.until is None for one in self._engine.pauses_of(job, at))
 
     def _read(self, job: str) -> GuardRecord | None:

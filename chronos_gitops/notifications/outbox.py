@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from chronos_gitops.engine.sql.store import row_mapping
+from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.sql.store.store import Replica, Session, Store
 from chronos_gitops.notifications.incidents import Watch
 from chronos_gitops.notifications.message import Notification
@@ -67,7 +67,7 @@ def write(
 ) -> WriteResult:
     """The note in the place of the one that was read, and messages (id, document) in the order in which they are to be
     sent: all of it or nothing. At most ``most`` messages of a channel wait."""
-    now = row_mapping.to_ms(at)
+    now = milliseconds.to_ms(at)
     if messages and waiting(session, place[0]) + len(messages) > most:
         return WriteResult.FULL
     parameters = _of(place) | {"document": document, "is_open": int(is_open), "at": now}
@@ -99,12 +99,12 @@ def take(
     session: Session, message_id: str, now: datetime, until: datetime, *, replica: Replica
 ) -> QueuedMessage | None:
     """For whoever comes first, and nobody else before ``until`` while this runner lives."""
-    parameters = {"id": message_id, "until": row_mapping.to_ms(until), "owner": replica.id} | _holds(
+    parameters = {"id": message_id, "until": milliseconds.to_ms(until), "owner": replica.id} | _holds(
         session, now, replica
     )
     for row in session.execute(_TAKE, parameters).fetchall():
         return QueuedMessage(
-            row["id"], row["subject"], row["document"], row_mapping.instant(row["created_at"]), row["attempts"]
+            row["id"], row["subject"], row["document"], milliseconds.instant(row["created_at"]), row["attempts"]
         )
     return None
 
@@ -115,7 +115,7 @@ def drop(session: Session, message_id: str) -> None:
 
 
 def postpone(session: Session, message_id: str, until: datetime, error: str) -> None:
-    session.execute(_POSTPONE, {"id": message_id, "until": row_mapping.to_ms(until), "error": error})
+    session.execute(_POSTPONE, {"id": message_id, "until": milliseconds.to_ms(until), "error": error})
 
 
 def give_up(session: Session, place: Place) -> int:
@@ -125,7 +125,7 @@ def give_up(session: Session, place: Place) -> int:
 
 def forget(session: Session, before: datetime) -> None:
     """What ended before, and messages of channels that nobody serves any more."""
-    at = {"at": row_mapping.to_ms(before)}
+    at = {"at": milliseconds.to_ms(before)}
     session.execute(_FORGET_NOTES, at)
     session.execute(_FORGET_MESSAGES, at)
 
@@ -133,7 +133,7 @@ def forget(session: Session, before: datetime) -> None:
 def _holds(session: Session, now: datetime, replica: Replica) -> dict[str, object]:
     """Nothing is postponed as far as ``far``, so the clock was ahead when that was."""
     live = sorted(replica.live(session))
-    return {"now": row_mapping.to_ms(now), "far": row_mapping.to_ms(now + _FARTHEST), "live": live}
+    return {"now": milliseconds.to_ms(now), "far": milliseconds.to_ms(now + _FARTHEST), "live": live}
 
 
 def _of(place: Place) -> dict[str, object]:

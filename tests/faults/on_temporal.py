@@ -15,9 +15,9 @@ from faults.world import Fault, World
 from harness.programs.tcp_proxy import Proxy
 from harness.programs.temporal import TemporalServer, free_port, run
 
+from chronos_gitops.engine.milliseconds import maybe_ms, to_ms
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Trigger
 from chronos_gitops.engine.temporal.visibility.visibility import Visibility
-from chronos_gitops.engine.temporal.workflows.messages import maybe_ms, to_ms
 
 _NAMESPACE = "default"
 _ALL = ExecutionQuery(limit=sys.maxsize)

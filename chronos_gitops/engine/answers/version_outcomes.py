@@ -3,13 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from datetime import datetime
+from typing import NamedTuple
 
+from chronos_gitops.engine.milliseconds import instant, to_ms
 from chronos_gitops.engine.model import Execution, Status
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MS: Final = timedelta(milliseconds=1)
 
 
 class EndedExecution(NamedTuple):
@@ -77,7 +75,7 @@ def ended(rows: Iterable[Execution]) -> Iterator[EndedExecution]:
     """Without drafts, which no commit made, and without what has not ended."""
     for row in rows:
         if row.status.is_final and row.commit is not None and not row.draft:
-            yield EndedExecution(row.commit, row.status, (row.scheduled_time - _EPOCH) // _MS, row.duration_ms)
+            yield EndedExecution(row.commit, row.status, to_ms(row.scheduled_time), row.duration_ms)
 
 
 def _outcomes(by_status: Mapping[str, EndedGroup], complete: bool) -> VersionOutcomes:
@@ -90,12 +88,8 @@ def _outcomes(by_status: Mapping[str, EndedGroup], complete: bool) -> VersionOut
         counts.get(Status.SKIPPED, 0),
         counts.get(Status.CANCELLED, 0),
         took[-(-95 * len(took) // 100) - 1] if took else None,
-        None if failed is None else _instant(failed.first),
-        _instant(min(group.first for group in by_status.values())),
-        _instant(max(group.last for group in by_status.values())),
+        None if failed is None else instant(failed.first),
+        instant(min(group.first for group in by_status.values())),
+        instant(max(group.last for group in by_status.values())),
         complete,
     )
-
-
-def _instant(milliseconds: int) -> datetime:
-    return _EPOCH + milliseconds * _MS

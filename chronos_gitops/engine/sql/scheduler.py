@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.callbacks import CallbackReport, unknown
 from chronos_gitops.engine.clock import Clock, Heartbeat
 from chronos_gitops.engine.clock_watch import ClockWatch
@@ -26,7 +27,7 @@ from chronos_gitops.engine.sql.execution.pending_run import PendingRun
 from chronos_gitops.engine.sql.operations import pausing
 from chronos_gitops.engine.sql.operations.bulk_operations import BulkOperation
 from chronos_gitops.engine.sql.operations.replay_driver import ReplayDriver
-from chronos_gitops.engine.sql.store import repository, row_mapping
+from chronos_gitops.engine.sql.store import repository
 from chronos_gitops.engine.sql.store.store import Operation, Replica, Session, StoreError
 from chronos_gitops.engine.sql.write_batcher import WriteBatcher
 from chronos_gitops.engine.ticks.due_queue import DueTick
@@ -171,7 +172,7 @@ class Scheduler:
             definition = self.timetable.jobs.get(name)
             if definition is None:
                 raise NotFoundError(f'there is no job "{name}"')
-            now = row_mapping.whole(self._clock.now())
+            now = milliseconds.whole(self._clock.now())
             claim = Claim(definition, None, Trigger.MANUAL, str(uuid.uuid4()), now, request_key=key)
             if inputs is not None:
                 made = replace(definition, job=inputs.job)
@@ -188,7 +189,7 @@ class Scheduler:
 
     async def cancel(self, execution_id: str, *, by: str) -> Execution:
         async with self._decisions:
-            now = row_mapping.whole(self._clock.now())
+            now = milliseconds.whole(self._clock.now())
             found = await self._write(lambda session: repository.cancel(session, execution_id, by, now, self._replica))
             if found is None:
                 raise NotFoundError(f'there is no execution "{execution_id[:64]}"')
@@ -200,7 +201,7 @@ class Scheduler:
 
     async def call_back(self, execution_id: str, report: CallbackReport, *, spacing: timedelta) -> Execution:
         """What the target says of an execution, whichever runner has it."""
-        now = row_mapping.whole(self._clock.now())
+        now = milliseconds.whole(self._clock.now())
         replica = self._replica
         found = await self._write(
             lambda session: repository.receive(session, execution_id, report, at=now, spacing=spacing, replica=replica)

@@ -19,18 +19,12 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from chronos_gitops.engine.milliseconds import to_ms
 from chronos_gitops.engine.model import Status
 from chronos_gitops.engine.operations.bulk import BulkAction, BulkCall, BulkItem, BulkOutcome, check_same
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.errors import told
-from chronos_gitops.engine.temporal.workflows.messages import (
-    BulkAnswer,
-    BulkResume,
-    Held,
-    Row,
-    TriggerRequest,
-    to_ms,
-)
+from chronos_gitops.engine.temporal.workflows.messages import BulkAnswer, BulkResume, Held, Row, TriggerRequest
 from chronos_gitops.jobs.model import JobSet, JobVersion
 
 WITHIN: Final = 90.0

@@ -23,6 +23,7 @@ from chronos_gitops.engine.clock import Clock, Heartbeat
 from chronos_gitops.engine.clock_watch import ClockWatch
 from chronos_gitops.engine.environment_claim import NO_CLAIM, EnvironmentClaim, WrongEnvironment
 from chronos_gitops.engine.loop_thread import call_in_loop, not_running
+from chronos_gitops.engine.milliseconds import to_ms
 from chronos_gitops.engine.model import EngineHealth, Execution, Pause, Status, TriggerInputs
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.operations.bulk import BulkCall, BulkItem
@@ -39,7 +40,7 @@ from chronos_gitops.engine.temporal.visibility.visibility import Visibility
 from chronos_gitops.engine.temporal.visibility.visibility_reads import VisibilityReads
 from chronos_gitops.engine.temporal.worker.activities import Sending, Timing
 from chronos_gitops.engine.temporal.workflows import messages
-from chronos_gitops.engine.temporal.workflows.messages import Posted, TriggerRequest, to_ms
+from chronos_gitops.engine.temporal.workflows.messages import Posted, TriggerRequest
 from chronos_gitops.engine.ticks.backlog import MAX_PENDING
 from chronos_gitops.engine.ticks.due_queue import LATE
 from chronos_gitops.errors import ChronosError, ConflictError, NotFoundError

@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final
 
+from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.clock import TOLERANCE
-from chronos_gitops.engine.sql.store import row_mapping
 from chronos_gitops.engine.sql.store.store import Session, Store
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.promises.expect import ExpectationKind
@@ -32,7 +32,7 @@ class SinceStore:
         rows = self._store.read(lambda session: session.execute(_OF_JOB, {"job": job.name}).fetchall())
         known = {row["kind"]: row for row in rows}
         return {
-            kind: row_mapping.instant(known[kind.value]["since"])
+            kind: milliseconds.instant(known[kind.value]["since"])
             for kind, counts in wanted.items()
             if kind.value in known and known[kind.value]["counts"] == counts
         }
@@ -64,7 +64,7 @@ def _counts(job: Job) -> dict[ExpectationKind, str]:
 
 
 def _set(session: Session, job: str, wanted: Mapping[ExpectationKind, str], now: datetime) -> None:
-    at, latest = row_mapping.to_ms(now), row_mapping.to_ms(now + TOLERANCE)
+    at, latest = milliseconds.to_ms(now), milliseconds.to_ms(now + TOLERANCE)
     for kind, counts in wanted.items():
         session.execute(_SET, {"job": job, "kind": kind.value, "counts": counts, "since": at, "latest": latest})
 

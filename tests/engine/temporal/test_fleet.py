@@ -18,6 +18,7 @@ from temporalio.client import AsyncActivityHandle, Client, WorkflowExecutionStat
 
 from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.engine.clock import SystemClock
+from chronos_gitops.engine.milliseconds import to_ms
 from chronos_gitops.engine.model import ExecutionQuery, Status, Trigger
 from chronos_gitops.engine.temporal import names, session
 from chronos_gitops.engine.temporal.errors import Unavailable
@@ -25,7 +26,7 @@ from chronos_gitops.engine.temporal.timetables.reconciler import Reconciler, app
 from chronos_gitops.engine.temporal.timetables.revision_order import Ancestry
 from chronos_gitops.engine.temporal.visibility.visibility import Visibility
 from chronos_gitops.engine.temporal.workflows import schedule_workflow
-from chronos_gitops.engine.temporal.workflows.messages import TriggerRequest, to_ms
+from chronos_gitops.engine.temporal.workflows.messages import TriggerRequest
 from chronos_gitops.errors import ConflictError
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.webhooks.attempt import Delivery

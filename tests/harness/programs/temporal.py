@@ -32,6 +32,7 @@ from temporalio.service import RPCError
 from chronos_gitops.config.groups import TemporalAccess
 from chronos_gitops.engine.clock import SystemClock
 from chronos_gitops.engine.clock_watch import ClockWatch
+from chronos_gitops.engine.milliseconds import to_ms
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.connection.connection import TemporalConnection
@@ -43,7 +44,7 @@ from chronos_gitops.engine.temporal.visibility.visibility import Visibility
 from chronos_gitops.engine.temporal.worker.activities import Sending, Timing
 from chronos_gitops.engine.temporal.worker.gate_watch import GateWatch
 from chronos_gitops.engine.temporal.worker.workers import Workers
-from chronos_gitops.engine.temporal.workflows.messages import Situation, TimetableState, Verdict, to_ms
+from chronos_gitops.engine.temporal.workflows.messages import Situation, TimetableState, Verdict
 from chronos_gitops.engine.ticks.backlog import MAX_PENDING
 from chronos_gitops.engine.ticks.due_queue import LATE
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.drafts import provenance_of
 from chronos_gitops.engine.model import Execution, Reason, Status, Trigger, tick_execution_id
 from chronos_gitops.engine.sql.store import queries, row_mapping
@@ -63,7 +64,7 @@ class Claim:
     def key(self) -> "_Key":
         """What is unique of it: a tick is known by itself, for its row may have an id of an earlier release."""
         if self.tick is not None:
-            return self.definition.job.name, row_mapping.to_ms(self.tick)
+            return self.definition.job.name, milliseconds.to_ms(self.tick)
         return self.definition.job.name, self.request_key or self.id
 
 
@@ -193,9 +194,9 @@ class _Decision:
             **provenance_of(claim.definition),
         )
         extra = {
-            "tick": row_mapping.maybe_ms(claim.tick),
+            "tick": milliseconds.maybe_ms(claim.tick),
             "request_key": claim.request_key,
-            "next_attempt_at": row_mapping.maybe_ms(claim.not_before),
+            "next_attempt_at": milliseconds.maybe_ms(claim.not_before),
             "definition": claim.definition.job.digest,
             "owner": owner,
         }
@@ -229,7 +230,7 @@ def _unfinished(session: Session, claims: Sequence[Claim]) -> dict[str, list[_Ow
 def _replace(session: Session, decision: _Decision) -> set[str]:
     if not decision.replaced:
         return set()
-    parameters = {"ids": decision.replaced, "at": row_mapping.to_ms(decision.now)}
+    parameters = {"ids": decision.replaced, "at": milliseconds.to_ms(decision.now)}
     return {row["id"] for row in session.execute(queries.REPLACE_UNFINISHED, parameters).fetchall()}
 
 
@@ -255,21 +256,21 @@ def parameters(execution: Execution) -> dict[str, Any]:
     return {
         "id": execution.id,
         "job": execution.job,
-        "scheduled_at": row_mapping.to_ms(execution.scheduled_time),
+        "scheduled_at": milliseconds.to_ms(execution.scheduled_time),
         "trigger_kind": execution.trigger.value,
         "status": execution.status.value,
         "reason": execution.reason,
-        "created_at": row_mapping.maybe_ms(execution.created_at),
-        "completed_at": row_mapping.maybe_ms(execution.completed_at),
+        "created_at": milliseconds.maybe_ms(execution.created_at),
+        "completed_at": milliseconds.maybe_ms(execution.completed_at),
         "version": execution.version,
         "commit_id": execution.commit,
         "draft": row_mapping.draft_base(execution),
         "path": execution.path,
         "ticks": execution.count,
-        "range_start": row_mapping.maybe_ms(execution.range_start),
+        "range_start": milliseconds.maybe_ms(execution.range_start),
         "calendar": row_mapping.maybe_held_by(execution.calendar),
-        "moved_to": row_mapping.maybe_ms(execution.moved_to),
-        "moved_from": row_mapping.maybe_ms(execution.moved_from),
+        "moved_to": milliseconds.maybe_ms(execution.moved_to),
+        "moved_from": milliseconds.maybe_ms(execution.moved_from),
         "message": execution.message,
         "replay": execution.replay,
         "replay_of": execution.replay_of,

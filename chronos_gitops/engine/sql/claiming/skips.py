@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.drafts import provenance_of
 from chronos_gitops.engine.model import Execution, HeldBy, Reason, Status, Trigger, tick_execution_id
 from chronos_gitops.engine.sql.claiming import claims
-from chronos_gitops.engine.sql.store import queries, row_mapping
+from chronos_gitops.engine.sql.store import queries
 from chronos_gitops.engine.sql.store.store import Replica, Session
 from chronos_gitops.engine.ticks.due_queue import Missed, Ticks, given_up
 from chronos_gitops.jobs.model import Job, JobVersion
@@ -66,7 +67,7 @@ def _record(session: Session, found: Sequence[tuple[Execution, Job | None]]) -> 
         parameters = [
             claims.parameters(execution)
             | {
-                "tick": row_mapping.to_ms(execution.scheduled_time),
+                "tick": milliseconds.to_ms(execution.scheduled_time),
                 "definition": None if job is None else job.digest,
             }
             for execution, job in found
@@ -82,7 +83,7 @@ def _unrecorded(session: Session, skips: Sequence[Skip]) -> list[Skip]:
     newest = {row["job"]: row["tick"] for row in found if row["tick"] is not None}
     rest: list[Skip] = []
     for each in skips:
-        if newest.get(each.job, -1) < row_mapping.to_ms(each.missed.first):
+        if newest.get(each.job, -1) < milliseconds.to_ms(each.missed.first):
             rest.append(each)
         else:
             rest += _between_recorded(session, each)
@@ -93,10 +94,10 @@ def _between_recorded(session: Session, skip: Skip) -> list[Skip]:
     missed = skip.missed
     asked = {
         "job": skip.job,
-        "first": row_mapping.to_ms(missed.first),
-        "last": row_mapping.to_ms(missed.last),
+        "first": milliseconds.to_ms(missed.first),
+        "last": milliseconds.to_ms(missed.last),
     }
-    recorded = [row_mapping.instant(row["tick"]) for row in session.execute(queries.TICKS_RECORDED, asked).fetchall()]
+    recorded = [milliseconds.instant(row["tick"]) for row in session.execute(queries.TICKS_RECORDED, asked).fetchall()]
     edges = [missed.first - _INSTANT, *recorded]
     ends = [*(tick - _INSTANT for tick in recorded), missed.last]
     gaps = (given_up(skip.ticks, since, until) for since, until in zip(edges, ends, strict=True))

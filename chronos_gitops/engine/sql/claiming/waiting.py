@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import groupby
 
+from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.model import Pause, Reason, Status, Trigger
 from chronos_gitops.engine.sql.store import queries, repository, row_mapping
 from chronos_gitops.engine.sql.store.store import Replica, Session
@@ -15,7 +16,7 @@ def holds(pause: Pause | None, trigger: Trigger, created_at: datetime | None) ->
     """A pause holds what its job has queued, and not what an operator triggers meanwhile."""
     if pause is None or created_at is None:
         return False
-    return trigger in (Trigger.SCHEDULE, Trigger.CATCHUP) or created_at < row_mapping.whole(pause.at)
+    return trigger in (Trigger.SCHEDULE, Trigger.CATCHUP) or created_at < milliseconds.whole(pause.at)
 
 
 def cancel(session: Session, reasons: Mapping[str, Reason], now: datetime, replica: Replica) -> dict[str, Reason]:
@@ -30,7 +31,7 @@ def cancel(session: Session, reasons: Mapping[str, Reason], now: datetime, repli
         by_guard = reasons[job] is Reason.GUARD
         asked = {"ids": list(_queued(found, pauses.get(job), by_guard=by_guard)), "reason": reasons[job].value}
         if asked["ids"]:
-            ended = session.execute(queries.CANCEL_PENDING, asked | {"at": row_mapping.to_ms(now)}).fetchall()
+            ended = session.execute(queries.CANCEL_PENDING, asked | {"at": milliseconds.to_ms(now)}).fetchall()
             ours |= {row["id"]: reasons[job] for row in ended if row["owner"] == replica.id}
             for owner in {row["owner"] for row in ended} - {replica.id, None}:
                 replica.tell(session, owner)
@@ -45,7 +46,7 @@ def _queued(found: Iterable[row_mapping.Row], pause: Pause | None, *, by_guard: 
     for row in rows:
         if row["status"] != Status.PENDING:
             continue
-        is_held = holds(pause, Trigger(row["trigger_kind"]), row_mapping.instant(row["created_at"]))
+        is_held = holds(pause, Trigger(row["trigger_kind"]), milliseconds.instant(row["created_at"]))
         if not has_turn and not is_held:
             has_turn = True
         elif by_guard:

@@ -8,6 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
+from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.sql.store import queries, row_mapping
 from chronos_gitops.engine.sql.store.store import Session
 from chronos_gitops.jobs.model import Job
@@ -35,7 +36,7 @@ class Watermark:
         """Whole milliseconds, as the ledger keeps it: what was written and what is read later must be equal."""
         timing = job.timing
         digest = timing.digest if timing.has_calendars else ""
-        return cls(job.name, timing.definition, job.timezone, row_mapping.whole(at), digest, moves)
+        return cls(job.name, timing.definition, job.timezone, milliseconds.whole(at), digest, moves)
 
     def matches_schedule(self, job: Job) -> bool:
         """Whether it is under the job's own fields; contents of calendars may differ."""
@@ -89,9 +90,9 @@ def set_watermarks(session: Session, marks: Iterable[Watermark]) -> None:
             "job": m.job,
             "schedule": m.schedule,
             "timezone": m.timezone,
-            "watermark": row_mapping.to_ms(m.at),
+            "watermark": milliseconds.to_ms(m.at),
             "timing": m.timing or None,
-            "moves": json.dumps([[*map(row_mapping.to_ms, pair)] for pair in m.moves]) if m.moves else None,
+            "moves": json.dumps([[*map(milliseconds.to_ms, pair)] for pair in m.moves]) if m.moves else None,
         }
         for m in marks
     ]
@@ -131,7 +132,7 @@ def contents_of(session: Session, digests: Collection[str]) -> Contents:
 def withdraw_moves(session: Session, withdrawn: Iterable[tuple[str, datetime, str]]) -> None:
     """Of job, origin and message each: its row says that the tick will not be moved after all."""
     for job, origin, message in withdrawn:
-        asked = {"job": job, "tick": row_mapping.to_ms(origin), "message": message}
+        asked = {"job": job, "tick": milliseconds.to_ms(origin), "message": message}
         session.execute(queries.WITHDRAW_MOVE, asked)
 
 
@@ -142,6 +143,8 @@ def _by_job(found: Iterable[row_mapping.Row]) -> dict[str, Watermark]:
 def _watermark(row: row_mapping.Row) -> Watermark:
     """Its texts are those that the job has already: 10,000 copies of them are 2 MB."""
     words = sys.intern(row["job"]), sys.intern(row["schedule"]), sys.intern(row["timezone"])
-    at, timing = row_mapping.instant(row["watermark"]), sys.intern(row["timing"] or "")
-    moves = tuple((row_mapping.instant(one), row_mapping.instant(two)) for one, two in json.loads(row["moves"] or "[]"))
+    at, timing = milliseconds.instant(row["watermark"]), sys.intern(row["timing"] or "")
+    moves = tuple(
+        (milliseconds.instant(one), milliseconds.instant(two)) for one, two in json.loads(row["moves"] or "[]")
+    )
     return Watermark(*words, at, timing, moves)

@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.clock import Clock
 from chronos_gitops.engine.model import Execution, Gate
 from chronos_gitops.engine.requires.gates import Passage, gate_of
 from chronos_gitops.engine.sql.execution.control import ExecutionControl
 from chronos_gitops.engine.sql.execution.pending_run import PendingRun
 from chronos_gitops.engine.sql.execution.result_writer import ResultWriter
-from chronos_gitops.engine.sql.store import gate_rows, row_mapping
+from chronos_gitops.engine.sql.store import gate_rows
 from chronos_gitops.engine.sql.store.store import Replica
 from chronos_gitops.jobs.promises.requires import Requires
 
@@ -38,7 +39,7 @@ class Gatekeeper:
     async def admitted(self, control: ExecutionControl, run: PendingRun) -> Execution | None:
         """The execution as it may start, or as it was skipped. None: it is no longer this runner's."""
         required = run.job.requires
-        now = row_mapping.whole(self._clock.now())
+        now = milliseconds.whole(self._clock.now())
         gate = gate_of(run.execution, run.job, now)
         if required is None or gate is None:
             return run.execution
@@ -56,7 +57,7 @@ class Gatekeeper:
     ) -> Execution | None:
         while True:
             event.clear()
-            now = row_mapping.whole(self._clock.now())
+            now = milliseconds.whole(self._clock.now())
             seen = await self._look(run, gate, required, now)
             if seen is None:
                 return None
@@ -87,4 +88,4 @@ class Gatekeeper:
 
 
 def _whole(gate: Gate) -> Gate:
-    return replace(gate, since=row_mapping.whole(gate.since), until=row_mapping.whole(gate.until))
+    return replace(gate, since=milliseconds.whole(gate.since), until=milliseconds.whole(gate.until))

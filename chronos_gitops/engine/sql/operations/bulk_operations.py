@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
+from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.model import Pause, Trigger
 from chronos_gitops.engine.operations import bulk
 from chronos_gitops.engine.operations.bulk import BulkAction, BulkCall, BulkItem, BulkOutcome
@@ -13,7 +14,7 @@ from chronos_gitops.engine.sql.claiming import decisions, watermarks
 from chronos_gitops.engine.sql.claiming.claims import Claim, Claimed, Verdict
 from chronos_gitops.engine.sql.claiming.clock_correction import take_back
 from chronos_gitops.engine.sql.claiming.decisions import Decision, Written
-from chronos_gitops.engine.sql.store import queries, repository, row_mapping
+from chronos_gitops.engine.sql.store import queries, repository
 from chronos_gitops.engine.sql.store.store import Replica, Session
 from chronos_gitops.jobs.model import JobSet
 
@@ -42,7 +43,7 @@ class BulkOperation:
         known = tuple(name for name in call.jobs if jobs.get(name) is not None)
         self._call = replace(call, jobs=known)
         self._jobs = jobs
-        self._now = row_mapping.whole(now)
+        self._now = milliseconds.whole(now)
         self._replica = replica
         self._ids = {name: str(uuid.uuid4()) for name in known} if call.action is BulkAction.TRIGGER else {}
 
@@ -108,7 +109,7 @@ class BulkOperation:
             return
         remembered = {
             "id": self._call.id,
-            "at": row_mapping.to_ms(self._now),
+            "at": milliseconds.to_ms(self._now),
             "document": json.dumps(self._call.document()),
             "items": json.dumps([_document(item) for item in items]),
         }
@@ -121,13 +122,13 @@ def _triggered(claimed: Claimed) -> BulkItem:
 
 
 def _document(item: BulkItem) -> dict[str, object]:
-    return asdict(item) | {"until": row_mapping.maybe_ms(item.until)}
+    return asdict(item) | {"until": milliseconds.maybe_ms(item.until)}
 
 
 def _item(document: Mapping[str, object]) -> BulkItem:
     until = document["until"]
     values = {
         "outcome": BulkOutcome(str(document["outcome"])),
-        "until": row_mapping.maybe_instant(until if isinstance(until, int) else None),
+        "until": milliseconds.maybe_instant(until if isinstance(until, int) else None),
     }
     return BulkItem(**{**document, **values})  # type: ignore[arg-type]  # what _document has written

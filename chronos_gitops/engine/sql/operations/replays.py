@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.model import Status, Trigger
 from chronos_gitops.engine.operations.replays import Replay, ReplayItem, ReplayState
 from chronos_gitops.engine.sql.claiming import watermarks
 from chronos_gitops.engine.sql.claiming.claims import Claim
 from chronos_gitops.engine.sql.claiming.decisions import Decision, Written
-from chronos_gitops.engine.sql.store import queries, row_mapping
+from chronos_gitops.engine.sql.store import queries
 from chronos_gitops.engine.sql.store.row_mapping import Row
 from chronos_gitops.engine.sql.store.store import Replica, Session
 from chronos_gitops.jobs.model import JobVersion
@@ -64,7 +65,7 @@ def add(session: Session, replay: Replay) -> bool:
         "requested_by": replay.by,
         "reason": replay.reason,
         "pace_ms": replay.pace // timedelta(milliseconds=1),
-        "created_at": row_mapping.to_ms(replay.created_at),
+        "created_at": milliseconds.to_ms(replay.created_at),
     }
     if session.execute(_ADD, row).rowcount != 1:
         return False
@@ -72,7 +73,7 @@ def add(session: Session, replay: Replay) -> bool:
         {
             "replay": replay.id,
             "position": position,
-            "scheduled_at": row_mapping.to_ms(item.scheduled_time),
+            "scheduled_at": milliseconds.to_ms(item.scheduled_time),
             "replay_of": item.replay_of,
             "idempotency_key": item.key,
         }
@@ -92,10 +93,10 @@ def find(session: Session, replay_id: str) -> Replay | None:
         job=row["job"],
         by=row["requested_by"],
         reason=row["reason"],
-        created_at=row_mapping.instant(row["created_at"]),
+        created_at=milliseconds.instant(row["created_at"]),
         pace=timedelta(milliseconds=row["pace_ms"]),
         state=ReplayState(row["state"]),
-        ended_at=row_mapping.maybe_instant(row["ended_at"]),
+        ended_at=milliseconds.maybe_instant(row["ended_at"]),
         items=items,
     )
 
@@ -103,12 +104,12 @@ def find(session: Session, replay_id: str) -> Replay | None:
 def running(session: Session) -> dict[str, ActiveReplay]:
     """The replays that are under way, by job."""
     rows = session.execute(_RUNNING).fetchall()
-    return {row["job"]: ActiveReplay(row["id"], row["job"], row_mapping.instant(row["next_at"])) for row in rows}
+    return {row["job"]: ActiveReplay(row["id"], row["job"], milliseconds.instant(row["next_at"])) for row in rows}
 
 
 def end(session: Session, replay_id: str, state: ReplayState, now: datetime) -> None:
     """Harmless when it has ended. An item that has begun goes on."""
-    session.execute(_END, {"id": replay_id, "state": state.value, "at": row_mapping.to_ms(now)})
+    session.execute(_END, {"id": replay_id, "state": state.value, "at": milliseconds.to_ms(now)})
 
 
 class Step:
@@ -117,7 +118,7 @@ class Step:
     def __init__(self, replay: ActiveReplay, definition: JobVersion, now: datetime, replica: Replica) -> None:
         self._replay = replay
         self._definition = definition
-        self._now = row_mapping.whole(now)
+        self._now = milliseconds.whole(now)
         self._replica = replica
 
     def __call__(self, session: Session) -> tuple[Progress, Written | None]:
@@ -137,7 +138,7 @@ class Step:
         begun = {"id": self._replay.id, "position": item["position"], "execution": written.claimed[0].execution.id}
         session.execute(_BEGUN, begun)
         pace = timedelta(milliseconds=held["pace_ms"])
-        session.execute(_PACED, {"id": self._replay.id, "next_at": row_mapping.to_ms(self._now + pace)})
+        session.execute(_PACED, {"id": self._replay.id, "next_at": milliseconds.to_ms(self._now + pace)})
         return Progress.BEGUN, written
 
     def _claim(self, item: Row) -> Claim:
@@ -146,7 +147,7 @@ class Step:
             None,
             Trigger.REPLAY,
             str(uuid.uuid5(uuid.UUID(self._replay.id), str(item["position"]))),
-            row_mapping.instant(item["scheduled_at"]),
+            milliseconds.instant(item["scheduled_at"]),
             request_key=f"replay/{self._replay.id}/{item['position']}",
             replay=self._replay.id,
             replay_of=item["replay_of"],
@@ -157,7 +158,7 @@ class Step:
 def _item(row: Mapping[str, object]) -> ReplayItem:
     status = row["status"]
     return ReplayItem(
-        row_mapping.instant(int(str(row["scheduled_at"]))),
+        milliseconds.instant(int(str(row["scheduled_at"]))),
         str(row["replay_of"]),
         None if row["idempotency_key"] is None else str(row["idempotency_key"]),
         None if row["execution"] is None else str(row["execution"]),

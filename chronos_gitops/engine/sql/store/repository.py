@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.answers.version_outcomes import EndedGroup
 from chronos_gitops.engine.callbacks import CallbackReport, judged, received
 from chronos_gitops.engine.model import (
@@ -37,7 +38,7 @@ class Unfinished:
 
 
 def start(session: Session, execution_id: str, fence: int, at: datetime) -> None:
-    session.execute(store_queries.START_EXECUTION, {"id": execution_id, "fence": fence, "at": row_mapping.to_ms(at)})
+    session.execute(store_queries.START_EXECUTION, {"id": execution_id, "fence": fence, "at": milliseconds.to_ms(at)})
 
 
 def is_ours(session: Session, execution_id: str, fence: int) -> bool:
@@ -53,15 +54,15 @@ def record_attempt(
     after = {
         "id": execution.id,
         "fence": fence,
-        "started_at": row_mapping.maybe_ms(execution.started_at),
+        "started_at": milliseconds.maybe_ms(execution.started_at),
         "attempts": attempt.number,
         "status": row_mapping.stored_status(execution),
         "status_code": attempt.status_code,
         "error_class": attempt.error_class,
         "error": attempt.error,
-        "next_attempt_at": row_mapping.maybe_ms(next_attempt_at),
-        "completed_at": row_mapping.maybe_ms(execution.completed_at),
-        "callback_deadline": row_mapping.maybe_ms(execution.callback_deadline),
+        "next_attempt_at": milliseconds.maybe_ms(next_attempt_at),
+        "completed_at": milliseconds.maybe_ms(execution.completed_at),
+        "callback_deadline": milliseconds.maybe_ms(execution.callback_deadline),
     }
     if session.execute(store_queries.AFTER_ATTEMPT, after).rowcount == 1:
         return True
@@ -77,7 +78,7 @@ def _add_attempt(session: Session, execution_id: str, attempt: Attempt, fence: i
         "execution": execution_id,
         "fence": fence,
         "number": attempt.number,
-        "started_at": row_mapping.to_ms(attempt.started_at),
+        "started_at": milliseconds.to_ms(attempt.started_at),
         "duration_ms": attempt.duration_ms,
         "status_code": attempt.status_code,
         "error_class": attempt.error_class,
@@ -116,13 +117,13 @@ def receive(
 def call_back(session: Session, after: Execution, owner: str | None, replica: Replica) -> None:
     """Writes what a callback has made of an execution that is held, and tells its owner when that is the end."""
     if not after.status.is_final:
-        heard = {"id": after.id, "heartbeat_at": row_mapping.maybe_ms(after.heartbeat_at), "message": after.message}
+        heard = {"id": after.id, "heartbeat_at": milliseconds.maybe_ms(after.heartbeat_at), "message": after.message}
         session.execute(store_queries.HEARD, heard)
         return
     ended = {
         "id": after.id,
         "status": after.status.value,
-        "completed_at": row_mapping.maybe_ms(after.completed_at),
+        "completed_at": milliseconds.maybe_ms(after.completed_at),
         "error_class": after.error_class,
         "error": after.error,
         "message": after.message,
@@ -146,9 +147,9 @@ def record_overdue(
     }
     changed = recorded | {
         "error": after.error,
-        "next_attempt_at": row_mapping.maybe_ms(next_attempt_at),
-        "completed_at": row_mapping.maybe_ms(after.completed_at),
-        "deadline": row_mapping.to_ms(deadline),
+        "next_attempt_at": milliseconds.maybe_ms(next_attempt_at),
+        "completed_at": milliseconds.maybe_ms(after.completed_at),
+        "deadline": milliseconds.to_ms(deadline),
     }
     if session.execute(store_queries.CALLBACK_OVERDUE, changed).rowcount != 1:
         return session.execute(store_queries.IS_OVERDUE, recorded).fetchone() is not None
@@ -185,7 +186,7 @@ def record_cancelled(session: Session, execution_id: str, attempt: Attempt, fenc
 
 def cancel(session: Session, execution_id: str, by: str, at: datetime, replica: Replica) -> Execution | None:
     """Ends it unless it has ended, and tells who runs it; the execution as it is then. None: there is none."""
-    parameters = {"id": execution_id, "error": f"cancelled by {by}", "at": row_mapping.to_ms(at)}
+    parameters = {"id": execution_id, "error": f"cancelled by {by}", "at": milliseconds.to_ms(at)}
     for changed in session.execute(store_queries.CANCEL_UNFINISHED, parameters).fetchall():
         if changed["owner"] not in (None, replica.id):
             replica.tell(session, changed["owner"])
@@ -221,7 +222,7 @@ def unfinished(session: Session, ids: Iterable[str]) -> list[Unfinished]:
         Unfinished(
             row_mapping.execution(row),
             Job.from_document(json.loads(row["document"])),
-            row_mapping.maybe_instant(row["next_attempt_at"]),
+            milliseconds.maybe_instant(row["next_attempt_at"]),
             row["fence"],
         )
         for row in found
@@ -258,13 +259,13 @@ def _log(session: Session, ended: Pause | None, at: datetime, goes_on: Sequence[
     for one in parts(ended):
         if one.at < at and one not in goes_on:
             until = at if one.until is None else min(one.until, at)
-            row = {"reason": one.reason, "paused_by": one.by, "paused_at": row_mapping.to_ms(one.at)}
-            session.execute(store_queries.LOG_PAUSE, {"job": one.job, **row, "ended_at": row_mapping.to_ms(until)})
+            row = {"reason": one.reason, "paused_by": one.by, "paused_at": milliseconds.to_ms(one.at)}
+            session.execute(store_queries.LOG_PAUSE, {"job": one.job, **row, "ended_at": milliseconds.to_ms(until)})
 
 
 def pauses_of(session: Session, job: str, since: datetime) -> list[Pause]:
     """Pauses of the job that held at ``since`` or later, oldest first; ``until`` of one that is over is its end."""
-    found = session.execute(store_queries.PAUSES_OF_JOB, {"job": job, "since": row_mapping.to_ms(since)})
+    found = session.execute(store_queries.PAUSES_OF_JOB, {"job": job, "since": milliseconds.to_ms(since)})
     return [part for row in found.fetchall() for part in parts(row_mapping.pause(row))]
 
 
@@ -274,11 +275,11 @@ def executions(session: Session, query: ExecutionQuery) -> list[Execution]:
         "job": query.job,
         "statuses": row_mapping.stored_statuses(query.statuses) or None,
         "trigger": query.trigger and query.trigger.value,
-        "since": row_mapping.maybe_ms_up(query.since),
-        "until": row_mapping.maybe_ms_up(query.until),
+        "since": milliseconds.maybe_ms_up(query.since),
+        "until": milliseconds.maybe_ms_up(query.until),
     }
     if query.before is not None:
-        asked |= {"before_at": row_mapping.to_ms(query.before[0]), "before_id": query.before[1]}
+        asked |= {"before_at": milliseconds.to_ms(query.before[0]), "before_id": query.before[1]}
     given = {name: value for name, value in asked.items() if value is not None}
     found = session.execute(store_queries.executions(given), given | {"limit": query.limit})
     return [row_mapping.execution(row) for row in found.fetchall()]
@@ -297,7 +298,7 @@ def execution(session: Session, execution_id: str) -> ExecutionDetail | None:
 
 def latest(session: Session, jobs: Sequence[str], until: datetime) -> Mapping[str, Execution]:
     """The newest of each up to ``until``: later ones were recorded by a clock that was ahead."""
-    asked = {"jobs": list(jobs), "until": row_mapping.to_ms(until)}
+    asked = {"jobs": list(jobs), "until": milliseconds.to_ms(until)}
     found = session.execute(store_queries.LATEST, asked).fetchall() if jobs else []
     return {row["job"]: row_mapping.execution(row) for row in found}
 
@@ -310,14 +311,14 @@ def recent(session: Session, jobs: Sequence[str], count: int, until: datetime) -
 
 def ticks(session: Session, job: str, since: datetime, until: datetime) -> list[Execution]:
     """Rows of the job's ticks in [since, until], oldest first; one that stands for a longer range is the last."""
-    parameters = {"job": job, "since": row_mapping.to_ms(since), "until": row_mapping.to_ms(until)}
+    parameters = {"job": job, "since": milliseconds.to_ms(since), "until": milliseconds.to_ms(until)}
     between = session.execute(store_queries.TICKS_BETWEEN, parameters).fetchall()
     beyond = session.execute(store_queries.RANGE_OVER, parameters).fetchall()
     return [row_mapping.execution(row) for row in (*between, *beyond)]
 
 
 def last_success(session: Session, job: str, until: datetime) -> Execution | None:
-    row = session.execute(store_queries.LAST_SUCCESS, {"job": job, "until": row_mapping.to_ms(until)}).fetchone()
+    row = session.execute(store_queries.LAST_SUCCESS, {"job": job, "until": milliseconds.to_ms(until)}).fetchone()
     return None if row is None else row_mapping.execution(row)
 
 
@@ -349,12 +350,12 @@ def jobs(session: Session) -> list[str]:
 def edge(session: Session, job: str, *, failed: bool, keep: int) -> datetime | None:
     """The time of the newest row beyond the job's newest ``keep`` failed ones, or ended ones that did not fail."""
     found = session.execute(store_queries.edge(failed=failed), {"job": job, "rows": keep}).fetchone()
-    return None if found is None else row_mapping.instant(found["scheduled_at"])
+    return None if found is None else milliseconds.instant(found["scheduled_at"])
 
 
 def forget(session: Session, job: str, *, failed: bool, until: datetime, limit: int) -> int:
     """Deletes the oldest such rows up to ``until`` with their attempts, at most ``limit``; how many they were."""
-    parameters = {"job": job, "until": row_mapping.to_ms(until), "limit": limit}
+    parameters = {"job": job, "until": milliseconds.to_ms(until), "limit": limit}
     return session.execute(store_queries.forget(failed=failed), parameters).rowcount
 
 
@@ -362,6 +363,6 @@ def forget_leftovers(session: Session, until: datetime, limit: int) -> int:
     """Deletes pauses and bulk calls up to ``until``, and calendars and definitions that no row needs; how many of
     these definitions."""
     for leftovers in (store_queries.FORGET_PAUSES, store_queries.FORGET_BULK_CALLS):
-        session.execute(leftovers, {"until": row_mapping.to_ms(until)})
+        session.execute(leftovers, {"until": milliseconds.to_ms(until)})
     session.execute(store_queries.FORGET_CALENDARS)
     return session.execute(store_queries.FORGET_DEFINITIONS, {"limit": limit}).rowcount

@@ -1,49 +1,22 @@
-"""Rows to values and back; instants are whole milliseconds in the database, aware UTC datetimes outside."""
+"""Rows to values and back."""
 
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chronos_gitops.engine.model import Attempt, Execution, Gate, HeldBy, Pause, Status, Trigger
+from chronos_gitops.engine.milliseconds import instant, maybe_instant, maybe_ms, to_ms
+from chronos_gitops.engine.model import Attempt, Execution, HeldBy, Pause, Status, Trigger
+from chronos_gitops.engine.requires import gate_document
 from chronos_gitops.webhooks.observed import Observed
 from chronos_gitops.webhooks.transport.timings import PhaseTimes
 
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
 # Asking the enum takes a microsecond, and a page of the API or of the web asks thousands of times.
 _TRIGGERS = {one.value: one for one in Trigger}
 _STATUSES = {one.value: one for one in Status} | {"waiting": Status.RUNNING}
 
 Row = Mapping[str, Any]
-
-
-def to_ms(instant: datetime) -> int:
-    return (instant - _EPOCH) // MILLISECOND
-
-
-def whole(instant: datetime) -> datetime:
-    """What the ledger keeps of it: whole milliseconds."""
-    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
-
-
-def maybe_ms(instant: datetime | None) -> int | None:
-    return None if instant is None else to_ms(instant)
-
-
-def maybe_ms_up(instant: datetime | None) -> int | None:
-    """The first whole millisecond at the instant or after it."""
-    return None if instant is None else -((_EPOCH - instant) // MILLISECOND)
-
-
-def instant(milliseconds: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=milliseconds)
-
-
-def maybe_instant(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else instant(milliseconds)
 
 
 def stored_status(execution: Execution) -> str:
@@ -88,18 +61,9 @@ def execution(row: Row) -> Execution:
         replay_of=row["replay_of"],
         idempotency_key=row["idempotency_key"],
         variables=None if row["variables"] is None else json.loads(row["variables"]),
-        requires=None if row["requires"] is None else gate(json.loads(row["requires"])),
+        requires=None if row["requires"] is None else gate_document.of_document(json.loads(row["requires"])),
         **_draft(row["draft"]),
     )
-
-
-def gate(document: Mapping[str, Any]) -> Gate:
-    since, until = instant(document["since"]), instant(document["until"])
-    return Gate(document["job"], since, until, document["met"], document["execution"])
-
-
-def gate_document(found: Gate) -> str:
-    return json.dumps(asdict(found) | {"since": to_ms(found.since), "until": to_ms(found.until)})
 
 
 def _draft(base: str | None) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
 from chronos_gitops.engine.clock import TOLERANCE, elapsed, is_ahead
+from chronos_gitops.engine.milliseconds import instant
 from chronos_gitops.engine.temporal import names, updates
 from chronos_gitops.engine.temporal.visibility.visibility import TimetableView, Visibility
-from chronos_gitops.engine.temporal.workflows.messages import instant
 
 log = logging.getLogger(__name__)
 _AT_ONCE = 20

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from chronos_gitops.engine.milliseconds import instant
 from chronos_gitops.engine.model import Pause
 from chronos_gitops.engine.temporal.timetables.followed import Followed
-from chronos_gitops.engine.temporal.workflows.messages import Plan, instant
+from chronos_gitops.engine.temporal.workflows.messages import Plan
 from chronos_gitops.engine.ticks import due_queue
 from chronos_gitops.jobs.model import JobSet, JobVersion
 from chronos_gitops.schedule.calendars.applied import AppliedTiming

@@ -9,8 +9,9 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 
+from chronos_gitops.engine.milliseconds import instant
 from chronos_gitops.engine.temporal.errors import Unavailable
-from chronos_gitops.engine.temporal.workflows.messages import Row, instant
+from chronos_gitops.engine.temporal.workflows.messages import Row
 
 JOB = SearchAttributeKey.for_keyword("ChronosJob")
 STATUS = SearchAttributeKey.for_keyword("ChronosStatus")

@@ -10,6 +10,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
+from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.callbacks import judged
 from chronos_gitops.engine.model import (
     Attempt,
@@ -267,7 +268,7 @@ class Visibility:
             row = await one.memo_value(names.ROW)
             since = row.get(RESTING) or row.get("created_at")
             if since is not None:
-                found[one.id] = messages.instant(since)
+                found[one.id] = milliseconds.instant(since)
         return found
 
     async def pauses_of(self, job: str, since: datetime) -> list[Pause]:

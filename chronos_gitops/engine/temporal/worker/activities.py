@@ -16,6 +16,7 @@ from chronos_gitops.engine import callbacks
 from chronos_gitops.engine.clock import Clock, elapsed, is_ahead
 from chronos_gitops.engine.clock_watch import ClockWatch, Correction
 from chronos_gitops.engine.drafts import provenance
+from chronos_gitops.engine.milliseconds import instant, maybe_instant, maybe_ms, to_ms
 from chronos_gitops.engine.model import Execution, Reason, Status, Trigger, tick_execution_id
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.temporal import names
@@ -38,10 +39,6 @@ from chronos_gitops.engine.temporal.workflows.messages import (
     Row,
     Situation,
     Verdict,
-    instant,
-    maybe_instant,
-    maybe_ms,
-    to_ms,
 )
 from chronos_gitops.engine.ticks.due_queue import Missed, held_until
 from chronos_gitops.engine.ticks.owed_ticks import held_by

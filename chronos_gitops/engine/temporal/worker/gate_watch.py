@@ -9,13 +9,15 @@ from typing import Final
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from chronos_gitops.engine.milliseconds import instant
 from chronos_gitops.engine.model import Gate
+from chronos_gitops.engine.requires import gate_document
 from chronos_gitops.engine.requires.gates import Passage, gate_of, looked, passage, wanted
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.visibility.visibility import Visibility
 from chronos_gitops.engine.temporal.worker.activity_heartbeat import ActivityHeartbeat
 from chronos_gitops.engine.temporal.workflows import messages
-from chronos_gitops.engine.temporal.workflows.messages import GateOrder, GateReport, instant
+from chronos_gitops.engine.temporal.workflows.messages import GateOrder, GateReport
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.promises.requires import Requires
 
@@ -40,7 +42,9 @@ class GateWatch:
     async def gate(self, order: GateOrder) -> GateReport:
         """A local activity: its answer is kept in the history, so a later release may compute it otherwise."""
         found = gate_of(messages.execution(order.row), Job.from_document(order.document), instant(order.now))
-        return GateReport({}, Passage.START) if found is None else GateReport(messages.gate_row(found), Passage.WAIT)
+        return (
+            GateReport({}, Passage.START) if found is None else GateReport(gate_document.document(found), Passage.WAIT)
+        )
 
     @activity.defn(name=names.PASS_GATE)
     async def pass_gate(self, order: GateOrder) -> GateReport:
@@ -58,9 +62,9 @@ class GateWatch:
             last = gate.until + (_BEHIND if required.wait else timedelta(0))
             does = passage(seen, required, now)
             if does is Passage.START and seen.met:
-                return GateReport(messages.gate_row(seen), does)
+                return GateReport(gate_document.document(seen), does)
             if now >= last:
-                return GateReport(messages.gate_row(seen), does)
+                return GateReport(gate_document.document(seen), does)
             await self._rest(min(_LOOK_EACH, last - now))
 
     async def _rest(self, duration: timedelta) -> None:

@@ -10,6 +10,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 from chronos_gitops.engine.callbacks import CallbackLate, CallbackReport, Told, overdue, received
 from chronos_gitops.engine.clock import is_ahead
+from chronos_gitops.engine.milliseconds import instant, maybe_instant, to_ms
 from chronos_gitops.engine.model import Reason, Status
 from chronos_gitops.engine.requires.gates import Passage
 from chronos_gitops.engine.temporal import names
@@ -29,9 +30,6 @@ from chronos_gitops.engine.temporal.workflows.messages import (
     Order,
     Posted,
     Row,
-    instant,
-    maybe_instant,
-    to_ms,
 )
 from chronos_gitops.webhooks.outcome import ErrorClass, OutcomeKind
 

@@ -5,15 +5,13 @@ is ever renamed. A secret is only ever a reference here; its value is looked up 
 """
 
 from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chronos_gitops.engine.model import Attempt, Execution, Gate, HeldBy, Pause, Status, Trigger
+from chronos_gitops.engine.milliseconds import instant, maybe_instant, maybe_ms, to_ms
+from chronos_gitops.engine.model import Attempt, Execution, HeldBy, Pause, Status, Trigger
+from chronos_gitops.engine.requires import gate_document
 from chronos_gitops.webhooks.observed import Observed
 from chronos_gitops.webhooks.transport.timings import PhaseTimes
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 Row = dict[str, Any]
 """An Execution as it stands in the memo of its workflow."""
@@ -39,22 +37,6 @@ RESTING = "resting_since"
 OWN = frozenset({OVERDUE, RESTING})
 REQUIRES = "requires"
 """A row's gate."""
-
-
-def to_ms(instant: datetime) -> int:
-    return (instant - _EPOCH) // _MILLISECOND
-
-
-def maybe_ms(instant: datetime | None) -> int | None:
-    return None if instant is None else to_ms(instant)
-
-
-def instant(milliseconds: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=milliseconds)
-
-
-def maybe_instant(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else instant(milliseconds)
 
 
 Pairs = list[list[int]]
@@ -293,16 +275,12 @@ class TriggerRequest:
 
 
 def row(execution: Execution) -> Row:
-    gate = {} if execution.requires is None else {REQUIRES: gate_row(execution.requires)}
+    gate = {} if execution.requires is None else {REQUIRES: gate_document.document(execution.requires)}
     return {
         name: maybe_ms(value) if name in _INSTANTS else value
         for name, value in asdict(execution).items()
         if value is not None
     } | gate
-
-
-def gate_row(gate: Gate) -> dict[str, Any]:
-    return asdict(gate) | {"since": to_ms(gate.since), "until": to_ms(gate.until)}
 
 
 def execution(row: Row) -> Execution:
@@ -313,6 +291,5 @@ def execution(row: Row) -> Execution:
     if values.get("calendar") is not None:
         values["calendar"] = HeldBy(**values["calendar"])
     if values.get(REQUIRES) is not None:
-        ends = {name: instant(values[REQUIRES][name]) for name in ("since", "until")}
-        values[REQUIRES] = Gate(**values[REQUIRES] | ends)
+        values[REQUIRES] = gate_document.of_document(values[REQUIRES])
     return Execution(**{name: value for name, value in values.items() if name in known})

@@ -3,11 +3,12 @@
 Workflow code: what it does to the state must stay as it is for histories that have it.
 """
 
+from chronos_gitops.engine.milliseconds import instant
 from chronos_gitops.engine.model import Pause
 from chronos_gitops.engine.operations import bulk
 from chronos_gitops.engine.operations.pauses import combined, guards, parts, without_guard
 from chronos_gitops.engine.temporal.workflows import turns
-from chronos_gitops.engine.temporal.workflows.messages import BulkAnswer, Held, TimetableState, instant
+from chronos_gitops.engine.temporal.workflows.messages import BulkAnswer, Held, TimetableState
 
 _REMEMBERED = 50
 

@@ -16,6 +16,7 @@ from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadySt
 
 from chronos_gitops.engine.clock import is_ahead
 from chronos_gitops.engine.drafts import provenance
+from chronos_gitops.engine.milliseconds import instant, to_ms
 from chronos_gitops.engine.model import Execution, Reason, Status, Trigger
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.visibility import search_attributes
@@ -33,8 +34,6 @@ from chronos_gitops.engine.temporal.workflows.messages import (
     TimetableState,
     TriggerRequest,
     Verdict,
-    instant,
-    to_ms,
 )
 from chronos_gitops.jobs.promises.guard import GUARD
 from chronos_gitops.schedule.timing import definition_of

@@ -13,10 +13,11 @@ from temporalio.client import Client
 
 from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.engine.clock import TOLERANCE, SystemClock
+from chronos_gitops.engine.milliseconds import to_ms
 from chronos_gitops.engine.model import Status
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.visibility import search_attributes
-from chronos_gitops.engine.temporal.workflows.messages import Order, row, to_ms
+from chronos_gitops.engine.temporal.workflows.messages import Order, row
 from chronos_gitops.jobs.model import Job
 
 SECOND = timedelta(seconds=1)

@@ -11,9 +11,10 @@ from harness.programs.temporal import TemporalServer, free_port, on_temporal
 
 from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.engine.clock import SystemClock
+from chronos_gitops.engine.milliseconds import to_ms
 from chronos_gitops.engine.model import Pause
 from chronos_gitops.engine.temporal.timetables.planned_runs import decided_until, next_runs
-from chronos_gitops.engine.temporal.workflows.messages import Plan, to_ms
+from chronos_gitops.engine.temporal.workflows.messages import Plan
 from chronos_gitops.jobs.model import Job, JobVersion
 
 EACH_MINUTE = Plan("* * * * *", "UTC", to_ms(NOON), is_awake=True)

@@ -14,12 +14,13 @@ from harness.repositories.repository import Repository
 from temporalio.client import Client
 
 from chronos_gitops.engine.clock_watch import ClockWatch
+from chronos_gitops.engine.milliseconds import to_ms
 from chronos_gitops.engine.temporal.status.fleet_backlog import FleetBacklog
 from chronos_gitops.engine.temporal.timetables.reconciler import Reconciler, applied
 from chronos_gitops.engine.temporal.timetables.revision_order import Ancestry, Place, RevisionOrder
 from chronos_gitops.engine.temporal.visibility.visibility import Visibility
 from chronos_gitops.engine.temporal.worker.activities import Timing
-from chronos_gitops.engine.temporal.workflows.messages import Situation, to_ms
+from chronos_gitops.engine.temporal.workflows.messages import Situation
 from chronos_gitops.engine.ticks.due_queue import LATE
 from chronos_gitops.git.client import Git
 from chronos_gitops.git.discovery import discover
