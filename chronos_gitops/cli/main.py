@@ -16,6 +16,7 @@ from chronos_gitops.exit_codes import ExitCode
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
 
 _CANNOT_WRITE = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT, errno.EFBIG)
+_COMPLETES = "_CHRONOS_GITOPS_COMPLETE"
 _ABOUT = """\
 Scheduled webhooks whose definitions live in git: a version is a commit, a rollback is a commit.
 
@@ -61,6 +62,8 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
     },
     "Set up": {
         "config": Entry("setup.config", "Check and show the settings of a runner."),
+        "doctor": Entry("setup.doctor", "Find out what is wrong with this installation."),
+        "completion": Entry("setup.completion", "Print the completion script of a shell."),
         "help": Entry("local.help", "Show the help of a command."),
     },
     "Ask a runner": {
@@ -124,6 +127,8 @@ def main(argv: Sequence[str] | None = None, commands: click.Group = group) -> in
     """Runs one command and answers its exit code (``ExitCode``)."""
     _occupy_closed_descriptors()
     _speak_everywhere()
+    if _COMPLETES in os.environ:
+        return _complete(commands)
     context: click.Context | None = None
     try:
         if sys.stdout is None:
@@ -151,6 +156,19 @@ def main(argv: Sequence[str] | None = None, commands: click.Group = group) -> in
         if context is not None and context.params["debug"]:
             raise
         return _our_bug(error)
+
+
+def _complete(commands: click.Group) -> int:
+    """What a shell asks while its user types: no error may disturb the line."""
+    from chronos_gitops.cli import completion
+
+    try:
+        words = completion.answer(commands)
+    except Exception:
+        words = None
+    if words is not None:
+        click.echo(words)
+    return ExitCode.FINE if words is not None else ExitCode.FAILED
 
 
 def _speak_everywhere() -> None:

@@ -67,9 +67,9 @@ def build_engine_setup(
 
         return _on_sql(settings, open_ledger, clock or SystemClock(), is_stopping)
     if kind == "postgresql":
-        _need("psycopg", "postgres")
+        need_package("psycopg", "postgres")
         return _on_postgres(settings, clock, loss, is_stopping, claim)
-    _need("temporalio", "temporal")
+    need_package("temporalio", "temporal")
     return _on_temporal(settings, clock or SystemClock(), claim)
 
 
@@ -161,7 +161,8 @@ def _beside(engine: Engine) -> AbstractContextManager[Store]:
     return contextlib.nullcontext(engine.store)
 
 
-def _need(module: str, extra: str) -> None:
+def need_package(module: str, extra: str) -> None:
+    """UsageError when a package of this extra is not installed."""
     if importlib.util.find_spec(module) is None:
         raise UsageError(
             f"this engine needs the package {module}, which is not installed",

@@ -76,6 +76,13 @@ class Shortage:
             self._count = 0
 
 
+def shortage(in_flight: int) -> tuple[int, int] | None:
+    """What this process may open at most and what ``limits.in_flight`` needs, where that is more."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = in_flight + RESERVED
+    return None if hard == resource.RLIM_INFINITY or hard >= needed else (hard, needed)
+
+
 def provide(in_flight: int) -> None:
     """Raises the soft limit as far as ``limits.in_flight`` needs; warns when the hard limit does not allow that."""
     needed = in_flight + RESERVED

@@ -7,7 +7,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final, Literal, TypeAlias, TypeVar
 
@@ -127,6 +127,13 @@ class Mirror:
             if line.startswith("ref: refs/heads/"):
                 return branch_name(line.removeprefix("ref: ").partition("\t")[0])
         raise BranchNotFound(f"the HEAD of {self.address} names no branch", hint="name one with --branch")
+
+    def branches(self) -> Mapping[str, str]:
+        """Every branch of the server with its commit, asked without fetching anything."""
+        question = ("ls-remote", "--heads", "--end-of-options", self.address.location)
+        output = self._remote.run(self.git, *question, timeout=_ASK).decode("utf-8", "replace")
+        rows = (line.partition("\trefs/heads/") for line in output.splitlines())
+        return {name: commit for commit, _, name in rows if name}
 
     def fetch(self, branch: str, *, timeout: float | None = None) -> str:
         """The commit the branch is at now; a GitError leaves the mirror as it was."""

@@ -190,6 +190,21 @@ class SqliteStore:
         return results
 
 
+def look_at(path: Path) -> bool:
+    """Whether there is a ledger. Changes nothing. StoreUnusable for one that no runner of this version can open."""
+    if not path.exists():
+        return False
+    # Without a write-ahead log nothing writes, and immutable=1 keeps SQLite from making one (sqlite.org/uri.html).
+    way = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True, timeout=5.0)) as ledger:
+            _check(ledger, path)
+            _refuse_newer(ledger, path)
+    except sqlite3.Error as error:
+        raise StoreUnusable(f"the ledger {path} cannot be opened: {error}", hint=_WAY_OUT) from error
+    return True
+
+
 def _open(path: Path) -> sqlite3.Connection:
     with contextlib.ExitStack() as undo:
         try:
@@ -216,12 +231,19 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     """The number of the last step is the file's ``user_version``."""
+    have = _refuse_newer(connection, path)
     steps = migrations("sqlite")
-    have = connection.execute("PRAGMA user_version").fetchone()[0]
-    if have > max(steps):
-        raise StoreUnusable(
-            f"the ledger {path} was written by a newer chronos-gitops (schema {have}, this one knows {max(steps)})",
-            hint="run the newer version, or restore the ledger that belongs to this one",
-        )
     for number in sorted(number for number in steps if number > have):
         connection.executescript(f"BEGIN IMMEDIATE;\n{steps[number]}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+def _refuse_newer(connection: sqlite3.Connection, path: Path) -> int:
+    """The step that the file is at."""
+    have: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    known = max(migrations("sqlite"))
+    if have > known:
+        raise StoreUnusable(
+            f"the ledger {path} was written by a newer chronos-gitops (schema {have}, this one knows {known})",
+            hint="run the newer version, or restore the ledger that belongs to this one",
+        )
+    return have
