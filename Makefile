@@ -7,10 +7,11 @@ RUNTIME := build/runtime
 DIST   := $(VENV)/dist/bin
 CHROMIUM ?= /usr/bin/chromium
 FAKETIME ?= /usr/bin/faketime
+GROFF    ?= /usr/bin/groff
 ANALYZE  ?= /usr/bin/systemd-analyze
 PGBOUNCER ?= /usr/sbin/pgbouncer
 POSTGRES := $(or $(wildcard /usr/lib/postgresql/*/bin/postgres),debian-postgresql)
-TOOLS    := $(BIN)/promtool $(BIN)/nginx $(VENV)/.tools $(VENV)/.node-tools $(FAKETIME) $(ANALYZE) $(PGBOUNCER) /usr/bin/curl /usr/bin/wget $(POSTGRES) $(VENV)/.dist
+TOOLS    := $(BIN)/promtool $(BIN)/nginx $(VENV)/.tools $(VENV)/.node-tools $(FAKETIME) $(GROFF) $(ANALYZE) $(PGBOUNCER) /usr/bin/curl /usr/bin/wget $(POSTGRES) $(VENV)/.dist
 
 .DEFAULT_GOAL := help
 .PHONY: help debian-postgresql demo dist test test-browser screenshots test-full faults check docs bench lock clean
@@ -78,6 +79,11 @@ $(FAKETIME):
 	@echo "installing libfaketime (once)"
 	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "make test steps clocks with libfaketime: install Debian's package faketime"; exit 1; }
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends faketime >/dev/null
+
+$(GROFF):
+	@echo "installing groff (once)"
+	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "make test renders the manual page with groff: install Debian's package groff-base"; exit 1; }
+	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends groff-base >/dev/null
 
 $(ANALYZE):
 	@echo "installing systemd-analyze (once)"

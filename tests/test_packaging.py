@@ -58,6 +58,7 @@ def test_the_wheel_holds_the_package_the_schema_and_the_examples(wheel: Path) ->
     examples = {f"chronos_gitops/_shipped/{path.relative_to(ROOT)}" for path in (ROOT / "jobs.example").rglob("*.yaml")}
     assert package <= held
     assert examples <= held
+    assert any(name.endswith(".data/data/share/man/man1/chronos-gitops.1") for name in held)
     assert examples
     assert "chronos_gitops/_shipped/schemas.json" in held
     assert not [name for name in held if name.startswith("tests/")]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from harness.reference import api, commands, job, metrics, settings
+from harness.reference import api, commands, job, man, metrics, settings
 
 from chronos_gitops.cli.reports.problems import rule_docs
 from chronos_gitops.jobs.schemas import schemas
@@ -17,6 +17,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/rules.md": rule_docs.page,
     "docs/reference/job.md": job.page,
     "docs/reference/commands.md": commands.page,
+    "docs/reference/chronos-gitops.1": man.page,
     "docs/reference/settings.md": settings.page,
     "docs/reference/api.md": api.page,
     "docs/reference/openapi.json": api.openapi,

@@ -5,17 +5,14 @@ from collections.abc import Iterator
 import click
 from harness.reference.markdown import head, table
 
+from chronos_gitops.cli.exit_table import EVERYWHERE, TABLE
 from chronos_gitops.cli.main import COMMANDS, group
 
 _WIDTH = 100
 
 
 def page() -> str:
-    words = (
-        "Exit codes: 0 fine, 1 findings or failed, 2 usage, settings or the machine, 3 nothing to look at, 70 internal "
-        "error, 130 interrupted. Each command prints this text with `--help`."
-    )
-    parts = [head("The command line", "the commands themselves", words)]
+    parts = [head("The command line", "the commands themselves", "Each command prints its text with `--help`.")]
     for title, section in COMMANDS.items():
         rows = [(f"[{name}](#chronos-gitops-{name})", entry.help) for name, entry in section.items()]
         parts += [f"**{title}**", table(("command", "what it does"), rows)]
@@ -25,7 +22,14 @@ def page() -> str:
                 command = group.get_command(root, name)
                 assert command is not None, name
                 parts += _texts(command, root, name)
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, *_exit_codes()]) + "\n"
+
+
+def _exit_codes() -> Iterator[str]:
+    yield "## Exit codes"
+    yield table(("code", "meaning"), [(str(code.value), text) for code, text in EVERYWHERE.items()])
+    yield "Every command may end with 0, 2, 70 and 130. 1 and 3 mean:"
+    yield table(("command", "1", "3"), [(f"`{name}`", ends.failed, ends.nothing) for name, ends in TABLE.items()])
 
 
 def _texts(command: click.Command, parent: click.Context, name: str) -> Iterator[str]:

@@ -1,0 +1,68 @@
+"""When each command ends with 1 and with 3; the codes that mean the same for every command are in ``EVERYWHERE``."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from chronos_gitops.exit_codes import ExitCode
+
+
+class Ends(NamedTuple):
+    """Empty for a code that the command does not end with."""
+
+    failed: str = ""
+    nothing: str = ""
+
+
+EVERYWHERE: Final[Mapping[ExitCode, str]] = {
+    ExitCode.FINE: "The command did what was asked and found nothing wrong.",
+    ExitCode.FAILED: "Findings, or what was asked for did not work.",
+    ExitCode.USAGE: "An argument, an option, a setting or the machine is at fault.",
+    ExitCode.NOTHING: "There is nothing to look at or to do.",
+    ExitCode.INTERNAL: "A bug in this program. Please report it.",
+    ExitCode.INTERRUPTED: "Ctrl-C.",
+}
+_REFUSED: Final = "No runner answers, or it refuses"
+_NO_REPOSITORY: Final = "The folder is no repository"
+_NO_JOB: Final = f"{_NO_REPOSITORY}, or has no such job or version"
+
+TABLE: Final[Mapping[str, Ends]] = {
+    "init": Ends(),
+    "validate": Ends("Errors were found", "No job file was found"),
+    "next": Ends(_NO_JOB),
+    "explain": Ends(),
+    "import": Ends("An entry cannot be converted, or a file exists already"),
+    "layers extract": Ends(nothing="No fields can be shared"),
+    "schema": Ends(),
+    "plan": Ends("With --exit-code: there are changes, or jobs become invalid"),
+    "secrets": Ends("Executions would fail for a secret", "No job uses a secret"),
+    "history": Ends(_NO_JOB),
+    "show": Ends(_NO_JOB),
+    "rollback": Ends(f"{_NO_JOB}, the file has changes, or the version is invalid today"),
+    "undo": Ends(f"{_NO_REPOSITORY}, or the commit cannot be taken back"),
+    "run": Ends("The data folder is in use, or the engine cannot be used"),
+    "token create": Ends(),
+    "identity documents": Ends(),
+    "identity key": Ends(),
+    "notify test": Ends("A message was not delivered"),
+    "demo": Ends("The demonstration did not go as it should"),
+    "config check": Ends("A runner with these settings would not start"),
+    "config show": Ends(),
+    "doctor": Ends("A finding failed; warnings are no failures"),
+    "completion": Ends(),
+    "help": Ends(),
+    "status": Ends(f"{_REFUSED}, or no new commit can be applied"),
+    "jobs": Ends(_REFUSED),
+    "executions": Ends(_REFUSED),
+    "preflight": Ends(f"{_REFUSED}, or a check failed", "No execution is coming"),
+    "trigger": Ends(f"{_REFUSED}. With --wait: the execution did not succeed", "No job matches"),
+    "logs": Ends(f"{_REFUSED}, or the execution did not succeed"),
+    "events": Ends(_REFUSED),
+    "sync": Ends(f"{_REFUSED}, or the newest commit is not applied"),
+    "approve": Ends(f"{_REFUSED}", "Nothing is held"),
+    "replay": Ends(_REFUSED, "No scheduled time in the range can run again"),
+    "cancel": Ends(_REFUSED),
+    "pause": Ends(f"{_REFUSED}, or a job was not paused", "No job matches"),
+    "resume": Ends(f"{_REFUSED}, or a job was not resumed", "No job matches"),
+    "sessions end": Ends(f"{_REFUSED}, or there is no such session"),
+    "sessions list": Ends(_REFUSED),
+}
