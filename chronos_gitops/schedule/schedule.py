@@ -16,6 +16,7 @@ from chronos_gitops.schedule.forms.one_off import OneOff
 from chronos_gitops.schedule.upcoming import upcoming
 from chronos_gitops.schedule.zones import timezones, wall_time
 from chronos_gitops.schedule.zones.dst import Wallclock
+from chronos_gitops.schedule.zones.timezones import ZoneData
 
 __all__ = ["LONGEST", "Schedule", "jitter"]
 
@@ -55,7 +56,7 @@ class Schedule:
     def __post_init__(self) -> None:
         if not cron.is_hashed(self.text):
             object.__setattr__(self, "key", "")
-        object.__setattr__(self, "_ticks", _parse(self.text, self.timezone, self.key))
+        object.__setattr__(self, "_ticks", _parse(self.text, self.timezone, self.key, timezones.given()))
 
     def __reduce__(self) -> tuple[type["Schedule"], tuple[str, str, str]]:
         return Schedule, (self.text, self.timezone, self.key)
@@ -63,7 +64,7 @@ class Schedule:
     @classmethod
     def parse(cls, text: str, timezone: str = "UTC", *, key: str = "") -> "Schedule":
         """``key`` seeds ``H``: the job's name; jobs without one share their schedule."""
-        return _shared(text, timezone, key if cron.is_hashed(text) else "")
+        return _shared(text, timezone, key if cron.is_hashed(text) else "", timezones.given())
 
     @property
     def both_day_fields(self) -> bool:
@@ -163,12 +164,12 @@ def _within(instant: datetime) -> datetime:
 
 
 @lru_cache(maxsize=16_384)
-def _shared(text: str, timezone: str, key: str) -> Schedule:
+def _shared(text: str, timezone: str, key: str, _: ZoneData | None) -> Schedule:
     return Schedule(text, timezone, key)
 
 
 @lru_cache(maxsize=16_384)
-def _parse(text: str, timezone: str, key: str) -> Ticks:
+def _parse(text: str, timezone: str, key: str, _: ZoneData | None) -> Ticks:
     """Jobs of one schedule share its ticks, for only ``H`` tells them apart."""
     if not text.strip():
         raise ScheduleError("the schedule is empty", hint="write one like 0 2 * * *, @daily or @every 5m")

@@ -18,6 +18,7 @@ from chronos_gitops.schedule.moves import MOST_TIMES_A_DAY, Move, Mover
 from chronos_gitops.schedule.schedule_list import ScheduleList
 from chronos_gitops.schedule.upcoming import upcoming
 from chronos_gitops.schedule.zones import timezones
+from chronos_gitops.schedule.zones.timezones import ZoneData
 
 SEARCH = timedelta(days=3653)
 """How far ahead the next tick is looked for: ten years."""
@@ -93,7 +94,7 @@ class Timing:
         return hash((self.schedules, self.start, self.end, self.on_skip))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _shared, (self.schedules, self.start, self.end, self.skip, self.freezes, self.on_skip)
+        return _again, (self.schedules, self.start, self.end, self.skip, self.freezes, self.on_skip)
 
     @classmethod
     def parse(
@@ -114,7 +115,7 @@ class Timing:
         """
         texts = (schedule,) if isinstance(schedule, str) else tuple(schedule)
         seed = key if any(map(cron.is_hashed, texts)) else ""
-        return _parsed(texts, timezone, seed, start, end, tuple(skip), OnSkip(on_skip))
+        return _parsed(texts, timezone, seed, start, end, tuple(skip), OnSkip(on_skip), timezones.given())
 
     @classmethod
     def from_definition(cls, text: str, timezone: str, *, key: str) -> "Timing":
@@ -126,7 +127,7 @@ class Timing:
         """The same with the content of the calendars that it names, in that order, and with the freezes."""
         if self.skip == tuple(skip) and self.freezes == tuple(freezes):
             return self
-        return _shared(self.schedules, self.start, self.end, tuple(skip), tuple(freezes), self.on_skip)
+        return _again(self.schedules, self.start, self.end, tuple(skip), tuple(freezes), self.on_skip)
 
     @property
     def timezone(self) -> str:
@@ -316,10 +317,28 @@ def definition_of(document: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=16_384)
 def _parsed(
-    texts: tuple[str, ...], timezone: str, key: str, start: str, end: str, skip: tuple[str, ...], on_skip: OnSkip
+    texts: tuple[str, ...],
+    timezone: str,
+    key: str,
+    start: str,
+    end: str,
+    skip: tuple[str, ...],
+    on_skip: OnSkip,
+    _: ZoneData | None,
 ) -> Timing:
     calendars = tuple(map(Calendar.unresolved, skip))
     return Timing(ScheduleList.parse(texts, timezone, key=key), start, end, calendars, on_skip=on_skip)
+
+
+def _again(
+    schedules: ScheduleList,
+    start: str,
+    end: str,
+    skip: tuple[Calendar, ...],
+    freezes: tuple[Calendar, ...],
+    on_skip: OnSkip,
+) -> Timing:
+    return _shared(schedules, start, end, skip, freezes, on_skip, timezones.given())
 
 
 @lru_cache(maxsize=16_384)
@@ -330,6 +349,7 @@ def _shared(
     skip: tuple[Calendar, ...],
     freezes: tuple[Calendar, ...],
     on_skip: OnSkip,
+    _: ZoneData | None,
 ) -> Timing:
     """One value for all jobs with equal ones: calendars cost 900 µs for each otherwise."""
     return Timing(schedules, start, end, skip, freezes, on_skip)

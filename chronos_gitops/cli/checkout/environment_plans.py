@@ -21,6 +21,7 @@ from chronos_gitops.jobs.planning.refusals import refusals
 from chronos_gitops.jobs.planning.review_flags import RunnerState
 from chronos_gitops.jobs.validation.layers.other_environment import in_environment, read_parts
 from chronos_gitops.jobs.validation.validate import FileResult, TreeResult
+from chronos_gitops.schedule.zones.timezones import ZoneData
 from chronos_gitops.sync.content.committed_layers import CommittedLayers
 from chronos_gitops.sync.content.last_valid import last_valid_jobs
 from chronos_gitops.sync.reconcile import broken_files, keep_broken
@@ -29,21 +30,36 @@ from chronos_gitops.versions.version import Version
 
 
 def plan_change(
-    compared: Comparison, git: Git, jobs: str, *, environment: str | None, at: datetime, live: RunnerState | None
+    compared: Comparison,
+    git: Git,
+    jobs: str,
+    *,
+    environment: str | None,
+    at: datetime,
+    live: RunnerState | None,
+    zone_data: ZoneData | None = None,
 ) -> Plan:
-    """In the environment that is named, else in all that either side declares."""
-    found = _change_of_runs(compared, git, jobs, environment, at, live)
+    """In the environment that is named, else in all that either side declares. ``zone_data`` is a release of the time
+    zone database to compare with the installed one."""
+    found = _change_of_runs(compared, git, jobs, environment, at, live, zone_data)
     return replace(found, refusals=refusals(compared.before.loaded, compared.after.loaded))
 
 
 def _change_of_runs(
-    compared: Comparison, git: Git, jobs: str, environment: str | None, at: datetime, live: RunnerState | None
+    compared: Comparison,
+    git: Git,
+    jobs: str,
+    environment: str | None,
+    at: datetime,
+    live: RunnerState | None,
+    zone_data: ZoneData | None,
 ) -> Plan:
     before, after = _Tree(compared.before), _Tree(compared.after)
     declared = sorted({*before.layers.environments, *after.layers.environments})
     check_environment(environment, declared, is_required=False)
     values = changed_values(before.layers, after.layers)
-    planner = _Planner(before, after, git, CommittedLayers(git, jobs), values, at, live, compared.allowed_deletions)
+    committed, allowed = CommittedLayers(git, jobs), compared.allowed_deletions
+    planner = _Planner(before, after, git, committed, values, at, live, allowed, zone_data)
     if not declared:
         found, sides = planner.between(None, None, None)
         return replace(found, layers=layer_effects.layer_changes(values, [sides]))
@@ -87,6 +103,7 @@ class _Planner:
     at: datetime
     live: RunnerState | None
     allowed_deletions: int | None
+    zone_data: ZoneData | None
 
     def environment(self, name: str) -> tuple[EnvironmentPlan, Compared | None]:
         """Of one that comes or goes beside others, only that. The first ones that are declared are compared with the
@@ -114,7 +131,8 @@ class _Planner:
         was = self._with_commits(running) if broken_files(judged_after) else running
         wanted = self._job_set(self.after, judged_after, after, was)
         live = self.live if self.live is not None and self.live.environment in (None, name) else None
-        found = plan(running, wanted, at=self.at, live=live, allowed_deletions=self.allowed_deletions)
+        allowed, data = self.allowed_deletions, self.zone_data
+        found = plan(running, wanted, at=self.at, live=live, allowed_deletions=allowed, zone_data=data)
         is_needed = bool(self.values)
         sides = Compared(
             name,

@@ -35,6 +35,12 @@ class CannotPlan(UsageError):
 @click.option("--direct", is_flag=True, help="Compare both sides as they are, instead of the merge result.")
 @click.option("--against", metavar="URL", help="Runner to ask for paused jobs and running executions.")
 @click.option("--token", metavar="TOKEN", help="A bearer token for --against.  [env var: CHRONOS_TOKEN]")
+@click.option(
+    "--tzdata",
+    metavar="PATH",
+    type=click.Path(exists=True, path_type=Path),
+    help="A tzdata wheel or zoneinfo folder: show the jobs that it runs at other times.",
+)
 @click.option("--format", "style", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 @environment_option
 @click.option("--all", "show_all", is_flag=True, help="Show the names of all jobs that inherit a change.")
@@ -48,6 +54,7 @@ def command(
     direct: bool,
     against: str | None,
     token: str | None,
+    tzdata: Path | None,
     style: Literal["text", "json", "markdown"],
     environment: str | None,
     show_all: bool,
@@ -61,15 +68,21 @@ def command(
     network and no secrets. Ends with 0; with --exit-code 1 when there are changes,
     or when a layer or policy makes jobs invalid; 2 when there is no plan, whatever the reason.
 
+    With --tzdata it also shows the jobs whose runs of the next 366 days differ between the installed release of the
+    time zone database and the given one. These count as changes.
+
     \b
     Examples:
       chronos-gitops plan                     what is not committed yet
       chronos-gitops plan main                this branch with its edits, against main
       chronos-gitops plan origin/main HEAD --format markdown
       chronos-gitops plan main --against https://chronos.example.com
+      chronos-gitops plan --tzdata tzdata-2027.1-py2.py3-none-any.whl --exit-code
     """
     try:
-        found, sides, told = _planned(base, head, repo, jobs, after, direct, _asked(against, token), environment)
+        found, sides, told = _planned(
+            base, head, repo, jobs, after, direct, _asked(against, token), environment, tzdata
+        )
     except ChronosError as error:
         raise CannotPlan(error.message, hint=error.hint) from error
     for line in told:
@@ -87,17 +100,20 @@ def _planned(
     direct: bool,
     live: "RunnerState | None",
     environment: str | None,
+    tzdata: Path | None,
 ) -> "tuple[Plan, Sides, list[str]]":
     """The plan, what it compares, and what to say beside it."""
     from chronos_gitops.cli.checkout.environment_plans import plan_change
     from chronos_gitops.cli.checkout.plan_sides import compare
+    from chronos_gitops.cli.checkout.zone_data_file import read_zone_data
     from chronos_gitops.git.client import Git
     from chronos_gitops.git.discovery import discover
 
+    data = None if tzdata is None else read_zone_data(tzdata)
     git, folder = Git(discover(repo.absolute())), str(PurePosixPath(jobs))
     compared = compare(git, base, head, folder, is_direct=direct)
     at = given or datetime.now(UTC)
-    found = plan_change(compared, git, folder, environment=environment, at=at, live=live)
+    found = plan_change(compared, git, folder, environment=environment, at=at, live=live, zone_data=data)
     return found, compared.sides, [*compared.notes, *_invalid(compared.after.loaded)]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from chronos_gitops.jobs.planning.calendar_changes import merged
+from chronos_gitops.jobs.planning import calendar_changes, zone_changes
 from chronos_gitops.jobs.planning.layers.layer_change import LayerChange
 from chronos_gitops.jobs.planning.plan import EnvironmentPlan, JobChange, Plan
 from chronos_gitops.jobs.planning.review_flags import RunnerState
@@ -19,9 +19,9 @@ def combine(found: Sequence[EnvironmentPlan], layers: tuple[LayerChange, ...], l
         tuple(dict.fromkeys(use for plan in plans for use in plan.secrets.removed)),
     )
     changes = tuple(_changes(found))
-    calendars = merged(change for one in found for change in one.plan.calendars)
+    calendars = calendar_changes.merged(change for one in found for change in one.plan.calendars)
     whole = Plan(changes, tuple(unsafe), live=live, secrets=secrets, layers=layers, environments=tuple(found))
-    return replace(whole, calendars=calendars)
+    return replace(whole, calendars=calendars, zone_data=zone_changes.merged(plan.zone_data for plan in plans))
 
 
 def _changes(found: Sequence[EnvironmentPlan]) -> Iterator[JobChange]:

@@ -16,10 +16,12 @@ from chronos_gitops.jobs.planning.load_forecast import BusyMinute, busiest_minut
 from chronos_gitops.jobs.planning.refusals import Refusals
 from chronos_gitops.jobs.planning.review_flags import ReviewFlag, RunnerState, flags, hosts
 from chronos_gitops.jobs.planning.secret_changes import SecretChanges, secret_changes
+from chronos_gitops.jobs.planning.zone_changes import ZoneDataChange, zone_changes
 from chronos_gitops.jobs.secrets.masking import masked
 from chronos_gitops.jobs.templates.time_variables import NoSuchTime
 from chronos_gitops.schedule.calendars.applied import AppliedTiming
 from chronos_gitops.schedule.timing import Timing
+from chronos_gitops.schedule.zones.timezones import ZoneData
 
 NEXT_RUNS: Final = 5
 _YEAR: Final = timedelta(days=365)
@@ -119,7 +121,8 @@ class Plan:
     ``peaks`` are the busiest minutes of the whole tree before and after; ``live`` is what a runner was asked;
     ``secrets`` are the uses of secrets that come and go; ``layers`` are the edited values of layers. Where
     ``environments`` are declared, loads and held deletions are theirs, and ``unsafe`` are those of any of them.
-    ``refusals`` are the jobs that layers, calendars and policies make invalid, in any environment.
+    ``refusals`` are the jobs that layers, calendars and policies make invalid, in any environment. ``zone_data``:
+    another release of the time zone database was given, and this is what it does to the jobs after the change.
     """
 
     changes: tuple[JobChange, ...]
@@ -132,11 +135,13 @@ class Plan:
     environments: tuple[EnvironmentPlan, ...] = ()
     calendars: tuple[CalendarChange, ...] = ()
     refusals: Refusals = field(default_factory=Refusals)
+    zone_data: ZoneDataChange | None = None
 
     @property
     def has_changes(self) -> bool:
         """Whether anything runs otherwise, a job becomes invalid, or an environment comes or goes."""
         is_other = any(one.status is not EnvironmentStatus.STAYS for one in self.environments)
+        is_other = is_other or bool(self.zone_data and self.zone_data.jobs)
         return bool(self.changes or self.calendars or self.refusals.invalid) or is_other
 
     def of(self, operation: Operation) -> tuple[JobChange, ...]:
@@ -160,8 +165,10 @@ def plan(
     at: datetime,
     live: RunnerState | None = None,
     allowed_deletions: int | None = None,
+    zone_data: ZoneData | None = None,
 ) -> Plan:
-    """What going from one set to the other means for runs from the instant ``at`` on."""
+    """What going from one set to the other means for runs from the instant ``at`` on; with ``zone_data``, also what
+    that release means for the jobs afterwards."""
     difference = diff(before, after)
     known = hosts(before)
     found = (
@@ -175,7 +182,8 @@ def plan(
     peaks = busiest_minute(before, after, at=at) if changes else (None, None)
     secrets = secret_changes(before, after, [change.job for change in changes])
     calendars = calendar_changes(before, after, difference, at)
-    return Plan(changes, unsafe, checksum, peaks, live, secrets, calendars=calendars)
+    zones = None if zone_data is None else zone_changes(after, zone_data, at)
+    return Plan(changes, unsafe, checksum, peaks, live, secrets, calendars=calendars, zone_data=zones)
 
 
 def field_changes(before: Job, after: Job) -> tuple[FieldChange, ...]:

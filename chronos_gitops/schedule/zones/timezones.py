@@ -5,6 +5,9 @@ import pkgutil
 import re
 import zoneinfo
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -44,9 +47,41 @@ _OFFSET = re.compile(r"(?:UTC|GMT|Z)?[+-][0-9:]{1,5}")
 _GENERAL = "write an IANA name like UTC, Europe/Paris or America/New_York"
 
 
-@lru_cache(maxsize=1)
+@dataclass(frozen=True, slots=True, eq=False)
+class ZoneData:
+    """A release of the IANA database other than the installed one: its name (``2026a``), and TZif files by zone."""
+
+    release: str
+    files: Mapping[str, bytes] = field(repr=False)
+
+
+_given: ContextVar[ZoneData | None] = ContextVar("zone_data", default=None)
+
+
+@contextmanager
+def using(data: ZoneData) -> Iterator[None]:
+    """Within it, zones and the schedules that are parsed follow this release."""
+    token = _given.set(data)
+    try:
+        yield
+    finally:
+        _given.reset(token)
+
+
+def given() -> ZoneData | None:
+    """The release that is used in place of the installed one; what is kept of schedules depends on it."""
+    return _given.get()
+
+
 def zone_names() -> frozenset[str]:
-    """Every name a job may use: the list of the tzdata package, else what this machine has."""
+    """Every name a job may use."""
+    data = given()
+    return _installed_names() if data is None else frozenset(data.files)
+
+
+@lru_cache(maxsize=1)
+def _installed_names() -> frozenset[str]:
+    """The list of the tzdata package, else what this machine has."""
     try:
         listed = pkgutil.get_data("tzdata", "zones")  # importlib.resources takes 4 ms to be imported
     except (ModuleNotFoundError, FileNotFoundError):
@@ -63,15 +98,17 @@ def load(name: str) -> ZoneInfo:
         hint, meant = _suggestion(name)
         raise ScheduleError(f'unknown timezone "{name[:60]}"', hint=hint, field="timezone", meant=meant)
     try:
-        return _read(name)
+        return _read(name, given())
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         hint = "install or update the tzdata package"
         raise ScheduleError(f'timezone "{name}" cannot be read on this machine', hint=hint, field="timezone") from None
 
 
 @lru_cache(maxsize=1024)
-def _read(name: str) -> ZoneInfo:
+def _read(name: str, data: ZoneData | None) -> ZoneInfo:
     """Out of the tzdata package and not the machine's own files, so that replicas agree about every tick."""
+    if data is not None:
+        return ZoneInfo.from_file(io.BytesIO(data.files[name]), key=name)
     try:
         content = pkgutil.get_data("tzdata", f"zoneinfo/{name}")
     except ModuleNotFoundError:
@@ -81,6 +118,9 @@ def _read(name: str) -> ZoneInfo:
 
 def rules_version() -> str:
     """The release of the IANA database that ticks are computed from, ``2026a`` for example."""
+    data = given()
+    if data is not None:
+        return data.release
     try:
         import tzdata  # type: ignore[import-untyped]  # the package ships no types
     except ModuleNotFoundError:

@@ -10,6 +10,7 @@ from chronos_gitops.jobs.planning.layers.layer_change import LayerChange, LayerE
 from chronos_gitops.jobs.planning.load_forecast import BusyMinute
 from chronos_gitops.jobs.planning.plan import EnvironmentPlan, FieldChange, JobChange, Operation, Plan, Runs
 from chronos_gitops.jobs.planning.refusals import PolicyRefusal
+from chronos_gitops.jobs.planning.zone_changes import ZoneDataChange
 from chronos_gitops.schedule.timestamps import rfc3339
 
 
@@ -37,6 +38,7 @@ def document(plan: Plan, sides: Sides = NAMELESS) -> dict[str, Any]:
             "removed": [use._asdict() for use in plan.secrets.removed],
         },
         "calendars": [_calendar(one) for one in plan.calendars],
+        "tzdata": None if plan.zone_data is None else _zone_data(plan.zone_data),
         "vouched": [asdict(one) for one in sides.vouched],
         "layers": [_layer(change) for change in plan.layers],
         "changes": [_change(change) for change in plan.changes],
@@ -84,6 +86,14 @@ def _changed_run(run: ChangedRun) -> dict[str, Any]:
         "unknown": run.is_unknown,
         "flags": ["moves-into-the-past"] if tick.is_past else [],
     }
+
+
+def _zone_data(change: ZoneDataChange) -> dict[str, Any]:
+    jobs = [
+        asdict(one) | {side: [rfc3339(at) for at in getattr(one, side)] for side in ("before", "after")}
+        for one in change.jobs
+    ]
+    return {"installed": change.installed, "given": change.given, "jobs": jobs}
 
 
 def _environment(one: EnvironmentPlan) -> dict[str, Any]:

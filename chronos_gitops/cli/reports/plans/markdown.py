@@ -24,6 +24,7 @@ from chronos_gitops.cli.reports.plans.wording import (
     upcoming,
     value,
     vouched,
+    zone_lines,
 )
 from chronos_gitops.jobs.planning.plan import JobChange, Operation, Plan
 from chronos_gitops.jobs.validation.quoting import printable
@@ -45,6 +46,9 @@ def render(plan: Plan, sides: Sides = NAMELESS, *, show_all: bool = False) -> st
     parts += _loads(plan)
     if plan.calendars:
         parts.append("Calendars:\n\n" + "\n".join(f"- {_code(line.strip())}" for line in calendar_lines(plan)))
+    if plan.zone_data:
+        lines = zone_lines(plan, show_all=show_all)
+        parts.append("Time zones:\n\n" + "\n".join(f"- {_code(line.strip())}" for line in lines))
     if plan.secrets:
         parts.append("Secrets:\n\n" + "\n".join(f"- {_code(line)}" for line in secret_lines(plan)))
     parts += [_unsafe(where, one) for where, one in by_environment(plan) if one.unsafe]

@@ -23,6 +23,7 @@ from chronos_gitops.cli.reports.plans.wording import (
     upcoming,
     value,
     vouched,
+    zone_lines,
 )
 from chronos_gitops.jobs.planning.plan import JobChange, Operation, Plan
 from chronos_gitops.jobs.validation.quoting import printable
@@ -43,6 +44,8 @@ def render(plan: Plan, sides: Sides = NAMELESS, *, colour: bool = False, show_al
     blocks += _loads(plan)
     if plan.calendars:
         blocks.append("Calendars:\n" + "".join(f"  {line}\n" for line in calendar_lines(plan)))
+    if plan.zone_data:
+        blocks.append("Time zones:\n" + "".join(f"  {line}\n" for line in zone_lines(plan, show_all=show_all)))
     if plan.secrets:
         blocks.append("Secrets:\n" + "".join(f"  {line}\n" for line in secret_lines(plan)))
     blocks += [_unsafe(where, one) for where, one in by_environment(plan) if one.unsafe]

@@ -10,6 +10,7 @@ from chronos_gitops.git.verification.verified_history import Vouch
 from chronos_gitops.jobs.planning.calendar_changes import CalendarChange, ChangedRun
 from chronos_gitops.jobs.planning.load_forecast import BusyMinute
 from chronos_gitops.jobs.planning.plan import JobChange, Operation, Plan, Runs
+from chronos_gitops.jobs.planning.zone_changes import ZoneChange
 from chronos_gitops.jobs.validation.quoting import printable
 from chronos_gitops.plurals import plural, verb
 from chronos_gitops.schedule.timestamps import rfc3339
@@ -170,6 +171,31 @@ def _changed_run(run: ChangedRun) -> str:
     moved = "" if tick.target is None else f" to {rfc3339(tick.target)}"
     past = "; moves-into-the-past: its earlier day has passed" if tick.is_past else ""
     return f"  {tick.change.value} {rfc3339(tick.time)}{moved}{unknown}  {run.job}{why}{past}"
+
+
+def zone_lines(plan: Plan, *, show_all: bool = False) -> list[str]:
+    """``2026f installed, 2027a given: 2 jobs run at other times in the next 366 days``, then each of them."""
+    change = plan.zone_data
+    if change is None:
+        return []
+    jobs = plural(len(change.jobs), "job") if change.jobs else "no job"
+    runs = verb(max(1, len(change.jobs)), "runs", "run")
+    most = len(change.jobs) if show_all else _MOST_ENTRIES
+    lines = [f"{change.installed} installed, {change.given} given: {jobs} {runs} at other times in the next 366 days"]
+    lines += [line for one in change.jobs[:most] for line in _zone_change(one)]
+    if len(change.jobs) > most:
+        lines.append(f"  and {plural(len(change.jobs) - most, 'more job')}; --all shows them")
+    return [printable(line) for line in lines]
+
+
+def _zone_change(one: ZoneChange) -> Iterator[str]:
+    if one.error:
+        yield f"  {one.job}  {one.timezone}: {one.error}"
+        return
+    gone = f"{plural(one.gone, 'run')} {verb(one.gone, 'goes', 'go')}"
+    yield f"  {one.job}  {one.timezone}: {gone}, {one.come:,} {verb(one.come, 'comes', 'come')}"
+    for words, ticks in (("before", one.before), ("after ", one.after)):
+        yield f"    {words} {', '.join(map(rfc3339, ticks)) or 'none'}"
 
 
 def number(given: float) -> str:
