@@ -38,6 +38,7 @@ from chronos_gitops.observability.event_log import EventLog
 from chronos_gitops.observability.event_recorder import AppliedJobs, EventRecorder
 from chronos_gitops.observability.execution_log import ExecutionLog
 from chronos_gitops.observability.metrics.exposition import Metrics
+from chronos_gitops.observability.time_events import TimeEvents
 from chronos_gitops.plurals import plural
 from chronos_gitops.process import failpoints
 from chronos_gitops.rollback.revert import Reverter
@@ -231,7 +232,13 @@ def _assembled(settings: Settings, lock: DataLock, chosen: EngineSetup, is_stopp
     metrics = Metrics(settings.metrics)
     failpoints.arm(settings.failpoint)
     events = EventLog(settings.data / "events.jsonl")
-    feed = EventRecorder(events, status=lambda: follower.status(), now=clock.now)
+    time_events = TimeEvents(
+        events,
+        jobs=lambda: follower.jobs() if follower.status().has_job_set else None,
+        now=clock.now,
+        zone_data_before=lambda: engine.zone_data_before(),
+    )
+    feed = EventRecorder(events, status=lambda: follower.status(), now=clock.now, look_also=time_events.look)
 
     def told(report: DeliveryReport) -> None:
         metrics.notification(report.channel, report.result)

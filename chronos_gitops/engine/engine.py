@@ -103,6 +103,10 @@ class Engine(Protocol):
     def decided_until(self) -> Mapping[str, datetime]:
         """Jobs whose scheduled times later than now are decided over already, and up to which one."""
 
+    def zone_data_before(self) -> str | None:
+        """The release of the time zone database that the runner which started last here used, where it is another one
+        than this runner's. None before that is known."""
+
     def executions(self, query: ExecutionQuery) -> Sequence[Execution]:
         """At most ``query.limit`` rows, newest first."""
 

@@ -32,6 +32,9 @@ class EventKind(StrEnum):
     EXPECTATION_MET = "expectation_met"
     PREFLIGHT_FAILED = "preflight_failed"
     PREFLIGHT_PASSED = "preflight_passed"
+    CALENDAR_CLOSED = "calendar_closed"
+    CALENDAR_OPENED = "calendar_opened"
+    TZDATA_CHANGED = "tzdata_changed"
     JOB_TRIGGERED = "job_triggered"
     JOB_PAUSED = "job_paused"
     JOB_RESUMED = "job_resumed"
@@ -55,6 +58,7 @@ class Event:
     """``at`` is RFC 3339. ``result`` is that of the audit, for what somebody asked for; ``by`` is who did.
 
     ``added``, ``changed`` and ``removed`` are names of jobs, for an applied commit and for files that were saved.
+    ``calendar`` is the name of a freeze that begins or ends.
     """
 
     at: str
@@ -69,6 +73,7 @@ class Event:
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    calendar: str | None = None
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Event":
@@ -89,6 +94,7 @@ class Event:
             "by": self.by,
             "result": self.result,
             "request_id": self.request_id,
+            "calendar": self.calendar,
             "added": list(self.added),
             "changed": list(self.changed),
             "removed": list(self.removed),
@@ -120,7 +126,7 @@ _TROUBLE: Final = (
 def _log_line(event: Event) -> None:
     """What happened, with the fields that say to what; a commit with many jobs is one line with their counts."""
     fields = {"job": event.job, "commit": event.commit, "execution": event.execution, "by": event.by}
-    fields |= {"result": event.result, "request_id": event.request_id}
+    fields |= {"result": event.result, "request_id": event.request_id, "calendar": event.calendar}
     level = logging.WARNING if event.type in _TROUBLE else logging.INFO
     given = {name: value for name, value in fields.items() if value is not None}
     words = event.type.value.replace("_", " ")

@@ -33,10 +33,19 @@ class AppliedJobs:
 
 
 class EventRecorder:
-    """An ``engine.observer.Observer`` with a thread of its own: who tells it something never waits for a disk."""
+    """An ``engine.observer.Observer`` with a thread of its own: who tells it something never waits for a disk.
+    ``look_also`` is called in it each second."""
 
-    def __init__(self, events: EventLog, *, status: Callable[[], SyncStatus], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        events: EventLog,
+        *,
+        status: Callable[[], SyncStatus],
+        now: Callable[[], datetime],
+        look_also: Callable[[], None] = lambda: None,
+    ) -> None:
         self._events = events
+        self._look_also = look_also
         self._status = status
         self._now = now
         self._news: queue.SimpleQueue[_News] = queue.SimpleQueue()
@@ -73,7 +82,14 @@ class EventRecorder:
                 pass
             except Exception:  # an event that cannot be told must not be the last one
                 log.exception("event_failed")
-            self.look()
+            self._look_safely()
+
+    def _look_safely(self) -> None:
+        for look in (self.look, self._look_also):
+            try:
+                look()
+            except Exception:
+                log.exception("event_failed")
 
     def hear(self, news: AppliedJobs | Execution) -> None:
         if isinstance(news, AppliedJobs):

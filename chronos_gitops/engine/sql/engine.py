@@ -36,7 +36,7 @@ from chronos_gitops.engine.sql.operations import replays
 from chronos_gitops.engine.sql.operations.bulk_operations import recorded
 from chronos_gitops.engine.sql.retention import Keep, Retention
 from chronos_gitops.engine.sql.scheduler import Scheduler
-from chronos_gitops.engine.sql.store import repository
+from chronos_gitops.engine.sql.store import repository, zone_data
 from chronos_gitops.engine.sql.store.store import Store, StoreError
 from chronos_gitops.engine.sql.waiting_start import WaitingStart
 from chronos_gitops.engine.sql.write_batcher import WriteBatcher
@@ -91,6 +91,7 @@ class SqlEngine:
         self._given_back = threading.Event()
         self._given_back.set()
         self._key = b""
+        self._zone_data_before: str | None = None
         self._retention: Retention
         self._scheduler: Scheduler
         self._executor: Executor
@@ -103,6 +104,7 @@ class SqlEngine:
         try:
             fresh = secrets.token_bytes(callbacks.KEY_BYTES)
             self._key = self._waiting_start.until_answered(partial(self._callback_key, self._opened, fresh))
+            self._zone_data_before = self._waiting_start.until_answered(partial(zone_data.note, self._opened))
         except ChronosError:
             self._abandon_start()
             raise
@@ -229,6 +231,9 @@ class SqlEngine:
 
     def decided_until(self) -> Mapping[str, datetime]:
         return self._scheduler.timetable.decided_until(self._clock.now()) if self._ready.is_set() else {}
+
+    def zone_data_before(self) -> str | None:
+        return self._zone_data_before
 
     def executions(self, query: ExecutionQuery) -> Sequence[Execution]:
         return self._store.read(lambda session: repository.executions(session, query))

@@ -42,6 +42,8 @@ T = TypeVar("T")
 _AFTER_TROUBLE = timedelta(seconds=1)
 _OTHERS_DECIDE_S = 0.02
 _LOOK_AGAIN_S = 0.1
+_OTHERS_ARE_NEWER = timedelta(milliseconds=500)
+"""A runner with an older release of the time zone database looks so often what the others have decided."""
 
 
 class Scheduler:
@@ -275,14 +277,15 @@ class Scheduler:
             if self._clock_watch.went_back(now):
                 await self._follow_clock_back(now)
             self._executor.expire(now)
-            for pause in [pause for pause in self.timetable.pauses.values() if not pause.holds_at(now)]:
+            ended = [pause for pause in self.timetable.pauses.values() if not pause.holds_at(now)]
+            for pause in [] if self._replica.defers else ended:
                 await self._resume(pause.job, now, lambda pause: not pause.holds_at(now))
             due = self.timetable.pop(now)
             is_decided = not due or await self._decide(due, now)
             for begun in await self.replays.step(self.timetable.jobs if self._was_applied else None, now):
                 self._told(begun)
             self._executor.replayed = self.replays.active.keys()
-        if not is_decided:
+        if not is_decided and not self._replica.defers:
             await asyncio.sleep(_OTHERS_DECIDE_S)
 
     async def _decide(self, due: list[DueTick], now: datetime) -> bool:
@@ -302,6 +305,8 @@ class Scheduler:
 
         def operation(session: Session) -> Written:
             held = watermarks.hold_due(session, names, self._replica.claims_at_once)
+            if self._replica.look_at_releases(session):
+                return Written([], [], held)
             held, correction = take_back(session, held, now, self._replica.namespace)
             paused = repository.paused(session, names)
             decided = decisions.on_due(due, jobs, known, held, paused, now)
@@ -385,7 +390,10 @@ class Scheduler:
                 self.hear()
 
     def _next_wake(self) -> datetime | None:
-        times = (self.timetable.next_at(), self._executor.next_deadline(), self.replays.next_at())
+        due = self.timetable.next_at()
+        if self._replica.defers and due is not None:
+            due = max(due, self._clock.now() + _OTHERS_ARE_NEWER)
+        times = (due, self._executor.next_deadline(), self.replays.next_at())
         return min((at for at in times if at is not None), default=None)
 
     async def _write(self, operation: Operation[T]) -> T:

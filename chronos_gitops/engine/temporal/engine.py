@@ -229,6 +229,9 @@ class TemporalEngine(VisibilityReads, WithoutReplays):
         session = self._session
         return {} if session is None else planned_runs.decided_until(session.plans.values, self._clock.now())
 
+    def zone_data_before(self) -> str | None:
+        return None if self._session is None else self._session.zone_data_before
+
     @contextlib.contextmanager
     def alone(self, name: str) -> Iterator[None]:
         """The server keeps the turn; that of a runner which dies ends by itself."""

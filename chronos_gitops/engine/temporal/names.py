@@ -16,6 +16,7 @@ SIGNING_KEY = "ChronosSigningKey"
 IDENTITY = "ChronosIdentity"
 APPLIED_REVISION = "ChronosAppliedRevision"
 ENCRYPTION = "ChronosEncryption"
+ZONE_DATA = "ChronosZoneData"
 BULK_CALL = "ChronosBulkCall"
 
 DECIDE, SETTLE, WATCH, ATTEMPT, TELL = "decide", "settle", "watch", "attempt", "tell"

@@ -24,7 +24,7 @@ from chronos_gitops.engine.model import EXECUTION_IDENTITY, Pause
 from chronos_gitops.engine.operations.pauses import combined, shown
 from chronos_gitops.engine.temporal import names, updates
 from chronos_gitops.engine.temporal.bulk_calls import BulkCalls
-from chronos_gitops.engine.temporal.connection import encryption_mark
+from chronos_gitops.engine.temporal.connection import encryption_mark, zone_data_mark
 from chronos_gitops.engine.temporal.connection.connection import TemporalConnection
 from chronos_gitops.engine.temporal.connection.encryption import Key, data_converter
 from chronos_gitops.engine.temporal.connection.environment_mark import claim_environment
@@ -50,6 +50,7 @@ from chronos_gitops.engine.temporal.workflows.messages import (
 )
 from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.jobs.model import JobSet, JobVersion
+from chronos_gitops.schedule.zones.timezones import rules_version
 
 _Answer = TypeVar("_Answer")
 log = logging.getLogger(__name__)
@@ -119,6 +120,7 @@ class Session:
         self.pauses: Followed[Pause] = Followed()
         self.plans: Followed[Plan] = Followed()
         self.trouble = ""
+        self.zone_data_before: str | None = None
         timing.on_planned = self.plans.note
 
     async def open(self, claim: EnvironmentClaim = NO_CLAIM) -> None:
@@ -127,6 +129,7 @@ class Session:
         await search_attributes.register(self._client)
         await encryption_mark.check(self._client, self._keys)
         await claim_environment(self._client, claim)
+        self.zone_data_before = await zone_data_mark.note(self._client, rules_version())
         await self._see()
 
     async def run(self) -> None:

@@ -44,6 +44,7 @@ _LEGACY = {
 }
 """Abbreviations that tzdata has as names."""
 _OFFSET = re.compile(r"(?:UTC|GMT|Z)?[+-][0-9:]{1,5}")
+_RELEASE = re.compile(r"([0-9]{4})([a-z]+)")
 _GENERAL = "write an IANA name like UTC, Europe/Paris or America/New_York"
 
 
@@ -126,6 +127,12 @@ def rules_version() -> str:
     except ModuleNotFoundError:
         return "of this machine"
     return str(tzdata.IANA_VERSION)
+
+
+def release_order(release: str) -> tuple[int, int, str]:
+    """Sorts releases by age; what is no release (``rules_version`` of a machine) comes before all of them."""
+    found = _RELEASE.fullmatch(release)
+    return (0, 0, "") if found is None else (int(found[1]), len(found[2]), found[2])
 
 
 def legacy_region(name: str) -> str | None:

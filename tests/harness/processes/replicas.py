@@ -123,10 +123,11 @@ class Fleet:
         revision: str | None = "c" * 40,
         lease_s: float = LEASE_S,
         per_host: int = 50,
+        release: str | None = None,
     ) -> SqlEngine:
         address, seen, place = Address(url or self.url), Seen(), f"place-{len(self.engines)}"
         engine = SqlEngine(
-            lambda: PostgresStore(address, place=place, lease_s=lease_s),
+            lambda: PostgresStore(address, place=place, lease_s=lease_s, release=release),
             delivery=lambda: Delivery(
                 secrets=Secrets({}),
                 egress=EgressPolicy(level=Level.INTERNAL, loopback_allowed=True),

@@ -11,7 +11,8 @@ UPDATE replicas SET lease_until = {_NOW} + :lease WHERE id = :id AND lease_until
 """
 
 _ENTER = f"""
-INSERT INTO replicas (id, place, revision, lease_until) VALUES (:id, :place, :revision, {_NOW} + :lease)
+INSERT INTO replicas (id, place, revision, release, lease_until)
+VALUES (:id, :place, :revision, :release, {_NOW} + :lease)
 ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, lease_until = excluded.lease_until
 """
 
@@ -52,8 +53,12 @@ def renew(session: Session, me: str, lease_s: float) -> bool:
     return session.execute(_RENEW, {"id": me, "lease": round(lease_s * 1000)}).rowcount == 1
 
 
-def enter(session: Session, me: str, place: str, revision: int | None, lease_s: float) -> None:
-    session.execute(_ENTER, {"id": me, "place": place, "revision": revision, "lease": round(lease_s * 1000)})
+def enter(
+    session: Session, me: str, place: str, revision: int | None, lease_s: float, *, release: str | None = None
+) -> None:
+    """``release`` is that of the time zone database."""
+    given = {"id": me, "place": place, "revision": revision, "release": release, "lease": round(lease_s * 1000)}
+    session.execute(_ENTER, given)
 
 
 def leave(session: Session, me: str) -> None:
@@ -72,6 +77,15 @@ def others(session: Session, me: str, revision: int | None) -> list[int | None]:
         session.execute("UPDATE replicas SET revision = :revision WHERE id = :id", {"id": me, "revision": revision})
     found = session.execute(f"SELECT revision FROM replicas WHERE id <> :id AND lease_until > {_NOW}", {"id": me})
     return [row["revision"] for row in found.fetchall()]
+
+
+def releases(session: Session, me: str) -> frozenset[str]:
+    """Of the time zone database, those that the other runners have that are there."""
+    found = session.execute(
+        f"SELECT DISTINCT release FROM replicas WHERE id <> :id AND release IS NOT NULL AND lease_until > {_NOW}",
+        {"id": me},
+    )
+    return frozenset(row["release"] for row in found.fetchall())
 
 
 def number(session: Session, revision: str, before: int | None) -> int:

@@ -19,6 +19,7 @@ from chronos_gitops.engine.sql.postgres.connection import Address, Connection, P
 from chronos_gitops.engine.sql.store.store import LEASE_S, ReplicaView, Session
 from chronos_gitops.engine.sql.write_watchdog import WriteWatch
 from chronos_gitops.process.background_thread import BackgroundThread
+from chronos_gitops.schedule.zones.timezones import release_order, rules_version
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,8 @@ class PostgresReplica:
     """See the Replica protocol. A thread of its own renews the lease, and looks after dead replicas and news. A lease
     that it renews while the writer, ``watch`` tells, cannot write would hold up what the others could run, so it is
     given up then; also when ``loss`` says that another runner may have the data folder, whose name in the database
-    (``place``) would be that runner's, too. ``lost`` is called when the server was lost."""
+    (``place``) would be that runner's, too. ``lost`` is called when the server was lost. ``release`` of the time zone
+    database is the one that scheduled times are computed from, unless it is given."""
 
     is_shared = True
     claims_at_once = CLAIMS_AT_ONCE
@@ -47,12 +49,15 @@ class PostgresReplica:
         watch: WriteWatch,
         lost: Callable[[], None],
         loss: Callable[[], str] = lambda: "",
+        release: str | None = None,
     ) -> None:
         self.id = str(uuid.uuid4())
         self.namespace = uuid.UUID(int=0)
         self.trouble = ""
         self.losses = 0
         self.leads = True
+        self.defers = False
+        self._release = rules_version() if release is None else release
         self._address = address
         self._place = place
         self._clock = clock
@@ -121,6 +126,17 @@ class PostgresReplica:
         others = leases.others(session, self.id, self._revision)
         self.leads = all(other is None or other <= self._revision for other in others)
         return ReplicaView(self.leads, alone=not others)
+
+    def look_at_releases(self, session: Session) -> bool:
+        mine = release_order(self._release)
+        newer = {one for one in leases.releases(session, self.id) if release_order(one) > mine}
+        if bool(newer) != self.defers:
+            log.warning(
+                "time_zone_release",
+                extra={"release": self._release, "newer": max(newer, key=release_order, default=None)},
+            )
+        self.defers = bool(newer)
+        return self.defers
 
     def take_over(self, session: Session) -> None:
         """At the start: what an earlier process left that had the same data folder, and what nobody has."""
@@ -235,10 +251,11 @@ class PostgresReplica:
             self._valid_until = 0.0
             self.losses += 1
             self._held_since = before
-            leases.enter(session, self.id, self._place, self._revision, self._lease_s)
+            leases.enter(session, self.id, self._place, self._revision, self._lease_s, release=self._release)
         self._renewed_at = before
         self._valid_until = before + self._lease_s
         others = leases.others(session, self.id, None)
+        self.look_at_releases(session)
         self._look_at_its_clock(session)
         if self._revision is not None:
             mine = self._revision

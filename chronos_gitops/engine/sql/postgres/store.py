@@ -44,7 +44,7 @@ _CUT_WITHIN_S = 2.0
 class PostgresStore:
     """See the Store protocol. ``place`` names the data folder; ``clock`` is set by the database's when it is given.
     ``loss`` says why the data folder may be another runner's by now; ``is_stopping`` ends a start that waits, with
-    NotRunning."""
+    NotRunning. ``release``: see PostgresReplica."""
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class PostgresStore:
         lease_s: float = LEASE_S,
         loss: Callable[[], str] = lambda: "",
         is_stopping: Callable[[], bool] = lambda: False,
+        release: str | None = None,
     ) -> None:
         self._address = address
         self._away_until = 0.0
@@ -70,6 +71,7 @@ class PostgresStore:
             watch=self._watch,
             lost=self._readers.leave_server,
             loss=loss,
+            release=release,
         )
         try:
             persevere(address, lambda: self._prepare(is_stopping), is_stopping)

@@ -63,6 +63,7 @@ class SingleReplica:
     is_shared = False
     losses = 0
     leads = True
+    defers = False
     claims_at_once = 1_000_000
 
     def __init__(
@@ -88,6 +89,9 @@ class SingleReplica:
 
     def join(self, session: Session, revision: str | None) -> ReplicaView:  # noqa: ARG002 - nobody to tell
         return ReplicaView(leads=True, alone=True)
+
+    def look_at_releases(self, session: Session) -> bool:  # noqa: ARG002 - nobody to ask
+        return False
 
     def take_over(self, session: Session) -> None:
         session.execute(queries.TAKE_ALL, {"owner": self.id})

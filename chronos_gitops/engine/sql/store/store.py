@@ -108,6 +108,14 @@ class Replica(Protocol):
         """As ``Standing`` has it, by what is known now."""
 
     @property
+    def defers(self) -> bool:
+        """As ``look_at_releases`` found it last."""
+
+    def look_at_releases(self, session: Session) -> bool:
+        """Whether another runner that is there has a newer release of the time zone database: then that one decides
+        what is due. Asked while watermarks are held, the answer holds until the end of the transaction."""
+
+    @property
     def claims_at_once(self) -> int:
         """How many jobs one transaction decides over, so that the others get their share."""
 

@@ -151,6 +151,7 @@ def _events() -> dict[str, Schema]:
         "by": nullable(TEXT) | {"description": "The caller"},
         "result": nullable(one_of(AuditResult)),
         "request_id": nullable(TEXT),
+        "calendar": nullable(TEXT) | {"description": "The freeze that begins or ends"},
         "added": listed(TEXT) | {"description": "Jobs that an applied commit added"},
         "changed": listed(TEXT),
         "removed": listed(TEXT),
