@@ -11,6 +11,7 @@ from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.sql.store.store import Store
 from chronos_gitops.notifications import delivery_worker
 from chronos_gitops.notifications.delivery_worker import DeliveryReport, DeliveryResult, DeliveryWorker, Hear
+from chronos_gitops.notifications.detection.calendar_incidents import CalendarIncidents
 from chronos_gitops.notifications.detection.detector import DetectorInputs, IncidentDetector
 from chronos_gitops.notifications.detection.expectation_incidents import ExpectationIncidents
 from chronos_gitops.notifications.detection.guard_notice import GuardNotices
@@ -43,7 +44,8 @@ class Notifier:
         self._senders = tuple(
             DeliveryWorker(channel, outlet, now=outlet.now, hear=hear) for channel in settings.channels
         )
-        self.watcher = IncidentDetector(settings.channels, on_news=self._wake)
+        self.calendars = CalendarIncidents(settings.channels, on_news=self._wake)
+        self.watcher = IncidentDetector(settings.channels, on_news=self._wake, look_also=self.calendars.look)
         self.guard = GuardNotices(settings.channels, on_news=self._wake)
         self.expectations = ExpectationIncidents(settings.channels, on_news=self._wake)
         self.preflights = PreflightIncidents(settings.channels, on_news=self._wake)
@@ -62,6 +64,7 @@ class Notifier:
         self.expectations.open(world, desk)
         self.guard.open(world, desk)
         self.preflights.open(world, desk)
+        self.calendars.open(world, desk)
         self.watcher.launch()
         for one in self._senders:
             one.start(desk)

@@ -17,8 +17,10 @@ from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, Pause
 from chronos_gitops.engine.observer import Observers
 from chronos_gitops.engine.sql.engine import SqlEngine
+from chronos_gitops.jobs.calendar_set import NO_CALENDARS, CalendarSet
 from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
+from chronos_gitops.notifications.detection.calendar_incidents import CalendarIncidents
 from chronos_gitops.notifications.detection.detector import DetectorInputs, IncidentDetector
 from chronos_gitops.notifications.message import Notification
 from chronos_gitops.notifications.outbox import NotificationOutbox
@@ -41,9 +43,10 @@ class Following:
     definitions: dict[str, JobVersion] = field(default_factory=dict)
     versions: dict[str, tuple[Version, ...]] = field(default_factory=dict)
     now: SyncStatus = SYNCED
+    calendars: CalendarSet = NO_CALENDARS
 
     def jobs(self) -> JobSet:
-        return JobSet.of("c" * 40, self.definitions.values())
+        return JobSet.of("c" * 40, self.definitions.values(), self.calendars)
 
     def index(self) -> Index:
         return Index("c" * 40, MappingProxyType(self.versions))
@@ -81,7 +84,7 @@ class Story:
         self.desk = NotificationOutbox(self._resources.enter_context(self.engine.lend()), most=most)
         self.open(self.watcher)
 
-    def open(self, watcher: IncidentDetector, **fields: Any) -> None:
+    def open(self, watcher: IncidentDetector | CalendarIncidents, **fields: Any) -> None:
         watcher.open(DetectorInputs(self.engine, self.following, self.now, "https://chronos", **fields), self.desk)  # type: ignore[arg-type]  # it answers what is asked
 
     def restart(self, *, most: int = 1000) -> None:

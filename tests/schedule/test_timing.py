@@ -1,15 +1,10 @@
-"""Ticks with lists, bounds, calendars and moves: the worked examples of TIME, and an oracle that watches the clock."""
+"""Ticks with lists, bounds, calendars and moves: the worked examples of TIME."""
 
-import random
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
-from harness.oracles.calendar_oracle import Rules, ticks_of
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from chronos_gitops.schedule.calendars import parser
 from chronos_gitops.schedule.calendars.calendar import Calendar
@@ -243,78 +238,3 @@ def test_a_calendar_counts_for_one_of_the_two_digests() -> None:
     winter, summer = timing("0 2 * * *", calendar("12-25")), timing("0 2 * * *", calendar("07-14"))
     assert winter.own_digest == summer.own_digest
     assert winter.digest != summer.digest
-
-
-# --- the oracle ---------------------------------------------------------------------------------------------------
-
-ZONES = ("Europe/Paris", "Africa/Cairo", "Australia/Lord_Howe", "America/Havana", "Pacific/Apia", "America/New_York")
-FIXED = ("0 9 * * *", "30 2 * * *", "0 0 * * *", "0,30 2,3 * * *", "15 23 L * *", "0 12 1 * *", "0 3 * * MON-FRI")
-ELAPSED = ("*/15 * * * *", "0 */2 * * *", "* 2 * * *", "*/20 1 * * *")
-STARTS = ("2026-03-20", "2026-04-17", "2026-10-18", "2025-10-28", "2011-12-22", "2026-06-10")
-DAYS = st.integers(0, 13)
-
-
-@st.composite
-def entries(draw: st.DrawFn, start: str) -> Any:
-    def day() -> datetime:
-        return datetime.fromisoformat(start) + timedelta(days=draw(DAYS))
-
-    def moment() -> str:
-        return f"{day() + timedelta(minutes=30 * draw(st.integers(0, 47))):%Y-%m-%dT%H:%M}"
-
-    kind = draw(st.sampled_from(("weekday", "date", "yearly", "days", "hours")))
-    if kind == "weekday":
-        return draw(st.sampled_from(("MON", "WED", "SAT", "SUN")))
-    if kind == "date":
-        return f"{day():%Y-%m-%d}"
-    if kind == "yearly":
-        return f"{day():%m-%d}"
-    first, last = sorted((f"{day():%Y-%m-%d}", f"{day():%Y-%m-%d}") if kind == "days" else (moment(), moment()))
-    return {"from": first, "to": last} if kind == "days" or first < last else f"{day():%Y-%m-%d}"
-
-
-@st.composite
-def stories(draw: st.DrawFn) -> Rules:
-    start = draw(st.sampled_from(STARTS))
-    on_skip = draw(st.sampled_from(("drop", "next", "previous")))
-    known = FIXED if on_skip != "drop" else FIXED + ELAPSED
-    texts = draw(st.lists(st.sampled_from(known), min_size=1, max_size=3, unique=True))
-    closed = [draw(st.lists(entries(start), max_size=4)) for _ in range(draw(st.integers(0, 2)))]
-    opened = [
-        draw(st.lists(entries(start).filter(lambda e: e not in ("MON", "WED", "SAT", "SUN")), max_size=2))
-        for _ in closed
-    ]
-    zones = [draw(st.sampled_from(("", *ZONES))) for _ in closed]
-    bounds = draw(st.sampled_from((("", ""), (start, ""), ("", f"{at(start) + timedelta(days=9):%Y-%m-%dT%H:%M}"))))
-    return Rules(draw(st.sampled_from(ZONES)), start, texts, closed, opened, zones, on_skip, *bounds)
-
-
-@settings(deadline=None)
-@given(stories())
-def test_every_question_equals_a_watched_clock(rules: Rules) -> None:
-    """The oracle looks at every minute of the zone's clock and shares no code with the product."""
-    calendars = [
-        calendar(*closed, name=f"c{number}", zone=zone, opened=opened)
-        for number, (closed, opened, zone) in enumerate(zip(rules.closed, rules.opened, rules.zones, strict=True))
-    ]
-    try:
-        subject = timing(
-            list(rules.texts), *calendars, on_skip=rules.on_skip, zone=rules.zone, start=rules.begin, end=rules.end
-        )
-    except ScheduleError as refusal:
-        assert str(refusal) == "no tick lies between start and end"  # noqa: PT017
-        return
-    after, until = at(rules.start), at(rules.start) + timedelta(days=14)
-    expected, held = ticks_of(rules, after, until)
-    assert list(subject.between(after, until)) == expected
-    assert [(one.time, one.move.target if one.move else None) for one in subject.held(after, until)] == held
-    assert subject.count(after, until) == len(expected)
-    probes = random.Random(len(expected)).sample(range(14 * 24), 12)
-    for probe in (after + timedelta(hours=hours) for hours in probes):
-        following = [tick for tick in expected if tick > probe]
-        found = subject.next_after(probe)
-        assert found == following[0] if following else found is None or found > until
-        assert subject.latest(after, probe, 3) == [tick for tick in expected if tick <= probe][-3:]
-    ranges = list(subject.held_ranges(after, until))
-    assert sum(one.count for one in ranges) == len(held)
-    assert ZoneInfo(rules.zone)

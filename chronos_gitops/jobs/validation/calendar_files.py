@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from chronos_gitops.jobs.calendar_set import CalendarFile, CalendarSet
@@ -15,6 +15,7 @@ from chronos_gitops.jobs.validation.layers.layer_files import entry_place
 from chronos_gitops.plurals import plural, verb
 from chronos_gitops.schedule.calendars import parser
 from chronos_gitops.schedule.calendars.calendar import Calendar
+from chronos_gitops.schedule.zones import timezones
 
 MOST_BYTES: Final = 64 * 1024
 _WARNED_BEFORE: Final = timedelta(days=60)
@@ -65,15 +66,30 @@ def _horizon(path: str, calendar: Calendar, jobs: int, today: datetime) -> Itera
         message = "it has dates and does not say until when they are complete"
         yield _first_line(path).problem("calendar-horizon", message, "add covers_until: 2027-12-31, for example")
     elif (left := days_left(calendar, today)) is not None and left <= _WARNED_BEFORE.days:
-        when = f"{plural(left, 'day')} from now" if left >= 0 else f"{plural(-left, 'day')} ago"
-        who = f"{plural(jobs, 'job')} {verb(jobs, 'names', 'name')} it"
-        message = f"{calendar.name} is complete until {calendar.covers_until}, {when}; {who}"
-        yield _first_line(path).problem("calendar-horizon", message, "add the dates of the next year")
+        message = horizon(calendar, left, f"{plural(jobs, 'job')} {verb(jobs, 'names', 'name')} it")
+        yield _first_line(path).problem("calendar-horizon", message, NEXT_DATES)
+    beyond = calendar.beyond_horizon
+    if beyond:
+        more = f" (and {len(beyond) - 1:,} more)" if len(beyond) > 1 else ""
+        message = f'"{beyond[0].text}"{more} does not count after covers_until, {calendar.covers_until}'
+        hint = "move covers_until to the day up to which the dates are complete"
+        yield SourceSpan(path, beyond[0].line, 1, 2, "").problem("calendar-horizon", message, hint)
 
 
 def days_left(calendar: Calendar, today: datetime) -> int | None:
-    """Until its dates end; None where it does not say."""
-    return None if calendar.covers_until is None else (calendar.covers_until - today.astimezone(UTC).date()).days
+    """Until its dates end, in its zone; None where it does not say."""
+    if calendar.covers_until is None:
+        return None
+    return (calendar.covers_until - today.astimezone(timezones.load(calendar.timezone or "UTC")).date()).days
+
+
+def horizon(calendar: Calendar, left: int, who: str) -> str:
+    """``fr-holidays is complete until 2026-12-31, 33 days from now; 41 jobs name it``; ``who`` is the last part."""
+    when = f"{plural(left, 'day')} from now" if left >= 0 else f"{plural(-left, 'day')} ago"
+    return f"{calendar.name} is complete until {calendar.covers_until}, {when}; {who}"
+
+
+NEXT_DATES: Final = "add the dates of the next year"
 
 
 def known_calendars(read: Sequence[CalendarFile], in_force: CalendarSet | None) -> Mapping[str, Calendar]:

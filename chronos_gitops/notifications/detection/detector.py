@@ -56,9 +56,16 @@ class DetectorInputs:
 
 
 class IncidentDetector(RoundThread):
-    """An ``engine.observer.Observer``: who tells it something never waits. ``round`` may be called by hand in tests."""
+    """An ``engine.observer.Observer``: who tells it something never waits. ``round`` may be called by hand in tests; it
+    calls ``look_also`` each time."""
 
-    def __init__(self, channels: Sequence[Channel], *, on_news: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        channels: Sequence[Channel],
+        *,
+        on_news: Callable[[], None] = lambda: None,
+        look_also: Callable[[datetime], None] = lambda _: None,
+    ) -> None:
         super().__init__(
             "chronos-notify",
             log=log,
@@ -71,6 +78,7 @@ class IncidentDetector(RoundThread):
         self._of_jobs = tuple(channel for channel in channels if "job" in channel.kinds)
         self._of_sync = tuple(channel for channel in channels if "sync" in channel.kinds)
         self._on_news = on_news
+        self._look_also = look_also
         self._lock = threading.Lock()
         self._heard: dict[str, BoundedDict[str, Execution]] = {}
         self._open: frozenset[str] = frozenset()
@@ -116,7 +124,7 @@ class IncidentDetector(RoundThread):
         when all the rest is done."""
         now = self._world.now()
         failures = []
-        for part in (self._scan, self._lap, self._look_at_jobs, self._look_at_git, self._sweep):
+        for part in (self._scan, self._lap, self._look_at_jobs, self._look_at_git, self._look_also, self._sweep):
             try:
                 part(now)
             except Exception as error:

@@ -48,7 +48,8 @@ class Entry:
 class Calendar:
     """The content of ``_calendars/<name>.yaml`` (TIME section 2); equal when all of it is equal.
 
-    ``timezone`` is empty where the file leaves it to each job. ``covers_until`` is a date, or None.
+    ``timezone`` is empty where the file leaves it to each job. ``covers_until`` is the last day on which entries that
+    name a year count, or None.
     ``applies_to`` makes it a freeze, which chooses its jobs itself.
     """
 
@@ -85,8 +86,8 @@ class Calendar:
                 month_days.setdefault(entry.month_day, number)
         object.__setattr__(self, "_weekdays", tuple(weekdays))
         object.__setattr__(self, "_month_days", month_days)
-        object.__setattr__(self, "_closed", _Stretches.of(self.closed))
-        object.__setattr__(self, "_open", _Stretches.of(self.open))
+        object.__setattr__(self, "_closed", _Stretches.of(self.closed, self._horizon))
+        object.__setattr__(self, "_open", _Stretches.of(self.open, self._horizon))
         open_days = frozenset(entry.month_day for entry in self.open if entry.month_day is not None)
         object.__setattr__(self, "_open_days", open_days)
         object.__setattr__(self, "digest", self._content_digest())
@@ -130,12 +131,22 @@ class Calendar:
         return tuple(f"{key} {one.text}" + (f" ({one.reason})" if one.reason else "") for key, one in listed)
 
     @property
+    def _horizon(self) -> int:
+        """The wall-clock second at which its dates end."""
+        return _NEVER if self.covers_until is None else (self.covers_until - _FIRST_DAY).days * DAY + DAY
+
+    @property
+    def beyond_horizon(self) -> tuple[Entry, ...]:
+        """Entries that name a time after ``covers_until``, where dates count for nothing."""
+        return tuple(entry for entry in (*self.closed, *self.open) if entry.dated and entry.stop > self._horizon)
+
+    @property
     def known_until(self) -> datetime | None:
         """The end of ``covers_until`` in the calendar's zone, UTC where it states none."""
         if self.covers_until is None:
             return None
-        midnight = (self.covers_until - _FIRST_DAY).days * DAY + DAY
-        return datetime.fromtimestamp(timezones.shown(timezones.load(self.timezone or "UTC"), midnight), UTC)
+        zone = timezones.load(self.timezone or "UTC")
+        return datetime.fromtimestamp(timezones.shown(zone, self._horizon), UTC)
 
     @property
     def lacks_horizon(self) -> bool:
@@ -151,9 +162,13 @@ class _Stretches:
     numbers: tuple[int | None, ...]
 
     @classmethod
-    def of(cls, entries: Iterable[Entry]) -> "_Stretches":
-        """Of all dated entries, in the time of sorting their edges."""
-        dated = [(entry.start, entry.stop, number) for number, entry in enumerate(entries) if entry.dated]
+    def of(cls, entries: Iterable[Entry], horizon: int) -> "_Stretches":
+        """Of all dated entries up to the horizon, in the time of sorting their edges."""
+        dated = [
+            (entry.start, min(entry.stop, horizon), number)
+            for number, entry in enumerate(entries)
+            if entry.dated and entry.start < horizon
+        ]
         edges = sorted({edge for start, stop, _ in dated for edge in (start, stop)})
         begins = sorted(dated)
         active: list[tuple[int, int]] = []  # (number, stop)

@@ -20,7 +20,8 @@ _WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 
 @dataclass(frozen=True)
 class Rules:
-    """One job: its zone, the day from which it is looked at, schedules, calendars, ``on_skip``, start and end."""
+    """One job: its zone, the day from which it is looked at, schedules, calendars, ``on_skip``, start and end.
+    ``covers`` is the last day of each calendar on which its dates count, "" for all; ``days`` are looked at."""
 
     zone: str
     start: str
@@ -31,6 +32,8 @@ class Rules:
     on_skip: str
     begin: str = ""
     end: str = ""
+    covers: Sequence[str] = ()
+    days: int = 14
 
 
 class WatchedClock:
@@ -74,19 +77,21 @@ def ticks_of(
     low = clock.first(_wall(rules.begin)) if rules.begin else start
     high = clock.first(_wall(rules.end) + (1440 if len(rules.end) == 10 else 0)) if rules.end else stop
     calendars = [
-        (closed, opened, watched(zone or rules.zone, start - 3 * DAY, stop + 3 * DAY))
-        for closed, opened, zone in zip(rules.closed, rules.opened, rules.zones, strict=True)
+        (closed, opened, watched(zone or rules.zone, start - 3 * DAY, stop + 3 * DAY), covers)
+        for closed, opened, zone, covers in zip(
+            rules.closed, rules.opened, rules.zones, rules.covers or [""] * len(rules.zones), strict=True
+        )
     ]
 
     def is_closed(instant: int) -> bool:
         return any(
-            any(_holds(entry, instant, own) for entry in closed)
-            and not any(_holds(entry, instant, own) for entry in opened)
-            for closed, opened, own in calendars
+            any(_holds(entry, instant, own, covers) for entry in closed)
+            and not any(_holds(entry, instant, own, covers) for entry in opened)
+            for closed, opened, own, covers in calendars
         )
 
     nominal = sorted(
-        {tick for text in rules.texts for tick in nominal_of(text, rules.zone, start, stop) if low <= tick < high}
+        {tick for text in rules.texts for tick in _named(text, rules.zone, clock, start, stop) if low <= tick < high}
     )
     ticks, held = set(), []
     for tick in nominal:
@@ -109,8 +114,10 @@ def _target(rules: Rules, clock: WatchedClock, tick: int, is_closed: Any) -> int
     """The nearest open day at the minute that the schedule writes; of several in a gap, the earliest."""
     position = (tick - clock.start) // MINUTE
     before, now = clock.latest[position - 1], clock.latest[position]
-    expressions = [Expression(text) for text in rules.texts]
-    written = next(wall for wall in range(before + 1, now + 1) if any(one.at(wall) for one in expressions))
+    expressions = [Expression(text) for text in rules.texts if not text.startswith("@at ")]
+    once = {_wall(text.removeprefix("@at ")) for text in rules.texts if text.startswith("@at ")}
+    passed = range(before + 1, now + 1)
+    written = next(wall for wall in passed if wall in once or any(one.at(wall) for one in expressions))
     for days in range(1, 32):
         wall = written + days * 1440 * (1 if rules.on_skip == "next" else -1)
         day = wall // 1440 * 1440
@@ -121,7 +128,17 @@ def _target(rules: Rules, clock: WatchedClock, tick: int, is_closed: Any) -> int
     return None
 
 
-def _holds(entry: Any, instant: int, clock: WatchedClock) -> bool:
+def _named(text: str, zone: str, clock: WatchedClock, start: int, stop: int) -> Sequence[int]:
+    if not text.startswith("@at "):
+        return nominal_of(text, zone, start, stop)
+    once = clock.first(_wall(text.removeprefix("@at ")))
+    return [once] if start <= once < stop else []
+
+
+def _holds(entry: Any, instant: int, clock: WatchedClock, covers: str) -> bool:
+    is_dated = isinstance(entry, dict) or len(entry) == 10
+    if is_dated and covers and instant >= clock.first(_wall(covers) + 1440):
+        return False
     if isinstance(entry, dict):
         last = _wall(entry["to"]) + (1440 if len(entry["to"]) == 10 else 0)
         return clock.first(_wall(entry["from"])) <= instant < clock.first(last)

@@ -92,6 +92,13 @@ FINDINGS: dict[str, tuple[dict[str, str], list[str]]] = {
             "now; 2 jobs name it (add the dates of the next year)"
         ],
     ),
+    "dates beyond the horizon": (
+        job() | calendar("covers_until: 2027-12-31\nclosed:\n  - 2027-12-25\n  - 2028-01-03\nopen: [2028-01-08]\n"),
+        [
+            'jobs/_calendars/fr.yaml:4:1: warning[calendar-horizon]: "2028-01-03" (and 1 more) does not count after '
+            "covers_until, 2027-12-31 (move covers_until to the day up to which the dates are complete)"
+        ],
+    ),
     "no horizon": (
         job() | calendar("closed: [2026-12-24]\n"),
         [

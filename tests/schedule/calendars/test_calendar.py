@@ -69,6 +69,17 @@ def test_open_wins_over_closed_of_the_same_file() -> None:
     assert subject.opens_at(wall("2026-10-17T00:00"), wall("2026-11-01T00:00")) == wall("2026-10-17T08:00")
 
 
+def test_dates_end_with_the_horizon_and_weekdays_and_yearly_days_do_not() -> None:
+    closed = ["SAT", "12-25", "2027-12-31", "2028-01-03", {"from": "2027-12-30", "to": "2028-01-05"}]
+    subject = parser.parse("c", {"closed": closed, "open": ["2028-01-08"], "covers_until": "2027-12-31"})
+    closed_at = ["2027-12-31T23:59:59", "2028-01-01T12:00", "2028-01-08T12:00", "2028-12-25T12:00"]
+    assert [text for text in closed_at if subject.entry_at(wall(text)) is None] == [], "Saturdays and Christmas go on"
+    open_at = ["2028-01-03T12:00", "2028-01-04T12:00"]
+    assert [text for text in open_at if subject.entry_at(wall(text)) is not None] == []
+    assert [entry.text for entry in subject.beyond_horizon] == ["2028-01-03", "2027-12-30 to 2028-01-05", "2028-01-08"]
+    assert parser.parse("c", {"closed": ["2028-01-03"]}).beyond_horizon == ()
+
+
 def test_a_long_stretch_is_jumped() -> None:
     subject = calendar({"from": "2026-01-01", "to": "2126-01-01"})
     opens = subject.opens_at(wall("2026-06-01T00:00"), wall("2200-01-01T00:00"))
