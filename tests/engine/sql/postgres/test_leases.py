@@ -99,8 +99,8 @@ def test_a_loss_is_noticed_also_when_the_answer_that_tells_of_it_is_lost(
     lost = threading.Event()
     real = leases.enter
 
-    def enter_and_lose_the_answer(session: Session, *arguments: object) -> None:
-        real(session, *arguments)  # type: ignore[arg-type]  # passed on
+    def enter_and_lose_the_answer(session: Session, *arguments: object, **named: object) -> None:
+        real(session, *arguments, **named)  # type: ignore[arg-type]  # passed on
         if not lost.is_set():
             lost.set()
             raise psycopg.OperationalError("the connection is lost")
