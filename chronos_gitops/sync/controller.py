@@ -87,6 +87,7 @@ class SyncController:
         self._watch = FileWatcher(source, self._pace.notice)
         self._passing_thread: int | None = None
         self._key: Hashable = None
+        self._saved: SavedJobs | None = None
         self._settled: tuple[SyncDecision, TreeResult] | None = None
         self._announced = False
         self._jobs = JobSet()
@@ -100,9 +101,8 @@ class SyncController:
 
     def start(self) -> None:
         """One pass in the caller's thread, then follows. ConflictError when another process owns the data folder."""
-        self.source.open(self._mend_soon)
         with self._passing:
-            self._remember()
+            self._open()
             self._sync_safely(patient=len(self._jobs) == 0)
             if not self._announced:
                 self._announce_at_start()
@@ -190,6 +190,7 @@ class SyncController:
         VerificationFailed where its commits must be signed and are not: ours on top would be refused as well.
         """
         with self._passing:
+            self._open()
             head = self.source.refresh(patient=True)
             self._verify(head)
             return head
@@ -232,7 +233,7 @@ class SyncController:
 
     def _run(self) -> None:
         with self._passing:
-            self._saved.save()
+            self._open().save()
         self.source.check()  # which asks for a pass where there is something to mend
         while self._pace.sleep():
             with self._passing, engine_priority.low_priority(_GIVES_WAY_S):
@@ -270,6 +271,7 @@ class SyncController:
             self._sync_once(began, patient=True, refresh=True, consent=consent)
 
     def _sync_once(self, began: float, *, patient: bool, refresh: bool, consent: str | None) -> None:
+        saved = self._open()
         head = self.source.refresh(patient=patient) if refresh else self.status().revision.desired
         self._recorder.refreshed(head, self.source.branch)
         tip = self.source.tip(head)
@@ -293,11 +295,11 @@ class SyncController:
             self._recorder.swapped(self._pace.milliseconds_since(began))
             if settlement.applied:
                 self._recorder.applied(newest)
-                self._saved.note(settlement, loaded)
+                saved.note(settlement, loaded)
         self._key, self._settled = key, (settlement, loaded)
         self._report(settlement, loaded)
         if self._thread.is_launched:
-            self._saved.save()
+            saved.save()
 
     def _verify(self, head: str | None) -> None:
         if self._verifier is not None and head is not None:
@@ -367,14 +369,20 @@ class SyncController:
             self._epochs.begin(self.source.git, self.status().revision.applied)
             self._recorder.rewritten(self._epochs.number)
 
-    def _remember(self) -> None:
+    def _open(self) -> SavedJobs:
+        """Once, by whichever comes first: ``start``, or a pass that is asked for before it."""
+        if self._saved is not None:
+            return self._saved
+        self.source.open(self._mend_soon)
         judge = self._judge
-        self._saved = SavedJobs(self._data, self.source, judged_by=judge.fingerprint(), environment=judge.environment)
-        remembered, judged = self._saved.load()
+        saved = SavedJobs(self._data, self.source, judged_by=judge.fingerprint(), environment=judge.environment)
+        remembered, judged = saved.load()
         judge.remember(judged)
         if remembered is not None:
             self._jobs, self._last_head = remembered, remembered.revision
             self._recorder.remembered(remembered)
+        self._saved = saved
+        return saved
 
     def _plan_next(self) -> None:
         head, trouble = self.status().revision.desired, self._recorder.trouble
