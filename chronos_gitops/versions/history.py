@@ -13,7 +13,7 @@ from chronos_gitops.git.client import Git
 from chronos_gitops.git.errors import Corrupt
 from chronos_gitops.git.incomplete_clone import Depth, PresentObjects
 from chronos_gitops.git.log import Chronicle, Commit, chronicle, continues
-from chronos_gitops.jobs.files.name_owner import Incumbent, Incumbents
+from chronos_gitops.jobs.files.name_owner import Incumbent, Incumbents, PathsFromRoot
 from chronos_gitops.jobs.folders import is_path_in
 from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.layers.file_roles import DEFAULTS
@@ -34,7 +34,7 @@ _PREFIX: Final = re.compile(r"[0-9a-f]{4,64}", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
+class Index(PathsFromRoot):
     """All versions of all jobs up to ``head`` (None in a repository without a commit). Never changes.
 
     ``is_partial``: commits or contents that came before are not here, so versions have no numbers. ``layers`` are the
@@ -137,7 +137,7 @@ class Versions(Incumbents, Protocol):
         """Oldest first; none for a job that never existed."""
 
 
-class LazyIndex:
+class LazyIndex(PathsFromRoot):
     """The index of a head, built by the first question: most trees have nothing that needs the history."""
 
     def __init__(self, history: "History", head: str | None) -> None:

@@ -1,6 +1,7 @@
 """Of several files with one name the incumbent has it: for what runs, for versions and for every command alike."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -136,6 +137,26 @@ def test_a_file_whose_owner_cannot_be_read_is_refused_on_disk_too(
     monkeypatch.chdir(charged.root)
     assert main(["validate", "--format", "concise"]) == 1
     assert f"{Y}:1:7: error[duplicate-name]: {MESSAGE}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("folder", ["", "jobs", "jobs/aaa", "jobs/billing"])
+@pytest.mark.parametrize("is_in_git", [True, False], ids=["git", "no git"])
+def test_two_new_files_are_told_apart_by_their_paths_from_the_root(
+    tmp_path: Path, folder: str, is_in_git: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From inside a folder "../billing/charge.yaml" comes before "y.yaml"; the runner takes jobs/aaa/y.yaml."""
+    root = tmp_path / "checkout"
+    repository = Repository.init(root) if is_in_git else Repository(root)
+    repository.write_job("charge", path=X, schedule="1 1 * * *")
+    repository.write_job("charge", path=Y, schedule="9 9 * * *")
+    (root / folder).mkdir(exist_ok=True)
+    monkeypatch.chdir(root / folder)
+    shown = [os.path.relpath(root / path, root / folder) for path in (X, Y)]
+    assert main(["validate", *shown, "--format", "concise"]) == 1
+    expected = f'{shown[0]}:1:7: error[duplicate-name]: the name "charge" belongs to {shown[1]}:1'
+    assert expected in capsys.readouterr().out
+    assert main(["next", "charge", "--after", "2026-01-01", "--count", "1", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["items"] == ["2026-01-01T09:09:00Z"]
 
 
 def test_outside_git_path_order_decides(

@@ -5,7 +5,7 @@ or cannot be read. When it leaves the name, a file with its content comes first,
 function of the first-parent chain, and every runner finds the same one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,8 +26,18 @@ class Incumbents(Protocol):
     def name_at(self, path: str) -> str | None:
         """The name whose incumbent may be this path."""
 
+    def from_root(self, path: str) -> str:
+        """The path as it is from the root of the repository, whose order decides."""
 
-class NoIncumbents:
+
+class PathsFromRoot:
+    """Of files that go by their paths from the root already."""
+
+    def from_root(self, path: str) -> str:
+        return path
+
+
+class NoIncumbents(PathsFromRoot):
     """Outside git nothing was there before, so path order decides."""
 
     def incumbent(self, name: str) -> Incumbent | None:  # noqa: ARG002 - the same for every name
@@ -37,10 +47,12 @@ class NoIncumbents:
         return None
 
 
-def owner(claims: Mapping[str, str], incumbent: Incumbent | None) -> str | None:
+def owner(
+    claims: Mapping[str, str], incumbent: Incumbent | None, *, from_root: Callable[[str], str] = str
+) -> str | None:
     """The path that gets the name. ``claims`` maps the paths that say it, and an incumbent that cannot be read, to
-    their blob ids."""
+    their blob ids; a command may show other paths than the one ``from_root``, whose order decides."""
     if incumbent is not None and incumbent.path in claims:
         return incumbent.path
     content = None if incumbent is None else incumbent.blob
-    return min(claims, key=lambda path: (claims[path] != content, path), default=None)
+    return min(claims, key=lambda path: (claims[path] != content, from_root(path)), default=None)

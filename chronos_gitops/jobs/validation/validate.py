@@ -324,7 +324,8 @@ def _owners(files: Sequence[FileResult], incumbents: Incumbents) -> dict[str, Fi
         if incumbent is not None and incumbent.path in hidden:
             claimants = [*claimants, hidden[incumbent.path]]
         by_path = {parsed.path: parsed for parsed in claimants}
-        path = owner({path: parsed.identity.blob for path, parsed in by_path.items()}, incumbent)
+        blobs = {path: parsed.identity.blob for path, parsed in by_path.items()}
+        path = owner(blobs, incumbent, from_root=incumbents.from_root)
         owners[name] = by_path[path or claimants[0].path]
     return owners
 
