@@ -254,10 +254,14 @@ class Timing:
         return bool(self._closures)
 
     def held(self, after: datetime, until: datetime) -> Iterator[Held]:
-        """The held ticks in (after, until], ascending."""
-        for tick in self._nominal.between(after, until) if self._closures else ():
+        """The held ticks in (after, until], ascending; costs them and open stretches, not open ticks."""
+        tick = self._nominal.next_after(after) if self._closures else None
+        while tick is not None and tick <= until and (edge := self._closures.unchanged_until(tick)) is not None:
+            stop = min(until, edge - _INSTANT)
             if (closure := self.closure(tick)) is not None:
-                yield Held(tick, closure, None if self.on_skip is OnSkip.DROP else self.move(tick))
+                for held in self._nominal.between(tick - _INSTANT, stop):
+                    yield Held(held, closure, None if self.on_skip is OnSkip.DROP else self.move(held))
+            tick = self._nominal.next_after(stop)
 
     def held_ranges(self, after: datetime, until: datetime) -> Iterator[HeldRange]:
         """The held ticks in (after, until] by date and entry, ascending; costs dates and not ticks."""

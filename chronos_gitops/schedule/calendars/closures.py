@@ -62,6 +62,13 @@ class Closures:
                     break
         return instant if second == begin else datetime.fromtimestamp(second, UTC)
 
+    def unchanged_until(self, instant: datetime) -> datetime | None:
+        """A later instant up to which the closure is the same, the next midnight of a calendar at the latest; None
+        where there is no calendar."""
+        second = (instant - _EPOCH) // _SECOND
+        edge = min((zoned.change_after(second) for zoned in self.calendars), default=None)
+        return None if edge is None else datetime.fromtimestamp(edge, UTC)
+
     def stretches(
         self, after: datetime, until: datetime, *, cut_at_midnights_of: ZoneInfo | None = None
     ) -> Iterator[tuple[datetime, datetime, Closure | None]]:
