@@ -7,6 +7,7 @@ Everything else is decided here: what stands in the way, today's validation, the
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -66,15 +67,17 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class RevertEffect:
-    """The tree after a revert; ``before`` is the tree as it stands, read only where the content ``keeps_valid``."""
+    """The tree after a revert; ``before`` is the tree as it stands, read only where the content ``keeps_valid``.
+    ``now`` says which jobs have ended."""
 
     after: TreeResult
     before: TreeResult | None
+    now: datetime
 
     @property
     def disabled(self) -> int:
-        """The number of jobs that restored layers disable."""
-        return 0 if self.before is None else len(disabled_by_layers(self.before.jobs, self.after.jobs))
+        """The number of jobs that restored layers disable or end."""
+        return 0 if self.before is None else len(disabled_by_layers(self.before.jobs, self.after.jobs, self.now))
 
 
 class RevertResult(Protocol):
@@ -191,7 +194,7 @@ class Reverter:
             return checked
         after = self._committer.judged(checked.files, head)
         before = self._committer.judged((), head) if draft.content.keeps_valid else None
-        effect = RevertEffect(after, before)
+        effect = RevertEffect(after, before, self._followed.now())
         self._refuse_invalid(checked, effect)
         return replace(checked, draft=draft.judged(effect))
 

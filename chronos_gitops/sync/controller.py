@@ -328,6 +328,7 @@ class SyncController:
             on_invalid=self._on_invalid,
             consent=DeletionApproval(consent, count),
             last_good=self._judge.last_good(tree, self._jobs, self._removed),
+            now=self.now(),
         )
 
     def _announce(self, jobs: JobSet) -> None:

@@ -70,8 +70,10 @@ def reconcile(
     on_invalid: OnInvalid = OnInvalid.QUARANTINE,
     consent: DeletionApproval = DeletionApproval(),
     last_good: Mapping[str, JobVersion] | None = None,
+    now: datetime | None = None,
 ) -> SyncDecision:
-    """``last_good`` are definitions for broken files, by path, where nothing of that job runs yet."""
+    """``last_good`` are definitions for broken files, by path, where nothing of that job runs yet. ``now`` says which
+    jobs a layer ends; without it none."""
     stranger = disagreement(tree.environment, tree.loaded.layers.environments)
     if stranger is not None:
         return SyncDecision(running, SyncState.FAILED, "UnknownEnvironment", stranger, applied=False)
@@ -88,7 +90,7 @@ def reconcile(
         for name, one in keep_broken(tree.loaded, fresh, running, tree.index, last_good or {}).items()
     }
     wanted = fresh | kept
-    held = _held(tree, running, wanted, consent)
+    held = _held(tree, running, wanted, consent, now)
     if held is not None and not tree.loaded.files:
         message = f"no job file is left; {plural(len(held.names), 'job')} will keep running until that is approved"
         return SyncDecision(running, SyncState.FAILED, "EmptyTree", message, held=held, applied=False)
@@ -233,13 +235,17 @@ def is_deleted_since(definition: JobVersion, index: Versions, *, at_path: bool =
 
 
 def _held(
-    tree: DesiredState, running: JobSet, wanted: Mapping[str, JobVersion], consent: DeletionApproval
+    tree: DesiredState,
+    running: JobSet,
+    wanted: Mapping[str, JobVersion],
+    consent: DeletionApproval,
+    now: datetime | None,
 ) -> HeldDeletions | None:
     gone = tuple(definition for definition in running if definition.job.name not in wanted)
     # The count speaks for a commit: what is deleted on disk only was not reviewed with it.
     committed = not any(tree.committed.get(definition.path) for definition in gone)
     after = JobSet(tree.head, wanted)
-    disabled = disabled_by_layers(running.definitions, after.definitions)
+    disabled = disabled_by_layers(running.definitions, after.definitions, now)
     names = held_deletions(running, after, disabled, allowed=consent.count if committed else None)
     if not names or consent.checksum == deletion_checksum(names, disabled):
         return None

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Final, Protocol
 
 from chronos_gitops.jobs.identity import DefinitionId
@@ -34,20 +35,28 @@ def held_deletions(
     return silenced if is_much and len(silenced) != allowed else ()
 
 
-def disabled_by_layers(before: Mapping[str, Defined], after: Mapping[str, Defined]) -> tuple[str, ...]:
-    """Enabled jobs that a layer disables, and whose own file stays as it is: nobody edited them."""
+def disabled_by_layers(
+    before: Mapping[str, Defined], after: Mapping[str, Defined], now: datetime | None
+) -> tuple[str, ...]:
+    """Jobs with runs to come that a layer disables or ends, and whose own file stays as it is: nobody edited them.
+    Without ``now`` no job counts as ended."""
     return tuple(
         sorted(
             name
             for name, old in before.items()
             if old.job is not None
-            and old.job.enabled
             and (new := after.get(name)) is not None
             and new.job is not None
-            and not new.job.enabled
+            and new.job is not old.job
             and new.identity.blob == old.identity.blob
+            and _is_active(old.job, now)
+            and not _is_active(new.job, now)
         )
     )
+
+
+def _is_active(job: Job, now: datetime | None) -> bool:
+    return job.enabled and not (now is not None and job.timing.ended(now))
 
 
 def deletion_checksum(names: Iterable[str], disabled: Collection[str] = ()) -> str:

@@ -176,7 +176,7 @@ def plan(
         for name, operation in sorted(_operations(difference, before, after).items())
     )
     changes = tuple(found)
-    disabled = disabled_by_layers(before.definitions, after.definitions)
+    disabled = disabled_by_layers(before.definitions, after.definitions, at)
     unsafe = held_deletions(before, after, disabled, allowed=allowed_deletions)
     checksum = deletion_checksum(unsafe, disabled) if unsafe else None
     peaks = busiest_minute(before, after, at=at) if changes else (None, None)

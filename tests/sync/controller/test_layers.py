@@ -159,6 +159,32 @@ def test_a_layer_that_disables_many_jobs_is_held(repository: Repository, follow:
     assert not any(one.job.enabled for one in following.follower.jobs())
 
 
+def test_a_layer_that_ends_many_jobs_is_held(repository: Repository, follow: Follow) -> None:
+    """An ``end`` that is past stops jobs as well as ``enabled: false`` does; one that is to come does not."""
+    for name in ("one", "two"):
+        repository.remove(f"jobs/{name}.yaml")
+    for number in range(10):
+        repository.write(f"jobs/job-{number}.yaml", BARE.format(name=f"job-{number}"))
+    repository.write("jobs/_defaults.yaml", "enabled: true\n")
+    repository.commit("Ten jobs")
+    following = follow(repository.root)
+    repository.write("jobs/_defaults.yaml", "enabled: true\nend: 2099-12-31\n")
+    repository.commit("End them one day")
+    assert following.follower.sync().held is None
+    repository.write("jobs/_defaults.yaml", "enabled: true\nend: 2020-12-31\n")
+    repository.commit("End them")
+    status = following.follower.sync()
+    assert status.held is not None
+    assert (status.reason, len(status.held.disabled)) == ("UnsafePlan", 10)
+    following.follower.approve(status.held.checksum)
+    ended = following.follower.sync()
+    assert ended.held is None
+    assert all(one.job.timing.ended(following.follower.now()) for one in following.follower.jobs())
+    repository.write("jobs/_defaults.yaml", "enabled: true\nend: 2020-12-30\n")
+    repository.commit("End them earlier")
+    assert following.follower.sync().held is None, "they have no runs to come that could be lost"
+
+
 def test_three_of_twenty_are_disabled_at_once(repository: Repository, follow: Follow) -> None:
     for number in range(18):
         repository.write(f"jobs/a/job-{number}.yaml", job_text(f"job-{number}"))
