@@ -236,6 +236,10 @@ class Timing:
         """Which calendar closes the instant, the first in ``skip``, then the freezes by name; None where it is open."""
         return self._closures.at(instant)
 
+    def opens_at(self, instant: datetime) -> datetime | None:
+        """The first open instant at or after this one; None where none comes within ten years."""
+        return self._closures.opens_at(instant, instant + SEARCH)
+
     def move(self, tick: datetime, *, beyond: datetime | None = None) -> Move:
         """Where a held tick of a job with ``next`` or ``previous`` goes; with ``beyond``, only later than that."""
         return self._mover.move(tick, beyond=beyond)

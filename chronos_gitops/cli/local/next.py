@@ -15,6 +15,7 @@ from chronos_gitops.cli.options import read_instant
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports import heat
 from chronos_gitops.errors import NotFoundError, UsageError
+from chronos_gitops.schedule.calendars.applied import origin_of
 from chronos_gitops.schedule.errors import ScheduleError
 from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.schedule.timing import Held, Timing
@@ -86,7 +87,8 @@ def command(
     held = list(islice(timing.held(since, ticks[-1] if ticks else since + _YEAR), _MOST_HELD))
     document = {"items": [rfc3339(tick) for tick in ticks]}
     if timing.has_calendars:
-        document |= {"closed": [_closed(one) for one in held]}
+        origins = {tick: origin_of(timing, tick) for tick in ticks}
+        document |= {"runs": [_moved(tick, origins[tick]) for tick in ticks], "closed": [_closed(one) for one in held]}
     tell(style, document, lambda: _text(timing, ticks, held))
 
 
@@ -105,6 +107,10 @@ def _window(begin: datetime | None, until: datetime | None) -> tuple[datetime, d
     if not start < stop <= start + _YEAR:
         raise UsageError("--until lies after --from, by a year at most")
     return start, stop
+
+
+def _moved(tick: datetime, origin: datetime | None) -> dict[str, str | None]:
+    return {"time": rfc3339(tick), "moved_from": None if origin is None else rfc3339(origin)}
 
 
 def _closed(held: Held) -> dict[str, str | None]:

@@ -62,6 +62,8 @@ def command(
             tell(style, ended, lambda: outcome.sentence(ended))
             return outcome.exit_code(ended)
         words = f"{execution['job']} is {execution['status']}: execution {execution['id']}"
+        if execution.get("closed"):
+            words += f"\nnote: the job is {execution['closed']}; a trigger runs all the same"
         tell(style, execution, lambda: words)
         return ExitCode.FINE
     if waits:

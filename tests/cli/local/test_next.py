@@ -173,6 +173,18 @@ def test_held_ticks_are_shown_with_their_calendar_and_where_they_went(capsys: py
 
 
 @pytest.mark.usefixtures("held")
+def test_runs_name_the_time_whose_place_they_take(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Saturday's and Sunday's runs meet on Monday at 02:00; of a job for Saturdays only, that run is Saturday's."""
+    file = tmp_path / "jobs" / "nightly-report.yaml"
+    file.write_text(file.read_text().replace("0 2 * * *", "0 2 * * SAT"))
+    assert main(["next", "nightly-report", "--after", "2026-12-24T12:00:00Z", "--count", "1", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["items"] == ["2026-12-28T01:00:00Z"]
+    assert found["runs"] == [{"time": "2026-12-28T01:00:00Z", "moved_from": "2026-12-26T01:00:00Z"}]
+    assert [one["time"] for one in found["closed"]] == ["2026-12-26T01:00:00Z"]
+
+
+@pytest.mark.usefixtures("held")
 def test_count_only_counts_the_runs_of_each_day(capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["next", "--from", "2026-12-24", "--until", "2026-12-29", "--count-only"]
     assert main([*asked, "--format", "json"]) == 0

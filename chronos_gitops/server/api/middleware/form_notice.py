@@ -19,7 +19,8 @@ def of(endpoint: str, answer: Mapping[str, Any]) -> Said:
 
 
 def _triggered(answer: Mapping[str, Any]) -> Said:
-    text = f"Triggered {answer['job']}: execution {answer['id'][:8]} is {answer['status']}."
+    closed = f" The job is {answer['closed']}; a trigger runs all the same." if answer.get("closed") else ""
+    text = f"Triggered {answer['job']}: execution {answer['id'][:8]} is {answer['status']}.{closed}"
     return text, f"/executions/{answer['id']}", "Open the execution"
 
 

@@ -22,6 +22,7 @@ from chronos_gitops.server.api.openapi.shapes import (
 
 
 def executions() -> dict[str, Schema]:
+    about_closed = "Like `closed by year-end until 2027-01-04T05:00:00Z`, where a calendar closes the moment"
     outcome = {"status_code": nullable(NUMBER), "error_class": nullable(TEXT), "error": nullable(TEXT)}
     attempt = {"attempt": NUMBER, "started_at": INSTANT, "duration_ms": COUNT} | outcome
     held_by = {"name": TEXT, "reason": TEXT, "path": nullable(TEXT), "line": COUNT, "commit": nullable(TEXT)}
@@ -79,6 +80,7 @@ def executions() -> dict[str, Schema]:
     return {
         "Explanation": shape(why, description="What became of one instant of one job."),
         "Execution": shape(fields),
+        "TriggeredExecution": shape(fields | {"closed": nullable(TEXT) | {"description": about_closed}}),
         "DraftBase": shape(
             {"version": nullable(NUMBER), "commit": nullable(TEXT)},
             description="The last committed version under a draft; null for a file that was never committed.",

@@ -61,6 +61,8 @@ def jobs() -> dict[str, Schema]:
     }
     sync = {"state": one_of(("synced", "draft", "quarantined")), "problems": listed(ref("Finding"))}
     closed = {"time": INSTANT, "calendar": TEXT, "reason": TEXT, "moved_to": nullable(INSTANT)}
+    moved_from = nullable(INSTANT) | {"description": "The held scheduled time whose place it takes"}
+    run = {"time": INSTANT, "moved_from": moved_from}
     return (
         _calendars()
         | {
@@ -97,7 +99,10 @@ def jobs() -> dict[str, Schema]:
             "Source": shape({"file": TEXT, "line": NUMBER, "column": NUMBER}),
             "JobList": page("Job"),
             "JobSync": shape(sync, description="How the running jobs relate to git."),
-            "NextRuns": shape({"items": listed(INSTANT), "closed": listed(shape(closed))}, optional=("closed",)),
+            "NextRuns": shape(
+                {"items": listed(INSTANT), "runs": listed(shape(run)), "closed": listed(shape(closed))},
+                optional=("closed",),
+            ),
         }
         | _secrets()
     )

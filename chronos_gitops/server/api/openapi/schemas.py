@@ -61,9 +61,12 @@ def _upcoming() -> dict[str, Schema]:
         "peak": nullable(ref("Bucket")) | {"description": "The first of the fullest buckets; null when nothing is due"},
         "buckets": listed(ref("Bucket")),
     }
+    moved_from = INSTANT | {"description": "The held scheduled time whose place it takes"}
+    closed = {"time": INSTANT, "job": TEXT, "calendar": TEXT, "reason": TEXT, "moved_to": nullable(INSTANT)}
     return {
-        "Tick": shape({"at": INSTANT, "job": TEXT}),
-        "TickList": page("Tick"),
+        "Tick": shape({"at": INSTANT, "job": TEXT, "moved_from": moved_from}, optional=("moved_from",)),
+        "ClosedTick": shape(closed, description="A scheduled time that a calendar holds."),
+        "TickList": page("Tick") | {"properties": page("Tick")["properties"] | {"closed": listed(ref("ClosedTick"))}},
         "Bucket": bucket,
         "Load": shape(load, description="Number of scheduled times by time."),
     }

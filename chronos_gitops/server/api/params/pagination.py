@@ -53,10 +53,10 @@ def instant(text: str) -> datetime:
     return found.astimezone(UTC)
 
 
-def answer(items: Sequence[Mapping[str, Any]], after: Sequence[str | int] | None) -> Response:
-    """One page; ``after`` is the position of its last item when more follow."""
+def answer(items: Sequence[Mapping[str, Any]], after: Sequence[str | int] | None, **more: Any) -> Response:
+    """One page; ``after`` is the position of its last item when more follow, ``more`` stands beside the items."""
     following = None if after is None else _url(_cursor(after))
-    response = jsonify({"items": items, "next": following})
+    response = jsonify({"items": items, "next": following} | more)
     if following is not None:
         response.headers["Link"] = f'<{following}>; rel="next"'
     return response

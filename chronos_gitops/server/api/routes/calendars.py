@@ -48,7 +48,7 @@ CALENDAR = endpoint.path("calendar", "The name of the calendar: the stem of its 
 def list_calendars() -> Response:
     size = pagination.limit()
     after = pagination.position(lambda values: str(values[0])) or ""
-    found = [file for file in service().jobs().calendars.files.values() if _is_seen(file)]
+    found = seen()
     start = bisect_right([file.name for file in found], after)
     page = found[start : start + size]
     more = len(found) > start + size
@@ -110,6 +110,11 @@ def list_versions(calendar: str) -> Response:
     return pagination.answer(items, [page[-1].position] if len(rest) > size else None)
 
 
+def seen() -> list[CalendarFile]:
+    """Those in force that the caller sees, by name."""
+    return [file for file in service().jobs().calendars.files.values() if _is_seen(file)]
+
+
 def _index() -> Index:
     return service().follower.index()
 
@@ -124,7 +129,7 @@ def _version(found: CalendarVersion, entries: EntryChanges) -> dict[str, Any]:
 def freezes() -> list[dict[str, Any]]:
     """Those that hold now, with the number of jobs that the caller sees."""
     found = []
-    for file in filter(_is_seen, service().jobs().calendars.files.values()):
+    for file in seen():
         if file.calendar is None or file.calendar.applies_to is None:
             continue
         state = state_at(file.calendar, service().now())

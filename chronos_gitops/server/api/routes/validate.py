@@ -10,7 +10,10 @@ from typing import Any
 from flask import Blueprint, request
 
 from chronos_gitops.jobs.problem import is_error
+from chronos_gitops.jobs.validation.quoting import short
+from chronos_gitops.jobs.validation.suggestions import did_you_mean
 from chronos_gitops.jobs.validation.validate import FileResult, validate_file
+from chronos_gitops.schedule.calendars.calendar import Calendar
 from chronos_gitops.schedule.errors import ScheduleError
 from chronos_gitops.schedule.timing import FIELDS, Timing
 from chronos_gitops.server.api.auth import caller_scope
@@ -19,6 +22,7 @@ from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import FILE, ref
 from chronos_gitops.server.api.params import body, query
 from chronos_gitops.server.api.request_context import service
+from chronos_gitops.server.api.routes import calendars
 from chronos_gitops.server.api.routes.versions import version_diff
 
 blueprint = Blueprint("validate", __name__, url_prefix="/api/v1")
@@ -46,7 +50,8 @@ PATH = query.text("path", "What the file is called; like its job when absent")
 def schedule() -> dict[str, Any]:
     given = body.fields()
     timezone, fields = given.get("timezone", "UTC"), {field: given[field] for field in FIELDS if field in given}
-    return schedule_answer(fields, timezone, now=service().now())
+    seen = {file.name: file.calendar for file in calendars.seen() if file.calendar is not None}
+    return schedule_answer(fields, timezone, seen, now=service().now())
 
 
 @blueprint.post(
@@ -75,15 +80,25 @@ def job_file() -> dict[str, Any]:
     }
 
 
-def schedule_answer(fields: Mapping[str, Any], timezone: str, *, now: datetime) -> dict[str, Any]:
-    """``fields`` are those of a job file that say when it runs."""
+def schedule_answer(
+    fields: Mapping[str, Any], timezone: str, calendars: Mapping[str, Calendar], *, now: datetime
+) -> dict[str, Any]:
+    """``fields`` are those of a job file that say when it runs, ``calendars`` those that it may name."""
     try:
         found = Timing.parse(timezone=timezone, **fields)
+        found = found.with_calendars([_named(name, calendars) for name in fields.get("skip", ())], ())
     except ScheduleError as error:
         problem = {"field": error.field, "message": str(error), "hint": error.hint}
         return {"valid": False, "description": None, "next_runs": [], "problems": [problem]}
     runs = [responses.instant(tick) for tick in found.upcoming(now, version_diff.RUNS_SHOWN)]
     return {"valid": True, "description": found.describe(), "next_runs": runs, "problems": []}
+
+
+def _named(name: str, calendars: Mapping[str, Calendar]) -> Calendar:
+    if name not in calendars:
+        hint = did_you_mean(name, list(calendars)) or "GET /api/v1/calendars lists them"
+        raise ScheduleError(f'there is no calendar "{short(name)}"', hint=hint, field="skip")
+    return calendars[name]
 
 
 def _parse(content: bytes, path: str | None) -> FileResult:

@@ -22,6 +22,8 @@ def service(checkout: Checkout, tmp_path: Path) -> Iterator[Service]:
     yesterday = f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}"
     checkout.write("one", job_yaml("one", "https://hooks.example.com/", schedule="0 2 * * *", skip=["fr"]))
     checkout.write("two", job_yaml("two", "https://hooks.example.com/", schedule="0 2 * * *", tags={"tier": "pay"}))
+    moving = {"schedule": "0 9 * * *", "timezone": "Europe/Paris", "skip": ["fr"], "on_skip": "next"}
+    checkout.write("moved", job_yaml("moved", "https://hooks.example.com/", **moving))
     checkout.write("_calendars/fr", FR)
     checkout.write("_calendars/works", FREEZE % (yesterday, YEAR))
     checkout.commit("Close Saturdays")
@@ -45,7 +47,7 @@ def test_calendars_are_listed_with_their_entries_and_jobs(client: FlaskClient) -
     assert (fr["name"], fr["path"], fr["jobs"], fr["covers_until"]) == (
         "fr",
         "jobs/_calendars/fr.yaml",
-        1,
+        2,
         "2027-12-31",
     )
     assert fr["closed"] == [
@@ -73,6 +75,61 @@ def test_next_runs_say_what_is_closed_before_them(client: FlaskClient) -> None:
     assert {item["calendar"] for item in found["closed"]} == {"fr"}
     assert "closed" not in of(client, "/jobs/one/next?count=7")
     assert of(client, "/jobs/two/next?count=1")["items"] == [f"{YEAR}-01-04T02:00:00Z"]
+
+
+def test_next_runs_name_the_time_whose_place_they_take(client: FlaskClient) -> None:
+    """Friday to Sunday are closed, so what would run then runs on Monday, once."""
+    found = of(client, "/jobs/moved/next?count=9&closed=true")
+    assert [run["time"] for run in found["runs"]] == found["items"]
+    mondays = {one["moved_to"] for one in found["closed"]}
+    assert mondays <= {*found["items"]}
+    assert all(datetime.fromisoformat(monday).weekday() == 0 for monday in mondays)
+    assert [run["moved_from"] for run in found["runs"]] == [None] * 9, "each Monday has a run of its own"
+
+
+def test_next_runs_of_all_jobs_say_what_is_closed_page_by_page(client: FlaskClient) -> None:
+    start = datetime.now(UTC) + timedelta(days=1)
+    window = f"from={start:%Y-%m-%dT%H:%M:%SZ}&until={start + timedelta(days=14):%Y-%m-%dT%H:%M:%SZ}"
+    whole = of(client, f"/next-runs?{window}&closed=true")
+    assert {one["job"] for one in whole["closed"]} == {"one", "two", "moved"}
+    assert [one["time"] for one in whole["closed"]] == sorted(one["time"] for one in whole["closed"])
+    frozen = [one for one in whole["closed"] if one["job"] == "two"]
+    assert len(frozen) == 14
+    assert (frozen[0]["calendar"], frozen[0]["reason"], frozen[0]["moved_to"]) == ("works", "works", None)
+    assert "closed" not in of(client, f"/next-runs?{window}")
+    items, closed, url = [], [], f"/next-runs?{window}&closed=true&limit=3"
+    while url:
+        page = of(client, url)
+        items += page["items"]
+        closed += [one for one in page["closed"] if one not in closed]
+        url = page["next"] and page["next"].partition("/api/v1")[2]
+    assert items == whole["items"]
+    assert closed == whole["closed"]
+    counted = client.get("/api/v1/next-runs?bucket=1h&closed=true")
+    assert (counted.status_code, counted.json["type"].rpartition("/")[2]) == (400, "invalid-parameter")
+
+
+def test_trigger_in_closed_time_says_so(client: FlaskClient) -> None:
+    answer = client.post("/api/v1/jobs/two/trigger")
+    assert (answer.status_code, answer.json["closed"]) == (202, f"closed by works until {YEAR}-01-04T00:00:00Z")
+    assert answer.json["status"] != "skipped", "somebody asked"
+
+
+def test_schedule_is_judged_with_its_calendars(client: FlaskClient) -> None:
+    def asked(**fields: Any) -> Any:
+        body = {"schedule": "0 9 * * MON-FRI", "timezone": "Europe/Paris"} | fields
+        return client.post("/api/v1/schedules/validate", json=body).json
+
+    plain, dropped, moved = asked(), asked(skip=["fr"]), asked(skip=["fr"], on_skip="previous")
+    assert [len(one["next_runs"]) for one in (plain, dropped, moved)] == [5, 5, 5]
+    weekdays = {datetime.fromisoformat(time).weekday() for time in dropped["next_runs"]}
+    assert 4 not in weekdays, "Fridays are closed"
+    assert plain["next_runs"] != dropped["next_runs"]
+    (problem,) = asked(skip=["fro"])["problems"]
+    assert (problem["field"], problem["message"]) == ("skip", 'there is no calendar "fro"')
+    assert "fr" in problem["hint"]
+    (problem,) = asked(schedule="* * * * *", skip=["fr"], on_skip="next")["problems"]
+    assert problem["field"] == "on_skip"
 
 
 def test_metrics_say_whether_calendars_are_closed(client: FlaskClient) -> None:

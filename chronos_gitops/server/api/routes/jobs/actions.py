@@ -10,6 +10,7 @@ from chronos_gitops.engine.model import TriggerInputs
 from chronos_gitops.jobs.model import JobVersion
 from chronos_gitops.observability.audit_log import AuditAction
 from chronos_gitops.observability.event_log import EventKind
+from chronos_gitops.server.api import held_times
 from chronos_gitops.server.api.endpoint import OPERATE, Audited, Endpoint, JsonBody, Operation, answer
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import ref
@@ -26,11 +27,12 @@ blueprint = Blueprint("control", __name__, url_prefix="/api/v1/jobs/<name>")
             "triggerJob",
             "jobs",
             "Run it once, now",
-            "Also works on a disabled or paused job; obeys its concurrency policy. With `dry_run` the "
+            "Also works on a disabled or paused job, and in closed time (`closed` says so); obeys its concurrency "
+            "policy. With `dry_run` the "
             "request is shown and nothing is sent. A repeated Idempotency-Key answers the first execution.",
             {
                 200: answer("A dry run: the request", ref("RequestPlan")),
-                202: answer("The execution", ref("Execution")),
+                202: answer("The execution", ref("TriggeredExecution")),
             },
             errors=(404, 409, 422),
         ),
@@ -50,7 +52,10 @@ def trigger(name: str) -> tuple[Response, int, dict[str, str]]:
         return jsonify(responses.rehearsal(shown, service().now())), 200, {}
     execution = service().engine.trigger(definition.job.name, key=idempotency.callers_key(), inputs=inputs)
     location = url_for("executions.one_execution", execution_id=execution.id)
-    return jsonify(responses.execution(execution)), 202, {"Location": location}
+    answered = responses.execution(execution) | {
+        "closed": held_times.closed_now(definition.job.timing, service().now())
+    }
+    return jsonify(answered), 202, {"Location": location}
 
 
 def _inputs(definition: JobVersion, variables: dict[str, str]) -> TriggerInputs | None:

@@ -14,8 +14,7 @@ from chronos_gitops.expectations.judging.state import ExpectationState
 from chronos_gitops.jobs.model import JobSet, JobVersion
 from chronos_gitops.jobs.state import JobState, state_of
 from chronos_gitops.process.engine_priority import yielding
-from chronos_gitops.schedule.timing import Held
-from chronos_gitops.server.api import job_health
+from chronos_gitops.server.api import held_times, job_health
 from chronos_gitops.server.api.auth import caller_scope
 from chronos_gitops.server.api.endpoint import READ, Endpoint, Operation, answer
 from chronos_gitops.server.api.job_health import JobHealth
@@ -116,21 +115,16 @@ def one_job(name: str) -> Response:
 def next_runs(name: str) -> dict[str, Any]:
     definition = job_lookup.definition(service(), name)
     upcoming = service().next_runs(definition.job.name, COUNT.value())
-    found: dict[str, Any] = {"items": [responses.instant(tick) for tick in upcoming]}
+    timing = definition.job.timing
+    applied = service().engine.moving().get(definition.job.name, timing) if timing.moves_ticks else timing
+    found: dict[str, Any] = {
+        "items": [responses.instant(tick) for tick in upcoming],
+        "runs": held_times.runs(applied, upcoming),
+    }
     if CLOSED.value() is Flag.TRUE:
         until = upcoming[-1] if upcoming else service().now() + _YEAR
-        found["closed"] = [_closed(one) for one in islice(definition.job.timing.held(service().now(), until), _CHUNK)]
+        found["closed"] = held_times.closed_of(timing, service().now(), until)
     return found
-
-
-def _closed(held: Held) -> dict[str, Any]:
-    """A scheduled time that a calendar holds."""
-    return {
-        "time": responses.instant(held.time),
-        "calendar": held.closure.calendar,
-        "reason": held.closure.entry.reason or held.closure.entry.text,
-        "moved_to": responses.instant(held.move.target) if held.move is not None else None,
-    }
 
 
 def filtered() -> list[JobVersion]:

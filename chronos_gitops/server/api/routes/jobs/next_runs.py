@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request
 from chronos_gitops.jobs.planning import load_forecast
 from chronos_gitops.jobs.planning.load_forecast import Load, ScheduledJob
 from chronos_gitops.schedule import durations
+from chronos_gitops.server.api import held_times
 from chronos_gitops.server.api.endpoint import READ, Endpoint, Operation, answer
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import DURATION, ref
@@ -48,6 +49,7 @@ def _read_bucket(text: str) -> timedelta:
 
 FROM = query.instant("from", "The beginning; now when absent, with `bucket` the start of the one that now lies in")
 UNTIL = query.instant("until", "The end, not included; a day after `from` when absent")
+CLOSED = query.choice("closed", jobs.Flag, "Also the scheduled times of the page that calendars hold, 1000 at most")
 BUCKET = query.parameter(
     "bucket",
     DURATION,
@@ -74,16 +76,16 @@ BUCKET = query.parameter(
         ),
         role=READ,
         is_scoped=True,
-        parameters=(*pagination.PAGED, FROM, UNTIL, BUCKET, *jobs.FILTERS),
+        parameters=(*pagination.PAGED, FROM, UNTIL, BUCKET, CLOSED, *jobs.FILTERS),
     ),
 )
 def next_runs() -> Response | dict[str, Any]:
     bucket = BUCKET.value()
     if bucket is None:
         return _listed(_window(service().now()))
-    for name in ("limit", "cursor"):
+    for name in ("limit", "cursor", CLOSED.name):
         if name in request.args:
-            raise InvalidParameter(f"{name} does not go with bucket: all buckets come at once.")
+            raise InvalidParameter(f"{name} does not go with bucket: all buckets come at once, of open times.")
     return _counted(_window(_aligned(service().now(), bucket)), bucket)
 
 
@@ -116,12 +118,22 @@ def _listed(window: Window) -> Response:
     size = pagination.limit()
     after = pagination.position(_position)
     start = window.start if after is None else max(window.start, after[0])
-    merged = load_forecast.ticks(load_forecast.group_by_schedule(due()), start, window.stop)
+    alike = load_forecast.group_by_schedule(due())
+    merged = load_forecast.ticks(alike, start, window.stop)
     rest = merged if after is None else (tick for tick in merged if tick > after)
     page = list(islice(rest, size + 1))
     last = page[size - 1] if len(page) > size else None
-    items = [{"at": responses.instant(at), "job": job} for at, job in page[:size]]
-    return pagination.answer(items, None if last is None else [last[0].isoformat(), last[1]])
+    moved = held_times.moved_from(alike, page[:size])
+    items = [
+        {"at": responses.instant(at), "job": job} | ({"moved_from": moved[at, job]} if (at, job) in moved else {})
+        for at, job in page[:size]
+    ]
+    cursor = None if last is None else [last[0].isoformat(), last[1]]
+    if CLOSED.value() is not jobs.Flag.TRUE:
+        return pagination.answer(items, cursor)
+    begin = start if after is None else after[0]
+    closed = held_times.closed_of_all(alike, begin, window.stop if last is None else last[0])
+    return pagination.answer(items, cursor, closed=closed)
 
 
 def _counted(window: Window, bucket: timedelta) -> dict[str, Any]:
