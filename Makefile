@@ -11,7 +11,7 @@ GROFF    ?= /usr/bin/groff
 ANALYZE  ?= /usr/bin/systemd-analyze
 PGBOUNCER ?= /usr/sbin/pgbouncer
 POSTGRES := $(or $(wildcard /usr/lib/postgresql/*/bin/postgres),debian-postgresql)
-TOOLS    := $(BIN)/promtool $(BIN)/nginx $(VENV)/.tools $(VENV)/.node-tools $(FAKETIME) $(GROFF) $(ANALYZE) $(PGBOUNCER) /usr/bin/curl /usr/bin/wget $(POSTGRES) $(VENV)/.dist
+TOOLS    := $(BIN)/promtool $(BIN)/prometheus $(BIN)/amtool $(BIN)/nginx $(VENV)/.tools $(VENV)/.node-tools $(FAKETIME) $(GROFF) $(ANALYZE) $(PGBOUNCER) /usr/bin/curl /usr/bin/wget $(POSTGRES) $(VENV)/.dist
 
 .DEFAULT_GOAL := help
 .PHONY: help debian-postgresql demo dist test test-browser screenshots test-full faults check docs bench lock clean
@@ -90,14 +90,15 @@ $(ANALYZE):
 	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "make test judges the unit file with systemd-analyze: install Debian's package systemd"; exit 1; }
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends systemd >/dev/null
 
-# Only the program of the package: installing it would start a Prometheus server.
-$(BIN)/promtool: $(READY)
-	@echo "fetching promtool from Debian's package prometheus (once)"
-	@command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || { echo "make test runs the alert rules with promtool: put it into $(BIN)"; exit 1; }
+# Only programs of the packages: installing them would start servers.
+PROMETHEUS := $(BIN)/promtool $(BIN)/prometheus $(BIN)/amtool
+$(PROMETHEUS) &: $(READY)
+	@echo "fetching Prometheus from Debian's packages prometheus and prometheus-alertmanager (once)"
+	@command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || { echo "make test runs the alert rules with Prometheus: put promtool, prometheus and amtool into $(BIN)"; exit 1; }
 	@rm -rf $(VENV)/prometheus && mkdir $(VENV)/prometheus
-	@cd $(VENV)/prometheus && { apt-get download -qq prometheus 2>/dev/null || { apt-get update -qq && apt-get download -qq prometheus; }; }
-	@dpkg-deb --fsys-tarfile $(VENV)/prometheus/prometheus_*.deb | tar -xO ./usr/bin/promtool > $(VENV)/prometheus/promtool
-	@chmod +x $(VENV)/prometheus/promtool && mv $(VENV)/prometheus/promtool $@ && rm -rf $(VENV)/prometheus
+	@cd $(VENV)/prometheus && { apt-get download -qq prometheus prometheus-alertmanager 2>/dev/null || { apt-get update -qq && apt-get download -qq prometheus prometheus-alertmanager; }; }
+	@cd $(VENV)/prometheus && for package in *.deb; do dpkg-deb --fsys-tarfile $$package | tar -x ./usr/bin; done
+	@cd $(VENV)/prometheus/usr/bin && touch promtool prometheus amtool && mv promtool prometheus amtool $(CURDIR)/$(BIN)/ && rm -rf $(CURDIR)/$(VENV)/prometheus
 
 # As above: installing it would start a web server.
 $(BIN)/nginx: $(READY)
