@@ -12,6 +12,7 @@ from harness.engines import EngineMaker
 from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, ExecutionQuery
+from chronos_gitops.engine.operations.replays import ReplayEnd
 from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.webhooks.attempt import Delivery
@@ -32,6 +33,7 @@ class Seen:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self.ended: list[Execution] = []
+        self.replays: list[ReplayEnd] = []
 
     def attempt_finished(self, job: Job, outcome: Outcome) -> None:
         pass
@@ -39,6 +41,11 @@ class Seen:
     def execution_finished(self, execution: Execution) -> None:
         with self._changed:
             self.ended.append(execution)
+            self._changed.notify_all()
+
+    def replay_ended(self, ended: ReplayEnd) -> None:
+        with self._changed:
+            self.replays.append(ended)
             self._changed.notify_all()
 
     def wait_until(self, holds: Callable[[], bool], timeout: float = 30.0) -> None:

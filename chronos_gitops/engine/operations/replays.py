@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -22,10 +23,6 @@ class TooManyItems(ChronosError):
 
 class ReplayUnderWay(ConflictError):
     kind = "replay-under-way"
-
-
-class ReplaysUnsupported(ConflictError):
-    kind = "replays-unsupported"
 
 
 class ReplayClass(StrEnum):
@@ -92,6 +89,28 @@ class Replay:
     state: ReplayState = ReplayState.RUNNING
     ended_at: datetime | None = None
     items: tuple[ReplayItem, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayEnd:
+    """``begun`` of its items have an execution."""
+
+    id: str
+    job: str
+    by: str
+    state: ReplayState
+    begun: int
+    total: int
+
+    @classmethod
+    def of(cls, replay: Replay) -> "ReplayEnd":
+        begun = sum(item.execution is not None for item in replay.items)
+        return cls(replay.id, replay.job, replay.by, replay.state, begun, len(replay.items))
+
+
+def item_id(replay: str, position: int) -> str:
+    """The id of the execution of an item, so that none has two."""
+    return str(uuid.uuid5(uuid.UUID(replay), str(position)))
 
 
 def plan(

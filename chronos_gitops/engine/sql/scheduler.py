@@ -67,7 +67,7 @@ class Scheduler:
         self._clock = clock
         self._observer = observer
         self.timetable = Timetable()
-        self.replays = ReplayDriver(self._write, replica, executor.is_occupied)
+        self.replays = ReplayDriver(self._write, replica, executor.is_occupied, observer.replay_ended)
         self._decisions = asyncio.Lock()
         self._wake = wake
         self._clock_watch = ClockWatch()

@@ -30,7 +30,7 @@ from chronos_gitops.engine.operations.bulk import BulkCall, BulkItem
 from chronos_gitops.engine.temporal.bulk_calls import WITHIN
 from chronos_gitops.engine.temporal.connection.connection import TemporalConnection
 from chronos_gitops.engine.temporal.errors import Unavailable, told, unavailable
-from chronos_gitops.engine.temporal.replays import WithoutReplays
+from chronos_gitops.engine.temporal.replays import ReplayCalls
 from chronos_gitops.engine.temporal.session import Session, connect, held_now, missing
 from chronos_gitops.engine.temporal.status.answers import AnswerStatus
 from chronos_gitops.engine.temporal.status.fleet_backlog import FleetBacklog
@@ -61,7 +61,7 @@ _LAST_BREATH = 0.25
 """The SDK's threads hand over the answers of the last calls; one that does so while Python ends aborts the process."""
 
 
-class TemporalEngine(VisibilityReads, WithoutReplays):
+class TemporalEngine(VisibilityReads, ReplayCalls):
     """See the Engine protocol. ``late``: a tick that could not be claimed for longer was missed.
 
     A server that cannot be reached stops neither ``start`` nor ``apply``: health says so, and what was applied last is

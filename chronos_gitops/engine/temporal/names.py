@@ -18,18 +18,22 @@ APPLIED_REVISION = "ChronosAppliedRevision"
 ENCRYPTION = "ChronosEncryption"
 ZONE_DATA = "ChronosZoneData"
 BULK_CALL = "ChronosBulkCall"
+REPLAY = "ChronosReplay"
 
 DECIDE, SETTLE, WATCH, ATTEMPT, TELL = "decide", "settle", "watch", "attempt", "tell"
 WATCH_ALL = "watch_all"
 GATE, PASS_GATE = "gate", "pass-gate"
+TELL_REPLAY = "tell-replay"
 
 APPLY, REMOVE, PAUSE, RESUME, TRIGGER, LOOK = "apply", "remove", "pause", "resume", "trigger", "look"
 BULK_PAUSE, BULK_RESUME = "bulk_pause", "bulk_resume"
 GO, END, CANCEL, CALL_BACK = "go", "end", "cancel", "call_back"
+REPLAY_BATCH, REPLAY_END, REPLAY_NEWS, REPLAY_ADMITTED = "replay_batch", "replay_end", "replay_news", "admitted"
+"""Between a replay and the timetable of its job; the last one is an update of the replay."""
 
-ROW, NEWEST, PAUSES, PLAN, KEY = "row", "newest", "pauses", "plan", "key"
+ROW, NEWEST, PAUSES, PLAN, KEY, PROGRESS = "row", "newest", "pauses", "plan", "key", "progress"
 """Keys of memos: an execution's row; a timetable's newest execution, its pauses, the one that holds last, and its plan;
-the key that callbacks are signed with."""
+the key that callbacks are signed with; the progress of a replay."""
 
 PLAN_PATCH, NEWEST_PATCH, REMOVE_PATCH = "publish-plan", "newest-ahead", "settle-on-remove"
 REPLACE_PATCH, WATCH_PATCH = "end-replaced-at-once", "watch-all"
@@ -42,3 +46,7 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=15)
 
 def timetable_id(job: str) -> str:
     return f"timetable/{job}"
+
+
+def replay_workflow_id(replay: str) -> str:
+    return f"replay/{replay}"

@@ -22,6 +22,7 @@ from chronos_gitops.engine.clock import elapsed
 from chronos_gitops.engine.environment_claim import NO_CLAIM, EnvironmentClaim
 from chronos_gitops.engine.model import EXECUTION_IDENTITY, Pause
 from chronos_gitops.engine.operations.pauses import combined, shown
+from chronos_gitops.engine.operations.replays import Replay
 from chronos_gitops.engine.temporal import names, updates
 from chronos_gitops.engine.temporal.bulk_calls import BulkCalls
 from chronos_gitops.engine.temporal.connection import encryption_mark, zone_data_mark
@@ -29,6 +30,7 @@ from chronos_gitops.engine.temporal.connection.connection import TemporalConnect
 from chronos_gitops.engine.temporal.connection.encryption import Key, data_converter
 from chronos_gitops.engine.temporal.connection.environment_mark import claim_environment
 from chronos_gitops.engine.temporal.errors import told
+from chronos_gitops.engine.temporal.replays import Replays
 from chronos_gitops.engine.temporal.status.clock_correction import ClockCorrection
 from chronos_gitops.engine.temporal.status.fleet_backlog import FleetBacklog
 from chronos_gitops.engine.temporal.status.poll_watch import PollWatch
@@ -48,6 +50,7 @@ from chronos_gitops.engine.temporal.workflows.messages import (
     Row,
     TriggerRequest,
 )
+from chronos_gitops.engine.temporal.workflows.replay_workflow import NO_TIMETABLE
 from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.jobs.model import JobSet, JobVersion
 from chronos_gitops.schedule.zones.timezones import rules_version
@@ -110,6 +113,7 @@ class Session:
         self._backlog = backlog
         self.visibility = Visibility(client)
         self.bulk_calls = BulkCalls(client, send=self.bulk, trigger=self.trigger)
+        self.replays = Replays(client, self.visibility)
         self.poll_watch = PollWatch(client)
         self.clock_correction = ClockCorrection(client, self.visibility, now)
         self._reconciler = Reconciler(client, self.visibility, timing.ancestry)
@@ -169,6 +173,14 @@ class Session:
         name = definition.job.name
         self.pauses.note(name, None if answer.current is None else answer.current.pause(name))
         return answer
+
+    async def begin_replay(self, definition: JobVersion, replay: Replay) -> str:
+        """The replay's state; a timetable that somebody ended is started again."""
+        state = await self.replays.begin(replay)
+        if state != NO_TIMETABLE:
+            return state
+        await self._reconciler.give_again(definition)
+        return await self.replays.begin(replay)
 
     async def take_turn(self, name: str) -> "WorkflowHandle[Any, Any]":
         """ConflictError when another runner has the turn for all of the time that is worth waiting."""

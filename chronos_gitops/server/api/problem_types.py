@@ -137,12 +137,6 @@ KINDS: tuple[ProblemType, ...] = (
         "One replay of a job runs at a time. GET /api/v1/replays/{id} shows it; cancel it, or wait for its end.",
     ),
     ProblemType(
-        "replays-unsupported",
-        409,
-        "This engine has no replays",
-        "Run the jobs on SQLite or PostgreSQL to replay scheduled times; on Temporal, trigger the job.",
-    ),
-    ProblemType(
         "callback-late",
         409,
         "The execution has ended, and not as this callback says",

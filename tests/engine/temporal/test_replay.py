@@ -14,9 +14,11 @@ from chronos_gitops.engine.clock import SystemClock
 from chronos_gitops.engine.model import ExecutionQuery, Status
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.workflows.execution_workflow import ExecutionWorkflow
+from chronos_gitops.engine.temporal.workflows.replay_workflow import ReplayWorkflow
 from chronos_gitops.engine.temporal.workflows.schedule_workflow import TimetableWorkflow
 from chronos_gitops.schedule.schedule import Schedule
 
+WORKFLOWS = [TimetableWorkflow, ExecutionWorkflow, ReplayWorkflow]
 HISTORIES = Path(__file__).with_name("histories")
 
 
@@ -39,9 +41,7 @@ def test_recorded_histories_replay_when_the_schedule_would_say_something_else(
 
     async def replay() -> int:
         client = await temporal.client(namespace)
-        replayer = Replayer(
-            workflows=[TimetableWorkflow, ExecutionWorkflow], workflow_runner=UnsandboxedWorkflowRunner()
-        )
+        replayer = Replayer(workflows=WORKFLOWS, workflow_runner=UnsandboxedWorkflowRunner())
         histories: list[WorkflowHistory] = []
         ids = [names.timetable_id("daily-backup")]
         ids += [found.id async for found in client.list_workflows(f"WorkflowType = '{names.EXECUTION}'")]
@@ -65,5 +65,5 @@ def test_histories_of_earlier_releases_replay(recorded: Path, monkeypatch: pytes
     for question in ("next_after", "latest", "count", "between"):
         monkeypatch.setattr(Schedule, question, changed)
     history = WorkflowHistory.from_json("recorded", recorded.read_text())
-    replayer = Replayer(workflows=[TimetableWorkflow, ExecutionWorkflow], workflow_runner=UnsandboxedWorkflowRunner())
+    replayer = Replayer(workflows=WORKFLOWS, workflow_runner=UnsandboxedWorkflowRunner())
     run(replayer.replay_workflow(history))

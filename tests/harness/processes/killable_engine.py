@@ -11,6 +11,7 @@ from typing import Any
 
 from chronos_gitops.engine.clock import SystemClock
 from chronos_gitops.engine.model import Execution
+from chronos_gitops.engine.operations.replays import ReplayEnd
 from chronos_gitops.engine.sql.engine import SqlEngine
 from chronos_gitops.engine.sql.store.sqlite import SqliteStore
 from chronos_gitops.errors import ChronosError
@@ -41,6 +42,9 @@ class Teller:
 
     def execution_finished(self, execution: Execution) -> None:
         self.tell("ended", execution)
+
+    def replay_ended(self, ended: ReplayEnd) -> None:
+        pass
 
 
 def jobs(url: str) -> JobSet:

@@ -1,13 +1,17 @@
 """Records the histories that `test_histories_of_earlier_releases_replay` replays.
 
 ``cd tests && python -m harness.repositories.histories`` writes them again, with ``callbacks`` behind it those of
-accepted work, with ``gates`` those of ``requires``: only when workflow code may forget those of older releases, for the
-files that are there stand for what runs at users.
+accepted work, with ``gates`` those of ``requires``, with ``replays`` those of replays: only when workflow code may
+forget those of older releases, for the files that are there stand for what runs at users.
 """
 
+import contextlib
 import json
 import sys
 import tempfile
+import uuid
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,10 @@ from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.engine.callbacks import CallbackReport, Told
 from chronos_gitops.engine.clock import SystemClock
 from chronos_gitops.engine.model import Status
+from chronos_gitops.engine.operations.replays import Replay, ReplayItem, ReplayState, ReplayUnderWay
+from chronos_gitops.engine.temporal import names
+from chronos_gitops.engine.temporal.workflows import replay_workflow
+from chronos_gitops.engine.temporal.workflows.replay_messages import ASK_AT
 from chronos_gitops.jobs.model import Job
 
 FOLDER = Path(__file__).parents[2] / "engine" / "temporal" / "histories"
@@ -96,6 +104,32 @@ def record_gates(temporal: TemporalServer, receiver: Receiver) -> None:
     bench.stop_all()
 
 
+def record_replays(temporal: TemporalServer, receiver: Receiver) -> None:
+    """Two batches of items, small ones, and ticks that fall meanwhile; a refused replay, and a cancelled one."""
+    replay_workflow.BATCH = ASK_AT + 2
+    namespace = temporal.namespace()
+    bench = Bench(on_temporal(temporal.url(namespace)), receiver, SystemClock(), Seen())  # type: ignore[arg-type]  # real
+    engine = bench.start(bench.job(schedule="@every 1s"))
+
+    def replay(count: int) -> Replay:
+        end = SystemClock().now().replace(microsecond=0)
+        ticks = [end - timedelta(minutes=number) for number in range(count, 0, -1)]
+        items = tuple(ReplayItem(tick, engine.tick_id("daily-backup", tick), None) for tick in ticks)
+        return Replay(str(uuid.uuid4()), "daily-backup", "ada", "the target was down", end, items=items)
+
+    done, refused, cancelled = replay(ASK_AT + 4), replay(1), replay(3)
+    engine.replay(done)
+    with contextlib.suppress(ReplayUnderWay):
+        engine.replay(refused)
+    eventually(lambda: engine.replay_of_id(done.id).state is ReplayState.DONE, 120)
+    engine.replay(replace(cancelled, pace=timedelta(hours=1)))
+    engine.cancel_replay(cancelled.id)
+    for one, name in ((done, "done"), (refused, "refused"), (cancelled, "cancelled")):
+        run(_keep(temporal, namespace, names.replay_workflow_id(one.id), f"replay-{name}"))
+    run(_keep(temporal, namespace, names.timetable_id("daily-backup"), "timetable-replay"))
+    bench.stop_all()
+
+
 async def _keep(temporal: TemporalServer, namespace: str, workflow: str, name: str) -> None:
     history = await (await temporal.client(namespace)).get_workflow_handle(workflow).fetch_history()
     (FOLDER / f"{name}.json").write_text(json.dumps(json.loads(history.to_json()), indent=1) + "\n")
@@ -120,5 +154,7 @@ if __name__ == "__main__":
             record_callbacks(server, target)
         elif sys.argv[1:] == ["gates"]:
             record_gates(server, target)
+        elif sys.argv[1:] == ["replays"]:
+            record_replays(server, target)
         else:
             record(server, target)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from chronos_gitops.engine.operations.replays import Replay, ReplayState, ReplayUnderWay
+from chronos_gitops.engine.operations.replays import Replay, ReplayEnd, ReplayState, ReplayUnderWay
 from chronos_gitops.engine.sql.claiming.decisions import Written
 from chronos_gitops.engine.sql.operations import replays
 from chronos_gitops.engine.sql.operations.replays import ActiveReplay, Progress, Step
@@ -18,17 +18,20 @@ _LOOK_AGAIN = timedelta(seconds=1)
 
 
 class ReplayDriver:
-    """``is_occupied`` says whether this runner has anything of a job; its end wakes the scheduler."""
+    """``is_occupied`` says whether this runner has anything of a job; its end wakes the scheduler. ``on_end`` hears of
+    each end that this runner has made."""
 
     def __init__(
         self,
         write: Callable[[Operation[Any]], Awaitable[Any]],
         replica: Replica,
         is_occupied: Callable[[str], bool],
+        on_end: Callable[[ReplayEnd], None],
     ) -> None:
         self._write = write
         self._replica = replica
         self._is_occupied = is_occupied
+        self._on_end = on_end
         self.active: dict[str, ActiveReplay] = {}
 
     def next_at(self) -> datetime | None:
@@ -50,14 +53,14 @@ class ReplayDriver:
         await self.read()
 
     async def cancel(self, replay_id: str, now: datetime) -> Replay | None:
-        def operation(session: Session) -> Replay | None:
-            replays.end(session, replay_id, ReplayState.CANCELLED, now)
+        def operation(session: Session) -> tuple[bool, Replay | None]:
+            is_ended = replays.end(session, replay_id, ReplayState.CANCELLED, now)
             self._replica.tell(session)
-            return replays.find(session, replay_id)
+            return is_ended, replays.find(session, replay_id)
 
-        found: Replay | None = await self._write(operation)
+        is_ended, found = await self._write(operation)
         await self.read()
-        return found
+        return self._told(found) if is_ended else found
 
     async def step(self, jobs: JobSet | None, now: datetime) -> list[Written]:
         """Begins the next item of each replay whose turn it is; the replays of deleted jobs end. No ``jobs``: they are
@@ -72,8 +75,19 @@ class ReplayDriver:
                 if progress is Progress.BUSY:
                     self.active[active.job] = replace(active, next_at=now + _LOOK_AGAIN)
                     continue
+                if progress is Progress.DONE:
+                    self._told(await self._find(active.id))
                 if written is not None:
                     failpoints.reach("after-replay-item")
                     begun.append(written)
                 await self.read()
         return begun
+
+    async def _find(self, replay_id: str) -> Replay | None:
+        found: Replay | None = await self._write(lambda session: replays.find(session, replay_id))
+        return found
+
+    def _told(self, ended: Replay | None) -> Replay | None:
+        if ended is not None:
+            self._on_end(ReplayEnd.of(ended))
+        return ended

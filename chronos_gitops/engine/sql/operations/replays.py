@@ -1,6 +1,5 @@
 """Replays in the database: the list of what runs again, and the step that begins the next item."""
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +8,7 @@ from typing import Final
 
 from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.model import Status, Trigger
-from chronos_gitops.engine.operations.replays import Replay, ReplayItem, ReplayState
+from chronos_gitops.engine.operations.replays import Replay, ReplayItem, ReplayState, item_id
 from chronos_gitops.engine.sql.claiming import watermarks
 from chronos_gitops.engine.sql.claiming.claims import Claim
 from chronos_gitops.engine.sql.claiming.decisions import Decision, Written
@@ -47,7 +46,9 @@ _END = "UPDATE replays SET state = :state, ended_at = :at WHERE id = :id AND sta
 class Progress(StrEnum):
     BEGUN = "begun"
     BUSY = "busy"
-    ENDED = "ended"
+    DONE = "done"
+    GONE = "gone"
+    """Somebody else has ended it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +108,10 @@ def running(session: Session) -> dict[str, ActiveReplay]:
     return {row["job"]: ActiveReplay(row["id"], row["job"], milliseconds.instant(row["next_at"])) for row in rows}
 
 
-def end(session: Session, replay_id: str, state: ReplayState, now: datetime) -> None:
-    """Harmless when it has ended. An item that has begun goes on."""
-    session.execute(_END, {"id": replay_id, "state": state.value, "at": milliseconds.to_ms(now)})
+def end(session: Session, replay_id: str, state: ReplayState, now: datetime) -> bool:
+    """False when it has ended before. An item that has begun goes on."""
+    ended = session.execute(_END, {"id": replay_id, "state": state.value, "at": milliseconds.to_ms(now)})
+    return ended.rowcount == 1
 
 
 class Step:
@@ -127,13 +129,13 @@ class Step:
         watermarks.hold(session, job)
         held = session.execute(_HOLD, {"id": self._replay.id}).fetchone()
         if held is None or held["state"] != ReplayState.RUNNING:
-            return Progress.ENDED, None
+            return Progress.GONE, None
         if session.execute(queries.UNFINISHED_OF_JOBS, {"jobs": [job]}).fetchone() is not None:
             return Progress.BUSY, None
         item = session.execute(_NEXT, {"id": self._replay.id}).fetchone()
         if item is None:
             end(session, self._replay.id, ReplayState.DONE, self._now)
-            return Progress.ENDED, None
+            return Progress.DONE, None
         written = Decision(claims=[self._claim(item)]).write(session, self._replica, {}, self._now)
         begun = {"id": self._replay.id, "position": item["position"], "execution": written.claimed[0].execution.id}
         session.execute(_BEGUN, begun)
@@ -146,7 +148,7 @@ class Step:
             self._definition,
             None,
             Trigger.REPLAY,
-            str(uuid.uuid5(uuid.UUID(self._replay.id), str(item["position"]))),
+            item_id(self._replay.id, item["position"]),
             milliseconds.instant(item["scheduled_at"]),
             request_key=f"replay/{self._replay.id}/{item['position']}",
             replay=self._replay.id,

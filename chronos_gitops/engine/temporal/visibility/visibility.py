@@ -56,6 +56,7 @@ _NAME = re.compile(r"[a-z0-9-]{1,100}\Z")
 _ID = re.compile(r"[0-9a-f-]{36}\Z")
 _EXECUTIONS = f"WorkflowType = '{names.EXECUTION}'"
 _TIMETABLES = f"WorkflowType = '{names.TIMETABLE}'"
+_NO_TICKS = frozenset({Trigger.MANUAL, Trigger.REPLAY})
 _STOPPED = frozenset(
     {
         WorkflowExecutionStatus.TERMINATED,
@@ -177,8 +178,7 @@ class Visibility:
                 newest[timetable.id] = max(told, newest.get(timetable.id, told))
         if not newest:
             return []
-        ids = _listed(execution_id for _, execution_id in newest.values())
-        return await self._rows([_EXECUTIONS, f"WorkflowId IN ({ids})"])
+        return await self.by_ids([execution_id for _, execution_id in newest.values()])
 
     async def recent(self, job_names: Sequence[str], count: int) -> Mapping[str, Sequence[Execution]]:
         """Of each job one short list: a server gives those that run first, then those that ended last."""
@@ -210,6 +210,10 @@ class Visibility:
         found = self._client.list_workflows(query, limit=_MOST_SUCCESSES)
         return newest([await _execution(one) async for one in found], asked)
 
+    async def by_ids(self, ids: Sequence[str]) -> list[Execution]:
+        """Those of some hundreds that there are."""
+        return await self._rows([_EXECUTIONS, f"WorkflowId IN ({_listed(ids)})"])
+
     async def running(self, job: str) -> list[Execution]:
         if not _NAME.match(job):
             return []
@@ -221,7 +225,7 @@ class Visibility:
             return []
         where = [_EXECUTIONS, f"ChronosJob = '{job}'"]
         window = await self._rows([*where, _scheduled(since, until)])
-        found = [row for row in window if row.trigger is not Trigger.MANUAL and since <= row.scheduled_time <= until]
+        found = [row for row in window if row.trigger not in _NO_TICKS and since <= row.scheduled_time <= until]
         beyond = [
             f"ChronosScheduledTime > '{_text(until)}'",
             f"ChronosRangeStart < '{_text(until + _EDGE)}'",

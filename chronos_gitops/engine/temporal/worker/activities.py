@@ -19,6 +19,7 @@ from chronos_gitops.engine.drafts import provenance
 from chronos_gitops.engine.milliseconds import instant, maybe_instant, maybe_ms, to_ms
 from chronos_gitops.engine.model import Execution, Reason, Status, Trigger, tick_execution_id
 from chronos_gitops.engine.observer import Observer
+from chronos_gitops.engine.operations.replays import ReplayEnd, ReplayState
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.status.fleet_backlog import FleetBacklog
 from chronos_gitops.engine.temporal.timetables import reconciler
@@ -40,6 +41,7 @@ from chronos_gitops.engine.temporal.workflows.messages import (
     Situation,
     Verdict,
 )
+from chronos_gitops.engine.temporal.workflows.replay_messages import ReplayRun
 from chronos_gitops.engine.ticks.due_queue import Missed, held_until
 from chronos_gitops.engine.ticks.owed_ticks import held_by
 from chronos_gitops.jobs.model import Completion, Concurrency, Job, JobSet
@@ -237,6 +239,7 @@ class Sending:
                 path=order.path,
                 version=order.version,
                 trigger=order.trigger,
+                idempotency_key=order.idempotency_key or "",
                 may_send=pulse.is_steady,
                 signature=signature,
                 fingerprints=fingerprints,
@@ -278,6 +281,12 @@ class Sending:
     async def tell(self, row: Row) -> None:
         self.untold.discard(row["id"])
         self._observer.execution_finished(messages.execution(row))
+
+    @activity.defn(name=names.TELL_REPLAY)
+    async def tell_replay(self, run: ReplayRun) -> None:
+        self._observer.replay_ended(
+            ReplayEnd(run.id, run.job, run.by, ReplayState(run.state), run.begun, len(run.items))
+        )
 
 
 def _left_to_others(why: str) -> ApplicationError:
@@ -330,8 +339,10 @@ def _plan(job: Job, decided: Decision) -> Plan:
 
 
 def _verdict(decided: Decision, applied: Applied, now: int, namespace: uuid.UUID) -> Verdict:
-    orders = [] if decided.missed is None else [Order(messages.row(_missed(decided.missed, applied, now, namespace)))]
-    orders += [Order(messages.row(_held(held, applied, now, namespace))) for held in decided.held]
+    ended = [] if decided.missed is None else [_missed(decided.missed, applied, now, namespace)]
+    ended += [_held(held, applied, now, namespace) for held in decided.held]
+    # A replay enumerates the ticks of such a row by the job whose ticks they were.
+    orders = [Order(messages.row(one), document=applied.document if one.count > 1 else None) for one in ended]
     for claim in decided.claims:
         execution = replace(_execution(applied, claim.tick, claim.trigger, now, namespace), moved_from=claim.moved_from)
         orders.append(Order(messages.row(execution), not_before=maybe_ms(claim.not_before)))

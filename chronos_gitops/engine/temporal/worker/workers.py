@@ -14,6 +14,7 @@ from chronos_gitops.engine.temporal.worker.activities import Sending, Timing
 from chronos_gitops.engine.temporal.worker.gate_watch import GateWatch
 from chronos_gitops.engine.temporal.worker.watching import Watching
 from chronos_gitops.engine.temporal.workflows.execution_workflow import ExecutionWorkflow
+from chronos_gitops.engine.temporal.workflows.replay_workflow import ReplayWorkflow
 from chronos_gitops.engine.temporal.workflows.schedule_workflow import TimetableWorkflow
 
 _STICKY = timedelta(seconds=1)
@@ -42,8 +43,8 @@ class Workers:
         self._timetables = Worker(
             client,
             task_queue=names.TIMETABLES,
-            workflows=[TimetableWorkflow],
-            activities=[timing.decide, timing.settle, watching.watch, watching.watch_all],
+            workflows=[TimetableWorkflow, ReplayWorkflow],
+            activities=[timing.decide, timing.settle, watching.watch, watching.watch_all, sending.tell_replay],
             max_concurrent_activities=_ATTEMPTS,
             **common | {"graceful_shutdown_timeout": timedelta(0)},
         )

@@ -206,7 +206,7 @@ class ExecutionWorkflow:
     async def _attempt(self, document: dict[str, Any], number: int) -> AttemptReport | None:
         """None: it was cut off before it could tell anything."""
         row = self._row
-        known = {key: row.get(key) for key in ("commit", "path", "version", "trigger")}
+        known = {key: row.get(key) for key in ("commit", "path", "version", "trigger", "idempotency_key")}
         order = AttemptOrder(document, row["id"], row["scheduled_time"], number, **known)
         handle = workflow.start_activity(
             names.ATTEMPT,

@@ -10,6 +10,7 @@ from typing import Any
 from chronos_gitops.engine.milliseconds import instant, maybe_instant, maybe_ms, to_ms
 from chronos_gitops.engine.model import Attempt, Execution, HeldBy, Pause, Status, Trigger
 from chronos_gitops.engine.requires import gate_document
+from chronos_gitops.engine.temporal.workflows.replay_messages import ReplayTurn
 from chronos_gitops.webhooks.observed import Observed
 from chronos_gitops.webhooks.transport.timings import PhaseTimes
 
@@ -136,6 +137,9 @@ class TimetableState:
     """Origin and target of the moves under way."""
     held: list[str] = field(default_factory=list)
     bulk: BulkAnswer | None = None
+    replay: ReplayTurn | None = None
+    item: str | None = None
+    """The item of a replay that runs; it goes on when its replay has ended."""
 
 
 @dataclass(frozen=True)
@@ -185,6 +189,7 @@ class AttemptOrder:
     path: str | None = None
     version: int | None = None
     trigger: str | None = None
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True)

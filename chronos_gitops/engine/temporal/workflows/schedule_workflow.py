@@ -35,6 +35,8 @@ from chronos_gitops.engine.temporal.workflows.messages import (
     TriggerRequest,
     Verdict,
 )
+from chronos_gitops.engine.temporal.workflows.replay_messages import ReplayBatch
+from chronos_gitops.engine.temporal.workflows.replay_turns import ReplayTurns
 from chronos_gitops.jobs.promises.guard import GUARD
 from chronos_gitops.schedule.timing import definition_of
 
@@ -52,6 +54,7 @@ class TimetableWorkflow:
         # Updates may come before ``run`` does: what they add is followed by them.
         self._inherited = [*state.running, *state.waiting]
         self._ends = ExecutionEnds(self._ended)
+        self._replays = ReplayTurns(state, self._claim, on_end=self._stir)
         self._turns = asyncio.Lock()
         self._wake_at: int | None = to_ms(workflow.now())
         self._is_stirred = False
@@ -81,7 +84,7 @@ class TimetableWorkflow:
             situation = replace(self._edit(before, applied), is_released=is_released)
             verdict = await self._ask(names.SETTLE, situation)
             for order in verdict.orders:
-                order.document = applied.document
+                order.document = order.document or applied.document
             await self._claim(verdict.orders)
             if is_released:
                 pauses.release(self._state, self._now())
@@ -104,6 +107,7 @@ class TimetableWorkflow:
             await self._cancel_queued(Reason.DELETED)
             self._state.applied, self._state.mark, self._state.is_removed = None, None, True
             self._state.moves = []
+            self._replays.drop()
             self._look_again()
             self._publish()
             return was_there
@@ -159,6 +163,16 @@ class TimetableWorkflow:
             self._publish()
             return 0 if mark is None else max(0, mark - now)
 
+    @workflow.signal(name=names.REPLAY_BATCH)
+    def run_again(self, batch: ReplayBatch) -> None:
+        self._replays.offer(batch)
+        self._stir()
+
+    @workflow.signal(name=names.REPLAY_END)
+    def end_replay(self, replay: str) -> None:
+        self._replays.end(replay)
+        self._stir()
+
     @workflow.update(name=names.TRIGGER)
     async def trigger(self, request: TriggerRequest) -> Row | None:
         """The row as it was claimed; None when this id was claimed before."""
@@ -189,6 +203,7 @@ class TimetableWorkflow:
         if self._is_active() and self._wake_at is not None and self._wake_at <= now:
             await self._decide(now)
         await self._advance()
+        await self._replays.take_turn()
 
     async def _decide(self, now: int, *, is_resumed: bool = False, until: int | None = None) -> None:
         applied = self._state.applied
@@ -204,7 +219,7 @@ class TimetableWorkflow:
             return
         self._state.mark, self._wake_at, self._state.moves = verdict.mark, verdict.wake_at, verdict.moves
         for order in verdict.orders:
-            order.document = applied.document if applied is not None else None
+            order.document = order.document or (None if applied is None else applied.document)
         await self._claim(verdict.orders)
 
     def _edit(self, before: Applied | None, after: Applied | None) -> Situation:
@@ -343,7 +358,7 @@ class TimetableWorkflow:
     def _is_over(self) -> bool:
         """A removed job waits for its executions, and while it is paused: a pause survives what git says."""
         state = self._state
-        is_idle = not (state.pause or state.running or state.waiting)
+        is_idle = self._replays.is_idle and not (state.pause or state.running or state.waiting)
         return state.is_removed and is_idle and workflow.all_handlers_finished()
 
     def _should_continue(self) -> bool:
@@ -352,7 +367,7 @@ class TimetableWorkflow:
     async def _continue(self) -> None:
         """Commands under way would be lost with the run, so they end first; starts and signals are theirs or ours."""
         await workflow.wait_condition(workflow.all_handlers_finished)
-        if self._is_over():
+        if self._is_over() or not self._replays.is_heard:
             return
         workflow.continue_as_new(
             self._state, memo=workflow.memo(), search_attributes=workflow.info().typed_search_attributes
@@ -369,6 +384,8 @@ class TimetableWorkflow:
         ends = [self._wake_at] if self._is_active() and self._wake_at is not None else []
         if self._state.pause is not None and self._state.pause.until is not None and self._state.pause.beside is None:
             ends.append(self._state.pause.until)
+        next_item = self._replays.next_at()
+        ends += [] if next_item is None else [next_item]
         timeout = timedelta(milliseconds=max(0, min(ends) - self._now())) if ends else None
         with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(lambda: self._is_stirred, timeout=timeout)

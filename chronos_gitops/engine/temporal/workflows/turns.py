@@ -11,11 +11,13 @@ def claim(state: TimetableState, order: Order, now: int) -> list[str]:
     """Gives the order its turn, a place in the queue, or its end; the executions that it replaces."""
     row, applied = order.row, state.applied
     if applied is None or Status(row["status"]).is_final:
-        order.document = None
+        if row.get("count", 1) == 1:
+            order.document = None
         return []
     free = not state.running and all(waiting in state.held for waiting in state.waiting)
     unfinished = 0 if free else len(state.running) + len(state.waiting)
-    turn = overlap.turn(Concurrency(applied.document["concurrency"]), Trigger(row["trigger"]), unfinished)
+    concurrency, trigger = Concurrency(applied.document["concurrency"]), Trigger(row["trigger"])
+    turn = overlap.turn(concurrency, trigger, unfinished, behind_replay=_is_behind_replay(state, unfinished))
     if turn is Turn.START:
         state.running.append(row["id"])
         if order.not_before is None:
@@ -48,7 +50,14 @@ def hold(state: TimetableState) -> None:
     state.held = list(state.waiting) if is_queue(state.applied) else []
 
 
+def _is_behind_replay(state: TimetableState, unfinished: int) -> bool:
+    """An item runs, or what has waited for one goes on."""
+    return state.item is not None or (unfinished > 1 and state.replay is not None)
+
+
 def forget(state: TimetableState, execution_id: str) -> None:
+    if state.item == execution_id:
+        state.item = None
     for ids in (state.running, state.waiting, state.held):
         if execution_id in ids:
             ids.remove(execution_id)

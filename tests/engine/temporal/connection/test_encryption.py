@@ -2,6 +2,7 @@
 
 import base64
 import os
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from chronos_gitops.config.groups import TemporalAccess
 from chronos_gitops.engine.clock import SystemClock
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import ExecutionQuery, Status
+from chronos_gitops.engine.operations.replays import Replay, ReplayItem, ReplayState
 from chronos_gitops.engine.temporal.connection.connection import TemporalConnection
 from chronos_gitops.engine.temporal.connection.encryption import (
     EncryptionCodec,
@@ -103,6 +105,13 @@ def test_no_input_result_memo_or_failure_is_readable_on_the_server(fleet: Fleet,
     assert detail.job == job
     assert [attempt.status_code for attempt in detail.attempts] == [404]
     assert engine.pauses()["daily-backup"].reason == f"because of {CANARY}"
+    tick = row.scheduled_time.replace(microsecond=0)
+    item = ReplayItem(tick, row.id, f"key-{CANARY}")
+    replay = Replay(str(uuid.uuid4()), "daily-backup", CANARY, f"again {CANARY}", tick, items=(item,))
+    engine.replay(replay)
+    eventually(lambda: engine.replay_of_id(replay.id).state is ReplayState.DONE)
+    found = engine.replay_of_id(replay.id)
+    assert (found.by, found.reason, found.items[0].key) == (replay.by, replay.reason, item.key)
     eventually(lambda: engine.executions(ExecutionQuery(job="daily-backup", limit=10)))
     dump = fleet.dump()
     assert "binary/encrypted" in dump
