@@ -2,8 +2,8 @@
 
 import logging
 import queue
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, TypeAlias
 
@@ -20,6 +20,7 @@ from chronos_gitops.webhooks.outcome import Outcome
 log = logging.getLogger(__name__)
 _LOOK_EVERY: Final = 1.0
 _NAMES_SHOWN: Final = 1000
+_CALENDARS_SHOWN: Final = 10
 _NOTHING_RUNS: Final = "there is no valid version before it, so nothing of it runs"
 _News: TypeAlias = "AppliedJobs | Execution | None"
 
@@ -144,9 +145,10 @@ class EventRecorder:
 
     def _add_changes(self, kind: EventKind, changes: JobSetDiff, *, commit: str | None) -> None:
         names = changes.added, changes.changed, changes.removed
-        if any(names):
+        if any(names) or changes.calendars:
             added, changed, removed = (found[:_NAMES_SHOWN] for found in names)
             at, message = rfc3339(self._now(), milliseconds=True), changes_message(kind, *names)
+            message += _calendars_in_words(changes.calendars)
             self._events.add(Event(at, kind, message, commit=commit, added=added, changed=changed, removed=removed))
 
     def _add(self, kind: EventKind, message: str, **fields: str | None) -> None:
@@ -169,7 +171,22 @@ def _by_origin(before: JobSet, jobs: JobSet) -> tuple[JobSetDiff, JobSetDiff]:
             return True
         return old is not None and old.commit != new.commit
 
-    return changes.only(is_committed), changes.only(lambda name: not is_committed(name))
+    def is_of_commit(calendar: str) -> bool:
+        file = jobs.calendars.files.get(calendar)
+        return is_commit and (file is None or file.commit is not None)
+
+    committed, saved = changes.only(is_committed), changes.only(lambda name: not is_committed(name))
+    of_commit = tuple(filter(is_of_commit, changes.calendars))
+    others = tuple(name for name in changes.calendars if name not in of_commit)
+    return replace(committed, calendars=of_commit), replace(saved, calendars=others)
+
+
+def _calendars_in_words(names: Sequence[str]) -> str:
+    """``; calendar fr-holidays``: the calendars that came, went or were edited."""
+    if not names:
+        return ""
+    more = f" and {len(names) - _CALENDARS_SHOWN} more" if len(names) > _CALENDARS_SHOWN else ""
+    return f"; {'calendar' if len(names) == 1 else 'calendars'} {', '.join(names[:_CALENDARS_SHOWN])}{more}"
 
 
 def _failure(status: SyncStatus) -> tuple[str | None, str | None]:

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from chronos_gitops.engine.model import Execution, Status, Trigger
+from chronos_gitops.jobs.calendar_set import CalendarFile, CalendarSet
 from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.observability.event_log import EventLog
 from chronos_gitops.observability.event_recorder import AppliedJobs, EventRecorder
+from chronos_gitops.schedule.calendars import parser
 from chronos_gitops.sync.status import HeldDeletions, Mode, Revision, SyncState, SyncStatus
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -179,6 +181,28 @@ def test_quarantine_says_whether_a_last_good_version_runs(world: World) -> None:
     (_, old), (_, new) = world.events.newest(2)
     assert (old.job, old.message) == ("old", "its file is invalid; the last good version runs")
     assert (new.job, "nothing of it runs" in new.message) == ("new", True)
+
+
+def test_commit_that_edits_a_calendar_alone_is_told(world: World) -> None:
+    def following(revision: str, entry: str, commit: str | None) -> JobSet:
+        calendar = parser.parse("fr", {"closed": [entry]})
+        file = CalendarFile("fr", "jobs/_calendars/fr.yaml", entry, calendar, commit=commit)
+        return replace(jobs(revision, a="1"), calendars=CalendarSet.in_force({"fr": file}))
+
+    def messages(news: JobSet) -> list[tuple[str, str]]:
+        seen = world.events.last
+        world.hear(news)
+        return [(event.type.value, event.message) for _, event in world.events.after(seen)]
+
+    assert messages(following("c1", "12-25", "c1")) == [
+        ("commit_applied", "1 added, 0 changed, 0 removed; calendar fr")
+    ]
+    assert messages(following("c2", "12-26", "c2")) == [
+        ("commit_applied", "0 added, 0 changed, 0 removed; calendar fr")
+    ]
+    assert messages(following("c3", "12-26", "c2")) == []
+    drafts = [("drafts_applied", "0 added, 0 changed, 0 removed, not committed; calendar fr")]
+    assert messages(following("c3", "12-27", None)) == drafts
 
 
 def test_held_deletions_are_told(world: World) -> None:

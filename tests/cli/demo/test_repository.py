@@ -64,6 +64,7 @@ def test_what_fires_stays_on_this_machine_on_time_and_with_its_secrets(name: str
     assert urlsplit(job.webhook.url).netloc == "127.0.0.1:9"
     assert job.timing.definition == PARTS[name].schedule
     assert not job.jitter
+    assert not job.timing.has_calendars
     for _, secret in templates.secrets(built.file(name).read_text()):
         assert f"CHRONOS_SECRET_{secret.upper().replace('-', '_')}" in SECRETS
 
