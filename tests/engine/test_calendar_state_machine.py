@@ -1,0 +1,215 @@
+"""Random edits, kills and outages of jobs with calendars keep the laws of a tick (TIME section 3), on every engine.
+
+A scheduled time of a job whose own fields stay is a row exactly once: it ran, it is missed, or it is held. Nothing runs
+in closed time but what a pause or outage made late, and nothing runs twice, itself or moved.
+"""
+
+import contextlib
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+from harness.clock import HandClock
+from harness.engine_harness import Bench, Seen, jobset
+from harness.engines import EngineMaker, on_postgres, on_sqlite
+from harness.machine.seeds import seeded
+from harness.programs.postgres import database
+
+from chronos_gitops.cli.demo.receiver import Receiver
+from chronos_gitops.engine.engine import Engine
+from chronos_gitops.engine.model import Execution, ExecutionQuery, Reason, Status, Trigger
+from chronos_gitops.jobs.bound_jobs import bound
+from chronos_gitops.jobs.calendar_set import CalendarFile, CalendarSet
+from chronos_gitops.jobs.model import Job, JobSet
+from chronos_gitops.schedule.calendars import parser
+
+START = datetime(2026, 3, 2, 12, tzinfo=UTC)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+SCHEDULE = ["0 9 * * *", "30 2 * * MON-FRI"]
+NAMES = ("drop", "next", "previous")
+EVERYTHING = ExecutionQuery(limit=100_000)
+
+
+class Story:
+    """A job for each ``on_skip``; ``step`` does something at random."""
+
+    def __init__(self, maker: EngineMaker, receiver: Receiver, chance: Random) -> None:
+        self.chance = chance
+        self.clock = HandClock(START)
+        self.bench = Bench(maker, receiver, self.clock, Seen())
+        self.closed: list[str] = ["SAT"]
+        self.commits = 0
+        self.paused: set[str] = set()
+        self.jobs = self.made()
+        self.engine = self.started()
+
+    def made(self) -> JobSet:
+        self.commits += 1
+        commit = f"{self.commits:040x}"
+        content = parser.parse("fr", {"closed": self.closed, "timezone": "Europe/Paris"})
+        files = {"fr": CalendarFile("fr", "jobs/_calendars/fr.yaml", commit, content, commit=commit)}
+        known = CalendarSet.in_force(files)
+        jobs = (bound(job, f"jobs/{job.name}.yaml", None, known) for job in self.definitions())
+        return JobSet.of(commit, jobset(*jobs), known)
+
+    def definitions(self) -> Iterator[Job]:
+        fields = {"timezone": "Europe/Paris", "skip": ["fr"], "concurrency": "allow", "schedule": SCHEDULE}
+        for name in NAMES:
+            yield self.bench.job(name, on_skip=name, catchup_window="100h", missed_run_policy="execute_all", **fields)
+
+    def started(self) -> Engine:
+        engine = self.bench.build()
+        engine.start()
+        self.bench.adopt(engine)
+        engine.apply(self.jobs)
+        return engine
+
+    def step(self) -> None:
+        kinds = (self.time_passes, self.time_passes, self.edit, self.restart, self.pause, self.resume)
+        self.chance.choice(kinds)()
+
+    def time_passes(self) -> None:
+        for _ in range(self.chance.randint(1, 30)):
+            self.clock.turn(HOUR)
+        self.settle()
+
+    def edit(self) -> None:
+        """Of the calendar alone: no scheduled time is lost with it."""
+        days = [f"{self.clock.now() + DAY * self.chance.randint(-4, 12):%Y-%m-%d}" for _ in range(4)]
+        self.closed = [*self.chance.sample(["SAT", "SUN", "03-17"], self.chance.randint(0, 2)), *days]
+        self.jobs = self.made()
+        self.engine.apply(self.jobs)
+        self.settle()
+
+    def restart(self) -> None:
+        """Killed, away for up to four days, with an edit in between or not."""
+        self.bench.stop(self.engine, 0.0)
+        self.clock.leap(HOUR * self.chance.choice((0, 1, 5, 30, 100)))
+        if self.chance.random() < 0.3:
+            self.closed = [*self.closed[-3:], f"{self.clock.now() - DAY:%Y-%m-%d}"]
+            self.jobs = self.made()
+        self.engine = self.started()
+        self.settle()
+
+    def pause(self) -> None:
+        name = self.chance.choice(NAMES)
+        self.engine.pause(name, reason="a random hand", by="test")
+        self.paused.add(name)
+
+    def resume(self) -> None:
+        for name in sorted(self.paused):
+            self.engine.resume(name)
+        self.paused.clear()
+        self.settle()
+
+    def settle(self) -> None:
+        """Until all that is due is decided and done."""
+
+        def is_settled() -> bool:
+            following = [self.engine.next_runs(name, 1) for name in NAMES if name not in self.paused]
+            is_decided = all(not one or one[0] > self.clock.now() for one in following)
+            return is_decided and all(row.status.is_final for row in self.engine.executions(EVERYTHING))
+
+        self.bench.seen.wait_until(is_settled)
+
+    def end(self) -> None:
+        self.resume()
+        for _ in range(2):
+            self.clock.turn(HOUR)
+        self.settle()
+
+    def judge(self) -> None:
+        for definition in self.jobs:
+            rows = [row for row in self.engine.executions(EVERYTHING) if row.job == definition.job.name]
+            self.judge_rows(definition.job, rows)
+
+    def judge_rows(self, job: Job, rows: Sequence[Execution]) -> None:
+        ran = Counter(row.scheduled_time for row in rows if row.status is not Status.SKIPPED)
+        assert [tick for tick, count in ran.items() if count > 1] == [], f"{job.name}: law 2"
+        origins = [row.moved_from for row in rows if row.moved_from is not None and row.status is not Status.SKIPPED]
+        assert not {*origins} & ran.keys(), f"{job.name}: ran, and ran moved"
+        held = Counter(tick for row in rows if row.reason == Reason.CALENDAR for tick in self.covered(job, row))
+        assert not held.keys() & ran.keys(), f"{job.name}: held and ran"
+        for row in rows:
+            if row.trigger is Trigger.SCHEDULE and row.status is not Status.SKIPPED:
+                assert row.created_at is not None
+                assert row.created_at - row.scheduled_time <= timedelta(minutes=2), f"{job.name}: late {row}"
+        nominal = list(job.timing.nominal_between(START, self.clock.now()))
+        known = {tick for row in rows for tick in self.covered(job, row)}
+        assert [tick for tick in nominal if tick not in known] == [], f"{job.name}: law 5"
+
+    def covered(self, job: Job, row: Execution) -> Iterator[datetime]:
+        if row.range_start is None:
+            return iter([row.scheduled_time])
+        return job.timing.nominal_between(row.range_start - timedelta(milliseconds=1), row.scheduled_time)
+
+
+def run(maker: EngineMaker, chance: Random, steps: int) -> None:
+    with Receiver() as receiver:
+        story = Story(maker, receiver, chance)
+        try:
+            for _ in range(steps):
+                story.step()
+            story.end()
+            story.judge()
+        finally:
+            story.bench.stop_all()
+
+
+def run_stories(makers: Iterator[EngineMaker], steps: int, *, each: int) -> None:
+    chance = seeded(20261129)
+    for _ in range(steps // each):
+        run(next(makers), chance, each)
+
+
+@contextlib.contextmanager
+def sqlite_makers() -> Iterator[Iterator[EngineMaker]]:
+    with contextlib.ExitStack() as folders:
+
+        def makers() -> Iterator[EngineMaker]:
+            while True:
+                folder = folders.enter_context(tempfile.TemporaryDirectory())
+                yield on_sqlite(Path(folder) / "ledger.db")
+
+        yield makers()
+
+
+@contextlib.contextmanager
+def postgres_makers(url: str) -> Iterator[Iterator[EngineMaker]]:
+    with contextlib.ExitStack() as databases:
+
+        def makers() -> Iterator[EngineMaker]:
+            while True:
+                yield on_postgres(databases.enter_context(database(url)))
+
+        yield makers()
+
+
+@pytest.mark.timeout(600)
+def test_laws_hold_on_sqlite() -> None:
+    with sqlite_makers() as makers:
+        run_stories(makers, 40, each=20)
+
+
+@pytest.mark.timeout(600)
+def test_laws_hold_on_postgresql(postgres_server: str) -> None:
+    with postgres_makers(postgres_server) as makers:
+        run_stories(makers, 20, each=20)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(7200)
+def test_laws_hold_on_sqlite_for_ten_thousand_steps() -> None:
+    with sqlite_makers() as makers:
+        run_stories(makers, 10_000, each=50)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(7200)
+def test_laws_hold_on_postgresql_for_ten_thousand_steps(postgres_server: str) -> None:
+    with postgres_makers(postgres_server) as makers:
+        run_stories(makers, 10_000, each=50)
