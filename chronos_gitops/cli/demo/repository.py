@@ -122,6 +122,6 @@ def turned(text: str, part: Part, url: str) -> str:
     """The job file with the schedule and address of its part; without jitter, which would pass for lateness, and
     without calendars, for a demo runs on holidays, too."""
     text = re.sub(r"(?m)^schedule: .*$", f'schedule: "{part.schedule}"', text)
-    text = re.sub(r"(?m)^(skip|on_skip): .*\n", "", text)
+    text = re.sub(r"(?m)^(skip|on_skip):.*\n(?:  - .*\n)*", "", text)
     text = re.sub(r"(?m)^  url: .*$", f"  url: {url}", text)
     return re.sub(r"(?m)^jitter: .*$", "jitter: 0s", text)

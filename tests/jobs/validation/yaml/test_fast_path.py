@@ -14,7 +14,8 @@ from chronos_gitops.jobs.validation.yaml import decoding, fast_path
 from chronos_gitops.jobs.validation.yaml.event_reader import Reader, libyaml_events
 
 ROOT = Path(__file__).parents[4]
-EXAMPLES = sorted((ROOT / "jobs.example").rglob("*.yaml"))
+EXAMPLES = sorted((ROOT / "jobs.example").glob("[!_]*/*.yaml"))
+"""Jobs and their layers: calendars and policies are few, and lists."""
 FILES = [*EXAMPLES, *sorted((ROOT / "tests/jobs/validation/cases").rglob("*.yaml"))]
 WHOLE = EXAMPLES[1].read_bytes()
 
