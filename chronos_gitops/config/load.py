@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import platformdirs
 
-from chronos_gitops.config.callers.issuers import Callers
+from chronos_gitops.config.callers.issuers import PROXY
 from chronos_gitops.config.groups import GitAccess
 from chronos_gitops.config.model import SettingsError
 from chronos_gitops.config.setting import Setting, values
@@ -54,7 +54,8 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | No
         if key in given:
             _refuse_foreign_folders(settings.jobs_folder, folders, given[key].place)
     if "grants" in given:
-        _refuse_grants_from_nowhere(settings.callers, given["grants"].place)
+        _refuse_grants_from_nowhere(settings, given["grants"].place)
+    _refuse_half_a_way_in(settings)
     return settings
 
 
@@ -210,9 +211,23 @@ def _refuse_foreign_folders(jobs_folder: str, folders: Mapping[str, tuple[str, .
                 raise SettingsError(f'{place}.{name}: "{folder}" is not below {jobs_folder}; write "{meant}"')
 
 
-def _refuse_grants_from_nowhere(callers: Callers, place: str) -> None:
-    known = [issuer.name for issuer in callers.issuers]
-    for number, one in enumerate(callers.grants, 1):
+def _refuse_half_a_way_in(settings: Settings) -> None:
+    """A login needs an address to come back to; a proxy's header is worth what proves it."""
+    login = next((one.name for one in settings.callers.issuers if one.login is not None), None)
+    if login is not None and not settings.public_url:
+        hint = 'browsers come back to it after the login: public_url = "https://ops.example.com"'
+        raise SettingsError(f'the login with "{login}" needs public_url', hint=hint)
+    proxy = settings.proxy
+    named = next((name for name in ("user_header", "groups_header") if getattr(proxy, name)), None)
+    missing = next((name for name in ("trusted", "secret_file", "user_header") if not getattr(proxy, name)), None)
+    if named is not None and missing is not None:
+        hint = "an address alone proves nothing: name the proxy's networks and the secret that it sends"
+        raise SettingsError(f"proxy.{named} needs proxy.{missing}", hint=hint)
+
+
+def _refuse_grants_from_nowhere(settings: Settings, place: str) -> None:
+    known = [issuer.name for issuer in settings.callers.issuers] + ([PROXY] if settings.proxy.user_header else [])
+    for number, one in enumerate(settings.callers.grants, 1):
         if one.origin not in known:
             hint = one_of(one.origin, known) if known else "add an [[issuers]] table with this name"
             raise SettingsError(f'{place}.{number}: there is no issuer "{one.origin}"', hint=hint)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
+from urllib.parse import urlsplit
 
 from chronos_gitops.config import notifications, parsers, tables
 from chronos_gitops.config.callers.issuers import Callers
@@ -20,6 +21,7 @@ from chronos_gitops.config.groups import (
     TemporalAccess,
 )
 from chronos_gitops.config.model import Token
+from chronos_gitops.config.proxy import Proxy
 from chronos_gitops.config.setting import Setting, declared, group, required, setting
 from chronos_gitops.jobs.secrets.audiences import Audiences
 from chronos_gitops.jobs.secrets.bindings import Bindings, SecretBinding, Unbound
@@ -190,6 +192,7 @@ class Settings:
         default=(),
     )
     callers: Callers = group(Callers)
+    proxy: Proxy = group(Proxy)
     session_lifetime: timedelta = setting(
         "sessions.lifetime",
         parsers.duration(timedelta(minutes=1), timedelta(hours=24)),
@@ -381,7 +384,13 @@ class Settings:
     @property
     def has_callers(self) -> bool:
         """Whether callers prove who they are; without, every program of this machine may do everything."""
-        return bool(self.tokens or self.callers.issuers)
+        return bool(self.tokens or self.callers.issuers or self.proxy.user_header)
+
+    @property
+    def own_names(self) -> frozenset[str]:
+        """Names under which it answers beside those of the machine: `hosts`, and those it is known or listens by."""
+        public = urlsplit(self.public_url).hostname
+        return frozenset({*self.hosts, *([public] if public else []), self.host.lower()})
 
     @property
     def listens_on_loopback(self) -> bool:

@@ -1,6 +1,8 @@
 """Login sessions as rows of the engine's store, so that every replica knows them and their end."""
 
 import json
+import secrets
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
@@ -10,9 +12,11 @@ from typing import Any, Final
 from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.loop_thread import not_running
+from chronos_gitops.engine.sql.store.repository import signing_key
 from chronos_gitops.engine.sql.store.row_mapping import Row
 from chronos_gitops.engine.sql.store.store import Session, Store
 
+_KEY_BYTES: Final = 32
 MOST_OF_ONE_PERSON: Final = 100
 """Sessions of one person; a further login ends the oldest one."""
 
@@ -43,6 +47,8 @@ class LoginSessions:
         self._open_store = open_store
         self._resources = ExitStack()
         self._opened: Store | None = None
+        self._lock = threading.Lock()
+        self._key: bytes | None = None
 
     def open(self, engine: Engine) -> None:
         self._opened = self._resources.enter_context(self._open_store(engine))
@@ -66,6 +72,14 @@ class LoginSessions:
     def end(self, session_id: str) -> None:
         """Harmless when it has ended."""
         self._store.write(lambda transaction: transaction.execute(_END, {"id": session_id}).rowcount).result()
+
+    def login_key(self) -> bytes:
+        """The key, made once, under which all runners of one store sign what a login has to remember."""
+        with self._lock:
+            if self._key is None:
+                fresh = secrets.token_bytes(_KEY_BYTES)
+                self._key = self._store.write(lambda transaction: signing_key(transaction, "login", fresh)).result()
+            return self._key
 
     @property
     def _store(self) -> Store:

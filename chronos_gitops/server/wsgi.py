@@ -74,7 +74,7 @@ class Server:
             cleanup_interval=5,
             ident=None,
             max_request_body_size=LARGEST_BODY,
-            clear_untrusted_proxy_headers=True,
+            clear_untrusted_proxy_headers=False,  # api/proxied_requests decides which of them count
         )
         self._server.channel_class = _Channel
         self._server.accept = self._accept

@@ -12,20 +12,37 @@ from chronos_gitops.config.setting import setting
 
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
 _TAKEN: Final = ("token", "session", "proxy", "none")
-_SPECIFIC: Final = ("sub", "repository", "repository_id", "project_id", "groups", "email")
+PROXY: Final = "proxy"
+"""What a grant is `from` whose caller a trusted proxy names."""
+_SPECIFIC: Final = ("sub", "repository", "repository_id", "project_id", "groups", "email", "user")
 """A match without one of these lets in everybody whom the issuer knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Browsers log in with the issuer; without a ``client_secret_file`` the runner is a public client."""
+
+    client_secret_file: Path | None = None
+    scopes: tuple[str, ...] = ("openid", "email")
 
 
 @dataclass(frozen=True, slots=True)
 class TokenIssuer:
     """``issuer`` is compared exactly with the claim ``iss``; ``user`` is the claim that audit and commits show. Keys
-    are in ``jwks_file``, else found by discovery (OpenID Connect Discovery 1.0, section 4)."""
+    are in ``jwks_file``, else found by discovery (OpenID Connect Discovery 1.0, section 4). With ``login`` its tokens
+    count only as the end of a login, and ``audience`` is the client id."""
 
     name: str
     issuer: str
     audience: str
     user: str = "sub"
     jwks_file: Path | None = None
+    login: Login | None = None
+
+    def name_of(self, claims: Mapping[str, Any]) -> str:
+        """Who the caller is shown as; an address that is not verified is nobody's name."""
+        is_unproven = self.user == "email" and claims.get("email_verified") is False
+        return str(claims["sub"] if is_unproven else claims.get(self.user, claims["sub"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +78,7 @@ def issuers(value: Any, base: Path) -> tuple[TokenIssuer, ...]:
 def _issuer(entry: Mapping[str, Any], base: Path) -> TokenIssuer:
     name = parsers.text(entry.get("name", ""))
     try:
-        tables.refuse_unknown(entry, ("name", "issuer", "audience", "user", "jwks_file"))
+        tables.refuse_unknown(entry, ("name", "issuer", "audience", "user", "jwks_file", "login"))
         if not _NAME.match(name) or name in _TAKEN:
             raise ValueError("name is kebab-case, like sso or github, and no other way in: " + ", ".join(_TAKEN))
         issuer, audience = (parsers.text(entry.get(key, "")) for key in ("issuer", "audience"))
@@ -70,9 +87,23 @@ def _issuer(entry: Mapping[str, Any], base: Path) -> TokenIssuer:
         file = parsers.path(entry["jwks_file"], base) if "jwks_file" in entry else None
         if file is None and not issuer.startswith("https://"):
             raise ValueError(f'issuer "{issuer}" is no https address; keys are found below it, or in jwks_file')
-        return TokenIssuer(name, issuer, audience, parsers.text(entry.get("user", "sub")), file)
+        login = _login(entry["login"], base) if "login" in entry else None
+        if login is not None and not issuer.startswith("https://"):
+            raise ValueError(f'issuer "{issuer}" is no https address, and login asks it for the way there')
+        return TokenIssuer(name, issuer, audience, parsers.text(entry.get("user", "sub")), file, login)
     except ValueError as error:
         raise tables.EntryError(name or "(without a name)", str(error)) from error
+
+
+def _login(value: Any, base: Path) -> Login:
+    if not isinstance(value, dict):
+        raise ValueError('login is a table, like { client_secret_file = "/run/secrets/oidc", scopes = ["openid"] }')
+    tables.refuse_unknown(value, ("client_secret_file", "scopes"))
+    file = parsers.path(value["client_secret_file"], base) if "client_secret_file" in value else None
+    scopes = parsers.texts(value.get("scopes", ("openid", "email")))
+    if "openid" not in scopes:
+        raise ValueError('scopes lacks "openid", so the issuer would not say who logged in')
+    return Login(file, scopes)
 
 
 def grants(value: Any, _base: Path) -> tuple[ClaimGrant, ...]:
@@ -114,8 +145,8 @@ class Callers:
     issuers: tuple[TokenIssuer, ...] = setting(
         "issuers",
         issuers,
-        "`[[issuers]]` with `name`, `issuer`, `audience`, and `user`, `jwks_file` if wanted: whose tokens (JWT) let a "
-        "caller in.",
+        "`[[issuers]]` with `name`, `issuer`, `audience`, and `user`, `jwks_file`, `login` if wanted: whose tokens "
+        "(JWT) let a caller in, or with whom browsers log in.",
         default=(),
     )
     grants: tuple[ClaimGrant, ...] = setting(

@@ -22,6 +22,7 @@ from chronos_gitops.server.api.middleware import (
     security_headers,
 )
 from chronos_gitops.server.api.params import body, query
+from chronos_gitops.server.api.proxied_requests import ProxiedRequests
 from chronos_gitops.server.api.routes import (
     audit,
     calendars,
@@ -115,6 +116,8 @@ def create_app(service: "Service", *pages: Blueprint) -> Flask:
     _before(app)
     for blueprint in (*(subject.blueprint for subject in SUBJECTS), *pages):
         app.register_blueprint(blueprint)
+    settings = service.settings
+    app.wsgi_app = ProxiedRequests(app.wsgi_app, public_url=settings.public_url, trusted=settings.proxy.trusted)  # type: ignore[method-assign]  # how Flask documents it
     return app
 
 

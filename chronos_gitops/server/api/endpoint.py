@@ -142,9 +142,13 @@ class Endpoint:
     is_early: bool = False
     """It answers before the first jobs are loaded, although it needs a role."""
     is_probe: bool = False
-    """It never waits for other reads."""
+    """It never waits for other reads, and answers under every name: a prober asks the address of a pod."""
+    is_scraped: bool = False
+    """Where a caller has to prove itself, it answers under every name, too."""
     audit: Audited | None = None
     parameters: tuple[Parameter, ...] = ()
+    is_sent_back: bool = False
+    """Another program writes the query, and may add to it: parameters that are not declared are left alone."""
     body: JsonBody | RawBody | None = None
     """None takes no fields."""
 

@@ -61,6 +61,12 @@ KINDS: tuple[ProblemType, ...] = (
         "Send `Authorization: Bearer <token>` with a token that the operator has put into the runner's settings.",
     ),
     ProblemType(
+        "login-refused",
+        403,
+        "The login did not work",
+        "Begin it again at /login, in the same browser and with cookies allowed.",
+    ),
+    ProblemType(
         "token-expired",
         401,
         "The token has expired",
@@ -235,6 +241,12 @@ KINDS: tuple[ProblemType, ...] = (
         503,
         "Executions cannot be recorded now",
         "Nothing was acknowledged. Look at the disk and at /readyz?verbose, then try again.",
+    ),
+    ProblemType(
+        "issuer-unavailable",
+        503,
+        "The login is not available now",
+        "The issuer with whom people log in does not answer, or not as it should; try again in a minute.",
     ),
     ProblemType(
         "too-many-streams",

@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from chronos_gitops.errors import ChronosError, ConflictError, NotFoundError, UsageError
 from chronos_gitops.git.errors import GitError
-from chronos_gitops.server.api import endpoint, page_links, problem_types
+from chronos_gitops.server.api import endpoint, links, page_links, problem_types
 from chronos_gitops.server.api.endpoint import Endpoint, Operation, answer
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import one_of, ref
@@ -25,9 +25,10 @@ _SHOWN = 200
 _PAGE = Markup(
     '<!doctype html><html lang="en"><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    '<title>{title}</title><link rel="icon" href="data:,"><link rel="stylesheet" href="/static/chronos.css">'
-    '<header class="top"><a class="brand" href="/">chronos<span>-gitops</span></a><nav aria-label="Pages">{pages}</nav>'
-    '</header><main id="content"><h1>{title}</h1><p>{detail}</p><p>{hint}</p>{back}</main></html>\n'
+    '<title>{title}</title><link rel="icon" href="data:,"><link rel="stylesheet" href="{root}/static/chronos.css">'
+    '<header class="top"><a class="brand" href="{root}/">chronos<span>-gitops</span></a>'
+    '<nav aria-label="Pages">{pages}</nav></header>'
+    '<main id="content"><h1>{title}</h1><p>{detail}</p><p>{hint}</p>{back}</main></html>\n'
 )
 
 
@@ -117,10 +118,12 @@ def wants_page() -> bool:
 
 
 def _page(title: str, detail: str, hint: str) -> str:
-    pages = Markup(" ").join(Markup('<a href="{}">{}</a>').format(path, word) for path, word, _ in page_links.PAGES)
+    pages = Markup(" ").join(
+        Markup('<a href="{}">{}</a>').format(links.path(path), word) for path, word, _ in page_links.PAGES
+    )
     came_from = form_origin.page()
     back = Markup("") if came_from is None else Markup('<p><a href="{}">Back to the form</a></p>').format(came_from)
-    return _PAGE.format(title=title, detail=detail, hint=hint, pages=pages, back=back)
+    return _PAGE.format(title=title, detail=detail, hint=hint, pages=pages, back=back, root=links.path(""))
 
 
 def _wants_text() -> bool:

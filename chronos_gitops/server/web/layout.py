@@ -4,14 +4,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from flask import Blueprint, Response, current_app, request, send_from_directory, stream_template
+from flask import Blueprint, Response, current_app, send_from_directory, stream_template
 from markupsafe import Markup
 
 from chronos_gitops.plurals import plural
 from chronos_gitops.process.engine_priority import yielding
 from chronos_gitops.schedule.timestamps import utc_text
 from chronos_gitops.schedule.timing import Timing
-from chronos_gitops.server.api import page_links
+from chronos_gitops.server.api import links, page_links
 from chronos_gitops.server.api.auth import caller_scope, roles, tokens
 from chronos_gitops.server.api.endpoint import OPERATE, ROLLBACK, Endpoint
 from chronos_gitops.server.api.middleware import form_redirect
@@ -67,10 +67,12 @@ def _shared() -> dict[str, Any]:
         "may_roll_back": roles.may(ROLLBACK),
         "is_limited": caller_scope.is_limited(),
         "has_login": roles.has_callers(),
+        "has_session": roles.has_callers() and tokens.session() is not None,
         "who": caller(),
         "via": via(),
         "until": tokens.until() if roles.has_callers() else None,
-        "here": request.path,
+        "here": links.here(),
+        "root": links.path(""),
         "notice": form_redirect.notice(),
         "pages_of_all": page_links.PAGES,
     }

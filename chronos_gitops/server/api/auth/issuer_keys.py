@@ -1,7 +1,6 @@
 """The public keys of an issuer: from a file, or found by discovery over https and kept while they are fresh."""
 
 import json
-import ssl
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -9,18 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 from chronos_gitops.config.callers.issuers import TokenIssuer
 from chronos_gitops.engine import clock
 from chronos_gitops.errors import ChronosError
+from chronos_gitops.server.api.auth import discovery
+from chronos_gitops.server.api.auth.discovery import FRESH_S, Fetch
 
 if TYPE_CHECKING:
     from joserfc.jwk import Key
 
-Fetch = Callable[[str], Any]
-FRESH_S: Final = 3600.0
 STALE_S: Final = 24 * 3600.0
 """How long keys count while the issuer is away."""
 AGAIN_S: Final = 60.0
 """After a key that is not known, or a fetch that failed, the issuer is asked again no sooner."""
-LARGEST: Final = 256 * 1024
-_TIMEOUT_S: Final = 5.0
 
 
 class KeysUnavailable(ChronosError):
@@ -36,7 +33,7 @@ class IssuerKeys:
         self, issuer: TokenIssuer, fetch: Fetch | None = None, elapsed: Callable[[], float] = clock.elapsed
     ) -> None:
         self._issuer = issuer
-        self._fetch = fetch or fetch_json
+        self._fetch = fetch or discovery.fetch_json
         self._elapsed = elapsed
         self._lock = threading.Lock()
         self._keys: tuple[Key, ...] = ()
@@ -77,28 +74,4 @@ class IssuerKeys:
     def _document(self) -> Any:
         if self._issuer.jwks_file is not None:
             return json.loads(self._issuer.jwks_file.read_bytes())
-        discovered = self._fetch(f"{self._issuer.issuer.rstrip('/')}/.well-known/openid-configuration")
-        address = discovered["jwks_uri"]
-        if discovered["issuer"] != self._issuer.issuer or not str(address).startswith("https://"):
-            raise ValueError("the discovery document is of another issuer, or its keys are not behind https")
-        return self._fetch(address)
-
-
-def fetch_json(address: str) -> Any:
-    """OSError or ValueError when it cannot be had: redirects, other statuses and large answers are refused. Authorities
-    are the system's, or those of SSL_CERT_FILE."""
-    import httpx
-
-    options = {"timeout": _TIMEOUT_S, "follow_redirects": False, "trust_env": False}
-    try:
-        with httpx.stream("GET", address, verify=ssl.create_default_context(), **options) as answer:  # type: ignore[arg-type]  # one dict of several types
-            if answer.status_code != 200:
-                raise ValueError(f"the issuer answered {answer.status_code}")
-            content = b""
-            for part in answer.iter_bytes():
-                content += part
-                if len(content) > LARGEST:
-                    raise ValueError("the answer of the issuer is too large")
-    except httpx.HTTPError as error:
-        raise OSError(str(error)) from error
-    return json.loads(content)
+        return self._fetch(discovery.address(discovery.discover(self._issuer, self._fetch), "jwks_uri"))

@@ -2,12 +2,15 @@
 
 import base64
 import binascii
+import hmac
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from chronos_gitops.config.callers.issuers import Callers, TokenIssuer
+from chronos_gitops.engine.login_sessions import LoginSession
 from chronos_gitops.server.api.auth.callers import Caller
 from chronos_gitops.server.api.auth.issuer_keys import IssuerKeys, KeysUnavailable
 from chronos_gitops.server.api.problems import ApiError
@@ -47,26 +50,61 @@ class Issuers:
 
     def takes(self, text: str) -> bool:
         """Whether the text is of the shape that issuers sign; tokens of ours have no dots."""
-        return bool(self._settings.issuers) and text.count(".") == 2
+        return any(one.login is None for one in self._settings.issuers) and text.count(".") == 2
+
+    def with_login(self) -> tuple[TokenIssuer, ...]:
+        """Those with whom browsers log in."""
+        return tuple(one for one in self._settings.issuers if one.login is not None)
 
     def caller(self, text: str, now: datetime) -> Caller:
         """TokenRefused, TokenExpired, or NoGrant."""
-        issuer, claims = self._verified(text)
+        named = _parts(text)[1].get("iss")
+        issuer = next((one for one in self._settings.issuers if one.issuer == named and one.login is None), None)
+        if issuer is None:
+            raise TokenRefused("The token is of no issuer that this runner trusts.", hint="See [[issuers]].")
+        claims = self._proven(issuer, text)
         expires = _check_times(claims, now)
-        grants = [one.grant for one in self._settings.grants if one.origin == issuer.name and one.holds(claims)]
+        if expires - LEEWAY - _issued(claims) > LONGEST:
+            raise TokenRefused("The token is good for more than an hour.", hint="Ask the issuer for a shorter one.")
+        return self._granted(issuer, claims, claims, expires)
+
+    def logged_in(self, issuer: TokenIssuer, text: str, nonce: str, now: datetime) -> tuple[Caller, dict[str, Any]]:
+        """The caller whom an ID token names (OpenID Connect Core 1.0, 3.1.3.7), and the claims that grants ask for.
+        TokenRefused, TokenExpired, or NoGrant."""
+        claims = self._proven(issuer, text)
+        _check_times(claims, now)
+        if not hmac.compare_digest(str(claims.get("nonce")).encode(), nonce.encode()):
+            raise TokenRefused("The ID token is of another login.", hint="Begin the login again.")
+        parties = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
+        if claims.get("azp", issuer.audience) != issuer.audience or (len(parties) > 1 and "azp" not in claims):
+            raise TokenRefused("The ID token was made for another program.")
+        asked = {name for one in self._settings.grants if one.origin == issuer.name for name, _ in one.match}
+        kept = {name: claims[name] for name in sorted({*asked, "email_verified"}) if name in claims}
+        return self._granted(issuer, kept, claims, None), kept
+
+    def of_session(self, session: LoginSession) -> Caller | None:
+        """The caller of a login, with the grants of today; None where its issuer lets nobody in any more. NoGrant."""
+        issuer = next((one for one in self.with_login() if one.name == session.via), None)
+        if issuer is None:
+            return None
+        claims = {"sub": session.person, issuer.user: session.name}
+        return replace(self._granted(issuer, session.claims, claims, session.until), name=session.name)
+
+    def _granted(
+        self, issuer: TokenIssuer, matched: Mapping[str, Any], claims: Mapping[str, Any], expires: datetime | None
+    ) -> Caller:
+        grants = [one.grant for one in self._settings.grants if one.origin == issuer.name and one.holds(matched)]
         if not grants:
             raise NoGrant(f"{_shown(claims)} has no grant here.", hint=_why_none(claims))
-        user = claims.get(issuer.user, claims["sub"])
-        return Caller(_printable(user), tuple(grants), expires, via=issuer.name, person=str(claims["sub"]))
+        name = _printable(issuer.name_of(claims))
+        return Caller(name, tuple(grants), expires, via=issuer.name, person=str(claims["sub"]))
 
-    def _verified(self, text: str) -> tuple[TokenIssuer, Mapping[str, Any]]:
+    def _proven(self, issuer: TokenIssuer, text: str) -> Mapping[str, Any]:
+        """The claims, once signature, issuer, audience and subject are right."""
         from joserfc import jwt
         from joserfc.errors import JoseError
 
-        header, claims = _parts(text)
-        issuer = next((one for one in self._settings.issuers if one.issuer == claims.get("iss")), None)
-        if issuer is None:
-            raise TokenRefused("The token is of no issuer that this runner trusts.", hint="See [[issuers]].")
+        header, _ = _parts(text)
         try:
             key = self._keys[issuer.name].find(header.get("kid"))
         except KeysUnavailable as error:
@@ -81,9 +119,11 @@ class Issuers:
         audience = proven.get("aud")
         if issuer.audience not in (audience if isinstance(audience, list) else [audience]):
             raise TokenRefused(f'The token is for another audience than "{issuer.audience}".')
+        if proven.get("iss") != issuer.issuer:
+            raise TokenRefused("The token is of another issuer.")
         if not isinstance(proven.get("sub"), str) or not proven["sub"]:
             raise TokenRefused("The token names no subject.")
-        return issuer, proven
+        return proven
 
 
 def _parts(text: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -106,19 +146,24 @@ def _check_kind(key: "Key", algorithm: str) -> None:
 
 def _check_times(claims: Mapping[str, Any], now: datetime) -> datetime:
     """From when on the token is worth nothing."""
-    issued, expires = (_instant(claims, name) for name in ("iat", "exp"))
-    if issued is None or expires is None:
-        raise TokenRefused("The token lacks iat or exp.")
+    issued, expires = _issued(claims), _instant(claims, "exp")
+    if expires is None:
+        raise TokenRefused("The token lacks exp.")
     if expires <= issued or ("nbf" in claims and _instant(claims, "nbf") is None):
         raise TokenRefused("The times of the token contradict each other, or nbf is none.")
-    if expires - issued > LONGEST:
-        raise TokenRefused("The token is good for more than an hour.", hint="Ask the issuer for a shorter one.")
     begins = max(issued, _instant(claims, "nbf") or issued)
     if begins > now + LEEWAY:
         raise TokenRefused("The token is not good yet.", hint="Compare the clocks of the issuer and of the runner.")
     if now >= expires + LEEWAY:
         raise TokenExpired(f"The token expired on {expires:%Y-%m-%d at %H:%M:%S} UTC.", hint="Ask for a new one.")
     return expires + LEEWAY
+
+
+def _issued(claims: Mapping[str, Any]) -> datetime:
+    found = _instant(claims, "iat")
+    if found is None:
+        raise TokenRefused("The token lacks iat.")
+    return found
 
 
 def _instant(claims: Mapping[str, Any], name: str) -> datetime | None:

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from flask import Flask, Response, g, redirect, request
 
-from chronos_gitops.server.api import budgets, endpoint, problem_types, problems, request_context
+from chronos_gitops.server.api import budgets, endpoint, links, problem_types, problems, request_context
 from chronos_gitops.server.api.auth import caller_scope, origin, tokens
 from chronos_gitops.server.api.auth.issuers import NoGrant, TokenExpired, TokenRefused
 from chronos_gitops.server.api.auth.tokens import TooManyFailures, Unauthorized
@@ -53,12 +53,12 @@ def _admit() -> None:
         _refuse_jobs()
     if declared is not None and declared.is_signed:
         return
-    hosts = service().settings.hosts
-    if hosts or not has_callers():
-        origin.check_host(request.environ.get("HTTP_HOST", ""), hosts)
+    if declared is None or not (declared.is_probe or (declared.is_scraped and has_callers())):
+        settings = service().settings
+        origin.check_host(request.environ.get("HTTP_HOST", ""), settings.own_names, takes_addresses=has_callers())
     if not has_callers():
         if request.method not in origin.SAFE_METHODS:
-            origin.check_origin(request.host, request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site"))
+            origin.check()
         return
     role = role_needed()
     if declared is not None and role is not None:
@@ -119,8 +119,8 @@ def _challenge(error: ApiError) -> Response:
         if tokens.were_shown():
             request_context.record_problem(error.message, refused_as=401)
         # The whole way back, but never to another host: the login page takes only paths of ours.
-        way_back = request.full_path.rstrip("?")
-        return redirect(LOGIN if way_back == "/" else f"{LOGIN}?{urlencode({'next': way_back})}", 303)  # type: ignore[return-value]  # werkzeug's is the base class of Flask's
+        way_back, login = links.here(with_query=True), links.path(LOGIN)
+        return redirect(login if way_back == links.path("/") else f"{login}?{urlencode({'next': way_back})}", 303)  # type: ignore[return-value]  # werkzeug's is the base class of Flask's
     answer = problems.response(problem_types.of(error.kind), error.message, hint=error.hint)
     invalid = ', error="invalid_token"' if tokens.shown() is not None else ""
     answer.headers["WWW-Authenticate"] = f'Bearer realm="chronos-gitops"{invalid}'

@@ -1,15 +1,16 @@
 """The cookie of a login: its name and attributes, and when a request's cookie counts."""
 
 from typing import Final
-from urllib.parse import urlsplit
 
 from flask import Response, request
 
 from chronos_gitops.engine.login_sessions import LoginSession
-from chronos_gitops.server.api.auth import origin
+from chronos_gitops.server.api import links
+from chronos_gitops.server.api.auth import oidc_login, origin
 from chronos_gitops.server.api.request_context import service
 
 COOKIE: Final = "chronos_session"
+_LOGIN_PATH: Final = "/login"
 SECURE_COOKIE: Final = f"__Secure-{COOKIE}"
 """Browsers take a cookie of this name over https only (RFC 6265bis, section 4.1.3)."""
 
@@ -26,12 +27,11 @@ def value() -> str | None:
     cookie = request.cookies.get(name())
     if cookie is None:
         return None
-    site, source = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    site = request.headers.get("Sec-Fetch-Site")
     if request.method in origin.SAFE_METHODS:
         is_followed_link = request.headers.get("Sec-Fetch-Mode") == "navigate"
         return cookie if site in (None, "same-origin", "none") or is_followed_link else None
-    is_said = site is not None or source is not None
-    return cookie if is_said and origin.is_own(request.host, source, site) else None
+    return cookie if origin.is_said() and origin.is_own() else None
 
 
 def give(response: Response, cookie: str, session: LoginSession) -> None:
@@ -52,9 +52,29 @@ def take_back(response: Response) -> None:
     response.delete_cookie(name(), path=_path(), httponly=True, samesite="Lax", secure=_is_public_by_https())
 
 
+def give_login(response: Response, value: str) -> None:
+    """For the ten minutes until the issuer sends the browser back, which is a link followed from another site."""
+    secure, lasts = _is_public_by_https(), int(oidc_login.LASTS.total_seconds())
+    path = links.path(_LOGIN_PATH)
+    response.set_cookie(_login_name(), value, lasts, path=path, httponly=True, samesite="Lax", secure=secure)
+
+
+def login_value() -> str | None:
+    return request.cookies.get(_login_name())
+
+
+def take_back_login(response: Response) -> None:
+    secure, path = _is_public_by_https(), links.path(_LOGIN_PATH)
+    response.delete_cookie(_login_name(), path=path, httponly=True, samesite="Lax", secure=secure)
+
+
+def _login_name() -> str:
+    return f"__Secure-{oidc_login.COOKIE}" if _is_public_by_https() else oidc_login.COOKIE
+
+
 def _is_public_by_https() -> bool:
     return service().settings.public_url.startswith("https://")
 
 
 def _path() -> str:
-    return urlsplit(service().settings.public_url).path or "/"
+    return links.path("") or "/"

@@ -4,15 +4,15 @@ import hashlib
 import re
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from chronos_gitops.config.model import Token
 from chronos_gitops.engine import clock
 from chronos_gitops.engine.login_sessions import LoginSession, LoginSessions
 from chronos_gitops.process.bounded_dict import BoundedDict
-from chronos_gitops.server.api.auth.callers import VIA_TOKEN
+from chronos_gitops.server.api.auth.callers import VIA_TOKEN, Caller
 
 FRESH_S: Final = 5.0
 """A session that was looked up is believed for this long: at the latest then its end counts on every replica."""
@@ -39,18 +39,18 @@ class SessionLookup:
         self._lock = threading.Lock()
         self._found: BoundedDict[str, tuple[LoginSession, float]] = BoundedDict(_REMEMBERED)  # id: (session, when)
 
-    def begin(self, token: Token, address: str) -> tuple[str, LoginSession]:
+    def begin(self, caller: Caller, claims: Mapping[str, Any], address: str) -> tuple[str, LoginSession]:
         """The value of the cookie, and its session. StoreError when it cannot be recorded."""
         cookie, now = secrets.token_urlsafe(32), self._now()
         session = LoginSession(
             id=_digest(cookie),
-            person=token.name,
-            name=token.name,
-            via=VIA_TOKEN,
-            claims=_claims(token),
+            person=caller.person,
+            name=caller.name,
+            via=caller.via,
+            claims=claims,
             address=address,
             began_at=now,
-            until=min(now + self._lifetime, token.expires or datetime.max.replace(tzinfo=now.tzinfo)),
+            until=min(now + self._lifetime, caller.expires or datetime.max.replace(tzinfo=now.tzinfo)),
         )
         self._rows.add(session)
         return cookie, session
@@ -89,10 +89,10 @@ class SessionLookup:
 
 def grants(token: Token, session: LoginSession) -> bool:
     """Whether the session began with this token: its name may belong to another one by now."""
-    return session.via == VIA_TOKEN and session.claims == _claims(token)
+    return session.via == VIA_TOKEN and session.claims == claims_of(token)
 
 
-def _claims(token: Token) -> dict[str, str]:
+def claims_of(token: Token) -> dict[str, str]:
     return {"token": token.name, "sha256": token.sha256[:_MARK]}
 
 

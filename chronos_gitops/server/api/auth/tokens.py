@@ -12,10 +12,11 @@ from chronos_gitops.config.callers import tokens as config_tokens
 from chronos_gitops.engine.login_sessions import LoginSession
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.server.api import endpoint, request_context
-from chronos_gitops.server.api.auth import origin, session_cookie
+from chronos_gitops.server.api.auth import origin, proxied_callers, session_cookie
 from chronos_gitops.server.api.auth import sessions as auth_sessions
-from chronos_gitops.server.api.auth.callers import Caller
+from chronos_gitops.server.api.auth.callers import VIA_TOKEN, Caller
 from chronos_gitops.server.api.auth.issuers import Issuers
+from chronos_gitops.server.api.auth.oidc_login import OidcLogin
 from chronos_gitops.server.api.auth.rate_limit import Throttle
 from chronos_gitops.server.api.auth.sessions import SessionLookup
 from chronos_gitops.server.api.problems import ApiError
@@ -47,17 +48,20 @@ class TooManyFailures(ApiError):
 
 
 class TokenAuthenticator:
-    """The doors of one runner: its sessions and issuers, and a memory of who failed."""
+    """The doors of one runner: its sessions, issuers and logins, and a memory of who failed."""
 
-    def __init__(self, sessions: SessionLookup, issuers: Issuers) -> None:
+    def __init__(self, sessions: SessionLookup, issuers: Issuers, login: OidcLogin) -> None:
         self.sessions = sessions
         self.issuers = issuers
+        self.login = login
         self.throttle = Throttle()
 
 
 def install(app: Flask, service: "Service") -> None:
     sessions = SessionLookup(service.sessions, lifetime=service.settings.session_lifetime, now=service.now)
-    app.extensions[_EXTENSION] = TokenAuthenticator(sessions, Issuers(service.settings.callers))
+    issuers = Issuers(service.settings.callers)
+    login = OidcLogin(issuers, public_url=service.settings.public_url, key=service.sessions.login_key)
+    app.extensions[_EXTENSION] = TokenAuthenticator(sessions, issuers, login)
 
 
 def callers() -> TokenAuthenticator:
@@ -68,10 +72,21 @@ def caller() -> Caller:
     """Of the one credential that counts: the header, else the address, else the cookie. A wrong one is Unauthorized,
     and the next is not tried; TooManyFailures when it is not looked at."""
     if _KNOWN not in g:
-        known = _shown_by_header() if "Authorization" in request.headers else Caller.of(_in_address() or _of_session())
+        known = _of_the_one_credential()
         setattr(g, _KNOWN, known)
         request_context.identify(known.name, known.via if session() is None else "session")
     return cast(Caller, g.get(_KNOWN))
+
+
+def _of_the_one_credential() -> Caller:
+    """TEAMS section 4: the header, else what a proxy says, else the address, else the cookie."""
+    settings = service().settings
+    if "Authorization" in request.headers:
+        return _shown_by_header()
+    if proxied_callers.is_shown(settings.proxy):
+        return proxied_callers.caller(settings.proxy, settings.callers)
+    token = _in_address()
+    return Caller.of(token) if token is not None else _of_session()
 
 
 def _shown_by_header() -> Caller:
@@ -186,16 +201,23 @@ def _current(found: "Token") -> "Token":
     return found
 
 
-def _of_session() -> "Token":
+def _of_session() -> Caller:
     cookie = session_cookie.value()
     if cookie is None:
         raise Unauthorized("This call needs a token.", hint="Send Authorization: Bearer <token>.")
     login = callers().sessions.of_cookie(cookie)
-    found = None if login is None else _token_of(login)
+    found = None if login is None else _caller_of(login)
     if found is None:
         raise Unauthorized("The session is over.", hint="Log in again at /login.")
     g.session = login
-    return _current(found)
+    return found
+
+
+def _caller_of(login: LoginSession) -> Caller | None:
+    if login.via != VIA_TOKEN:
+        return callers().issuers.of_session(login)
+    token = _token_of(login)
+    return None if token is None else Caller.of(_current(token))
 
 
 def _token_of(login: LoginSession) -> "Token | None":

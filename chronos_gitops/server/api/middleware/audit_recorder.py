@@ -54,7 +54,7 @@ def _given() -> dict[str, Any]:
 def _audited(status: int, given: dict[str, Any]) -> Audited | None:
     """An unknown caller does nothing but try: only its tries to log in are named."""
     declared = endpoint.current()
-    audited = None if declared is None or request.method in origin.SAFE_METHODS else declared.audit
+    audited = None if declared is None or request.method in ("HEAD", "OPTIONS") else declared.audit
     is_tried = given.get("dry_run") is not True and status != _MISDIRECTED
     if audited is not None and is_tried and (status != 401 or audited.action is AuditAction.LOGIN):
         return audited

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from flask import Flask, Response, request
 
+from chronos_gitops.server.api import links
 from chronos_gitops.server.api.middleware import form_notice
 from chronos_gitops.server.api.params import form_origin
 
@@ -53,8 +54,11 @@ def _send_on(response: Response) -> Response:
     if page is None:
         return response
     said = Notice(*form_notice.of(request.endpoint or "", response.get_json(silent=True) or {}))
+    said = said._replace(path=said.path and links.path(said.path))
     value = encoded(said)
-    response.set_cookie(COOKIE, value, max_age=_MAX_AGE_S, httponly=True, samesite="Strict", secure=request.is_secure)
+    response.set_cookie(
+        COOKIE, value, max_age=_MAX_AGE_S, path=_path(), httponly=True, samesite="Strict", secure=request.is_secure
+    )
     response.status_code = 303
     response.headers["Location"] = page
     return response
@@ -62,5 +66,10 @@ def _send_on(response: Response) -> Response:
 
 def _take_back(response: Response) -> Response:
     if request.method == "GET" and COOKIE in request.cookies and response.mimetype == "text/html":
-        response.delete_cookie(COOKIE, httponly=True, samesite="Strict", secure=request.is_secure)
+        response.delete_cookie(COOKIE, path=_path(), httponly=True, samesite="Strict", secure=request.is_secure)
     return response
+
+
+def _path() -> str:
+    """Of the cookie: another program on the same host never gets it."""
+    return links.path("") or "/"

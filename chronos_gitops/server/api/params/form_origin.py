@@ -6,6 +6,8 @@ from urllib.parse import parse_qsl
 from flask import request
 from werkzeug.exceptions import HTTPException
 
+from chronos_gitops.server.api import links
+
 START: Final = "/"
 _MOST_FIELDS: Final = 20
 
@@ -37,6 +39,10 @@ def page() -> str | None:
 
 
 def own_path(path: str | None) -> str:
-    """A path of this runner, else the start: browsers read ``//host`` and ``/\\host`` as another machine."""
-    is_own = path is not None and path.startswith("/") and path[1:2] not in ("/", "\\") and path.isprintable()
-    return path if path is not None and is_own else START
+    """A path of this runner, else the start: browsers read ``//host`` and ``/\\host`` as another machine, and what is
+    not below the path of ``public_url`` is another program."""
+    start = links.path(START)
+    if path is None or not path.startswith(start) or path[1:2] in ("/", "\\") or not path.isprintable():
+        return start
+    steps = path.partition("?")[0].lower().replace("%2e", ".").split("/")
+    return start if ".." in steps else path

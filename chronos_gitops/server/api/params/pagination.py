@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from flask import Response, jsonify, request
 
+from chronos_gitops.server.api import links
 from chronos_gitops.server.api.params import query
 from chronos_gitops.server.api.problems import ApiError
 
@@ -75,4 +76,4 @@ def _cursor(after: Sequence[str | int]) -> str:
 
 def _url(cursor: str) -> str:
     asked = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
-    return f"{request.base_url}?{urlencode([*asked, ('cursor', cursor)])}"
+    return f"{links.absolute(request.path)}?{urlencode([*asked, ('cursor', cursor)])}"

@@ -119,6 +119,8 @@ def _check() -> None:
     taken = {one.name: one for one in declared.parameters if isinstance(one, QueryParameter)}
     for name, values in request.args.lists():
         found = None if name == TAG else taken.get(TAG if name.startswith(TAG) else name)
+        if found is None and declared.is_sent_back:
+            continue
         if found is None:
             raise _unknown(name, tuple(taken))
         if len(values) > 1 and not found.several:

@@ -112,6 +112,7 @@ def health() -> tuple[dict[str, Any], int]:
         ),
         role=READ,
         narrow_role=METRICS,
+        is_scraped=True,
     ),
 )
 def metrics() -> Response:

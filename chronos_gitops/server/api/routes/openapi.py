@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Blueprint, current_app
 
+from chronos_gitops.server.api import links
 from chronos_gitops.server.api.auth import roles
 from chronos_gitops.server.api.endpoint import Endpoint, Operation, answer
 from chronos_gitops.server.api.openapi import generator
@@ -26,4 +27,5 @@ blueprint = Blueprint("openapi", __name__, url_prefix="/api/v1")
 )
 def document() -> dict[str, Any]:
     specification = generator.specification(current_app.url_map)
-    return specification if roles.has_callers() else generator.without_callers(specification)
+    known = specification if roles.has_callers() else generator.without_callers(specification)
+    return known | {"servers": [{"url": links.path("") or "/"}]}

@@ -5,10 +5,11 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from flask import Blueprint, current_app, request
+from flask import Blueprint, current_app
 
+from chronos_gitops.server.api import links
 from chronos_gitops.server.api.auth import roles
 from chronos_gitops.server.api.endpoint import Endpoint
 from chronos_gitops.server.api.openapi.generator import specification
@@ -103,5 +104,4 @@ def _example(place: Mapping[str, Any] | None) -> str | None:
 
 def _server() -> str:
     """As the reader came, so that the commands work where they are read."""
-    parts = urlsplit(request.host_url)
-    return f"{parts.scheme}://{parts.netloc}"
+    return links.absolute("")

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from flask import g, request, url_for
+from flask import g, url_for
 
 from chronos_gitops.engine.answers import failure_streak
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
 from chronos_gitops.jobs.model import JobVersion
+from chronos_gitops.server.api import links
 from chronos_gitops.server.api.auth import caller_scope
 from chronos_gitops.server.api.endpoint import READ, Endpoint
 from chronos_gitops.server.api.job_health import WORDS, JobHealth, JobSearch, counted, search
@@ -56,7 +57,7 @@ def jobs() -> str:
         asked=_asked(),
         selected=_selected(shown, is_narrowed=wanted is not None),
         pause_lengths=PAUSES,
-        back=request.full_path.rstrip("?"),
+        back=links.here(with_query=True),
         load=day(service().now()),
         timeline=_timeline(found),
         runs=RUNS,
