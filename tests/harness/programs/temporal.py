@@ -7,7 +7,6 @@ up to a second otherwise.
 import asyncio
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from google.protobuf.duration_pb2 import Duration
 from harness.clock import HandClock, RealClock
 from harness.engine_harness import Bench, Seen, jobset
 from harness.engines import EngineMaker
+from harness.programs.tools import free_port
 from temporalio import activity
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client, WorkflowHandle
@@ -52,13 +52,6 @@ from chronos_gitops.webhooks.attempt import Delivery
 
 T = TypeVar("T")
 _READY_WITHIN = 60.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class TemporalServer:

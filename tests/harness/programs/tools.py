@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import sys
 from pathlib import Path
 
@@ -17,3 +18,10 @@ def tool(name: str) -> str:
     if found is None:
         pytest.fail(f"{name} is not installed, so nothing was tested: `make test` installs it")
     return found
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

@@ -74,7 +74,8 @@ def caller() -> Caller:
     if _KNOWN not in g:
         known = _of_the_one_credential()
         setattr(g, _KNOWN, known)
-        request_context.identify(known.name, known.via if session() is None else "session")
+        is_by_token_session = session() is not None and known.via == VIA_TOKEN
+        request_context.identify(known.name, "session" if is_by_token_session else known.via)
     return cast(Caller, g.get(_KNOWN))
 
 
