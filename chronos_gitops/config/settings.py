@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from chronos_gitops.config import notifications, parsers, tables
 from chronos_gitops.config.callers.issuers import Callers
+from chronos_gitops.config.callers.proxy import Proxy
 from chronos_gitops.config.channels import Channel
 from chronos_gitops.config.groups import (
     Egress,
@@ -21,7 +22,6 @@ from chronos_gitops.config.groups import (
     TemporalAccess,
 )
 from chronos_gitops.config.model import Token
-from chronos_gitops.config.proxy import Proxy
 from chronos_gitops.config.setting import Setting, declared, group, required, setting
 from chronos_gitops.jobs.secrets.audiences import Audiences
 from chronos_gitops.jobs.secrets.bindings import Bindings, SecretBinding, Unbound

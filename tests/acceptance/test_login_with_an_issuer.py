@@ -107,10 +107,11 @@ def test_who_logged_in_sees_and_changes_only_what_the_grants_say(site: Site) -> 
     assert names == ["charge"]
     assert browser.get(site.page("/jobs/other")).status_code == 404
     own = {"Origin": site.public.removesuffix("/chronos")}
-    assert browser.post(site.page("/api/v1/jobs/charge/pause"), json={"reason": "it moves"}, headers=own).status_code == 200
+    pause, reason = site.page("/api/v1/jobs/charge/pause"), {"reason": "it moves"}
+    assert browser.post(pause, json=reason, headers=own).status_code == 200
     assert browser.post(site.page("/api/v1/jobs/charge/resume"), json={}, headers=own).status_code == 200
     assert browser.post(site.page("/api/v1/jobs/charge/rollback/1"), json={}, headers=own).status_code == 403
-    assert browser.post(site.page("/api/v1/jobs/charge/pause"), json={"reason": "it moves"}).status_code == 401  # not said to be our page
+    assert browser.post(pause, json=reason).status_code == 401  # not said to be our page
 
 
 @pytest.mark.parametrize(

@@ -126,10 +126,11 @@ def token_of(name: str, *roles: str) -> tuple[str, Token]:
     return secret, Token(name, hashlib.sha256(secret.encode()).hexdigest(), frozenset(roles))
 
 
-def app_of(service: Service, *tokens: Token) -> Flask:
-    """The application over the service, with these tokens configured."""
-    if tokens:
-        service = dataclasses.replace(service, settings=dataclasses.replace(service.settings, tokens=tokens))
+def app_of(service: Service, *tokens: Token, **settings: Any) -> Flask:
+    """The application over the service, with these tokens and settings."""
+    if tokens or settings:
+        changed = settings | ({"tokens": tokens} if tokens else {})
+        service = dataclasses.replace(service, settings=dataclasses.replace(service.settings, **changed))
     app = create_app(service)
     budgets.install(app, budgets.Limits(rate=1e6, burst=1e6, writes=1e6))  # tests ask whole tables of routes at once
     app.test_client_class = CheckedClient

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from flask import request
 
-from chronos_gitops.config.proxy import Network
+from chronos_gitops.config.callers.proxy import Network
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

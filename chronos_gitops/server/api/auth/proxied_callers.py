@@ -6,13 +6,13 @@ from typing import Final
 
 from flask import request
 
-from chronos_gitops.config.callers import PROXY, Callers
-from chronos_gitops.config.proxy import Proxy
+from chronos_gitops.config.callers.issuers import PROXY, Callers
+from chronos_gitops.config.callers.proxy import Proxy
 from chronos_gitops.process.small_files import read_small_file
 from chronos_gitops.server.api import proxied_requests
 from chronos_gitops.server.api.auth import origin
 from chronos_gitops.server.api.auth.callers import Caller
-from chronos_gitops.server.api.auth.issuers import NoGrant
+from chronos_gitops.server.api.auth.sso.issuers import NoGrant
 
 log = logging.getLogger(__name__)
 SECRET_HEADER: Final = "X-Chronos-Proxy-Secret"

@@ -7,7 +7,7 @@ from flask import Flask, Response, g, redirect, request
 
 from chronos_gitops.server.api import budgets, endpoint, links, problem_types, problems, request_context
 from chronos_gitops.server.api.auth import caller_scope, origin, tokens
-from chronos_gitops.server.api.auth.issuers import NoGrant, TokenExpired, TokenRefused
+from chronos_gitops.server.api.auth.sso.issuers import NoGrant, TokenExpired, TokenRefused
 from chronos_gitops.server.api.auth.tokens import TooManyFailures, Unauthorized
 from chronos_gitops.server.api.endpoint import Endpoint
 from chronos_gitops.server.api.problems import ApiError

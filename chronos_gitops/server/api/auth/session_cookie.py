@@ -6,7 +6,8 @@ from flask import Response, request
 
 from chronos_gitops.engine.login_sessions import LoginSession
 from chronos_gitops.server.api import links
-from chronos_gitops.server.api.auth import oidc_login, origin
+from chronos_gitops.server.api.auth import origin
+from chronos_gitops.server.api.auth.sso import oidc_login
 from chronos_gitops.server.api.request_context import service
 
 COOKIE: Final = "chronos_session"

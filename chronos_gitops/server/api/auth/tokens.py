@@ -15,10 +15,10 @@ from chronos_gitops.server.api import endpoint, request_context
 from chronos_gitops.server.api.auth import origin, proxied_callers, session_cookie
 from chronos_gitops.server.api.auth import sessions as auth_sessions
 from chronos_gitops.server.api.auth.callers import VIA_TOKEN, Caller
-from chronos_gitops.server.api.auth.issuers import Issuers
-from chronos_gitops.server.api.auth.oidc_login import OidcLogin
 from chronos_gitops.server.api.auth.rate_limit import Throttle
 from chronos_gitops.server.api.auth.sessions import SessionLookup
+from chronos_gitops.server.api.auth.sso.issuers import Issuers
+from chronos_gitops.server.api.auth.sso.oidc_login import OidcLogin
 from chronos_gitops.server.api.problems import ApiError
 from chronos_gitops.server.api.request_context import service
 

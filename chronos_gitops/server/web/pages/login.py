@@ -6,15 +6,15 @@ from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, request, url_for
 
-from chronos_gitops.config.callers import TokenIssuer
+from chronos_gitops.config.callers.issuers import TokenIssuer
 from chronos_gitops.errors import NotFoundError
 from chronos_gitops.observability.audit_log import AuditAction
 from chronos_gitops.server.api import endpoint, links, problem_types, request_context
 from chronos_gitops.server.api.auth import origin, roles, session_cookie, tokens
 from chronos_gitops.server.api.auth.callers import Caller
-from chronos_gitops.server.api.auth.issuers import TokenExpired, TokenRefused
-from chronos_gitops.server.api.auth.oidc_login import LoginRefused
 from chronos_gitops.server.api.auth.sessions import claims_of
+from chronos_gitops.server.api.auth.sso.issuers import TokenExpired, TokenRefused
+from chronos_gitops.server.api.auth.sso.oidc_login import LoginRefused
 from chronos_gitops.server.api.auth.tokens import TooManyFailures, Unauthorized
 from chronos_gitops.server.api.endpoint import FORM, Audited, Endpoint, RawBody
 from chronos_gitops.server.api.params import form_origin, query

@@ -1,6 +1,7 @@
 import dataclasses
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -104,8 +105,35 @@ def test_probes_are_open_and_say_little_to_strangers(guarded: Flask) -> None:
     assert "checks" not in client.get("/health").get_json()
 
 
-def test_with_tokens_any_host_may_be_asked(guarded: Flask) -> None:
-    assert guarded.test_client().get("/livez", headers={"Host": "chronos.example.com"}).status_code == 200
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("ops.example.com", 401),  # of public_url
+        ("OPS.example.com:8443", 401),
+        ("chronos.internal", 401),  # of hosts
+        ("localhost", 401),
+        ("127.0.0.1:8080", 401),
+        ("10.2.3.4:8080", 401),  # an address is no name that a page could rebind
+        ("[fd00::1]:8080", 401),
+        ("evil.example", 421),
+        ("ops.example.com.evil.example", 421),
+        ("", 421),
+    ],
+)
+def test_with_callers_own_names_and_addresses_are_answered(service: Service, host: str, status: int) -> None:
+    settings: dict[str, Any] = {"public_url": "https://ops.example.com/chronos", "hosts": ("chronos.internal",)}
+    app = app_of(service, token_of("reader", "read")[1], **settings)
+    for path in ("/api/v1/jobs", "/chronos/api/v1/jobs", "/nothing/here"):
+        wanted = 404 if path == "/nothing/here" and status == 401 else status
+        assert app.test_client().get(path, headers={"Host": host}).status_code == wanted, path
+
+
+def test_probes_and_scrapes_are_answered_under_every_name(guarded: Flask, client: FlaskClient) -> None:
+    for path in ("/livez", "/readyz", "/health"):
+        for asked in (guarded.test_client(), client):
+            assert asked.get(path, headers={"Host": "chronos-0.chronos.svc"}).status_code == 200
+    assert guarded.test_client().get("/metrics", headers={"Host": "chronos-0"}).status_code == 401
+    assert client.get("/metrics", headers={"Host": "chronos-0"}).status_code == 421
 
 
 @pytest.mark.parametrize(
@@ -138,7 +166,7 @@ def test_without_tokens_this_machine_may_ask(client: FlaskClient, host: str) -> 
     ],
 )
 def test_without_tokens_other_hosts_are_misdirected(client: FlaskClient, host: str) -> None:
-    for path in ("/api/v1/jobs", "/", "/metrics", "/livez", "/nothing/here"):
+    for path in ("/api/v1/jobs", "/", "/metrics", "/nothing/here"):
         response = client.get(path, headers={"Host": host})
         assert response.status_code == 421
         assert response.get_json()["type"] == "/problems/foreign-host"

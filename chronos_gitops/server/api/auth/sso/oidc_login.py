@@ -16,11 +16,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
-from chronos_gitops.config.callers import Login, TokenIssuer
+from chronos_gitops.config.callers.issuers import Login, TokenIssuer
 from chronos_gitops.process.small_files import read_small_file
 from chronos_gitops.server.api.auth.callers import Caller
-from chronos_gitops.server.api.auth.discovery import Discovery, address, request_json
-from chronos_gitops.server.api.auth.issuers import Issuers
+from chronos_gitops.server.api.auth.sso.discovery import Discovery, address, request_json
+from chronos_gitops.server.api.auth.sso.issuers import Issuers
 from chronos_gitops.server.api.problems import ApiError
 
 COOKIE: Final = "chronos_login"

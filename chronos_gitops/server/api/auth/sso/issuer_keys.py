@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from chronos_gitops.config.callers.issuers import TokenIssuer
 from chronos_gitops.engine import clock
 from chronos_gitops.errors import ChronosError
-from chronos_gitops.server.api.auth import discovery
-from chronos_gitops.server.api.auth.discovery import FRESH_S, Fetch
+from chronos_gitops.server.api.auth.sso import discovery
+from chronos_gitops.server.api.auth.sso.discovery import FRESH_S, Fetch
 
 if TYPE_CHECKING:
     from joserfc.jwk import Key

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from chronos_gitops.config.callers import TokenIssuer
+from chronos_gitops.config.callers.issuers import TokenIssuer
 from chronos_gitops.engine import clock
 
 Fetch = Callable[[str], Any]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chronos_gitops.config.callers.issuers import Callers, TokenIssuer
 from chronos_gitops.engine.login_sessions import LoginSession
 from chronos_gitops.server.api.auth.callers import Caller
-from chronos_gitops.server.api.auth.issuer_keys import IssuerKeys, KeysUnavailable
+from chronos_gitops.server.api.auth.sso.issuer_keys import IssuerKeys, KeysUnavailable
 from chronos_gitops.server.api.problems import ApiError
 
 if TYPE_CHECKING:
