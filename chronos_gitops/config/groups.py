@@ -1,7 +1,7 @@
 """Settings that belong together and are handed on as one value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -297,3 +297,68 @@ class Heartbeat:
         default=timedelta(seconds=60),
         variable="CHRONOS_HEARTBEAT_INTERVAL",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PushSecrets:
+    """What proves a push webhook of a forge; a forge without one has no hook."""
+
+    github: tuple[str, ...] = setting(
+        "hooks.github_secrets",
+        parsers.secrets,
+        "Secrets that sign GitHub's push webhooks; several while one is replaced.",
+        default=(),
+        variable="CHRONOS_HOOK_SECRET_GITHUB",
+        is_secret=True,
+    )
+
+    gitlab: tuple[str, ...] = setting(
+        "hooks.gitlab_secrets",
+        parsers.secrets,
+        "Secrets of GitLab's push webhooks.",
+        default=(),
+        variable="CHRONOS_HOOK_SECRET_GITLAB",
+        is_secret=True,
+    )
+
+    gitea: tuple[str, ...] = setting(
+        "hooks.gitea_secrets",
+        parsers.secrets,
+        "Secrets of Gitea's and Forgejo's push webhooks.",
+        default=(),
+        variable="CHRONOS_HOOK_SECRET_GITEA",
+        is_secret=True,
+    )
+
+    bitbucket: tuple[str, ...] = setting(
+        "hooks.bitbucket_secrets",
+        parsers.secrets,
+        "Secrets that sign Bitbucket's push webhooks, Cloud or Data Center.",
+        default=(),
+        variable="CHRONOS_HOOK_SECRET_BITBUCKET",
+        is_secret=True,
+    )
+
+    azure: tuple[str, ...] = setting(
+        "hooks.azure_secrets",
+        parsers.secrets,
+        "Passwords that Azure DevOps sends with its service hooks (basic authentication).",
+        default=(),
+        variable="CHRONOS_HOOK_SECRET_AZURE",
+        is_secret=True,
+    )
+
+    codecommit: tuple[str, ...] = setting(
+        "hooks.codecommit_secrets",
+        parsers.secrets,
+        "Passwords or API keys that Amazon EventBridge sends with events of CodeCommit.",
+        default=(),
+        variable="CHRONOS_HOOK_SECRET_CODECOMMIT",
+        is_secret=True,
+    )
+
+    def of(self, forge: str) -> tuple[str, ...]:
+        """() for a forge that has no hook, and for what is no forge."""
+        known = {one.name for one in fields(self)}
+        found: tuple[str, ...] = getattr(self, forge) if forge in known else ()
+        return found

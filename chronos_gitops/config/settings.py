@@ -18,6 +18,7 @@ from chronos_gitops.config.groups import (
     Heartbeat,
     Identity,
     PreflightSettings,
+    PushSecrets,
     Series,
     TemporalAccess,
 )
@@ -229,30 +230,7 @@ class Settings:
         default=(),
         variable="CHRONOS_HOSTS",
     )
-    github_hook_secrets: tuple[str, ...] = setting(
-        "hooks.github_secrets",
-        parsers.secrets,
-        "Secrets that sign GitHub's push webhooks; several while one is replaced.",
-        default=(),
-        variable="CHRONOS_HOOK_SECRET_GITHUB",
-        is_secret=True,
-    )
-    gitlab_hook_secrets: tuple[str, ...] = setting(
-        "hooks.gitlab_secrets",
-        parsers.secrets,
-        "Secrets of GitLab's push webhooks.",
-        default=(),
-        variable="CHRONOS_HOOK_SECRET_GITLAB",
-        is_secret=True,
-    )
-    gitea_hook_secrets: tuple[str, ...] = setting(
-        "hooks.gitea_secrets",
-        parsers.secrets,
-        "Secrets of Gitea's and Forgejo's push webhooks.",
-        default=(),
-        variable="CHRONOS_HOOK_SECRET_GITEA",
-        is_secret=True,
-    )
+    push_secrets: PushSecrets = group(PushSecrets)
     channels: tuple[Channel, ...] = setting(
         "notify",
         notifications.channels,

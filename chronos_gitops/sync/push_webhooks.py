@@ -1,20 +1,22 @@
-"""Push webhooks of forges: who sent them, and what they are about. Pure; the payload is a hint and never an order."""
+"""Push webhooks of forges: who sent them, and what they are about. Pure; the payload is a hint and never an order.
+
+Forges without signatures of their own (Azure DevOps, EventBridge) send the secret as a password or in a header.
+"""
 
 import base64
 import binascii
 import hashlib
 import hmac
-import json
-import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
-from urllib.parse import parse_qs
+from typing import Any, Final
 
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.process.bounded_dict import BoundedDict
+from chronos_gitops.sync import push_payloads
+from chronos_gitops.sync.push_payloads import Push
 
 Header = Callable[[str], str | None]
 
@@ -23,32 +25,51 @@ _CLOCK_SKEW: Final = timedelta(minutes=5)
 _REMEMBERED_FOR: Final = timedelta(hours=24)
 _REMEMBERED: Final = 10_000
 _LONGEST_ID: Final = 200
-_FORM: Final = "application/x-www-form-urlencoded"
 
 
 class Forge(StrEnum):
     GITHUB = "github"
     GITLAB = "gitlab"
     GITEA = "gitea"
+    BITBUCKET = "bitbucket"
+    AZURE = "azure"
+    CODECOMMIT = "codecommit"
 
 
 # The first header that is there decides: a wrong strong signature is never made good by a weaker one.
 _SIGNATURES: Final = {
     Forge.GITHUB: ("X-Hub-Signature-256",),
     Forge.GITEA: ("X-Forgejo-Signature", "X-Gitea-Signature", "X-Gogs-Signature", "X-Hub-Signature-256"),
+    Forge.BITBUCKET: ("X-Hub-Signature",),
 }
+_PASSWORDS: Final = {Forge.AZURE: None, Forge.CODECOMMIT: "X-Api-Key"}
+"""The header that may hold the secret in place of a password (RFC 7617)."""
 _EVENTS: Final = {
     Forge.GITHUB: ("X-GitHub-Event",),
     Forge.GITLAB: ("X-Gitlab-Event",),
     Forge.GITEA: ("X-Forgejo-Event", "X-Gitea-Event", "X-Gogs-Event", "X-GitHub-Event"),
+    Forge.BITBUCKET: ("X-Event-Key",),
+    Forge.AZURE: (),
+    Forge.CODECOMMIT: (),
 }
 _IDS: Final = {
     Forge.GITHUB: ("X-GitHub-Delivery",),
     Forge.GITLAB: ("webhook-id", "Idempotency-Key", "X-Gitlab-Event-UUID"),
     Forge.GITEA: ("X-Forgejo-Delivery", "X-Gitea-Delivery", "X-Gogs-Delivery", "X-GitHub-Delivery"),
+    Forge.BITBUCKET: ("X-Request-UUID", "X-Request-Id"),
+    Forge.AZURE: (),
+    Forge.CODECOMMIT: (),
 }
-_COMMIT: Final = re.compile(r"(?!0+\Z)(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
-_PUSHES: Final = ("push", "Push Hook", "System Hook")
+_READERS: Final[Mapping[Forge, push_payloads.Reader]] = {
+    Forge.GITHUB: push_payloads.of_git_hook,
+    Forge.GITLAB: push_payloads.of_git_hook,
+    Forge.GITEA: push_payloads.of_git_hook,
+    Forge.BITBUCKET: push_payloads.of_bitbucket,
+    Forge.AZURE: push_payloads.of_azure,
+    Forge.CODECOMMIT: push_payloads.of_codecommit,
+}
+_PUSHES: Final = ("push", "Push Hook", "System Hook", "repo:push", "repo:refs_changed")
+_PINGS: Final = ("ping", "diagnostics:ping")
 
 
 class BadSignature(ChronosError):
@@ -57,23 +78,19 @@ class BadSignature(ChronosError):
     kind = "bad-signature"
 
 
-class UnreadablePayload(ChronosError):
-    """Signed, and yet not what the forge would send."""
-
-    kind = "bad-request"
-
-
-class UnsupportedMedia(ChronosError):
-    kind = "unsupported-media"
-
-
 def verify(forge: Forge, header: Header, body: bytes, secrets: Sequence[str], now: datetime) -> None:
     """BadSignature unless the raw ``body`` was signed with one of the secrets, as this forge signs.
 
     GitHub: "Validating webhook deliveries"; Gitea and its kin: services/webhook/deliver.go; GitLab: its signing token
-    is Standard Webhooks 1.0, its older secret token stands in a header as it is.
+    is Standard Webhooks 1.0, its older secret token stands in a header as it is. Bitbucket: "Secure webhooks". Azure
+    DevOps and EventBridge sign nothing: the secret is the password, or an API key.
     """
-    if forge is not Forge.GITLAB:
+    if forge in _PASSWORDS:
+        keys = [secret.encode() for secret in secrets]
+        header_name = _PASSWORDS[forge]
+        given = header(header_name) if header_name is not None else None
+        right = _is_any(_raw(given) if given is not None else _password(header), keys)
+    elif forge is not Forge.GITLAB:
         right = _is_signed(header, _SIGNATURES[forge], body, secrets)
     elif header("webhook-signature") is not None:
         right = _is_signed_standard(header, body, secrets, now)
@@ -84,37 +101,29 @@ def verify(forge: Forge, header: Header, body: bytes, secrets: Sequence[str], no
         raise BadSignature("The signature is missing or wrong.", hint="Give the forge and the runner the same secret.")
 
 
-def event(forge: Forge, header: Header) -> str:
-    return _first(header, _EVENTS[forge]) or ""
+def is_ping(forge: Forge, header: Header) -> bool:
+    """Whether the forge tries out its hook."""
+    return _first(header, _EVENTS[forge]) in _PINGS
 
 
-def delivery(forge: Forge, header: Header) -> str | None:
+def delivery(forge: Forge, header: Header, body: bytes) -> str | None:
     """What the forge calls this delivery; the same when it sends it again."""
     found = _first(header, _IDS[forge])
+    if found is None and forge in _PASSWORDS:
+        named = _payload(forge, header, body).get("id")
+        found = named if isinstance(named, str) else None
     return f"{forge}:{found[:_LONGEST_ID]}" if found else None
 
 
-def is_push_to(ref: str | None, forge: Forge, header: Header, body: bytes) -> bool:
-    """Whether a push moved, made or deleted exactly this full ref; any branch when it is None (not known yet).
+def push_to(ref: str | None, forge: Forge, header: Header, body: bytes) -> Push | None:
+    """The push that moved, made or deleted exactly this full ref; any branch when it is None (not known yet).
 
     UnreadablePayload, UnsupportedMedia.
     """
-    if event(forge, header) not in _PUSHES:
-        return False
-    payload = _payload(forge, header, body)
-    # GitLab's system hooks tell of projects, users and keys too, which have no ref.
-    if (payload.get("object_kind") or payload.get("event_name") or "push") != "push":
-        return False
-    pushed = payload.get("ref")
-    if not isinstance(pushed, str):
-        raise UnreadablePayload('The payload of the push has no text "ref".')
-    return pushed == ref or (ref is None and pushed.startswith("refs/heads/"))
-
-
-def pushed_commit(forge: Forge, header: Header, body: bytes) -> str | None:
-    """The commit that the push says it brought; None for a deleted branch and for what is no commit id."""
-    after = _payload(forge, header, body).get("after")
-    return after if isinstance(after, str) and _COMMIT.match(after) else None
+    if _EVENTS[forge] and _first(header, _EVENTS[forge]) not in _PUSHES:
+        return None
+    pushes = _READERS[forge](_payload(forge, header, body))
+    return next((one for one in pushes if one.ref == ref or (ref is None and one.ref.startswith("refs/heads/"))), None)
 
 
 class Deliveries:
@@ -147,7 +156,7 @@ def _is_signed(header: Header, names: Sequence[str], body: bytes, secrets: Seque
     if name is None:
         return False
     digests = [hmac.new(secret.encode(), body, hashlib.sha256).hexdigest() for secret in secrets]
-    prefix = "sha256=" if name == "X-Hub-Signature-256" else ""
+    prefix = "sha256=" if name.startswith("X-Hub-Signature") else ""
     return _is_any(_raw(header(name)), [f"{prefix}{digest}".encode() for digest in digests])
 
 
@@ -173,6 +182,21 @@ def _signing_key(secret: str) -> bytes | None:
         return None
 
 
+def _password(header: Header) -> bytes:
+    """Of basic authentication (RFC 7617)."""
+    scheme, _, encoded = (header("Authorization") or "").partition(" ")
+    if scheme.lower() != "basic":
+        return b""
+    try:
+        return base64.b64decode(encoded, validate=True).partition(b":")[2]
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _payload(forge: Forge, header: Header, body: bytes) -> Mapping[str, Any]:
+    return push_payloads.parse(header("Content-Type") or "", body, takes_form=forge is Forge.GITHUB)
+
+
 def _is_any(given: bytes, right: Sequence[bytes]) -> bool:
     # Bytes, for compare_digest raises on text that is not ASCII; a list, so that every one of them is compared.
     return True in [hmac.compare_digest(given, one) for one in right] and given != b""
@@ -185,26 +209,3 @@ def _raw(value: str | None) -> bytes:
 
 def _first(header: Header, names: Sequence[str]) -> str | None:
     return next((value for name in names if (value := header(name))), None)
-
-
-def _payload(forge: Forge, header: Header, body: bytes) -> dict[str, object]:
-    media = (header("Content-Type") or "").partition(";")[0].strip().lower()
-    if media == _FORM and forge is Forge.GITHUB:
-        body = _of_form(body)
-    elif media != "application/json":
-        # Gitea signs the JSON also where it sends a form: what was signed is not what came.
-        raise UnsupportedMedia("The payload is not application/json.", hint="Set the hook's content type to JSON.")
-    try:
-        payload = json.loads(body)
-    except (ValueError, RecursionError):
-        payload = None
-    if not isinstance(payload, dict):
-        raise UnreadablePayload("The payload is not a JSON object.")
-    return payload
-
-
-def _of_form(body: bytes) -> bytes:
-    try:
-        return parse_qs(body, strict_parsing=True, max_num_fields=10)[b"payload"][0]
-    except (ValueError, KeyError):
-        raise UnreadablePayload("The form has no payload.") from None

@@ -404,8 +404,8 @@ def test_a_server_that_is_no_address_is_refused_with_its_place() -> None:
 def test_hook_secrets_come_from_the_file_or_the_environment_and_are_never_shown(tmp_path: Path) -> None:
     config = chronos_toml(tmp_path, '[hooks]\ngithub_secrets = ["new-one", "old-one"]\n')
     found = load.load({"data": str(tmp_path)}, {"CHRONOS_HOOK_SECRET_GITLAB": "a,b"}, config)
-    assert found.github_hook_secrets == ("new-one", "old-one")
-    assert (found.gitlab_hook_secrets, found.gitea_hook_secrets) == (("a", "b"), ())
+    assert found.push_secrets.github == ("new-one", "old-one")
+    assert (found.push_secrets.gitlab, found.push_secrets.gitea) == (("a", "b"), ())
     assert "new-one" not in repr(found)
     for wrong in ('["canary", ""]', "[]", "7", '["canary", 7]'):
         broken = chronos_toml(tmp_path, f"hooks.gitea_secrets = {wrong}\n")

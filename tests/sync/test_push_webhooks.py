@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from chronos_gitops.sync import push_webhooks
-from chronos_gitops.sync.push_webhooks import BadSignature, Deliveries, Forge, UnreadablePayload, UnsupportedMedia
+from chronos_gitops.sync.push_payloads import UnreadablePayload, UnsupportedMedia
+from chronos_gitops.sync.push_webhooks import BadSignature, Deliveries, Forge
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 BODY = b'{"ref": "refs/heads/main"}'
@@ -49,6 +50,7 @@ def test_the_vector_of_githubs_own_documentation() -> None:
 
 
 GENUINE = [
+    (Forge.BITBUCKET, {"X-Hub-Signature": f"sha256={hexed('s')}"}, "s"),
     (Forge.GITHUB, {"X-Hub-Signature-256": f"sha256={hexed('s')}"}, "s"),
     (Forge.GITLAB, {"X-Gitlab-Token": "s"}, "s"),
     (Forge.GITLAB, {"X-Gitlab-Token": "gehe\u0069m"}, "geheim"),
@@ -123,7 +125,7 @@ def test_a_flipped_bit_breaks_every_signature(bit: int) -> None:
 
 
 def is_push(forge: Forge, headers: dict[str, str], body: bytes = BODY, ref: str | None = "refs/heads/main") -> bool:
-    return push_webhooks.is_push_to(ref, forge, (JSON | headers).get, body)
+    return push_webhooks.push_to(ref, forge, (JSON | headers).get, body) is not None
 
 
 @pytest.mark.parametrize(
@@ -199,7 +201,9 @@ def test_github_may_send_a_form_and_nobody_else() -> None:
 def test_the_commit_that_a_push_names(after: object, commit: str | None) -> None:
     headers = {"X-GitHub-Event": "push", "Content-Type": "application/json"}
     body = json.dumps({"ref": "refs/heads/main", "after": after}).encode()
-    assert push_webhooks.pushed_commit(Forge.GITHUB, headers.get, body) == commit
+    push = push_webhooks.push_to("refs/heads/main", Forge.GITHUB, headers.get, body)
+    assert push is not None
+    assert push.commit == commit
 
 
 def test_a_delivery_is_new_once_in_a_day() -> None:
@@ -216,4 +220,4 @@ def test_ids_are_remembered_within_bounds() -> None:
     assert all(seen.is_new(str(number), NOW) for number in range(10_001))
     assert not seen.is_new("10000", NOW)
     assert seen.is_new("0", NOW)
-    assert push_webhooks.delivery(Forge.GITHUB, {"X-GitHub-Delivery": "x" * 9000}.get) == f"github:{'x' * 200}"
+    assert push_webhooks.delivery(Forge.GITHUB, {"X-GitHub-Delivery": "x" * 9000}.get, b"") == f"github:{'x' * 200}"

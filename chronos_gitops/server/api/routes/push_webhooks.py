@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import Blueprint, abort, request
 
-from chronos_gitops.config.settings import Settings
 from chronos_gitops.git.refs import heads
 from chronos_gitops.server.api import endpoint
 from chronos_gitops.server.api.endpoint import JSON, Endpoint, Operation, RawBody, answer
@@ -41,26 +40,18 @@ FORGE = endpoint.path("forge", "Whose hook it is", one_of(Forge))
 )
 def receive(forge: str) -> tuple[dict[str, Any], int]:
     """The body is read up to the limit of every call (1 MiB), and nothing in it is believed before its signature."""
-    secrets = _secrets(service().settings).get(forge)
+    secrets = service().settings.push_secrets.of(forge)
     if not secrets:
         abort(404)
     sender, header, body = Forge(forge), request.headers.get, request.get_data()
     push_webhooks.verify(sender, header, body, secrets, service().now())
-    if push_webhooks.event(sender, header) == "ping":
+    if push_webhooks.is_ping(sender, header):
         return {"status": "pong"}, 200
     branch = service().follower.status().branch
-    if not push_webhooks.is_push_to(None if branch is None else heads(branch), sender, header, body):
+    push = push_webhooks.push_to(None if branch is None else heads(branch), sender, header, body)
+    if push is None:
         return {"status": "ignored"}, 202
-    if not service().deliveries.is_new(push_webhooks.delivery(sender, header), service().now()):
+    if not service().deliveries.is_new(push_webhooks.delivery(sender, header, body), service().now()):
         return {"status": "duplicate"}, 202
-    service().follower.request_sync(expecting=push_webhooks.pushed_commit(sender, header, body))
+    service().follower.request_sync(expecting=push.commit)
     return {"status": "accepted"}, 202
-
-
-def _secrets(settings: Settings) -> dict[str, tuple[str, ...]]:
-    """A forge without a secret has no hook."""
-    return {
-        Forge.GITHUB: settings.github_hook_secrets,
-        Forge.GITLAB: settings.gitlab_hook_secrets,
-        Forge.GITEA: settings.gitea_hook_secrets,
-    }

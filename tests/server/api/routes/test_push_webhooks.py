@@ -14,6 +14,7 @@ from harness.api_fixtures import CheckedClient, Checkout, eventually, job_yaml, 
 from werkzeug.test import TestResponse
 
 from chronos_gitops.app import Service, build
+from chronos_gitops.config.groups import PushSecrets
 from chronos_gitops.config.model import Token
 from chronos_gitops.config.settings import Settings
 from chronos_gitops.server.web.app import create_app
@@ -25,7 +26,7 @@ PUSH = {"ref": "refs/heads/main", "after": "0" * 40}
 def hooked(service: Service, *tokens: Token) -> FlaskClient:
     """The service's application with a secret for GitHub and Gitea, none for GitLab."""
     settings = dataclasses.replace(
-        service.settings, github_hook_secrets=("old", SECRET), gitea_hook_secrets=(SECRET,), tokens=tokens
+        service.settings, push_secrets=PushSecrets(github=("old", SECRET), gitea=(SECRET,)), tokens=tokens
     )
     app = create_app(dataclasses.replace(service, settings=settings))
     app.test_client_class = CheckedClient
