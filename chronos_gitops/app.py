@@ -41,6 +41,7 @@ from chronos_gitops.observability.metrics.exposition import Metrics
 from chronos_gitops.observability.time_events import TimeEvents
 from chronos_gitops.plurals import plural
 from chronos_gitops.process import failpoints
+from chronos_gitops.rollback.commit_policy import CommitPolicy
 from chronos_gitops.rollback.revert import Reverter
 from chronos_gitops.state import disk_space
 from chronos_gitops.state.atomic_files import make_private
@@ -285,7 +286,11 @@ def _assembled(settings: Settings, lock: DataLock, chosen: EngineSetup, is_stopp
     signers = _signers(settings)
     follower = _follower(settings, signers, apply, metrics, clock)
     reverter = Reverter(
-        follower, signing_key=settings.signing_key, signers=signers, turn=lambda: engine.alone("rollback")
+        follower,
+        signing_key=settings.signing_key,
+        signers=signers,
+        turn=lambda: engine.alone("rollback"),
+        policy=CommitPolicy.of(settings.commits),
     )
     service = Service(
         settings=settings,

@@ -14,6 +14,7 @@ import platformdirs
 from chronos_gitops.config.callers.issuers import PROXY
 from chronos_gitops.config.groups import GitAccess
 from chronos_gitops.config.model import SettingsError
+from chronos_gitops.config.repository_url import is_address
 from chronos_gitops.config.setting import Setting, values
 from chronos_gitops.config.settings import TABLE, Settings
 from chronos_gitops.config.tables import EntryError, one_of
@@ -56,6 +57,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | No
     if "grants" in given:
         _refuse_grants_from_nowhere(settings, given["grants"].place)
     _refuse_half_a_way_in(settings)
+    _refuse_review_of_a_checkout(settings)
     return settings
 
 
@@ -209,6 +211,15 @@ def _refuse_foreign_folders(jobs_folder: str, folders: Mapping[str, tuple[str, .
             if not is_path_in(folder, jobs_folder):
                 meant = PurePosixPath(jobs_folder) / folder
                 raise SettingsError(f'{place}.{name}: "{folder}" is not below {jobs_folder}; write "{meant}"')
+
+
+def _refuse_review_of_a_checkout(settings: Settings) -> None:
+    """A branch for review is pushed, so there has to be somewhere to push to."""
+    commits = settings.commits
+    named = "approval.rollback" if commits.needs_review else "rollback.push_ref" if commits.push_ref else ""
+    if named and not (is_address(settings.repo) and settings.follow != "worktree"):
+        hint = "follow a branch of a remote: chronos-gitops run https://git.example.com/jobs.git --branch main"
+        raise SettingsError(f'{named} needs a remote repository and follow = "branch"', hint=hint)
 
 
 def _refuse_half_a_way_in(settings: Settings) -> None:

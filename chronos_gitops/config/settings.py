@@ -23,6 +23,7 @@ from chronos_gitops.config.groups import (
     TemporalAccess,
 )
 from chronos_gitops.config.model import Token
+from chronos_gitops.config.runner_commits import RunnerCommits
 from chronos_gitops.config.setting import Setting, declared, group, required, setting
 from chronos_gitops.jobs.secrets.audiences import Audiences
 from chronos_gitops.jobs.secrets.bindings import Bindings, SecretBinding, Unbound
@@ -231,6 +232,7 @@ class Settings:
         variable="CHRONOS_HOSTS",
     )
     push_secrets: PushSecrets = group(PushSecrets)
+    commits: RunnerCommits = group(RunnerCommits)
     channels: tuple[Channel, ...] = setting(
         "notify",
         notifications.channels,

@@ -21,6 +21,7 @@ from chronos_gitops.jobs.validation.files import EditedFiles, Entry, Files
 from chronos_gitops.jobs.validation.validate import TreeResult
 from chronos_gitops.process.sleep import sleep
 from chronos_gitops.rollback.commit_message import REQUEST_ID, trailers
+from chronos_gitops.rollback.commit_policy import DEFAULT, CommitPolicy
 from chronos_gitops.rollback.publish import PublishedCommit, publish, refuse
 from chronos_gitops.schedule.backoff import Backoff
 from chronos_gitops.sync.source import Source
@@ -91,7 +92,9 @@ class Committer:
         signing_key: Path | None = None,
         signers: Signers | None = None,
         turn: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+        policy: CommitPolicy = DEFAULT,
     ) -> None:
+        self._policy = policy
         self.followed = followed
         self._signers = signers
         self._committer = committer
@@ -170,13 +173,13 @@ class Committer:
         """None when the branch has moved on from ``head``; then nothing was changed."""
         change = Change(
             files=tuple(files),
-            message=message,
+            message=self._policy.written(message, author=author, committer=self._committer),
             author=author,
             committer=self._committer,
             at=self.followed.now(),
             signing_key=self._signing_key,
         )
-        return publish(self.followed.source, head, change, proposal=proposal)
+        return publish(self.followed.source, head, change, proposal=proposal, policy=self._policy)
 
     def _head(self) -> str:
         head = self.followed.refresh()

@@ -16,6 +16,7 @@ from chronos_gitops.git.worktree.access import LOCK_WAIT_S, ref_locked, refuse_u
 from chronos_gitops.git.worktree.commit import Checkout
 from chronos_gitops.process import failpoints
 from chronos_gitops.process.sleep import sleep
+from chronos_gitops.rollback.commit_policy import DEFAULT, CommitPolicy
 from chronos_gitops.sync.source import BranchSource, Source
 
 _LOCK_STEP_S: Final = 0.1
@@ -35,8 +36,14 @@ class PublishedCommit:
     branch: str | None = None
 
 
-def publish(source: Source, head: str, change: Change, *, proposal: str) -> PublishedCommit | None:
+def publish(
+    source: Source, head: str, change: Change, *, proposal: str, policy: CommitPolicy = DEFAULT
+) -> PublishedCommit | None:
     """The commit on top of ``head``, or None when the branch has moved on: then nothing was changed anywhere."""
+    if policy.needs_review or policy.push_ref:
+        assert isinstance(source, BranchSource)  # config.load refuses it for a checkout
+        proposed = build(source.mirror.git, head, change)
+        return _push_for_review(source.mirror, proposed, proposal, "", ref=policy.push_ref)
     with checkout_of(source) as checkout:
         if checkout is not None:
             commit = checkout.commit(head, change)
@@ -80,7 +87,7 @@ def checkout_of(source: Source) -> Iterator[Checkout | None]:
 def _push(mirror: Mirror, branch: str, head: str, change: Change, proposal: str) -> PublishedCommit | None:
     commit = build(mirror.git, head, change)
     failpoints.reach("before-push")
-    outcome, said = _push_past_locks(mirror, commit, branch)
+    outcome, said = _push_past_locks(mirror, commit, heads(branch))
     if outcome is Push.DONE:
         failpoints.reach("after-push")
         return PublishedCommit(commit)
@@ -90,11 +97,11 @@ def _push(mirror: Mirror, branch: str, head: str, change: Change, proposal: str)
     return _push_for_review(mirror, commit, proposal, said)
 
 
-def _push_past_locks(mirror: Mirror, commit: str, branch: str) -> tuple[Push, str]:
+def _push_past_locks(mirror: Mirror, commit: str, ref: str) -> tuple[Push, str]:
     """A lock that another git command holds is gone within 2 s; RefLocked for one that was left behind."""
     until = time.monotonic() + LOCK_WAIT_S
     while True:
-        outcome, said = mirror.push(commit, branch)
+        outcome, said = mirror.push(commit, ref)
         if outcome is not Push.LOCKED:
             return outcome, said
         if time.monotonic() > until:
@@ -102,13 +109,14 @@ def _push_past_locks(mirror: Mirror, commit: str, branch: str) -> tuple[Push, st
         sleep(_LOCK_STEP_S)
 
 
-def _push_for_review(mirror: Mirror, commit: str, proposal: str, said: str) -> PublishedCommit:
-    """The name holds job, version and base: if the branch is there already, it proposes the same."""
-    outcome, why = _push_past_locks(mirror, commit, proposal)
+def _push_for_review(mirror: Mirror, commit: str, proposal: str, said: str, *, ref: str = "") -> PublishedCommit:
+    """The name holds job, version and base: if the branch is there already, it proposes the same. A ``ref`` of the
+    server's own, like Gerrit's, takes the place of such a branch."""
+    outcome, why = _push_past_locks(mirror, commit, ref or heads(proposal))
     if outcome is Push.DONE:
-        return PublishedCommit(commit, proposal)
+        return PublishedCommit(commit, ref or proposal)
     _refuse_read_only(outcome, why)
-    if outcome is Push.REFUSED:
+    if outcome is Push.REFUSED or ref:
         raise PushRefused(f"the repository refused the commit: {said or why}", hint="check the runner's permissions")
     there = mirror.fetch(proposal)
     if _tree(mirror.git, there) != _tree(mirror.git, commit):

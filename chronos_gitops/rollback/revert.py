@@ -17,6 +17,7 @@ from chronos_gitops.git.log import Commit
 from chronos_gitops.git.signatures.signers import Signers
 from chronos_gitops.jobs.planning.held import disabled_by_layers
 from chronos_gitops.jobs.validation.validate import TreeResult
+from chronos_gitops.rollback.commit_policy import DEFAULT, CommitPolicy
 from chronos_gitops.rollback.committer import (
     RUNNER,
     CommitTarget,
@@ -151,9 +152,12 @@ class Reverter:
         signing_key: Path | None = None,
         signers: Signers | None = None,
         turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+        policy: CommitPolicy = DEFAULT,
     ) -> None:
         self._followed = followed
-        self._committer = Committer(followed, committer=committer, signing_key=signing_key, signers=signers, turn=turn)
+        self._committer = Committer(
+            followed, committer=committer, signing_key=signing_key, signers=signers, turn=turn, policy=policy
+        )
 
     def plan(self, request: RevertRequest[Plan, Result]) -> Plan:
         """Everything but the commit. NotFoundError, ConflictError, InvalidVersion, or a GitError."""

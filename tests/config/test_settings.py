@@ -1,6 +1,7 @@
 """The operator's settings: three sources, one order, and errors that name the place."""
 
 import hashlib
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -421,3 +422,43 @@ def test_issuers_and_grants_are_callers(tmp_path: Path) -> None:
     (one,) = found.callers.grants
     assert one.holds({"groups": ["b", "a"]})
     assert (one.origin, one.grant.folders, one.grant.roles) == ("sso", ("jobs/a",), {"read"})
+
+
+@pytest.mark.parametrize("table", ['approval.rollback = "review"', 'rollback.push_ref = "refs/for/main"'])
+def test_a_review_needs_somewhere_to_push_to(tmp_path: Path, table: str) -> None:
+    config = tmp_path / "chronos.toml"
+    config.write_text(table)
+    with pytest.raises(SettingsError, match="needs a remote repository"):
+        load.load({"repo": str(tmp_path)}, {}, config)
+    found = load.load({"repo": "https://git.example.com/jobs.git"}, {}, config)
+    assert found.commits.needs_review or found.commits.push_ref
+
+
+@pytest.mark.parametrize(
+    ("table", "why"),
+    [
+        ('[proxy]\nuser_header = "X-User"\ntrusted = ["10.0.0.0/8"]', "proxy.user_header needs proxy.secret_file"),
+        ('[proxy]\nuser_header = "X-User"\nsecret_file = "x"', "proxy.user_header needs proxy.trusted"),
+        (
+            '[proxy]\ngroups_header = "X-G"\ntrusted = ["::1"]\nsecret_file = "x"',
+            "groups_header needs proxy.user_header",
+        ),
+        ('[proxy]\ntrusted = ["0.0.0.0/0"]', "is every address there is"),
+        ('[proxy]\ntrusted = ["proxy.example.com"]', "is no network"),
+        ('[proxy]\nuser_header = "Authorization"', "is no header for this"),
+        (
+            '[[issuers]]\nname = "sso"\nissuer = "https://sso.example.com"\naudience = "c"\nlogin = {}',
+            'the login with "sso" needs public_url',
+        ),
+        (
+            '[[issuers]]\nname = "sso"\nissuer = "https://a.example.com"\naudience = "c"\nlogin = {scopes = ["email"]}',
+            'scopes lacks "openid"',
+        ),
+        ('[[grants]]\nfrom = "proxy"\nmatch = {user = "ada"}\nroles = ["read"]', 'there is no issuer "proxy"'),
+    ],
+)
+def test_half_a_way_in_is_refused(tmp_path: Path, table: str, why: str) -> None:
+    config = tmp_path / "chronos.toml"
+    config.write_text(table)
+    with pytest.raises(SettingsError, match=re.escape(why)):
+        load.load({"repo": str(tmp_path)}, {}, config)

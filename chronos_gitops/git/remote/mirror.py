@@ -286,9 +286,9 @@ class Mirror:
         """The commit of the last fetch."""
         return self.git.resolve(tracked(branch))
 
-    def push(self, commit: str, branch: str) -> tuple[Push, str]:
-        """A plain push of one commit; with LOCKED comes the path of the lock, else what was said."""
-        return push(self.git, self._remote, commit, branch, timeout=_FETCH)
+    def push(self, commit: str, ref: str) -> tuple[Push, str]:
+        """A plain push of one commit to a full ref; with LOCKED comes the path of the lock, else what was said."""
+        return push(self.git, self._remote, commit, ref, timeout=_FETCH)
 
     def _tidy(self) -> None:
         """Every fetch leaves a pack or loose objects; git's own housekeeping is off, for it would run behind our back.

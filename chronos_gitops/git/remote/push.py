@@ -6,7 +6,6 @@ from typing import Final
 
 from chronos_gitops.git.client import Git
 from chronos_gitops.git.errors import AuthenticationFailed, GitError, lock_in, words
-from chronos_gitops.git.refs import heads
 from chronos_gitops.git.remote.server import Remote
 
 _READ_ONLY: Final = re.compile(
@@ -25,7 +24,7 @@ class Push(StrEnum):
     READ_ONLY = "read-only"
 
 
-def push(git: Git, remote: Remote, commit: str, branch: str, *, timeout: float) -> tuple[Push, str]:
+def push(git: Git, remote: Remote, commit: str, ref: str, *, timeout: float) -> tuple[Push, str]:
     """A plain push, never forced: the server itself compares and swaps. With LOCKED comes the path of the lock, else
     what was said."""
     done = remote.ask(
@@ -36,7 +35,7 @@ def push(git: Git, remote: Remote, commit: str, branch: str, *, timeout: float) 
         "--no-follow-tags",
         "--end-of-options",
         remote.address.location,
-        f"{commit}:{heads(branch)}",
+        f"{commit}:{ref}",
         timeout=timeout,
     )
     said = done.stdout.decode("utf-8", "replace")

@@ -61,6 +61,12 @@ KINDS: tuple[ProblemType, ...] = (
         "Send `Authorization: Bearer <token>` with a token that the operator has put into the runner's settings.",
     ),
     ProblemType(
+        "approval-by-commit",
+        403,
+        "A commit approves this, not an operator",
+        "Commit with the trailer Chronos-Allow-Deletes, and the number of jobs that the commit deletes and disables.",
+    ),
+    ProblemType(
         "login-refused",
         403,
         "The login did not work",

@@ -64,6 +64,7 @@ def _shared() -> dict[str, Any]:
         "not_running": status.not_running,
         "freezes": calendars.freezes(),
         "may_operate": roles.may(OPERATE),
+        "may_approve": roles.may(OPERATE) and not caller_scope.is_limited() and _operators_approve(),
         "may_roll_back": roles.may(ROLLBACK),
         "is_limited": caller_scope.is_limited(),
         "has_login": roles.has_callers(),
@@ -76,6 +77,10 @@ def _shared() -> dict[str, Any]:
         "notice": form_redirect.notice(),
         "pages_of_all": page_links.PAGES,
     }
+
+
+def _operators_approve() -> bool:
+    return service().settings.commits.deletions == "operator"
 
 
 blueprint.add_app_template_filter(plural)

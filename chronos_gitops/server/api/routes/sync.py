@@ -11,11 +11,17 @@ from chronos_gitops.server.api.endpoint import OPERATE, READ, SYNC, Audited, End
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import body
+from chronos_gitops.server.api.problems import ApiError
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.server.api.routes import calendars
 
 if TYPE_CHECKING:
     from chronos_gitops.sync.status import SyncStatus
+
+
+class ApprovalByCommit(ApiError):
+    kind = "approval-by-commit"
+
 
 blueprint = Blueprint("sync", __name__, url_prefix="/api/v1/sync")
 
@@ -67,7 +73,7 @@ def sync_now() -> tuple[dict[str, Any], int]:
             "Let held deletions through",
             "Exactly those with this checksum, which GET /api/v1/sync tells.",
             {200: _STATUS},
-            errors=(409,),
+            errors=(403, 409),
         ),
         role=OPERATE,
         audit=Audited(AuditAction.APPROVE, EventKind.DELETIONS_APPROVED, target="checksum"),
@@ -76,6 +82,11 @@ def sync_now() -> tuple[dict[str, Any], int]:
 )
 def approve() -> dict[str, Any]:
     given = body.fields()
+    if service().settings.commits.deletions == "commit":
+        raise ApprovalByCommit(
+            "Deletions are approved in git here, by review and not by an operator.",
+            hint="Commit with the trailer Chronos-Allow-Deletes and the number of deleted and disabled jobs.",
+        )
     return _told(service().follower.approve(given["checksum"]))
 
 

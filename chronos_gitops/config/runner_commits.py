@@ -1,0 +1,89 @@
+"""Settings of the commits that a runner makes, and of who approves what."""
+
+import re
+import string
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from chronos_gitops.config import parsers
+from chronos_gitops.config.setting import setting
+
+Rollbacks = Literal["direct", "review"]
+Deletions = Literal["operator", "commit"]
+PLAIN: Final = "{subject}\n\n{trailers}"
+"""The message as the runner writes it."""
+_FIELDS: Final = ("subject", "trailers", "committer", "author", "change_id")
+_REF: Final = re.compile(r"refs/[A-Za-z0-9._/%=,@+-]{1,200}\Z", re.ASCII)
+
+
+def template(value: Any, _base: Path) -> str:
+    """The text, where ``{subject}``, ``{trailers}``, ``{committer}``, ``{author}``, ``{change_id}`` are filled in.
+
+    ValueError: the trailers have to stay in the last paragraph, where git and we look for them.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{value!r} is not a text")
+    try:
+        parts = list(string.Formatter().parse(value))
+    except ValueError as error:
+        raise ValueError(f"it is no template: {error}; write {{{{ and }}}} for braces") from None
+    for _, name, form, conversion in parts:
+        if name is not None and (name not in _FIELDS or form or conversion):
+            raise ValueError(f'there is no "{{{name}}}"; use {", ".join(f"{{{one}}}" for one in _FIELDS)}')
+    for name in ("subject", "trailers"):
+        if f"{{{name}}}" not in value:
+            raise ValueError(f'it lacks {{{name}}}; write one like "OPS-0: {{subject}}\\n\\n{{trailers}}"')
+    head, _, tail = value.partition("{trailers}")
+    if "{subject}" not in head.partition("\n")[0]:
+        raise ValueError("{subject} has to be in its first line")
+    if not head.endswith("\n\n") or "\n\n" in tail.rstrip("\n"):
+        raise ValueError("{trailers} begins its last paragraph; other trailers come behind it, without an empty line")
+    return value
+
+
+def full_ref(value: Any, _base: Path) -> str:
+    given = parsers.text(value).strip()
+    if not _REF.match(given) or ".." in given or given.endswith("/"):
+        raise ValueError(f'"{given}" is no full ref; write one like refs/for/main')
+    return given
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerCommits:
+    """``rollbacks`` and ``deletions`` say who approves: with ``review`` and ``commit`` it is the forge's review."""
+
+    message: str = setting(
+        "rollback.message",
+        template,
+        "The message of the runner's commits: `{subject}`, `{trailers}`; `{author}`, `{committer}`, `{change_id}`.",
+        default=PLAIN,
+        default_text="{subject}\\n\\n{trailers}",
+        variable="CHRONOS_ROLLBACK_MESSAGE",
+    )
+    push_ref: str = setting(
+        "rollback.push_ref",
+        full_ref,
+        "A full ref that the runner pushes its commits to in place of the branch, like refs/for/main of Gerrit.",
+        default="",
+        variable="CHRONOS_ROLLBACK_PUSH_REF",
+        words="the branch",
+    )
+    rollbacks: Rollbacks = setting(
+        "approval.rollback",
+        parsers.choice("direct", "review"),
+        "Whether a rollback is committed on the branch, or proposed on one of its own for review: direct or review.",
+        default="direct",
+        variable="CHRONOS_APPROVAL_ROLLBACK",
+    )
+    deletions: Deletions = setting(
+        "approval.deletions",
+        parsers.choice("operator", "commit"),
+        "Who lets held deletions through: an operator, or only the trailer Chronos-Allow-Deletes of a commit.",
+        default="operator",
+        variable="CHRONOS_APPROVAL_DELETIONS",
+    )
+
+    @property
+    def needs_review(self) -> bool:
+        return self.rollbacks == "review"
