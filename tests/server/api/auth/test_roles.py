@@ -224,13 +224,6 @@ def test_a_name_that_the_operator_allows_may_be_asked(shared: Service) -> None:
     assert client.post("/api/v1/sync", headers=by_https).status_code == 202
 
 
-def test_with_tokens_and_names_other_names_are_misdirected(shared: Service) -> None:
-    named = dataclasses.replace(shared.settings, hosts=("chronos.example.com",))
-    client = app_of(dataclasses.replace(shared, settings=named), token_of("read", "read")[1]).test_client()
-    assert client.get("/livez", headers={"Host": "chronos.example.com"}).status_code == 200
-    assert client.get("/livez", headers={"Host": "evil.example"}).status_code == 421
-
-
 def test_no_page_of_another_site_may_read_an_answer(client: FlaskClient) -> None:
     elsewhere = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
     for answer in (client.get("/api/v1/jobs", headers=elsewhere), client.options("/api/v1/sync", headers=elsewhere)):

@@ -16,8 +16,9 @@ from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.config.settings import Settings
 from chronos_gitops.engine.factory import build_engine_setup
 from chronos_gitops.engine.login_sessions import LoginSessions
+from chronos_gitops.server.api.auth.callers import Caller
 from chronos_gitops.server.api.auth.session_cookie import COOKIE
-from chronos_gitops.server.api.auth.sessions import SessionLookup, grants
+from chronos_gitops.server.api.auth.sessions import SessionLookup, claims_of, grants
 
 SECRET, READER = token_of("reader", "read", "operate")
 OWN = {"Origin": "http://localhost"}
@@ -52,7 +53,7 @@ def rows(tmp_path: Path, postgres_url: str) -> Iterator[tuple[LoginSessions, Log
 
 def test_an_end_counts_on_every_replica_after_five_seconds(rows: tuple[LoginSessions, LoginSessions]) -> None:
     here, there = Replica(rows[0]), Replica(rows[1])
-    cookie, session = here.lookup.begin(READER, "192.0.2.1")
+    cookie, session = here.lookup.begin(Caller.of(READER), claims_of(READER), "192.0.2.1")
     assert there.accepts(cookie), "a login counts everywhere at once"
     there.seconds += 0.001
     here.lookup.end(session.id)
@@ -66,7 +67,7 @@ def test_an_end_counts_on_every_replica_after_five_seconds(rows: tuple[LoginSess
 def test_a_lookup_counts_from_its_question_and_not_from_its_answer(rows: tuple[LoginSessions, LoginSessions]) -> None:
     """A database that answers slowly must not make a session last longer."""
     here, there = Replica(rows[0]), Replica(rows[1])
-    cookie, session = here.lookup.begin(READER, "192.0.2.1")
+    cookie, session = here.lookup.begin(Caller.of(READER), claims_of(READER), "192.0.2.1")
     find = rows[1].find
 
     class Slow(LoginSessions):
@@ -89,7 +90,7 @@ def test_a_lookup_counts_from_its_question_and_not_from_its_answer(rows: tuple[L
 
 def test_a_session_lasts_for_its_lifetime_and_is_never_prolonged(rows: tuple[LoginSessions, LoginSessions]) -> None:
     replica = Replica(rows[0])
-    cookie, session = replica.lookup.begin(READER, "192.0.2.1")
+    cookie, session = replica.lookup.begin(Caller.of(READER), claims_of(READER), "192.0.2.1")
     assert session.until - session.began_at == timedelta(hours=12)
     for _ in range(12 * 60 - 1):
         replica.now += timedelta(minutes=1)
@@ -103,14 +104,14 @@ def test_a_session_that_began_while_the_clock_was_ahead_does_not_count(
 ) -> None:
     replica = Replica(rows[0])
     replica.now += timedelta(hours=1)
-    cookie, _ = replica.lookup.begin(READER, "192.0.2.1")
+    cookie, _ = replica.lookup.begin(Caller.of(READER), claims_of(READER), "192.0.2.1")
     assert replica.accepts(cookie)
     replica.now -= timedelta(hours=1)
     assert not replica.accepts(cookie)
 
 
 def test_a_shorter_lifetime_counts_for_sessions_of_before(rows: tuple[LoginSessions, LoginSessions]) -> None:
-    cookie, _ = Replica(rows[0]).lookup.begin(READER, "192.0.2.1")
+    cookie, _ = Replica(rows[0]).lookup.begin(Caller.of(READER), claims_of(READER), "192.0.2.1")
     assert not Replica(rows[1], lifetime=timedelta(hours=1)).accepts(cookie)
 
 
@@ -123,7 +124,7 @@ def test_made_up_cookies_ask_no_database(rows: tuple[LoginSessions, LoginSession
 
 def test_what_is_stored_is_no_cookie(rows: tuple[LoginSessions, LoginSessions]) -> None:
     replica = Replica(rows[0])
-    cookie, session = replica.lookup.begin(READER, "192.0.2.1")
+    cookie, session = replica.lookup.begin(Caller.of(READER), claims_of(READER), "192.0.2.1")
     [stored] = rows[1].current(replica.now)
     assert stored == session
     assert cookie not in repr(stored)
@@ -133,7 +134,7 @@ def test_what_is_stored_is_no_cookie(rows: tuple[LoginSessions, LoginSessions]) 
 
 
 def test_a_session_stands_for_the_token_that_it_began_with(rows: tuple[LoginSessions, LoginSessions]) -> None:
-    _, session = Replica(rows[0]).lookup.begin(READER, "192.0.2.1")
+    _, session = Replica(rows[0]).lookup.begin(Caller.of(READER), claims_of(READER), "192.0.2.1")
     assert grants(READER, session)
     assert not grants(dataclasses.replace(READER, sha256="0" * 64), session)
     assert not grants(dataclasses.replace(READER, name="other"), session)
