@@ -5,7 +5,9 @@ from datetime import datetime
 from functools import cached_property
 
 from chronos_gitops.cli.checkout.environments import check_environment
+from chronos_gitops.cli.checkout.job_past import Digest, JobPast
 from chronos_gitops.cli.checkout.plan_sides import Comparison, Side
+from chronos_gitops.cli.checkout.runner_answers import RunnerAnswers
 from chronos_gitops.git.client import Git
 from chronos_gitops.jobs.bound_jobs import bound
 from chronos_gitops.jobs.calendar_set import CalendarSet
@@ -20,10 +22,10 @@ from chronos_gitops.jobs.planning.plan import EnvironmentPlan, EnvironmentStatus
 from chronos_gitops.jobs.planning.refusals import refusals
 from chronos_gitops.jobs.planning.review_flags import RunnerState
 from chronos_gitops.jobs.validation.layers.other_environment import in_environment, read_parts
-from chronos_gitops.jobs.validation.validate import FileResult, TreeResult
+from chronos_gitops.jobs.validation.validate import TreeResult
 from chronos_gitops.schedule.zones.timezones import ZoneData
 from chronos_gitops.sync.content.committed_layers import CommittedLayers
-from chronos_gitops.sync.content.last_valid import last_valid_jobs
+from chronos_gitops.sync.content.last_valid import Judge, last_valid_jobs
 from chronos_gitops.sync.reconcile import broken_files, keep_broken
 from chronos_gitops.versions.history import Versions
 from chronos_gitops.versions.version import Version
@@ -36,12 +38,12 @@ def plan_change(
     *,
     environment: str | None,
     at: datetime,
-    live: RunnerState | None,
+    asked: RunnerAnswers | None,
     zone_data: ZoneData | None = None,
 ) -> Plan:
     """In the environment that is named, else in all that either side declares. ``zone_data`` is a release of the time
     zone database to compare with the installed one."""
-    found = _change_of_runs(compared, git, jobs, environment, at, live, zone_data)
+    found = _change_of_runs(compared, git, jobs, environment, at, asked, zone_data)
     return replace(found, refusals=refusals(compared.before.loaded, compared.after.loaded))
 
 
@@ -51,7 +53,7 @@ def _change_of_runs(
     jobs: str,
     environment: str | None,
     at: datetime,
-    live: RunnerState | None,
+    asked: RunnerAnswers | None,
     zone_data: ZoneData | None,
 ) -> Plan:
     before, after = _Tree(compared.before), _Tree(compared.after)
@@ -59,13 +61,13 @@ def _change_of_runs(
     check_environment(environment, declared, is_required=False)
     values = changed_values(before.layers, after.layers)
     committed, allowed = CommittedLayers(git, jobs), compared.allowed_deletions
-    planner = _Planner(before, after, git, committed, values, at, live, allowed, zone_data)
+    planner = _Planner(before, after, git, committed, values, at, asked, allowed, zone_data)
     if not declared:
         found, sides = planner.between(None, None, None)
         return replace(found, layers=layer_effects.layer_changes(values, [sides]))
     each = [planner.environment(name) for name in declared if environment in (None, name)]
     several = [sides for _, sides in each if sides is not None]
-    return combine([found for found, _ in each], layer_effects.layer_changes(values, several), live)
+    return combine([found for found, _ in each], layer_effects.layer_changes(values, several), planner.live)
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,13 @@ class _Planner:
     committed: CommittedLayers
     values: tuple[LayerValue, ...]
     at: datetime
-    live: RunnerState | None
+    asked: RunnerAnswers | None
     allowed_deletions: int | None
     zone_data: ZoneData | None
+
+    @property
+    def live(self) -> RunnerState | None:
+        return None if self.asked is None else self.asked.state
 
     def environment(self, name: str) -> tuple[EnvironmentPlan, Compared | None]:
         """Of one that comes or goes beside others, only that. The first ones that are declared are compared with the
@@ -133,6 +139,9 @@ class _Planner:
         live = self.live if self.live is not None and self.live.environment in (None, name) else None
         allowed, data = self.allowed_deletions, self.zone_data
         found = plan(running, wanted, at=self.at, live=live, allowed_deletions=allowed, zone_data=data)
+        if live is not None and self.asked is not None:
+            past = JobPast(self.asked, running, wanted, self.before.versions, self._digest_in(after), self.at)
+            found = replace(found, changes=tuple(map(past.told, found.changes)))
         is_needed = bool(self.values)
         sides = Compared(
             name,
@@ -142,15 +151,25 @@ class _Planner:
         )
         return replace(found, changes=tuple(self._with_layers(change, sides) for change in found.changes)), sides
 
+    def _judge_in(self, environment: str | None) -> Judge:
+        return lambda version, content: self.committed.judge(version, content, environment)
+
+    def _digest_in(self, environment: str | None) -> Digest:
+        judge = self._judge_in(environment)
+
+        def digest(version: Version) -> str | None:
+            content = self.git.read_many([version.blob]).get(version.blob)
+            job = None if content is None else judge(version, content).job
+            return None if job is None else job.digest
+
+        return digest
+
     def _with_layers(self, change: JobChange, sides: Compared) -> JobChange:
         return replace(change, inherited_from=layer_effects.inherited_from(change, self.values, sides))
 
     def _job_set(self, tree: _Tree, judged: TreeResult, environment: str | None, running: JobSet) -> JobSet:
         """As a runner that runs ``running`` would apply it, by its rules for invalid files (CONTRACT 3)."""
-
-        def judge(version: Version, content: bytes) -> FileResult:
-            return self.committed.judge(version, content, environment)
-
+        judge = self._judge_in(environment)
         last_good = last_valid_jobs(judged, running, tree.versions, self.git.read_many, judge)
         kept = keep_broken(judged, judged.jobs, running, tree.versions, last_good)
         found = [

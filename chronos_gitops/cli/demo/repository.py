@@ -104,7 +104,7 @@ class DemoRepository:
     def plan(self) -> list[str]:
         """What is not committed yet means, in one line for each edited value of a layer."""
         compared = compare(self._git, "HEAD", None, _JOBS, is_direct=True)
-        found = plan_change(compared, self._git, _JOBS, environment=None, at=datetime.now(UTC), live=None)
+        found = plan_change(compared, self._git, _JOBS, environment=None, at=datetime.now(UTC), asked=None)
         return [line for block in layers.blocks(found) for line in block.lines]
 
     def commit(self, message: str) -> str:

@@ -49,6 +49,7 @@ def command(
     A job is known by the name in its file: a moved file goes on counting, and a deletion is a version too. Commits to
     its calendars that moved a scheduled time of the job are lines without a number.
     """
+    from chronos_gitops.cli.checkout.runner_answers import RunnerAnswers
     from chronos_gitops.cli.reports import calendar_history
     from chronos_gitops.rollback.local_checkout import Offline
 
@@ -66,7 +67,7 @@ def command(
     newest_first = [one for one in reversed(known) if environment is None or one.counts_in(environment)]
     newest = newest_first[0].commit if newest_first else ""
     items = [_item(version, newest, index.files(version)) for version in newest_first]
-    outcomes = None if against is None else _outcomes(job, against, token)
+    outcomes = None if against is None else RunnerAnswers(against, token).outcomes(job)
     if outcomes is not None:
         items = [item | {"executions": outcomes.get(item["commit"])} for item in items]
     if index.is_partial:
@@ -76,14 +77,6 @@ def command(
     document |= {"calendars": [calendar_history.document(line, None) for line in lines]} if lines else {}
     has_layers = bool(index.layers.blobs) or any(one.reach.effective is not None for one in newest_first)
     tell(style, document, lambda: _table(newest_first, outcomes, lines, has_layers=has_layers))
-
-
-def _outcomes(job: str, against: str, token: str | None) -> dict[str, dict[str, Any] | None]:
-    """By commit, as the runner has counted them."""
-    from chronos_gitops.cli.client.api_client import RunnerClient, job_path
-
-    found = RunnerClient(against, token).items(job_path(job, "/versions"), {})
-    return {version["commit"]: version["executions"] for version in found}
 
 
 def _table(

@@ -1,9 +1,10 @@
 """``plan``: what a change of the tree means for what runs."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
@@ -11,19 +12,30 @@ from chronos_gitops.cli.checkout.environments import environment_option
 from chronos_gitops.cli.options import read_instant
 from chronos_gitops.errors import ChronosError, UsageError
 from chronos_gitops.exit_codes import ExitCode
-from chronos_gitops.jobs.promises.guard import GUARD
 
 if TYPE_CHECKING:
+    from chronos_gitops.cli.checkout.runner_answers import RunnerAnswers
     from chronos_gitops.cli.reports.plans.wording import Sides
     from chronos_gitops.jobs.planning.plan import Plan
-    from chronos_gitops.jobs.planning.review_flags import RunnerState
     from chronos_gitops.jobs.validation.validate import TreeResult
+
+
+_DAYS: Final = range(1, 91)
 
 
 class CannotPlan(UsageError):
     """There is no plan, whatever the reason: it must not end like a plan with changes."""
 
     kind = "cannot-plan"
+
+
+def _read_days(_context: click.Context, _option: click.Parameter, value: str | None) -> int | None:
+    """``30d``: days of 24 hours."""
+    if value is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,3}d", value, re.ASCII) or int(value[:-1]) not in _DAYS:
+        raise click.BadParameter(f'"{value[:40]}" is not a number of days from 1d to 90d; write one like 30d')
+    return int(value[:-1])
 
 
 @click.command("plan")
@@ -35,6 +47,12 @@ class CannotPlan(UsageError):
 @click.option("--direct", is_flag=True, help="Compare both sides as they are, instead of the merge result.")
 @click.option("--against", metavar="URL", help="Runner to ask for paused jobs and running executions.")
 @click.option("--token", metavar="TOKEN", help="A bearer token for --against.  [env var: CHRONOS_TOKEN]")
+@click.option(
+    "--backtest",
+    metavar="DAYS",
+    callback=_read_days,
+    help="Put changed jobs through the executions of the last days (1d to 90d) of the runner at --against.",
+)
 @click.option(
     "--tzdata",
     metavar="PATH",
@@ -54,6 +72,7 @@ def command(
     direct: bool,
     against: str | None,
     token: str | None,
+    backtest: int | None,
     tzdata: Path | None,
     style: Literal["text", "json", "markdown"],
     environment: str | None,
@@ -77,12 +96,14 @@ def command(
       chronos-gitops plan main                this branch with its edits, against main
       chronos-gitops plan origin/main HEAD --format markdown
       chronos-gitops plan main --against https://chronos.example.com
+      chronos-gitops plan main --against https://chronos.example.com --backtest 30d
       chronos-gitops plan --tzdata tzdata-2027.1-py2.py3-none-any.whl --exit-code
     """
+    if backtest is not None and against is None:
+        raise UsageError("--backtest needs --against", hint="name the runner that has the executions: --against URL")
     try:
-        found, sides, told = _planned(
-            base, head, repo, jobs, after, direct, _asked(against, token), environment, tzdata
-        )
+        asked = _asked(against, token, backtest)
+        found, sides, told = _planned(base, head, repo, jobs, after, direct, asked, environment, tzdata)
     except ChronosError as error:
         raise CannotPlan(error.message, hint=error.hint) from error
     for line in told:
@@ -98,7 +119,7 @@ def _planned(
     jobs: str,
     given: datetime | None,
     direct: bool,
-    live: "RunnerState | None",
+    asked: "RunnerAnswers | None",
     environment: str | None,
     tzdata: Path | None,
 ) -> "tuple[Plan, Sides, list[str]]":
@@ -113,42 +134,18 @@ def _planned(
     git, folder = Git(discover(repo.absolute())), str(PurePosixPath(jobs))
     compared = compare(git, base, head, folder, is_direct=direct)
     at = given or datetime.now(UTC)
-    found = plan_change(compared, git, folder, environment=environment, at=at, live=live, zone_data=data)
-    return found, compared.sides, [*compared.notes, *_invalid(compared.after.loaded)]
+    found = plan_change(compared, git, folder, environment=environment, at=at, asked=asked, zone_data=data)
+    notes = () if asked is None else asked.notes()
+    return found, compared.sides, [*compared.notes, *notes, *_invalid(compared.after.loaded)]
 
 
-def _asked(against: str | None, token: str | None) -> "RunnerState | None":
+def _asked(against: str | None, token: str | None, days: int | None) -> "RunnerAnswers | None":
     """What the runner says, when there is one to ask."""
     if against is None:
         return None
-    from chronos_gitops.cli.client.api_client import RunnerClient
-    from chronos_gitops.jobs.planning.review_flags import RunnerState, StoppedVersion
+    from chronos_gitops.cli.checkout.runner_answers import RunnerAnswers
 
-    runner = RunnerClient(against, token)
-    some = next(runner.items("/api/v1/jobs", {"limit": "1"}, 1), None)
-    paused = list(runner.items("/api/v1/jobs", {"state": "paused", "limit": "1000"}))
-    running = runner.items("/api/v1/executions", {"status": "running", "limit": "1000"})
-    return RunnerState(
-        runner.get("/api/v1/sync")["revision"]["applied"],
-        {job["name"]: _reason(job) for job in paused if not _is_stopped(job)},
-        frozenset(execution["job"] for execution in running),
-        None if some is None else some.get("environment"),
-        {
-            job["name"]: StoppedVersion(job["pause"].get("version"), datetime.fromisoformat(job["pause"]["at"]))
-            for job in paused
-            if _is_stopped(job)
-        },
-    )
-
-
-def _is_stopped(job: Mapping[str, Any]) -> bool:
-    """By the guard alone, so that another content ends the pause."""
-    return (job.get("pause") or {}).get("by") == GUARD
-
-
-def _reason(job: Mapping[str, Any]) -> str:
-    pause = job.get("pause") or {}
-    return f"{pause['reason']} (until {pause['until']})" if pause.get("until") else str(pause.get("reason") or "")
+    return RunnerAnswers(against, token, days)
 
 
 def _invalid(loaded: "TreeResult") -> "Iterator[str]":

@@ -78,16 +78,21 @@ def ended(rows: Iterable[Execution]) -> Iterator[EndedExecution]:
             yield EndedExecution(row.commit, row.status, to_ms(row.scheduled_time), row.duration_ms)
 
 
+def p95(durations: Sequence[int]) -> int | None:
+    """The 95th percentile by the nearest rank, None of none."""
+    took = sorted(durations)
+    return took[-(-95 * len(took) // 100) - 1] if took else None
+
+
 def _outcomes(by_status: Mapping[str, EndedGroup], complete: bool) -> VersionOutcomes:
     counts = {status: group.number for status, group in by_status.items()}
     good, failed = by_status.get(Status.SUCCESS), by_status.get(Status.FAILED)
-    took = [] if good is None else sorted(good.durations)
     return VersionOutcomes(
         counts.get(Status.SUCCESS, 0),
         counts.get(Status.FAILED, 0),
         counts.get(Status.SKIPPED, 0),
         counts.get(Status.CANCELLED, 0),
-        took[-(-95 * len(took) // 100) - 1] if took else None,
+        None if good is None else p95(good.durations),
         None if failed is None else instant(failed.first),
         instant(min(group.first for group in by_status.values())),
         instant(max(group.last for group in by_status.values())),

@@ -9,6 +9,7 @@ from typing import Any, Final
 from chronos_gitops.jobs.job_set import JobSetDiff, diff
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.jobs.planning.applied_timings import after_apply
+from chronos_gitops.jobs.planning.backtest import Backtest
 from chronos_gitops.jobs.planning.calendar_changes import CalendarChange, calendar_changes
 from chronos_gitops.jobs.planning.held import deletion_checksum, disabled_by_layers, held_deletions
 from chronos_gitops.jobs.planning.layers.layer_change import LayerChange
@@ -71,7 +72,7 @@ class JobChange:
     """What happens to one job. MOVED: only its file's place; CHANGED may move it too; FORMATTING: only its text.
 
     ``environments`` are those in which just this happens, None where none are declared; ``inherited_from`` are the
-    layers with a part in it.
+    layers with a part in it. ``backtest`` is there where one was asked for and its runner has the job.
     """
 
     job: str
@@ -85,6 +86,7 @@ class JobChange:
     environments: tuple[str, ...] | None = None
     cause: Cause = Cause.OWN
     inherited_from: tuple[str, ...] = ()
+    backtest: Backtest | None = None
 
     @property
     def moves_runs(self) -> bool:

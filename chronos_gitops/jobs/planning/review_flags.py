@@ -36,6 +36,7 @@ class FlagKind(StrEnum):
     NEW_HOST = "new-host"
     PAUSED = "paused"
     RUNNING = "running"
+    EARLIER_VERSION = "earlier-version"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from chronos_gitops.cli.reports.plans import backtests
 from chronos_gitops.cli.reports.plans.wording import NAMELESS, Sides
 from chronos_gitops.jobs.planning.calendar_changes import CalendarChange, ChangedRun
 from chronos_gitops.jobs.planning.layers.layer_change import LayerChange, LayerEffect
@@ -149,6 +150,7 @@ def _change(change: JobChange) -> dict[str, Any]:
         "environments": None if change.environments is None else list(change.environments),
         "cause": change.cause.value,
         "inherited_from": list(change.inherited_from),
+        "backtest": backtests.document(change.backtest),
     }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
+from chronos_gitops.cli.reports.plans import backtests
 from chronos_gitops.cli.reports.plans.wording import number, value
 from chronos_gitops.jobs.planning.layers.layer_change import LayerChange, flags_of
 from chronos_gitops.jobs.planning.plan import Cause, EnvironmentPlan, EnvironmentStatus, JobChange, Plan
@@ -121,6 +122,12 @@ def _details(change: LayerChange, plan: Plan, *, show_all: bool) -> Iterator[str
             flagged.setdefault((flag.kind.value, flag.message), []).append(one.job)
     for (kind, message), names in flagged.items():
         yield f"! {kind}: {printable(message)}: {_names(list(dict.fromkeys(names)), most)}"
+    tested = [one for one in reached if one.backtest is not None]
+    for one in tested[:most]:
+        for position, line in enumerate(backtests.lines(one)):
+            yield f"    {line}" if position else f"{one.job}  {line}"
+    if len(tested) > most:
+        yield f"and {plural(len(tested) - most, 'backtest')} more{_REST}"
     if effect.invalid:
         yield f"! invalid: {_names(effect.invalid, most)}"
 

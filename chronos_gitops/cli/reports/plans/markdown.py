@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from chronos_gitops.cli.reports.plans import layers
+from chronos_gitops.cli.reports.plans import backtests, layers
 from chronos_gitops.cli.reports.plans.wording import (
     NAMELESS,
     SIGNS,
@@ -43,6 +43,7 @@ def render(plan: Plan, sides: Sides = NAMELESS, *, show_all: bool = False) -> st
     shown = [change for change in plan.changes if not layers.is_folded(change)]
     if shown:
         parts.append(_table(plan, shown))
+    parts += [_text(line) for line in [backtests.limits_of(plan)] if line]
     parts += _loads(plan)
     if plan.calendars:
         parts.append("Calendars:\n\n" + "\n".join(f"- {_code(line.strip())}" for line in calendar_lines(plan)))
@@ -134,6 +135,7 @@ def _details(change: JobChange) -> str:
     if change.runs_after is not None:
         lines.append(f"- next runs after: {_text(upcoming(change.runs_after))}")
         lines += [f"- {name} in the next run: {_text(printable(text))}" for name, text in change.runs_after.variables]
+    lines += [f"- {_text(line.strip())}" for line in backtests.lines(change)]
     lines += [f"- ⚠ {flag.kind}: {_text(printable(flag.message))}" for flag in change.flags]
     return "\n".join([*lines, "", "</details>"])
 

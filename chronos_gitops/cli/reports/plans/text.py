@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from chronos_gitops.cli.reports.plans import layers
+from chronos_gitops.cli.reports.plans import backtests, layers
 from chronos_gitops.cli.reports.plans.wording import (
     NAMELESS,
     SIGNS,
@@ -41,6 +41,7 @@ def render(plan: Plan, sides: Sides = NAMELESS, *, colour: bool = False, show_al
     blocks += [_layer(block) for block in layers.refusal_blocks(plan, show_all=show_all)]
     shown = (change for change in plan.changes if not layers.is_folded(change))
     blocks += ["".join(f"{line}\n" for line in _change(change, colour)) for change in shown]
+    blocks += [f"{line}\n" for line in [backtests.limits_of(plan)] if line]
     blocks += _loads(plan)
     if plan.calendars:
         blocks.append("Calendars:\n" + "".join(f"  {line}\n" for line in calendar_lines(plan)))
@@ -89,6 +90,8 @@ def _change(change: JobChange, colour: bool) -> Iterator[str]:
     for field in change.fields:
         yield f"      {field.field.ljust(width)}  {value(field.before)} -> {value(field.after)}"
     yield from _runs(change)
+    for line in backtests.lines(change):
+        yield f"      {line}"
     yield from _flags(change)
 
 

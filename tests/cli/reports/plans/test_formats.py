@@ -110,6 +110,7 @@ def test_json_is_complete() -> None:
         "environments": None,
         "cause": "own",
         "inherited_from": [],
+        "backtest": None,
     }
     assert shown["changes"][1]["runs_before"] is None
 

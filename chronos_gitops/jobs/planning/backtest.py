@@ -1,0 +1,57 @@
+"""The result of a backtest: what a definition would have done in past days, beside what happened (PROMISES 10)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from chronos_gitops.jobs.promises.expect import ExpectationKind
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What one definition makes of past days.
+
+    ``ticks`` are its scheduled times; of them ``overlap`` would be skipped and ``replaced`` cancelled by a newer one.
+    ``p95_ms`` is the duration of those that run. Of the successes on record its timeout would have ended ``cut``, and
+    perhaps ``undecided`` more, whose last attempt is not told apart from those before it; its success codes would have
+    failed ``refused``. ``broken``: how many times each expectation would have become broken; ``guarded``: how many
+    versions the guard would have paused, None without a guard.
+    """
+
+    ticks: int
+    overlap: int
+    replaced: int
+    p95_ms: int | None
+    cut: int
+    undecided: int
+    refused: int
+    broken: Mapping[ExpectationKind, int] = field(default_factory=dict)
+    guarded: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OnRecord:
+    """What happened: ``ran`` scheduled times were sent, ``overlap`` skipped and ``replaced`` cancelled. Outcomes and
+    durations also count manual triggers; drafts and replays count nowhere."""
+
+    ran: int
+    overlap: int
+    replaced: int
+    success: int
+    failed: int
+    p95_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """Of the ``days`` before the plan's instant, as far as ``since``: not ``complete`` where there were more rows or
+    scheduled times than a backtest reads. ``rows`` executions were read; with none there is nothing to learn from, and
+    the other fields are None."""
+
+    days: int
+    rows: int
+    complete: bool
+    since: datetime
+    before: Outlook | None = None
+    after: Outlook | None = None
+    actual: OnRecord | None = None
