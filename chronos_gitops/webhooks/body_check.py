@@ -5,6 +5,7 @@ is neither ``true`` nor ``"1"``.
 """
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -17,6 +18,8 @@ JUDGED = 64 * 1024
 """Bytes of a body that are looked at: parsing more holds the interpreter's lock for too long."""
 _LONGEST_FOUND = 200
 _MOST_DIGITS = 4_300
+_IN_NUMBERS = "0123456789.eE+-"
+_RUN = re.compile(f"[{_IN_NUMBERS}]*")
 _LEADS_NOWHERE = object()
 
 
@@ -30,12 +33,18 @@ class Answer:
 
     @cached_property
     def document(self) -> Any:
-        """The parsed body. Raises ValueError for what is not JSON."""
+        """The parsed body, its numbers as int or Decimal. Raises ValueError for what is not JSON.
+
+        The parser calls no function of ours for a number: 32,000 of them fit into 64 KiB and took 12 ms.
+        """
         text = self.body.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
+        numbers = _checked if _may_have_long_number(text) else Decimal
         try:
-            return json.loads(text, parse_float=_number, parse_int=_number, parse_constant=_refuse_constant)
+            return json.loads(text, parse_float=numbers, parse_constant=_refuse_constant)
         except RecursionError:
             raise ValueError("nested too deeply") from None
+        except InvalidOperation:
+            raise ValueError("a number is too large") from None
 
 
 def broken_rule(success: Success, answer: Answer, shown: Callable[[str], str] = str) -> str | None:
@@ -102,9 +111,9 @@ def _holds(rule: JsonRule, found: Any) -> bool:
     if rule.comparison in ("equals", "not"):
         return any(_equal(found, value) for value in rule.values) is (rule.comparison == "equals")
     limit = _decimal(rule.values[0])
-    if not isinstance(found, Decimal) or limit is None:
+    if not _is_number(found) or limit is None:
         return False
-    return found >= limit if rule.comparison == "at_least" else found <= limit
+    return found >= limit if rule.comparison == "at_least" else found <= limit  # type: ignore[no-any-return]
 
 
 def _equal(found: Any, value: Scalar) -> bool:
@@ -112,7 +121,11 @@ def _equal(found: Any, value: Scalar) -> bool:
         return found is value
     if isinstance(value, str):
         return isinstance(found, str) and found == value
-    return isinstance(found, Decimal) and found == _decimal(value)
+    return _is_number(found) and found == _decimal(value)
+
+
+def _is_number(found: Any) -> bool:
+    return isinstance(found, int | Decimal) and not isinstance(found, bool)
 
 
 def _decimal(value: Scalar) -> Decimal | None:
@@ -120,13 +133,23 @@ def _decimal(value: Scalar) -> Decimal | None:
     return None if isinstance(value, bool | str) else Decimal(str(value))
 
 
-def _number(text: str) -> Decimal:
+def _may_have_long_number(text: str) -> bool:
+    """Whether more characters of numbers follow each other than one number may have. Such a run covers a multiple of
+    its length, so a few places tell; a pattern with that repetition would try each place anew."""
+    longest = _MOST_DIGITS + 1
+    for place in range(0, len(text), longest):
+        before = text[max(0, place - longest) : place]
+        run = _RUN.match(text, place, place + longest)
+        if run is not None and len(before) - len(before.rstrip(_IN_NUMBERS)) + len(run.group()) >= longest:
+            return True
+    return False
+
+
+def _checked(text: str) -> Decimal:
+    """Of a number with a point or an exponent; of others Python refuses more than 4,300 digits itself."""
     if len(text) > _MOST_DIGITS:
         raise ValueError("a number is too long")
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise ValueError("a number is too large") from None
+    return Decimal(text)
 
 
 def _refuse_constant(text: str) -> Any:
@@ -139,7 +162,7 @@ def _rendered(found: Any, shown: Callable[[str], str]) -> str:
     if isinstance(found, str):
         return f'"{shown(found)[:_LONGEST_FOUND]}"'
     literals = {None: "null", True: "true", False: "false"}
-    return shown(str(found))[:_LONGEST_FOUND] if isinstance(found, Decimal) else literals[found]
+    return shown(str(found))[:_LONGEST_FOUND] if _is_number(found) else literals[found]
 
 
 def _said(rule: BodyRule) -> str:
