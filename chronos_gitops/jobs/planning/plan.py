@@ -1,7 +1,7 @@
 """What a change of the tree means: two JobSets to a Plan, without IO and without a clock."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -11,11 +11,12 @@ from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.jobs.planning.applied_timings import after_apply
 from chronos_gitops.jobs.planning.backtest import Backtest
 from chronos_gitops.jobs.planning.calendar_changes import CalendarChange, calendar_changes
+from chronos_gitops.jobs.planning.gate_flags import dependents, gates_of_others, own_gate
 from chronos_gitops.jobs.planning.held import deletion_checksum, disabled_by_layers, held_deletions
 from chronos_gitops.jobs.planning.layers.layer_change import LayerChange
 from chronos_gitops.jobs.planning.load_forecast import BusyMinute, busiest_minute
 from chronos_gitops.jobs.planning.refusals import Refusals
-from chronos_gitops.jobs.planning.review_flags import ReviewFlag, RunnerState, flags, hosts
+from chronos_gitops.jobs.planning.review_flags import FlagKind, ReviewFlag, RunnerState, flags, hosts
 from chronos_gitops.jobs.planning.secret_changes import SecretChanges, secret_changes
 from chronos_gitops.jobs.planning.zone_changes import ZoneDataChange, zone_changes
 from chronos_gitops.jobs.secrets.masking import masked
@@ -177,7 +178,7 @@ def plan(
         _change(name, operation, before.get(name), after.get(name), at, known, live or RunnerState())
         for name, operation in sorted(_operations(difference, before, after).items())
     )
-    changes = tuple(found)
+    changes = _with_gates(tuple(found), before, after, at, live or RunnerState())
     disabled = disabled_by_layers(before.definitions, after.definitions, at)
     unsafe = held_deletions(before, after, disabled, allowed=allowed_deletions)
     checksum = deletion_checksum(unsafe, disabled) if unsafe else None
@@ -233,6 +234,33 @@ def _change(
         tuple(flags(old, new, at=at, known=known, live=live)),
         cause=_cause(before, after),
     )
+
+
+def _with_gates(
+    changes: tuple[JobChange, ...], before: JobSet, after: JobSet, at: datetime, live: RunnerState
+) -> tuple[JobChange, ...]:
+    """With flags about ``requires``: of the jobs that change, and of those that wait for them."""
+    waiting = dependents(after)
+    touched = {change.job for change in changes if change.operation is not Operation.FORMATTING}
+
+    def found(change: JobChange) -> Iterator[str]:
+        old, new = _job(before, change.job), _job(after, change.job)
+        if new is not None and new != old:
+            required = None if new.requires is None else _job(after, new.requires.job)
+            yield from own_gate(old, new, required, live.not_running, at)
+        others = [job for job in waiting.get(change.job, ()) if job.name not in touched]
+        yield from gates_of_others(old, new, others, live.not_running, at)
+
+    def told(change: JobChange) -> JobChange:
+        flagged = tuple(ReviewFlag(FlagKind.REQUIRES, words) for words in found(change))
+        return replace(change, flags=(*change.flags, *flagged)) if flagged else change
+
+    return tuple(map(told, changes))
+
+
+def _job(jobs: JobSet, name: str) -> Job | None:
+    definition = jobs.get(name)
+    return None if definition is None else definition.job
 
 
 def _cause(before: JobVersion | None, after: JobVersion | None) -> Cause:

@@ -37,6 +37,7 @@ class FlagKind(StrEnum):
     PAUSED = "paused"
     RUNNING = "running"
     EARLIER_VERSION = "earlier-version"
+    REQUIRES = "requires"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,11 @@ class RunnerState:
     running: frozenset[str] = frozenset()
     environment: str | None = None
     stopped: Mapping[str, StoppedVersion] = field(default_factory=dict)
+
+    @property
+    def not_running(self) -> frozenset[str]:
+        """Jobs that are paused, by anyone."""
+        return frozenset((*self.paused, *self.stopped))
 
 
 def hosts(jobs: JobSet) -> frozenset[str]:
