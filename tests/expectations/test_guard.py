@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from harness.engine_harness import NOON, eventually
 from harness.engines import on_sqlite
+from harness.machine.seeds import seeded
 from harness.notification_fixtures import Story, channel
 
 from chronos_gitops.cli.demo.receiver import Receiver
@@ -245,3 +246,77 @@ def test_what_waits_is_cancelled_and_what_was_triggered_is_not(story: Guarded) -
     assert set(left) == {running.id, manual.id}
     cancelled = [row for row in story.rows() if row[0] == "cancelled"]
     assert [row[1] for row in cancelled] == ["guard", "guard"]
+
+
+def stops(story: list[tuple[str, str]], version: str, executions: int) -> GuardVerdict:
+    """The model: (version, outcome) in the order of their ends; m and d are no outcomes."""
+    counted = [(of, letter) for of, letter in story if letter in "SF"]
+    first = "".join(letter for of, letter in counted if of == version)[:executions]
+    if "S" in first:
+        return GuardVerdict.PASSED
+    if len(first) < executions:
+        return GuardVerdict.WAITING
+    others = [one for one in counted if one[0] != version]
+    while others and others[-1][1] == "F":
+        if (others[-1][0], "S") == next(((of, "S") for of, letter in reversed(others) if letter == "S"), None):
+            return GuardVerdict.PASSED
+        others.pop()
+    return GuardVerdict.FAILED
+
+
+@pytest.mark.parametrize("case", range(200))
+def test_the_judgement_is_that_of_a_model(case: int) -> None:
+    judged_at_random(case, 5)
+
+
+def judged_at_random(case: int, looks: int) -> set[GuardVerdict]:
+    random = seeded(case)
+    seen = set()
+    for _ in range(looks):
+        story = [(f"v{random.randint(1, 4)}", random.choice("SFFFFmd")) for _ in range(random.randrange(16))]
+        made = rows(", ".join(" ".join(one) for one in story)) if story else []
+        version, executions = f"v{random.randint(1, 4)}", random.randint(1, 4)
+        found = judge(random.sample(made, len(made)), {version}, executions).verdict
+        assert found is stops(story, version, executions), story
+        seen.add(found)
+    return seen
+
+
+def test_the_model_sees_every_judgement() -> None:
+    assert set().union(*(judged_at_random(case, 5) for case in range(30))) == set(GuardVerdict) - {GuardVerdict.STOPPED}
+
+
+@pytest.mark.parametrize("case", range(3))
+def test_random_hours_are_paused_as_a_model_says(story: Guarded, case: int) -> None:
+    """Versions, hours, pauses, resumes and restarts. The model keeps outcomes by version and who pauses."""
+    random = seeded(case)
+    version, path, operator, stopped, told = 0, "", False, False, 0
+    outcomes: list[tuple[str, str]] = []
+    judged = False
+    for step in range(14):
+        action = (
+            "edit" if not version else random.choice(["edit", "hour", "hour", "hour", "pause", "resume", "restart"])
+        )
+        if action == "edit":
+            version, path = version + 1, random.choice(["/ok", "/status/503", "/status/500"])
+            story.version(f"{path}?step={step}", missed_run_policy="ignore")
+            stopped = judged = False
+        elif action == "hour":
+            if not (operator or stopped):
+                outcomes.append((f"v{version}", "S" if path == "/ok" else "F"))
+            story.hour()
+        elif action == "pause":
+            story.engine.pause("daily-backup", reason="moving", by="ada")
+            operator = True
+        elif action == "resume" and (operator or stopped):
+            story.engine.resume("daily-backup")
+            operator = stopped = False
+        elif action == "restart":
+            story.restart()
+        verdict = stops(outcomes, f"v{version}", 3)
+        story.guarding.round()
+        if verdict is GuardVerdict.FAILED and not judged:
+            stopped, told = True, told + 1
+        judged = judged or verdict in (GuardVerdict.FAILED, GuardVerdict.PASSED)
+        assert story.paused_by == ("ada" if operator else "guard" if stopped else None), (step, action, outcomes)
+    assert len([letter for _, letter in story.letters() if letter.type == "job.paused"]) == told
