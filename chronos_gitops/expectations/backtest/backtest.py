@@ -13,7 +13,7 @@ from chronos_gitops.expectations.backtest.replayed_expectations import times_bro
 from chronos_gitops.expectations.backtest.simulation import RealRun, simulate
 from chronos_gitops.expectations.guard import GuardVerdict, judge
 from chronos_gitops.jobs.model import Job
-from chronos_gitops.jobs.planning.backtest import Backtest, OnRecord, Outlook
+from chronos_gitops.jobs.promises.backtest import Backtest, OnRecord, Outlook
 from chronos_gitops.jobs.promises.expect import ExpectationKind
 
 MOST_ROWS: Final = 10_000

@@ -9,9 +9,7 @@ from typing import Any, Final
 from chronos_gitops.jobs.job_set import JobSetDiff, diff
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.jobs.planning.applied_timings import after_apply
-from chronos_gitops.jobs.planning.backtest import Backtest
 from chronos_gitops.jobs.planning.calendar_changes import CalendarChange, calendar_changes
-from chronos_gitops.jobs.planning.gate_flags import dependents, gates_of_others, own_gate
 from chronos_gitops.jobs.planning.held import deletion_checksum, disabled_by_layers, held_deletions
 from chronos_gitops.jobs.planning.layers.layer_change import LayerChange
 from chronos_gitops.jobs.planning.load_forecast import BusyMinute, busiest_minute
@@ -19,6 +17,8 @@ from chronos_gitops.jobs.planning.refusals import Refusals
 from chronos_gitops.jobs.planning.review_flags import FlagKind, ReviewFlag, RunnerState, flags, hosts
 from chronos_gitops.jobs.planning.secret_changes import SecretChanges, secret_changes
 from chronos_gitops.jobs.planning.zone_changes import ZoneDataChange, zone_changes
+from chronos_gitops.jobs.promises.backtest import Backtest
+from chronos_gitops.jobs.promises.gate_flags import dependents, gates_of_others, own_gate
 from chronos_gitops.jobs.secrets.masking import masked
 from chronos_gitops.jobs.templates.time_variables import NoSuchTime
 from chronos_gitops.schedule.calendars.applied import AppliedTiming

@@ -16,7 +16,7 @@ from chronos_gitops.expectations.backtest.simulation import RealRun, nearest_to,
 from chronos_gitops.expectations.judging.evaluate import evaluate
 from chronos_gitops.expectations.judging.state import ExpectationState
 from chronos_gitops.jobs.model import Concurrency, Job
-from chronos_gitops.jobs.planning.backtest import Backtest
+from chronos_gitops.jobs.promises.backtest import Backtest
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 SINCE = NOW - timedelta(days=2)

@@ -288,10 +288,19 @@ def test_what_is_not_reached_within_the_time_is_not_run_and_never_passes(plan: P
     assert {item.result for item in items if item.job == "fast"} == {CheckResult.PASS}
 
 
-@pytest.mark.timeout(60)
-def test_five_hundred_jobs_of_as_many_hosts(plan: Plan, probe: Probe) -> None:
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("scheme", "count"), [("http", 500), ("https", 100), pytest.param("https", 500, marks=pytest.mark.full)]
+)
+def test_hundreds_of_jobs_of_as_many_hosts(
+    plan: Plan, probe: Probe, certificates: Certificates, scheme: str, count: int
+) -> None:
     """Hosts of 127.0.0.0/8, which all reach one listener. Takes some seconds."""
     connections, received = 0, 0
+    hosts = [f"127.0.{number // 250 + 1}.{number % 250 + 1}" for number in range(count)]
+    names = ",".join(f"IP:{host}" for host in hosts)
+    tls = certificates.context(f"many-{count}", host=names, days=30) if scheme == "https" else None
+    trust = certificates.authority if scheme == "https" else None
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal connections, received
@@ -301,15 +310,14 @@ def test_five_hundred_jobs_of_as_many_hosts(plan: Plan, probe: Probe) -> None:
         writer.close()
 
     async def preflight() -> tuple[PreflightItem, ...]:
-        server = await asyncio.start_server(serve, "0.0.0.0", 0)
+        server = await asyncio.start_server(serve, "0.0.0.0", 0, ssl=tls)
         port = server.sockets[0].getsockname()[1]
-        hosts = [f"127.0.{number // 250 + 1}.{number % 250 + 1}" for number in range(500)]
-        jobs = [plan(f"http://{host}:{port}/", name=f"job-{at}") for at, host in enumerate(hosts)]
+        jobs = [plan(f"{scheme}://{host}:{port}/", name=f"job-{at}") for at, host in enumerate(hosts)]
         async with server:
-            return await asyncio.to_thread(probe().run, jobs)
+            return await asyncio.to_thread(probe(ca_file=trust).run, jobs)
 
     began = time.monotonic()
     items = asyncio.run(preflight())
     print(f"{time.monotonic() - began:.2f} s, {connections} connections, {received} bytes")
-    assert (connections, received) == (500, 0)
+    assert (connections, received) == (count, 0)
     assert {item.result for item in items} == {CheckResult.PASS}

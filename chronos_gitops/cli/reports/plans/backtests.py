@@ -5,8 +5,8 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, Final
 
-from chronos_gitops.jobs.planning.backtest import Backtest, OnRecord, Outlook
 from chronos_gitops.jobs.planning.plan import JobChange, Plan
+from chronos_gitops.jobs.promises.backtest import Backtest, OnRecord, Outlook
 from chronos_gitops.plurals import plural, verb
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.timestamps import rfc3339

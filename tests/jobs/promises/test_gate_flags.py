@@ -8,9 +8,9 @@ import pytest
 
 from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
-from chronos_gitops.jobs.planning.gate_flags import first_unmet
 from chronos_gitops.jobs.planning.plan import plan
 from chronos_gitops.jobs.planning.review_flags import FlagKind, RunnerState, StoppedVersion
+from chronos_gitops.jobs.promises.gate_flags import first_unmet
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 GATE = {"job": "extract", "success_within": "24h", "wait": "45m"}
