@@ -259,7 +259,7 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
 
     def _trouble(self) -> str:
         session = self._session
-        of_session = "" if session is None else session.trouble or session.clock_correction.trouble
+        of_session = "" if session is None else session.all_trouble
         of_server = self._answers.trouble or self._liveness_failure() or of_session
         if of_server:
             return f"{self._access}: {of_server}"

@@ -33,6 +33,7 @@ from chronos_gitops.engine.temporal.errors import told
 from chronos_gitops.engine.temporal.replays import Replays
 from chronos_gitops.engine.temporal.status.clock_correction import ClockCorrection
 from chronos_gitops.engine.temporal.status.fleet_backlog import FleetBacklog
+from chronos_gitops.engine.temporal.status.lag import Lag
 from chronos_gitops.engine.temporal.status.poll_watch import PollWatch
 from chronos_gitops.engine.temporal.timetables.followed import Followed
 from chronos_gitops.engine.temporal.timetables.reconciler import Reconciler
@@ -116,6 +117,8 @@ class Session:
         self.replays = Replays(client, self.visibility)
         self.poll_watch = PollWatch(client)
         self.clock_correction = ClockCorrection(client, self.visibility, now)
+        self._lag = Lag()
+        self._now = now
         self._reconciler = Reconciler(client, self.visibility, timing.ancestry)
         self._workers = Workers(client, timing=timing, sending=sending, gates=GateWatch(self.visibility, now))
         self._wanted: JobSet | None = None
@@ -148,6 +151,11 @@ class Session:
 
     async def drain(self, grace: float) -> None:
         await self._workers.drain(grace)
+
+    @property
+    def all_trouble(self) -> str:
+        """The first of what stands between the jobs and their scheduled times; empty where nothing does."""
+        return self.trouble or self.clock_correction.trouble or self._lag.trouble
 
     def want(self, jobs: JobSet) -> None:
         self._wanted = jobs
@@ -291,6 +299,7 @@ class Session:
         seen = await self.visibility.timetables()
         self.pauses.follow({job: view.pause for job, view in seen.items() if view.pause is not None})
         self.plans.follow({job: view.plan for job, view in seen.items() if view.plan is not None})
+        self._lag.look(self.plans.values, self.pauses.values, self._wanted or JobSet(), self._now())
         await self._backlog.follow(self.visibility.unfinished)
         return seen
 
