@@ -329,6 +329,18 @@ def test_a_token_can_expire_and_see_some_jobs_only(expires: str, moment: datetim
     assert token.is_over(moment)
 
 
+@pytest.mark.parametrize("variable", ["GIT_SSH_COMMAND", "GIT_SSH"])
+@pytest.mark.parametrize("key", ["ssh_key_file", "known_hosts_file"])
+def test_a_variable_of_git_beside_our_setting_is_refused_and_not_dropped(
+    tmp_path: Path, key: str, variable: str
+) -> None:
+    (tmp_path / "file").write_text("x")
+    toml = chronos_toml(tmp_path, f'[git]\n{key} = "{tmp_path}/file"\n')
+    with pytest.raises(SettingsError, match=f"git.{key} and {variable} are two answers") as raised:
+        load.load({}, {variable: "ssh -i other"}, toml)
+    assert raised.value.hint == f"unset {variable}, or leave git.{key} out"
+
+
 def test_names_that_a_host_header_may_have(tmp_path: Path) -> None:
     config = chronos_toml(tmp_path, "hosts = ['Chronos.example.com']")
     assert load.load({}, {}, config).hosts == ("chronos.example.com",)

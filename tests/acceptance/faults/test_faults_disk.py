@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +13,7 @@ import pytest
 from faults.supervised_runner import SupervisedRunner
 from harness.machine.small_disk import SmallDisk
 from harness.processes.subprocess_runner import Runner
+from harness.programs.temporal import TemporalServer
 from harness.repositories.repository import Repository
 
 from chronos_gitops.cli.demo.receiver import Receiver
@@ -26,6 +27,17 @@ concurrency: allow
 webhook:
   url: {url}
 """
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "temporal"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of one whose disk is not the runner's."""
+    if request.param == "temporal":
+        (tmp_path / "server").mkdir()
+        with TemporalServer(tmp_path / "server") as server:
+            yield server.url("default")
+    else:
+        yield request.getfixturevalue("postgres_url") if request.param == "postgresql" else request.param
 
 
 def rows_of(runner: Runner) -> list[dict[str, Any]]:
@@ -64,8 +76,7 @@ def test_a_full_disk_stops_the_sending_and_goes_on_when_there_is_room(tmp_path: 
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("state", ["fresh", "used"])
-@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
-def test_a_start_on_a_full_disk_waits_for_room(tmp_path: Path, postgres_url: str, engine: str, state: str) -> None:
+def test_a_start_on_a_full_disk_waits_for_room(tmp_path: Path, engine: str, state: str) -> None:
     """Before, it exited with 1 or 2; the second said that its output could not be written."""
     repository = Repository.init(tmp_path / "repo")
     with Receiver() as receiver, SmallDisk(tmp_path / "disk", "4m") as disk:
@@ -77,7 +88,7 @@ def test_a_start_on_a_full_disk_waits_for_room(tmp_path: Path, postgres_url: str
         runner = SupervisedRunner(
             [str(repository.root)],
             data=disk.folder / "data",
-            environ={"CHRONOS_ENGINE": postgres_url if engine == "postgresql" else engine},
+            environ={"CHRONOS_ENGINE": engine},
             within=disk.within,
             log=tmp_path / "log",
         )
