@@ -64,7 +64,7 @@ def each_scheduled_time_has_a_row(evidence: Evidence) -> Iterator[str]:
 def no_scheduled_time_has_two_rows(evidence: Evidence) -> Iterator[str]:
     """By id: a ledger and its copy may both have the row. Rows that a wrong clock made stand for times to come."""
     by_job: dict[str, dict[str, Row]] = defaultdict(dict)
-    for row in evidence.rows:
+    for row in _reachable(evidence):
         if row.tick is not None and not _is_of_a_wrong_clock(evidence, row):
             by_job[row.job].setdefault(row.id, row)
     for job, rows in by_job.items():
@@ -127,6 +127,15 @@ def _joined(evidence: Evidence, job: str) -> Iterator[tuple[int, int]]:
         current = (first, end)
     if current is not None:
         yield current
+
+
+def _reachable(evidence: Evidence) -> Iterator[Row]:
+    """Without what was claimed in a ledger between its loss and the notice of that, and neither sent nor ended: no
+    runner has that ledger any more, and its copy decides about the scheduled time."""
+    sent = {request.execution for request in evidence.requests}
+    for row in evidence.rows:
+        if not row.is_archived or row.status in FINAL or row.id in sent:
+            yield row
 
 
 def _range(evidence: Evidence, row: Row) -> tuple[int, int]:

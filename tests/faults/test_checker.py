@@ -54,6 +54,23 @@ def test_a_broken_rule_is_found(rule: str, evidence: Evidence) -> None:
     assert broken(evidence) == {rule}
 
 
+@pytest.mark.parametrize(
+    ("status", "is_sent", "rules"),
+    [
+        ("pending", False, set()),
+        ("pending", True, {"no_scheduled_time_has_two_rows"}),
+        ("skipped", False, {"no_scheduled_time_has_two_rows"}),
+    ],
+)
+def test_what_a_lost_ledger_claimed_last_counts_once_it_was_sent_or_ended(
+    status: str, is_sent: bool, rules: set[str]
+) -> None:
+    """Its copy gave the scheduled time up, with the ones after it."""
+    lost = replace(row(4000, name="lost", status=status), is_archived=True)
+    requests = [*RIGHT.requests, *([request(4000, name="lost")] if is_sent else [])]
+    assert broken(replace(RIGHT, rows=[*RIGHT.rows, lost], requests=requests)) == rules
+
+
 def test_a_ledger_that_took_the_place_of_another_has_keys_of_its_own() -> None:
     """A clock that is ahead twice, with an empty ledger between, sends the same scheduled time of the future twice."""
     again = replace(row(2000, name="b"), identity="second")
