@@ -13,6 +13,7 @@ from harness.engines import on_sqlite
 from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, ExecutionQuery
+from chronos_gitops.engine.sql.retention import Keep, Retention
 from chronos_gitops.jobs.bound_jobs import bound
 from chronos_gitops.jobs.calendar_set import CalendarFile, CalendarSet
 from chronos_gitops.jobs.model import Job, JobSet
@@ -312,6 +313,16 @@ def test_a_tick_that_ran_early_does_not_run_again(story: Any) -> None:
     told.turn("2026-05-15T12:00", timedelta(hours=6))
     assert told.ran() == ["2026-05-13T07:00"]
     assert told.held() == [("2026-05-14T07:00", "2026-05-13T07:00")]
+
+
+def test_history_that_is_deleted_takes_no_move_along(story: Any) -> None:
+    told = story("2026-05-12T12:00")
+    told.apply("0 9 14 5 *", on_skip="previous", fr=FR)
+    told.turn("2026-05-13T12:00", timedelta(hours=6))
+    assert Retention(told.engine.store, Keep(age=HOUR), told.clock.now).sweep() == 1
+    told.apply("0 9 14 5 *", on_skip="previous", fr=["SAT"])
+    told.turn("2026-05-15T12:00", timedelta(hours=6))
+    assert (told.ran(), told.held()) == ([], [("2026-05-14T07:00", "2026-05-13T07:00")])
 
 
 def test_an_entry_that_came_too_late_holds_the_tick(story: Any) -> None:
