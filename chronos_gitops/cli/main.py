@@ -58,6 +58,8 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
         "token": Entry("serve.token", "Create tokens for the API and the page."),
         "identity": Entry("serve.identity", "Make keys for identity tokens, and write their public documents."),
         "notify": Entry("serve.notify", "Send test notifications."),
+        "backup": Entry("serve.backup", "Copy the state of a runner on SQLite into one file."),
+        "restore": Entry("serve.restore", "Put the state in a backup into an empty data folder."),
         "demo": Entry("serve.demo", "Demonstrate the product on this machine, with a live table."),
     },
     "Set up": {

@@ -202,8 +202,8 @@ def look_at(path: Path) -> bool:
     way = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
     try:
         with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True, timeout=5.0)) as ledger:
-            _check(ledger, path)
-            _refuse_newer(ledger, path)
+            check(ledger, path)
+            refuse_newer(ledger, path)
     except sqlite3.Error as error:
         raise StoreUnusable(f"the ledger {path} cannot be opened: {error}", hint=_WAY_OUT) from error
     return True
@@ -219,7 +219,7 @@ def _open(path: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-            _check(connection, path)
+            check(connection, path)
             _migrate(connection, path)
         except (sqlite3.Error, OSError) as error:
             raise StoreUnusable(f"the ledger {path} cannot be opened: {error}", hint=_WAY_OUT) from error
@@ -227,7 +227,8 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
+def check(connection: sqlite3.Connection, path: Path) -> None:
+    """StoreUnusable for a file that is damaged."""
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         raise StoreUnusable(f"the ledger {path} is corrupt: {verdict}", hint=_WAY_OUT)
@@ -235,14 +236,14 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     """The number of the last step is the file's ``user_version``."""
-    have = _refuse_newer(connection, path)
+    have = refuse_newer(connection, path)
     steps = migrations("sqlite")
     for number in sorted(number for number in steps if number > have):
         connection.executescript(f"BEGIN IMMEDIATE;\n{steps[number]}\nPRAGMA user_version = {number};\nCOMMIT;")
 
 
-def _refuse_newer(connection: sqlite3.Connection, path: Path) -> int:
-    """The step that the file is at."""
+def refuse_newer(connection: sqlite3.Connection, path: Path) -> int:
+    """The step that the file is at. StoreUnusable for one that this version does not know."""
     have: int = connection.execute("PRAGMA user_version").fetchone()[0]
     known = max(migrations("sqlite"))
     if have > known:
