@@ -33,11 +33,12 @@ from chronos_gitops.notifications.delivery_worker import DeliveryReport
 from chronos_gitops.notifications.detection.detector import DetectorInputs
 from chronos_gitops.notifications.notifier import Notifier, event_of
 from chronos_gitops.notifications.transports.http import NotificationSender
-from chronos_gitops.observability.audit_log import AuditLog
+from chronos_gitops.observability.audit_log import AuditLog, runner_name
 from chronos_gitops.observability.event_log import EventLog
 from chronos_gitops.observability.event_recorder import AppliedJobs, EventRecorder
 from chronos_gitops.observability.execution_log import ExecutionLog
 from chronos_gitops.observability.metrics.exposition import Metrics
+from chronos_gitops.observability.replay_audit import ReplayAudit
 from chronos_gitops.observability.time_events import TimeEvents
 from chronos_gitops.plurals import plural
 from chronos_gitops.process import failpoints
@@ -239,7 +240,11 @@ def _assembled(settings: Settings, lock: DataLock, chosen: EngineSetup, is_stopp
         now=clock.now,
         zone_data_before=lambda: engine.zone_data_before(),
     )
-    feed = EventRecorder(events, status=lambda: follower.status(), now=clock.now, look_also=time_events.look)
+    audit = AuditLog(settings.data / "audit.jsonl", max_size=settings.audit_max_size, keep=settings.audit_keep)
+    replays = ReplayAudit(audit, jobs=lambda: follower.jobs(), runner=lambda: runner_name(listener.port), now=clock.now)
+    feed = EventRecorder(
+        events, status=lambda: follower.status(), now=clock.now, look_also=time_events.look, on_replay_end=replays.ended
+    )
 
     def told(report: DeliveryReport) -> None:
         metrics.notification(report.channel, report.result)
@@ -259,7 +264,9 @@ def _assembled(settings: Settings, lock: DataLock, chosen: EngineSetup, is_stopp
     guard = GuardWatch((StoppedEvents(events).stopped, notifier.guard.stopped))
     count_to = notifier.expectations.count_to
     expectations = ExpectationWatch(looks, chosen.expectations, guard=guard, count_to=count_to)
-    observers = Observers((metrics, feed, ExecutionLog(), notifier.watcher, expectations))
+    observers = Observers(
+        (metrics, feed, ExecutionLog(), notifier.watcher, expectations), on_replay_end=feed.replay_ended
+    )
     issuer = webhook_factory.issuer(settings, lambda: _workload(settings, follower.status()))
     secrets = Secrets(settings.secret_values, settings.secrets_folder, settings.bindings)
     watch = SecretWatch(secrets, settings.bindings)
@@ -301,7 +308,7 @@ def _assembled(settings: Settings, lock: DataLock, chosen: EngineSetup, is_stopp
         clock=clock,
         started_at=clock.now(),
         lock=lock,
-        audit=AuditLog(settings.data / "audit.jsonl", max_size=settings.audit_max_size, keep=settings.audit_keep),
+        audit=audit,
         events=events,
         feed=feed,
         notifier=notifier,

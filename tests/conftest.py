@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from harness.environment import guard
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# A failing property prints how to run it again. A time for each example would hold on an idle machine only.
-settings.register_profile("chronos", print_blob=True, deadline=None)
+# A failing property prints how to run it again. A time for each example, or for its making, would hold on an idle machine
+# only.
+settings.register_profile("chronos", print_blob=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("chronos")
 
 _ELSEWHERE = os.environ.get("CHRONOS_TEST_POSTGRES")

@@ -2,11 +2,13 @@
 
 import json
 import logging
+import socket
 import threading
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -22,6 +24,16 @@ _WINDOWS: Final = 1024
 _COUNT_WIDTH: Final = 9
 
 
+def runner_name(port: int) -> str:
+    """A runner's machine and port: those of a fleet differ in one of them."""
+    return f"{_host_name()}:{port}"
+
+
+@cache
+def _host_name() -> str:
+    return socket.gethostname()
+
+
 class AuditAction(StrEnum):
     ROLLBACK = "rollback"
     UNDO = "undo"
@@ -34,6 +46,7 @@ class AuditAction(StrEnum):
     CANCEL = "cancel"
     REPLAY = "replay"
     REPLAY_CANCEL = "replay_cancel"
+    REPLAY_END = "replay_end"
     PREFLIGHT = "preflight"
     SYNC = "sync"
     APPROVE = "approve"

@@ -43,6 +43,7 @@ class EventKind(StrEnum):
     JOBS_RESUMED = "jobs_resumed"
     JOB_REPLAYED = "job_replayed"
     REPLAY_CANCELLED = "replay_cancelled"
+    REPLAY_ENDED = "replay_ended"
     EXECUTION_CANCELLED = "execution_cancelled"
     JOB_ROLLED_BACK = "job_rolled_back"
     COMMIT_UNDONE = "commit_undone"

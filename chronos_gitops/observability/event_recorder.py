@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Final, TypeAlias
 
 from chronos_gitops.engine.model import Execution, Status
+from chronos_gitops.engine.operations.replays import ReplayEnd
 from chronos_gitops.jobs.job_set import JobSetDiff, diff
 from chronos_gitops.jobs.model import Job, JobSet
+from chronos_gitops.observability import replay_audit
 from chronos_gitops.observability.event_log import Event, EventKind, EventLog, changes_message
 from chronos_gitops.plurals import plural
 from chronos_gitops.process.background_thread import BackgroundThread
@@ -22,7 +24,7 @@ _LOOK_EVERY: Final = 1.0
 _NAMES_SHOWN: Final = 1000
 _CALENDARS_SHOWN: Final = 10
 _NOTHING_RUNS: Final = "there is no valid version before it, so nothing of it runs"
-_News: TypeAlias = "AppliedJobs | Execution | None"
+_News: TypeAlias = "AppliedJobs | Execution | ReplayEnd | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class AppliedJobs:
 
 class EventRecorder:
     """An ``engine.observer.Observer`` with a thread of its own: who tells it something never waits for a disk.
-    ``look_also`` is called in it each second."""
+    ``look_also`` is called in it each second. ``on_replay_end`` is called there, for it waits for a disk, too."""
 
     def __init__(
         self,
@@ -44,11 +46,13 @@ class EventRecorder:
         status: Callable[[], SyncStatus],
         now: Callable[[], datetime],
         look_also: Callable[[], None] = lambda: None,
+        on_replay_end: Callable[[ReplayEnd], None] = lambda _: None,
     ) -> None:
         self._events = events
         self._look_also = look_also
         self._status = status
         self._now = now
+        self._on_replay_end = on_replay_end
         self._news: queue.SimpleQueue[_News] = queue.SimpleQueue()
         self._thread = BackgroundThread("chronos-events", self._run)
         self._failing, self._known_commit = _remembered(events)
@@ -72,6 +76,9 @@ class EventRecorder:
         if execution.status in (Status.FAILED, Status.SUCCESS) and not execution.replay:
             self._news.put(execution)
 
+    def replay_ended(self, ended: ReplayEnd) -> None:
+        self._news.put(ended)
+
     def _run(self) -> None:
         while True:
             try:
@@ -92,9 +99,12 @@ class EventRecorder:
             except Exception:
                 log.exception("event_failed")
 
-    def hear(self, news: AppliedJobs | Execution) -> None:
+    def hear(self, news: AppliedJobs | Execution | ReplayEnd) -> None:
         if isinstance(news, AppliedJobs):
             self._applied(news)
+        elif isinstance(news, ReplayEnd):
+            self._on_replay_end(news)
+            self._add(EventKind.REPLAY_ENDED, f"replay {news.id} is {replay_audit.words(news)}", job=news.job)
         elif news.status is Status.FAILED and news.job not in self._failing:
             self._failing.add(news.job)
             why = news.error or (f"status {news.status_code}" if news.status_code else "no answer")

@@ -185,7 +185,11 @@ def _class_of(row: Execution) -> ReplayClass:
     return ReplayClass.CANCELLED if row.status is Status.CANCELLED else ReplayClass.FAILED
 
 
-def checksum(items: Iterable[PlannedItem]) -> str:
-    """Of what would run, so that a plan that somebody has looked at is the one that begins."""
-    content = [[item.scheduled_time.isoformat(), item.execution, item.runs, item.key] for item in items]
+def to_run(items: Iterable[PlannedItem]) -> tuple[ReplayItem, ...]:
+    return tuple(ReplayItem(item.scheduled_time, item.execution, item.key) for item in items if item.runs)
+
+
+def checksum(items: Iterable[ReplayItem]) -> str:
+    """Of what runs, so that a plan that somebody has looked at is the one that begins."""
+    content = [[item.scheduled_time.isoformat(), item.replay_of, item.key] for item in items]
     return f"sha256:{hashlib.sha256(json.dumps(content).encode()).hexdigest()}"

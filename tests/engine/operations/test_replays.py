@@ -12,6 +12,7 @@ from chronos_gitops.engine.operations.replays import (
     TooManyItems,
     checksum,
     plan,
+    to_run,
 )
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -104,5 +105,6 @@ def test_more_than_a_thousand_name_the_first_beyond() -> None:
 
 def test_the_checksum_is_that_of_what_runs() -> None:
     one, other = planned(row(Status.FAILED)), planned(row(Status.FAILED, at=1))
-    assert checksum(one) == checksum(planned(row(Status.FAILED)))
-    assert len({checksum(one), checksum(other), checksum(planned(row(Status.FAILED), new_key=True))}) == 3
+    plans = one, other, planned(row(Status.FAILED), new_key=True)
+    assert checksum(to_run(one)) == checksum(to_run(planned(row(Status.FAILED))))
+    assert len({checksum(to_run(plan)) for plan in plans}) == 3

@@ -1,6 +1,7 @@
 """History is forgotten by age and by count, in small batches, and never what has not ended."""
 
 import threading
+import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,15 +10,17 @@ import pytest
 from harness.engine_harness import NOON
 
 from chronos_gitops.engine.model import Attempt, ExecutionQuery, Pause, Status, Trigger, finished
+from chronos_gitops.engine.operations.replays import Replay, ReplayItem, ReplayState
 from chronos_gitops.engine.sql.claiming import claims, skips
 from chronos_gitops.engine.sql.claiming.claims import Claim
 from chronos_gitops.engine.sql.claiming.skips import Skip
+from chronos_gitops.engine.sql.operations import replays
 from chronos_gitops.engine.sql.postgres.connection import Address
 from chronos_gitops.engine.sql.postgres.store import PostgresStore
 from chronos_gitops.engine.sql.retention import BATCH, Keep, Retention
 from chronos_gitops.engine.sql.store import repository
 from chronos_gitops.engine.sql.store.sqlite import SqliteStore
-from chronos_gitops.engine.sql.store.store import Store
+from chronos_gitops.engine.sql.store.store import Session, Store
 from chronos_gitops.engine.ticks.due_queue import Missed
 from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.model import Job, JobVersion
@@ -153,3 +156,21 @@ def test_a_sweep_that_is_stopped_leaves_the_rest(store: Store) -> None:
     retention.stop()
     assert retention.sweep() == 0
     assert len(kept(store)) == 300
+
+
+def test_forgets_old_replays_with_their_items_and_none_under_way(store: Store) -> None:
+    items = tuple(ReplayItem(NOON - number * MINUTE, str(uuid.uuid4()), None) for number in range(3))
+    ended = {"old": NOON - 201 * DAY, "new": NOON - 199 * DAY, "running": None}
+    for job, at in ended.items():
+        replay = Replay(str(uuid.uuid4()), job, "ada", "the target was down", NOON - 300 * DAY, items=items)
+
+        def write(session: Session, replay: Replay = replay, at: datetime | None = at) -> None:
+            replays.add(session, replay)
+            if at is not None:
+                replays.end(session, replay.id, ReplayState.DONE, at)
+
+        store.write(write).result(10)
+    sweep(store)
+    rows = store.read(lambda session: session.execute("SELECT job FROM replays ORDER BY job").fetchall())
+    assert [row["job"] for row in rows] == ["new", "running"]
+    assert count(store, "replay_items") == 6

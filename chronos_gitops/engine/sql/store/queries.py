@@ -277,6 +277,8 @@ BULK_CALL = "SELECT document, items FROM bulk_calls WHERE id = :id"
 
 FORGET_BULK_CALLS = "DELETE FROM bulk_calls WHERE at <= :until"
 
+FORGET_REPLAYS = "DELETE FROM replays WHERE ended_at <= :until"
+
 FORGET_PAUSES = "DELETE FROM ended_pauses WHERE ended_at <= :until"
 
 FORGET_DEFINITIONS = """

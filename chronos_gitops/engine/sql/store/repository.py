@@ -360,9 +360,9 @@ def forget(session: Session, job: str, *, failed: bool, until: datetime, limit: 
 
 
 def forget_leftovers(session: Session, until: datetime, limit: int) -> int:
-    """Deletes pauses and bulk calls up to ``until``, and calendars and definitions that no row needs; how many of
-    these definitions."""
-    for leftovers in (store_queries.FORGET_PAUSES, store_queries.FORGET_BULK_CALLS):
+    """Deletes pauses, bulk calls and ended replays up to ``until``, and calendars and definitions that no row needs;
+    how many of these definitions."""
+    for leftovers in (store_queries.FORGET_PAUSES, store_queries.FORGET_BULK_CALLS, store_queries.FORGET_REPLAYS):
         session.execute(leftovers, {"until": milliseconds.to_ms(until)})
     session.execute(store_queries.FORGET_CALENDARS)
     return session.execute(store_queries.FORGET_DEFINITIONS, {"limit": limit}).rowcount

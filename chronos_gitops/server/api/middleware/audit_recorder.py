@@ -1,15 +1,13 @@
 """Records in the audit log what was asked for: each call that changes something, and each that was refused."""
 
 import logging
-import socket
 from collections.abc import Hashable
-from functools import cache
 from typing import Any, Final
 
 from flask import Flask, Response, request
 
 from chronos_gitops.jobs.secrets import masking
-from chronos_gitops.observability.audit_log import AuditAction, AuditResult, Entry
+from chronos_gitops.observability.audit_log import AuditAction, AuditResult, Entry, runner_name
 from chronos_gitops.observability.event_log import Event, EventKind
 from chronos_gitops.server.api import endpoint, request_context
 from chronos_gitops.server.api.auth import origin
@@ -100,7 +98,7 @@ def _entry(audited: Audited, given: dict[str, Any], response: Response, status: 
         "by": request_context.caller(),
         "via": request_context.via(),
         "address": request_context.address(),
-        "runner": _runner(),
+        "runner": runner_name(service().listener.port),
         "result": _result(status, said).value,
         "status": status,
         "target": _text(_target(audited, given), longest),
@@ -126,16 +124,6 @@ def _path(job: str | None, *, is_refused: bool) -> str | None:
         return running.path
     last = None if job is None or is_refused else service().follower.index().current(job)
     return None if last is None else last.path
-
-
-def _runner() -> str:
-    """The runner's machine and port: those of a fleet differ in one of them."""
-    return f"{_host_name()}:{service().listener.port}"
-
-
-@cache
-def _host_name() -> str:
-    return socket.gethostname()
 
 
 def _event(kind: EventKind, entry: Entry) -> Event:

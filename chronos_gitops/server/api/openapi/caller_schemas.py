@@ -79,12 +79,12 @@ def audit() -> dict[str, Schema]:
         "address": nullable(TEXT) | {"description": "The client's address"},
         "runner": nullable(TEXT) | {"description": "The runner's machine and port"},
         "result": one_of(AuditResult),
-        "status": COUNT | {"description": "The HTTP status of the answer"},
+        "status": nullable(COUNT) | {"description": "The HTTP status of the answer; null where no call was made"},
         "target": nullable(TEXT) | {"description": "The version, commit, checksum or end that was asked for"},
         "reason": nullable(TEXT) | {"description": "What the caller gave as a reason"},
         "detail": nullable(TEXT) | {"description": "Why it was not done"},
         "commit": nullable(TEXT) | {"description": "The commit it made"},
-        "request_id": TEXT,
+        "request_id": nullable(TEXT) | {"description": "null where no call was made"},
         "count": NUMBER | {"description": "Equal refusals of one minute that this entry stands for"},
     }
     return {"AuditEntry": shape(entry), "AuditList": page("AuditEntry")}

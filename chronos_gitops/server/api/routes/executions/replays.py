@@ -16,7 +16,6 @@ from chronos_gitops.engine.operations.replays import (
     PlannedItem,
     Replay,
     ReplayClass,
-    ReplayItem,
     ReplayRequest,
     ReplayState,
     TooManyItems,
@@ -25,6 +24,7 @@ from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.jobs.model import JobVersion
 from chronos_gitops.observability.audit_log import AuditAction
 from chronos_gitops.observability.event_log import EventKind
+from chronos_gitops.plurals import plural
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.durations import DurationError
 from chronos_gitops.server.api import endpoint
@@ -74,18 +74,18 @@ def replay(name: str) -> ResponseReturnValue:
     replay_id = str(uuid.uuid4() if key is None else uuid.uuid5(_NAMESPACE, f"{definition.job.name}#{key}"))
     known = None if key is None or given.get("dry_run") else _known(replay_id)
     if known is not None:
-        return _begun(known.id, _items_of(known), "")
+        return _begun(known.id, _items_of(known), replays.checksum(known.items))
     items = _plan(definition, request)
-    checksum = replays.checksum(items)
+    run = replays.to_run(items)
+    checksum = replays.checksum(run)
     times = f"{responses.instant(request.since)} to {responses.instant(request.until)}"
-    record_target(f"{replay_id}: {sum(item.runs for item in items)} items of {times}")
+    record_target(f"{replay_id}: {plural(len(run), 'item')} of {times}")
     if given.get("dry_run"):
         return jsonify({"id": None, "checksum": checksum, "items": [_planned(item) for item in items]}), 200
     if given.get("checksum", checksum) != checksum:
         raise ConflictError("Something else would run by now.", hint="Repeat the dry run, and look at its items.")
-    if not any(item.runs for item in items):
+    if not run:
         raise ConflictError("Nothing in this range would run.", hint="Look at the items of a dry run.")
-    run = tuple(ReplayItem(item.scheduled_time, item.execution, item.key) for item in items if item.runs)
     begun = Replay(replay_id, definition.job.name, caller(), given["reason"].strip(), service().now(), pace, items=run)
     service().engine.replay(begun)
     return _begun(replay_id, [_planned(item) for item in items], checksum)

@@ -42,6 +42,17 @@ def over(client: FlaskClient, replay_id: str) -> dict[str, Any]:
     return found
 
 
+def audited(client: FlaskClient, action: str) -> list[dict[str, Any]]:
+    return [entry for entry in client.get("/api/v1/audit").get_json()["items"] if entry["action"] == action]
+
+
+def why_box(client: FlaskClient, row: dict[str, Any]) -> str:
+    """The page's answer to "why (not) at"."""
+    at = row["scheduled_time"].removesuffix("Z")
+    page = client.get(f"/jobs/{JOB}?at={at}", headers={"Accept": "text/html"}).get_data(as_text=True)
+    return page.partition('class="answer"')[2].partition("</p>")[0]
+
+
 def test_what_failed_runs_again_with_its_key(own: FlaskClient, failed: list[dict[str, Any]]) -> None:
     planned = own.post(PATH, json=around(failed, dry_run=True))
     assert planned.status_code == 200
@@ -64,8 +75,15 @@ def test_what_failed_runs_again_with_its_key(own: FlaskClient, failed: list[dict
     assert why["execution"]["id"] == failed[0]["id"]
     page = own.get(f"/jobs/{JOB}", headers={"Accept": "text/html"}).get_data(as_text=True)
     assert row["id"] in page
-    actions = [entry["action"] for entry in own.get("/api/v1/audit").get_json()["items"]]
-    assert actions.count("replay") == 1
+    assert row["id"] in why_box(own, failed[0])
+    [began] = audited(own, "replay")
+    assert began["target"].startswith(f"{done['id']}: 3 items of ")
+    [ended] = eventually(lambda: audited(own, "replay_end"))
+    assert (ended["job"], ended["by"], ended["result"], ended["path"]) == (JOB, began["by"], "done", began["path"])
+    assert (ended["target"], ended["runner"]) == (f"{done['id']}: done, 3 items begun", began["runner"])
+    assert {ended[name] for name in ("status", "request_id", "via", "address", "reason")} == {None}
+    [event] = eventually(lambda: own.get("/api/v1/events?type=replay_ended").get_json()["items"])
+    assert (event["job"], event["message"]) == (JOB, f"replay {done['id']} is done, 3 items begun")
     left = own.post(PATH, json=around(failed, dry_run=True)).get_json()["items"]
     assert {(item["now"], item["becomes"]) for item in left} == {("success", "leave")}
     again = own.post(PATH, json=around(failed, again=True)).get_json()
@@ -80,9 +98,15 @@ def test_another_plan_is_a_conflict(own: FlaskClient, failed: list[dict[str, Any
 
 def test_a_repeated_key_begins_one(own: FlaskClient, failed: list[dict[str, Any]]) -> None:
     headers = {"Idempotency-Key": "one"}
-    found = [own.post(PATH, json=around(failed), headers=headers).get_json()["id"] for _ in range(3)]
-    assert len(set(found)) == 1
-    over(own, found[0])
+    checksum = own.post(PATH, json=around(failed, dry_run=True)).get_json()["checksum"]
+    body = around(failed, checksum=checksum)
+    found = [own.post(PATH, json=body, headers=headers).get_json() for _ in range(2)]
+    over(own, found[0]["id"])
+    found.append(own.post(PATH, json=body, headers=headers).get_json())
+    assert {(one["id"], one["checksum"]) for one in found} == {(found[0]["id"], checksum)}
+    assert {tuple(item["scheduled_time"] for item in one["items"]) for one in found} == {
+        tuple(row["scheduled_time"] for row in failed)
+    }
     assert len(own.get(f"/api/v1/jobs/{JOB}/executions?trigger=replay").get_json()["items"]) == 3
 
 
@@ -92,6 +116,12 @@ def test_cancel(own: FlaskClient, failed: list[dict[str, Any]]) -> None:
     ended = own.post(f"/api/v1/replays/{begun}/cancel").get_json()
     assert (ended["state"], [item["status"] for item in ended["items"]][1:]) == ("cancelled", ["cancelled"] * 2)
     assert own.post("/api/v1/replays/nothing/cancel").status_code == 404
+    assert [(entry["target"], entry["result"]) for entry in audited(own, "replay_cancel")] == [
+        ("nothing", "refused"),
+        (begun, "done"),
+    ]
+    [end] = eventually(lambda: audited(own, "replay_end"))
+    assert end["target"] == f"{begun}: cancelled, 1 of 3 items begun"
 
 
 @pytest.mark.parametrize(
