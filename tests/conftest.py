@@ -8,8 +8,7 @@ import pytest
 from harness.environment import guard
 from hypothesis import HealthCheck, settings
 
-# A failing property prints how to run it again. A time for each example, or for its making, would hold on an idle machine
-# only.
+# A failing property prints how to run it again. Limits of time would hold on an idle machine only.
 settings.register_profile("chronos", print_blob=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("chronos")
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chronos_gitops.engine.model import Execution, Status, Trigger
+from chronos_gitops.engine.operations.replays import ReplayEnd, ReplayState
 from chronos_gitops.jobs.calendar_set import CalendarFile, CalendarSet
 from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
@@ -54,6 +55,15 @@ def world(tmp_path: Path) -> World:
 
 def ended(status: Status, job: str = "a") -> Execution:
     return Execution("e1", job, NOW, Trigger.SCHEDULE, status, commit="c1", error="refused", status_code=None)
+
+
+def test_a_replay_tells_of_its_end_and_of_no_failure(world: World) -> None:
+    world.feed.execution_finished(replace(ended(Status.FAILED), trigger=Trigger.REPLAY, replay="r1"))
+    world.feed.replay_ended(ReplayEnd("r1", "a", "ada", ReplayState.CANCELLED, begun=1, total=3))
+    world.feed.start()
+    world.feed.stop()
+    assert world.new() == [("replay_ended", "a")]
+    assert world.events.newest(1)[0][1].message == "replay r1 is cancelled, 1 of 3 items begun"
 
 
 def jobs(revision: str, **blobs: str) -> JobSet:

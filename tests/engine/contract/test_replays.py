@@ -15,6 +15,10 @@ from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status, Trigger
 from chronos_gitops.engine.operations.replays import Replay, ReplayEnd, ReplayItem, ReplayState, ReplayUnderWay
 from chronos_gitops.errors import NotFoundError
+from chronos_gitops.jobs.bound_jobs import bound
+from chronos_gitops.jobs.calendar_set import CalendarFile, CalendarSet
+from chronos_gitops.jobs.model import JobSet
+from chronos_gitops.schedule.calendars import parser
 
 pytestmark = pytest.mark.timeout(300)  # a server's clock, on a slow machine
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -170,6 +174,39 @@ def test_goes_on_while_the_job_is(bench: Bench, how: str) -> None:
     replay = of_ticks(bench, engine, last(bench, 3))
     engine.replay(replay)
     assert over(engine, replay).state is ReplayState.DONE
+
+
+def test_goes_on_in_closed_time(bench: Bench) -> None:
+    today = bench.clock.now().date()
+    entry = {"from": f"{today - timedelta(days=2)}", "to": f"{today + timedelta(days=2)}", "reason": "works"}
+    calendar = parser.parse("works", {"closed": [entry]}, lambda _: 2)
+    calendars = CalendarSet.in_force({"works": CalendarFile("works", "jobs/_calendars/works.yaml", "a", calendar)})
+    job = bound(bench.job(schedule="0 * * * *", skip=["works"]), "jobs/daily-backup.yaml", None, calendars)
+    engine = bench.start()
+    engine.apply(JobSet.of("a" * 40, jobset(job), calendars))
+    replay = of_ticks(bench, engine, last(bench, 3))
+    engine.replay(replay)
+    assert over(engine, replay).state is ReplayState.DONE
+    become(engine, replay, *[Status.SUCCESS] * 3)
+
+
+@pytest.mark.parametrize("concurrency", ["forbid", "replace", "allow", "queue"])
+def test_an_item_waits_for_the_end_of_what_was_triggered(bench: Bench, concurrency: str) -> None:
+    engine = bench.start(bench.job(schedule=NEVER, path="/hold/answer", concurrency=concurrency))
+    manual = engine.trigger(JOB)
+    assert bench.receiver.wait_for(1, 30)
+    replay = of_ticks(bench, engine, last(bench, 1))
+    engine.replay(replay)
+    bench.clock.turn(3 * SECOND)
+    assert [item.execution for item in engine.replay_of_id(replay.id).items] == [None]
+    assert len(bench.receiver.requests) == 1
+    bench.receiver.release("answer")
+    assert over(engine, replay).state is ReplayState.DONE
+    rows = [engine.execution(manual.id).execution, *replayed(engine)]
+    assert [row.status for row in rows] == [Status.SUCCESS] * 2
+    assert rows[0].completed_at is not None
+    assert rows[1].created_at is not None
+    assert rows[1].created_at >= rows[0].completed_at
 
 
 def test_a_deleted_job_ends_it(bench: Bench) -> None:

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, app_of, eventually, job_yaml, token_of
 
 from chronos_gitops.app import Service
+from chronos_gitops.engine.operations import replays
 
 JOB = "each-second"
 PATH = f"/api/v1/jobs/{JOB}/replays"
@@ -94,6 +95,15 @@ def test_another_plan_is_a_conflict(own: FlaskClient, failed: list[dict[str, Any
     checksum = own.post(PATH, json=around(failed[:1], dry_run=True)).get_json()["checksum"]
     assert own.post(PATH, json=around(failed, checksum=checksum)).status_code == 409
     assert own.post(PATH, json=around(failed, only=["cancelled"])).status_code == 409
+
+
+def test_more_than_one_replay_holds_are_refused(
+    own: FlaskClient, failed: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replays, "MOST_ITEMS", 2)
+    answer = own.post(PATH, json=around(failed))
+    assert (answer.status_code, answer.get_json()["type"]) == (422, "/problems/too-many-items")
+    assert failed[2]["scheduled_time"].removesuffix("Z") in answer.get_json()["detail"]
 
 
 def test_a_repeated_key_begins_one(own: FlaskClient, failed: list[dict[str, Any]]) -> None:
