@@ -264,9 +264,8 @@ def _assembled(settings: Settings, lock: DataLock, chosen: EngineSetup, is_stopp
     guard = GuardWatch((StoppedEvents(events).stopped, notifier.guard.stopped))
     count_to = notifier.expectations.count_to
     expectations = ExpectationWatch(looks, chosen.expectations, guard=guard, count_to=count_to)
-    observers = Observers(
-        (metrics, feed, ExecutionLog(), notifier.watcher, expectations), on_replay_end=feed.replay_ended
-    )
+    several = metrics, feed, ExecutionLog(), notifier.watcher, expectations
+    observers = Observers(several, on_replay_end=feed.replay_ended)
     issuer = webhook_factory.issuer(settings, lambda: _workload(settings, follower.status()))
     secrets = Secrets(settings.secret_values, settings.secrets_folder, settings.bindings)
     watch = SecretWatch(secrets, settings.bindings)
