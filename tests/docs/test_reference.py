@@ -17,7 +17,7 @@ def test_a_written_page_is_not_stale(name: str) -> None:
     assert (ROOT / name).read_text("utf-8") == PAGES[name](), f"{name} is stale; run: make docs"
 
 
-WRITTEN_BY_HAND = ("behaviour", "git-advisories", "guarantees", "page", "performance")
+WRITTEN_BY_HAND = ("api-versions", "behaviour", "git-advisories", "guarantees", "page", "performance")
 
 
 def test_every_other_page_of_the_reference_is_written_by_make_docs() -> None:

@@ -13,6 +13,7 @@ from chronos_gitops.server.api.auth import roles, tokens
 from chronos_gitops.server.api.endpoint import DeclaredRule
 from chronos_gitops.server.api.middleware import (
     audit_recorder,
+    compression,
     conditional,
     cors,
     form_redirect,
@@ -123,6 +124,7 @@ def create_app(service: "Service", *pages: Blueprint) -> Flask:
 
 def _before(app: Flask) -> None:
     """In this order: who asks, whether now, what is asked; after-handlers run in reverse, so the ETag is first."""
+    compression.install(app)
     form_redirect.install(app)
     request_metrics.install(app)
     roles.install(app)

@@ -67,6 +67,18 @@ class Rate:
         self._lock = threading.Lock()
         self._levels: BoundedDict[str, tuple[float, float]] = BoundedDict(_CALLERS)  # caller: (calls left, when)
 
+    def state(self, caller: str, now: float) -> tuple[int, int]:
+        """Calls left, and seconds until all of them are."""
+        with self._lock:
+            left, then = self._levels.get(caller, (self._burst, now))
+        left = min(self._burst, left + max(0.0, now - then) * self._per_second)
+        return math.floor(left), math.ceil((self._burst - left) / self._per_second)
+
+    @property
+    def policy(self) -> tuple[int, int]:
+        """Calls at once, and seconds in which they come back."""
+        return math.floor(self._burst), math.ceil(self._burst / self._per_second)
+
     def take(self, caller: str, now: float) -> int:
         """Seconds until the next call is let through; 0 when this one is."""
         with self._lock:
@@ -153,6 +165,7 @@ class Budgets:
 def install(app: Flask, limits: Limits | None = None) -> None:
     app.extensions[_EXTENSION] = Budgets(limits or Limits())
     app.register_error_handler(TooManyRequests, _later)
+    app.after_request(_tell)
 
 
 def budgets() -> Budgets:
@@ -161,10 +174,12 @@ def budgets() -> Budgets:
 
 def check_calls(caller: str) -> None:
     """TooManyRequests when this caller, or address, has asked too often."""
-    now = budgets().elapsed()
+    now, counted = budgets().elapsed(), {"calls": budgets().calls}
     wait = budgets().calls.take(caller, now)
-    if not wait and request.method not in origin.SAFE_METHODS:
-        wait = budgets().writes.take(caller, now)
+    if request.method not in origin.SAFE_METHODS:
+        counted["writes"] = budgets().writes
+        wait = wait or budgets().writes.take(caller, now)
+    g.counted = [(name, *rate.policy, *rate.state(caller, now)) for name, rate in counted.items()]
     if wait:
         raise TooManyRequests(
             "This caller asks too often.", hint="Wait for the seconds that Retry-After names.", retry_after=wait
@@ -193,6 +208,17 @@ def _same_context(context: RequestContext, known: dict[str, object]) -> Iterator
         for name, value in known.items():
             setattr(g, name, value)
         yield
+
+
+def _tell(response: Response) -> Response:
+    """RateLimit and RateLimit-Policy of draft-ietf-httpapi-ratelimit-headers-10: calls that are left, and seconds until
+    all of them are."""
+    if counted := g.get("counted"):
+        response.headers["RateLimit-Policy"] = ", ".join(
+            f'"{name}";q={most};w={window}' for name, most, window, *_ in counted
+        )
+        response.headers["RateLimit"] = ", ".join(f'"{name}";r={left};t={reset}' for name, _, _, left, reset in counted)
+    return response
 
 
 def _later(error: TooManyRequests) -> Response:

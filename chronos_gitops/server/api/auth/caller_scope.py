@@ -107,15 +107,16 @@ def page(
     *,
     path_of: Callable[[Row], str | None] | None = None,
     asked: Mapping[str, str] | None = None,
+    job: str | None = None,
 ) -> tuple[list[Row], Row | None]:
     """One page of the rows whose job the caller sees, and the row that the next page starts after, if one follows.
 
     ``read`` answers that many rows after a row; ``path_of`` says where the file of a row's job was then; ``asked`` are
-    tags that the job must have.
+    tags that the job must have, ``job`` is its name.
     Each page looks at a bounded number of rows, so it may be short and still have a next one.
     """
     needed = tuple((asked or {}).items())
-    if not needed and not is_limited():
+    if not needed and job is None and not is_limited():
         rows = list(read(size + 1, None))
         return rows[:size], rows[size - 1] if len(rows) > size else None
     seen: list[Row] = []
@@ -127,7 +128,8 @@ def page(
                 return seen, last
             last = row
             own_path = None if path_of is None else partial(path_of, row)
-            if (job := job_of(row)) is not None and _sees_job(job, needed, own_path):
+            found = job_of(row)
+            if found is not None and job in (None, found) and _sees_job(found, needed, own_path):
                 seen.append(row)
         if len(rows) < _CHUNK:
             return seen, None

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from flask import Blueprint, current_app
+from flask import Blueprint, current_app, redirect
+from werkzeug import Response
 
 from chronos_gitops.server.api import links
 from chronos_gitops.server.api.auth import roles
@@ -42,6 +43,14 @@ def page() -> str:
         (tag["name"], tag["description"], operations(document, tag["name"], _server())) for tag in document["tags"]
     ]
     return render_page("docs.html", info=document["info"], chapters=chapters)
+
+
+@blueprint.get("/docs", declared=Endpoint(role=None))
+@blueprint.get("/api", declared=Endpoint(role=None))
+@blueprint.get("/api/v1", declared=Endpoint(role=None))
+def documentation() -> Response:
+    """Where people look for the API."""
+    return redirect("/api/docs", 302)
 
 
 def operations(document: Mapping[str, Any], chapter: str, server: str) -> list[DocumentedOperation]:

@@ -23,7 +23,7 @@ def test_a_named_page_may_read_with_a_token(allowing: FlaskClient) -> None:
     answer = allowing.get("/api/v1/jobs", headers=GOOD | {"Origin": DASHBOARD})
     assert answer.headers["Access-Control-Allow-Origin"] == DASHBOARD
     assert "ETag" in answer.headers["Access-Control-Expose-Headers"]
-    assert answer.headers["Vary"] == "Origin"
+    assert "Origin" in answer.headers["Vary"]
     assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
@@ -47,7 +47,7 @@ def test_others_may_not(allowing: FlaskClient, origin: str) -> None:
     answer = allowing.get("/api/v1/jobs", headers=GOOD | {"Origin": origin})
     assert "Access-Control-Allow-Origin" not in answer.headers
     assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
-    assert answer.headers["Vary"] == "Origin"
+    assert "Origin" in answer.headers["Vary"]
 
 
 def test_the_page_itself_is_nobodys(allowing: FlaskClient) -> None:

@@ -46,6 +46,21 @@ def test_every_change_is_written_down_with_who_and_why(own: FlaskClient, checkou
     assert (first["commit"], first["request_id"]) == (checkout.git("rev-parse", "HEAD").strip(), "call-7")
 
 
+def test_the_calls_about_one_job_are_found_page_by_page(own: FlaskClient) -> None:
+    for _ in range(3):
+        own.post(f"{BASE}/pause", json={"reason": "moving house"})
+        own.post(f"{BASE}/resume")
+        own.post("/api/v1/sync")
+    assert {entry["job"] for entry in entries(own, "?job=daily-backup")} == {"daily-backup"}
+    seen, query = [], "?job=daily-backup&limit=4"
+    while query:
+        answer = own.get(f"/api/v1/audit{query}").get_json()
+        seen += [entry["action"] for entry in answer["items"]]
+        query = answer["next"] and f"?{answer['next'].partition('?')[2]}"
+    assert seen == ["resume", "pause"] * 3
+    assert entries(own, "?job=nobody") == []
+
+
 def test_what_was_refused_is_written_down_with_its_reason(service: Service) -> None:
     (ada, may), (eve, may_not) = token_of("ada", "read", "operate", "rollback"), token_of("eve", "read")
     client = app_of(service, may, may_not).test_client()
