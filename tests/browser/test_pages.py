@@ -17,6 +17,7 @@ PAGES = {
     "version": "/jobs/daily-backup/versions/2",
     "rollback": "/jobs/daily-backup/rollback/1",
     "run": "",
+    "executions": "/executions?status=failed&status=success",
     "upcoming": "/upcoming",
     "changes": "/changes",
     "status": "/status",

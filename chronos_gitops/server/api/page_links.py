@@ -4,6 +4,7 @@ from typing import Final
 
 PAGES: Final = (
     ("/", "Jobs", "j"),
+    ("/executions", "Executions", "e"),
     ("/upcoming", "Upcoming", "u"),
     ("/changes", "Changes", "c"),
     ("/status", "Status", "s"),

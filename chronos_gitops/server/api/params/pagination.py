@@ -56,7 +56,7 @@ def instant(text: str) -> datetime:
 
 def answer(items: Sequence[Mapping[str, Any]], after: Sequence[str | int] | None, **more: Any) -> Response:
     """One page; ``after`` is the position of its last item when more follow, ``more`` stands beside the items."""
-    following = None if after is None else _url(_cursor(after))
+    following = None if after is None else next_url(after)
     response = jsonify({"items": items, "next": following} | more)
     if following is not None:
         response.headers["Link"] = f'<{following}>; rel="next"'
@@ -74,6 +74,8 @@ def _cursor(after: Sequence[str | int]) -> str:
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
-def _url(cursor: str) -> str:
+def next_url(after: Sequence[str | int]) -> str:
+    """The address of the next page, which starts after this position."""
+    cursor = _cursor(after)
     asked = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
     return f"{links.absolute(request.path)}?{urlencode([*asked, ('cursor', cursor)])}"

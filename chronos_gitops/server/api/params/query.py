@@ -1,7 +1,7 @@
 """Query parameters: declared ones only, each at most once and read before the handler runs."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -94,6 +94,17 @@ def instant(name: str, description: str, schema: Schema = INSTANT) -> QueryParam
 
 def parameter(name: str, schema: Schema, description: str, read: Callable[[str], T]) -> QueryParameter[T]:
     return QueryParameter(name=name, place="query", schema=schema, description=description, read=read)
+
+
+def of_form(found: QueryParameter[T]) -> QueryParameter[T | None]:
+    """The same for a form of a page, which sends a field that its user leaves empty."""
+    read = found.read
+
+    def read_field(text: str) -> T | None:
+        return read(text) if text else None
+
+    made: QueryParameter[T | None] = replace(cast("QueryParameter[T | None]", found), read=read_field)
+    return made
 
 
 # No style of OpenAPI writes dotted names; this is how a free set of `tag.<key>` is described best.

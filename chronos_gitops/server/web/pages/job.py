@@ -25,7 +25,7 @@ from chronos_gitops.server.api.request_context import service
 from chronos_gitops.server.api.routes.executions import explanation
 from chronos_gitops.server.api.routes.versions import draft, version_diff, versions
 from chronos_gitops.server.api.routes.versions.rollback import person, planned
-from chronos_gitops.server.web import charts, held_runs
+from chronos_gitops.server.web import charts, held_runs, run_rows
 from chronos_gitops.server.web.blame import BlamedLine, annotate
 from chronos_gitops.server.web.layout import PAUSES, blueprint, in_words, render_page
 from chronos_gitops.server.web.pages.job_fields import field_places
@@ -59,7 +59,7 @@ def job(name: str) -> str:
         standing=None if definition is None else _standing(definition, runs),
         words={} if definition is None else {"schedule": in_words(definition.job.timing), "standing": WORDS},
         next_runs=_next_runs(known),
-        runs=[responses.execution(run) | {"late_ms": _late(run)} for run in runs],
+        runs=[run_rows.row(run) for run in runs],
         bars=charts.bars(runs, _RUNS),
         bar_count=_RUNS,
         typical=charts.typical(runs),
@@ -172,13 +172,6 @@ def _asked(name: str) -> dict[str, Any] | None:
     """The answer to "why (not) at", as ``GET /jobs/{name}/executions?at=`` gives it."""
     at = explanation.AT.value()
     return None if at is None else explanation.answer(service(), name, at)
-
-
-def _late(run: Execution) -> float | None:
-    """Milliseconds from the tick to the start; none where nothing was due at an instant."""
-    if run.started_at is None or run.trigger.value != "schedule":
-        return None
-    return max(0.0, (run.started_at - run.scheduled_time).total_seconds() * 1000)
 
 
 def _failing_since(runs: Sequence[Execution], history: Sequence[Version]) -> dict[str, Any] | None:

@@ -145,19 +145,23 @@ def _page(job: str | None) -> Response:
         trigger=TRIGGER.value(),
         since=SINCE.value(),
         until=UNTIL.value(),
-        before=pagination.position(_position),
+        before=pagination.position(position),
     )
+    rows, after = page(asked, pagination.limit())
+    return pagination.answer([responses.execution(row) for row in yielding(rows)], after)
+
+
+def page(asked: ExecutionQuery, size: int) -> tuple[Sequence[Execution], list[str | int] | None]:
+    """Executions that the caller sees, of jobs with the request's tags, and what a cursor to the next ones holds."""
 
     def read(count: int, after: Execution | None) -> Sequence[Execution]:
         before = asked.before if after is None else (after.scheduled_time, after.id)
         return service().engine.executions(replace(asked, limit=count, before=before))
 
-    rows, last = caller_scope.page(
-        read, lambda row: row.job, pagination.limit(), path_of=lambda row: row.path, asked=query.tags()
-    )
-    after = None if last is None else [last.scheduled_time.isoformat(), last.id]
-    return pagination.answer([responses.execution(row) for row in yielding(rows)], after)
+    rows, last = caller_scope.page(read, lambda row: row.job, size, path_of=lambda row: row.path, asked=query.tags())
+    return rows, None if last is None else [last.scheduled_time.isoformat(), last.id]
 
 
-def _position(values: Any) -> tuple[datetime, str]:
+def position(values: Any) -> tuple[datetime, str]:
+    """Where a page starts, out of a cursor."""
     return pagination.instant(values[0]), str(values[1])
