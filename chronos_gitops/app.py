@@ -243,7 +243,12 @@ def _assembled(settings: Settings, lock: DataLock, chosen: EngineSetup, is_stopp
     audit = AuditLog(settings.data / "audit.jsonl", max_size=settings.audit_max_size, keep=settings.audit_keep)
     replays = ReplayAudit(audit, jobs=lambda: follower.jobs(), runner=lambda: runner_name(listener.port), now=clock.now)
     feed = EventRecorder(
-        events, status=lambda: follower.status(), now=clock.now, look_also=time_events.look, on_replay_end=replays.ended
+        events,
+        status=lambda: follower.status(),
+        now=clock.now,
+        look_also=time_events.look,
+        layers_of=lambda running: follower.index().layers_of(running),
+        on_replay_end=replays.ended,
     )
 
     def told(report: DeliveryReport) -> None:

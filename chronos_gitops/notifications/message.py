@@ -14,6 +14,7 @@ from chronos_gitops.expectations.other_changes import OtherChange
 from chronos_gitops.notifications.incidents import ChangeKind, IncidentChange
 from chronos_gitops.plurals import plural
 from chronos_gitops.schedule.timestamps import rfc3339, utc_text
+from chronos_gitops.sync.status import BrokenLayer
 from chronos_gitops.versions.version import Version
 from chronos_gitops.webhooks.redaction.redaction import printable, scrub
 
@@ -83,6 +84,8 @@ def _scrubbed(value: Any, values: Mapping[str, str]) -> Any:
     return value
 
 
+_NAMES: Final = 10
+"""Jobs below a broken layer that are named; the rest is a count."""
 _COMMITS: Final = 5
 """So many are named; the newest, for the last change is the likeliest cause."""
 
@@ -252,7 +255,7 @@ def _change(version: Version) -> dict[str, Any]:
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """What is wrong with following git: a topic, its typed reason, sentences, whose commits it is about, and the line
-    that says what to do."""
+    that says what to do. ``layers`` are those of ``names`` that other files inherit from."""
 
     topic: str
     reason: str
@@ -260,6 +263,7 @@ class Trouble:
     names: tuple[str, ...] = ()
     authors: tuple[Author, ...] = ()
     action: str = ""
+    layers: tuple[BrokenLayer, ...] = ()
 
 
 def over(topic: str) -> Trouble:
@@ -270,7 +274,7 @@ def over(topic: str) -> Trouble:
 _TITLES: Final[Mapping[str, tuple[str, str]]] = {
     "follow": ("git cannot be followed; the last good jobs run", "git is followed again"),
     "commit": ("a commit was refused; the last good jobs run", "no commit is refused any more"),
-    "files": ("invalid job files; what ran before keeps running", "every job file is valid again"),
+    "files": ("invalid files; what ran before keeps running", "every file is valid again"),
     "deletions": ("deletions wait for approval", "no deletion waits any more"),
 }
 
@@ -296,12 +300,17 @@ def of_sync(
         "reason": None if is_over else trouble.reason,
         "names": [] if is_over else [one_line(name) for name in trouble.names[:100]],
         "names_total": 0 if is_over else len(trouble.names),
+        "layers": [] if is_over else [_layer(one) for one in trouble.layers[:100]],
         "commits": [] if is_over else [author.document() for author in trouble.authors[:_COMMITS]],
         "links": dict(links),
     }
     still = "still: " if message.news is ChangeKind.STILL_FAILING else ""
     title = works if is_over else f"{still}{failing}"
     return Notification(message.id, message.incident.id, f"sync.{message.news}", now, title, lines, links, data)
+
+
+def _layer(layer: BrokenLayer) -> dict[str, Any]:
+    return {"file": layer.file, "jobs": len(layer.quarantined), "job_names": list(layer.quarantined[:_NAMES])}
 
 
 def test(message_id: str, channel: str, now: datetime) -> Notification:

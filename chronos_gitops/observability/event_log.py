@@ -5,16 +5,20 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from chronos_gitops.plurals import plural
 from chronos_gitops.state.atomic_files import open_private, write_atomically
 
 log = logging.getLogger(__name__)
 KEEP: Final = 10_000
+NAMES_KEPT: Final = 1000
+"""Jobs that an event names at most, in each of its lists."""
+_NAMES_SHOWN: Final = 10
 
 
 class EventKind(StrEnum):
@@ -25,6 +29,8 @@ class EventKind(StrEnum):
     SYNC_RECOVERED = "sync_recovered"
     JOB_QUARANTINED = "job_quarantined"
     JOB_RELEASED = "job_released"
+    LAYER_QUARANTINED = "layer_quarantined"
+    LAYER_RELEASED = "layer_released"
     DELETIONS_HELD = "deletions_held"
     JOB_FAILING = "job_failing"
     JOB_RECOVERED = "job_recovered"
@@ -55,11 +61,37 @@ class EventKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class LayerReach:
+    """A layer, and the jobs that inherit what the event is about: how many, and the names of the first of them."""
+
+    file: str
+    jobs: int
+    job_names: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, file: str, names: Sequence[str]) -> "LayerReach":
+        return cls(file, len(names), tuple(sorted(names)[:NAMES_KEPT]))
+
+    def only(self, is_meant: Callable[[str], bool]) -> "LayerReach | None":
+        """For some jobs alone; None without any."""
+        names = tuple(filter(is_meant, self.job_names))
+        return replace(self, jobs=len(names), job_names=names) if names else None
+
+    def document(self, most_names: int) -> dict[str, Any]:
+        return {"file": self.file, "jobs": self.jobs, "job_names": list(self.job_names[:most_names])}
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> "LayerReach":
+        return cls(document["file"], document["jobs"], tuple(document["job_names"]))
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """``at`` is RFC 3339. ``result`` is that of the audit, for what somebody asked for; ``by`` is who did.
 
     ``added``, ``changed`` and ``removed`` are names of jobs, for an applied commit and for files that were saved.
     ``calendar`` is the name of a freeze that begins or ends.
+    ``layers`` are those whose edit, or whose errors, the event is about.
     """
 
     at: str
@@ -75,6 +107,14 @@ class Event:
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     calendar: str | None = None
+    layers: tuple[LayerReach, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every job that it is about."""
+        own = () if self.job is None else (self.job,)
+        inheriting = (name for layer in self.layers for name in layer.job_names)
+        return (*own, *self.added, *self.changed, *self.removed, *inheriting)
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Event":
@@ -82,9 +122,11 @@ class Event:
         fields = dict(document)
         for name in ("added", "changed", "removed"):
             fields[name] = tuple(fields.get(name) or ())
+        fields["layers"] = tuple(map(LayerReach.read, fields.get("layers") or ()))
         return cls(**fields | {"type": EventKind(fields["type"])})
 
-    def document(self) -> dict[str, Any]:
+    def document(self, *, most_names: int = _NAMES_SHOWN) -> dict[str, Any]:
+        """``most_names`` is how many jobs of each layer are named; ``jobs`` counts all."""
         return {
             "at": self.at,
             "type": self.type.value,
@@ -99,23 +141,43 @@ class Event:
             "added": list(self.added),
             "changed": list(self.changed),
             "removed": list(self.removed),
+            "layers": [layer.document(most_names) for layer in self.layers],
         }
 
 
 Numbered = tuple[int, Event]
 CHANGES: Final = frozenset({EventKind.COMMIT_APPLIED, EventKind.DRAFTS_APPLIED})
-"""Events about several jobs."""
+QUARANTINES: Final = frozenset({EventKind.LAYER_QUARANTINED, EventKind.LAYER_RELEASED})
+"""Events about several jobs: what changed, and broken layers."""
 
 
-def changes_message(kind: EventKind, added: Sequence[str], changed: Sequence[str], removed: Sequence[str]) -> str:
+def changes_message(
+    kind: EventKind,
+    added: Sequence[str],
+    changed: Sequence[str],
+    removed: Sequence[str],
+    layers: Sequence[LayerReach] = (),
+) -> str:
     message = f"{len(added)} added, {len(changed)} changed, {len(removed)} removed"
+    if layers:
+        message += "; " + ", ".join(f"{layer.file} changed {plural(layer.jobs, 'job')}" for layer in layers)
     return message if kind is EventKind.COMMIT_APPLIED else f"{message}, not committed"
+
+
+def layer_message(kind: EventKind, layer: LayerReach, *, not_running: int = 0) -> str:
+    """``not_running`` of its jobs have no last good version."""
+    jobs = plural(layer.jobs, "job")
+    if kind is EventKind.LAYER_RELEASED:
+        return f"{layer.file} is valid again, or gone: {jobs} inherited its errors"
+    rest = f"; {not_running:,} of them never had one, so nothing of them runs" if not_running else ""
+    return f"{layer.file} is invalid: the last good version runs of {jobs}{rest}"
 
 
 _TROUBLE: Final = (
     EventKind.COMMIT_REFUSED,
     EventKind.SYNC_FAILED,
     EventKind.JOB_QUARANTINED,
+    EventKind.LAYER_QUARANTINED,
     EventKind.DELETIONS_HELD,
     EventKind.JOB_FAILING,
     EventKind.EXPECTATION_BROKEN,
@@ -220,5 +282,5 @@ class EventLog:
 
 def _line(number: int, event: Event) -> bytes:
     """A leading newline ends what a crash may have cut short before it."""
-    text = json.dumps({"id": number} | event.document(), ensure_ascii=False)
+    text = json.dumps({"id": number} | event.document(most_names=NAMES_KEPT), ensure_ascii=False)
     return b"\n" + text.encode("utf-8", "replace")

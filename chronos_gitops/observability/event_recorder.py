@@ -10,18 +10,25 @@ from typing import Final, TypeAlias
 from chronos_gitops.engine.model import Execution, Status
 from chronos_gitops.engine.operations.replays import ReplayEnd
 from chronos_gitops.jobs.job_set import JobSetDiff, diff
-from chronos_gitops.jobs.model import Job, JobSet
+from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.observability import replay_audit
-from chronos_gitops.observability.event_log import Event, EventKind, EventLog, changes_message
+from chronos_gitops.observability.event_log import (
+    NAMES_KEPT,
+    Event,
+    EventKind,
+    EventLog,
+    LayerReach,
+    changes_message,
+    layer_message,
+)
 from chronos_gitops.plurals import plural
 from chronos_gitops.process.background_thread import BackgroundThread
 from chronos_gitops.schedule.timestamps import rfc3339
-from chronos_gitops.sync.status import SyncState, SyncStatus
+from chronos_gitops.sync.status import BrokenLayer, SyncState, SyncStatus
 from chronos_gitops.webhooks.outcome import Outcome
 
 log = logging.getLogger(__name__)
 _LOOK_EVERY: Final = 1.0
-_NAMES_SHOWN: Final = 1000
 _CALENDARS_SHOWN: Final = 10
 _NOTHING_RUNS: Final = "there is no valid version before it, so nothing of it runs"
 _News: TypeAlias = "AppliedJobs | Execution | ReplayEnd | None"
@@ -47,12 +54,15 @@ class EventRecorder:
         now: Callable[[], datetime],
         look_also: Callable[[], None] = lambda: None,
         on_replay_end: Callable[[ReplayEnd], None] = lambda _: None,
+        layers_of: Callable[[JobVersion], Sequence[str]] = lambda _: (),
     ) -> None:
+        """``layers_of`` gives the layers that made the definition that runs now."""
         self._events = events
         self._look_also = look_also
         self._status = status
         self._now = now
         self._on_replay_end = on_replay_end
+        self._layers_of = layers_of
         self._news: queue.SimpleQueue[_News] = queue.SimpleQueue()
         self._thread = BackgroundThread("chronos-events", self._run)
         self._failing, self._known_commit = _remembered(events)
@@ -119,7 +129,7 @@ class EventRecorder:
         if status.state is SyncState.STARTING:
             return
         self._sync = status
-        self._tell_quarantine(() if before is None else before.quarantined, status)
+        self._tell_quarantine(before, status)
         if status.held is not None and (before is None or before.held != status.held):
             self._add(EventKind.DELETIONS_HELD, f"deleting {plural(len(status.held.names), 'job')} waits for approval")
         self._tell_failure(before, status)
@@ -137,29 +147,61 @@ class EventRecorder:
         message = f"{status.reason}: {status.message}"
         self._add(kind, message[:2000], commit=attempted if is_about_a_commit else None)
 
-    def _tell_quarantine(self, before: tuple[str, ...], status: SyncStatus) -> None:
+    def _tell_quarantine(self, before: SyncStatus | None, status: SyncStatus) -> None:
+        """One event for each file to mend: a layer, or a job with an error of its own."""
         commit = status.revision.attempted
-        for name in sorted(set(status.quarantined) - set(before)):
+        was = {} if before is None else {layer.file: layer for layer in before.broken_layers}
+        layers = {layer.file: layer for layer in status.broken_layers}
+        known, broken = set(() if before is None else before.broken_files), set(status.broken_files)
+        for name in sorted(broken - known):
+            if name in layers:
+                self._tell_layer(EventKind.LAYER_QUARANTINED, layers[name], status)
+                continue
             effect = _NOTHING_RUNS if name in status.not_running else "the last good version runs"
             self._add(EventKind.JOB_QUARANTINED, f"its file is invalid; {effect}", job=name, commit=commit)
-        for name in sorted(set(before) - set(status.quarantined)):
-            self._add(EventKind.JOB_RELEASED, "its file is valid again, or gone", job=name, commit=commit)
+        for name in sorted(known - broken):
+            if name in was:
+                self._tell_layer(EventKind.LAYER_RELEASED, was[name], status)
+            else:
+                self._add(EventKind.JOB_RELEASED, "its file is valid again, or gone", job=name, commit=commit)
+
+    def _tell_layer(self, kind: EventKind, layer: BrokenLayer, status: SyncStatus) -> None:
+        reach = LayerReach.of(layer.file, layer.quarantined)
+        message = layer_message(kind, reach, not_running=len(set(layer.quarantined) & set(status.not_running)))
+        at, commit = rfc3339(self._now(), milliseconds=True), status.revision.attempted
+        self._events.add(Event(at, kind, message, commit=commit, layers=(reach,)))
 
     def _applied(self, applied: AppliedJobs) -> None:
         jobs, before = applied.jobs, applied.before
         if before.revision is None and not before.definitions and jobs.revision == self._known_commit is not None:
             return  # a restart on what ran before, whose last good state was lost
         committed, saved = _by_origin(before, jobs)
-        self._add_changes(EventKind.COMMIT_APPLIED, committed, commit=jobs.revision)
-        self._add_changes(EventKind.DRAFTS_APPLIED, saved, commit=None)
+        for kind, changes in ((EventKind.COMMIT_APPLIED, committed), (EventKind.DRAFTS_APPLIED, saved)):
+            commit = jobs.revision if kind is EventKind.COMMIT_APPLIED else None
+            self._add_changes(kind, changes, commit=commit, layers=self._edited_layers(applied, changes.changed))
 
-    def _add_changes(self, kind: EventKind, changes: JobSetDiff, *, commit: str | None) -> None:
+    def _edited_layers(self, applied: AppliedJobs, names: Sequence[str]) -> tuple[LayerReach, ...]:
+        """Whose edit reached these jobs: those of which no own file changed."""
+        reached: dict[str, list[str]] = {}
+        for name in names:
+            old, new = applied.before.definitions[name], applied.jobs.definitions[name]
+            if old.path != new.path or old.identity.blob != new.identity.blob or old.identity == new.identity:
+                continue
+            for layer in self._layers_of(new):
+                reached.setdefault(layer, []).append(name)
+        return tuple(LayerReach.of(layer, reached[layer]) for layer in sorted(reached))
+
+    def _add_changes(
+        self, kind: EventKind, changes: JobSetDiff, *, commit: str | None, layers: tuple[LayerReach, ...]
+    ) -> None:
         names = changes.added, changes.changed, changes.removed
         if any(names) or changes.calendars:
-            added, changed, removed = (found[:_NAMES_SHOWN] for found in names)
-            at, message = rfc3339(self._now(), milliseconds=True), changes_message(kind, *names)
+            added, changed, removed = (found[:NAMES_KEPT] for found in names)
+            at, message = rfc3339(self._now(), milliseconds=True), changes_message(kind, *names, layers)
             message += _calendars_in_words(changes.calendars)
-            self._events.add(Event(at, kind, message, commit=commit, added=added, changed=changed, removed=removed))
+            self._events.add(
+                Event(at, kind, message, commit=commit, added=added, changed=changed, removed=removed, layers=layers)
+            )
 
     def _add(self, kind: EventKind, message: str, **fields: str | None) -> None:
         job, commit, execution = fields.get("job"), fields.get("commit"), fields.get("execution")

@@ -13,16 +13,14 @@ from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.jobs.planning.held import deletion_checksum, disabled_by_layers, held_deletions
 from chronos_gitops.jobs.problem import is_error
 from chronos_gitops.jobs.validation.validate import FileResult, TreeResult
-from chronos_gitops.plurals import plural
+from chronos_gitops.plurals import plural, some
 from chronos_gitops.sync.environments import disagreement
-from chronos_gitops.sync.status import HeldDeletions, OnInvalid, SyncState, SyncStatus
+from chronos_gitops.sync.status import BrokenLayer, HeldDeletions, OnInvalid, SyncState, SyncStatus
 from chronos_gitops.versions.history import Index, Versions
 from chronos_gitops.versions.version import Version, VersionChange
 
 _NO_LAYERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
 _ALLOWANCE: Final = re.compile(r"^Chronos-Allow-Deletes:[ \t]*([0-9]{1,9})[ \t]*$", re.MULTILINE | re.IGNORECASE)
-_SHOWN: Final = 5
-"""Names in a message; the rest is a count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ class DeletionApproval:
 @dataclass(frozen=True, slots=True)
 class SyncDecision:
     """``applied`` is False when nothing of the tree was taken and ``jobs`` is what ran before. ``not_running`` are
-    those of ``quarantined`` of which there is no last good version."""
+    those of ``quarantined`` of which there is no last good version, ``broken_layers`` why the jobs below them are."""
 
     jobs: JobSet
     state: SyncState
@@ -59,6 +57,7 @@ class SyncDecision:
     message: str = ""
     quarantined: tuple[str, ...] = ()
     not_running: tuple[str, ...] = ()
+    broken_layers: tuple[BrokenLayer, ...] = ()
     held: HeldDeletions | None = None
     applied: bool = True
 
@@ -101,9 +100,10 @@ def reconcile(
     running_on = {label for one in kept.values() for label in (one.job.name, one.path)}
     running_on |= {*policies, *(file.path for file in tree.loaded.calendars.files.values())}
     not_running = tuple(name for name in names if name not in running_on)
-    reason, message = _reason(names, not_running, held)
+    layers = _broken_layers(broken, tree.loaded)
+    reason, message = _reason(names, not_running, layers, held)
     state = SyncState.SYNCED if reason is None else SyncState.DEGRADED
-    return SyncDecision(jobs, state, reason, message, names, not_running, held)
+    return SyncDecision(jobs, state, reason, message, names, not_running, layers, held)
 
 
 def _with_calendars(kept: JobVersion, tree: DesiredState) -> JobVersion:
@@ -114,6 +114,16 @@ def _with_calendars(kept: JobVersion, tree: DesiredState) -> JobVersion:
 
 def broken_files(loaded: TreeResult) -> tuple[FileResult, ...]:
     return tuple(parsed for parsed in loaded.files if parsed.job is None)
+
+
+def _broken_layers(broken: Sequence[FileResult], loaded: TreeResult) -> tuple[BrokenLayer, ...]:
+    """Of jobs with errors in layers alone; of several layers the first by path stands for the job."""
+    below: dict[str, list[str]] = {}
+    for parsed in broken:
+        places = {error.file for error in parsed.errors}
+        if places and parsed.path not in places:
+            below.setdefault(min(places), []).append(_label(parsed, loaded))
+    return tuple(BrokenLayer(file, tuple(sorted(names))) for file, names in sorted(below.items()))
 
 
 def looks_worse(loaded: TreeResult, before: TreeResult | None, running: JobSet) -> bool:
@@ -271,29 +281,30 @@ def _rejected(broken: Sequence[str], running: JobSet) -> SyncDecision:
     return SyncDecision(running, SyncState.FAILED, "ValidationFailed", message, applied=False)
 
 
-def _reason(names: Sequence[str], not_running: Sequence[str], held: HeldDeletions | None) -> tuple[str | None, str]:
+def _reason(
+    names: Sequence[str], not_running: Sequence[str], layers: Sequence[BrokenLayer], held: HeldDeletions | None
+) -> tuple[str | None, str]:
     if held is not None:
         return "UnsafePlan", _held_message(held)
     if names:
         stay = [name for name in names if name not in not_running]
         parts = (
-            f"{len(names)} invalid job{'s' if len(names) > 1 else ''}",
-            f"as before: {_some(stay)}" if stay else "",
-            f"without a valid version, not running: {_some(not_running)}" if not_running else "",
+            ", ".join((plural(len(names), "invalid job"), *map(_cause, layers))),
+            f"as before: {some(stay)}" if stay else "",
+            f"without a valid version, not running: {some(not_running)}" if not_running else "",
         )
         return "ValidationFailed", "; ".join(part for part in parts if part)
     return None, ""
+
+
+def _cause(layer: BrokenLayer) -> str:
+    return f"{len(layer.quarantined):,} of them through {layer.file}"
 
 
 def _held_message(held: HeldDeletions) -> str:
     counts = ((len(held.names), "deletions"), (len(held.disabled), "disablings"))
     told = " and ".join(f"{count} {word}" for count, word in counts if count)
     return f"{told} at once are held until they are approved"
-
-
-def _some(names: Sequence[str]) -> str:
-    rest = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def status_of(settlement: SyncDecision, before: SyncStatus, *, is_rewritten: bool) -> SyncStatus:
@@ -310,4 +321,5 @@ def status_of(settlement: SyncDecision, before: SyncStatus, *, is_rewritten: boo
         held=settlement.held,
         quarantined=settlement.quarantined,
         not_running=settlement.not_running,
+        broken_layers=settlement.broken_layers,
     )

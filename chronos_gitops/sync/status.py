@@ -47,11 +47,20 @@ class HeldDeletions:
 
 
 @dataclass(frozen=True, slots=True)
+class BrokenLayer:
+    """A layer with an error, and those of ``SyncStatus.quarantined`` that nothing else is wrong with, sorted."""
+
+    file: str
+    quarantined: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SyncStatus:
     """``has_job_set``: jobs were applied from git, or are the last good ones; without them a runner is not ready.
 
     ``repository`` holds no credentials; ``quarantined`` are names of jobs, or paths of files without one;
-    ``not_running`` are those of them of which there is no last good version.
+    ``not_running`` are those of them of which there is no last good version. ``broken_layers`` say which of them are
+    quarantined by a layer alone; each stands in one of these.
 
     ``reload_ms`` is the time from noticing the last applied change to the JobSet swapped. ``history_epoch`` counts the
     histories seen: numbers of versions hold within one. ``applied_at`` is when what runs last changed, and
@@ -76,9 +85,21 @@ class SyncStatus:
     jobs: int = 0
     quarantined: tuple[str, ...] = ()
     not_running: tuple[str, ...] = ()
+    broken_layers: tuple[BrokenLayer, ...] = ()
     reload_ms: float | None = None
     history_epoch: int = 1
     is_history_partial: bool = False
     has_job_set: bool = False
     unverified: tuple[UnverifiedCommit, ...] = ()
     vouched: tuple[Vouch, ...] = ()
+
+    @property
+    def broken_files(self) -> tuple[str, ...]:
+        """One entry for each file to mend: layers, then jobs that have an error of their own, as in ``quarantined``."""
+        return (*(layer.file for layer in self.broken_layers), *self.without_layers)
+
+    @property
+    def without_layers(self) -> tuple[str, ...]:
+        """Those of ``quarantined`` that have an error of their own."""
+        inherited = {name for layer in self.broken_layers for name in layer.quarantined}
+        return tuple(name for name in self.quarantined if name not in inherited)

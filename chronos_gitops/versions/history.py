@@ -17,6 +17,7 @@ from chronos_gitops.jobs.files.name_owner import Incumbent, Incumbents, PathsFro
 from chronos_gitops.jobs.folders import is_path_in
 from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.layers.file_roles import DEFAULTS
+from chronos_gitops.jobs.model import JobVersion
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
 from chronos_gitops.versions.history_cache import HistoryCache
 from chronos_gitops.versions.job_contents import JobContents
@@ -95,6 +96,13 @@ class Index(PathsFromRoot):
         own = (version.path,) if before is None else (before.path, version.path)
         layers = tuple(path for path in version.layers.edited if _has_say(path, own, version.reach))
         return layers if version.change is VersionChange.INHERITED else tuple(dict.fromkeys((*own, *layers)))
+
+    def layers_of(self, running: JobVersion) -> tuple[str, ...]:
+        """The layers whose edit made this definition: uncommitted ones of a draft, else those of its commit."""
+        if running.draft:
+            return tuple(path for path in running.draft_files if path != running.path)
+        version = self.running(running.job.name, running.identity)
+        return () if version is None else tuple(path for path in self.files(version) if path != version.path)
 
     def made_by(self, commit: str) -> tuple[Version, ...]:
         """What a commit made of each job, by name; of all commits that begin so (four hexadecimal digits or more)."""

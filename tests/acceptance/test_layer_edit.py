@@ -6,6 +6,7 @@ LAYERS section 14, 6 and 8, on SQLite.
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness.api_fixtures import Checkout, app_of, eventually, settings_of
@@ -74,3 +75,40 @@ def test_state_read_after_a_restart_is_the_new_jobs(checkout: Checkout, tmp_path
     with build(settings_of(checkout, tmp_path / "data"), clock=HandClock(now)) as second:
         running = second.jobs().definitions["one-job"]
         assert (running.job.timezone, bool(running.quarantined)) == ("Europe/Paris", True)
+
+
+def test_changes_name_the_layer_once_and_count_its_jobs(service: Service, checkout: Checkout) -> None:
+    """An edit, an error and its repair: an event for the layer each, in the API and on the page."""
+    client = app_of(service).test_client()
+
+    def told(kind: str) -> list[dict[str, Any]]:
+        return list(client.get(f"/api/v1/events?type={kind}").get_json()["items"])
+
+    checkout.write("two", _JOB.replace("one-job", "two-job"))
+    checkout.commit("Add a second job")
+    service.follower.sync()
+    checkout.write("_defaults", "timezone: Europe/Paris\n")
+    checkout.commit("Move to Paris")
+    service.follower.sync()
+    reach = {"file": "jobs/_defaults.yaml", "jobs": 2, "job_names": ["one-job", "two-job"]}
+    eventually(lambda: next(one["layers"] for one in told("commit_applied")) == [reach])
+    assert told("commit_applied")[0]["message"].endswith("; jobs/_defaults.yaml changed 2 jobs")
+
+    checkout.write("_defaults", "timezone: Mars/Olympus\n")
+    checkout.commit("Move to Mars")
+    service.follower.sync()
+    assert client.get("/api/v1/sync").get_json()["broken_layers"] == [reach]
+    (event,) = eventually(lambda: told("layer_quarantined"))
+    assert event["layers"] == [reach]
+    assert told("job_quarantined") == []
+    assert [one["type"] for one in client.get("/api/v1/events?job=two-job&limit=1").get_json()["items"]] == [
+        "layer_quarantined"
+    ]
+    page = client.get("/changes").get_data(as_text=True)
+    assert "jobs/_defaults.yaml is invalid: the last good version runs of 2 jobs" in page
+    assert "<code>jobs/_defaults.yaml</code> is invalid: the last good version runs of 2 jobs:" in page
+
+    checkout.write("_defaults", "timezone: UTC\n")
+    checkout.commit("Move back")
+    service.follower.sync()
+    eventually(lambda: [one["layers"] for one in told("layer_released")] == [[reach]])

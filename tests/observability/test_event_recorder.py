@@ -12,10 +12,10 @@ from chronos_gitops.engine.operations.replays import ReplayEnd, ReplayState
 from chronos_gitops.jobs.calendar_set import CalendarFile, CalendarSet
 from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
-from chronos_gitops.observability.event_log import EventLog
+from chronos_gitops.observability.event_log import EventLog, LayerReach
 from chronos_gitops.observability.event_recorder import AppliedJobs, EventRecorder
 from chronos_gitops.schedule.calendars import parser
-from chronos_gitops.sync.status import HeldDeletions, Mode, Revision, SyncState, SyncStatus
+from chronos_gitops.sync.status import BrokenLayer, HeldDeletions, Mode, Revision, SyncState, SyncStatus
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SYNCED = SyncStatus(SyncState.SYNCED, Mode.BRANCH, "repo", revision=Revision("c1", "c1", "c1"))
@@ -27,7 +27,9 @@ class World:
     def __init__(self, path: Path) -> None:
         self.status = SYNCED
         self.events = EventLog(path)
-        self.feed = EventRecorder(self.events, status=lambda: self.status, now=lambda: NOW)
+        self.feed = EventRecorder(
+            self.events, status=lambda: self.status, now=lambda: NOW, layers_of=lambda _: ("jobs/_defaults.yaml",)
+        )
         self._seen = self.events.last
         self.running = JobSet()
 
@@ -213,6 +215,34 @@ def test_commit_that_edits_a_calendar_alone_is_told(world: World) -> None:
     assert messages(following("c3", "12-26", "c2")) == []
     drafts = [("drafts_applied", "0 added, 0 changed, 0 removed, not committed; calendar fr")]
     assert messages(following("c3", "12-27", None)) == drafts
+
+
+def test_broken_layer_is_one_event_and_so_is_its_repair(world: World) -> None:
+    names = tuple(f"job-{number:02}" for number in range(12))
+    layer = BrokenLayer("jobs/_defaults.yaml", names)
+    told = {"quarantined": (*names, "own"), "not_running": names[:2], "broken_layers": (layer,)}
+    assert world.look(**told) == [("layer_quarantined", "c1"), ("job_quarantined", "own")]
+    (_, event), _ = reversed(world.events.newest(2))
+    assert event.layers == (LayerReach("jobs/_defaults.yaml", 12, names),)
+    assert event.document()["layers"] == [{"file": "jobs/_defaults.yaml", "jobs": 12, "job_names": list(names[:10])}]
+    assert event.message == (
+        "jobs/_defaults.yaml is invalid: the last good version runs of 12 jobs; "
+        "2 of them never had one, so nothing of them runs"
+    )
+    assert world.look(quarantined=(*names, "own", "p"), broken_layers=(layer,)) == [("job_quarantined", "p")]
+    assert world.look(quarantined=("own", "p"), broken_layers=()) == [("layer_released", "c1")]
+
+
+def test_edit_of_a_layer_names_the_layer_and_counts_its_jobs(world: World, tmp_path: Path) -> None:
+    """Not the jobs whose own file changed; and it is read again after a restart."""
+    before = jobs("c1", a="1", b="1", c="1")
+    world.hear(before)
+    edited = [replace(one, identity=DefinitionId("1", "other"), commit="c2") for one in before if one.job.name != "c"]
+    own = replace(before.definitions["c"], identity=DefinitionId("2", "other"), commit="c2")
+    assert world.hear(JobSet.of("c2", [*edited, own])) == [("commit_applied", "c2")]
+    ((_, event),) = EventLog(tmp_path / "events.jsonl").newest(1)
+    assert event.message == "0 added, 3 changed, 0 removed; jobs/_defaults.yaml changed 2 jobs"
+    assert (event.changed, event.layers) == (("a", "b", "c"), (LayerReach("jobs/_defaults.yaml", 2, ("a", "b")),))
 
 
 def test_held_deletions_are_told(world: World) -> None:

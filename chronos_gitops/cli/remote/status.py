@@ -8,6 +8,7 @@ from chronos_gitops.cli.client.api_client import RunnerClient, runner_options
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports.tables import facts
 from chronos_gitops.exit_codes import ExitCode
+from chronos_gitops.plurals import plural
 
 
 @click.command("status")
@@ -35,12 +36,17 @@ def _text(address: str, caller: dict[str, Any], sync: dict[str, Any]) -> str:
             ("desired", _short(revision.get("desired")) if revision.get("desired") != revision.get("applied") else ""),
             ("jobs", str(sync["jobs"])),
             ("quarantined", ", ".join(sync.get("quarantined") or ())),
+            ("invalid layers", ", ".join(map(_layer, sync.get("broken_layers") or ()))),
             ("held back", f"{_held(held)} ({held['checksum']})" if held else ""),
             ("reload", f"{sync['reload_ms']:.0f} ms" if sync.get("reload_ms") is not None else ""),
         )
     )
     problems = [_problem(problem) for problem in sync.get("problems") or () if problem["severity"] == "error"]
     return "\n".join([lines, *problems])
+
+
+def _layer(layer: dict[str, Any]) -> str:
+    return f"{layer['file']} ({plural(layer['jobs'], 'job')})"
 
 
 def _held(held: dict[str, Any]) -> str:

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from chronos_gitops.git.errors import GitError
-from chronos_gitops.git.log import recent
+from chronos_gitops.git.log import commits_of_path, recent
 from chronos_gitops.jobs.problem import Severity
 from chronos_gitops.notifications.message import Author, Trouble
+from chronos_gitops.plurals import plural, some, verb
 from chronos_gitops.sync.controller import SyncController
-from chronos_gitops.sync.status import SyncState, SyncStatus
+from chronos_gitops.sync.status import BrokenLayer, SyncState, SyncStatus
 
 PATIENCE: Final = timedelta(minutes=1)
 """So long git may be away until that is news: by then it was tried several times."""
@@ -41,7 +42,7 @@ class SyncAlerts:
         return {
             "follow": (),
             "commit": (_refused(status) or "unknown",) if is_refused else (),
-            "files": status.quarantined,
+            "files": status.broken_files,
             "deletions": () if status.held is None else (status.held.checksum,),
         }
 
@@ -50,8 +51,11 @@ def trouble(topic: str, status: SyncStatus, follower: SyncController, fresh: tup
     """What to say of it, with whoever made the commits; ``fresh`` are the faults that nobody was told of."""
     reason = status.reason or ""
     if topic == "files":
-        named = fresh or status.quarantined
-        return Trouble(topic, reason, tuple(_problems(status)), named, _authors_of(named, status, follower), _VALIDATE)
+        named = fresh or status.broken_files
+        layers = tuple(layer for layer in status.broken_layers if layer.file in named)
+        sentences = (*map(_reach, layers), *_problems(status))
+        authors = _authors_of(named, status, follower)
+        return Trouble(topic, reason, sentences, named, authors, _VALIDATE, layers)
     if topic == "deletions" and status.held is not None:
         names = status.held.names
         sentence = f"{status.message or reason}: {', '.join(names[:10])}"
@@ -61,6 +65,13 @@ def trouble(topic: str, status: SyncStatus, follower: SyncController, fresh: tup
     sentences = (f"{reason}: {status.message}", *(_problems(status) if topic == "commit" else ()))
     action = _VALIDATE if topic == "commit" and status.reason == "ValidationFailed" else _STATUS
     return Trouble(topic, reason, sentences, (), () if author is None else (author,), action)
+
+
+def _reach(layer: BrokenLayer) -> str:
+    """``jobs/_defaults.yaml is invalid, so 214 jobs stay as they are: a, b and 212 more``."""
+    names = layer.quarantined
+    stay = verb(len(names), "stays as it is", "stay as they are")
+    return f"{layer.file} is invalid, so {plural(len(names), 'job')} {stay}: {some(names, 10)}"
 
 
 def _refused(status: SyncStatus) -> str | None:
@@ -80,9 +91,22 @@ def _authors_of(names: tuple[str, ...], status: SyncStatus, follower: SyncContro
     """Of the commits that last changed these jobs, or of the one that was looked at for files without a name."""
     versions = [version for name in names if (version := follower.index().current(name)) is not None]
     found = {version.commit: Author.of(version) for version in versions}
+    for layer in status.broken_layers:
+        commit = _last_commit(layer.file, status, follower) if layer.file in names else None
+        if commit is not None and commit not in found and (author := _author(commit, follower)) is not None:
+            found[commit] = author
     if not found and (author := _author(status.revision.attempted, follower)) is not None:
         return (author,)
     return tuple(found.values())
+
+
+def _last_commit(path: str, status: SyncStatus, follower: SyncController) -> str | None:
+    """The newest one that touched the file; None where it was never committed, or git is away."""
+    head = status.revision.attempted
+    try:
+        return None if head is None else next(iter(commits_of_path(follower.source.git, head, path, 1)), None)
+    except GitError:
+        return None
 
 
 def _author(commit: str | None, follower: SyncController) -> Author | None:

@@ -62,6 +62,7 @@ def _shared() -> dict[str, Any]:
         "environment": service().settings.environment,
         "sync": responses.sync(status),
         "not_running": status.not_running,
+        "own_errors": status.without_layers,
         "freezes": calendars.freezes(),
         "may_operate": roles.may(OPERATE),
         "may_approve": roles.may(OPERATE) and not caller_scope.is_limited() and _operators_approve(),

@@ -15,7 +15,7 @@ from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.git.errors import GitError
 from chronos_gitops.notifications.detection.detector import IncidentDetector
 from chronos_gitops.notifications.detection.sync_alerts import PATIENCE
-from chronos_gitops.sync.status import HeldDeletions, Revision, SyncState
+from chronos_gitops.sync.status import BrokenLayer, HeldDeletions, Revision, SyncState
 
 New = Callable[..., Story]
 FAILING, STILL, RECOVERED = ("ops", "job.failing"), ("ops", "job.still_failing"), ("ops", "job.recovered")
@@ -365,6 +365,24 @@ def test_files_and_deletions_are_told_once_each_with_who_did_it(new_story: New) 
     assert story.sync(held=None) == [("ops", "sync.recovered")]
     assert story.sync(state=FAILED, reason="NetworkError") == [], "nobody knows, so nobody says that it is over"
     assert story.sync(state=SyncState.DEGRADED, reason=None, quarantined=()) == [("ops", "sync.recovered")]
+
+
+def test_broken_layer_is_one_message_with_a_count_and_ten_names(new_story: New) -> None:
+    story = new_story()
+    story.following.source = Gone()  # type: ignore[attr-defined]  # where authors are looked for
+    names = tuple(f"job-{number:02}" for number in range(12))
+    layer = BrokenLayer("jobs/_defaults.yaml", names)
+    story.following.now = replace(story.following.now, quarantined=names, broken_layers=(layer,))
+    story.watcher.round()
+    [(_, letter)] = story.letters()
+    sentence = f"jobs/_defaults.yaml is invalid, so 12 jobs stay as they are: {', '.join(names[:10])} and 2 more"
+    assert sentence in letter.lines
+    assert letter.data is not None
+    assert (letter.data["names"], letter.data["names_total"]) == (["jobs/_defaults.yaml"], 1)
+    assert letter.data["layers"] == [{"file": "jobs/_defaults.yaml", "jobs": 12, "job_names": list(names[:10])}]
+    more = BrokenLayer("jobs/_defaults.yaml", (*names, "one-more"))
+    assert story.sync(quarantined=more.quarantined, broken_layers=(more,)) == []
+    assert story.sync(quarantined=(), broken_layers=()) == [("ops", "sync.recovered")]
 
 
 def test_each_commit_that_is_refused_is_told(new_story: New) -> None:

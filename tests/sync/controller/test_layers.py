@@ -8,7 +8,7 @@ from harness.repositories.repository import Repository, job_text
 
 from chronos_gitops.jobs.layers.value_sources import value_sources
 from chronos_gitops.jobs.model import JobVersion
-from chronos_gitops.sync.status import SyncState
+from chronos_gitops.sync.status import BrokenLayer, SyncState
 
 BARE = "name: {name}\nschedule: '0 2 * * *'\nwebhook:\n  url: https://hooks.example.com/{name}\n"
 
@@ -99,6 +99,19 @@ def test_broken_layer_keeps_the_jobs_below_it_as_they_are(staging: Repository, f
     assert (str(job(following, "three").job.timeout), job(following, "three").job.timezone) == ("0:01:00", "UTC")
     assert job(following, "one").job.timing.definition == "@hourly"
     assert [problem.jobs for problem in status.problems if problem.file == "jobs/a/_defaults.yaml"] == [1]
+    assert status.broken_layers == (BrokenLayer("jobs/a/_defaults.yaml", ("three",)),)
+    assert status.message == "1 invalid job, 1 of them through jobs/a/_defaults.yaml; as before: three"
+
+
+def test_job_with_an_error_of_its_own_is_not_counted_under_its_layer(staging: Repository, follow: Follow) -> None:
+    following = follow(staging.root, environment="staging")
+    staging.write("jobs/_environments/staging.yaml", "jitter: soon\n")
+    staging.write("jobs/a/three.yaml", BARE.format(name="three") + "timezone: Mars\n")
+    staging.commit("Break a layer and a job")
+    status = following.follower.sync()
+    assert status.quarantined == ("one", "three", "two")
+    assert status.broken_layers == (BrokenLayer("jobs/_environments/staging.yaml", ("one", "two")),)
+    assert status.broken_files == ("jobs/_environments/staging.yaml", "three")
 
 
 def test_error_of_another_environment_stops_nothing_here(staging: Repository, follow: Follow) -> None:

@@ -155,6 +155,9 @@ def status(found: SyncStatus) -> SyncStatus:
         jobs=len(visible),
         quarantined=_seen(found.quarantined),
         not_running=_seen(found.not_running),
+        broken_layers=tuple(
+            replace(layer, quarantined=names) for layer in found.broken_layers if (names := _seen(layer.quarantined))
+        ),
     )
 
 

@@ -313,6 +313,11 @@ def problem(found: Problem) -> Json:
     }
 
 
+def layer_reach(file: str, names: Sequence[str]) -> Json:
+    """A layer with the number of jobs that inherit from it, and the names of the first ten."""
+    return {"file": file, "jobs": len(names), "job_names": list(names[:10])}
+
+
 def _held(held: "HeldDeletions") -> Json:
     return {"names": list(held.names), "disabled": list(held.disabled), "checksum": held.checksum}
 
@@ -351,6 +356,7 @@ def sync(status: "SyncStatus") -> Json:
         "vouched": [asdict(one) for one in status.vouched],
         "jobs": status.jobs,
         "quarantined": list(status.quarantined),
+        "broken_layers": [layer_reach(one.file, one.quarantined) for one in status.broken_layers],
         "reload_ms": status.reload_ms,
         "history_epoch": status.history_epoch,
         "history": "partial" if status.is_history_partial else "complete",

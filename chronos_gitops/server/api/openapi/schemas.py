@@ -126,6 +126,8 @@ def _sync() -> dict[str, Schema]:
         | {"description": "The last commits that a signed commit (`vouched_in`) vouches for; 10 at most"},
         "jobs": COUNT,
         "quarantined": listed(TEXT),
+        "broken_layers": listed(ref("LayerReach"))
+        | {"description": "Layers with an error, and the quarantined jobs that have no error of their own"},
         "pauses": listed(shape({"job": TEXT, **PAUSE})),
         "freezes": listed(shape({"name": TEXT, "jobs": COUNT, "until": nullable(INSTANT)}))
         | {"description": "Freezes that hold jobs now"},
@@ -158,8 +160,19 @@ def _events() -> dict[str, Schema]:
         "added": listed(TEXT) | {"description": "Jobs that an applied commit added"},
         "changed": listed(TEXT),
         "removed": listed(TEXT),
+        "layers": listed(ref("LayerReach"))
+        | {"description": "Defaults and environments that the event is about: edited, or invalid"},
     }
-    return {"Event": shape(event, description="Ids rise, over restarts too."), "EventList": page("Event")}
+    reach = {
+        "file": TEXT,
+        "jobs": NUMBER | {"description": "How many jobs inherit it"},
+        "job_names": listed(TEXT) | {"description": "The first ten of them"},
+    }
+    return {
+        "Event": shape(event, description="Ids rise, over restarts too."),
+        "EventList": page("Event"),
+        "LayerReach": shape(reach),
+    }
 
 
 def _problems() -> dict[str, Schema]:

@@ -7,7 +7,15 @@ from typing import Any, cast
 
 from flask import Blueprint, Flask, Response, current_app, request, stream_with_context
 
-from chronos_gitops.observability.event_log import CHANGES, Event, EventKind, Numbered, changes_message
+from chronos_gitops.observability.event_log import (
+    CHANGES,
+    QUARANTINES,
+    Event,
+    EventKind,
+    Numbered,
+    changes_message,
+    layer_message,
+)
 from chronos_gitops.server.api import endpoint
 from chronos_gitops.server.api.auth import caller_scope, roles
 from chronos_gitops.server.api.endpoint import READ, Endpoint, Operation, answer
@@ -135,8 +143,7 @@ class _Wanted:
     def __call__(self, event: Event) -> bool:
         if self._is_hidden:
             return False
-        names = (event.job, *event.added, *event.changed, *event.removed)
-        return (self._type is None or event.type is self._type) and (self._job is None or self._job in names)
+        return (self._type is None or event.type is self._type) and (self._job is None or self._job in event.names)
 
 
 def _last_seen() -> int:
@@ -158,19 +165,22 @@ def _visible(event: Event) -> Event | None:
     """The event as far as the caller sees its jobs; None when it is about others."""
     if not caller_scope.is_limited():
         return event
+    layers = tuple(filter(None, (layer.only(caller_scope.sees) for layer in event.layers)))
+    if event.type in QUARANTINES:
+        message = "; ".join(layer_message(event.type, layer) for layer in layers)
+        return replace(event, message=message, layers=layers) if layers else None
     if event.type not in CHANGES:
         return event if event.job is not None and caller_scope.sees(event.job) else None
     added, changed, removed = (_seen(names) for names in (event.added, event.changed, event.removed))
     if not (added or changed or removed):
         return None
-    words = changes_message(event.type, added, changed, removed)
-    return replace(event, message=words, added=added, changed=changed, removed=removed)
+    words = changes_message(event.type, added, changed, removed, layers)
+    return replace(event, message=words, added=added, changed=changed, removed=removed, layers=layers)
 
 
 def _job_of(event: Event) -> str | None:
     """A job that the caller sees, if the event is about one."""
-    names = (event.job, *event.added, *event.changed, *event.removed)
-    return next((name for name in names if name is not None and caller_scope.sees(name)), None)
+    return next(filter(caller_scope.sees, event.names), None)
 
 
 def _seen(names: tuple[str, ...]) -> tuple[str, ...]:
