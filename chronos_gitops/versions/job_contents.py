@@ -16,6 +16,7 @@ from chronos_gitops.jobs.layers.effective import content_of
 from chronos_gitops.jobs.layers.file_roles import MOST_ENVIRONMENTS, FileRole, place_of
 from chronos_gitops.jobs.layers.parts import FileParts, parts_of
 from chronos_gitops.jobs.layers.tree import NO_LAYERS, Layer, Layers
+from chronos_gitops.jobs.layers.variables import VARIABLES
 from chronos_gitops.jobs.validation import document
 from chronos_gitops.jobs.validation.layers.layer_files import is_readable, layer_document
 from chronos_gitops.versions.layer_history import LayerEdit
@@ -147,11 +148,17 @@ def _changed(was: Mapping[str | None, Any], now: Mapping[str | None, Any]) -> li
     for name, (before, after) in pairs.items():
         key = id(before), id(after)
         if key not in known:
-            known[key] = before is not after and _content(before) != _content(after)
+            known[key] = before is not after and _differs(before, after)
         if known[key]:
             found.append(name)
     return found
 
 
-def _content(value: Any) -> Any:
-    return None if value is None else content_of(value)
+def _differs(before: Any, after: Any) -> bool:
+    """Which variables a job uses is asked only where nothing else tells."""
+    if before is None or after is None or before == after:
+        return bool(before != after)
+    fields = (before.keys() | after.keys()) - {VARIABLES}
+    if any(field not in before or field not in after or before[field] != after[field] for field in fields):
+        return True
+    return content_of(before) != content_of(after)

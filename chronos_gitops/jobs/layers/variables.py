@@ -65,6 +65,11 @@ def is_time(value: Any) -> bool:
     return isinstance(value, Mapping) and "time" in value
 
 
+def has_time(given: Any) -> bool:
+    """Whether one of these variables, used or not, is a time."""
+    return isinstance(given, Mapping) and any(map(is_time, given.values()))
+
+
 def fill(value: Mapping[str, Any], times: Callable[[str, Any], str | None] = lambda _, __: None) -> FilledJob:
     """One pass: what a value brings in is not read again. A reference without a value stays as it is, and one to a time
     that ``times`` gives no text for. Where a job uses times escapes stay too, for its texts are read once more."""
@@ -74,7 +79,7 @@ def fill(value: Mapping[str, Any], times: Callable[[str, Any], str | None] = lam
         text = times(name, one) if is_time(one) else text_of(one)
         if text is not None:
             known[name] = text
-    has_times = any(is_time(one) and name not in known for name, one in only_used(value).items())
+    has_times = has_time(given) and any(is_time(one) and name not in known for name, one in only_used(value).items())
     filled = {key: one for key, one in value.items() if key != VARIABLES}
     used: dict[Path, tuple[str, ...]] = {}
     replaced: dict[Field, str] = {}

@@ -1,7 +1,7 @@
 """Files to jobs: each judged on its own, then all of them together."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -21,6 +21,7 @@ from chronos_gitops.jobs.validation.document import Document, SourceSpan
 from chronos_gitops.jobs.validation.file_result import UNREADABLE, FileResult
 from chronos_gitops.jobs.validation.files import Entry, FileKind, Files, refusal
 from chronos_gitops.jobs.validation.layers import effective
+from chronos_gitops.jobs.validation.layers.clean_documents import CleanDocuments
 from chronos_gitops.jobs.validation.layers.findings import fold_findings
 from chronos_gitops.jobs.validation.layers.layer_files import jobs_among, read_layers, reserved
 from chronos_gitops.jobs.validation.required_jobs import judge_gates
@@ -59,6 +60,7 @@ class ValidationCache:
 
     def __init__(self) -> None:
         self.bound = BoundJobs()
+        self.clean = CleanDocuments()
         self._known: dict[datetime | None, dict[str, FileResult]] = {}
         self._used: dict[datetime | None, dict[str, FileResult]] = {}
 
@@ -79,6 +81,7 @@ class ValidationCache:
 
     def evict_unused(self) -> None:
         self._known, self._used = self._used, {}
+        self.clean.keep({path for used in self._known.values() for path in used})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,27 +126,30 @@ def validate_file(
     layers: Layers = NO_LAYERS,
     environment: str | None = None,
     calendars: Mapping[str, Calendar] | None = None,
+    clean: CleanDocuments | None = None,
 ) -> FileResult:
     """One file, judged on its own; with ``today`` also by the calendar of the twelve months after it.
 
     With ``secrets``, the names that there are, a reference to any other one is an error; with ``bindings`` a reference
     to a secret that may not be used in this file, or not be sent to its host. ``make_job`` is False for who wants the
     problems only. With ``layers`` the job is what they make of it, in every environment that they declare. With
-    ``calendars``, those that there are, a name of any other one is an error.
+    ``calendars``, those that there are, a name of any other one is an error. ``clean`` is for one set of ``secrets``
+    and ``bindings``, and for no ``today``.
     """
     blob = blob or git_blob_id(content)
     read = _lfs_pointer(path) if content.startswith(_LFS) else document.read(path, content)
 
     named: dict[str, None] = {}
 
-    def check(source: Document) -> tuple[Problem, ...]:
-        found = json_schema.check(source) + checks.check(source, today=today, secrets=secrets, bindings=bindings)
+    def check(source: Document, fields: Set[str] | None = None) -> tuple[Problem, ...]:
+        found = json_schema.check(source, fields=fields)
+        found += checks.check(source, today=today, secrets=secrets, bindings=bindings, fields=fields)
         if "skip" not in source.value:
             return found
         named.update(dict.fromkeys(calendar_rules.names(source)))
         return found if calendars is None else (*found, *calendar_rules.check(source, calendars, today))
 
-    judged = _judged(read, content, check, layers, environment)
+    judged = _judged(read, content, check, layers, environment, clean)
     problems = judged.problems
     if read.complete and b"chronos:" in content:
         from chronos_gitops.jobs.validation import suppressions
@@ -163,13 +169,18 @@ def validate_file(
 
 
 def _judged(
-    read: Document, content: bytes, check: effective.Check, layers: Layers, environment: str | None
+    read: Document,
+    content: bytes,
+    check: effective.Check,
+    layers: Layers,
+    environment: str | None,
+    clean: CleanDocuments | None,
 ) -> effective.Judgement:
     if not read.complete:
         return effective.Judgement(read.problems, None)
     if not effective.is_plain(read, layers, content):
-        return effective.judge(read, layers, environment, check)
-    problems, gate = read.problems + check(read), named_gate(read)
+        return effective.judge(read, layers, environment, check, clean)
+    problems, gate = read.problems + check(read, None), named_gate(read)
     value = None if any(map(is_error, problems)) else read.value
     return effective.Judgement(problems, value, gates=() if gate is None else (gate,))
 
@@ -222,6 +233,7 @@ def validate_tree(
         bindings=bindings,
         environment=environment,
         calendars=calendars,
+        clean=cache.clean if today is None else None,
     )
     for one in each:
         parsed[one.path] = one
@@ -264,6 +276,7 @@ def parse_each(
     make_job: bool = True,
     environment: str | None = None,
     calendars: Mapping[str, Calendar] | None = None,
+    clean: CleanDocuments | None = None,
 ) -> Iterator[FileResult]:
     """These files of the tree, each judged on its own, in this order."""
     for entry, content in _contents(files, entries):
@@ -279,6 +292,7 @@ def parse_each(
             layers=layers,
             environment=environment,
             calendars=calendars,
+            clean=clean,
         )
         wrong = reserved(files, entry.path)
         yield parsed if wrong is None else replace(parsed, job=None, problems=(_at(parsed, wrong),))

@@ -1,6 +1,6 @@
 """A job judged as its files make it, in each environment: every finding stands where its value is written."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,13 +13,15 @@ from chronos_gitops.jobs.problem import Problem, counts_in, is_error
 from chronos_gitops.jobs.secrets.references import texts
 from chronos_gitops.jobs.validation.document import Document
 from chronos_gitops.jobs.validation.layers import form
+from chronos_gitops.jobs.validation.layers.clean_documents import CleanDocuments
 from chronos_gitops.jobs.validation.layers.variable_values import check_value, sampled
 from chronos_gitops.jobs.validation.quoting import short
 from chronos_gitops.jobs.validation.rules.gates import NamedGate, named_gate
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
 from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS
 
-Check = Callable[[Document], tuple[Problem, ...]]
+Check = Callable[[Document, Set[str] | None], tuple[Problem, ...]]
+"""What the schema and the rules say of a document; of one that was clean, about changed fields alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,9 @@ def _has_null(value: Mapping[str, Any]) -> bool:
     return any(one is None or (isinstance(one, dict) and _has_null(one)) for one in value.values())
 
 
-def judge(read: Document, layers: Layers, environment: str | None, check: Check) -> Judgement:
+def judge(
+    read: Document, layers: Layers, environment: str | None, check: Check, clean: CleanDocuments | None = None
+) -> Judgement:
     """In every declared environment; an error elsewhere than in ``environment`` is told and stops nothing there."""
     unreadable = layers.unreadable(read.file)
     own = parts_of(read)
@@ -68,7 +72,7 @@ def judge(read: Document, layers: Layers, environment: str | None, check: Check)
         if name == environment or here is None:
             here = job
         same = next((problems for other, problems in known if other.merged == job.merged), None)
-        problems = _checked(job, check) if same is None else same
+        problems = _checked(job, check, name, clean) if same is None else same
         known.append((job, problems))
         refused = form.check_inherited(job) if is_refused else ()
         about_job = (*problems, *refused, *_variables(job, own, name, layers))
@@ -112,12 +116,21 @@ def judge_by_policies(
     return tuple(policy.name for policy in chosen), judge_policies(chosen, subject, job.document)
 
 
-def _checked(job: EffectiveJob, check: Check) -> tuple[Problem, ...]:
+def _checked(
+    job: EffectiveJob, check: Check, environment: str | None, clean: CleanDocuments | None
+) -> tuple[Problem, ...]:
     """An address with a variable that has no value is no address; that is said once, about the variable."""
-    given = job.merged.get(variables.VARIABLES) or {}
+    given = job.merged.get(variables.VARIABLES)
+    known = given.keys() if isinstance(given, dict) else frozenset()
     used = {name for field, names in job.document.used.items() if field[-1] in ("url", "token_url") for name in names}
-    found = check(sampled(job))
-    return found if used <= given.keys() else tuple(problem for problem in found if problem.rule != "url")
+    source = sampled(job)
+    if clean is None:
+        found = check(source, None)
+    else:
+        look = clean.look(source, environment)
+        found = check(source, look.fields)
+        clean.note(look, source, is_clean=not found)
+    return found if used <= known else tuple(problem for problem in found if problem.rule != "url")
 
 
 def _told(found: Mapping[Problem, list[str | None]], declared: tuple[str | None, ...]) -> tuple[Problem, ...]:

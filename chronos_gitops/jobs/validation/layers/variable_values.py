@@ -31,6 +31,8 @@ def check_value(job: EffectiveJob, name: str, value: Any) -> Iterator[Problem]:
 
 
 def _text(job: EffectiveJob, name: str, text: str) -> Iterator[Problem]:
+    if "$" not in text:
+        return
     spot = job.document.spot((variables.VARIABLES, name))
     if variables.OPENING in text:
         hint = "write the text out; a variable is replaced once"
@@ -63,7 +65,7 @@ def _time(document: EffectiveDocument, name: str, value: Mapping[str, Any]) -> I
 
 def sampled(job: EffectiveJob) -> EffectiveDocument:
     """The job as it is judged: with a text of its form in place of each time."""
-    if not any(map(variables.is_time, job.used_variables.values())):
+    if not variables.has_time(job.merged.get(variables.VARIABLES)) or not variables.has_time(job.used_variables):
         return job.document
     given = {name: job.merged[name] for name in (variables.VARIABLES,)}
     return replace(job.document, value=variables.fill(job.merged, _sample).value | given)

@@ -1,8 +1,10 @@
 """What the schema cannot say about a job: its name, its schedule, its request."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Set
 from datetime import datetime
 from itertools import chain, islice
+from types import MappingProxyType
+from typing import Final
 
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.secrets.bindings import Bindings
@@ -25,19 +27,26 @@ from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS
 
 __all__ = ["check"]
 
-_CHECKS: tuple[Callable[[Document], Iterator[Problem]], ...] = (
-    names.check,
-    timing.check,
-    schedules.check,
-    url.check,
-    headers.check,
-    body_rules.check,
-    identity.check,
-    expectations.check,
-    gates.check,
-    placeholders.check,
-    literal_credentials.check,
+Rule = Callable[[Document], Iterator[Problem]]
+_TIMING: Final = frozenset({"name", "schedule", "timezone", "start", "end", "skip", "on_skip"})
+_REQUEST: Final = frozenset({"name", "webhook"})
+_DURATIONS: Final = frozenset({"timeout", "webhook", "retry_policy", "catchup_window", "jitter", "expect", "requires"})
+RULES_BY_FIELDS: Final[Mapping[Rule, frozenset[str]]] = MappingProxyType(
+    {
+        names.check: frozenset({"name"}),
+        timing.check: _TIMING | _DURATIONS | {"enabled", "concurrency"},
+        schedules.check: _TIMING,
+        url.check: _REQUEST,
+        headers.check: _REQUEST,
+        body_rules.check: _REQUEST,
+        identity.check: _REQUEST,
+        expectations.check: _TIMING | _DURATIONS | {"concurrency"},
+        gates.check: frozenset({"name", "requires"}),
+        placeholders.check: _REQUEST,
+        literal_credentials.check: _REQUEST,
+    }
 )
+"""Each rule with the top-level fields that it may read: it says the same of two jobs that differ in others."""
 
 _DATED: tuple[Callable[[Document, datetime], Iterator[Problem]], ...] = (
     schedules.dated_notes,
@@ -51,16 +60,19 @@ def check(
     today: datetime | None = None,
     secrets: frozenset[str] | None = None,
     bindings: Bindings | None = None,
+    fields: Set[str] | None = None,
 ) -> tuple[Problem, ...]:
     """What the rules find, at most 100 problems, in no order; values of the wrong type are the schema's business.
 
     With ``today``, an aware instant, there are notes about daylight saving in the twelve months after it; with
     ``secrets``, the names that there are, errors about all others; with ``bindings`` about secrets
-    and audiences that may not be used here.
+    and audiences that may not be used here. With ``fields`` only rules that read one of them are asked.
     """
-    found = (problem for one in _CHECKS for problem in one(source))
+    asked = (one for one, reads in RULES_BY_FIELDS.items() if fields is None or not fields.isdisjoint(reads))
+    found = (problem for one in asked for problem in one(source))
     notes = () if today is None else chain(*(one(source, today) for one in _DATED))
     unknown = () if secrets is None else placeholders.unknown_secrets(source, secrets)
-    misused = () if bindings is None or bindings.is_open else secret_bindings.check(source, bindings)
-    foreign = () if bindings is None else identity.check_bound(source, bindings.audiences)
+    is_sent_alike = fields is not None and fields.isdisjoint(_REQUEST)
+    misused = () if bindings is None or bindings.is_open or is_sent_alike else secret_bindings.check(source, bindings)
+    foreign = () if bindings is None or is_sent_alike else identity.check_bound(source, bindings.audiences)
     return tuple(islice(chain(notes, unknown, misused, foreign, found), MAX_FINDINGS))

@@ -26,9 +26,9 @@ class UnknownKeywordError(ValueError):
     """The schema says something that this module does not know."""
 
 
-def compile_schema_check(schema: Mapping[str, Any]) -> Check:
-    """UnknownKeywordError for a schema that is not understood as a whole."""
-    return _all_of(schema, schema)
+def compile_schema_check(schema: Mapping[str, Any], top: Mapping[str, Any] | None = None) -> Check:
+    """``top`` is the schema of which it is a part. UnknownKeywordError for one that is not understood as a whole."""
+    return _all_of(schema, schema if top is None else top)
 
 
 def _all_of(schema: Any, top: Mapping[str, Any]) -> Check:

@@ -5,7 +5,7 @@ An acceptor of our own may say "valid" first (5 µs, and nothing to import); any
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
@@ -60,12 +60,14 @@ class Failure:
     schema: Mapping[str, Any]
 
 
-def check(source: Document, *, is_part: bool = False) -> tuple[Problem, ...]:
+def check(source: Document, *, is_part: bool = False, fields: Set[str] | None = None) -> tuple[Problem, ...]:
     """What is wrong with the shape of the document, at most 100 problems; what is suspect already is left out.
 
-    A part of a job needs no field.
+    A part of a job needs no field. With ``fields`` the values of all others are known to be of their shape.
     """
     kept = tuple(_kept(source, field) for field in _KEPT_BY_RUNNER if field in source.value)
+    if fields is not None and not is_part and _accepts_changed(source.value, fields):
+        return kept
     if _accepts(is_part)(source.value):
         return kept
     found = (problem for failure in _explain(is_part)(source.value) for problem in _problems(failure, source))
@@ -98,6 +100,25 @@ def _schema(*, is_part: bool) -> dict[str, Any]:
 @cache
 def _accepts(is_part: bool) -> Callable[[Any], bool]:
     return compile_schema_check(_schema(is_part=is_part))
+
+
+def _accepts_changed(value: Mapping[str, Any], fields: Set[str]) -> bool:
+    """The schema of a job says nothing of several fields together but which of them it must have."""
+    known = _accepts_field()
+    return _required() <= value.keys() and all(
+        name in known and known[name](value[name]) for name in fields if name in value
+    )
+
+
+@cache
+def _required() -> frozenset[str]:
+    return frozenset(load_schema()["required"])
+
+
+@cache
+def _accepts_field() -> Mapping[str, Callable[[Any], bool]]:
+    whole = load_schema()
+    return {name: compile_schema_check(one, whole) for name, one in whole["properties"].items()}
 
 
 @cache

@@ -1,41 +1,23 @@
 """A tree with layers: effective jobs in each environment, and findings where the offending value is written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 import pytest
+from harness.repositories.text_tree import Texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chronos_gitops.jobs.problem import Severity
-from chronos_gitops.jobs.validation.files import Entry, FileKind
 from chronos_gitops.jobs.validation.parallel import validate_in_parallel
-from chronos_gitops.jobs.validation.validate import TreeResult, ValidationCache, git_blob_id, validate_tree
+from chronos_gitops.jobs.validation.validate import TreeResult, ValidationCache, validate_tree
 
 JOB = 'name: {name}\nenabled: true\ntimeout: 1m\nschedule: "0 2 * * *"\nwebhook:\n  url: https://api.example.com/x\n'
 BARE = "name: {name}\nenabled: true\n"
 TWO: Mapping[str, str] = MappingProxyType(
     {"_environments/production.yaml": "", "_environments/staging.yaml": "# both\n"}
 )
-
-
-class Texts:
-    """Files in memory below ``jobs``."""
-
-    def __init__(self, texts: Mapping[str, str], links: Sequence[str] = ()) -> None:
-        self._texts = {f"jobs/{path}": text.encode() for path, text in texts.items()}
-        entries = [Entry(path, git_blob_id(content), len(content)) for path, content in self._texts.items()]
-        entries += [Entry(f"jobs/{path}", "", 1, FileKind.SYMLINK) for path in links]
-        self.entries: Sequence[Entry] = sorted(entries, key=lambda entry: entry.path)
-        self.reads = 0
-
-    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
-        self.reads += len(entries)
-        return {entry.path: self._texts[entry.path] for entry in entries}
-
-    def place(self, path: str) -> str:
-        return path.removeprefix("jobs/")
 
 
 def tree(texts: Mapping[str, str], environment: str | None = None) -> TreeResult:

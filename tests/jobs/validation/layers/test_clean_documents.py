@@ -1,0 +1,159 @@
+"""After an edit of a layer only rules that read a changed field are asked, and what is said is the same."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.repositories.text_tree import Texts
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from chronos_gitops.jobs.schemas.schemas import load_schema
+from chronos_gitops.jobs.validation import document
+from chronos_gitops.jobs.validation.rules import checks
+from chronos_gitops.jobs.validation.rules.checks import RULES_BY_FIELDS, Rule
+from chronos_gitops.jobs.validation.validate import ValidationCache, validate_tree
+
+ROOT = Path(__file__).parents[4]
+WHOLE = b"""
+name: whole
+schedule: ["H 2 * * *", "@every 30s"]
+timezone: Europe/Paris
+start: 2026-01-01T00:00:00
+end: 2027-01-01T00:00:00
+skip: [holidays]
+on_skip: next-open
+enabled: true
+timeout: 45s
+concurrency: allow
+jitter: 5s
+catchup_window: 10m
+retry_policy: {max_attempts: 3, initial_interval: 10s, max_interval: 1s}
+tags: {team: a}
+expect: {start_within: 1m, max_duration: 20s, min_duration: 1s, success_every: 1d, finish_by: "06:00"}
+requires: {job: whole, success_within: 1h, wait: 5m}
+guard: {executions: 3}
+webhook:
+  url: https://user:{{.JobName}}@example.com/${secret:key}?token=abc
+  method: GET
+  body: "{{.JobName}}"
+  completion: callback
+  success_codes: [200, 200]
+  success: {body: [{json: $.ok, equals: true}]}
+  headers: {Authorization: "Bearer abcdefghijklmnopqrstuvwxyz0123456789", x-api-key: x}
+  auth: {type: identity, audience: "{{.JobName}}"}
+"""
+
+
+class Recorded(dict[str, Any]):
+    """Says which of its keys were looked at; who goes through all of them looks at all."""
+
+    def __init__(self, value: Mapping[str, Any]) -> None:
+        super().__init__(value)
+        self.read: set[str] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.read.add(key)
+        return super().get(key, default)
+
+    def __getitem__(self, key: str) -> Any:
+        self.read.add(key)
+        return super().__getitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        self.read.add(str(key))
+        return super().__contains__(key)
+
+    def __iter__(self) -> Iterator[str]:
+        self.read |= self.keys()
+        return super().__iter__()
+
+    def items(self) -> Any:
+        self.read |= self.keys()
+        return super().items()
+
+
+def documents() -> Iterator[bytes]:
+    """The job with every field, also without each of them, and the examples."""
+    yield WHOLE
+    whole = document.read("whole.yaml", WHOLE)
+    for field in load_schema()["properties"]:
+        if field in whole.value:
+            lines = WHOLE.decode().splitlines()
+            begin = next(number for number, line in enumerate(lines) if line.startswith(f"{field}:"))
+            end = next(
+                (n for n, line in enumerate(lines[begin + 1 :], begin + 1) if not line.startswith(" ")), len(lines)
+            )
+            yield "\n".join(lines[:begin] + lines[end:]).encode()
+    yield from (path.read_bytes() for path in sorted((ROOT / "jobs.example").rglob("[a-z]*.yaml")))
+
+
+@pytest.mark.parametrize("rule", RULES_BY_FIELDS, ids=lambda rule: rule.__module__.rpartition(".")[2])
+def test_rule_reads_no_other_field_than_it_says(rule: Rule) -> None:
+    seen: set[str] = set()
+    for content in documents():
+        source = document.read("job.yaml", content)
+        value = Recorded(source.value)
+        list(rule(replace(source, value=value)))
+        seen |= value.read
+    assert seen, "the rule looked at no field of the sample"
+    assert seen <= RULES_BY_FIELDS[rule]
+
+
+def test_every_rule_of_the_schema_is_asked_about_a_field_that_changed() -> None:
+    assert set().union(*RULES_BY_FIELDS.values()) <= load_schema()["properties"].keys()
+    source = document.read("job.yaml", WHOLE)
+    everything = frozenset(load_schema()["properties"])
+    assert checks.check(source, fields=everything) == checks.check(source)
+    assert checks.check(source, fields=frozenset()) == ()
+
+
+VALUES: Mapping[str, tuple[str, ...]] = {
+    "timeout": ("30s", "5 minutes", "0s", "2h", "null"),
+    "schedule": ('"0 2 * * *"', "never", '"@every 1s"', "null"),
+    "timezone": ("UTC", "Europe/Paris", "Mars", "EST"),
+    "enabled": ("true", "false", "maybe"),
+    "concurrency": ("allow", "forbid", "sometimes"),
+    "retry_policy": ("{max_attempts: 3}", "{max_attempts: 0}", "{initial_interval: 2h}", "[]"),
+    "expect": ("{max_duration: 1s}", "{min_duration: 9h}", "null"),
+    "webhook": (
+        "{url: 'https://a.example/'}",
+        "{url: 'ftp://a.example/'}",
+        "{url: '${var:host}/'}",
+        "{headers: {X-Key: a, x-key: b}}",
+        "{auth: {type: hmac}}",
+        "{body: x, method: GET}",
+    ),
+    "variables": ("{host: 'https://b.example'}", "{host: b}", "{other: x}", "{host: {time: scheduled}}", "5"),
+    "surprise": ("1",),
+}
+PARTS = st.dictionaries(st.sampled_from(sorted(VALUES)), st.integers(0, 5), max_size=5)
+
+
+def text(part: Mapping[str, int]) -> str:
+    return "".join(f"{field}: {VALUES[field][at % len(VALUES[field])]}\n" for field, at in part.items())
+
+
+@settings(max_examples=60, deadline=None, phases=(Phase.explicit, Phase.generate))
+@given(edits=st.lists(st.tuples(PARTS, PARTS), min_size=2, max_size=4), own=PARTS)
+def test_edits_of_layers_are_judged_as_if_nothing_was_known(
+    edits: list[tuple[dict[str, int], dict[str, int]]], own: dict[str, int]
+) -> None:
+    """Each edit with a cache that has seen the ones before, against one that has seen nothing."""
+    cache = ValidationCache()
+    for defaults, staging in edits:
+        files = Texts(
+            {
+                "_defaults.yaml": text(defaults),
+                "_environments/production.yaml": "",
+                "_environments/staging.yaml": text(staging),
+                "a/one.yaml": "name: one\n" + text(own),
+                "a/two.yaml": "name: two\nschedule: '@daily'\nwebhook: {url: 'https://c.example/'}\n",
+            }
+        )
+        known = validate_tree(files, cache, environment="staging")
+        anew = validate_tree(files, environment="staging")
+        assert known.problems == anew.problems
+        assert {name: one.job for name, one in known.jobs.items()} == {name: one.job for name, one in anew.jobs.items()}
