@@ -185,7 +185,8 @@ class EventRecorder:
         reached: dict[str, list[str]] = {}
         for name in names:
             old, new = applied.before.definitions[name], applied.jobs.definitions[name]
-            if old.path != new.path or old.identity.blob != new.identity.blob or old.identity == new.identity:
+            is_own = old.path != new.path or old.identity.blob != new.identity.blob
+            if is_own or (old.identity, old.commit) == (new.identity, new.commit):
                 continue
             for layer in self._layers_of(new):
                 reached.setdefault(layer, []).append(name)

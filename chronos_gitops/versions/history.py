@@ -98,11 +98,11 @@ class Index(PathsFromRoot):
         return layers if version.change is VersionChange.INHERITED else tuple(dict.fromkeys((*own, *layers)))
 
     def layers_of(self, running: JobVersion) -> tuple[str, ...]:
-        """The layers whose edit made this definition: uncommitted ones of a draft, else those of its commit."""
+        """The layers whose edit alone made this definition: uncommitted ones of a draft, else those of its commit."""
         if running.draft:
-            return tuple(path for path in running.draft_files if path != running.path)
+            return () if running.path in running.draft_files else running.draft_files
         version = self.running(running.job.name, running.identity)
-        return () if version is None else tuple(path for path in self.files(version) if path != version.path)
+        return self.files(version) if version is not None and version.change is VersionChange.INHERITED else ()
 
     def made_by(self, commit: str) -> tuple[Version, ...]:
         """What a commit made of each job, by name; of all commits that begin so (four hexadecimal digits or more)."""
