@@ -243,12 +243,7 @@ def _assembled(settings: Settings, lock: DataLock, chosen: EngineSetup, is_stopp
     audit = AuditLog(settings.data / "audit.jsonl", max_size=settings.audit_max_size, keep=settings.audit_keep)
     replays = ReplayAudit(audit, jobs=lambda: follower.jobs(), runner=lambda: runner_name(listener.port), now=clock.now)
     feed = EventRecorder(
-        events,
-        status=lambda: follower.status(),
-        now=clock.now,
-        look_also=time_events.look,
-        layers_of=lambda running: follower.index().layers_of(running),
-        on_replay_end=replays.ended,
+        events, status=lambda: follower.status(), now=clock.now, look_also=time_events.look, on_replay_end=replays.ended
     )
 
     def told(report: DeliveryReport) -> None:
@@ -292,7 +287,7 @@ def _assembled(settings: Settings, lock: DataLock, chosen: EngineSetup, is_stopp
         engine.apply(jobs)
         for name in _outlived(engine.pauses(), jobs, follower, clock.now()):
             engine.resume(name)
-        feed.jobs_changed(AppliedJobs(jobs, before))
+        feed.jobs_changed(AppliedJobs(jobs, before, follower.index().layers_of))
 
     signers = _signers(settings)
     follower = _follower(settings, signers, apply, metrics, clock)

@@ -36,10 +36,12 @@ _News: TypeAlias = "AppliedJobs | Execution | ReplayEnd | None"
 
 @dataclass(frozen=True, slots=True)
 class AppliedJobs:
-    """``before`` is what ran until then: at a start the last good state, empty without one."""
+    """``before`` is what ran until then: at a start the last good state, empty without one. ``layers_of`` gives the
+    layers whose edit made a definition of ``jobs``."""
 
     jobs: JobSet
     before: JobSet
+    layers_of: Callable[[JobVersion], Sequence[str]] = lambda _: ()
 
 
 class EventRecorder:
@@ -54,15 +56,12 @@ class EventRecorder:
         now: Callable[[], datetime],
         look_also: Callable[[], None] = lambda: None,
         on_replay_end: Callable[[ReplayEnd], None] = lambda _: None,
-        layers_of: Callable[[JobVersion], Sequence[str]] = lambda _: (),
     ) -> None:
-        """``layers_of`` gives the layers that made the definition that runs now."""
         self._events = events
         self._look_also = look_also
         self._status = status
         self._now = now
         self._on_replay_end = on_replay_end
-        self._layers_of = layers_of
         self._news: queue.SimpleQueue[_News] = queue.SimpleQueue()
         self._thread = BackgroundThread("chronos-events", self._run)
         self._failing, self._known_commit = _remembered(events)
@@ -188,7 +187,7 @@ class EventRecorder:
             is_own = old.path != new.path or old.identity.blob != new.identity.blob
             if is_own or (old.identity, old.commit) == (new.identity, new.commit):
                 continue
-            for layer in self._layers_of(new):
+            for layer in applied.layers_of(new):
                 reached.setdefault(layer, []).append(name)
         return tuple(LayerReach.of(layer, reached[layer]) for layer in sorted(reached))
 

@@ -27,9 +27,7 @@ class World:
     def __init__(self, path: Path) -> None:
         self.status = SYNCED
         self.events = EventLog(path)
-        self.feed = EventRecorder(
-            self.events, status=lambda: self.status, now=lambda: NOW, layers_of=lambda _: ("jobs/_defaults.yaml",)
-        )
+        self.feed = EventRecorder(self.events, status=lambda: self.status, now=lambda: NOW)
         self._seen = self.events.last
         self.running = JobSet()
 
@@ -40,7 +38,7 @@ class World:
 
     def hear(self, news: JobSet | AppliedJobs | Execution) -> list[tuple[str, str | None]]:
         if isinstance(news, JobSet):
-            news, self.running = AppliedJobs(news, self.running), news
+            news, self.running = AppliedJobs(news, self.running, lambda _: ("jobs/_defaults.yaml",)), news
         self.feed.hear(news)
         return self.new()
 
