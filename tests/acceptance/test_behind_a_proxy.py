@@ -116,6 +116,8 @@ def test_every_link_of_every_page_stays_under_the_path(
                 waiting.append(asked)
     assert {path: status for path, status in seen.items() if status >= 400} == {}
     assert {"/chronos/", "/chronos/changes", "/chronos/upcoming", "/chronos/status", "/chronos/jobs/one"} <= set(seen)
+    assert "/chronos/executions" in seen
+    assert found.get("/chronos/docs").headers["Location"] == "/chronos/api/docs"
     assert len(seen) > 20
 
 

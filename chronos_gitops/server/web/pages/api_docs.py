@@ -50,7 +50,7 @@ def page() -> str:
 @blueprint.get("/api/v1", declared=Endpoint(role=None))
 def documentation() -> Response:
     """Where people look for the API."""
-    return redirect("/api/docs", 302)
+    return redirect(links.path("/api/docs"), 302)
 
 
 def operations(document: Mapping[str, Any], chapter: str, server: str) -> list[DocumentedOperation]:

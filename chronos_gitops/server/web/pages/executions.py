@@ -9,6 +9,7 @@ from flask import request, url_for
 from chronos_gitops.engine.model import ExecutionQuery, Status, Trigger
 from chronos_gitops.errors import NotFoundError
 from chronos_gitops.schedule import durations
+from chronos_gitops.server.api import links
 from chronos_gitops.server.api.endpoint import READ, Endpoint
 from chronos_gitops.server.api.params import job_lookup, pagination, query
 from chronos_gitops.server.api.request_context import service
@@ -79,7 +80,7 @@ def executions() -> str:
 
 def _first() -> str:
     kept = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
-    return f"{request.path}?{urlencode(kept)}" if kept else request.path
+    return f"{links.here()}?{urlencode(kept)}" if kept else links.here()
 
 
 def _shortcuts() -> list[tuple[str, str]]:

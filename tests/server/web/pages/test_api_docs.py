@@ -78,8 +78,11 @@ def test_without_tokens_no_command_has_one_and_with_tokens_each_that_needs_it(sh
 
 def test_a_strange_host_cannot_write_into_it(shared: Service) -> None:
     client = app_of(shared, token_of("read", "read")[1]).test_client()
-    text = client.get("/api/docs", headers={"Host": f"x{XSS}"}).get_data(as_text=True)
-    assert "<script" not in text
+    refused = client.get("/api/docs", headers={"Host": f"x{XSS}"})
+    assert (refused.status_code, refused.mimetype) == (421, "application/problem+json")
+    assert refused.headers["X-Content-Type-Options"] == "nosniff"
+    page = client.get("/login", headers={"Host": f"x{XSS}", "Accept": "text/html"})
+    assert (page.status_code, page.mimetype, "<script" in page.get_data(as_text=True)) == (421, "text/html", False)
 
 
 def test_a_page_that_is_open_to_all_counts_no_wrong_tokens(shared: Service) -> None:
