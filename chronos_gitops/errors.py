@@ -9,16 +9,18 @@ class ChronosError(Exception):
     """Something a person is told in one sentence, with a way out; never shown as a traceback.
 
     ``kind`` is the typed reason that status pages and problem documents carry (CONTRACT 3 and 6), ``hint`` says what
-    to do next, ``exit_code`` is what a command ends with (CONTRACT 7).
+    to do next, ``exit_code`` is what a command ends with (CONTRACT 7). ``command_hint`` is the hint in commands and
+    flags, where ``hint`` names calls of the API.
     """
 
     kind: ClassVar[str] = "error"
     exit_code: ClassVar[ExitCode] = ExitCode.FAILED
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", command_hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.command_hint = command_hint
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message

@@ -151,7 +151,7 @@ def main(argv: Sequence[str] | None = None, commands: click.Group = group) -> in
     except click.ClickException as error:
         return _refuse(error.format_message(), _usage(error), error.exit_code)
     except ChronosError as error:
-        return _refuse(error.message, error.hint, error.exit_code)
+        return _refuse(error.message, error.command_hint or error.hint, error.exit_code)
     except Exception as error:
         if isinstance(error, OSError) and (refused := _of_the_machine(error)):
             return _refuse(*refused, ExitCode.USAGE)

@@ -150,7 +150,9 @@ class SyncController:
             held = self.status().held
             if held is None or held.checksum != checksum:
                 raise ConflictError(
-                    "no deletions with this checksum are held", hint="GET /api/v1/sync tells the checksum of what is"
+                    "no deletions with this checksum are held",
+                    hint="GET /api/v1/sync tells the checksum of what is",
+                    command_hint="`chronos-gitops status` tells the checksum of what is",
                 )
             self._sync_safely(consent=checksum, refresh=False)
             return self.status()

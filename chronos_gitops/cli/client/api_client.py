@@ -10,12 +10,12 @@ from urllib.parse import quote
 import click
 import httpx
 
-from chronos_gitops.cli.client import api_hints
 from chronos_gitops.config import load
 from chronos_gitops.errors import ChronosError, NotFoundError
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _TIMEOUT_S = 30.0
+_TOKEN_HINT = "give a token with the right role: --token or CHRONOS_TOKEN"
 
 
 class RunnerAway(ChronosError):
@@ -130,7 +130,7 @@ def job_path(name: str, tail: str = "") -> str:
 
 def _refusal(status: int, problem: Mapping[str, Any]) -> ChronosError:
     message = str(problem.get("detail") or problem.get("title") or f"the runner answered {status}")
-    hint = api_hints.in_flags(str(problem.get("hint") or ""))
+    hint = str(problem.get("command_hint") or problem.get("hint") or "")
     if status in (401, 403):
-        hint = hint or api_hints.TOKEN
+        hint = hint or _TOKEN_HINT
     return NotFoundError(message, hint=hint) if status == 404 else RunnerRefused(message, hint=hint)

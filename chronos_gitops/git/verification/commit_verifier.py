@@ -135,7 +135,7 @@ def _failed(
     if commit.sha == commits[-1].sha and len(failed) == 1:
         hint = f"sign it, or push a signed commit on top with {trailer}"
     if len(failed) > 1:
-        hint = f"GET /api/v1/sync lists {len(failed)} such commits; rewrite them, or push a signed commit on top with"
+        hint = f"the sync status lists {len(failed)} such commits; rewrite them, or push a signed commit on top with"
         hint += " a trailer Chronos-Vouch: <full id> for each"
     unverified = tuple(UnverifiedCommit(one.sha, one.author, fault) for one, fault in failed)
     return VerificationFailed(

@@ -19,7 +19,7 @@ from flask.typing import ResponseReturnValue
 
 from chronos_gitops.process import engine_priority
 from chronos_gitops.process.bounded_dict import BoundedDict
-from chronos_gitops.server.api import endpoint, problem_types, problems
+from chronos_gitops.server.api import endpoint, problems
 from chronos_gitops.server.api.auth import origin
 from chronos_gitops.server.api.problems import ApiError
 
@@ -222,6 +222,6 @@ def _tell(response: Response) -> Response:
 
 
 def _later(error: TooManyRequests) -> Response:
-    refused = problems.response(problem_types.of(error.kind), error.message, hint=error.hint)
+    refused = problems.refusal(error)
     refused.headers["Retry-After"] = str(error.retry_after)
     return refused

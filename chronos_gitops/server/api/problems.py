@@ -35,8 +35,10 @@ _PAGE = Markup(
 class ApiError(ChronosError):
     """An error that only this room raises; ``extra`` are members beside those of RFC 9457."""
 
-    def __init__(self, message: str, *, hint: str = "", extra: dict[str, Any] | None = None) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(
+        self, message: str, *, hint: str = "", command_hint: str = "", extra: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, command_hint=command_hint)
         self.extra = extra or {}
 
 
@@ -52,6 +54,12 @@ def response(kind: ProblemType, detail: str, *, hint: str = "", **extra: Any) ->
     if wants_page():
         return Response(_page(kind.title, detail, hint or kind.remedy), problem["status"], mimetype="text/html")
     return Response(json.dumps(problem), problem["status"], mimetype=MEDIA_TYPE)
+
+
+def refusal(error: ChronosError, **extra: Any) -> Response:
+    """The problem of an error, with its hint in both forms."""
+    both = extra | ({"command_hint": error.command_hint} if error.command_hint else {})
+    return response(kind_of(error), error.message, hint=error.hint, **both)
 
 
 def install(app: Flask) -> None:
@@ -81,7 +89,7 @@ def _chronos_error(error: ChronosError) -> Response:
         extra["reason"] = error.kind
     if hasattr(error, "problems"):
         extra["problems"] = [responses.problem(found) for found in error.problems]
-    answered = response(kind, error.message, hint=error.hint, **extra)
+    answered = refusal(error, **extra)
     if kind.status == 503:
         answered.headers["Retry-After"] = "5"
     return answered

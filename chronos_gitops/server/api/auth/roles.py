@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from flask import Flask, Response, g, redirect, request
 
-from chronos_gitops.server.api import budgets, endpoint, links, problem_types, problems, request_context
+from chronos_gitops.server.api import budgets, endpoint, links, problems, request_context
 from chronos_gitops.server.api.auth import caller_scope, origin, tokens
 from chronos_gitops.server.api.auth.sso.issuers import NoGrant, TokenExpired, TokenRefused
 from chronos_gitops.server.api.auth.tokens import TooManyFailures, Unauthorized
@@ -121,13 +121,13 @@ def _challenge(error: ApiError) -> Response:
         # The whole way back, but never to another host: the login page takes only paths of ours.
         way_back, login = links.here(with_query=True), links.path(LOGIN)
         return redirect(login if way_back == links.path("/") else f"{login}?{urlencode({'next': way_back})}", 303)  # type: ignore[return-value]  # werkzeug's is the base class of Flask's
-    answer = problems.response(problem_types.of(error.kind), error.message, hint=error.hint)
+    answer = problems.refusal(error)
     invalid = ', error="invalid_token"' if tokens.shown() is not None else ""
     answer.headers["WWW-Authenticate"] = f'Bearer realm="chronos-gitops"{invalid}'
     return answer
 
 
 def _slow_down(error: TooManyFailures) -> Response:
-    answer = problems.response(problem_types.of(error.kind), error.message, hint=error.hint)
+    answer = problems.refusal(error)
     answer.headers["Retry-After"] = str(error.retry_after)
     return answer

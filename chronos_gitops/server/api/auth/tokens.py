@@ -90,10 +90,18 @@ def _of_the_one_credential() -> Caller:
     return Caller.of(token) if token is not None else _of_session()
 
 
+def _without_token(said: str) -> Unauthorized:
+    return Unauthorized(
+        said,
+        hint="Send Authorization: Bearer <token>.",
+        command_hint="Give a token with --token or CHRONOS_TOKEN.",
+    )
+
+
 def _shown_by_header() -> Caller:
     text, issuers = shown(), callers().issuers
     if not text:
-        raise Unauthorized("The Authorization header is not understood.", hint="Send Authorization: Bearer <token>.")
+        raise _without_token("The Authorization header is not understood.")
     return issuers.caller(text, service().now()) if issuers.takes(text) else Caller.of(verify(text))
 
 
@@ -205,7 +213,7 @@ def _current(found: "Token") -> "Token":
 def _of_session() -> Caller:
     cookie = session_cookie.value()
     if cookie is None:
-        raise Unauthorized("This call needs a token.", hint="Send Authorization: Bearer <token>.")
+        raise _without_token("This call needs a token.")
     login = callers().sessions.of_cookie(cookie)
     found = None if login is None else _caller_of(login)
     if found is None:

@@ -196,6 +196,7 @@ def _problems() -> dict[str, Schema]:
         "status": status,
         "detail": TEXT,
         "hint": TEXT,
+        "command_hint": TEXT | {"description": "The hint in commands of `chronos-gitops`, where `hint` names calls"},
         "request_id": TEXT,
         "reason": TEXT,
         "parameter": TEXT,

@@ -39,7 +39,11 @@ def version(service: "Service", job: str, reference: str) -> "Version":
     """By number or commit. NotFoundError for none, and for one whose file the caller does not see."""
     found = service.follower.index().version(job, reference)
     if not caller_scope.sees_row(job, found.path):
-        raise NotFoundError(f'job "{job}" has no version "{reference[:40]}"', hint="GET .../versions lists them")
+        raise NotFoundError(
+            f'job "{job}" has no version "{reference[:40]}"',
+            hint="GET .../versions lists them",
+            command_hint="`chronos-gitops history` lists them",
+        )
     return found
 
 
@@ -56,8 +60,12 @@ def _missing(service: "Service", reference: str) -> NotFoundError:
     if known is not None:
         return _gone(service, known)
     near = closest(reference, caller_scope.jobs().definitions)
-    hint = f'Did you mean "{near}"?' if near else "GET /api/v1/jobs lists the jobs."
-    return NotFoundError(f'There is no job "{reference[:100]}".', hint=hint)
+    said = f'There is no job "{reference[:100]}".'
+    if near:
+        return NotFoundError(said, hint=f'Did you mean "{near}"?')
+    return NotFoundError(
+        said, hint="GET /api/v1/jobs lists the jobs.", command_hint="`chronos-gitops jobs` lists the jobs."
+    )
 
 
 def _gone(service: "Service", known: str) -> NotFoundError:
@@ -67,4 +75,6 @@ def _gone(service: "Service", known: str) -> NotFoundError:
         f'The job "{known}" was deleted in version {versions[-1].label}.',
         hint=f"GET /api/v1/jobs/{known}/versions shows its history; "
         f"POST /api/v1/jobs/{known}/rollback/{last_content} restores it.",
+        command_hint=f"`chronos-gitops history {known}` shows its versions; "
+        f"`chronos-gitops rollback {known} {last_content}` restores it.",
     )

@@ -42,7 +42,9 @@ def _check(select: Mapping[str, Any]) -> None:
     given = [name for name in select if name != "all" or select["all"]]
     if not given:
         raise InvalidBody(
-            '"select" selects nothing.', hint='Name jobs, tags or a folder; {"all": true} selects every job.'
+            '"select" selects nothing.',
+            hint='Name jobs, tags or a folder; {"all": true} selects every job.',
+            command_hint="Name jobs, tags or a folder; --all selects every job.",
         )
     if "all" in given and len(given) > 1:
         raise InvalidBody('"all" stands beside other selectors.', hint="Leave out all, or everything else.")

@@ -144,7 +144,11 @@ def end_session(session_id: str) -> dict[str, int]:
 def _found(session_id: str) -> LoginSession:
     session = service().sessions.find(session_id)
     if session is None or session.until <= service().now() or not _sees(session):
-        raise NotFoundError(f'There is no session "{session_id[:64]}".', hint="GET /api/v1/sessions lists them.")
+        raise NotFoundError(
+            f'There is no session "{session_id[:64]}".',
+            hint="GET /api/v1/sessions lists them.",
+            command_hint="`chronos-gitops sessions` lists them.",
+        )
     return session
 
 

@@ -136,11 +136,16 @@ def _check_number(action: BulkAction, given: dict[str, Any], number: int) -> Non
         raise ConflictError(
             f"The selection has {plural(number, 'job')}, not {expected}.",
             hint="Look with dry_run at which jobs they are, then send their number.",
+            command_hint="Look with --dry-run at which jobs they are, then give their number with --expect-jobs.",
         )
     if action is not BulkAction.TRIGGER:
         return
     if expected is None and not given.get("dry_run"):
-        raise InvalidBody('"expect_jobs" is missing.', hint="Send the number of jobs that a dry_run has shown.")
+        raise InvalidBody(
+            '"expect_jobs" is missing.',
+            hint="Send the number of jobs that a dry_run has shown.",
+            command_hint="Give --expect-jobs the number that --dry-run shows.",
+        )
     if number > MOST_TRIGGERED:
         raise TooManyItems(f"The selection has {plural(number, 'job')}; one call triggers at most {MOST_TRIGGERED}.")
 

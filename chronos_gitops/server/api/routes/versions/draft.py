@@ -47,6 +47,7 @@ def one_draft(name: str) -> dict[str, Any]:
         raise NoDraft(
             f'Every file of the job "{definition.job.name}" is committed.',
             hint="GET /api/v1/jobs/<name> has draft: true where one is not.",
+            command_hint="`chronos-gitops jobs` shows a draft where one is not.",
         )
     return rendered(definition)
 
