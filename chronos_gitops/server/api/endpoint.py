@@ -24,7 +24,7 @@ After a change run ``make docs``, which writes docs/reference/openapi.json.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -34,6 +34,7 @@ from werkzeug.routing import Map, Rule
 from chronos_gitops.config.model import NARROW_ROLES, ROLES
 from chronos_gitops.observability.audit_log import AuditAction
 from chronos_gitops.observability.event_log import EventKind
+from chronos_gitops.server.api.form_notice import FormNotice
 from chronos_gitops.server.api.openapi.shapes import TEXT, Schema
 
 READ, OPERATE, ROLLBACK = ROLES
@@ -151,6 +152,8 @@ class Endpoint:
     """Another program writes the query, and may add to it: parameters that are not declared are left alone."""
     body: JsonBody | RawBody | None = None
     """None takes no fields."""
+    notice: Callable[[Mapping[str, Any]], FormNotice] | None = None
+    """The sentence on the next page after a form of a page was sent here, made of the answer's JSON."""
 
 
 class DeclaredRule(Rule):

@@ -6,25 +6,17 @@ right on every replica and lost with the browser at the latest.
 
 import base64
 import json
-from typing import Final, NamedTuple
+from typing import Final
 
 from flask import Flask, Response, request
 
-from chronos_gitops.server.api import links
-from chronos_gitops.server.api.middleware import form_notice
+from chronos_gitops.server.api import endpoint, links
+from chronos_gitops.server.api.form_notice import DONE, FormNotice
 from chronos_gitops.server.api.params import form_origin
 
 COOKIE: Final = "chronos_notice"
 _MAX_AGE_S: Final = 60
 _LONGEST: Final = 500
-
-
-class Notice(NamedTuple):
-    """``path`` and ``word`` are a link; both are empty where there is none."""
-
-    text: str
-    path: str = ""
-    word: str = ""
 
 
 def install(app: Flask) -> None:
@@ -33,17 +25,17 @@ def install(app: Flask) -> None:
     app.after_request(_take_back)
 
 
-def notice() -> Notice | None:
+def notice() -> FormNotice | None:
     """What the form did that led to this page; text and a path of this runner, whatever the cookie has."""
     try:
-        found = Notice(*json.loads(base64.urlsafe_b64decode(request.cookies.get(COOKIE, "").encode("ascii"))))
+        found = FormNotice(*json.loads(base64.urlsafe_b64decode(request.cookies.get(COOKIE, "").encode("ascii"))))
         text, path, word = (str(part) for part in found)
     except (ValueError, TypeError):
         return None
-    return Notice(text[:_LONGEST], form_origin.own_path(path) if path else "", word[:_LONGEST])
+    return FormNotice(text[:_LONGEST], form_origin.own_path(path) if path else "", word[:_LONGEST])
 
 
-def encoded(said: Notice) -> str:
+def encoded(said: FormNotice) -> str:
     """The value of the cookie."""
     parts = [text[:_LONGEST] for text in said]
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
@@ -53,7 +45,9 @@ def _send_on(response: Response) -> Response:
     page = form_origin.page() if response.status_code < 300 else None
     if page is None:
         return response
-    said = Notice(*form_notice.of(request.endpoint or "", response.get_json(silent=True) or {}))
+    declared = endpoint.current()
+    make = None if declared is None else declared.notice
+    said = DONE if make is None else make(response.get_json(silent=True) or {})
     said = said._replace(path=said.path and links.path(said.path))
     value = encoded(said)
     response.set_cookie(

@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from chronos_gitops.observability.audit_log import AuditAction
 from chronos_gitops.observability.event_log import EventKind
+from chronos_gitops.server.api import form_notice
 from chronos_gitops.server.api.auth import caller_scope
 from chronos_gitops.server.api.endpoint import OPERATE, READ, SYNC, Audited, Endpoint, JsonBody, Operation, answer
 from chronos_gitops.server.api.openapi import responses
@@ -58,6 +59,7 @@ def status() -> dict[str, Any]:
         narrow_role=SYNC,
         is_scoped=True,
         audit=Audited(AuditAction.SYNC, EventKind.SYNC_REQUESTED),
+        notice=form_notice.synced,
     ),
 )
 def sync_now() -> tuple[dict[str, Any], int]:
@@ -77,6 +79,7 @@ def sync_now() -> tuple[dict[str, Any], int]:
         ),
         role=OPERATE,
         audit=Audited(AuditAction.APPROVE, EventKind.DELETIONS_APPROVED, target="checksum"),
+        notice=form_notice.approved,
         body=JsonBody("ApproveRequest"),
     ),
 )

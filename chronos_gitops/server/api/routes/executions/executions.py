@@ -12,7 +12,7 @@ from chronos_gitops.errors import NotFoundError
 from chronos_gitops.observability.audit_log import AuditAction
 from chronos_gitops.observability.event_log import EventKind
 from chronos_gitops.process.engine_priority import yielding
-from chronos_gitops.server.api import endpoint
+from chronos_gitops.server.api import endpoint, form_notice
 from chronos_gitops.server.api.auth import caller_scope
 from chronos_gitops.server.api.endpoint import OPERATE, READ, Audited, Endpoint, Operation, answer
 from chronos_gitops.server.api.openapi import responses
@@ -120,6 +120,7 @@ def one_execution(execution_id: str) -> dict[str, Any]:
         role=OPERATE,
         is_scoped=True,
         audit=Audited(AuditAction.CANCEL, EventKind.EXECUTION_CANCELLED, target="execution_id"),
+        notice=form_notice.cancelled,
         parameters=(ID,),
     ),
 )

@@ -10,7 +10,7 @@ from chronos_gitops.engine.model import TriggerInputs
 from chronos_gitops.jobs.model import JobVersion
 from chronos_gitops.observability.audit_log import AuditAction
 from chronos_gitops.observability.event_log import EventKind
-from chronos_gitops.server.api import held_times
+from chronos_gitops.server.api import form_notice, held_times
 from chronos_gitops.server.api.endpoint import OPERATE, Audited, Endpoint, JsonBody, Operation, answer
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import ref
@@ -39,6 +39,7 @@ blueprint = Blueprint("control", __name__, url_prefix="/api/v1/jobs/<name>")
         role=OPERATE,
         is_scoped=True,
         audit=Audited(AuditAction.TRIGGER, EventKind.JOB_TRIGGERED),
+        notice=form_notice.triggered,
         parameters=(job_lookup.NAME,),
         body=JsonBody("TriggerRequest"),
     ),
@@ -80,6 +81,7 @@ def _inputs(definition: JobVersion, variables: dict[str, str]) -> TriggerInputs 
         role=OPERATE,
         is_scoped=True,
         audit=Audited(AuditAction.PAUSE, EventKind.JOB_PAUSED, target="until"),
+        notice=form_notice.paused,
         parameters=(job_lookup.NAME,),
         body=JsonBody("PauseRequest"),
     ),
@@ -106,6 +108,7 @@ def pause(name: str) -> dict[str, Any]:
         role=OPERATE,
         is_scoped=True,
         audit=Audited(AuditAction.RESUME, EventKind.JOB_RESUMED),
+        notice=form_notice.resumed,
         parameters=(job_lookup.NAME,),
     ),
 )

@@ -13,6 +13,7 @@ from chronos_gitops.errors import ConflictError
 from chronos_gitops.observability.audit_log import AuditAction
 from chronos_gitops.observability.event_log import EventKind
 from chronos_gitops.plurals import plural
+from chronos_gitops.server.api import form_notice
 from chronos_gitops.server.api.endpoint import OPERATE, Audited, Endpoint, JsonBody, Operation, answer
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import ref
@@ -33,7 +34,7 @@ class TooManyItems(ApiError):
     kind = "too-many-items"
 
 
-def _endpoint(operation: str, summary: str, text: str, shape: str, audit: Audited) -> Endpoint:
+def _endpoint(operation: str, summary: str, text: str, shape: str, audit: Audited, did: str) -> Endpoint:
     return Endpoint(
         Operation(
             operation,
@@ -47,6 +48,7 @@ def _endpoint(operation: str, summary: str, text: str, shape: str, audit: Audite
         is_scoped=True,
         audit=audit,
         body=JsonBody(shape),
+        notice=form_notice.bulk(did),
     )
 
 
@@ -58,6 +60,7 @@ def _endpoint(operation: str, summary: str, text: str, shape: str, audit: Audite
         "A pause of an operator that lasts longer stays as it is (`kept`). ",
         "BulkPauseRequest",
         Audited(AuditAction.BULK_PAUSE, EventKind.JOBS_PAUSED),
+        "paused",
     ),
 )
 def pause() -> dict[str, Any]:
@@ -72,6 +75,7 @@ def pause() -> dict[str, Any]:
         "`select.bulk` ends only what one bulk pause began, and gives back the shorter pauses that it had extended. ",
         "BulkResumeRequest",
         Audited(AuditAction.BULK_RESUME, EventKind.JOBS_RESUMED),
+        "resumed",
     ),
 )
 def resume() -> dict[str, Any]:
@@ -86,6 +90,7 @@ def resume() -> dict[str, Any]:
         "At most 1,000 jobs; each obeys its concurrency policy (`skipped` while it is busy). ",
         "BulkTriggerRequest",
         Audited(AuditAction.BULK_TRIGGER, EventKind.JOBS_TRIGGERED),
+        "triggered",
     ),
 )
 def trigger() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from chronos_gitops.observability.audit_log import AuditAction
 from chronos_gitops.observability.event_log import EventKind
 from chronos_gitops.rollback.revert import RevertRequest, RevertResult
 from chronos_gitops.rollback.to_version import RollbackPlan, RollbackRequest
-from chronos_gitops.server.api import endpoint
+from chronos_gitops.server.api import endpoint, form_notice
 from chronos_gitops.server.api.endpoint import ROLLBACK, Audited, Endpoint, JsonBody, Operation, answer
 from chronos_gitops.server.api.middleware import conditional
 from chronos_gitops.server.api.openapi.shapes import ref
@@ -49,6 +49,7 @@ IF_MATCH = endpoint.header("If-Match", "The job's ETag: refuse when its file cha
         role=ROLLBACK,
         is_scoped=True,
         audit=Audited(AuditAction.ROLLBACK, EventKind.JOB_ROLLED_BACK, target="n", makes_commit=True),
+        notice=form_notice.rolled_back,
         parameters=(job_lookup.NAME, versions.N, IF_MATCH),
         body=JsonBody("RollbackRequest"),
     ),
