@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class Severity(StrEnum):
@@ -43,6 +44,22 @@ class Problem:
     def statement(self) -> str:
         """The message, and how many jobs inherit the value."""
         return self.message if self.jobs == 1 else f"{self.message} ({self.jobs:,} jobs)"
+
+    def document(self) -> dict[str, Any]:
+        """As JSON, in reports and in answers of the API; ``hint`` is "" when there is none."""
+        return {
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "severity": self.severity.value,
+            "rule": self.rule,
+            "message": self.message,
+            "hint": self.hint,
+            "jobs": self.jobs,
+            "job_names": list(self.job_names),
+            "environments": None if self.environments is None else list(self.environments),
+            "policy": self.policy or None,
+        }
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}: {self.severity}[{self.rule}]: {self.statement}"

@@ -11,7 +11,6 @@ from chronos_gitops.errors import ChronosError, ConflictError, NotFoundError, Us
 from chronos_gitops.git.errors import GitError
 from chronos_gitops.server.api import endpoint, links, page_links, problem_types
 from chronos_gitops.server.api.endpoint import Endpoint, Operation, answer
-from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import one_of, ref
 from chronos_gitops.server.api.params import form_origin
 from chronos_gitops.server.api.problem_types import KINDS, ProblemType
@@ -88,7 +87,7 @@ def _chronos_error(error: ChronosError) -> Response:
     if error.kind != kind.kind:
         extra["reason"] = error.kind
     if hasattr(error, "problems"):
-        extra["problems"] = [responses.problem(found) for found in error.problems]
+        extra["problems"] = [found.document() for found in error.problems]
     answered = refusal(error, **extra)
     if kind.status == 503:
         answered.headers["Retry-After"] = "5"

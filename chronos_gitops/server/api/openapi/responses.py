@@ -20,6 +20,7 @@ from chronos_gitops.jobs.state import state_of
 from chronos_gitops.process.engine_priority import yielding
 from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.server.api import secret_places
+from chronos_gitops.server.api.auth import caller_scope
 from chronos_gitops.webhooks.curl_command import curl
 from chronos_gitops.webhooks.observed import Observed
 from chronos_gitops.webhooks.request import AttemptContext, MaskedRequest, masked
@@ -77,7 +78,7 @@ def _job(
         "last_execution": None if last is None else execution(last),
         "pause": None if name not in pauses else pause(pauses[name]),
         "sync": sync_of(definition),
-        "warnings": [problem(found) for found in secret_places.warnings(service, name)],
+        "warnings": [found.document() for found in secret_places.warnings(service, name)],
     }
 
 
@@ -142,9 +143,7 @@ def places(document: EffectiveDocument, job: Job) -> Json:
 
 def sync_of(definition: JobVersion) -> Json:
     """How what runs relates to git: ``draft``: not committed; ``quarantined``: the last good version; or ``synced``."""
-    from chronos_gitops.server.api.auth import caller_scope  # which answers with problems, and they are made here
-
-    problems = [problem(caller_scope.without_other_jobs(found)) for found in definition.quarantined]
+    problems = [caller_scope.without_other_jobs(found).document() for found in definition.quarantined]
     if problems:
         return {"state": "quarantined", "problems": problems}
     return {"state": "draft" if definition.draft else "synced", "problems": []}
@@ -200,8 +199,6 @@ def execution(found: Execution) -> Json:
 
 def _gate(found: Gate) -> Json:
     """The execution that opened it is not shown to callers who do not see its job."""
-    from chronos_gitops.server.api.auth import caller_scope  # which answers with problems, and they are made here
-
     shown = found.execution if caller_scope.sees(found.job) else None
     return {"job": found.job, "met": found.met, "execution": shown}
 
@@ -297,22 +294,6 @@ def version_outcomes(found: VersionOutcomes) -> Json:
     return asdict(found) | times
 
 
-def problem(found: Problem) -> Json:
-    return {
-        "file": found.file,
-        "line": found.line,
-        "column": found.column,
-        "severity": found.severity.value,
-        "rule": found.rule,
-        "message": found.message,
-        "hint": found.hint,
-        "jobs": found.jobs,
-        "job_names": list(found.job_names),
-        "environments": None if found.environments is None else list(found.environments),
-        "policy": found.policy or None,
-    }
-
-
 def layer_reach(file: str, names: Sequence[str]) -> Json:
     """A layer with the number of jobs that inherit from it, and the names of the first ten."""
     return {"file": file, "jobs": len(names), "job_names": list(names[:10])}
@@ -344,7 +325,7 @@ def sync(status: "SyncStatus") -> Json:
         },
         "reason": status.reason,
         "message": status.message,
-        "problems": [problem(found) for found in worst(status.problems)],
+        "problems": [found.document() for found in worst(status.problems)],
         "problems_total": len(status.problems),
         "last_attempt_at": instant(status.last_attempt_at),
         "last_success_at": instant(status.last_success_at),

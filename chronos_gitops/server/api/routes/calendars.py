@@ -155,7 +155,7 @@ def _item(file: CalendarFile) -> dict[str, Any]:
         "except": [] if selection is None else sorted(selection.except_jobs),
         "path": file.path,
         "commit": file.commit,
-        "problems": [] if is_limited else [responses.problem(problem) for problem in file.problems],
+        "problems": [] if is_limited else [problem.document() for problem in file.problems],
         "jobs": _jobs(file.name),
         "closed_now": state.is_closed,
         "next_change": responses.instant(state.next_change),

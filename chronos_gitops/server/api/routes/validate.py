@@ -76,7 +76,7 @@ def job_file() -> dict[str, Any]:
     parsed = _parse(request.get_data(), PATH.value())
     return {
         "valid": not any(is_error(problem) for problem in parsed.problems),
-        "problems": [responses.problem(problem) for problem in parsed.problems],
+        "problems": [problem.document() for problem in parsed.problems],
     }
 
 

@@ -6,7 +6,6 @@ from typing import Any
 from chronos_gitops.observability import logging_setup
 from chronos_gitops.server.api.auth import caller_scope
 from chronos_gitops.server.api.endpoint import READ, Endpoint
-from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.server.api.routes import events as api_events
 from chronos_gitops.server.api.routes import health
@@ -22,7 +21,7 @@ _LOUD = ("error", "warning")
 def changes() -> str:
     events = [event.document() for event in api_events.newest(_SHOWN)]
     status = caller_scope.status(service().follower.status())
-    problems = [responses.problem(one) for one in status.problems]
+    problems = [one.document() for one in status.problems]
     return render_page(
         "changes.html",
         events=events,

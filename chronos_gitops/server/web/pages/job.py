@@ -94,7 +94,7 @@ def version(name: str, n: str) -> str:
         earlier=None if before is None else before.version.label,
         later=None if later is None else later.label,
         yaml=after.yaml,
-        problems=[responses.problem(found) for found in (after.parsed.problems if after.parsed else ())],
+        problems=[found.document() for found in (after.parsed.problems if after.parsed else ())],
         diff=version_diff.versions(before, after, now=service().now()),
     )
 

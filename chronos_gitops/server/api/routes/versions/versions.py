@@ -117,7 +117,7 @@ def one_version(name: str, n: str) -> dict[str, Any]:
             "job": None if found is None else masking.masked(found.document()),
             "sources": then.sources,
             "yaml": then.yaml,
-            "problems": [responses.problem(problem) for problem in problems],
+            "problems": [problem.document() for problem in problems],
         }
     )
 
