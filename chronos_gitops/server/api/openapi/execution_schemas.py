@@ -1,5 +1,7 @@
 """The shapes of executions, their attempts and callbacks."""
 
+from typing import Final
+
 from chronos_gitops.engine.answers.explain import TickOutcome
 from chronos_gitops.engine.callbacks import Told
 from chronos_gitops.engine.model import Status, Trigger
@@ -20,57 +22,17 @@ from chronos_gitops.server.api.openapi.shapes import (
     shape,
 )
 
+_OUTCOME: Final[dict[str, Schema]] = {
+    "status_code": nullable(NUMBER),
+    "error_class": nullable(TEXT),
+    "error": nullable(TEXT),
+}
+
 
 def executions() -> dict[str, Schema]:
     about_closed = "Like `closed by year-end until 2027-01-04T05:00:00Z`, where a calendar closes the moment"
-    outcome = {"status_code": nullable(NUMBER), "error_class": nullable(TEXT), "error": nullable(TEXT)}
-    attempt = {"attempt": NUMBER, "started_at": INSTANT, "duration_ms": COUNT} | outcome
-    held_by = {"name": TEXT, "reason": TEXT, "path": nullable(TEXT), "line": COUNT, "commit": nullable(TEXT)}
-    fields = {
-        "id": TEXT,
-        "job": TEXT,
-        "scheduled_time": INSTANT,
-        "trigger": one_of(Trigger),
-        "status": one_of(Status),
-        "waiting_for": nullable(one_of(("callback", "requires")))
-        | {"description": "The callback of its target, or a success of the job that it requires"},
-        "reason": nullable(TEXT),
-        "attempts": COUNT | {"description": "How many"},
-        "created_at": nullable(INSTANT),
-        "started_at": nullable(INSTANT),
-        "completed_at": nullable(INSTANT),
-        "duration_ms": nullable(COUNT),
-        **outcome,
-        "callback_deadline": nullable(INSTANT) | {"description": "Until when the callback has to come"},
-        "last_heartbeat_at": nullable(INSTANT) | {"description": "When the target said last that it is at it"},
-        "message": nullable(TEXT) | {"description": "What the target said last in a callback, at most 4 KiB"},
-        "version": nullable(NUMBER),
-        "commit": nullable(TEXT),
-        "draft": FLAG | {"description": "It ran changes on disk that were not committed"},
-        "base": nullable(ref("DraftBase")),
-        "count": NUMBER | {"description": "Number of scheduled times in this row, from range_start to scheduled_time"},
-        "range_start": nullable(INSTANT),
-        "calendar": nullable(shape(held_by)) | {"description": "The entry of a calendar that held the scheduled time"},
-        "moved_to": nullable(INSTANT) | {"description": "The scheduled time that took its place"},
-        "moved_from": nullable(INSTANT) | {"description": "The held scheduled time whose place it took"},
-        "replay": nullable(TEXT) | {"description": "The id of the replay that ran it"},
-        "replay_of": nullable(TEXT) | {"description": "The execution of the scheduled time that it runs again"},
-        "idempotency_key": nullable(TEXT) | {"description": "Sent in place of the id"},
-        "variables": nullable(TEXT_MAP) | {"description": "The texts that its trigger gave to variables"},
-        "requires": nullable(shape({"job": TEXT, "met": FLAG, "execution": nullable(TEXT)}))
-        | {"description": "Its gate: the required job, and the success that opened it, where the caller sees it"},
-    }
-    why = {
-        "at": INSTANT,
-        "due": FLAG | {"description": "True when the job was due at the instant"},
-        "tick": nullable(INSTANT) | {"description": "The scheduled time nearest to `at`, within a minute"},
-        "outcome": one_of(TickOutcome),
-        "reason": nullable(TEXT),
-        "message": TEXT | {"description": "One sentence"},
-        "version": nullable(NUMBER),
-        "commit": nullable(TEXT) | {"description": "What made it so"},
-        "execution": nullable(ref("Execution")),
-    }
+    fields = _execution()
+    attempt = {"attempt": NUMBER, "started_at": INSTANT, "duration_ms": COUNT} | _OUTCOME
     compared = {
         "context": nullable(ref("AttemptContext")),
         "changed": nullable(listed(ref("OtherChange")))
@@ -78,7 +40,7 @@ def executions() -> dict[str, Schema]:
     }
     sent = {"request": nullable(ref("SentRequest")), "curl": nullable(TEXT)}
     return {
-        "Explanation": shape(why, description="What became of one instant of one job."),
+        "Explanation": shape(_explanation(), description="What became of one instant of one job."),
         "Execution": shape(fields),
         "TriggeredExecution": shape(fields | {"closed": nullable(TEXT) | {"description": about_closed}}),
         "DraftBase": shape(
@@ -106,6 +68,58 @@ def executions() -> dict[str, Schema]:
         "Attempt": shape(
             attempt | {"response": nullable(TEXT), "phases": nullable(_phases())}, description="One HTTP request."
         ),
+    }
+
+
+def _execution() -> dict[str, Schema]:
+    held_by = {"name": TEXT, "reason": TEXT, "path": nullable(TEXT), "line": COUNT, "commit": nullable(TEXT)}
+    return {
+        "id": TEXT,
+        "job": TEXT,
+        "scheduled_time": INSTANT,
+        "trigger": one_of(Trigger),
+        "status": one_of(Status),
+        "waiting_for": nullable(one_of(("callback", "requires")))
+        | {"description": "The callback of its target, or a success of the job that it requires"},
+        "reason": nullable(TEXT),
+        "attempts": COUNT | {"description": "How many"},
+        "created_at": nullable(INSTANT),
+        "started_at": nullable(INSTANT),
+        "completed_at": nullable(INSTANT),
+        "duration_ms": nullable(COUNT),
+        **_OUTCOME,
+        "callback_deadline": nullable(INSTANT) | {"description": "Until when the callback has to come"},
+        "last_heartbeat_at": nullable(INSTANT) | {"description": "When the target said last that it is at it"},
+        "message": nullable(TEXT) | {"description": "What the target said last in a callback, at most 4 KiB"},
+        "version": nullable(NUMBER),
+        "commit": nullable(TEXT),
+        "draft": FLAG | {"description": "It ran changes on disk that were not committed"},
+        "base": nullable(ref("DraftBase")),
+        "count": NUMBER | {"description": "Number of scheduled times in this row, from range_start to scheduled_time"},
+        "range_start": nullable(INSTANT),
+        "calendar": nullable(shape(held_by)) | {"description": "The entry of a calendar that held the scheduled time"},
+        "moved_to": nullable(INSTANT) | {"description": "The scheduled time that took its place"},
+        "moved_from": nullable(INSTANT) | {"description": "The held scheduled time whose place it took"},
+        "replay": nullable(TEXT) | {"description": "The id of the replay that ran it"},
+        "replay_of": nullable(TEXT) | {"description": "The execution of the scheduled time that it runs again"},
+        "idempotency_key": nullable(TEXT) | {"description": "Sent in place of the id"},
+        "variables": nullable(TEXT_MAP) | {"description": "The texts that its trigger gave to variables"},
+        "requires": nullable(shape({"job": TEXT, "met": FLAG, "execution": nullable(TEXT)}))
+        | {"description": "Its gate: the required job, and the success that opened it, where the caller sees it"},
+    }
+
+
+def _explanation() -> dict[str, Schema]:
+    return {
+        "at": INSTANT,
+        "due": FLAG | {"description": "True when the job was due at the instant"},
+        "tick": nullable(INSTANT) | {"description": "The scheduled time nearest to `at`, within a minute"},
+        "outcome": one_of(TickOutcome),
+        "reason": nullable(TEXT),
+        "message": TEXT | {"description": "One sentence"},
+        "version": nullable(NUMBER),
+        "commit": nullable(TEXT) | {"description": "What made it so"},
+        "execution": nullable(ref("Execution")),
     }
 
 

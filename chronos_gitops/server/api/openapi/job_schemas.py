@@ -39,7 +39,42 @@ _SOURCES = (
 
 def jobs() -> dict[str, Schema]:
     fields = job_fields()
-    about = {
+    about = _standing()
+    sync = {"state": one_of(("synced", "draft", "quarantined")), "problems": listed(ref("Finding"))}
+    closed = {"time": INSTANT, "calendar": TEXT, "reason": TEXT, "moved_to": nullable(INSTANT)}
+    moved_from = nullable(INSTANT) | {"description": "The held scheduled time whose place it takes"}
+    run = {"time": INSTANT, "moved_from": moved_from}
+    return (
+        _calendars()
+        | {
+            "JobDefinition": shape(
+                fields,
+                optional=WHEN_OPTIONAL,
+                description="A job file with its defaults filled in, credentials masked.",
+            ),
+            "Job": shape(
+                fields | about,
+                optional=("sources", "expectations", "preflight", *WHEN_OPTIONAL),
+                description="A job with where it stands.",
+            ),
+        }
+        | _expectations()
+        | {
+            "Source": shape({"file": TEXT, "line": NUMBER, "column": NUMBER}),
+            "JobList": page("Job"),
+            "JobSync": shape(sync, description="How the running jobs relate to git."),
+            "NextRuns": shape(
+                {"items": listed(INSTANT), "runs": listed(shape(run)), "closed": listed(shape(closed))},
+                optional=("closed",),
+            ),
+        }
+        | _secrets()
+    )
+
+
+def _standing() -> dict[str, Schema]:
+    """Fields of a job beside its definition."""
+    return {
         "id": {"type": "string", "format": "uuid", "description": "UUIDv5 of the name"},
         "state": one_of(JobState),
         "next_run": nullable(INSTANT),
@@ -59,53 +94,31 @@ def jobs() -> dict[str, Schema]:
         "sync": ref("JobSync"),
         "warnings": listed(ref("Finding")) | {"description": "About this runner: secrets without a value"},
     }
-    sync = {"state": one_of(("synced", "draft", "quarantined")), "problems": listed(ref("Finding"))}
-    closed = {"time": INSTANT, "calendar": TEXT, "reason": TEXT, "moved_to": nullable(INSTANT)}
-    moved_from = nullable(INSTANT) | {"description": "The held scheduled time whose place it takes"}
-    run = {"time": INSTANT, "moved_from": moved_from}
-    return (
-        _calendars()
-        | {
-            "JobDefinition": shape(
-                fields,
-                optional=WHEN_OPTIONAL,
-                description="A job file with its defaults filled in, credentials masked.",
-            ),
-            "Job": shape(
-                fields | about,
-                optional=("sources", "expectations", "preflight", *WHEN_OPTIONAL),
-                description="A job with where it stands.",
-            ),
-            "Expectation": shape(
-                {
-                    "kind": one_of(ExpectationKind),
-                    "limit": TEXT,
-                    "state": one_of(ExpectationState),
-                    "due_at": nullable(INSTANT) | {"description": "The deadline that was missed, or the next one"},
-                    "since": INSTANT | {"description": "From when the limit counts"},
-                    "found": nullable(TEXT) | {"description": "What is there in place of it: a duration or an instant"},
-                    "execution": nullable(TEXT) | {"description": "The execution that decided"},
-                }
-            ),
-            "PreflightFailure": shape(
-                {
-                    "check": one_of(Check),
-                    "scheduled_time": INSTANT | {"description": "The first scheduled time that is about to fail"},
-                    "host": nullable(TEXT) | {"description": "Null where the url is a secret"},
-                    "message": TEXT,
-                    "since": INSTANT | {"description": "When a preflight failed first"},
-                }
-            ),
-            "Source": shape({"file": TEXT, "line": NUMBER, "column": NUMBER}),
-            "JobList": page("Job"),
-            "JobSync": shape(sync, description="How the running jobs relate to git."),
-            "NextRuns": shape(
-                {"items": listed(INSTANT), "runs": listed(shape(run)), "closed": listed(shape(closed))},
-                optional=("closed",),
-            ),
-        }
-        | _secrets()
-    )
+
+
+def _expectations() -> dict[str, Schema]:
+    return {
+        "Expectation": shape(
+            {
+                "kind": one_of(ExpectationKind),
+                "limit": TEXT,
+                "state": one_of(ExpectationState),
+                "due_at": nullable(INSTANT) | {"description": "The deadline that was missed, or the next one"},
+                "since": INSTANT | {"description": "From when the limit counts"},
+                "found": nullable(TEXT) | {"description": "What is there in place of it: a duration or an instant"},
+                "execution": nullable(TEXT) | {"description": "The execution that decided"},
+            }
+        ),
+        "PreflightFailure": shape(
+            {
+                "check": one_of(Check),
+                "scheduled_time": INSTANT | {"description": "The first scheduled time that is about to fail"},
+                "host": nullable(TEXT) | {"description": "Null where the url is a secret"},
+                "message": TEXT,
+                "since": INSTANT | {"description": "When a preflight failed first"},
+            }
+        ),
+    }
 
 
 def _calendars() -> dict[str, Schema]:

@@ -1,5 +1,7 @@
 """The shapes of versions, and of the commits that restore them."""
 
+from typing import Final
+
 from chronos_gitops.server.api.openapi.shapes import (
     COUNT,
     FLAG,
@@ -16,9 +18,53 @@ from chronos_gitops.server.api.openapi.shapes import (
 )
 from chronos_gitops.versions.version import VersionChange
 
+_DIFF: Final[dict[str, Schema]] = {
+    "fields": listed(shape({"field": TEXT, "before": {}, "after": {}})),
+    "unified": TEXT,
+    "truncated": FLAG | {"description": "Whether `unified` ends after 5,000 lines"},
+    "next_runs_before": listed(INSTANT),
+    "next_runs_after": listed(INSTANT),
+}
+
 
 def versions() -> dict[str, Schema]:
-    version = {
+    version = _version()
+    fate = {"executions": nullable(ref("VersionOutcomes"))}
+    about_sources = "The place of each value in the files of its commit, by field; built-in values are absent"
+    places = {"type": "object", "additionalProperties": ref("Source"), "description": about_sources}
+    content = {
+        "job": nullable(ref("JobDefinition")),
+        "sources": places,
+        "yaml": nullable(TEXT),
+        "problems": listed(ref("Finding")),
+    }
+    return {
+        "Version": shape(version | fate),
+        "VersionOutcomes": shape(
+            dict.fromkeys(("success", "failed", "skipped", "cancelled"), COUNT)
+            | {"p95_ms": nullable(COUNT) | {"description": "Of successes"}, "first_failure": nullable(INSTANT)}
+            | {"since": INSTANT, "until": INSTANT, "complete": FLAG},
+            description="How the executions of a version ended, of the rows that the runner keeps, without drafts.",
+        ),
+        "VersionList": page("Version"),
+        "VersionDetail": shape(version | fate | content),
+        "Draft": shape(
+            {
+                "files": listed(shape({"path": TEXT, "diff": TEXT})),
+                "jobs": COUNT | {"description": "Number of jobs that these files make drafts"},
+                "fields": _DIFF["fields"],
+                "runs_before": listed(INSTANT),
+                "runs_after": listed(INSTANT),
+                "restore": TEXT | {"description": "The command that discards it, from the top of the checkout"},
+            },
+            description="What of a job is not committed.",
+        ),
+        "Diff": shape({"version": nullable(NUMBER), "against": nullable(NUMBER)} | _DIFF),
+    } | _reverts(fate)
+
+
+def _version() -> dict[str, Schema]:
+    return {
         "version": nullable(NUMBER),
         "commit": TEXT,
         "author": TEXT,
@@ -35,16 +81,26 @@ def versions() -> dict[str, Schema]:
         | {"description": "Whether the content changed anywhere; null where no layer stood and nothing was compared"},
         "files": listed(TEXT) | {"description": "Files of the commit that made it: its own and the layers above it"},
     }
-    fate = {"executions": nullable(ref("VersionOutcomes"))}
-    about_sources = "The place of each value in the files of its commit, by field; built-in values are absent"
-    places = {"type": "object", "additionalProperties": ref("Source"), "description": about_sources}
-    content = {
-        "job": nullable(ref("JobDefinition")),
-        "sources": places,
-        "yaml": nullable(TEXT),
-        "problems": listed(ref("Finding")),
+
+
+def _reverts(fate: dict[str, Schema]) -> dict[str, Schema]:
+    result = _rollback()
+    undone = {"job": TEXT, "version": nullable(NUMBER), "restored_version": nullable(NUMBER), "change": TEXT}
+    undo = {"undone_commit": TEXT, "commit": nullable(TEXT), "changed": FLAG, "jobs": listed(shape(undone))}
+    undo["layers"] = listed(TEXT) | {"description": "Layers, policies and calendars among the files"}
+    planned = result | {"dry_run": {"const": True}, "path": TEXT, "message": TEXT} | _DIFF | fate
+    return {
+        "RollbackRequest": shape({"reason": TEXT, "dry_run": FLAG}, optional=("reason", "dry_run")),
+        "Rollback": shape(result | {"branch": TEXT}, optional=("branch",)),
+        "UndoRequest": shape({"commit": TEXT, "reason": TEXT, "dry_run": FLAG}, optional=("reason", "dry_run")),
+        "Undo": shape(undo | {"branch": TEXT}, optional=("branch",)),
+        "UndoPlan": shape(undo | {"dry_run": {"const": True}, "message": TEXT, "unified": TEXT}),
+        "RollbackPlan": shape(planned, description="What the commit would be; nothing is written."),
     }
-    result = {
+
+
+def _rollback() -> dict[str, Schema]:
+    return {
         "job": TEXT,
         "version": nullable(NUMBER),
         "restored_version": nullable(NUMBER),
@@ -54,44 +110,4 @@ def versions() -> dict[str, Schema]:
         | {"description": "Values that were inherited then and differ now, written into the job's file; null removes"},
         "warnings": listed(TEXT) | {"description": "Calendars that changed since; a rollback leaves them as they are"},
         "rewritten": listed(TEXT) | {"description": "Top-level fields that were written anew, without their comments"},
-    }
-    diff = {
-        "fields": listed(shape({"field": TEXT, "before": {}, "after": {}})),
-        "unified": TEXT,
-        "truncated": FLAG | {"description": "Whether `unified` ends after 5,000 lines"},
-        "next_runs_before": listed(INSTANT),
-        "next_runs_after": listed(INSTANT),
-    }
-    undone = {"job": TEXT, "version": nullable(NUMBER), "restored_version": nullable(NUMBER), "change": TEXT}
-    undo = {"undone_commit": TEXT, "commit": nullable(TEXT), "changed": FLAG, "jobs": listed(shape(undone))}
-    undo["layers"] = listed(TEXT) | {"description": "Layers, policies and calendars among the files"}
-    planned = result | {"dry_run": {"const": True}, "path": TEXT, "message": TEXT} | diff | fate
-    return {
-        "Version": shape(version | fate),
-        "VersionOutcomes": shape(
-            dict.fromkeys(("success", "failed", "skipped", "cancelled"), COUNT)
-            | {"p95_ms": nullable(COUNT) | {"description": "Of successes"}, "first_failure": nullable(INSTANT)}
-            | {"since": INSTANT, "until": INSTANT, "complete": FLAG},
-            description="How the executions of a version ended, of the rows that the runner keeps, without drafts.",
-        ),
-        "VersionList": page("Version"),
-        "VersionDetail": shape(version | fate | content),
-        "Draft": shape(
-            {
-                "files": listed(shape({"path": TEXT, "diff": TEXT})),
-                "jobs": COUNT | {"description": "Number of jobs that these files make drafts"},
-                "fields": diff["fields"],
-                "runs_before": listed(INSTANT),
-                "runs_after": listed(INSTANT),
-                "restore": TEXT | {"description": "The command that discards it, from the top of the checkout"},
-            },
-            description="What of a job is not committed.",
-        ),
-        "Diff": shape({"version": nullable(NUMBER), "against": nullable(NUMBER)} | diff),
-        "RollbackRequest": shape({"reason": TEXT, "dry_run": FLAG}, optional=("reason", "dry_run")),
-        "Rollback": shape(result | {"branch": TEXT}, optional=("branch",)),
-        "UndoRequest": shape({"commit": TEXT, "reason": TEXT, "dry_run": FLAG}, optional=("reason", "dry_run")),
-        "Undo": shape(undo | {"branch": TEXT}, optional=("branch",)),
-        "UndoPlan": shape(undo | {"dry_run": {"const": True}, "message": TEXT, "unified": TEXT}),
-        "RollbackPlan": shape(planned, description="What the commit would be; nothing is written."),
     }
