@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -20,13 +21,9 @@ from chronos_gitops.expectations.gauge import ExpectationGauge
 from chronos_gitops.expectations.guard_watch import GuardWatch
 from chronos_gitops.expectations.preflight.events import PreflightEvents
 from chronos_gitops.expectations.preflight.gauges import PreflightGauges
-from chronos_gitops.expectations.preflight.service import Preflights
+from chronos_gitops.expectations.preflight.service import OnLook, Preflights
 from chronos_gitops.expectations.watch import ExpectationWatch
 from chronos_gitops.git.log import continues
-from chronos_gitops.git.remote.credentials import GitCredentials
-from chronos_gitops.git.signatures.signers import Signers
-from chronos_gitops.git.verification.commit_verifier import CommitVerifier
-from chronos_gitops.git.verification.verified_history import VerifiedHistory
 from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.jobs.secrets.binding_lines import binding_lines
 from chronos_gitops.notifications.delivery_worker import DeliveryReport
@@ -47,11 +44,12 @@ from chronos_gitops.rollback.revert import Reverter
 from chronos_gitops.state import disk_space
 from chronos_gitops.state.atomic_files import make_private
 from chronos_gitops.state.data_lock import DataFolderFull, DataLock
+from chronos_gitops.sync import factory as sync_factory
 from chronos_gitops.sync.controller import SyncController
 from chronos_gitops.sync.push_webhooks import Deliveries
-from chronos_gitops.sync.source import BranchSource, Source, open_source
 from chronos_gitops.sync.status import SyncStatus
 from chronos_gitops.webhooks import factory as webhook_factory
+from chronos_gitops.webhooks.attempt import Delivery
 from chronos_gitops.webhooks.credentials.secret_watch import SecretWatch
 from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.identity.issuer import Issuer, Workload
@@ -177,6 +175,21 @@ class Service:
     def jobs(self) -> JobSet:
         return self.follower.jobs()
 
+    def apply(self, jobs: JobSet) -> None:
+        """What follows git hands each new JobSet here. UsageError for a first one that must not run."""
+        is_first = not self.is_started or not self.follower.status().has_job_set
+        if is_first and (refusal := _unbound(self.settings, jobs)):
+            self.refusals.append(refusal)
+            self.on_refusal()
+            raise refusal
+        self.secrets.jobs_changed(jobs)
+        warn_without_keys(self.settings.identity.key_files, jobs)
+        before = self.jobs()  # at a start the last good state
+        self.engine.apply(jobs)
+        for name in _outlived(self.engine.pauses(), jobs, self.follower, self.now()):
+            self.engine.resume(name)
+        self.feed.jobs_changed(AppliedJobs(jobs, before, self.follower.index().layers_of))
+
     def next_runs(self, name: str, count: int) -> Sequence[datetime]:
         """What the engine will do; none for a job that git does not name any more."""
         return () if self.jobs().get(name) is None else self.engine.next_runs(name, count)
@@ -245,52 +258,23 @@ def _assembled(settings: Settings, lock: DataLock, chosen: EngineSetup, is_stopp
     feed = EventRecorder(
         events, status=lambda: follower.status(), now=clock.now, look_also=time_events.look, on_replay_end=replays.ended
     )
-
-    def told(report: DeliveryReport) -> None:
-        metrics.notification(report.channel, report.result)
-        event = event_of(report, clock.now())
-        if event is not None:
-            events.add(event)
-
     notifier = Notifier(
         settings,
         NotificationSender.of(settings, clock.now),
         open_store=chosen.notes,
         is_alive=lambda: service.is_alive(),
-        hear=told,
+        hear=partial(_delivered, metrics, events, clock),
     )
     listener = Listener(settings.host, settings.port)
-    looks = (ExpectationEvents(events).looked, notifier.expectations.looked)
-    guard = GuardWatch((StoppedEvents(events).stopped, notifier.guard.stopped))
-    count_to = notifier.expectations.count_to
-    expectations = ExpectationWatch(looks, chosen.expectations, guard=guard, count_to=count_to)
+    expectations = _expectation_watch(events, notifier, chosen)
     several = metrics, feed, ExecutionLog(), notifier.watcher, expectations
     observers = Observers(several, on_replay_end=feed.replay_ended)
-    issuer = webhook_factory.issuer(settings, lambda: _workload(settings, follower.status()))
-    secrets = Secrets(settings.secret_values, settings.secrets_folder, settings.bindings)
-    watch = SecretWatch(secrets, settings.bindings)
-    probe = webhook_factory.preflight_probe(settings, listener, secrets, issuer)
-    told_of_preflights = (PreflightEvents(events).looked, notifier.preflights.looked)
-    preflights = Preflights(probe, settings.preflight, told_of_preflights)
-    delivery = webhook_factory.delivery(settings, listener, secrets, issuer)
-    engine = chosen.build(delivery, observers, lambda since, head: continues(follower.source.git, since, head))
-
-    def apply(jobs: JobSet) -> None:
-        is_first = not service.is_started or not follower.status().has_job_set
-        if is_first and (refusal := _unbound(settings, jobs)):
-            service.refusals.append(refusal)
-            service.on_refusal()
-            raise refusal
-        watch.jobs_changed(jobs)
-        warn_without_keys(settings.identity.key_files, jobs)
-        before = follower.jobs()  # at a start the last good state
-        engine.apply(jobs)
-        for name in _outlived(engine.pauses(), jobs, follower, clock.now()):
-            engine.resume(name)
-        feed.jobs_changed(AppliedJobs(jobs, before, follower.index().layers_of))
-
-    signers = _signers(settings)
-    follower = _follower(settings, signers, apply, metrics, clock)
+    looked_ahead = (PreflightEvents(events).looked, notifier.preflights.looked)
+    requests = _requests(settings, listener, lambda: _workload(settings, follower.status()), looked_ahead)
+    engine = chosen.build(requests.delivery, observers, lambda since, head: continues(follower.source.git, since, head))
+    signers = sync_factory.signers(settings)
+    on_fetch = partial(_fetched, metrics, clock)
+    follower = sync_factory.controller(settings, signers, lambda jobs: service.apply(jobs), on_fetch, clock.now)
     reverter = Reverter(
         follower,
         signing_key=settings.signing_key,
@@ -316,14 +300,60 @@ def _assembled(settings: Settings, lock: DataLock, chosen: EngineSetup, is_stopp
         is_stopping=is_stopping,
         sessions=LoginSessions(chosen.sessions),
         expectations=expectations,
-        preflights=preflights,
-        secrets=watch,
-        issuer=issuer,
+        preflights=requests.preflights,
+        secrets=requests.secrets,
+        issuer=requests.issuer,
     )
-    metrics.watch(service)
-    metrics.add(ExpectationGauge(expectations.snapshot, settings.metrics.per_job))
-    metrics.add(PreflightGauges(preflights, settings.metrics.per_job))
+    _measure(service)
     return service
+
+
+@dataclass(frozen=True)
+class _Requests:
+    """The parts that send or prepare requests of jobs."""
+
+    secrets: SecretWatch
+    issuer: Issuer | None
+    preflights: Preflights
+    delivery: Callable[[], Delivery]
+
+
+def _requests(
+    settings: Settings, listener: Listener, workload: Callable[[], Workload], looked: Sequence[OnLook]
+) -> _Requests:
+    issuer = webhook_factory.issuer(settings, workload)
+    secrets = Secrets(settings.secret_values, settings.secrets_folder, settings.bindings)
+    probe = webhook_factory.preflight_probe(settings, listener, secrets, issuer)
+    return _Requests(
+        SecretWatch(secrets, settings.bindings),
+        issuer,
+        Preflights(probe, settings.preflight, looked),
+        webhook_factory.delivery(settings, listener, secrets, issuer),
+    )
+
+
+def _measure(service: Service) -> None:
+    metrics, per_job = service.metrics, service.settings.metrics.per_job
+    metrics.watch(service)
+    metrics.add(ExpectationGauge(service.expectations.snapshot, per_job))
+    metrics.add(PreflightGauges(service.preflights, per_job))
+
+
+def _delivered(metrics: Metrics, events: EventLog, clock: Clock, report: DeliveryReport) -> None:
+    metrics.notification(report.channel, report.result)
+    event = event_of(report, clock.now())
+    if event is not None:
+        events.add(event)
+
+
+def _fetched(metrics: Metrics, clock: Clock, result: str, seconds: float) -> None:
+    metrics.git_fetched(result, seconds, clock.now())
+
+
+def _expectation_watch(events: EventLog, notifier: Notifier, chosen: EngineSetup) -> ExpectationWatch:
+    looks = (ExpectationEvents(events).looked, notifier.expectations.looked)
+    guard = GuardWatch((StoppedEvents(events).stopped, notifier.guard.stopped))
+    return ExpectationWatch(looks, chosen.expectations, guard=guard, count_to=notifier.expectations.count_to)
 
 
 def _unbound(settings: Settings, jobs: JobSet) -> ChronosError | None:
@@ -356,45 +386,3 @@ def _workload(settings: Settings, status: SyncStatus) -> Workload:
     """What identity tokens say of this runner."""
     ref = None if status.branch is None else f"refs/heads/{status.branch}"
     return Workload(status.repository, ref, settings.environment, settings.verify_commits is not None)
-
-
-def _signers(settings: Settings) -> Signers | None:
-    if settings.verify_commits is not None:
-        return Signers(settings.verify_commits, settings.verify_revoked_file)
-    idle = {"verify_since": settings.verify_since, "verify.revoked_file": settings.verify_revoked_file}
-    for name in (name for name, given in idle.items() if given is not None):
-        raise UsageError(f"{name} does nothing without --verify-commits", hint="name the file of allowed signers, too")
-    return None
-
-
-def _verifier(settings: Settings, signers: Signers, source: Source) -> CommitVerifier:
-    if not isinstance(source, BranchSource):
-        hint = "files on disk are not signed; commits of a branch are"
-        raise UsageError("--verify-commits needs --follow branch", hint=hint)
-    history = VerifiedHistory(settings.data / "verified.jsonl", source.repository)
-    return CommitVerifier(signers, history, since=settings.verify_since, fetch=source.mirror.fetch_blobs)
-
-
-def _follower(
-    settings: Settings, signers: Signers | None, on_change: Callable[[JobSet], None], metrics: Metrics, clock: Clock
-) -> SyncController:
-    source = open_source(
-        settings.repo,
-        data=settings.data,
-        mode=settings.follow,
-        branch=settings.branch,
-        jobs=settings.jobs_folder,
-        access=GitCredentials(settings.git),
-        on_fetch=lambda result, seconds: metrics.git_fetched(result, seconds, clock.now()),
-    )
-    return SyncController(
-        source,
-        on_change=on_change,
-        on_invalid=settings.on_invalid,
-        environment=settings.environment,
-        interval=settings.interval,
-        data=settings.data,
-        now=clock.now,
-        bindings=settings.bindings,
-        verifier=None if signers is None else _verifier(settings, signers, source),
-    )

@@ -1,5 +1,6 @@
 """The house's rules: one direction of imports, files that fit in the eye, a README whose commands exist."""
 
+import ast
 import re
 import shlex
 import subprocess
@@ -12,6 +13,7 @@ from chronos_gitops.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 LONGEST_FILE = 400
+LONGEST_FUNCTION = 60
 LARGEST_FOLDER = 13
 FLAT_LISTS = {  # one equal thing per file: see ARCHITECTURE.md
     "bench",
@@ -43,6 +45,17 @@ def test_every_room_imports_only_rooms_below_it(tmp_path: Path) -> None:
 )
 def test_a_file_that_grows_past_four_hundred_lines_is_telling_a_noun(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= LONGEST_FILE
+
+
+def test_no_function_is_longer_than_sixty_lines() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path in (ROOT / "chronos_gitops").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if node.end_lineno and node.end_lineno - node.lineno >= LONGEST_FUNCTION
+    ]
+    assert long == [], "name the parts: each is a function of its own"
 
 
 def modules(folder: Path) -> list[Path]:
