@@ -5,6 +5,8 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,30 @@ def test_every_room_imports_only_rooms_below_it(tmp_path: Path) -> None:
         timeout=100,
     )
     assert seen.returncode == 0, seen.stdout + seen.stderr
+
+
+def test_no_two_modules_import_each_other() -> None:
+    """Neither at the top of a file, nor inside of functions, nor for types alone."""
+    files = {module_name(path): path for path in (ROOT / "chronos_gitops").rglob("*.py")}
+    graph = {name: {one for one in imported(path) if one in files} for name, path in files.items()}
+    assert sum(map(len, graph.values())) > 2000
+    TopologicalSorter(graph).prepare()  # names the modules of a circle
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Each module that the file imports; ``a`` for ``from a import b`` where ``b`` is no module."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            folder = ROOT.joinpath(*(node.module or "").split("."))
+            for one in node.names:
+                is_module = (folder / one.name).is_dir() or (folder / f"{one.name}.py").is_file()
+                yield f"{node.module}.{one.name}" if is_module else node.module or ""
 
 
 @pytest.mark.parametrize(

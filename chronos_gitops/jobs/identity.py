@@ -1,7 +1,17 @@
-"""The identity of a definition: equal ones mean the same definition of a job, wherever it is compared or cached."""
+"""Identities: the id of a job, and of its definition, by which it is compared and cached everywhere."""
 
 import hashlib
+import uuid
 from dataclasses import dataclass
+from functools import lru_cache
+
+JOB_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://chronos-gitops.dev/job")
+
+
+@lru_cache(maxsize=100_000)  # 7 µs each, and every reload asks for all of them
+def job_id(name: str) -> str:
+    """The stable id of a job: UUIDv5 of its name (RFC 9562), the same on every machine and after every restart."""
+    return str(uuid.uuid5(JOB_NAMESPACE, name))
 
 
 @dataclass(frozen=True, slots=True)

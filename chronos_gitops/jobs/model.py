@@ -3,7 +3,6 @@
 import hashlib
 import json
 import sys
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -13,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from chronos_gitops.jobs.calendar_set import NO_CALENDARS, CalendarSet
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.identity import DefinitionId, job_id
 from chronos_gitops.jobs.layers import variables
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.promises.expect import Expect
@@ -27,14 +26,6 @@ from chronos_gitops.schedule.timing import Timing
 
 Document = Mapping[str, Any]
 """A job file after parsing: string keys, and str, int, float, bool, None, list, dict inside."""
-
-JOB_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://chronos-gitops.dev/job")
-
-
-@lru_cache(maxsize=100_000)  # 7 µs each, and every reload asks for all of them
-def job_id(name: str) -> str:
-    """The stable id of a job: UUIDv5 of its name (RFC 9562), the same on every machine and after every restart."""
-    return str(uuid.uuid5(JOB_NAMESPACE, name))
 
 
 class Concurrency(StrEnum):

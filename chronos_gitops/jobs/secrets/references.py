@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from chronos_gitops.jobs.identity import job_id
 from chronos_gitops.jobs.origins.origin import Origin, OriginError, split
 from chronos_gitops.jobs.templates import templates
 
@@ -73,6 +74,4 @@ def origin_of(url: object, job: str) -> Origin | None:
 
 
 def _known(variable: str, job: str) -> str:
-    from chronos_gitops.jobs.model import job_id
-
     return {"JobName": job, "JobID": job_id(job)}.get(variable, _UNKNOWN)

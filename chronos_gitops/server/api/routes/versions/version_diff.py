@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.planning import text_diff
@@ -12,17 +12,15 @@ from chronos_gitops.jobs.secrets import masking
 from chronos_gitops.server.api.auth import caller_scope
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.request_context import service
+from chronos_gitops.server.api.routes.versions.version_content import VersionContent
 from chronos_gitops.versions.layer_history import reaching
-
-if TYPE_CHECKING:
-    from chronos_gitops.server.api.routes.versions.versions import VersionContent
-    from chronos_gitops.versions.version import Version
+from chronos_gitops.versions.version import Version
 
 RUNS_SHOWN = 5
 _MOST_LAYERS = 20
 
 
-def versions(before: "VersionContent | None", after: "VersionContent", *, now: datetime) -> dict[str, Any]:
+def versions(before: VersionContent | None, after: VersionContent, *, now: datetime) -> dict[str, Any]:
     """``fields, unified, truncated, next_runs_before, next_runs_after``; None stands for "no file"."""
     old, new = None if before is None else before.job, after.job
     lines = unified(before, after)
@@ -43,7 +41,7 @@ def fields(old: Job | None, new: Job | None) -> list[dict[str, Any]]:
     return [{"field": change.field, "before": change.before, "after": change.after} for change in changes]
 
 
-def unified(before: "VersionContent | None", after: "VersionContent") -> text_diff.UnifiedDiff:
+def unified(before: VersionContent | None, after: VersionContent) -> text_diff.UnifiedDiff:
     """The text of the job's file, then that of each layer above it; callers who see some jobs only see no layers."""
     parts = [text_diff.unified(_lines(before), _lines(after), before=_label(before), after=_label(after))]
     if before is not None and not caller_scope.is_limited():
@@ -51,7 +49,7 @@ def unified(before: "VersionContent | None", after: "VersionContent") -> text_di
     return text_diff.UnifiedDiff("".join(part.text for part in parts), any(part.truncated for part in parts))
 
 
-def _layers(before: "Version", after: "Version") -> Iterator[text_diff.UnifiedDiff]:
+def _layers(before: Version, after: Version) -> Iterator[text_diff.UnifiedDiff]:
     was, now = before.layers.blobs, after.layers.blobs
     changed = (path for path in sorted(was.keys() | now.keys()) if was.get(path) != now.get(path))
     for path in islice(reaching(changed, after.path), _MOST_LAYERS):
@@ -75,11 +73,11 @@ def runs(job: Job | None, *, after: datetime) -> list[str | None]:
     return [responses.instant(tick) for tick in job.timing.upcoming(after, RUNS_SHOWN)]
 
 
-def _lines(then: "VersionContent | None") -> list[str]:
+def _lines(then: VersionContent | None) -> list[str]:
     return ((then and then.yaml) or "").splitlines()
 
 
-def _label(then: "VersionContent | None") -> str:
+def _label(then: VersionContent | None) -> str:
     if then is None or then.source is None:
         return "/dev/null"
     return f"{then.version.path}@{then.version.label}"

@@ -1,15 +1,12 @@
 """The versions of a job: what git says it was, and what changed between two of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response
 
 from chronos_gitops.engine.answers.version_outcomes import VersionOutcomes
-from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.secrets import masking
-from chronos_gitops.jobs.validation.validate import FileResult
 from chronos_gitops.process.engine_priority import yielding
 from chronos_gitops.server.api import endpoint
 from chronos_gitops.server.api.auth import caller_scope
@@ -19,6 +16,7 @@ from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import job_lookup, pagination, query
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.server.api.routes.versions import version_diff
+from chronos_gitops.server.api.routes.versions.version_content import VersionContent
 
 if TYPE_CHECKING:
     from chronos_gitops.versions.version import Version
@@ -27,33 +25,6 @@ blueprint = Blueprint("versions", __name__, url_prefix="/api/v1/jobs/<name>/vers
 N = endpoint.path("n", "A version's number, or its commit (4 digits or more)")
 ENVIRONMENT = query.text("environment", "The environment to show it in; the runner's own when absent")
 AGAINST = query.text("against", "The version before the change; the one before `n` when absent")
-
-
-@dataclass(frozen=True, slots=True)
-class VersionContent:
-    """A version with its content; ``source`` is None for a deletion."""
-
-    version: "Version"
-    source: str | None
-    parsed: FileResult | None
-    environment: str | None = None
-
-    @property
-    def sources(self) -> dict[str, Any]:
-        """The place of each value in the files of then, by field."""
-        if self.job is None or self.source is None:
-            return {}
-        content = self.source.encode()
-        effective = service().follower.effective_version(self.version, content, self.environment)
-        return responses.places(effective.document, self.job)
-
-    @property
-    def yaml(self) -> str | None:
-        return None if self.source is None else masking.masked_file(self.source, self.job)
-
-    @property
-    def job(self) -> Job | None:
-        return None if self.parsed is None else self.parsed.job
 
 
 @blueprint.get(

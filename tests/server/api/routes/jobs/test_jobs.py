@@ -3,7 +3,7 @@ from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, finished
 
 from chronos_gitops.app import Service
-from chronos_gitops.jobs.model import job_id
+from chronos_gitops.jobs.identity import job_id
 from chronos_gitops.server.api.job_health import JobHealth
 
 SEED_FIELDS = {"id", "name", "description", "schedule", "timezone", "webhook", "retry_policy", "timeout", "concurrency"}
