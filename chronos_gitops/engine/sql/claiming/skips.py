@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 
 from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.drafts import provenance_of
-from chronos_gitops.engine.model import Execution, HeldBy, Reason, Status, Trigger, tick_execution_id
+from chronos_gitops.engine.model import Execution, HeldBy, Trigger
 from chronos_gitops.engine.sql.claiming import claims
 from chronos_gitops.engine.sql.store import queries
 from chronos_gitops.engine.sql.store.store import Replica, Session
+from chronos_gitops.engine.ticks import tick_rows
 from chronos_gitops.engine.ticks.due_queue import Missed, Ticks, given_up
 from chronos_gitops.jobs.model import Job, JobVersion
 from chronos_gitops.schedule.calendars.steps import HeldTicks
@@ -105,41 +106,21 @@ def _between_recorded(session: Session, skip: Skip) -> list[Skip]:
 
 
 def _held(hold: Hold, now: datetime, namespace: uuid.UUID) -> Execution:
-    held, definition = hold.held, hold.definition
-    return Execution(
-        id=tick_execution_id(namespace, hold.job, held.last),
-        job=hold.job,
-        scheduled_time=held.last,
-        trigger=Trigger.SCHEDULE,
-        status=Status.SKIPPED,
-        reason=Reason.CALENDAR,
-        created_at=now,
-        completed_at=now,
-        path=None if definition is None else definition.path,
-        count=held.count,
-        range_start=held.first if held.count > 1 else None,
-        message=held.why or None,
-        calendar=hold.calendar,
-        moved_to=held.moved_to,
-        moved_from=held.moved_from,
-        **provenance_of(definition),
-    )
+    return tick_rows.held(_row(hold, hold.held.last, now, namespace), hold.held, hold.calendar)
 
 
 def _skipped(skip: Skip, now: datetime, namespace: uuid.UUID) -> Execution:
-    missed, definition = skip.missed, skip.definition
-    return Execution(
-        id=tick_execution_id(namespace, skip.job, missed.last),
-        job=skip.job,
-        scheduled_time=missed.last,
-        trigger=Trigger.SCHEDULE,
-        status=Status.SKIPPED,
-        reason=Reason.MISSED,
-        created_at=now,
-        completed_at=now,
+    return tick_rows.missed(_row(skip, skip.missed.last, now, namespace), skip.missed, skip.calendar)
+
+
+def _row(ticks: Skip | Hold, last: datetime, now: datetime, namespace: uuid.UUID) -> Execution:
+    definition = ticks.definition
+    return tick_rows.due(
+        ticks.job,
+        last,
+        Trigger.SCHEDULE,
         path=None if definition is None else definition.path,
-        count=missed.count,
-        range_start=missed.first,
-        calendar=skip.calendar,
-        **provenance_of(definition),
+        provenance=provenance_of(definition),
+        now=now,
+        namespace=namespace,
     )

@@ -17,7 +17,7 @@ from chronos_gitops.engine.clock import Clock, elapsed, is_ahead
 from chronos_gitops.engine.clock_watch import ClockWatch, Correction
 from chronos_gitops.engine.drafts import provenance
 from chronos_gitops.engine.milliseconds import instant, maybe_instant, maybe_ms, to_ms
-from chronos_gitops.engine.model import Execution, Reason, Status, Trigger, tick_execution_id
+from chronos_gitops.engine.model import Execution, Reason, Status, Trigger
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.operations.replays import ReplayEnd, ReplayState
 from chronos_gitops.engine.temporal import names
@@ -42,6 +42,7 @@ from chronos_gitops.engine.temporal.workflows.messages import (
     Verdict,
 )
 from chronos_gitops.engine.temporal.workflows.replay_messages import ReplayRun
+from chronos_gitops.engine.ticks import tick_rows
 from chronos_gitops.engine.ticks.due_queue import Missed, held_until
 from chronos_gitops.engine.ticks.owed_ticks import held_by
 from chronos_gitops.jobs.model import Completion, Concurrency, Job, JobSet
@@ -350,42 +351,21 @@ def _verdict(decided: Decision, applied: Applied, now: int, namespace: uuid.UUID
 
 
 def _held(held: HeldTicks, applied: Applied, now: int, namespace: uuid.UUID) -> Execution:
-    return replace(
-        _execution(applied, held.last, Trigger.SCHEDULE, now, namespace),
-        status=Status.SKIPPED,
-        reason=Reason.CALENDAR,
-        completed_at=instant(now),
-        count=held.count,
-        range_start=held.first if held.count > 1 else None,
-        calendar=held_by(held.closure, files_of(applied.calendars)),
-        moved_to=held.moved_to,
-        moved_from=held.moved_from,
-        message=held.why or None,
-    )
+    row = _execution(applied, held.last, Trigger.SCHEDULE, now, namespace)
+    return tick_rows.held(row, held, held_by(held.closure, files_of(applied.calendars)))
 
 
 def _missed(missed: Missed, applied: Applied, now: int, namespace: uuid.UUID) -> Execution:
-    """One row for all of the ticks, so that every due tick ends in one."""
-    execution = _execution(applied, missed.last, Trigger.SCHEDULE, now, namespace)
-    return replace(
-        execution,
-        status=Status.SKIPPED,
-        reason=Reason.MISSED,
-        completed_at=instant(now),
-        count=missed.count,
-        range_start=missed.first,
-    )
+    return tick_rows.missed(_execution(applied, missed.last, Trigger.SCHEDULE, now, namespace), missed)
 
 
 def _execution(applied: Applied, tick: datetime, trigger: Trigger, now: int, namespace: uuid.UUID) -> Execution:
-    job = applied.document["name"]
-    return Execution(
-        tick_execution_id(namespace, job, tick),
-        job,
+    return tick_rows.due(
+        applied.document["name"],
         tick,
         trigger,
-        Status.PENDING,
-        created_at=instant(now),
         path=applied.path,
-        **provenance(applied.version, applied.commit, draft=applied.draft),
+        provenance=provenance(applied.version, applied.commit, draft=applied.draft),
+        now=instant(now),
+        namespace=namespace,
     )
