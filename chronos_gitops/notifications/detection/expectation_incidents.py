@@ -1,11 +1,10 @@
 """One incident for each expectation that is broken, on each channel of its job."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from chronos_gitops.config.channels import Channel
 from chronos_gitops.engine.model import Status
 from chronos_gitops.expectations import other_changes
 from chronos_gitops.expectations.judging.state import Expectation, ExpectationState
@@ -13,11 +12,11 @@ from chronos_gitops.jobs.model import JobVersion
 from chronos_gitops.jobs.promises.expect import ExpectationKind
 from chronos_gitops.notifications.detection import suspects
 from chronos_gitops.notifications.detection.detector import DetectorInputs, concerns
+from chronos_gitops.notifications.detection.job_notices import JobNotices
 from chronos_gitops.notifications.detection.looked_incident import LookedIncident
 from chronos_gitops.notifications.incidents import ChangeKind, IncidentChange
 from chronos_gitops.notifications.message import Notification, Past
 from chronos_gitops.notifications.messages import expectation as expectation_message
-from chronos_gitops.notifications.outbox import NotificationOutbox, Place
 
 _OF_ONE_RUN: Final = frozenset(
     {ExpectationKind.START_WITHIN, ExpectationKind.MAX_DURATION, ExpectationKind.MIN_DURATION}
@@ -25,22 +24,8 @@ _OF_ONE_RUN: Final = frozenset(
 """A channel's threshold counts their judged runs in a row; the others ring at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class _World:
-    inputs: DetectorInputs
-    desk: NotificationOutbox
-
-
-class ExpectationIncidents:
+class ExpectationIncidents(JobNotices):
     """Told of each look; raises StoreErrors, and then the job is looked at again."""
-
-    def __init__(self, channels: Sequence[Channel], *, on_news: Callable[[], None] = lambda: None) -> None:
-        self._channels = tuple(channel for channel in channels if "job" in channel.kinds)
-        self._on_news = on_news
-        self._world: _World | None = None
-
-    def open(self, inputs: DetectorInputs, desk: NotificationOutbox) -> None:
-        self._world = _World(inputs, desk)
 
     @property
     def count_to(self) -> int:
@@ -51,24 +36,24 @@ class ExpectationIncidents:
         if self._world is None or not self._channels:
             return
         by_kind = {one.kind: one for one in found}
-        lasting = self._world.desk.open()
+        inputs, desk = self._world
+        lasting = desk.open()
         for channel in self._channels:
             for kind in ExpectationKind:
                 place = (channel.name, f"expect:{definition.job.name}:{kind.value}")
                 one = by_kind.get(kind)
                 if place in lasting or (one is not None and one.state is ExpectationState.BROKEN):
-                    self._judge(self._world, channel, place, definition, one, now)
+                    self._judge(inputs, LookedIncident.read(desk, channel, place), definition, one, now)
 
     def _judge(
         self,
-        world: _World,
-        channel: Channel,
-        place: Place,
+        inputs: DetectorInputs,
+        incident: LookedIncident,
         definition: JobVersion,
         one: Expectation | None,
         now: datetime,
     ) -> None:
-        incident = LookedIncident.read(world.desk, channel, place)
+        channel = incident.channel
         is_meant = one is not None and concerns(channel, definition)
         if one is None or not is_meant or one.state in (ExpectationState.OFF, ExpectationState.PENDING):
             incident.close(definition.job.name, seen_at=now, now=now)
@@ -79,15 +64,15 @@ class ExpectationIncidents:
             return
         update = incident.judge(one.kind.value if is_broken else "", seen_at=now, now=now)
         if update is not None and incident.write(
-            update, lambda change: self._message(world, change, definition, one, now), now
+            update, lambda change: self._message(inputs, change, definition, one, now), now
         ):
             self._on_news()
 
     @staticmethod
     def _message(
-        world: _World, change: IncidentChange, definition: JobVersion, one: Expectation, now: datetime
+        inputs: DetectorInputs, change: IncidentChange, definition: JobVersion, one: Expectation, now: datetime
     ) -> Notification:
-        inputs, name = world.inputs, definition.job.name
+        name = definition.job.name
         past, run = Past(), None
         if change.news is not ChangeKind.RECOVERED:
             good = inputs.engine.last_success(name, now)

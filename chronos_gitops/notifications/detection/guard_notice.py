@@ -1,31 +1,22 @@
 """One notification for each version that the guard has stopped."""
 
-from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from chronos_gitops.config.channels import Channel
 from chronos_gitops.expectations import other_changes
 from chronos_gitops.expectations.guard_watch import GuardRecord
 from chronos_gitops.jobs.model import JobVersion
 from chronos_gitops.notifications import incidents
 from chronos_gitops.notifications.detection import suspects
 from chronos_gitops.notifications.detection.detector import DetectorInputs, concerns
+from chronos_gitops.notifications.detection.job_notices import JobNotices
 from chronos_gitops.notifications.incidents import IncidentChange, Rule
 from chronos_gitops.notifications.message import Notification, Past
 from chronos_gitops.notifications.messages.guard import of_guard
-from chronos_gitops.notifications.outbox import NotificationOutbox, WriteResult
+from chronos_gitops.notifications.outbox import WriteResult
 
 
-class GuardNotices:
+class GuardNotices(JobNotices):
     """Told of a stopped version at each look; says it once on each channel, over restarts and replicas."""
-
-    def __init__(self, channels: Sequence[Channel], *, on_news: Callable[[], None] = lambda: None) -> None:
-        self._channels = tuple(channel for channel in channels if "job" in channel.kinds)
-        self._on_news = on_news
-        self._world: tuple[DetectorInputs, NotificationOutbox] | None = None
-
-    def open(self, inputs: DetectorInputs, desk: NotificationOutbox) -> None:
-        self._world = inputs, desk
 
     def stopped(self, definition: JobVersion, record: GuardRecord, now: datetime) -> None:
         if self._world is None:

@@ -1,30 +1,20 @@
 """One incident for each job whose preflight failed, on each channel of the job."""
 
-from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from chronos_gitops.config.channels import Channel
 from chronos_gitops.expectations.preflight.state import PreflightLook, PreflightState
 from chronos_gitops.jobs.model import JobVersion
 from chronos_gitops.notifications.detection import suspects
 from chronos_gitops.notifications.detection.detector import DetectorInputs, concerns
+from chronos_gitops.notifications.detection.job_notices import JobNotices
 from chronos_gitops.notifications.detection.looked_incident import LookedIncident
 from chronos_gitops.notifications.incidents import ChangeKind, IncidentChange
 from chronos_gitops.notifications.message import Notification, Past
 from chronos_gitops.notifications.messages.preflight import of_preflight
-from chronos_gitops.notifications.outbox import NotificationOutbox
 
 
-class PreflightIncidents:
+class PreflightIncidents(JobNotices):
     """Told of each look; raises StoreErrors, and then the job is looked at again."""
-
-    def __init__(self, channels: Sequence[Channel], *, on_news: Callable[[], None] = lambda: None) -> None:
-        self._channels = tuple(channel for channel in channels if "job" in channel.kinds)
-        self._on_news = on_news
-        self._world: tuple[DetectorInputs, NotificationOutbox] | None = None
-
-    def open(self, inputs: DetectorInputs, desk: NotificationOutbox) -> None:
-        self._world = inputs, desk
 
     def looked(self, look: PreflightLook, now: datetime) -> None:
         """What ends because the job does not run ends quietly."""
