@@ -48,7 +48,7 @@ GOALS = {
 HEAD = """\
 # Performance
 
-Figures that you can reproduce: `make bench` measures them anew (under ten minutes) and writes this page into
+Figures that you can reproduce: `make bench` measures them again (under ten minutes) and writes this page into
 `build/bench/performance.md`. Each bench is one script in [bench](../bench), which says how it measures; all programs
 ran one after the other on the same machine. A ratio above 1 means that ours is better. No two machines are like
 another: compare lines, and not pages. The load average says how busy the machine was when a bench ended: where it is

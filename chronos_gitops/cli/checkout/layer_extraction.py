@@ -117,7 +117,7 @@ def _lines(text: str | None) -> int:
 def _refuse_errors(tree: TreeResult) -> None:
     first = next(filter(is_error, tree.problems), None)
     if first is not None:
-        raise HasErrors(f"the files have errors, first {first}", hint="mend them: chronos-gitops validate")
+        raise HasErrors(f"the files have errors, first {first}", hint="fix them: chronos-gitops validate")
 
 
 def _contents(files: Files) -> Mapping[str, bytes]:

@@ -46,7 +46,7 @@ def command(
     """List the versions of JOB, newest first: every commit of the branch that changed its file, or its content in an
     environment by a layer above it. With --environment, those that count there.
 
-    A job is known by the name in its file: a moved file goes on counting, and a deletion is a version too. Commits to
+    A job is known by the name in its file: a moved file keeps its versions, and a deletion is a version too. Commits to
     its calendars that moved a scheduled time of the job are lines without a number.
     """
     from chronos_gitops.cli.checkout.runner_answers import RunnerAnswers

@@ -100,7 +100,7 @@ def command(
 def _offer(problems: Sequence[Problem], *, is_file: bool) -> None:
     fixable = sum(1 for problem in problems if problem.fix)
     if fixable and is_file:
-        click.echo(f"{plural(fixable, 'problem')} can be mended with --fix.", err=True)
+        click.echo(f"{plural(fixable, 'problem')} can be fixed with --fix.", err=True)
 
 
 def _mend(paths: Sequence[str], jobs: str, changed_since: str | None) -> None:
@@ -112,7 +112,7 @@ def _mend(paths: Sequence[str], jobs: str, changed_since: str | None) -> None:
         raise UsageError("--fix writes files, and standard input is none")
     seen = scope(paths, jobs, changed_since)
     for problem in mend_files(seen.files, seen.asked):
-        click.echo(f"mended {problem.file}:{problem.line}: {problem.message}", err=True)
+        click.echo(f"fixed {problem.file}:{problem.line}: {problem.message}", err=True)
 
 
 def _judged(

@@ -130,7 +130,7 @@ def _why_not(rule: str) -> tuple[str, str] | None:
         hint = suggestions.did_you_mean(rule, RULES) or "chronos-gitops explain lists the rules"
         return f'there is no rule "{short(rule)}"', hint
     if RULES[rule].severity is Severity.ERROR:
-        return f"{rule} is an error, and errors cannot be ignored", "mend it, or delete the comment"
+        return f"{rule} is an error, and errors cannot be ignored", "fix it, or delete the comment"
     return None
 
 

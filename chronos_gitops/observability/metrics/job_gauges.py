@@ -56,7 +56,7 @@ class JobGauges:
         reckoned = {one.job.digest: self._longest_wait(one.job, now) for one in yielding(shown)}
         self._waits = reckoned
         waits = {one.job.name: wait for one in shown if (wait := reckoned[one.job.digest]) is not None}
-        text = "The longest wait between the next eight ticks, so that a night or a weekend is no surprise."
+        text = "The longest wait between the next eight scheduled times, so that a night or a weekend is no surprise."
         yield labelled("chronos_job_period_seconds", text, "job_name", waits)
         yield from self._results([definition.job.name for definition in shown])
 

@@ -28,7 +28,7 @@ KINDS: tuple[ProblemType, ...] = (
         "usage",
         400,
         "The question cannot mean anything",
-        "The detail names the value at fault; mend it and ask again.",
+        "The detail names the value at fault; correct it and send the request again.",
     ),
     ProblemType(
         "unknown-parameter",
@@ -212,7 +212,7 @@ KINDS: tuple[ProblemType, ...] = (
         "invalid-version",
         422,
         "The version does not pass today's validation",
-        "Restore another version, or mend the file in a commit of your own.",
+        "Restore another version, or fix the file in a commit of your own.",
     ),
     ProblemType(
         "too-many-failures",

@@ -116,7 +116,7 @@ class TreeJudge:
             made = layers.job(running.path, own, environment)
             if (made.content if layers.fingerprint(running.path) else "") == running.identity.content:
                 return job_with_inputs(made, own, layers, environment, given, bindings=self._bindings)
-        raise VariableLocked("the layers that the job runs with can no longer be told", hint="mend its files first")
+        raise VariableLocked("the layers that the job runs with can no longer be told", hint="fix its files first")
 
     def effective(self, running: JobVersion, content: bytes) -> EffectiveJob | None:
         """A running job with the places of its values. None where its layers can no longer be told."""

@@ -279,7 +279,7 @@ def test_fix_mends_the_files_that_were_asked_for_and_tells_what(tree: Callable[.
     (root / "jobs/link.yaml").symlink_to(root / "out.yaml")
     assert main(["validate", "jobs/daily-a.yaml", "jobs/link.yaml", "--fix", "--format", "concise"]) == 1
     shown = capsys.readouterr()
-    assert shown.err == 'mended jobs/daily-a.yaml:6: unknown field "timezon"\n'
+    assert shown.err == 'fixed jobs/daily-a.yaml:6: unknown field "timezon"\n'
     assert (root / "jobs/daily-a.yaml").read_text() == sound("daily-a") + "timezone: UTC\n"
     assert (root / "jobs/daily-a.yaml").stat().st_mode & 0o777 == 0o640
     assert (root / "jobs/daily-b.yaml").read_text() == broken("daily-b")
@@ -292,7 +292,7 @@ def test_without_fix_nothing_is_written_and_it_is_told_that_it_could_be(
 ) -> None:
     root = tree({"jobs/daily-a.yaml": broken("daily-a")})
     assert main(["validate"]) == 1
-    assert capsys.readouterr().err == "1 problem can be mended with --fix.\n"
+    assert capsys.readouterr().err == "1 problem can be fixed with --fix.\n"
     assert (root / "jobs/daily-a.yaml").read_text() == broken("daily-a")
 
 
@@ -329,7 +329,7 @@ def test_data_goes_to_stdout_and_the_count_to_stderr(tree: Callable[..., Path], 
     tree({"jobs/daily-a.yaml": broken("daily-a"), "jobs/daily-b.yaml": sound("daily-b")})
     assert main(["validate", "--format", style]) == 1
     shown = capsys.readouterr()
-    assert shown.err == "Checked 2 files: 1 error.\n1 problem can be mended with --fix.\n"
+    assert shown.err == "Checked 2 files: 1 error.\n1 problem can be fixed with --fix.\n"
     assert "timezon" in shown.out
     if style == "json":
         assert json.loads(shown.out) == {

@@ -27,7 +27,7 @@ begins with a dot, names that begin with `#` and files in nested repositories ar
 top of the jobs folder excludes further files, in the syntax of gitignore(5). This holds alike for every command, for
 both ways to follow a repository, and for versions.
 
-`chronos-gitops validate --fix` mends, in the text itself, what needs no person: quotes around a cron expression and
+`chronos-gitops validate --fix` fixes in the text what needs no decision: quotes around a cron expression and
 other text that YAML takes for something else, a field whose name is misspelt, durations in words (`5 minutes`), numbers
 where text must be.
 """

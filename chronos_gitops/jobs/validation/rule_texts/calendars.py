@@ -7,7 +7,7 @@ RULES = (
         "unknown-calendar",
         "There is no such calendar.",
         "A calendar is a file `_calendars/<name>.yaml` at the top of the jobs folder. The last good version of the job "
-        "goes on, with the content that the calendar had.",
+        "keeps running, with the content that the calendar had.",
     ),
     error(
         "calendar-entry",

@@ -67,7 +67,7 @@ RULES = (
     note(
         "unused-suppression",
         "An ignore comment matches no finding.",
-        "What it was about has been mended, or stands on another line. Left behind, it would hide the next one.",
+        "The problem was fixed, or is on another line now. Left in place, the comment would hide the next problem.",
         "webhook: {url: https://api.example.com/} # chronos: ignore[private-host] the backup host has no public name",
         "webhook: {url: https://api.example.com/}",
     ),

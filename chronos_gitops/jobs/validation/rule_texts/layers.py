@@ -54,7 +54,7 @@ RULES = (
         "A job does not hold to a policy of the repository.",
         "Files in `_policies/` have rules over jobs: tags that they carry, hosts that they call, how often they run. A "
         "rule says itself whether it is an error, a warning or a note; a comment in the job ignores none of them. In "
-        "a policy itself this rule is about what cannot be read; until that is mended its last readable content holds.",
+        "a policy itself this rule is about what cannot be read; until it is fixed, its last readable content holds.",
     ),
     note(
         "no-effect",

@@ -53,7 +53,7 @@ RULES = (
     error(
         "too-many-problems",
         "There are more than 100 problems.",
-        "The rest of the file was not judged. Mend the first ones; most of the others usually follow from them.",
+        "The rest of the file was not checked. Fix the first ones; most of the others usually follow from them.",
     ),
     error(
         "duplicate-key",

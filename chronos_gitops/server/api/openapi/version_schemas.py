@@ -109,5 +109,5 @@ def _rollback() -> dict[str, Schema]:
         "written_out": listed(shape({"field": TEXT, "environment": nullable(TEXT), "value": {}}))
         | {"description": "Values that were inherited then and differ now, written into the job's file; null removes"},
         "warnings": listed(TEXT) | {"description": "Calendars that changed since; a rollback leaves them as they are"},
-        "rewritten": listed(TEXT) | {"description": "Top-level fields that were written anew, without their comments"},
+        "rewritten": listed(TEXT) | {"description": "Top-level fields that were rewritten, without their comments"},
     }

@@ -118,7 +118,7 @@ def one_replay(replay_id: str) -> dict[str, Any]:
             "cancelReplay",
             "executions",
             "Begin no further item of a replay",
-            "The item that has begun goes on. Harmless when the replay has ended.",
+            "The item that has begun continues. Harmless when the replay has ended.",
             {200: answer("The replay", ref("Replay"))},
             errors=(404, 409),
         ),

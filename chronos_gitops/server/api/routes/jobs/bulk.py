@@ -27,7 +27,7 @@ _SELECTORS = (
     "Selectors combine by `and` and mean the jobs of this moment that the caller sees. `expect_jobs` that differs from "
     "their number is 409. With `dry_run` nothing changes. "
 )
-_REPEATED = "A repeated Idempotency-Key answers the first call, or goes on with the jobs that it did not reach."
+_REPEATED = "A repeated Idempotency-Key answers the first call, or continues with the jobs that it did not reach."
 
 
 class TooManyItems(ApiError):

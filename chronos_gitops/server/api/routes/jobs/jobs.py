@@ -104,7 +104,7 @@ def one_job(name: str) -> Response:
             "jobs",
             "Next scheduled times of the job",
             "Empty while the job is disabled; from the end of its pause while it is paused.",
-            {200: answer("Ticks", ref("NextRuns"))},
+            {200: answer("Scheduled times", ref("NextRuns"))},
             errors=(404,),
         ),
         role=READ,
