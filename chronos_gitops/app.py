@@ -161,7 +161,7 @@ class Service:
         return health.liveness_failure
 
     def is_alive(self) -> bool:
-        """Whether the scheduler runs and nothing speaks for a restart."""
+        """True if the scheduler runs and nothing speaks for a restart."""
         return self.engine.health().heartbeat_at is not None and not self.liveness_failure()
 
     def _shortage(self) -> str:

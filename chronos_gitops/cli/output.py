@@ -1,4 +1,4 @@
-"""How a command prints its answer: as JSON, or in words."""
+"""Output of a command: as JSON, or as text."""
 
 import json
 import sys

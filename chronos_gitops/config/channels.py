@@ -1,4 +1,4 @@
-"""Where the operator wants to be told that something fails: one value for each ``[[notify]]`` table."""
+"""Notification channels: one value for each ``[[notify]]`` table."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What the operator decided: frozen values, whole when they exist."""
+"""The operator's decisions: frozen values, whole when they exist."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,11 +32,11 @@ class Grant:
 
     @property
     def is_limited(self) -> bool:
-        """Whether some jobs are left out."""
+        """True if some jobs are left out."""
         return bool(self.folders or self.tags)
 
     def covers(self, path: str | None) -> bool:
-        """Whether it reaches a row with this path; one without a path is for callers with all folders."""
+        """True if it reaches a row with this path; one without a path is for callers with all folders."""
         return not self.folders or any(is_path_in(path, folder) for folder in self.folders)
 
 

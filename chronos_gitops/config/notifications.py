@@ -1,4 +1,4 @@
-"""How ``[[notify]]`` tables are read: who is told that something fails; all raise ValueError."""
+"""Parsers of ``[[notify]]`` tables; all raise ValueError."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""How the value of one setting is read; all take the raw value and where relative paths start, and raise ValueError."""
+"""Parsers of single settings; all take the raw value and the base of relative paths, and raise ValueError."""
 
 import ipaddress
 import re

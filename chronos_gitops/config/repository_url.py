@@ -1,4 +1,4 @@
-"""Whether a repository is named by a folder or by an address, as git tells them apart (git-clone(1), GIT URLS)."""
+"""Tells a repository's folder from its address, by git's rules (git-clone(1), GIT URLS)."""
 
 import re
 from pathlib import Path

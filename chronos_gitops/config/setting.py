@@ -120,7 +120,7 @@ def chosen(owner: Any) -> Iterator[tuple[Setting, Any]]:
 
 
 def is_secret(owner: type, row: Setting) -> bool:
-    """Whether the value is never shown."""
+    """True if the value is never shown."""
     return any(
         is_secret(one.metadata[_GROUP], row)
         if _GROUP in one.metadata

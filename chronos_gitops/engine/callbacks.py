@@ -1,4 +1,4 @@
-"""What a target may say about work that it has accepted: who may say it, and what becomes of the execution. Pure.
+"""Callbacks of targets that have accepted work: the right to post, and the effect on the execution. Pure.
 
 A callback URL is a capability: HMAC-SHA256 (RFC 2104) over the execution's id, under a key that all runners of one
 engine share, so that any of them can check it. It does not expire by itself: it can end one execution, once.

@@ -22,7 +22,7 @@ def elapsed() -> float:
 
 
 def is_ahead(mark: datetime, now: datetime) -> bool:
-    """Whether the time was taken from a clock that was ahead, so that nothing may wait for it (CONTRACT 2)."""
+    """True if the time was taken from a clock that was ahead, so that nothing may wait for it (CONTRACT 2)."""
     return mark - now > TOLERANCE
 
 

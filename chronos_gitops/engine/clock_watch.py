@@ -29,7 +29,7 @@ class ClockWatch:
         self._jobs = 0
 
     def went_back(self, now: datetime) -> bool:
-        """Whether the clock shows less than it has shown, by more than the tolerance; once for each time."""
+        """True if the clock shows less than it has shown, by more than the tolerance; once for each time."""
         has_gone_back = self._latest is not None and is_ahead(self._latest, now)
         self._latest = now if self._latest is None or has_gone_back else max(self._latest, now)
         return has_gone_back

@@ -1,4 +1,4 @@
-"""What happened: executions, attempts, pauses. Frozen values; times are aware and in UTC."""
+"""Executions, attempts, pauses. Frozen values; times are aware and in UTC."""
 
 import uuid
 from collections.abc import Mapping

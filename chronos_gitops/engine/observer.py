@@ -1,4 +1,4 @@
-"""Who wants to hear what the engine did: metrics, logs. Called in the engine's thread; must not block or raise."""
+"""Observers of the engine: metrics, logs. Called in the engine's thread; must not block or raise."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol

@@ -1,1 +1,1 @@
-"""What a job owes: the state of each expectation, and the guard of new versions."""
+"""Expectations of a job: the state of each, and the guard of new versions."""

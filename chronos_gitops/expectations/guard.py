@@ -1,4 +1,4 @@
-"""Whether a new version that only fails is to be stopped. Pure."""
+"""Decides whether to stop a new version that only fails. Pure."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the caller's environment says to git: whether there is a git, and where a server's hook finds new objects."""
+"""The caller's environment for git: whether there is a git, and where a server's hook finds new objects."""
 
 import os
 from pathlib import Path

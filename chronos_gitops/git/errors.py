@@ -1,4 +1,4 @@
-"""What can go wrong with git, as typed reasons a status page can show."""
+"""Git errors, as typed reasons that a status page can show."""
 
 import os
 import re

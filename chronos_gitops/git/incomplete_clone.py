@@ -48,7 +48,7 @@ class PresentObjects:
 
     @property
     def is_partial(self) -> bool:
-        """Whether a server promised what is not here; asked again when the repository's settings change."""
+        """True if a server promised what is not here; asked again when the repository's settings change."""
         if self._is_complete and self.lender is None:
             return False
         promised = self.lender or self._git

@@ -133,7 +133,7 @@ def commits(git: Git, jobs: str, since: str | None, head: str) -> list[Commit]:
 
 
 def continues(git: Git, since: str, head: str) -> bool:
-    """Whether ``since`` stands on the first-parent chain of ``head``.
+    """True if ``since`` stands on the first-parent chain of ``head``.
 
     Being an ancestor is not enough: after a merge with swapped parents the old tip is an ancestor and yet has left
     the chain, and every version would be numbered anew.
@@ -146,7 +146,7 @@ def continues(git: Git, since: str, head: str) -> bool:
 
 
 def contains(git: Git, head: str | None, commit: str) -> bool:
-    """Whether the commit is in the history of ``head``; no, where that cannot be told."""
+    """True if the commit is in the history of ``head``; no, where that cannot be told."""
     if head is None:
         return False
     try:

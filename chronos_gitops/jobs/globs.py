@@ -44,7 +44,7 @@ class _Part:
 
 
 def matches(glob: str, text: str) -> bool:
-    """Whether the whole text is what the glob says: ``*`` is any text, slashes too, ``?`` is one character.
+    """True if the whole text is what the glob says: ``*`` is any text, slashes too, ``?`` is one character.
 
     Text longer than LONGEST_TEXT matches no glob but ``*``.
     """

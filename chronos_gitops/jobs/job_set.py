@@ -1,4 +1,4 @@
-"""What one JobSet changes in another: the one comparison that everything which follows a change goes by."""
+"""The difference of two JobSets: the one comparison that everything which follows a change uses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace

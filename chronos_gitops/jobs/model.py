@@ -1,4 +1,4 @@
-"""What a job is: frozen values, built whole from a validated document and true ever after."""
+"""The model of a job: frozen values, built whole from a validated document."""
 
 import hashlib
 import json

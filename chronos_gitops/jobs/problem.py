@@ -76,5 +76,5 @@ def is_error(problem: Problem) -> bool:
 
 
 def counts_in(problem: Problem, environment: str | None) -> bool:
-    """Whether the problem is one in this environment; None asks about all."""
+    """True if the problem is one in this environment; None asks about all."""
     return environment is None or problem.environments is None or environment in problem.environments

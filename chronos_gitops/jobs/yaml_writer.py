@@ -71,7 +71,7 @@ def _escaped(letter: str) -> str:
 
 
 def _is_block(value: str) -> bool:
-    """Whether the text reads best as lines of its own, and nothing is lost by it."""
+    """True if the text reads best as lines of its own, and nothing is lost by it."""
     lines = value.removesuffix("\n").split("\n")
     return (
         len(lines) > 1

@@ -1,1 +1,1 @@
-"""Who is told that something fails: once for each incident, again while it lasts, and once when it is over."""
+"""Notifications: one for each incident, reminders while it lasts, and one when it is over."""

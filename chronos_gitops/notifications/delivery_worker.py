@@ -90,7 +90,7 @@ class DeliveryWorker(BackgroundThread):
             self.woken.wait(_LOOK_EVERY)
 
     def send_next(self, desk: NotificationOutbox) -> bool:
-        """Whether there was one that is due; False also while the channel rests."""
+        """True if there was one that is due; False also while the channel rests."""
         now = self._now()
         if self._rests_until is not None and now < self._rests_until <= now + BACKOFF.upper_bound:
             return False

@@ -33,7 +33,7 @@ class HeartbeatThread(BackgroundThread):
             wait = self._heartbeat.interval.total_seconds() if self.beat() else _SOONER
 
     def beat(self) -> bool:
-        """Whether the scheduler is alive, and so a sign was tried."""
+        """True if the scheduler is alive, and so a sign was tried."""
         if not self._is_alive() or self._heartbeat.url is None:
             return False
         try:

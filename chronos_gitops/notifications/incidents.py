@@ -1,4 +1,4 @@
-"""When an incident begins, is told again, and is over. Pure: what was known, what happened and the time go in."""
+"""The beginning, reminders and end of an incident. Pure: what was known, what happened and the time go in."""
 
 import json
 import uuid

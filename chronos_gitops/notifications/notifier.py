@@ -1,4 +1,4 @@
-"""All of it together: a watcher, a sender for each channel, and the runner's own heartbeat."""
+"""The notifier: a detector, a delivery worker for each channel, and the runner's own heartbeat."""
 
 import time
 from collections.abc import Callable
@@ -91,7 +91,7 @@ class Notifier:
         return tuple(delivery_worker.standing(one) for one in self._senders)
 
     def is_troubled(self) -> bool:
-        """Whether a channel does not take messages."""
+        """True if a channel does not take messages."""
         return any(one.trouble for one in self._senders)
 
     def _wake(self) -> None:

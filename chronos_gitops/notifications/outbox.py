@@ -1,4 +1,4 @@
-"""What notifications keep in the ledger: each function is one operation on a session, inside a transaction."""
+"""The outbox of notifications in the ledger: each function is one operation on a session, in a transaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -210,7 +210,7 @@ class NotificationOutbox:
 
     @property
     def leads(self) -> bool:
-        """Whether no other runner knows newer jobs."""
+        """True if no other runner knows newer jobs."""
         return self._store.replica.leads
 
     @property

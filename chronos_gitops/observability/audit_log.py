@@ -1,4 +1,4 @@
-"""Who asked the runner for what, and what came of it: one line of JSON each."""
+"""The audit log: calls, their callers and results, one line of JSON each."""
 
 import json
 import logging

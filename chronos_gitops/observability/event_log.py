@@ -1,4 +1,4 @@
-"""What changed: commits applied and refused, jobs that fail or recover, and what people asked for; numbered, kept."""
+"""The event log: commits applied and refused, jobs that fail or recover, and operations; numbered, kept."""
 
 import json
 import logging

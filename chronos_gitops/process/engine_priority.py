@@ -1,4 +1,4 @@
-"""Who computes first: what answers readers and follows git gives way to what fires webhooks.
+"""Priority of the engine: answering readers and following git yield to sending webhooks.
 
 Python computes one thing at a time, and whoever wants to compute waits for whoever does, for milliseconds each time
 (``sys.setswitchinterval``). A webhook is tens of such steps in two threads. So the engine's threads say when they are

@@ -33,7 +33,7 @@ def noticed() -> Iterator[None]:
 
 
 def ran_out(error: BaseException | None) -> bool:
-    """Whether it is an error of a process or system that has no descriptor left, or was raised from one."""
+    """True if it is an error of a process or system that has no descriptor left, or was raised from one."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _ERRORS:
             return True

@@ -1,4 +1,4 @@
-"""What systemd is told of the runner: ready, alive, stopping (sd_notify(3)); nothing where nobody listens."""
+"""Messages to systemd: ready, alive, stopping (sd_notify(3)); none where it does not listen."""
 
 import contextlib
 import os

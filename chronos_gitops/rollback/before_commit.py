@@ -32,7 +32,7 @@ class RevertedJob:
 
     @property
     def is_inherited(self) -> bool:
-        """Whether only a layer changed it: then the layer is what goes back."""
+        """True if only a layer changed it: then the layer is what goes back."""
         return self.made.change is VersionChange.INHERITED
 
     def is_back(self, index: Index) -> bool:

@@ -1,4 +1,4 @@
-"""Where the runner's own commits are made: one at a time, on the newest head, built again when the head moves on."""
+"""The runner's own commits: one at a time, on the newest head, built again when the head moves."""
 
 import contextlib
 import threading

@@ -1,4 +1,4 @@
-"""How a rollback commit gets onto its branch: into a checkout, by a push, or onto a branch for review."""
+"""Publishes a rollback commit: into a checkout, by a push, or onto a branch for review."""
 
 import contextlib
 import time

@@ -69,7 +69,7 @@ class JobPlace:
         return {name: content_of(value) for name, value in merged.items() if name is not None}
 
     def is_same(self, own: FileParts, then: "JobPlace", was: FileParts) -> bool:
-        """Whether the job is the same before any environment, and in every one that is declared both times."""
+        """True if the job is the same before any environment, and in every one that is declared both times."""
         here, there = self.contents(own), then.contents(was)
         return distinct(self.base(own)) == distinct(then.base(was)) and all(
             distinct(here[name]) == distinct(there[name]) for name in here.keys() & there.keys()
@@ -77,7 +77,7 @@ class JobPlace:
 
 
 def needs_nothing(own: FileParts, then: JobPlace, now: JobPlace) -> bool:
-    """Whether the text of that time makes the same job today. A block of an environment that is gone is an error."""
+    """True if the text of that time makes the same job today. A block of an environment that is gone is an error."""
     return own.blocks.keys() <= {*now.layers.environments} | _never_declared(own, then) and now.is_same(own, then, own)
 
 

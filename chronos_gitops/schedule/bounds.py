@@ -33,7 +33,7 @@ class Bounds:
         return self.start is not None or self.end is not None
 
     def hold(self, instant: datetime) -> bool:
-        """Whether the instant lies between start and end."""
+        """True if the instant lies between start and end."""
         return (self.start is None or instant >= self.start) and (self.end is None or instant < self.end)
 
     def clip(self, after: datetime, until: datetime) -> tuple[datetime, datetime]:

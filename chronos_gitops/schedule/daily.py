@@ -9,7 +9,7 @@ _CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z", re.ASCII)
 
 
 def is_clock(text: str) -> bool:
-    """Whether it is ``HH:MM``, from 00:00 to 23:59."""
+    """True if it is ``HH:MM``, from 00:00 to 23:59."""
     return _CLOCK.match(text) is not None
 
 

@@ -1,4 +1,4 @@
-"""What a schedule or a zone is refused with."""
+"""The errors of schedules and time zones."""
 
 from typing import Literal
 

@@ -139,7 +139,7 @@ class Mover:
         return None
 
     def _has_instants(self, day: int) -> bool:
-        """Whether the zone's calendar has the day at all; Apia had no 2011-12-30."""
+        """True if the zone's calendar has the day at all; Apia had no 2011-12-30."""
         return timezones.shown(self.zone, day) < timezones.shown(self.zone, day + DAY)
 
 

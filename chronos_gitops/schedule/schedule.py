@@ -68,7 +68,7 @@ class Schedule:
 
     @property
     def both_day_fields(self) -> bool:
-        """Whether day of month and day of week are both restricted, so that either one matches."""
+        """True if day of month and day of week are both restricted, so that either one matches."""
         return self._ticks.both_day_fields
 
     def next_after(self, instant: datetime) -> datetime | None:
@@ -113,7 +113,7 @@ class Schedule:
 
     @property
     def has_seconds(self) -> bool:
-        """Whether it is a cron expression of six fields."""
+        """True if it is a cron expression of six fields."""
         return isinstance(self._ticks, Wallclock) and len(self.text.split()) == 6
 
     @property
@@ -123,7 +123,7 @@ class Schedule:
 
     @property
     def follows_elapsed_time(self) -> bool:
-        """Whether minute or hour starts with ``*``, so that it names no fixed times."""
+        """True if minute or hour starts with ``*``, so that it names no fixed times."""
         return isinstance(self._ticks, Wallclock) and self._ticks.pattern.elapsed
 
     @property

@@ -54,7 +54,7 @@ class ScheduleList:
 
     @property
     def fixed(self) -> bool:
-        """Whether each entry names times of day, so that its ticks can be moved to another day."""
+        """True if each entry names times of day, so that its ticks can be moved to another day."""
         return all(schedule.interval is None and not schedule.follows_elapsed_time for schedule in self.schedules)
 
     def next_after(self, instant: datetime) -> datetime | None:

@@ -70,7 +70,7 @@ def _is_spaced_by_interval(schedules: Sequence[Schedule], spacing: timedelta) ->
 
 
 def _are_times_spaced(schedules: Sequence[Schedule], spacing: timedelta) -> bool:
-    """Whether all times of day together are far enough apart, over midnight too, whichever days they are on."""
+    """True if all times of day together are far enough apart, over midnight too, whichever days they are on."""
     if any(schedule.interval or schedule.one_off for schedule in schedules):
         return False
     return _least_between_times(schedules) >= spacing.total_seconds()

@@ -1,4 +1,4 @@
-"""When a job runs: its schedules, from ``start`` to ``end``, on the days that its calendars leave open (TIME)."""
+"""The timing of a job: its schedules, from ``start`` to ``end``, on days that its calendars leave open (TIME)."""
 
 import hashlib
 import json
@@ -148,7 +148,7 @@ class Timing:
 
     @property
     def can_end(self) -> bool:
-        """Whether a day can come after which no tick is left."""
+        """True if a day can come after which no tick is left."""
         return bool(self.end) or all(schedule.one_off for schedule in self.schedules.schedules)
 
     @cached_property
@@ -250,7 +250,7 @@ class Timing:
 
     @property
     def moves_ticks(self) -> bool:
-        """Whether held ticks go to other days."""
+        """True if held ticks go to other days."""
         return self.on_skip is not OnSkip.DROP and self.has_calendars
 
     @property
@@ -284,7 +284,7 @@ class Timing:
         return min((end for calendar in calendars if (end := calendar.known_until) is not None), default=None)
 
     def ended(self, now: datetime) -> bool:
-        """Whether no tick is left because ``end`` or every ``@at`` has passed; calendars alone end nothing."""
+        """True if no tick is left because ``end`` or every ``@at`` has passed; calendars alone end nothing."""
         return self.can_end and self.nominal_after(now) is None and self.next_after(now) is None
 
     def describe(self) -> str:

@@ -1,4 +1,4 @@
-"""What on disk differs from HEAD: layers, the jobs that they make another definition of, and jobs that run drafts."""
+"""Drafts on disk: layers that differ from HEAD, the jobs that they change, and jobs that run drafts."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ def changed_layers(loaded: Layers, committed: Layers) -> frozenset[str]:
 
 
 def has_layers(loaded: TreeResult, committed: Mapping[str, str]) -> bool:
-    """Whether a layer stands on disk or in HEAD; a path that only looks like one costs a look at HEAD."""
+    """True if a layer stands on disk or in HEAD; a path that only looks like one costs a look at HEAD."""
     return bool(loaded.layers.all) or any("/_" in f"/{path}" for path in committed)
 
 

@@ -21,7 +21,7 @@ class Watched(Protocol):
         """The folders to watch, each without what is below it; those that do not exist are passed over."""
 
     def concerns(self, path: str) -> bool:
-        """Whether an event at this path can matter."""
+        """True if an event at this path can matter."""
 
 
 _STOPS_WITHIN_S: Final = 2.0

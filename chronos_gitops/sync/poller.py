@@ -1,4 +1,4 @@
-"""When to look at the repository again."""
+"""Decides when to look at the repository again."""
 
 import threading
 import time

@@ -127,7 +127,7 @@ def _broken_layers(broken: Sequence[FileResult], loaded: TreeResult) -> tuple[Br
 
 
 def looks_worse(loaded: TreeResult, before: TreeResult | None, running: JobSet) -> bool:
-    """Whether files are broken that were not, or jobs are gone."""
+    """True if files are broken that were not, or jobs are gone."""
     known = broken_files(before) if before is not None else ()
     broken = {(parsed.path, parsed.identity) for parsed in broken_files(loaded)}
     return bool(broken - {(parsed.path, parsed.identity) for parsed in known}) or any(
@@ -236,7 +236,7 @@ def keep_broken(
 
 
 def is_deleted_since(definition: JobVersion, index: Versions, *, at_path: bool = False) -> bool:
-    """Whether the history has a deletion of the job after this version of it.
+    """True if the history has a deletion of the job after this version of it.
 
     ``at_path`` asks about the file: one that only says another name is not deleted.
     """

@@ -1,4 +1,4 @@
-"""What is followed: the files of a checkout as they are, or what is committed on a branch."""
+"""The source of job files: a checkout as it is on disk, or the commits of a branch."""
 
 import os
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
@@ -82,16 +82,16 @@ class Source(Protocol):
         """What stands on disk, for files that were never committed."""
 
     def is_busy(self) -> bool:
-        """Whether git is seen to be rewriting the files right now."""
+        """True if git is seen to be rewriting the files right now."""
 
     def folders(self) -> Collection[Path]:
         """Whose events are a hint to look again."""
 
     def concerns(self, path: str) -> bool:
-        """Whether an event at this path may matter."""
+        """True if an event at this path may matter."""
 
     def check(self) -> bool:
-        """Whether every object that jobs need can be read; when not, the next refresh mends what is ours. Slow."""
+        """True if every object that jobs need can be read; when not, the next refresh mends what is ours. Slow."""
 
     def suspect(self) -> None:
         """Something could not be read: the next refresh checks, and mends what is ours."""

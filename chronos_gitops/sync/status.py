@@ -1,4 +1,4 @@
-"""What the follower tells about itself (CONTRACT 3, ``GET /api/v1/sync``)."""
+"""The status of the sync controller (CONTRACT 3, ``GET /api/v1/sync``)."""
 
 from dataclasses import dataclass
 from datetime import datetime

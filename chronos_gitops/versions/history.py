@@ -283,7 +283,7 @@ class History:
 
 
 def _has_say(layer: str, jobs: Sequence[str], reach: Reach) -> bool:
-    """Whether the layer reaches one of these files, and an environment in which the content changed."""
+    """True if the layer reaches one of these files, and an environment in which the content changed."""
     folder, _, file = layer.rpartition("/")
     if file != DEFAULTS:
         return reach.environments is None or file.removesuffix(".yaml") in reach.environments

@@ -61,7 +61,7 @@ class JobNames:
             offer(contents)
 
     def is_missing(self, blob: str) -> bool:
-        """Whether the content is not here, which is another thing than having no name."""
+        """True if the content is not here, which is another thing than having no name."""
         return blob in self._missing
 
     def role(self, path: str) -> FileRole:

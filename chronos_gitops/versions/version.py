@@ -28,7 +28,7 @@ class Reach:
     effective: bool | None = None
 
     def includes(self, environment: str | None) -> bool:
-        """Whether the content changed for a runner of this environment; before any was declared, for all."""
+        """True if the content changed for a runner of this environment; before any was declared, for all."""
         return self.effective is not False if self.environments is None else environment in self.environments
 
 
@@ -69,7 +69,7 @@ class Version:
         return str(self.position) if self.is_numbered else self.commit[:12]
 
     def counts_in(self, environment: str | None) -> bool:
-        """Whether it is another version for a runner of this environment: one of the own file is one everywhere."""
+        """True if it is another version for a runner of this environment: one of the own file is one everywhere."""
         return self.change is not VersionChange.INHERITED or self.reach.includes(environment)
 
 

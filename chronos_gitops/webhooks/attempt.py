@@ -196,7 +196,7 @@ class Delivery:
         return replace(outcome, response=excerpt(answer.body, labels) if self._keeps(call) else None)
 
     def _keeps(self, call: AttemptContext) -> bool:
-        """Whether anything that the target of this job sends is kept."""
+        """True if anything that the target of this job sends is kept."""
         return self._egress.of(call.path).keeps_responses
 
     async def _answer(

@@ -1,4 +1,4 @@
-"""What an attempt ran with besides git: the target's address and certificate, secrets, time zone rules, the runner.
+"""Observed conditions of an attempt besides git: the target's address and certificate, secrets, tzdata, the runner.
 
 It is kept with the attempt, so that a failure can be compared with the last success. It holds no value of a secret.
 """

@@ -1,4 +1,4 @@
-"""What one HTTP attempt brought, and what follows from it. Pure."""
+"""The outcome of one HTTP attempt, and what follows from it. Pure."""
 
 import re
 from dataclasses import dataclass

@@ -1,5 +1,6 @@
 """User-facing texts keep to the glossary: a short list of words that have a plainer equivalent."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -57,3 +58,14 @@ def test_the_list_finds_what_it_is_for() -> None:
         "Nobody: write a noun or a number",
         "receivers: write target",
     ]
+
+
+def test_the_docstring_of_a_module_names_its_subject() -> None:
+    """A noun or a verb, as a reader of the tree looks for it; no question."""
+    questions = ("What", "Whether", "How", "Who", "When", "Where")
+    firsts = {
+        str(path.relative_to(ROOT)): (ast.get_docstring(ast.parse(path.read_text())) or "").partition(" ")[0]
+        for path in (ROOT / "chronos_gitops").rglob("*.py")
+    }
+    assert len(firsts) > 700
+    assert [path for path, first in firsts.items() if first in questions] == []

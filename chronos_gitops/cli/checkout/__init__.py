@@ -1,1 +1,1 @@
-"""What commands read and change in a checkout."""
+"""Reading and changing the files of a checkout."""

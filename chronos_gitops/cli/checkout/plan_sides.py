@@ -104,7 +104,7 @@ def _listed(paths: Sequence[str]) -> str:
 
 
 def _is_linear(git: Git, base: str, head: str) -> bool:
-    """Whether one follows from the other, so that there is nothing to merge."""
+    """True if one follows from the other, so that there is nothing to merge."""
     return _common(git, base, head) in (base, head)
 
 

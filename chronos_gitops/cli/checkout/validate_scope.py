@@ -1,4 +1,4 @@
-"""What ``validate`` looks at: which files it reads, which of them it reports about, and which secrets there are."""
+"""The scope of ``validate``: the files it reads, those it reports on, and the names of known secrets."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What the commands that speak to a runner share: their options, the connection, and errors in one sentence."""
+"""The client of a runner's API: options of commands that use it, the connection, and errors in one sentence."""
 
 import contextlib
 import json

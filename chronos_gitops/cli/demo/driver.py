@@ -1,4 +1,4 @@
-"""What the acts share: the clock of the demo, one look at receiver and runner, waiting while the table is drawn."""
+"""Shared parts of the acts: the clock of the demo, a look at target and runner, waiting while the table is drawn."""
 
 import time
 from collections.abc import Callable, Sequence

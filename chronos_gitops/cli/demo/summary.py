@@ -1,4 +1,4 @@
-"""What the demo has shown, once for people and once for programs."""
+"""The results of the demo, as text and as JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

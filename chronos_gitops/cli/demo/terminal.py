@@ -1,4 +1,4 @@
-"""Where the demo is watched: a block that is drawn again in place on a terminal, lines anywhere else."""
+"""The display of the demo: a block that is redrawn in place on a terminal, lines anywhere else."""
 
 import shutil
 from collections.abc import Sequence

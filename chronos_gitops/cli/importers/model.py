@@ -1,4 +1,4 @@
-"""What a reader of another scheduler's file finds: jobs as documents, and what cannot be one."""
+"""The result of reading another scheduler's file: jobs as documents, and entries that cannot become one."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

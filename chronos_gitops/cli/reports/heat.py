@@ -1,4 +1,4 @@
-"""How many runs each day has, as numbers and bars."""
+"""The number of runs on each day, as numbers and bars."""
 
 from collections import Counter
 from collections.abc import Iterable

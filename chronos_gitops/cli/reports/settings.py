@@ -41,7 +41,7 @@ def shown(settings: Settings, sources: Mapping[str, str]) -> Iterator[ShownSetti
 
 
 def _has_given_twin(settings: Settings, row: setting.Setting, value: Any, sources: Mapping[str, str]) -> bool:
-    """Whether another key has given the same value."""
+    """True if another key has given the same value."""
     if not is_dataclass(value):
         return False
     return any(

@@ -111,7 +111,7 @@ class StopSignals:
             signal.signal(number, self._handle)
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Whether a signal came, within this time or, with None, ever."""
+        """True if a signal came, within this time or, with None, ever."""
         self._hears.settimeout(seconds)
         while not self.came:
             try:

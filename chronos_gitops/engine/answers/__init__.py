@@ -1,1 +1,1 @@
-"""What recorded executions say: why at a time, how versions fared. Pure."""
+"""Answers from recorded executions: the reason at an instant, outcomes of versions. Pure."""

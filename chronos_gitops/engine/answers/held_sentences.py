@@ -1,4 +1,4 @@
-"""What is said of a tick that a calendar held, and of one that took its place."""
+"""Sentences about a scheduled time that a calendar held, and about one that took its place."""
 
 from datetime import datetime
 

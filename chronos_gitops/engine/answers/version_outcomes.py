@@ -1,4 +1,4 @@
-"""How the executions of each version of a job ended: counts, durations, the first failure. Pure."""
+"""Outcomes of the executions of each version of a job: counts, durations, the first failure. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence

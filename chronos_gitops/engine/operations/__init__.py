@@ -1,1 +1,1 @@
-"""What an operator asks for: pauses, calls for many jobs, replays. Pure."""
+"""Operations of an operator: pauses, calls for many jobs, replays. Pure."""

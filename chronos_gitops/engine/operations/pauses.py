@@ -44,6 +44,6 @@ def parts(pause: Pause | None) -> Iterator[Pause]:
 
 
 def is_ended_by(pause: Pause, job: Job | None) -> bool:
-    """Whether the content that is applied ends the guard's part: a rollback, too. A deleted job keeps it."""
+    """True if the content that is applied ends the guard's part: a rollback, too. A deleted job keeps it."""
     guard = guards(pause)
     return guard is not None and job is not None and guard.content != job.digest

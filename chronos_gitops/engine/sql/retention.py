@@ -84,7 +84,7 @@ class Retention:
         return count
 
     def _is_steady(self) -> bool:
-        """Whether as much time has passed on the clock as really has since this was asked last: by a clock that is
+        """True if as much time has passed on the clock as really has since this was asked last: by a clock that is
         ahead for a moment the whole history would be old."""
         before, self._seen = self._seen, (self._now(), elapsed())
         if before is None:

@@ -1,4 +1,4 @@
-"""How long the ledger has not been written although it was to be: an error and a silence count alike."""
+"""The time since the last successful write of the ledger: an error and a missing answer count alike."""
 
 import threading
 

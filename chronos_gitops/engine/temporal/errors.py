@@ -1,4 +1,4 @@
-"""What goes wrong between a runner and its Temporal server, in words."""
+"""Errors between a runner and its Temporal server, in words."""
 
 import re
 

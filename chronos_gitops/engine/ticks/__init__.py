@@ -1,1 +1,1 @@
-"""What becomes of scheduled times: due, owed, moved, overlapping. Pure."""
+"""Rules for scheduled times: due, owed, moved, overlapping. Pure."""

@@ -1,4 +1,4 @@
-"""How many unfinished executions a runner takes on: a target that is slow must not fill its memory."""
+"""The limit of unfinished executions in a runner: a slow target must not fill its memory."""
 
 from collections.abc import Callable
 

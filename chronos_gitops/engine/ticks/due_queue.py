@@ -1,4 +1,4 @@
-"""What is due, and what becomes of ticks that were missed. Pure: values in, values out, no clock."""
+"""Due ticks, and the rule for missed ones. Pure: values in, values out, no clock."""
 
 import heapq
 import itertools

@@ -1,4 +1,4 @@
-"""What an execution does that is claimed while others of its job are unfinished. Pure: one rule for all engines."""
+"""The overlap rule: an execution claimed while others of its job are unfinished. Pure: one rule for all engines."""
 
 from enum import StrEnum
 from typing import Final

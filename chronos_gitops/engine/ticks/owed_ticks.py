@@ -1,4 +1,4 @@
-"""What a gap owes: the ticks of a job that were due and not decided, and those that calendars held. Pure."""
+"""The ticks that a gap owes: those that were due and not decided, and those that calendars held. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -49,7 +49,7 @@ class EngineRuns:
         return self._engine.last_success(self._job, self._now)
 
     def _read(self) -> bool:
-        """Whether another page may follow."""
+        """True if another page may follow."""
         if self._pages == _MOST_PAGES or (self._pages and self._last is None):
             return False
         before = None if self._last is None else (self._last.scheduled_time, self._last.id)

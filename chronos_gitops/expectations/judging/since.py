@@ -23,7 +23,7 @@ class SinceStore:
 
     @property
     def leads(self) -> bool:
-        """Whether no other runner knows newer jobs."""
+        """True if no other runner knows newer jobs."""
         return self._store.replica.leads
 
     def read(self, job: Job) -> Since:

@@ -1,1 +1,1 @@
-"""When coming executions are looked at, and what is kept of those that would fail (PROMISES section 5)."""
+"""Preflights: checks of coming executions, and the failures that are kept (PROMISES section 5)."""

@@ -1,4 +1,4 @@
-"""What is kept of preflights, beside the executions: jobs that failed, and when the newest daily one was due."""
+"""Rows of preflights, beside the executions: jobs that failed, and when the newest daily one was due."""
 
 import json
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ class PreflightStore:
 
     @property
     def leads(self) -> bool:
-        """Whether no other runner knows newer jobs."""
+        """True if no other runner knows newer jobs."""
         return self._store.replica.leads
 
     def failures(self) -> Mapping[str, PreflightFailure]:

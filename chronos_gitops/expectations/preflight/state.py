@@ -1,4 +1,4 @@
-"""What becomes of failures that are kept: after another preflight, and when the job succeeds or does not run. Pure."""
+"""The state of kept failures: after another preflight, and when the job succeeds or does not run. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

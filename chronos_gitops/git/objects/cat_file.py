@@ -1,4 +1,4 @@
-"""What git-cat-file(1) reads and prints with ``--batch``."""
+"""The input and output format of git-cat-file(1) with ``--batch``."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Where a repository is: a folder or a URL, with its credentials kept apart."""
+"""The address of a repository: a folder or a URL, with its credentials kept apart."""
 
 import base64
 import re

@@ -1,4 +1,4 @@
-"""How the runner shows who it is to a git server: read again at each attempt, so that a new password needs no restart.
+"""The runner's credentials for a git server: read at each attempt, so that a new password needs no restart.
 
 A password travels in the environment of the one command that speaks (``http.<host>.extraHeader``, git-config(1)): no
 command line and no file of ours holds it, and no other host is sent it. An askpass program would do the same with a

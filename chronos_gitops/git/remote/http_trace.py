@@ -1,4 +1,4 @@
-"""What an HTTP server told git beside its answer: git prints a status at most, and neither Retry-After nor Location.
+"""HTTP details of a git server's response: git prints a status at most, and neither Retry-After nor Location.
 
 git writes the heads of all responses, without contents and credentials, into a file that only this user can read
 (GIT_TRACE_CURL, git(1)); it is gone when the command has ended.
@@ -29,7 +29,7 @@ class Response:
 
     @property
     def is_page(self) -> bool:
-        """Whether this is HTML for a browser where git's protocol was asked for."""
+        """True if this is HTML for a browser where git's protocol was asked for."""
         return self.status == 200 and self.fields.get("content-type", "").lower().startswith("text/html")
 
     def retry_after(self) -> timedelta:

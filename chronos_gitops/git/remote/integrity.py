@@ -1,4 +1,4 @@
-"""Whether the objects that jobs need can be read: git itself reads and hashes them, in a process of its own."""
+"""Checks that the objects that jobs need can be read: git itself reads and hashes them, in its own process."""
 
 from typing import Final
 

@@ -106,7 +106,7 @@ class Mirror:
 
     @property
     def exists(self) -> bool:
-        """Whether this address was followed from this data folder before."""
+        """True if this address was followed from this data folder before."""
         return self._folder.is_dir()
 
     def close(self) -> None:
@@ -307,7 +307,7 @@ class Mirror:
             _log.warning("the mirror could not be tidied", extra={"error": str(error)})
 
     def _is_sound(self) -> bool:
-        """Whether git takes the folder for a repository at all; with a bad HEAD or config, or without objects, not."""
+        """True if git takes the folder for a repository at all; with a bad HEAD or config, or without objects, not."""
         return self._folder.is_dir() and self.git.attempt("rev-parse", "--git-dir").code == 0
 
     def _fetch(self, git: Git, branch: str, before: str | None, timeout: float | None) -> str:
@@ -329,7 +329,7 @@ class Mirror:
         return head
 
     def _filters(self, git: Git) -> bool:
-        """Whether it is worth asking: a folder beside us costs no network, and the root leaves nothing out."""
+        """True if it is worth asking: a folder beside us costs no network, and the root leaves nothing out."""
         is_remote = self.address.path is None and self._jobs != "."
         return is_remote and git.attempt("config", "--get", _WHOLE).code != 0
 

@@ -57,7 +57,7 @@ def bring(git: Git, remote: Remote, wanted: Sequence[str]) -> None:
 
 
 def is_partial(git: Git) -> bool:
-    """Whether objects of this repository may be missing because a server promised them."""
+    """True if objects of this repository may be missing because a server promised them."""
     return git.attempt("config", "--get-regexp", r"^remote\..*\.promisor$").code == 0
 
 

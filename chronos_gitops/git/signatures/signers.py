@@ -90,7 +90,7 @@ def is_key_type(word: str) -> bool:
 
 
 def is_krl(content: bytes) -> bool:
-    """Whether these are revoked keys in OpenSSH's binary format (ssh-keygen(1), KEY REVOCATION LISTS)."""
+    """True if these are revoked keys in OpenSSH's binary format (ssh-keygen(1), KEY REVOCATION LISTS)."""
     return content.startswith(_KRL)
 
 

@@ -1,4 +1,4 @@
-"""Whether a merge is exactly what git makes of its two parents, so that it holds nothing of its own."""
+"""Checks that a merge is exactly what git makes of its two parents, so that it holds nothing of its own."""
 
 from collections.abc import Callable, Sequence
 from contextlib import closing

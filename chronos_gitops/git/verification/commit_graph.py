@@ -38,7 +38,7 @@ def commit_node(git: Git, commit: str) -> CommitNode:
 
 
 def is_commit_id(text: str) -> bool:
-    """Whether it is a full commit id in lower case, SHA-1 or SHA-256."""
+    """True if it is a full commit id in lower case, SHA-1 or SHA-256."""
     return _ID.match(text) is not None
 
 

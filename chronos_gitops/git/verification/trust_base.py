@@ -1,4 +1,4 @@
-"""What verification goes on from: the head that was verified last, and the commits that the operator trusts."""
+"""The start of verification: the head that was verified last, and the commits that the operator trusts."""
 
 from contextlib import closing
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class TrustBase:
         )
 
     def was_verified(self, commit: str) -> bool:
-        """Whether a commit of the excluded histories was itself verified, or named by the operator; no, where that
+        """True if a commit of the excluded histories was itself verified, or named by the operator; no, where that
         cannot be told."""
         if commit == self.anchor or commit in self.bases:
             return True
@@ -55,5 +55,5 @@ class TrustBase:
 
 
 def _is_outside(git: Git, head: str, commit: str) -> bool:
-    """Whether ``head`` certainly does not reach the commit."""
+    """True if ``head`` certainly does not reach the commit."""
     return git.attempt("merge-base", "--is-ancestor", "--end-of-options", commit, head).code == 1

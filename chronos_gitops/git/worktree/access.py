@@ -1,4 +1,4 @@
-"""Whether a commit can be written into a local repository: asked before anything is, and by a dry run too."""
+"""Checks that a commit can be written into a local repository: before anything is written, and in a dry run too."""
 
 import os
 import pwd

@@ -70,7 +70,7 @@ class Checkout:
             raise ConflictError(f"{path} has uncommitted changes", hint="commit them or take them back first")
 
     def _stands(self, path: str, blob: str | None) -> bool:
-        """Whether the file on disk has this content, or with None whether there is none."""
+        """True if the file on disk has this content, or with None whether there is none."""
         file = self._root / path
         if blob is None:
             return not os.path.lexists(file)
@@ -132,7 +132,7 @@ class Checkout:
             yield FileEdit(path, blob, before, self._git.read(blob) if blob else b"", mode)
 
     def _is_untouched(self, file: FileEdit) -> bool:
-        """Whether nobody but the commit that was cut off has changed the file, on disk and in the index."""
+        """True if nobody but the commit that was cut off has changed the file, on disk and in the index."""
         for left_over in (self._root / file.path).parent.glob(f".{Path(file.path).name}.chronos-*"):
             left_over.unlink(missing_ok=True)
         states = [file.before or None, file.blob or None]

@@ -44,7 +44,7 @@ def is_hidden(path: str) -> bool:
 
 
 def is_beyond_ignoring(path: str) -> bool:
-    """Whether ``.chronosignore`` has no say over this path from the jobs folder: what layers say holds for all."""
+    """True if ``.chronosignore`` has no say over this path from the jobs folder: what layers say holds for all."""
     return place_of(path).role not in (FileRole.JOB, FileRole.RESERVED)
 
 
@@ -112,7 +112,7 @@ class IgnoreRules:
         return cls(tuple(pattern for pattern in patterns if pattern is not None)[:_MOST_PATTERNS])
 
     def ignores(self, path: str) -> bool:
-        """Whether this file, a posix path from the jobs folder, is left out; what is in an ignored folder always is."""
+        """True if this file, a posix path from the jobs folder, is left out; what is in an ignored folder always is."""
         parts = path.split("/")
         return any(self._leaves_out(parts[:end], end < len(parts)) for end in range(1, len(parts) + 1))
 

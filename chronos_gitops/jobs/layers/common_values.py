@@ -139,7 +139,7 @@ def _leaves(value: Mapping[str, Any], above: Path) -> Iterator[tuple[Path, Any]]
 
 
 def is_plain(value: Any) -> bool:
-    """Whether JSON says all of it: a key without a value, and a null, are none."""
+    """True if JSON says all of it: a key without a value, and a null, are none."""
     if isinstance(value, dict):
         return all(map(is_plain, value.values()))
     return all(map(is_plain, value)) if isinstance(value, list) else value is not None and value is not NULL

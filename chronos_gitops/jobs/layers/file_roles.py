@@ -1,4 +1,4 @@
-"""What a YAML file below the jobs folder is by its path: a job, a layer, or a name that is reserved."""
+"""The role of a YAML file below the jobs folder, by its path: a job, a layer, or a reserved name."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -45,7 +45,7 @@ def _redundant(
 
 
 def _is_repeated(value: Any, inherited: Any, path: Path) -> bool:
-    """Whether the job is the same without it."""
+    """True if the job is the same without it."""
     is_one_value = path == AUTH or path[:-1] == ("variables",)
     if isinstance(value, dict) and value and isinstance(inherited, Mapping) and not is_one_value:
         return all(key in inherited and _is_repeated(one, inherited[key], (*path, key)) for key, one in value.items())

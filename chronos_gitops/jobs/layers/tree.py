@@ -1,4 +1,4 @@
-"""All layers of one tree, and the chain of parts that a job in it is made of."""
+"""The layers of one tree, and the chain of parts that a job in it is made of."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""When a job runs after a change, by the moves that are under way when a runner applies it (TIME section 4). Pure."""
+"""The runs of a job after a change, by the moves under way when a runner applies it (TIME section 4). Pure."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""What a change of calendars means for the runs of the next 366 days. Pure."""
+"""The effect of changed calendars on the runs of the next 366 days. Pure."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence

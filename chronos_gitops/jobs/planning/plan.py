@@ -1,4 +1,4 @@
-"""What a change of the tree means: two JobSets to a Plan, without IO and without a clock."""
+"""The plan of a change: two JobSets to a Plan, without IO and without a clock."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -91,7 +91,7 @@ class JobChange:
 
     @property
     def moves_runs(self) -> bool:
-        """Whether it runs before and after, at other times."""
+        """True if it runs before and after, at other times."""
         before, after = self.runs_before, self.runs_after
         if before is None or after is None or not (before.next and after.next):
             return False
@@ -142,7 +142,7 @@ class Plan:
 
     @property
     def has_changes(self) -> bool:
-        """Whether anything runs otherwise, a job becomes invalid, or an environment comes or goes."""
+        """True if anything runs otherwise, a job becomes invalid, or an environment comes or goes."""
         is_other = any(one.status is not EnvironmentStatus.STAYS for one in self.environments)
         is_other = is_other or bool(self.zone_data and self.zone_data.jobs)
         return bool(self.changes or self.calendars or self.refusals.invalid) or is_other

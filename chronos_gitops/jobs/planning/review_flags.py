@@ -1,4 +1,4 @@
-"""What a reviewer should look at twice in one change of a job."""
+"""Flags on one change of a job that a reviewer should look at twice."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -95,7 +95,7 @@ class Policies:
         return file.policy is not None and file.policy.select.may_choose(self._from_root(path))
 
     def chooses_any(self, file: PolicyFile, paths: Iterable[str]) -> bool:
-        """Whether its folder holds one of them."""
+        """True if its folder holds one of them."""
         return any(self._may_choose(file, path) for path in paths)
 
     def fingerprint(self, path: str) -> str:

@@ -1,1 +1,1 @@
-"""What a job owes: success, expectations, guard."""
+"""Promises of a job: success, expectations, guard."""

@@ -1,4 +1,4 @@
-"""How far ahead a preflight looks: 1m to 168h."""
+"""The window of a preflight: 1m to 168h."""
 
 from datetime import timedelta
 from typing import Final

@@ -1,4 +1,4 @@
-"""Where a secret may be used: the operator binds its name to folders of job files and to origins (TEAMS 1)."""
+"""Bindings of secrets: the operator binds a name to folders of job files and to origins (TEAMS 1)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class Bindings:
 
     @property
     def is_open(self) -> bool:
-        """Whether every secret may be used everywhere."""
+        """True if every secret may be used everywhere."""
         return not self.by_name and self.unbound == "anywhere"
 
     def refusal(self, name: str, *, origin: Origin | None, path: str | None, shown: str = "") -> Refusal | None:

@@ -65,19 +65,19 @@ def _pair() -> re.Pattern[str]:
 
 @lru_cache(maxsize=1024)
 def is_sensitive(name: str) -> bool:
-    """Whether a header or field of this name usually carries a credential."""
+    """True if a header or field of this name usually carries a credential."""
     return bool(_SENSITIVE_NAME.search(name[-40:]))
 
 
 def _is_credential(name: str, value: str) -> bool:
-    """Whether a query parameter of this name carries a credential; ``key`` and the like may carry plain words."""
+    """True if a query parameter of this name carries a credential; ``key`` and the like may carry plain words."""
     if is_sensitive(name):
         return True
     return bool(_AMBIGUOUS_PARAMETER.match(name)) and not _PLAIN_WORDS.match(value)
 
 
 def is_literal(value: str) -> bool:
-    """Whether anything stands here beside references, template variables and words like Bearer."""
+    """True if anything stands here beside references, template variables and words like Bearer."""
     return bool(_NOT_SECRET.sub("", value))
 
 

@@ -1,4 +1,4 @@
-"""What may stand between braces: ``{{.JobName}}`` in url, headers and body, ``${secret:backup-token}`` in auth too."""
+"""Templates: ``{{.JobName}}`` in url, headers and body, ``${secret:backup-token}`` in auth too."""
 
 import re
 from collections.abc import Callable
@@ -66,5 +66,5 @@ def has_secret_in_host(url: str) -> bool:
 
 
 def is_plain(text: str) -> bool:
-    """Whether no placeholder is in it."""
+    """True if no placeholder is in it."""
     return _PLACEHOLDER.search(text) is None

@@ -1,4 +1,4 @@
-"""What validation says about one file."""
+"""The result of validating one file."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final

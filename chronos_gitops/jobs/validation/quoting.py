@@ -1,4 +1,4 @@
-"""How values from a file are quoted in messages: short, on one line, with nothing invisible in them."""
+"""Quotes values of a file in messages: short, on one line, without invisible characters."""
 
 from collections.abc import Sequence
 

@@ -52,7 +52,7 @@ class LookedIncident:
         return update if update.messages or update.watch != self.known.watch else None
 
     def write(self, update: IncidentUpdate, letter: Callable[[IncidentChange], Notification], now: datetime) -> bool:
-        """Whether there is a message to send. Raises StoreErrors."""
+        """True if there is a message to send. Raises StoreErrors."""
         letters = [
             letter(change)
             for change in update.messages

@@ -1,4 +1,4 @@
-"""What is wrong with following git, by topic, as the follower tells it."""
+"""Faults in following git, by topic, as the sync controller reports them."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""What a message says to do: one command."""
+"""The action that a message recommends: one command."""
 
 from chronos_gitops.engine.model import Execution
 from chronos_gitops.notifications.message import Past

@@ -1,4 +1,4 @@
-"""What is counted as it happens: every counter and histogram of a runner, declared in one place."""
+"""The counters and histograms of a runner, declared in one place."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What is read when somebody asks, so that no gauge can be stale."""
+"""Gauges that are computed at each scrape, so that none can be stale."""
 
 import platform
 from collections import Counter

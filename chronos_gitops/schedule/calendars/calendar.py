@@ -40,7 +40,7 @@ class Entry:
 
     @property
     def dated(self) -> bool:
-        """Whether it names a year, so that it ends with ``covers_until``."""
+        """True if it names a year, so that it ends with ``covers_until``."""
         return self.weekday is None and self.month_day is None
 
 
@@ -150,7 +150,7 @@ class Calendar:
 
     @property
     def lacks_horizon(self) -> bool:
-        """Whether it holds dates, chooses no jobs, and does not say until when its dates are complete."""
+        """True if it holds dates, chooses no jobs, and does not say until when its dates are complete."""
         return self.covers_until is None and self.applies_to is None and any(entry.dated for entry in self.closed)
 
 

@@ -1,4 +1,4 @@
-"""All calendars of one job together: closed is what any of them closes."""
+"""The calendars of one job together: a time is closed if any of them closes it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ class Selection:
     except_jobs: frozenset[str] = frozenset()
 
     def chooses(self, name: str, path: str, tags: Mapping[str, str], environment: str | None) -> bool:
-        """Whether the job of that name, file, effective tags and environment is one of them."""
+        """True if the job of that name, file, effective tags and environment is one of them."""
         return (
             name not in self.except_jobs
             and self.may_choose(path)
@@ -29,7 +29,7 @@ class Selection:
         )
 
     def may_choose(self, path: str) -> bool:
-        """Whether the folder holds the file."""
+        """True if the folder holds the file."""
         return not self.folder or path.startswith(self.folder.rstrip("/") + "/")
 
 

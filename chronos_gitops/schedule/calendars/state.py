@@ -1,4 +1,4 @@
-"""Whether a calendar is closed at an instant, and until when."""
+"""The state of a calendar at an instant: closed or not, and until when."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What happens next to a job with calendars: a tick that runs, ticks that are held, and moves under way. Pure.
+"""The next step of a job with calendars: a tick that runs, ticks that are held, moves under way. Pure.
 
 The engine asks forward only. ``moves`` are pairs of origin and target: of ``next``, held ticks whose target is still to
 come; of ``previous``, ticks that ran early and whose origin is still to come. A pair goes when its later end passes.

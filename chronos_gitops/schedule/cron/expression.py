@@ -107,7 +107,7 @@ class CronExpression:
     both_day_fields: bool
 
     def fires(self) -> bool:
-        """Whether any day ever matches. Exact: in 40 years every month meets each of its lengths on each weekday."""
+        """True if any day ever matches. Exact: in 40 years every month meets each of its lengths on each weekday."""
         return any(
             self.days[shape(first, length)]
             for month in range(1, 13)

@@ -146,7 +146,7 @@ class CronField:
 
 
 def is_special(item: str) -> bool:
-    """Whether an item that is written out is one of ``L LW 15W 5#2 5L``."""
+    """True if an item that is written out is one of ``L LW 15W 5#2 5L``."""
     return item.endswith(("L", "W")) or "#" in item
 
 

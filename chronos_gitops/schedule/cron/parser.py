@@ -44,7 +44,7 @@ def parse(text: str, key: str) -> CronExpression:
 
 
 def is_hashed(text: str) -> bool:
-    """Whether an ``H`` stands in it, so that its ticks depend on the key."""
+    """True if an ``H`` stands in it, so that its ticks depend on the key."""
     return not text.lstrip().startswith("@") and bool(_HASHED.search(text))
 
 

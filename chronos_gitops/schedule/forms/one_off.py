@@ -40,13 +40,13 @@ class OneOff:
 
     @property
     def exists(self) -> bool:
-        """Whether the zone's clock ever shows the time; one in a gap runs at the end of the gap."""
+        """True if the zone's clock ever shows the time; one in a gap runs at the end of the gap."""
         seconds = int(self.instant.timestamp())
         return seconds + timezones.offset(self.zone, seconds) == self.wall
 
     @property
     def repeated(self) -> bool:
-        """Whether the zone's clock shows the time twice; it runs the first time."""
+        """True if the zone's clock shows the time twice; it runs the first time."""
         local = datetime.fromtimestamp(int(self.instant.timestamp()), self.zone)
         return self.exists and local.utcoffset() != local.replace(fold=1).utcoffset()
 

@@ -32,7 +32,7 @@ def parse_time(text: str) -> int | None:
 
 
 def has_offset(text: str) -> bool:
-    """Whether a local time is followed by ``Z`` or an offset such as ``+02:00``."""
+    """True if a local time is followed by ``Z`` or an offset such as ``+02:00``."""
     local = re.match(r"(.+?)(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})\Z", text)
     return local is not None and parse_time(local[1]) is not None
 

@@ -1,4 +1,4 @@
-"""What one caller may ask of the runner: calls in a row, and heavy questions at a time (TEAMS section 10).
+"""Budgets of a caller: calls in a row, and heavy questions at a time (TEAMS section 10).
 
 Nothing can interrupt a thread that computes. So questions whose work grows with a file's content run in threads of
 their own, of which there are few; whoever waits for one too long is answered 503 while that thread works on.

@@ -1,4 +1,4 @@
-"""What a handler may ask about the request it answers: the service, the caller, the request's id."""
+"""The context of a request for its handler: the service, the caller, the request's id."""
 
 import re
 import uuid

@@ -1,4 +1,4 @@
-"""What is dear to make and seldom changes, kept while the same jobs run."""
+"""A cache of values that are expensive and change with the jobs only."""
 
 import threading
 from collections.abc import Callable, Hashable

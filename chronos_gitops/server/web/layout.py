@@ -1,4 +1,4 @@
-"""What every page shares: its blueprint, who may press what, times and numbers as people say them."""
+"""Shared parts of every page: its blueprint, permissions of its buttons, times and numbers as text."""
 
 from datetime import datetime, timedelta
 from pathlib import Path

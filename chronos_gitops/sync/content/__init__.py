@@ -1,1 +1,1 @@
-"""What a commit makes of its files: judged trees, layers, calendars, and what was valid last."""
+"""The content of a commit: judged trees, layers, calendars, and the last valid versions."""

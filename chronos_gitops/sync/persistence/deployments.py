@@ -1,4 +1,4 @@
-"""When this runner began to run each version: what git cannot know, kept beside it."""
+"""The times at which this runner began to run each version, which git cannot know."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What a file is judged by, as one text: where it is the same, the same content gets the same verdict.
+"""Fingerprint of everything validation depends on: while it is the same, equal content has an equal result.
 
 This program's files and schema, Python, every package installed beside it, the rules of time zones and the operator's
 bindings of secrets. A developer's change counts too, for files are told apart by size and time and not by a version.

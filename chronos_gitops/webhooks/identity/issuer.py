@@ -1,4 +1,4 @@
-"""What an identity token says: RFC 7519, with claims of TEAMS section 7."""
+"""Identity tokens: RFC 7519, with the claims of TEAMS section 7."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

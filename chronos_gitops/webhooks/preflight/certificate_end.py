@@ -1,4 +1,4 @@
-"""Whether a certificate lasts until the executions of a window have ended. Pure."""
+"""Checks that a certificate lasts until the executions of a window have ended. Pure."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""When certificates end. What reads them is imported at the first use, because it takes 0.1 s."""
+"""End dates of certificates. The parser is imported at the first use, because it takes 0.1 s."""
 
 from datetime import datetime
 from pathlib import Path

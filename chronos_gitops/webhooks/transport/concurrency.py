@@ -1,4 +1,4 @@
-"""How many requests run at once, altogether and towards one host, and how quickly they follow each other there."""
+"""Limits of concurrent requests, in total and for each host, and of the rate to each host."""
 
 import asyncio
 from collections import Counter, deque

@@ -318,7 +318,7 @@ def _may_send_again(method: str, guard: ResponseGuard | None) -> bool:
 
 
 def _has_input(transport: asyncio.BaseTransport) -> bool:
-    """Whether an idle connection has something to read, though nothing was asked: its end, most of all, which the loop
+    """True if an idle connection has something to read, though nothing was asked: its end, most of all, which the loop
     has not seen yet."""
     poll = select.poll()
     poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)

@@ -144,7 +144,7 @@ class ResponseGuard(asyncio.Protocol):
             self._body(rest)
 
     def _is_beyond(self, data: bytes) -> bool:
-        """Whether some of it cannot belong to the body."""
+        """True if some of it cannot belong to the body."""
         assert self.head is not None
         is_counted = self.head.framing in (Framing.EMPTY, Framing.LENGTH, Framing.UNKNOWN)
         return is_counted and len(data) > self._body_left

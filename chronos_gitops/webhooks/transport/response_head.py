@@ -67,7 +67,7 @@ def end_of_head(content: bytes | bytearray, searched: int = 0) -> int | None:
 
 
 def may_be_http(content: bytes | bytearray) -> bool:
-    """Whether these first bytes may become a status line."""
+    """True if these first bytes may become a status line."""
     return content[: len(_PREFIX)] == _PREFIX[: len(content)]
 
 

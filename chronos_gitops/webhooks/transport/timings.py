@@ -1,4 +1,4 @@
-"""How far one attempt has come, and how long it stood in each phase of its exchanges."""
+"""The progress of one attempt, and the time it spent in each phase of its exchanges."""
 
 import time
 from collections import defaultdict

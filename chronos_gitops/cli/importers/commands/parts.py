@@ -1,4 +1,4 @@
-"""What calls of curl and wget have in common: headers, numbers, and the fields of the job."""
+"""Shared parts of curl and wget calls: headers, numbers, and the fields of the job."""
 
 import re
 from typing import Any, Final

@@ -27,7 +27,7 @@ class LayerBlock:
 
 
 def is_folded(change: JobChange) -> bool:
-    """Whether the lines of layers say all of it."""
+    """True if the lines of layers say all of it."""
     return change.cause is Cause.INHERITED and bool(change.inherited_from)
 
 

@@ -1,4 +1,4 @@
-"""What the renderings of a plan have in common: the words for operations, values, instants and sums."""
+"""Shared wording of the renderings of a plan: operations, values, instants and sums."""
 
 import json
 from collections.abc import Iterator

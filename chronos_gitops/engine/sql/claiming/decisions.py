@@ -1,4 +1,4 @@
-"""What one transaction will write: decided purely, from the jobs, their watermarks and the time."""
+"""The writes of one transaction, decided from the jobs, their watermarks and the time. Pure."""
 
 import sys
 from collections.abc import Collection, Iterable, Mapping

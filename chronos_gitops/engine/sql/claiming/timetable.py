@@ -1,4 +1,4 @@
-"""What is due next, by the jobs, pauses and watermarks that this runner knows."""
+"""The next due time of each job, by the jobs, pauses and watermarks that this runner knows."""
 
 import asyncio
 from collections.abc import Iterable, Mapping

@@ -39,7 +39,7 @@ class Watermark:
         return cls(job.name, timing.definition, job.timezone, milliseconds.whole(at), digest, moves)
 
     def matches_schedule(self, job: Job) -> bool:
-        """Whether it is under the job's own fields; contents of calendars may differ."""
+        """True if it is under the job's own fields; contents of calendars may differ."""
         return (self.schedule, self.timezone) == (job.timing.definition, job.timezone)
 
     def matches_calendars(self, job: Job) -> bool:

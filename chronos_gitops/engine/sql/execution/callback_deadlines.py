@@ -43,7 +43,7 @@ class CallbackDeadlines:
             self.add(run, now)
 
     def discard(self, execution_id: str) -> bool:
-        """Whether it was there."""
+        """True if it was there."""
         found = self._runs.pop(execution_id, None)
         if found is None:
             return False

@@ -1,4 +1,4 @@
-"""What others ask of an execution under way: to stop when it was cancelled or called back for, or the runner stops."""
+"""Requests to an execution under way: stop, because it was cancelled or called back for, or the runner stops."""
 
 import asyncio
 import contextlib

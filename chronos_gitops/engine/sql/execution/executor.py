@@ -86,7 +86,7 @@ class Executor:
         return set(self._runs)
 
     def is_occupied(self, job: str) -> bool:
-        """Whether anything of the job runs or waits here."""
+        """True if anything of the job runs or waits here."""
         return self._is_busy(job) or self._waiting.has(job)
 
     def has(self, execution_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the engine runs: a claimed execution with its job as it was claimed; and what becomes of it. Values, pure."""
+"""The engine's unit of work: a claimed execution with its job as it was claimed, and its result. Values, pure."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta

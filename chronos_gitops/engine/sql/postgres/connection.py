@@ -1,4 +1,4 @@
-"""How this program connects to PostgreSQL: with limits on every wait, and words that never hold a password."""
+"""Connections to PostgreSQL: with limits on every wait, and messages that never hold a password."""
 
 import contextlib
 import logging
@@ -94,7 +94,7 @@ class Address:
 
 
 def is_plain(hostaddr: bytes, *, has_tls: bool) -> bool:
-    """Whether what the connection carries crosses a network unencrypted; a local socket has no address."""
+    """True if what the connection carries crosses a network unencrypted; a local socket has no address."""
     try:
         address = ip_address(hostaddr.decode().partition("%")[0]) if hostaddr else None
     except ValueError:

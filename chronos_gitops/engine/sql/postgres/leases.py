@@ -1,4 +1,4 @@
-"""Who is there: the rows of replicas and revisions. Leases are told and judged by the database's clock alone."""
+"""The rows of replicas and revisions. Leases are written and judged by the database's clock alone."""
 
 from chronos_gitops.engine.sql.store.queries import UNFINISHED_STATUS
 from chronos_gitops.engine.sql.store.store import Session

@@ -1,4 +1,4 @@
-"""Where the two databases differ: the ledger's statements are written once, and read here for each of them.
+"""Differences of the two databases: the ledger's statements are written once, and translated here for each.
 
 The common language is SQL that both understand, with six things of its own:
 

@@ -1,4 +1,4 @@
-"""What the engine says to the ledger: each function is one operation on a session, inside a transaction."""
+"""Operations on the ledger: each function is one operation on a session, inside a transaction."""
 
 import json
 import uuid

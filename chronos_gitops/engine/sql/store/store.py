@@ -89,11 +89,11 @@ class Replica(Protocol):
 
     @property
     def is_shared(self) -> bool:
-        """Whether other runners may use the database, now or later."""
+        """True if other runners may use the database, now or later."""
 
     @property
     def is_current(self) -> bool:
-        """Whether it has a lease and can write, so that it may claim and send: what it owns is its own for sure."""
+        """True if it has a lease and can write, so that it may claim and send: what it owns is its own for sure."""
 
     @property
     def lease_failure(self) -> str:

@@ -1,4 +1,4 @@
-"""Where a Temporal server is, and with what a runner proves itself there."""
+"""The address of a Temporal server, and the credentials of a runner there."""
 
 import re
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class TemporalConnection:
 
     @property
     def is_plain(self) -> bool:
-        """Whether what the connection carries crosses a network unencrypted."""
+        """True if what the connection carries crosses a network unencrypted."""
         host = self.target.rpartition(":")[0].strip("[]")
         try:
             is_local = ip_address(host).is_loopback

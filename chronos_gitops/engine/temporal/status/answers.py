@@ -1,4 +1,4 @@
-"""Whether the server answers this runner, and since when it has not."""
+"""Records whether the server answers this runner, and since when it has not."""
 
 import logging
 from collections.abc import Callable

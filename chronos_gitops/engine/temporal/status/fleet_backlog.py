@@ -1,5 +1,5 @@
-"""How many executions are unfinished on a Temporal server, for each runner: the server says so now and then, and what
-this runner has claimed since is added."""
+"""The number of unfinished executions on a Temporal server, for each runner: the server's last count, and the claims
+of this runner since."""
 
 from collections.abc import Awaitable, Callable
 

@@ -1,4 +1,4 @@
-"""Whether this runner's workers ask the server for tasks, by the server's own list of who does."""
+"""Detects workers of this runner that do not poll, by the server's own list of pollers."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""What visibility shows of each job, corrected by what this runner knows better: visibility lags a little."""
+"""Visibility's view of each job, corrected by what this runner knows better: visibility lags a little."""
 
 import asyncio
 from collections.abc import Mapping

@@ -74,7 +74,7 @@ class Reconciler:
         await self.give(applied(definition, self._jobs.calendars, self._jobs.revision))
 
     async def give(self, applied: Applied) -> bool:
-        """Whether it was news to the timetable, which is started when there is none."""
+        """True if it was news to the timetable, which is started when there is none."""
         async with self._slots:
             was_news = await updates.again(lambda update_id: self._give(applied, update_id))
         self._said[_name(applied)] = applied.digest

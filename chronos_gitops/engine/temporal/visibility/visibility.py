@@ -1,4 +1,4 @@
-"""What Temporal's visibility tells of executions and timetables; rows come out of memos, so no worker is asked."""
+"""Executions and timetables in Temporal's visibility; rows come out of memos, so no worker is asked."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""What workflows ask a runner to do: decide about time, send one attempt, tell the observer."""
+"""The activities of a runner's worker: decide about time, send one attempt, tell the observer."""
 
 import asyncio
 import contextlib
@@ -125,7 +125,7 @@ class Timing:
         return verdict
 
     async def _is_outdated(self, applied: Applied) -> bool:
-        """Whether git says something else by now: after an outage an edit or a removal fires nothing, so it has to
+        """True if git says something else by now: after an outage an edit or a removal fires nothing, so it has to
         arrive first."""
         expected = None if self._expected is None else self._expected.get(applied.document["name"])
         if expected is None:

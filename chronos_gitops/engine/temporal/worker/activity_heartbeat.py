@@ -38,7 +38,7 @@ class ActivityHeartbeat:
         self._task.cancel()
 
     def is_steady(self) -> bool:
-        """Whether the server takes this runner for alive for sure, so that a request may be sent."""
+        """True if the server takes this runner for alive for sure, so that a request may be sent."""
         self._is_doubtful = self._is_doubtful or elapsed() - self._last > _DOUBTFUL_S
         return not self._is_doubtful
 

@@ -1,4 +1,4 @@
-"""What a timetable does at an instant: which ticks to claim, which to give up, when to look again. Pure."""
+"""The decision of a timetable at an instant: ticks to claim, ticks to give up, the next wake-up. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -119,7 +119,7 @@ class ExecutionWorkflow:
         return True
 
     async def _is_admitted(self, document: dict[str, Any]) -> bool:
-        """Whether its gate lets it start. Only what requires another job takes this branch: older histories have none
+        """True if its gate lets it start. Only what requires another job takes this branch: older histories have none
         of it."""
         if messages.REQUIRES not in document:
             return True
@@ -187,7 +187,7 @@ class ExecutionWorkflow:
             await self._rest(report.wait)
 
     async def _is_settled(self, awaited: Awaited) -> bool:
-        """Whether the callback, or another end, has come before the deadline."""
+        """True if the callback, or another end, has come before the deadline."""
         now = self._now()
         left = awaited.until - now if awaited.within_ms is None else min(awaited.until - now, awaited.within_ms)
         self._row |= {"callback_deadline": now + left, RESTING: now}

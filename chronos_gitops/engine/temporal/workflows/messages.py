@@ -1,4 +1,4 @@
-"""What travels through Temporal: plain values that its JSON converter carries. Instants are whole milliseconds.
+"""Messages through Temporal: plain values that its JSON converter carries. Instants are whole milliseconds.
 
 Everything here is kept in workflow histories, which outlive a release: a field that is added needs a default, and none
 is ever renamed. A secret is only ever a reference here; its value is looked up by the activity that sends.

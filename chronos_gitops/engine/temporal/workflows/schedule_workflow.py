@@ -76,7 +76,7 @@ class TimetableWorkflow:
 
     @workflow.update(name=names.APPLY)
     async def apply(self, applied: Applied) -> bool:
-        """Whether it was news: of several reconcilers that say the same exactly one hears True."""
+        """True if it was news: of several reconcilers that say the same exactly one hears True."""
         async with self._turns:
             before = self._state.applied
             if before is not None and before.digest == applied.digest:

@@ -1,4 +1,4 @@
-"""What each edited value of a layer does to the jobs that inherit it, in each environment. Pure."""
+"""The effect of each edited value of a layer on the jobs that inherit it, in each environment. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -101,7 +101,7 @@ def _is_reached(value: LayerValue, change: JobChange, compared: Compared) -> boo
 
 
 def _is_decided(value: LayerValue, before: EffectiveJob | None, after: EffectiveJob | None) -> bool:
-    """Whether the layer decides the value of the job, before or after."""
+    """True if the layer decides the value of the job, before or after."""
     return any(
         side is not None and part is not None and any(one is part for one in _deciding(side, value))
         for side, part in zip((before, after), value.parts, strict=True)

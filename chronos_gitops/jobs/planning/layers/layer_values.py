@@ -40,7 +40,7 @@ class LayerValue:
         return self.path[0] in TIMING
 
     def reaches(self, layers: Layers, path: str) -> bool:
-        """Whether a job at this path inherits from the layer."""
+        """True if a job at this path inherits from the layer."""
         return any(layer.path == self.file for layer in layers.of(path))
 
 

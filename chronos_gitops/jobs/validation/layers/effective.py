@@ -38,7 +38,7 @@ class Judgement:
 
 
 def is_plain(read: Document, layers: Layers, content: bytes) -> bool:
-    """Whether the file alone says all there is: then, and while it cannot be read, it is judged as it stands."""
+    """True if the file alone says all there is: then, and while it cannot be read, it is judged as it stands."""
     if layers.verdict_key(read.file):
         return False
     return any(map(is_error, read.problems)) or (

@@ -1,4 +1,4 @@
-"""What the schema cannot say about a job: its name, its schedule, its request."""
+"""Checks beyond the schema: the job's name, its schedule, its request."""
 
 from collections.abc import Callable, Iterator, Mapping, Set
 from datetime import datetime

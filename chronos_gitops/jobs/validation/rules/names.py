@@ -11,7 +11,7 @@ _LONGEST = 100
 
 
 def is_name(text: str) -> bool:
-    """Whether a job may be called that (CONTRACT 1)."""
+    """True if a job may be called that (CONTRACT 1)."""
     return len(text) <= _LONGEST and bool(_NAME.match(text))
 
 

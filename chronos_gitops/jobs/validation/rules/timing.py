@@ -1,4 +1,4 @@
-"""When a job runs, and how long it may take."""
+"""Rules on the schedule of a job, and on its durations."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Where a request goes: the url, and which networks its host stands for."""
+"""Rules on the url of a request, and on the network that its host stands for."""
 
 import re
 from collections.abc import Iterator

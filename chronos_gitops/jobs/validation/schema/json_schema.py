@@ -1,4 +1,4 @@
-"""What the JSON schema says about a document, as problems with places.
+"""Validates a document by the JSON schema; findings are problems with places.
 
 An acceptor of our own may say "valid" first (5 µs, and nothing to import); anything else is for jsonschema to explain.
 """

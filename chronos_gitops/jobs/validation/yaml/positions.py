@@ -1,4 +1,4 @@
-"""Where something stands in a document, by its path and in the text, and how much is said about one file."""
+"""Positions in a document, by path and in the text, and the limit of findings in one file."""
 
 from typing import Final
 

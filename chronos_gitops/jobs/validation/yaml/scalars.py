@@ -46,7 +46,7 @@ def resolve(text: str) -> Scalar:
 
 @lru_cache(maxsize=1024)
 def is_text(key: str) -> bool:
-    """Whether a plain key is text, and not a number, a word like true, or the sign of a merge."""
+    """True if a plain key is text, and not a number, a word like true, or the sign of a merge."""
     try:
         return key != "<<" and isinstance(resolve(key), str)
     except NumberError:

@@ -1,4 +1,4 @@
-"""What the YAML parser complains about, in words a person can act on."""
+"""Syntax errors of the YAML parser, in words that say what to do."""
 
 import re
 from collections.abc import Sequence

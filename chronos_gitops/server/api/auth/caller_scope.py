@@ -1,4 +1,4 @@
-"""What a caller sees: the jobs in the folders of its grants, and nothing of any other job, not even its name."""
+"""The scope of a caller: the jobs in the folders of its grants, and nothing of others, not even their names."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
@@ -76,17 +76,17 @@ def refuse_known(reference: str) -> None:
 
 
 def sees(name: str) -> bool:
-    """Whether the caller sees the job, by its file and tags as they run, or as they were last when it was deleted."""
+    """True if the caller sees the job, by its file and tags as they run, or as they were last when it was deleted."""
     return _sees_job(name, ())
 
 
 def sees_row(name: str, path: str | None) -> bool:
-    """Whether the caller sees a row of the job: by the path of its own, for the job may have moved since."""
+    """True if the caller sees a row of the job: by the path of its own, for the job may have moved since."""
     return _sees_job(name, (), lambda: path)
 
 
 def sees_path(path: str) -> bool:
-    """Whether a file lies in the folders of the caller."""
+    """True if a file lies in the folders of the caller."""
     found = grants()
     return not found or any(grant.covers(path) for grant in found)
 
@@ -192,7 +192,7 @@ def _reaches(found: Sequence[Grant], path: str | None, job: Job) -> bool:
 
 
 def _sees_job(name: str, needed: Iterable[tuple[str, str]], own_path: Callable[[], str | None] | None = None) -> bool:
-    """Whether the caller sees the job and it has these tags, as it runs, or as it was last when it was deleted."""
+    """True if the caller sees the job and it has these tags, as it runs, or as it was last when it was deleted."""
     found, needed = grants(), set(needed)
     if not found and not needed:
         return True

@@ -1,4 +1,4 @@
-"""Who asks, and what the operator grants: roles for folders (TEAMS section 3)."""
+"""Callers and their grants: roles for folders (TEAMS section 3)."""
 
 from dataclasses import dataclass
 from datetime import datetime

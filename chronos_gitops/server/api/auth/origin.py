@@ -1,4 +1,4 @@
-"""Where a request comes from: the Host it names, and whether a browser sent it from our own page."""
+"""The origin of a request: the Host it names, and whether a browser sent it from our own page."""
 
 import ipaddress
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""Who may ask for what: roles; without tokens only this machine, and only its own page (CONTRACT 6)."""
+"""Enforces roles; without tokens only this machine and its own page may call (CONTRACT 6)."""
 
 from collections.abc import Callable
 from urllib.parse import urlencode
@@ -88,7 +88,7 @@ def _is_known_caller() -> bool:
 
 
 def may(role: str) -> bool:
-    """Whether this caller could use the role: for answers, and pages, that show more to those who may."""
+    """True if this caller could use the role: for answers, and pages, that show more to those who may."""
     if not has_callers():
         return True
     try:

@@ -1,4 +1,4 @@
-"""Who asks: the token that a request shows, in a header or by a session's cookie, looked up in constant time."""
+"""Authenticates a request by its token, in a header or by a session's cookie, in constant time."""
 
 import hmac
 import time
@@ -168,7 +168,7 @@ def shown() -> str | None:
 
 
 def were_shown() -> bool:
-    """Whether the request shows a token or a session, right or wrong."""
+    """True if the request shows a token or a session, right or wrong."""
     return shown() is not None or session_cookie.value() is not None
 
 

@@ -1,4 +1,4 @@
-"""What targets post about work that they have accepted. The URL itself is the right to post, so nothing else is asked.
+"""Callbacks of targets about accepted work. The URL itself is the right to post, so nothing else is asked.
 
 It was signed by this runner or one beside it (``engine.callback``); a wrong one is answered as one that never was, and
 held up after a while. A right one never is, whoever else fails behind the same address: nobody guesses 256 bits.

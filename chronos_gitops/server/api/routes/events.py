@@ -1,4 +1,4 @@
-"""What changed, newest first; the same as a stream for who asks for ``text/event-stream``."""
+"""Events, newest first; as a stream for ``text/event-stream``."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Who the caller is, and the logins of browsers: its own, and those of others for operators who see every job."""
+"""The caller, and the sessions of browsers: its own, and those of others for operators who see every job."""
 
 from datetime import datetime
 from typing import Any

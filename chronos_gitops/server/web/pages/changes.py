@@ -1,4 +1,4 @@
-"""What happened: commits applied and refused, what people asked for, jobs that began to fail; how it is now."""
+"""The page of changes: commits applied and refused, operations, jobs that began to fail, the state now."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

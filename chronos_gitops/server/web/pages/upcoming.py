@@ -1,4 +1,4 @@
-"""What comes: 24 hours, a week as a heat map, and when it is quiet."""
+"""The page of upcoming runs: 24 hours, a week as a heat map, and quiet times."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import asdict

@@ -19,7 +19,7 @@ class Listener:
         self.host, self.port = host, port
 
     def is_reached(self, address: str, port: int) -> bool:
-        """Whether a connection to this numeric address arrives at the listener.
+        """True if a connection to this numeric address arrives at the listener.
 
         For a wildcard these are the loopback addresses and every address of this machine, secondary ones included: a
         connection to one of those leaves from the primary address, so the two ends of the socket differ.

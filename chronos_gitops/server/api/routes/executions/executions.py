@@ -1,4 +1,4 @@
-"""What happened: executions of one job or of all, newest first, one with its attempts, and the end of one."""
+"""Executions: of one job or of all, newest first; one with its attempts; cancelling one."""
 
 from collections.abc import Sequence
 from dataclasses import replace

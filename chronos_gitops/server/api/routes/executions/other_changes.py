@@ -1,4 +1,4 @@
-"""What changed between a failed execution and the last success before it: commits, and what no commit explains."""
+"""Changes between a failed execution and the last success before it, besides commits."""
 
 from collections.abc import Sequence
 from typing import Any

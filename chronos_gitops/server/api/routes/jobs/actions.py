@@ -1,4 +1,4 @@
-"""What an operator does to a job at runtime: trigger, pause, resume; never a commit (CONTRACT 5)."""
+"""Operations on a job at runtime: trigger, pause, resume; never a commit (CONTRACT 5)."""
 
 import json
 from dataclasses import replace
