@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -17,6 +18,26 @@ ROOT = Path(__file__).parent.parent
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
 LARGEST_FOLDER = 13
+READ_THEIR_OWN_FILES = {  # written by this program or by git, or looked at before; all others use process.small_files
+    "cli/checkout/autofix_files.py",
+    "cli/demo/repository.py",
+    "cli/demo/runner_process.py",
+    "config/load.py",  # `--config` may be a pipe
+    "engine/sql/store/store.py",
+    "git/incomplete_clone.py",
+    "git/remote/former_tips.py",
+    "git/symlinks.py",
+    "jobs/schemas/schemas.py",
+    "observability/event_log.py",
+    "state/atomic_files.py",
+    "sync/persistence/history_epochs.py",
+}
+START_THREADS = {  # a thread that lasts is a BackgroundThread; the others end with their one piece of work
+    "cli/demo/receiver.py",
+    "process/background_thread.py",
+    "server/api/budgets.py",
+    "webhooks/transport/dns.py",
+}
 FLAT_LISTS = {  # one equal thing per file: see ARCHITECTURE.md
     "bench",
     "chronos_gitops/cli/local",
@@ -26,6 +47,11 @@ FLAT_LISTS = {  # one equal thing per file: see ARCHITECTURE.md
     "tests/cli/local",
     "tests/engine/contract",
 }
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
 
 
 def test_every_room_imports_only_rooms_below_it(tmp_path: Path) -> None:
@@ -56,7 +82,7 @@ def module_name(path: Path) -> str:
 
 def imported(path: Path) -> Iterator[str]:
     """Each module that the file imports; ``a`` for ``from a import b`` where ``b`` is no module."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from (one.name for one in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -77,11 +103,35 @@ def test_no_function_is_longer_than_sixty_lines() -> None:
     long = [
         f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
         for path in (ROOT / "chronos_gitops").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         if node.end_lineno and node.end_lineno - node.lineno >= LONGEST_FUNCTION
     ]
     assert long == [], "name the parts: each is a function of its own"
+
+
+def callers_of(*names: str) -> set[str]:
+    """The modules that call a method or function of one of these names."""
+    package = ROOT / "chronos_gitops"
+    return {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in names
+    }
+
+
+def test_files_of_others_are_read_by_one_reader() -> None:
+    assert callers_of("read_bytes", "read_text") <= READ_THEIR_OWN_FILES
+
+
+def test_threads_are_started_by_one_class() -> None:
+    assert callers_of("Thread") <= START_THREADS
+
+
+def test_only_the_room_of_git_starts_programs() -> None:
+    starters = callers_of("Popen", "create_subprocess_exec") - {"cli/demo/runner_process.py"}
+    assert {path.partition("/")[0] for path in starters} == {"git"}
 
 
 def modules(folder: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from chronos_gitops.cli.checkout.local_files import LocalFiles, job_files, jobs_folder, rest_of_tree
 from chronos_gitops.errors import ChronosError, UsageError
 from chronos_gitops.jobs.templates import templates
+from chronos_gitops.process.small_files import read_small_file
 
 if TYPE_CHECKING:
     from chronos_gitops.git.client import Git
@@ -82,7 +83,8 @@ def _names(text: str) -> frozenset[str]:
     if path.is_dir():
         return _valid(entry.name for entry in path.iterdir() if not entry.name.startswith("."))
     if path.is_file():
-        lines = (line.partition("#")[0].strip() for line in path.read_text("utf-8", "replace").splitlines())
+        text = read_small_file(path).decode("utf-8", "replace")
+        lines = (line.partition("#")[0].strip() for line in text.splitlines())
         return _valid(filter(None, lines))
     names = [name for name in re.split(r"[\s,]+", text) if name]
     wrong = next((name for name in names if not templates.is_secret_name(name)), None)

@@ -10,6 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from chronos_gitops.errors import UsageError
+from chronos_gitops.process.small_files import read_small_file
 from chronos_gitops.schedule.zones.timezones import ZoneData
 
 _LARGEST: Final = 1 << 20
@@ -56,7 +57,7 @@ def _files_of_folder(path: Path) -> Iterator[tuple[str, bytes]]:
         if number > _MOST_FILES:
             raise ValueError(f"more than {_MOST_FILES} files")
         if file.is_file() and file.stat().st_size <= _LARGEST:
-            yield file.relative_to(path).as_posix(), file.read_bytes()
+            yield file.relative_to(path).as_posix(), read_small_file(file, limit=_LARGEST)
 
 
 def _files_of_wheel(path: Path) -> Iterator[tuple[str, bytes]]:

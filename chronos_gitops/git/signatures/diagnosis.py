@@ -11,6 +11,7 @@ from chronos_gitops.git.signatures import allowed_signers, ssh_keygen
 from chronos_gitops.git.signatures.allowed_signers import AllowedSigner
 from chronos_gitops.git.signatures.signers import SignerPaths
 from chronos_gitops.git.signatures.sshsig import SshSignature, parsed, split
+from chronos_gitops.process.small_files import read_small_file
 
 _OTHER_FORMATS: Final = (
     (b"-----BEGIN PGP ", "has an OpenPGP signature; only SSH signatures are checked"),
@@ -45,7 +46,8 @@ def _reason(signature: SshSignature, payload: bytes, signers: SignerPaths) -> st
     if not _passes(signers, "check-novalidate", stdin=payload):
         return "has a bad signature: it was made for another content"
     key = base64.b64encode(signature.key).decode()
-    listed = [one for one in allowed_signers.parse(signers.allowed.read_text("utf-8", "replace")) if one.key == key]
+    allowed = read_small_file(signers.allowed).decode("utf-8", "replace")
+    listed = [one for one in allowed_signers.parse(allowed) if one.key == key]
     may_ask = signers.revoked is not None and "-cert-" not in signature.key_type
     if may_ask and not _passes(signers, *_anyone(signers, signature), stdin=payload):
         return f"is signed by a revoked key: {signature.fingerprint}"

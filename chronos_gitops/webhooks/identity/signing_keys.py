@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.jobs.model import IdentityAuth, JobSet
+from chronos_gitops.process.small_files import read_small_file
 
 if TYPE_CHECKING:
     from joserfc.jwk import RSAKey
@@ -82,7 +83,7 @@ def _read_key(file: Path) -> "RSAKey":
 
     hint = "chronos-gitops identity key --out FILE makes one"
     try:
-        private = load_pem_private_key(file.read_bytes(), password=None)
+        private = load_pem_private_key(read_small_file(file), password=None)
     except OSError as error:
         raise IdentityError(f"{file}: {error.strerror}", hint=hint) from error
     except (ValueError, TypeError) as error:

@@ -3,6 +3,8 @@
 from datetime import datetime
 from pathlib import Path
 
+from chronos_gitops.process.small_files import read_small_file
+
 
 def end_of_der(der: bytes) -> datetime:
     from cryptography.x509 import load_der_x509_certificate
@@ -15,6 +17,6 @@ def end_of_file(path: Path) -> datetime | None:
     from cryptography.x509 import load_pem_x509_certificate
 
     try:
-        return load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+        return load_pem_x509_certificate(read_small_file(path)).not_valid_after_utc
     except (OSError, ValueError):
         return None

@@ -23,6 +23,7 @@ from temporalio.converter import (
 )
 
 from chronos_gitops.errors import ChronosError, UsageError
+from chronos_gitops.process.small_files import read_small_file
 
 ENCODING: Final = b"binary/encrypted"
 CIPHER: Final = b"AES-256-GCM"
@@ -58,7 +59,7 @@ def read_keys(files: Sequence[Path]) -> tuple[Key, ...]:
 
 def _read_key(file: Path) -> Key:
     try:
-        content = file.read_bytes()
+        content = read_small_file(file)
     except OSError as error:
         message = f"temporal.encryption_key_files: {file} cannot be read: {error.strerror}"
         raise UsageError(message, hint=_HINT) from error
