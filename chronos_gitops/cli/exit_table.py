@@ -1,4 +1,4 @@
-"""When each command ends with 1 and with 3; the codes that mean the same for every command are in ``EVERYWHERE``."""
+"""The meaning of exit codes 1 and 3 for each command; codes that mean the same everywhere are in ``EVERYWHERE``."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple

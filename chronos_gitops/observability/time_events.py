@@ -1,4 +1,4 @@
-"""What time itself changes becomes events: freezes that begin and end, another release of the time zone database."""
+"""Events that time itself causes: freezes that begin and end, another release of the time zone database."""
 
 from collections.abc import Callable
 from datetime import datetime
