@@ -30,7 +30,7 @@ from chronos_gitops.engine.operations.bulk import BulkCall, BulkItem
 from chronos_gitops.engine.temporal.bulk_calls import WITHIN
 from chronos_gitops.engine.temporal.connection.connection import TemporalConnection
 from chronos_gitops.engine.temporal.errors import Unavailable, told, unavailable
-from chronos_gitops.engine.temporal.replays import ReplayCalls
+from chronos_gitops.engine.temporal.replay_calls import ReplayCalls
 from chronos_gitops.engine.temporal.session import Session, connect, held_now, missing
 from chronos_gitops.engine.temporal.status.answers import AnswerStatus
 from chronos_gitops.engine.temporal.status.fleet_backlog import FleetBacklog

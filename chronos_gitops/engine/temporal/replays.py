@@ -2,9 +2,8 @@
 
 import contextlib
 import re
-from collections.abc import Callable, Coroutine
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final
 
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.common import (
@@ -17,26 +16,19 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from chronos_gitops.engine.milliseconds import instant, maybe_instant, to_ms
-from chronos_gitops.engine.model import Execution, tick_execution_id
+from chronos_gitops.engine.model import Execution
 from chronos_gitops.engine.operations.replays import (
     Replay,
     ReplayItem,
     ReplayState,
-    ReplayUnderWay,
     item_id,
 )
 from chronos_gitops.engine.temporal import names, updates
 from chronos_gitops.engine.temporal.visibility import search_attributes
 from chronos_gitops.engine.temporal.visibility.visibility import Visibility
-from chronos_gitops.engine.temporal.worker.activities import Timing
-from chronos_gitops.engine.temporal.workflows.replay_messages import Item, News, Progress, ReplayRun
+from chronos_gitops.engine.temporal.workflows.replay_messages import Item, Progress, ReplayRun
 from chronos_gitops.errors import NotFoundError
-from chronos_gitops.jobs.model import JobVersion
 
-if TYPE_CHECKING:
-    from chronos_gitops.engine.temporal.session import Session
-
-T = TypeVar("T")
 _ID: Final = re.compile(r"[0-9a-f-]{36}\Z")
 _CHUNK: Final = 200
 _BEFORE_ITS_FIRST_TASK: Final = Progress(ReplayState.RUNNING.value)
@@ -121,33 +113,6 @@ class Replays:
             if not rows and at >= run.begun:
                 break
         return found
-
-
-class ReplayCalls:
-    """The part of the Engine protocol that is about replays; ``_ask`` runs in the engine's loop."""
-
-    _timing: Timing
-
-    def _ask(self, question: "Callable[[Session], Coroutine[Any, Any, T]]") -> T:
-        raise NotImplementedError
-
-    def _definition(self, name: str) -> JobVersion:
-        raise NotImplementedError
-
-    def replay(self, replay: Replay) -> None:
-        definition = self._definition(replay.job)
-        state = self._ask(lambda session: session.begin_replay(definition, replay))
-        if state == News.REFUSED:
-            raise ReplayUnderWay(f'A replay of "{replay.job}" is under way.', hint="Wait for its end, or cancel it.")
-
-    def replay_of_id(self, replay_id: str) -> Replay:
-        return self._ask(lambda session: session.replays.find(replay_id))
-
-    def cancel_replay(self, replay_id: str) -> Replay:
-        return self._ask(lambda session: session.replays.cancel(replay_id))
-
-    def tick_id(self, name: str, tick: datetime) -> str:
-        return tick_execution_id(self._timing.namespace, name, tick)
 
 
 def _run(replay: Replay) -> ReplayRun:
