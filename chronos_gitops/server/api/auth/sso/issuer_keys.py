@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chronos_gitops.config.callers.issuers import TokenIssuer
 from chronos_gitops.engine import clock
 from chronos_gitops.errors import ChronosError
+from chronos_gitops.process.small_files import read_small_file
 from chronos_gitops.server.api.auth.sso import discovery
 from chronos_gitops.server.api.auth.sso.discovery import FRESH_S, Fetch
 
@@ -73,5 +74,5 @@ class IssuerKeys:
 
     def _document(self) -> Any:
         if self._issuer.jwks_file is not None:
-            return json.loads(self._issuer.jwks_file.read_bytes())
+            return json.loads(read_small_file(self._issuer.jwks_file))
         return self._fetch(discovery.address(discovery.discover(self._issuer, self._fetch), "jwks_uri"))
