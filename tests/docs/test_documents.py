@@ -36,3 +36,15 @@ def test_every_test_that_a_guarantee_names_exists() -> None:
     existing = set(re.findall(r"^ *(?:async )?def (test_\w+)\(", sources, re.MULTILINE))
     assert len(named) >= 25
     assert named <= existing, sorted(named - existing)
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "docs/explanation/life-of-a-commit.md"])
+def test_every_module_that_a_page_names_exists(page: str) -> None:
+    """Named by the end of its path: ``git/remote/mirror``, or ``remote/`` for a folder."""
+    roots = ("chronos_gitops", "tests", "bench", "requirements", "docs")
+    files = {path.relative_to(ROOT).with_suffix("") for root in roots for path in (ROOT / root).rglob("*")}
+    known = {"/" + path.as_posix() for path in files} | {"/" + root for root in roots}
+    named = re.findall(r"`([a-z_]+(?:/[a-z_]+)*/?)`", (ROOT / page).read_text())
+    paths = [one.rstrip("/") for one in named if "/" in one]
+    assert len(paths) > 10
+    assert [one for one in paths if not any(place.endswith("/" + one) for place in known)] == []
