@@ -42,7 +42,10 @@ def test_no_hint_that_names_a_call_is_made_apart_from_its_error() -> None:
         for file in sorted((PACKAGE / room).rglob("*.py")):
             for node in ast.walk(ast.parse(file.read_text("utf-8"))):
                 if isinstance(node, ast.Assign) and any(getattr(one, "id", "") == "hint" for one in node.targets):
-                    assert not CALL.search(ast.unparse(node.value)), f"{file.name}:{node.lineno}"
+                    made = ast.unparse(node.value)
+                    for call in HAS_NO_COMMAND:
+                        made = made.replace(call, "")
+                    assert not CALL.search(made), f"{file.name}:{node.lineno}"
 
 
 @pytest.mark.parametrize("text", ["GET /api/v1/jobs lists", "GET .../versions", "a dry_run", 'send {"all": true}'])
