@@ -39,7 +39,6 @@ def followed(repository: Repository, commits: list[str], data: Path, on_invalid:
         now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
         on_invalid=on_invalid,
     )
-    follower.source.open()
     try:
         states = []
         for commit in commits:

@@ -69,7 +69,7 @@ def test_a_python_client_lists_triggers_rolls_back_and_reads_errors(
         assert [job.name for job in listed.items] == ["daily-backup", "failing", "nightly", "off"]
         triggered = module("api.jobs.trigger_job").sync_detailed("daily-backup", client=client)
         assert triggered.status_code == 202
-        assert isinstance(triggered.parsed, models.Execution)
+        assert isinstance(triggered.parsed, models.TriggeredExecution)
         back = module("api.versions.roll_back").sync_detailed(
             "daily-backup", "1", client=client, body=models.RollbackRequest(reason="the newest one fails")
         )
