@@ -20,10 +20,12 @@ _REF: Final = re.compile(r"refs/[A-Za-z0-9._/%=,@+-]{1,200}\Z", re.ASCII)
 def template(value: Any, _base: Path) -> str:
     """The text, where ``{subject}``, ``{trailers}``, ``{committer}``, ``{author}``, ``{change_id}`` are filled in.
 
+    The two characters ``\\n`` end a line, so that an environment variable can say it.
     ValueError: the trailers have to stay in the last paragraph, where git and we look for them.
     """
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{value!r} is not a text")
+    value = value.replace("\\n", "\n")
     try:
         parts = list(string.Formatter().parse(value))
     except ValueError as error:

@@ -55,7 +55,8 @@ def test_the_settings_reader_takes_each_example_and_opens_nothing(name: str, tex
     """With a digest of its own in place of the placeholder, which is refused."""
     file = tmp_path / "chronos.toml"
     file.write_text(text.replace(PLACEHOLDER, hashlib.sha256(secrets.token_bytes(32)).hexdigest()))
-    found = load({"repo": str(tmp_path)}, {}, file)
+    is_remote = "[approval]" in text  # approvals are those of a forge
+    found = load({"repo": "https://git.example.com/jobs.git" if is_remote else str(tmp_path)}, {}, file)
     assert found.listens_on_loopback or found.tokens
     assert found.egress.level in ("public", "internal")
     assert found.tokens == () or found.bindings.unbound == "refuse"
