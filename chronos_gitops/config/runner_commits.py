@@ -25,23 +25,23 @@ def template(value: Any, _base: Path) -> str:
     """
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{value!r} is not a text")
-    value = value.replace("\\n", "\n")
+    given = value.replace("\\n", "\n")
     try:
-        parts = list(string.Formatter().parse(value))
+        parts = list(string.Formatter().parse(given))
     except ValueError as error:
         raise ValueError(f"it is no template: {error}; write {{{{ and }}}} for braces") from None
     for _, name, form, conversion in parts:
         if name is not None and (name not in _FIELDS or form or conversion):
             raise ValueError(f'there is no "{{{name}}}"; use {", ".join(f"{{{one}}}" for one in _FIELDS)}')
     for name in ("subject", "trailers"):
-        if f"{{{name}}}" not in value:
+        if f"{{{name}}}" not in given:
             raise ValueError(f'it lacks {{{name}}}; write one like "OPS-0: {{subject}}\\n\\n{{trailers}}"')
-    head, _, tail = value.partition("{trailers}")
+    head, _, tail = given.partition("{trailers}")
     if "{subject}" not in head.partition("\n")[0]:
         raise ValueError("{subject} has to be in its first line")
     if not head.endswith("\n\n") or "\n\n" in tail.rstrip("\n"):
         raise ValueError("{trailers} begins its last paragraph; other trailers come behind it, without an empty line")
-    return value
+    return given
 
 
 def full_ref(value: Any, _base: Path) -> str:
