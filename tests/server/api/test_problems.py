@@ -16,7 +16,7 @@ from chronos_gitops.server.api.problem_types import KINDS
     ("method", "path", "status", "kind"),
     [
         ("GET", "/nothing", 404, "not-found"),
-        ("GET", "/api/v1", 404, "not-found"),
+        ("GET", "/api/v2", 404, "not-found"),
         ("GET", "/api/v1/jobs/", 404, "not-found"),
         ("GET", "/api/v1//jobs", 404, "not-found"),
         ("GET", "/api/v1/jobs/a/b/c/d", 404, "not-found"),

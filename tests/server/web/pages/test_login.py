@@ -80,7 +80,7 @@ def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(browser: FlaskCl
     by_https = browser.post(
         "/login",
         data={"token": SECRET},
-        headers={"Origin": "https://chronos.example.com", "Host": "chronos.example.com"},
+        headers={"Origin": "https://10.2.3.4", "Host": "10.2.3.4"},
     )
     assert "Secure" in by_https.headers["Set-Cookie"]
 
@@ -178,8 +178,13 @@ def test_without_tokens_there_is_nothing_to_log_in_to(client: FlaskClient) -> No
     "path",
     ["//evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)", "", "/\t/evil", "/\r\nX: 1"],
 )
-def test_the_way_back_leads_nowhere_else(path: str) -> None:
-    assert own_path(path) == "/"
+def test_the_way_back_leads_nowhere_else(client: FlaskClient, path: str) -> None:
+    with client.application.test_request_context("/login"):
+        assert own_path(path) == "/"
+    with client.application.test_request_context("/login", environ_overrides={"SCRIPT_NAME": "/chronos"}):
+        assert own_path(path) == "/chronos/"
+        assert own_path("/jobs") == own_path("/chronos/%2e%2e/x") == own_path("/chronosophy") == "/chronos/"
+        assert own_path("/chronos/jobs?q=..") == "/chronos/jobs?q=.."
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "a.b.c", "\xff", "W10.x", "." * 3000])
