@@ -48,6 +48,8 @@ TABLE: Final[Mapping[str, Ends]] = {
     "config check": Ends("A runner with these settings would not start"),
     "config show": Ends(),
     "doctor": Ends("A finding failed; warnings are no failures"),
+    "backup": Ends(),
+    "restore": Ends(),
     "completion": Ends(),
     "help": Ends(),
     "status": Ends(f"{_REFUSED}, or no new commit can be applied"),

@@ -48,6 +48,12 @@ COMMANDS: Mapping[str, str] = {
     "logs": "logs one --server 127.0.0.1:1",
     "sync": "sync --server 127.0.0.1:1",
     "approve": "approve --server 127.0.0.1:1",
+    "events": "events --server 127.0.0.1:1",
+    "backup": "backup --to backup.tar",
+    "restore": "restore --from nowhere",
+    "config": "config check",
+    "completion": "completion bash",
+    "doctor": "doctor",
     "help": "help next",
 }
 SPEAKS = ("help", "validate", "next", "explain", "schema", "plan", "history", "show")

@@ -1,5 +1,6 @@
 """``events``: listed as JSON and as a table, and followed over an end of the stream."""
 
+import functools
 import json
 import signal
 import subprocess
@@ -70,7 +71,9 @@ def test_no_event_is_said(capsys: Captured) -> None:
 def test_following_goes_on_after_the_stream_ended_and_ends_at_an_interrupt(capsys: Captured) -> None:
     words = [*PROGRAM, "events", "--type", "job_paused", "--follow", "--format", "json"]
     main(["pause", "one", "--reason", "before"])
-    following = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    # A shell without job control has its background commands ignore SIGINT (POSIX, 2.11), and they pass that on.
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    following = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, preexec_fn=heard)
     try:
         assert following.stdout is not None
         assert json.loads(following.stdout.readline())["job"] == "one"
