@@ -5,15 +5,15 @@ import asyncio
 import enum
 import functools
 from collections.abc import Callable
+from typing import Final
 
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.service import RPCError, RPCStatusCode
 
 from chronos_gitops.engine.temporal import names
+from chronos_gitops.engine.temporal.connection.namespace_mark import NamespaceMark
 from chronos_gitops.errors import ChronosError
 
-_ID = "identity/applied-revision"
+_MARK: Final = NamespaceMark(names.APPLIED_REVISION, "identity/applied-revision")
 
 
 class Place(enum.Enum):
@@ -41,7 +41,7 @@ class Ancestry:
 
 
 class RevisionOrder:
-    """A workflow which only is there names the revision that was applied last in the namespace."""
+    """The revision that was applied last in the namespace is kept there for all of its runners."""
 
     def __init__(self, client: Client, ancestry: Ancestry) -> None:
         self._client = client
@@ -50,29 +50,13 @@ class RevisionOrder:
     async def place(self, revision: str | None) -> Place:
         """Of this revision beside the one that was applied last. SAME where no runner has noted one yet, and BEHIND
         where git does not tell, as after a forced push."""
-        last = await self._last()
+        last = await _MARK.read(self._client)
         if last is None or last == (revision or ""):
             return Place.SAME
         return Place.AHEAD if await self._ancestry.leads(last, revision) else Place.BEHIND
 
     async def note(self, revision: str | None) -> None:
         """To be called before the first change that makes it so: until then, the others mend."""
-        if await self._last() == (revision or ""):
+        if await _MARK.read(self._client) == (revision or ""):
             return
-        await self._client.start_workflow(
-            names.APPLIED_REVISION,
-            id=_ID,
-            task_queue=names.TURNS,
-            memo={names.KEY: revision or ""},
-            id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
-        )
-
-    async def _last(self) -> str | None:
-        try:
-            described = await self._client.get_workflow_handle(_ID).describe()
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return None
-            raise
-        last: str = await described.memo_value(names.KEY)
-        return last
+        await _MARK.write(self._client, revision or "")
