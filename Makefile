@@ -58,13 +58,11 @@ dist: $(VENV)/.dist ## wheel, sdist, a single file that runs, an SBOM (CycloneDX
 	@ls -1sh $(OUT)
 test: $(READY) $(TOOLS) ## linters, types, import direction and the whole test suite
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python tests/harness/again.py forget
-	@$(BIN)/python -m pytest -n auto -m "not full" --durations=5 --ignore=tests/browser || { [ $$? = 1 ] && $(BIN)/python tests/harness/again.py; }
+	@$(BIN)/python tests/harness/again.py -n auto -m "not full" --durations=5 --ignore=tests/browser
 	@$(MAKE) --no-print-directory test-browser
 
 test-browser: $(READY) $(CHROMIUM) ## the pages in a real browser; screenshots in build/screenshots
-	@$(BIN)/python tests/harness/again.py forget
-	@export CHRONOS_TEST_CHROMIUM=$(CHROMIUM); $(BIN)/python -m pytest -n 2 tests/browser || { [ $$? = 1 ] && $(BIN)/python tests/harness/again.py; }
+	@CHRONOS_TEST_CHROMIUM=$(CHROMIUM) $(BIN)/python tests/harness/again.py -n 2 tests/browser
 
 screenshots: $(READY) $(CHROMIUM) ## the pictures of docs/images, taken anew by the browser suite
 	@CHRONOS_TEST_CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/browser/test_shots.py
