@@ -12,6 +12,7 @@ from typing import Final
 
 KIB: Final = 1 << 10
 DEFAULT_LIMIT: Final = 1 << 20
+LARGEST_SECRET: Final = 8 * KIB
 
 
 def read_small_file(path: Path, *, limit: int = DEFAULT_LIMIT) -> bytes:
@@ -21,6 +22,11 @@ def read_small_file(path: Path, *, limit: int = DEFAULT_LIMIT) -> bytes:
         size = f"{limit // KIB:,} KiB" if limit >= KIB else f"{limit} bytes"
         raise OSError(errno.EFBIG, f"it is larger than {size}", str(path))
     return content
+
+
+def read_secret(path: Path) -> bytes:
+    """A secret of at most 8 KiB without the white space around it, such as the line break of an editor. OSError."""
+    return read_small_file(path, limit=LARGEST_SECRET).strip()
 
 
 def read_beginning(path: Path, *, limit: int, follow_link: bool = True) -> bytes:

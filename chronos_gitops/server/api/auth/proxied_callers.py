@@ -8,7 +8,7 @@ from flask import request
 
 from chronos_gitops.config.callers.issuers import PROXY, Callers
 from chronos_gitops.config.callers.proxy import Proxy
-from chronos_gitops.process.small_files import read_small_file
+from chronos_gitops.process.small_files import read_secret
 from chronos_gitops.server.api import proxied_requests
 from chronos_gitops.server.api.auth import origin
 from chronos_gitops.server.api.auth.callers import Caller
@@ -16,7 +16,6 @@ from chronos_gitops.server.api.auth.sso.issuers import NoGrant
 
 log = logging.getLogger(__name__)
 SECRET_HEADER: Final = "X-Chronos-Proxy-Secret"
-_LARGEST_SECRET: Final = 8 * 1024
 
 
 def is_shown(proxy: Proxy) -> bool:
@@ -44,7 +43,7 @@ def caller(proxy: Proxy, callers: Callers) -> Caller:
 def _is_proven(proxy: Proxy) -> bool:
     assert proxy.secret_file is not None  # config.load refuses a header without it
     try:
-        secret = read_small_file(proxy.secret_file, limit=_LARGEST_SECRET).strip()
+        secret = read_secret(proxy.secret_file)
     except OSError as error:
         log.warning("proxy_secret_unreadable", extra={"error": error.strerror})
         return False

@@ -17,7 +17,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
 from chronos_gitops.config.callers.issuers import Login, TokenIssuer
-from chronos_gitops.process.small_files import read_small_file
+from chronos_gitops.process.small_files import read_secret
 from chronos_gitops.server.api.auth.callers import Caller
 from chronos_gitops.server.api.auth.sso.discovery import Discovery, address, request_json
 from chronos_gitops.server.api.auth.sso.issuers import Issuers
@@ -25,7 +25,6 @@ from chronos_gitops.server.api.problems import ApiError
 
 COOKIE: Final = "chronos_login"
 LASTS: Final = timedelta(minutes=10)
-_LARGEST_SECRET: Final = 8 * 1024
 Ask = Callable[..., Any]
 
 
@@ -195,7 +194,7 @@ def _client_secret(issuer: TokenIssuer) -> str | None:
     if file is None:
         return None
     try:
-        return read_small_file(file, limit=_LARGEST_SECRET).decode("utf-8").strip()
+        return read_secret(file).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise IssuerUnavailable(
             "The runner cannot read its client secret.", hint="Tell the operator: see issuers.login.client_secret_file."
