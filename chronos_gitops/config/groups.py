@@ -275,7 +275,7 @@ class PreflightSettings:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """The address that is asked every ``interval`` while the scheduler is alive; None: nobody waits for it."""
+    """The address that is asked every ``interval`` while the scheduler is alive; None for no heartbeat."""
 
     url: SecretValue | None = setting(
         "heartbeat.url",

@@ -377,8 +377,8 @@ class Settings:
         return parsers.is_loopback(self.host)
 
     def callback_url(self, port: int) -> str:
-        """Where targets reach the runner that listens on ``port``; empty when nobody has said it and it listens on
-        every address of its machine, for then it does not know."""
+        """Where targets reach the runner that listens on ``port``: ``public_url``, else the address it listens on.
+        Empty without ``public_url`` on a runner that listens on every address of its machine."""
         if self.public_url or parsers.is_unspecified(self.host):
             return self.public_url
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -40,7 +40,7 @@ class TokenIssuer:
     login: Login | None = None
 
     def name_of(self, claims: Mapping[str, Any]) -> str:
-        """Who the caller is shown as; an address that is not verified is nobody's name."""
+        """What pages, audit log and commits show: the claim ``user``; ``sub`` in place of an unverified address."""
         is_unproven = self.user == "email" and claims.get("email_verified") is False
         return str(claims["sub"] if is_unproven else claims.get(self.user, claims["sub"]))
 
@@ -58,7 +58,7 @@ class ClaimGrant:
 
 
 def _has(claims: Mapping[str, Any], name: str, wanted: tuple[str, ...]) -> bool:
-    """Exact; a claim that is a list holds each of its entries. An address that is not verified is nobody's."""
+    """Whether the claim is one of the values, or a list that holds one. An address that is not verified never is."""
     if name == "email" and claims.get("email_verified") is False:
         return False
     value = claims.get(name)

@@ -28,7 +28,7 @@ def mint(roles: Collection[str]) -> str:
 
 
 def is_minted(text: str) -> bool:
-    """True if it is whole and of our make; nobody guesses one of these."""
+    """True for a whole token that this program made. Such a token is too long to be guessed."""
     match = _SHAPE.match(text)
     return match is not None and match[2] == _checksum(match[1])
 

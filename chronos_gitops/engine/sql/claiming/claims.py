@@ -238,7 +238,7 @@ def _write(session: Session, decision: _Decision, claims: Sequence[Claim]) -> No
     if not decision.added:
         return
     add_definitions(session, [claim.definition.job for claim in claims])
-    # The unique key has the last word: what it refuses was recorded by somebody who did not wait for the watermark.
+    # What the unique key refuses was recorded by a runner that did not wait for the watermark.
     if session.executemany(queries.ADD_EXECUTION, decision.added) != len(decision.added):
         raise StoreError("somebody else recorded the same ticks meanwhile", hint="the runner looks again by itself")
 
