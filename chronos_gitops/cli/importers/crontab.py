@@ -12,7 +12,7 @@ _VARIABLE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)\Z")
 _LINE: Final = re.compile(r"(?P<schedule>@\w+|\S+(?:[ \t]+\S+){4})[ \t]+(?P<command>\S.*)\Z")
 _NEWLINE: Final = re.compile(r"(?<!\\)%")
 _PROGRAM: Final = re.compile(r"(?:\S*/)?(?:curl|wget)\b")
-_USER: Final = re.compile(r"[a-z_][a-z0-9_-]{0,31}[ \t]+(?=(?:\S*/)?(?:curl|wget)\b)")
+_USER: Final = re.compile(r"\A[a-z_][a-z0-9_-]{0,31}[ \t]+(?=(?:\S*/)?(?:curl|wget)\b)")
 _ZONES: Final = ("CRON_TZ", "TZ")
 _MAIL: Final = "MAILTO: no effect; configure notifications instead"
 _NO_ZONE: Final = "crontab says no zone: its times are read in {zone}; give the machine's own with --timezone"

@@ -8,7 +8,7 @@ from chronos_gitops.cli.importers.model import Unconvertible
 
 _SCHEME: Final = re.compile(r"(?i)([a-z][a-z0-9+.-]*)://")
 _AUTHORITY: Final = re.compile(r"([^/?#]*)(.*)\Z", re.DOTALL)
-_REFERENCE: Final = re.compile(r"\$\{secret:[^}]*\}")
+_REFERENCE: Final = re.compile(r"\$\{secret:[^${}]*\}")
 _GUESSED: Final = ("ftp.", "dict.", "ldap.", "imap.", "smtp.", "pop3.")
 _ENCODED_BY_WEBHOOK: Final = re.compile(r"[\x00-\x20\x7f\"<>\\^`{|}]|%(?![0-9A-Fa-f]{2})")
 
