@@ -28,7 +28,7 @@ def render(problems: Sequence[Problem], files: int) -> str:
 
 
 def _case(suite: Element, file: str, problems: Sequence[Problem]) -> None:
-    case = SubElement(suite, "testcase", classname=_NAME, name=file, file=file)
+    case = SubElement(suite, "testcase", classname=_NAME, name=file)
     errors = [problem for problem in problems if is_error(problem)]
     if errors:
         failure = SubElement(case, "failure", type=errors[0].rule, message=errors[0].message)
