@@ -14,6 +14,7 @@ from harness.engine_harness import Bench, eventually, jobset
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status, Trigger
 from chronos_gitops.engine.operations.replays import Replay, ReplayEnd, ReplayItem, ReplayState, ReplayUnderWay
+from chronos_gitops.engine.ticks.overlap import MAX_WAIT_BEHIND_REPLAY
 from chronos_gitops.errors import NotFoundError
 from chronos_gitops.jobs.bound_jobs import bound
 from chronos_gitops.jobs.calendar_set import CalendarFile, CalendarSet
@@ -288,6 +289,41 @@ def test_a_tick_never_loses_to_it(bench: Bench, concurrency: str) -> None:
     assert first == 0
     ticks = [order.index(row.scheduled_time.strftime("%Y-%m-%dT%H:%M:%SZ")) for row in fallen()]
     assert max(ticks) < second
+
+
+@pytest.mark.parametrize("concurrency", ["forbid", "replace", "allow", "queue"])
+def test_no_tick_waits_for_it_without_limit(bench: Bench, concurrency: str) -> None:
+    """The item hangs for longer than ticks wait for it: later ones meet the rule of the job, which spares the item."""
+    fields = {"path": "/hold/answer", "concurrency": concurrency}
+    engine = bench.start(bench.job(schedule=NEVER, **fields))
+    replay = of_ticks(bench, engine, last(bench, 2))
+    engine.replay(replay)
+    assert bench.receiver.wait_for(1, 30)
+    since, waiting = bench.clock.now(), MAX_WAIT_BEHIND_REPLAY // SECOND
+    engine.apply(jobset(bench.job(schedule="* * * * * *", **fields), version=2))
+
+    def fallen() -> list[Execution]:
+        return list(engine.ticks(JOB, since, bench.clock.now()))[: waiting + 2]
+
+    for number in range(1, waiting + 3):
+        bench.clock.turn(SECOND)
+        eventually(lambda number=number: len(fallen()) >= number, PATIENCE)
+    waits, skipped = (None, None), (Status.SKIPPED, "overlap")
+    replaced = (Status.CANCELLED, "replaced")
+    expected = {
+        "forbid": [*[waits] * waiting, *[skipped] * 2],
+        "replace": [*[replaced] * waiting, *[waits] * 2],
+    }.get(concurrency, [waits] * (waiting + 2))
+    eventually(
+        lambda: [(row.status if row.status.is_final else None, row.reason) for row in fallen()] == expected, PATIENCE
+    )
+    become(engine, replay, Status.RUNNING, None)
+    engine.apply(jobset(bench.job(schedule=NEVER, **fields), version=3))
+    bench.receiver.release("answer")
+    assert over(engine, replay).state is ReplayState.DONE
+    become(engine, replay, *[Status.SUCCESS] * 2)
+    ended = [(Status.SUCCESS, None) if row is waits else row for row in expected]
+    eventually(lambda: [(row.status, row.reason) for row in fallen()] == ended, PATIENCE)
 
 
 @pytest.mark.parametrize("concurrency", ["forbid", "replace", "allow", "queue"])

@@ -1,8 +1,9 @@
 """Records the histories that `test_histories_of_earlier_releases_replay` replays.
 
 ``cd tests && python -m harness.repositories.histories`` writes them again, with ``callbacks`` behind it those of
-accepted work, with ``gates`` those of ``requires``, with ``replays`` those of replays: only when workflow code may
-forget those of older releases, for the files that are there stand for what runs at users.
+accepted work, with ``gates`` those of ``requires``, with ``replays`` those of replays, with ``waits`` the ticks that
+wait for one: only when workflow code may forget those of older releases, for the files that are there stand for what
+runs at users.
 """
 
 import contextlib
@@ -26,6 +27,7 @@ from chronos_gitops.engine.operations.replays import Replay, ReplayItem, ReplayS
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.workflows import replay_workflow
 from chronos_gitops.engine.temporal.workflows.replay_messages import ASK_AT
+from chronos_gitops.engine.ticks import overlap
 from chronos_gitops.jobs.model import Job
 
 FOLDER = Path(__file__).parents[2] / "engine" / "temporal" / "histories"
@@ -130,6 +132,25 @@ def record_replays(temporal: TemporalServer, receiver: Receiver) -> None:
     bench.stop_all()
 
 
+def record_waits(temporal: TemporalServer, receiver: Receiver) -> None:
+    """Ticks that wait for the item of a replay without a limit, as they did in earlier releases."""
+    overlap.MAX_WAIT_BEHIND_REPLAY = timedelta(days=1)  # type: ignore[misc]
+    namespace = temporal.namespace()
+    bench = Bench(on_temporal(temporal.url(namespace)), receiver, SystemClock(), Seen())  # type: ignore[arg-type]  # real
+    engine = bench.start(bench.job(schedule="@yearly", path="/hold/answer"))
+    end = SystemClock().now().replace(microsecond=0)
+    item = ReplayItem(end, engine.tick_id("daily-backup", end), None)
+    engine.replay(Replay(str(uuid.uuid4()), "daily-backup", "ada", "the target was down", end, items=(item,)))
+    receiver.wait_for(1, 30)
+    engine.apply(jobset(bench.job(schedule="* * * * * *", path="/hold/answer"), version=2))
+    eventually(lambda: len(engine.ticks("daily-backup", end, SystemClock().now())) >= 13, 60)
+    engine.apply(jobset(bench.job(schedule="@yearly"), version=3))
+    receiver.release("answer")
+    eventually(lambda: not engine.running("daily-backup"), 60)
+    run(_keep(temporal, namespace, names.timetable_id("daily-backup"), "timetable-replay-waits"))
+    bench.stop_all()
+
+
 async def _keep(temporal: TemporalServer, namespace: str, workflow: str, name: str) -> None:
     history = await (await temporal.client(namespace)).get_workflow_handle(workflow).fetch_history()
     (FOLDER / f"{name}.json").write_text(json.dumps(json.loads(history.to_json()), indent=1) + "\n")
@@ -156,5 +177,7 @@ if __name__ == "__main__":
             record_gates(server, target)
         elif sys.argv[1:] == ["replays"]:
             record_replays(server, target)
+        elif sys.argv[1:] == ["waits"]:
+            record_waits(server, target)
         else:
             record(server, target)

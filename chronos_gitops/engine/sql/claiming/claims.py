@@ -115,9 +115,13 @@ def claim(
 
 
 class _Owned(NamedTuple):
+    """An unfinished execution."""
+
     id: str
     owner: str | None
     trigger: str
+    scheduled_time: datetime
+    is_pending: bool
 
 
 @dataclass(slots=True)
@@ -142,7 +146,8 @@ class _Decision:
         if known is not None:
             return Claimed(claim, Verdict.KNOWN, known[0], known[1])
         busy = self.busy.get(job.name, [])
-        turn = overlap.turn(job.concurrency, claim.trigger, len(busy), behind_replay=self._is_behind_replay(job, busy))
+        waited = self._waited_behind_replay(claim, busy)
+        turn = overlap.turn(job.concurrency, claim.trigger, len(busy), waited=waited)
         if turn is Turn.SKIP:
             return Claimed(claim, Verdict.SKIPPED, self._add(claim, Status.SKIPPED, Reason.OVERLAP, None), None)
         if job.concurrency is Concurrency.ALLOW and claim.trigger is Trigger.SCHEDULE:
@@ -152,15 +157,20 @@ class _Decision:
         owner = self._owner(job, busy)
         ours: tuple[str, ...] = ()
         if turn is Turn.REPLACE:
-            ours = self._replace(busy)
-            busy = []
+            items = [each for each in busy if each.trigger == Trigger.REPLAY]
+            ours = self._replace([each for each in busy if each not in items])
+            busy = items
         execution = self._add(claim, Status.PENDING, None, owner)
-        self.busy[job.name] = [*busy, _Owned(execution.id, owner, claim.trigger)]
+        self.busy[job.name] = [*busy, _Owned(execution.id, owner, claim.trigger, claim.scheduled_time, is_pending=True)]
         return Claimed(claim, Verdict.RUN, execution, owner, ours)
 
-    def _is_behind_replay(self, job: Job, busy: Sequence[_Owned]) -> bool:
-        """An item runs, or what has waited for one goes on."""
-        return job.name in self.items or (len(busy) > 1 and job.name in self.replaying)
+    def _waited_behind_replay(self, claim: Claim, busy: Sequence[_Owned]) -> timedelta | None:
+        """None unless an item runs, or what has waited for one goes on."""
+        job = claim.definition.job.name
+        if job not in self.items and (len(busy) <= 1 or job not in self.replaying):
+            return None
+        waiting = [each for each in busy if each.is_pending and each.trigger == Trigger.SCHEDULE]
+        return overlap.waited_behind_replay(claim.scheduled_time, (each.scheduled_time for each in waiting))
 
     def _owner(self, job: Job, busy: Sequence[_Owned]) -> str:
         """All that is unfinished of one job belongs to one runner, which lets nothing of it run side by side."""
@@ -223,7 +233,8 @@ def _unfinished(session: Session, claims: Sequence[Claim]) -> dict[str, list[_Ow
     found: dict[str, list[_Owned]] = defaultdict(list)
     jobs = list({claim.definition.job.name for claim in claims})
     for row in session.execute(queries.UNFINISHED_OF_JOBS, {"jobs": jobs}).fetchall():
-        found[row["job"]].append(_Owned(row["id"], row["owner"], row["trigger_kind"]))
+        due, is_pending = milliseconds.instant(row["scheduled_at"]), row["status"] == Status.PENDING
+        found[row["job"]].append(_Owned(row["id"], row["owner"], row["trigger_kind"], due, is_pending))
     return dict(found)
 
 

@@ -28,7 +28,7 @@ INSERT INTO executions (
 """
 
 UNFINISHED_OF_JOBS = f"""
-SELECT id, job, owner, trigger_kind FROM executions WHERE job IN (:jobs[]) AND {UNFINISHED_STATUS}
+SELECT id, job, owner, trigger_kind, status, scheduled_at FROM executions WHERE job IN (:jobs[]) AND {UNFINISHED_STATUS}
 ORDER BY created_at, id
 """
 

@@ -140,6 +140,8 @@ class TimetableState:
     replay: ReplayTurn | None = None
     item: str | None = None
     """The item of a replay that runs; it goes on when its replay has ended."""
+    waiting_since: dict[str, int] = field(default_factory=dict)
+    """Scheduled times of those in ``waiting`` that wait behind a replay."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
@@ -246,7 +247,8 @@ class TimetableWorkflow:
 
     async def _claim(self, orders: Sequence[Order]) -> list[Order]:
         """Records each order as a workflow of its own; those that somebody recorded before are left out."""
-        replaced = [turns.claim(self._state, order, self._now()) for order in orders]
+        is_bounded = partial(workflow.patched, names.BOUND_PATCH)
+        replaced = [turns.claim(self._state, order, self._now(), is_bounded) for order in orders]
         started = await asyncio.gather(*(self._start(order) for order in orders))
         claimed, replacing = [], []
         for order, is_new, ends in zip(orders, started, replaced, strict=True):

@@ -1,5 +1,9 @@
 """Whose turn it is among the executions of one timetable: the overlap rule, the queue, and what a pause holds. Pure."""
 
+from collections.abc import Callable
+from datetime import timedelta
+
+from chronos_gitops.engine.milliseconds import instant
 from chronos_gitops.engine.model import Reason, Status, Trigger
 from chronos_gitops.engine.temporal.workflows.messages import Applied, Order, TimetableState
 from chronos_gitops.engine.ticks import overlap
@@ -7,8 +11,9 @@ from chronos_gitops.engine.ticks.overlap import Turn
 from chronos_gitops.jobs.model import Concurrency
 
 
-def claim(state: TimetableState, order: Order, now: int) -> list[str]:
-    """Gives the order its turn, a place in the queue, or its end; the executions that it replaces."""
+def claim(state: TimetableState, order: Order, now: int, is_bounded: Callable[[], bool]) -> list[str]:
+    """Gives the order its turn, a place in the queue, or its end; the executions that it replaces. ``is_bounded`` is
+    asked only once the wait behind a replay has reached its limit, which earlier releases did not have."""
     row, applied = order.row, state.applied
     if applied is None or Status(row["status"]).is_final:
         if row.get("count", 1) == 1:
@@ -17,7 +22,10 @@ def claim(state: TimetableState, order: Order, now: int) -> list[str]:
     free = not state.running and all(waiting in state.held for waiting in state.waiting)
     unfinished = 0 if free else len(state.running) + len(state.waiting)
     concurrency, trigger = Concurrency(applied.document["concurrency"]), Trigger(row["trigger"])
-    turn = overlap.turn(concurrency, trigger, unfinished, behind_replay=_is_behind_replay(state, unfinished))
+    waited = _waited_behind_replay(state, order, unfinished)
+    if waited is not None and waited >= overlap.MAX_WAIT_BEHIND_REPLAY and not is_bounded():
+        waited = timedelta(0)
+    turn = overlap.turn(concurrency, trigger, unfinished, waited=waited)
     if turn is Turn.START:
         state.running.append(row["id"])
         if order.not_before is None:
@@ -30,7 +38,9 @@ def claim(state: TimetableState, order: Order, now: int) -> list[str]:
     replaced = [*state.running, *state.waiting] if turn is Turn.REPLACE else []
     order.is_held = True
     state.waiting.append(row["id"])
-    return replaced
+    if waited is not None and trigger is Trigger.SCHEDULE:
+        state.waiting_since[row["id"]] = row["scheduled_time"]
+    return [execution_id for execution_id in replaced if execution_id != state.item]
 
 
 def advance(state: TimetableState) -> str | None:
@@ -41,6 +51,7 @@ def advance(state: TimetableState) -> str | None:
     execution_id = next((waiting for waiting in state.waiting if waiting not in state.held), None)
     if execution_id is not None:
         state.waiting.remove(execution_id)
+        state.waiting_since.pop(execution_id, None)
         state.running.append(execution_id)
     return execution_id
 
@@ -50,14 +61,18 @@ def hold(state: TimetableState) -> None:
     state.held = list(state.waiting) if is_queue(state.applied) else []
 
 
-def _is_behind_replay(state: TimetableState, unfinished: int) -> bool:
-    """An item runs, or what has waited for one goes on."""
-    return state.item is not None or (unfinished > 1 and state.replay is not None)
+def _waited_behind_replay(state: TimetableState, order: Order, unfinished: int) -> timedelta | None:
+    """None unless an item runs, or what has waited for one goes on."""
+    if state.item is None and (unfinished <= 1 or state.replay is None):
+        return None
+    waiting = [since for execution_id, since in state.waiting_since.items() if execution_id in state.waiting]
+    return overlap.waited_behind_replay(instant(order.row["scheduled_time"]), map(instant, waiting))
 
 
 def forget(state: TimetableState, execution_id: str) -> None:
     if state.item == execution_id:
         state.item = None
+    state.waiting_since.pop(execution_id, None)
     for ids in (state.running, state.waiting, state.held):
         if execution_id in ids:
             ids.remove(execution_id)
@@ -67,7 +82,7 @@ def clear(state: TimetableState) -> list[str]:
     """Empties the queue of a job that was disabled or deleted; what was in it."""
     if not is_queue(state.applied):
         return []
-    queued, state.waiting, state.held = state.waiting, [], []
+    queued, state.waiting, state.held, state.waiting_since = state.waiting, [], [], {}
     return queued
 
 
