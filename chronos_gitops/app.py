@@ -176,7 +176,7 @@ class Service:
         return self.follower.jobs()
 
     def apply(self, jobs: JobSet) -> None:
-        """What follows git hands each new JobSet here. UsageError for a first one that must not run."""
+        """Take over the job set that sync has built. UsageError if it is the first one and must not run."""
         is_first = not self.is_started or not self.follower.status().has_job_set
         if is_first and (refusal := _unbound(self.settings, jobs)):
             self.refusals.append(refusal)
@@ -191,7 +191,7 @@ class Service:
         self.feed.jobs_changed(AppliedJobs(jobs, before, self.follower.index().layers_of))
 
     def next_runs(self, name: str, count: int) -> Sequence[datetime]:
-        """What the engine will do; none for a job that git does not name any more."""
+        """The next scheduled times of a job; none for a job that is no longer in git."""
         return () if self.jobs().get(name) is None else self.engine.next_runs(name, count)
 
     def __enter__(self) -> Self:
@@ -383,6 +383,6 @@ def _outlived(pauses: Iterable[str], jobs: JobSet, follower: SyncController, now
 
 
 def _workload(settings: Settings, status: SyncStatus) -> Workload:
-    """What identity tokens say of this runner."""
+    """The claims about this runner that identity tokens carry."""
     ref = None if status.branch is None else f"refs/heads/{status.branch}"
     return Workload(status.repository, ref, settings.environment, settings.verify_commits is not None)

@@ -12,7 +12,7 @@ _VARIABLE: Final = "_CHRONOS_GITOPS_COMPLETE"
 
 
 def script(root: click.Command, shell: str) -> str:
-    """What a shell reads once: a function that asks this program for the words that fit."""
+    """The completion script of a shell: a function that asks this program for matching words."""
     return _of(root, shell).source()
 
 

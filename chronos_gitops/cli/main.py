@@ -161,7 +161,7 @@ def main(argv: Sequence[str] | None = None, commands: click.Group = group) -> in
 
 
 def _complete(commands: click.Group) -> int:
-    """What a shell asks while its user types: no error may disturb the line."""
+    """Answer a shell's completion request. Prints no error, because it would disturb the line that the user types."""
     from chronos_gitops.cli import completion
 
     try:
@@ -204,7 +204,7 @@ def _discard_output() -> None:
 
 
 def _of_the_machine(error: OSError) -> tuple[str, str] | None:
-    """What is said, and the way out, when the machine and not this program is at fault; None when that is not known."""
+    """Message and hint for an error of the operating system; None for one without a known cause."""
     if not _has_current_folder():
         return "the current folder does not exist any more", "change into another one, with cd"
     if error.filename is None and error.errno in _CANNOT_WRITE:

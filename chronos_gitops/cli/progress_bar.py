@@ -17,7 +17,7 @@ _CLEAR: Final = "\r\x1b[K"
 def progress(
     total: int, stream: TextIO, *, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Callable[[], None]]:
-    """What is yielded is called after each of ``total`` steps; afterwards the line is as if nothing had been there."""
+    """Show a progress bar. Call the yielded function after each of ``total`` steps; the bar is erased at the end."""
     if not stream.isatty():
         yield lambda: None
         return

@@ -81,8 +81,7 @@ class Egress:
 
 @dataclass(frozen=True, slots=True)
 class GitAccess:
-    """What the git server is shown. Files are read at each attempt; ``password`` may be a token.
-
+    """Credentials and TLS settings for the git server. Files are read at each attempt; ``password`` may be a token.
     ``ca_file`` (PEM) replaces the machine's authorities for git; ``cert_file`` and ``key_file`` are a client
     certificate and its key."""
 
@@ -147,8 +146,8 @@ class GitAccess:
 
 @dataclass(frozen=True, slots=True)
 class TemporalAccess:
-    """What a Temporal server is shown; with any of these the connection is made over TLS. ``tls_ca_file`` (PEM) stands
-    in for the system's authorities, ``tls_cert_file`` and ``tls_key_file`` go together. Files are read at each
+    """Credentials and TLS settings for the Temporal server; with any of these the connection uses TLS. ``tls_ca_file``
+    (PEM) replaces the system's authorities, ``tls_cert_file`` and ``tls_key_file`` go together. Files are read at each
     connection."""
 
     tls_ca_file: Path | None = setting(
@@ -301,7 +300,7 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class PushSecrets:
-    """What proves a push webhook of a forge; a forge without one has no hook."""
+    """Secrets that authenticate push webhooks, by forge. A forge without one has no push webhook."""
 
     github: tuple[str, ...] = setting(
         "hooks.github_secrets",

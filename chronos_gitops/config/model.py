@@ -74,7 +74,7 @@ class HostTls:
 
 @dataclass(frozen=True, slots=True)
 class FolderEgress:
-    """What differs for the jobs of one folder; None for what does not."""
+    """Egress rules that differ for the jobs of one folder; None for rules that do not differ."""
 
     level: EgressLevel | None = None
     allow: tuple[str, ...] | None = None

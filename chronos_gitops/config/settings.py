@@ -357,13 +357,14 @@ class Settings:
 
     @property
     def bindings(self) -> Bindings:
-        """Who may use which secret. Several folders refuse nothing: a commit must not change what is permitted."""
+        """The jobs that may use each secret. With several jobs folders every secret may go anywhere unless a binding
+        says otherwise, because a commit must not change permissions."""
         unbound = self.secrets_unbound or ("refuse" if self.has_callers else "anywhere")
         return Bindings(self.secret_bindings, unbound, Audiences(self.identity.audiences))
 
     @property
     def has_callers(self) -> bool:
-        """Whether callers prove who they are; without, every program of this machine may do everything."""
+        """True if callers authenticate. Otherwise every program on this machine may do everything."""
         return bool(self.tokens or self.callers.issuers or self.proxy.user_header)
 
     @property

@@ -101,7 +101,7 @@ def _host_tls(name: str, entry: Mapping[str, Any], base: Path) -> HostTls:
 
 
 class EntryError(ValueError):
-    """What is wrong with one entry of a table; ``entry`` is its name."""
+    """An invalid entry of a table; ``entry`` is its name."""
 
     def __init__(self, entry: str, message: str) -> None:
         super().__init__(message)

@@ -58,7 +58,7 @@ class Told(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CallbackReport:
-    """What a target posts. ``message`` is kept: at most 4 KiB, scrubbed of secrets before it comes here."""
+    """The body of a callback. ``message`` is stored: at most 4 KiB, already scrubbed of secrets."""
 
     told: Told
     message: str | None = None
@@ -98,7 +98,7 @@ def overdue(within: str, *, last_heartbeat: datetime | None) -> Outcome:
 
 
 def spacing(execution: Execution, job: Job | None) -> timedelta:
-    """How far apart heartbeats are that are worth a row each. CallbackUnexpected when no callback is awaited ever."""
+    """Minimum time between two heartbeats that are recorded. CallbackUnexpected for a job that waits for no callback."""
     if job is None or not job.awaits_callback:
         raise CallbackUnexpected(
             f"the job {execution.job} does not wait for callbacks", hint="see webhook.completion in its file"

@@ -56,9 +56,9 @@ class Engine(Protocol):
         was cancelled before; ConflictError when it has another end, NotFoundError for an unknown id."""
 
     def call_back(self, execution_id: str, report: CallbackReport, *, signature: str) -> Execution:
-        """What the target says of an execution that awaits its callback; one that ends it counts also when it comes
-        before the answer to the request. The same outcome again is harmless. CallbackUnknown for a wrong signature or
-        an unknown id, CallbackLate when it has ended otherwise, CallbackUnexpected when it awaits none."""
+        """Record a callback for an execution that awaits it. A callback that ends the execution also counts before the
+        response to the request. Idempotent. CallbackUnknown for a wrong signature or an unknown id, CallbackLate when
+        the execution has ended otherwise, CallbackUnexpected when it awaits none."""
 
     def pause(self, name: str, *, reason: str, by: str, until: datetime | None = None) -> Pause:
         """Stops claiming the job's ticks until ``resume`` or ``until``."""
@@ -86,7 +86,7 @@ class Engine(Protocol):
         """With what has become of each item so far. NotFoundError for an unknown id."""
 
     def cancel_replay(self, replay_id: str) -> Replay:
-        """What has not begun never does. Harmless when it has ended."""
+        """Cancel the items of a replay that have not begun. Idempotent; without effect on a replay that has ended."""
 
     def tick_id(self, name: str, tick: datetime) -> str:
         """The execution id of a scheduled time, whether it has a row or not."""
@@ -126,11 +126,11 @@ class Engine(Protocol):
         """Pending and running executions of one job, oldest first."""
 
     def outcomes(self, name: str) -> Mapping[str, VersionOutcomes]:
-        """How the executions of each version of the job ended, by commit and without drafts, of the rows it keeps."""
+        """Outcomes of the job's recorded executions, by commit. Executions of drafts are left out."""
 
     def ticks(self, name: str, since: datetime, until: datetime) -> Sequence[Execution]:
-        """What became of the job's ticks in [since, until], oldest first; a row that stands for a range which reaches
-        beyond is the last. Manual executions are no ticks."""
+        """The job's scheduled times in [since, until] with their outcomes, oldest first. A row for a range that reaches
+        beyond ``until`` comes last. Manual executions are left out."""
 
     def pauses_of(self, name: str, since: datetime) -> Sequence[Pause]:
         """The job's pauses that held at ``since`` or later, oldest first; one that is over has its end in ``until``."""

@@ -28,7 +28,7 @@ from chronos_gitops.webhooks.attempt import Delivery
 
 log = logging.getLogger(__name__)
 Continues = Callable[[str, str], bool]
-"""Whether the first commit stands on the first-parent chain of the second one."""
+"""True if the first commit is on the first-parent chain of the second one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ class _Planner:
         return EnvironmentPlan(name, status, len(jobs), enabled, per_day, found), sides
 
     def between(self, name: str | None, before: str | None, after: str | None) -> tuple[Plan, Compared]:
-        """What the environment ``before`` and the one ``after`` differ in, None for what all of a side have."""
+        """Compare two environments; None stands for the jobs as they are in every environment of a side."""
         judged_before, judged_after = self.before.judged(before), self.after.judged(after)
         running = self._job_set(self.before, judged_before, before, JobSet())
         was = self._with_commits(running) if broken_files(judged_after) else running

@@ -1,4 +1,4 @@
-"""What a runner's past says about each changed job: an earlier version that comes back, and a backtest."""
+"""The past of each changed job as a runner recorded it: an earlier version that comes back, and a backtest."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace

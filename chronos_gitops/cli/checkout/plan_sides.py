@@ -25,7 +25,7 @@ _CONFLICTS: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What the files say, and the history that they stand on. ``loaded`` is judged for no environment yet."""
+    """The files of one side of a comparison, and their history. ``loaded`` is not yet validated for an environment."""
 
     loaded: TreeResult
     versions: Versions

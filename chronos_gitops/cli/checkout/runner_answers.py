@@ -1,4 +1,4 @@
-"""What a runner knows about the jobs of a checkout: its state now, outcomes of versions, and past executions."""
+"""A runner's answers about the jobs of a checkout: their state now, outcomes of versions, and past executions."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta

@@ -19,7 +19,7 @@ _TOKEN_HINT = "give a token with the right role: --token or CHRONOS_TOKEN"
 
 
 class RunnerAway(ChronosError):
-    """Nobody, or nothing that speaks this API, answers at the address."""
+    """The address does not answer, or the server there does not speak this API."""
 
     kind = "runner-away"
 

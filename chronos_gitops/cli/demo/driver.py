@@ -28,7 +28,7 @@ class DemoFailed(ChronosError):
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """How long a change took until it ran: as the demo saw it over REST, and as the runner says."""
+    """Time from a change to its first run: as measured by the demo over REST, and as reported by the runner."""
 
     what: str
     observed_ms: float
@@ -70,7 +70,7 @@ class Show:
         return [request for request in self.receiver.requests if request.header("X-Chronos-Job-Name") == name]
 
     def executions(self) -> Sequence[dict[str, Any]]:
-        """What the runner has recorded, as of the last look."""
+        """The executions that the runner had recorded at the last request."""
         return list(self._executions.values())
 
     def tallies(self) -> dict[str, Statistics]:

@@ -188,7 +188,7 @@ class Receiver:
             self._changed.notify_all()
 
     def _patience(self, request: Received) -> Coroutine[None, None, object] | None:
-        """What has to happen before the answer, None when nothing."""
+        """The wait before the response; None to respond at once."""
         kind, value = _word(request)
         if kind == "slow" and _SECONDS.fullmatch(value):
             return asyncio.sleep(float(value))
@@ -207,7 +207,7 @@ class Receiver:
         return _SUCCESS
 
     def _count(self, request: Received) -> int:
-        """How often this path was asked for by this execution, this time included."""
+        """Number of requests of this execution for this path, including this one."""
         with self._changed:
             self._seen[request.path, request.execution_id or ""] += 1
             return self._seen[request.path, request.execution_id or ""]

@@ -23,7 +23,7 @@ DEFAULTS = "platform/_defaults.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a job of the examples does in the demo: how often, and where its webhook goes."""
+    """The schedule and webhook path that the demo gives a job of jobs.example."""
 
     schedule: str
     path: str
@@ -102,7 +102,7 @@ class DemoRepository:
         return path
 
     def plan(self) -> list[str]:
-        """What is not committed yet means, in one line for each edited value of a layer."""
+        """The plan of the uncommitted changes: one line for each edited value of a layer."""
         compared = compare(self._git, "HEAD", None, _JOBS, is_direct=True)
         found = plan_change(compared, self._git, _JOBS, environment=None, at=datetime.now(UTC), asked=None)
         return [line for block in layers.blocks(found) for line in block.lines]

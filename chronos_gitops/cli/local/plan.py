@@ -140,7 +140,7 @@ def _planned(
 
 
 def _asked(against: str | None, token: str | None, days: int | None) -> "RunnerAnswers | None":
-    """What the runner says, when there is one to ask."""
+    """The runner to ask about the jobs; None without ``--against``."""
     if against is None:
         return None
     from chronos_gitops.cli.checkout.runner_answers import RunnerAnswers

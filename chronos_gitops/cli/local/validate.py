@@ -124,7 +124,7 @@ def _judged(
     environment: str | None,
     today: datetime,
 ) -> tuple[int, tuple[Problem, ...]]:
-    """How many files were asked for, and what is wrong with them."""
+    """Number of files validated, and the problems found in them."""
     from chronos_gitops.cli.checkout.local_files import shown
     from chronos_gitops.cli.checkout.name_owners import OwnersAtHead
     from chronos_gitops.cli.checkout.validate_scope import scope

@@ -13,7 +13,7 @@ from chronos_gitops.config.setting import setting
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
 _TAKEN: Final = ("token", "session", "proxy", "none")
 PROXY: Final = "proxy"
-"""What a grant is `from` whose caller a trusted proxy names."""
+"""The value of `from` in a grant for callers that a trusted proxy names."""
 _SPECIFIC: Final = ("sub", "repository", "repository_id", "project_id", "groups", "email", "user")
 """A match without one of these lets in everybody whom the issuer knows."""
 
@@ -40,14 +40,16 @@ class TokenIssuer:
     login: Login | None = None
 
     def name_of(self, claims: Mapping[str, Any]) -> str:
-        """What pages, audit log and commits show: the claim ``user``; ``sub`` in place of an unverified address."""
+        """The name on pages, in the audit log and in commits: the claim ``user``, or ``sub`` if that is an unverified
+        address."""
         is_unproven = self.user == "email" and claims.get("email_verified") is False
         return str(claims["sub"] if is_unproven else claims.get(self.user, claims["sub"]))
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimGrant:
-    """What callers of the issuer ``origin`` may do whose claims have all of these values; of a list any one."""
+    """The rights of callers from the issuer ``origin`` whose claims have all of these values. A list claim matches if
+    one of its values does."""
 
     origin: str
     match: tuple[tuple[str, tuple[str, ...]], ...]
@@ -58,7 +60,7 @@ class ClaimGrant:
 
 
 def _has(claims: Mapping[str, Any], name: str, wanted: tuple[str, ...]) -> bool:
-    """Whether the claim is one of the values, or a list that holds one. An address that is not verified never is."""
+    """True if the claim is one of the values, or a list that holds one. An unverified email address never matches."""
     if name == "email" and claims.get("email_verified") is False:
         return False
     value = claims.get(name)

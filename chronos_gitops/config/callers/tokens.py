@@ -43,7 +43,7 @@ def handle(token: str) -> str:
 
 
 def digest(token: str) -> str:
-    """What is kept: SHA-256 is enough where there is nothing to guess."""
+    """The stored form of a token. SHA-256 suffices, because tokens are random and cannot be guessed."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
 

@@ -19,7 +19,7 @@ _WORDS = (
 
 
 def why_weak(digest: str) -> str | None:
-    """What is wrong with a token's SHA-256, in hex; None when nothing is known against it."""
+    """The reason to refuse a token's SHA-256 (in hex); None if there is none."""
     if digest == PLACEHOLDER:
         return "sha256 is the placeholder of the examples, which is no token's digest"
     word = _by_digest().get(digest)

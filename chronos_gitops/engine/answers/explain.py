@@ -24,7 +24,7 @@ _INSTANT = timedelta(microseconds=1)
 
 
 class TickOutcome(StrEnum):
-    """What became of the instant: the status of its row, or why it has none."""
+    """Outcome of one instant: the status of its row, or the reason why it has none."""
 
     SUCCESS = "success"
     FAILED = "failed"
@@ -44,9 +44,9 @@ class TickOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobAtTime:
-    """What git said about the job at that time. ``job`` is None when it did not exist (``is_absent``) or never was
-    valid; ``version`` and ``commit`` name what made it so, ``base`` the committed version under a draft;
-    ``is_stale``: a newer, invalid version was held back."""
+    """The job's definition in git at that time. ``job`` is None when it did not exist (``is_absent``) or was never
+    valid; ``version`` and ``commit`` are those that it came from, ``base`` the committed version under a draft;
+    ``is_stale``: a newer, invalid version was quarantined."""
 
     job: Job | None
     version: int | None = None

@@ -26,7 +26,7 @@ class ReplayUnderWay(ConflictError):
 
 
 class ReplayClass(StrEnum):
-    """What became of a scheduled time. ``SKIPPED`` is every reason but ``missed``."""
+    """Outcome of a scheduled time. ``SKIPPED`` is every reason but ``missed``."""
 
     MISSED = "missed"
     FAILED = "failed"

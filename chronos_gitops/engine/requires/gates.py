@@ -18,7 +18,7 @@ from chronos_gitops.schedule.schedule import jitter
 
 
 class Passage(StrEnum):
-    """What an execution at its gate does now."""
+    """Next step of an execution at its gate."""
 
     START = "start"
     WAIT = "wait"

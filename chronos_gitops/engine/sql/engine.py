@@ -56,7 +56,7 @@ _ANSWER_WITHIN = 30.0
 _GIVEN_BACK_WITHIN = 5.0
 _LAST_DECISION_S = 5.0
 _CLOSE_S = 3.0
-"""What a database that does not answer takes of the drain: a decision under way, and the end of the connections."""
+"""Time reserved from the drain for a database that does not answer: to finish a transaction and close connections."""
 
 
 class SqlEngine:
@@ -291,7 +291,7 @@ class SqlEngine:
         return self._store.alone(name)
 
     def _latest(self) -> datetime:
-        """What was due later was recorded by a clock that was ahead."""
+        """The latest scheduled time that counts: rows after it were written by a clock that was ahead."""
         return self._clock.now() + TOLERANCE
 
     def _ask(self, question: Callable[[Scheduler], Coroutine[Any, Any, T]]) -> T:

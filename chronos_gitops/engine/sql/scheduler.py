@@ -202,7 +202,7 @@ class Scheduler:
             return found
 
     async def call_back(self, execution_id: str, report: CallbackReport, *, spacing: timedelta) -> Execution:
-        """What the target says of an execution, whichever runner has it."""
+        """Record a callback, whichever runner has the execution."""
         now = milliseconds.whole(self._clock.now())
         replica = self._replica
         found = await self._write(
@@ -322,7 +322,7 @@ class Scheduler:
         return has_moved or bool(written.dropped)
 
     async def _follow_clock_back(self, now: datetime) -> None:
-        """What this runner waits for may lie as far ahead as the clock did."""
+        """Correct deadlines and watermarks after the clock was set back: they may lie as far ahead as the clock did."""
         self._executor.bound_deadlines(now)
 
         def operation(session: Session) -> Written:
@@ -343,7 +343,7 @@ class Scheduler:
             await self._apply(self.timetable.jobs)
 
     async def _sync_with_other_replicas(self) -> None:
-        """What was cancelled or taken over elsewhere ends here; what was left to this runner begins."""
+        """End executions that were cancelled or taken over elsewhere, and start those that were left to this runner."""
         runs, awaiting = self._executor.ids(), self._executor.awaiting_callback()
         me, losses = self._replica.id, self._replica.losses
         called_back, lost, new = await self._write(lambda session: repository.changes(session, runs, awaiting, me))

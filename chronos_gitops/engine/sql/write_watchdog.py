@@ -38,7 +38,7 @@ class WriteWatch:
 
     @property
     def silent_s(self) -> float:
-        """How long the database has not answered the transaction that is under way."""
+        """Seconds for which the database has not answered the current transaction."""
         since = self._silent_since
         return 0.0 if since is None else elapsed() - since
 

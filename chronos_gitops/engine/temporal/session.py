@@ -236,7 +236,7 @@ class Session:
         return bytes.fromhex(await self._made_once(names.SIGNING_KEY, _SIGNING_KEY, fresh.hex()))
 
     async def execution_namespace(self) -> uuid.UUID:
-        """What the ids of executions are made in; the same for all runners of the server's namespace."""
+        """The namespace of execution ids; the same for all runners of the Temporal namespace."""
         return uuid.UUID(await self._made_once(names.IDENTITY, _IDENTITY, str(uuid.uuid4())))
 
     async def _made_once(self, workflow: str, identity: str, fresh: str) -> str:
@@ -295,7 +295,8 @@ class Session:
         await self._read(await self.clock_correction.check(await self._see()))
 
     async def _see(self) -> Mapping[str, TimetableView]:
-        """What the timetables have published, also to other runners, and the number of unfinished executions."""
+        """Read the published state of all timetables, including those of other runners, and the number of unfinished
+        executions."""
         seen = await self.visibility.timetables()
         self.pauses.follow({job: view.pause for job, view in seen.items() if view.pause is not None})
         self.plans.follow({job: view.plan for job, view in seen.items() if view.plan is not None})

@@ -32,7 +32,8 @@ class Missed:
 
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """What the missed-run policy makes of a gap: the ticks to run now, ascending, and the older ones it gives up."""
+    """Result of the missed-run policy for a gap: the scheduled times to run now, ascending, and the older ones that are
+    skipped."""
 
     run: tuple[datetime, ...] = ()
     missed: Missed | None = None

@@ -54,7 +54,7 @@ class Call:
 
     @property
     def lost(self) -> list[str]:
-        """What a webhook does not do of it, each once."""
+        """Each effect of the command that a webhook does not have, once."""
         return list(dict.fromkeys(self.noted.values()))
 
     def all(self, name: str) -> list[str]:

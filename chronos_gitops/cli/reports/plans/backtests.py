@@ -19,7 +19,7 @@ def document(found: Backtest | None) -> dict[str, Any] | None:
 
 
 def limits_of(plan: Plan) -> str:
-    """What to say once beside all backtests of a plan; "" without one."""
+    """The note that applies to all backtests of a plan; "" for a plan without one."""
     return _NOT_SIMULATED if any(change.backtest for change in plan.changes) else ""
 
 

@@ -148,7 +148,7 @@ def _moves(changes: Sequence[JobChange], most: int) -> Iterator[str]:
 
 
 def _most(plan: Plan, *, show_all: bool) -> int:
-    """How many names are shown at one place."""
+    """Maximum number of names printed in one list."""
     return max(MOST_NAMES, len(plan.changes), len(plan.refusals.invalid)) if show_all else MOST_NAMES
 
 

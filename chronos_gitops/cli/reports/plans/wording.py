@@ -36,8 +36,8 @@ VOUCHED = "Vouched for, if the commits that do so are signed"
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """What was compared: the names that were asked for, the commits they are (None for files on disk), and whether
-    the second side is the result of merging it into the first. ``vouched`` is what its commits vouch for."""
+    """The two sides of a comparison: the names given by the user, their commits (None for files on disk), and whether
+    the second side is the result of merging it into the first. ``vouched``: the commits that its commits vouch for."""
 
     base: str = ""
     head: str = ""
@@ -127,7 +127,7 @@ def peak(found: BusyMinute | None) -> str:
 
 
 def server(plan: Plan) -> str:
-    """What the runner that was asked has applied; "" when none was."""
+    """A sentence with the commit that the runner has applied; "" if no runner was asked."""
     if plan.live is None:
         return ""
     return f"The server runs {plan.live.applied[:12]}." if plan.live.applied else "The server has applied no commit."

@@ -48,7 +48,7 @@ def _pointed(problem: Problem) -> tuple[str, str]:
 
 
 def _cell(character: str) -> tuple[str, int]:
-    """What is printed for a character, and how many columns it takes."""
+    """The printable form of a character, and its width in columns."""
     if character == "\t":
         return _TAB, len(_TAB)
     if category(character) in ("Mn", "Me"):

@@ -62,7 +62,8 @@ class Claim:
 
     @property
     def key(self) -> "_Key":
-        """What is unique of it: a tick is known by itself, for its row may have an id of an earlier release."""
+        """The unique key of the claim. A scheduled time is its own key, because its row may have an id of an earlier
+        release."""
         if self.tick is not None:
             return self.definition.job.name, milliseconds.to_ms(self.tick)
         return self.definition.job.name, self.request_key or self.id
@@ -126,7 +127,7 @@ class _Owned(NamedTuple):
 
 @dataclass(slots=True)
 class _Decision:
-    """What becomes of the claims of one transaction; later ones see what earlier ones added."""
+    """Outcomes of the claims of one transaction; each claim sees those before it."""
 
     known: dict[_Key, tuple[Execution, str | None]]
     busy: dict[str, list[_Owned]]

@@ -25,9 +25,9 @@ from chronos_gitops.schedule.timing import Timing
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a transaction has made of it. ``marks`` are the watermarks as they are now, ``dropped`` those that went.
-    ``cancelled`` are the ids of executions that waited for their turn here.
-    ``losses`` are the replica's before it was committed: what it claimed may be another's by the time it is told."""
+    """The result of a transaction. ``marks`` are the watermarks after it, ``dropped`` those that were removed.
+    ``cancelled`` are the ids of executions that were queued here. ``losses`` is the replica's count before the commit:
+    another replica may have taken over the claims since."""
 
     skipped: list[Execution]
     claimed: list[Claimed]
@@ -81,7 +81,7 @@ class Decision:
         self.mark(job, max(mark.at, now), due.moves)
 
     def step(self, definition: JobVersion, mark: Watermark) -> None:
-        """What is due next, at its time."""
+        """Decide the next scheduled time that is due."""
         job, revision = definition.job, self._revision(definition.job)
         step = next_step(job.timing, mark.at, mark.moves, revision=revision)
         assert step is not None, "it was in the queue"
@@ -237,7 +237,8 @@ def on_resume(
     contents: Contents,
     decision: Decision,
 ) -> None:
-    """What fell in the pause follows the job's missed-run policy; what calendars held is held."""
+    """Decide the scheduled times within a pause by the job's missed-run policy; those that a calendar closes are
+    skipped."""
     definition, decision.calendars = jobs.get(name), jobs.calendars
     if definition is not None and definition.job.enabled and mark is not None and mark.matches_schedule(definition.job):
         old = None if mark.matches_calendars(definition.job) else mark.timed(contents)

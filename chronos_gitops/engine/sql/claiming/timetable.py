@@ -12,7 +12,7 @@ from chronos_gitops.jobs.model import JobSet, JobVersion
 from chronos_gitops.schedule.calendars.applied import AppliedTiming
 
 _CHUNK = 500
-"""So many jobs are put into the queue before the loop may do something else."""
+"""Number of jobs added to the queue before the event loop gets a turn."""
 
 
 class Timetable:

@@ -106,7 +106,8 @@ def drop_watermarks(session: Session, jobs: Sequence[str]) -> None:
 
 
 def add_contents(session: Session, timings: Mapping[str, Timing]) -> None:
-    """What these digests stand for, so that a runner started later knows what a tick was held by."""
+    """Store the timings behind these digests, so that a runner that starts later can say which calendar skipped a
+    scheduled time."""
     parameters = [
         {
             "digest": digest,

@@ -11,7 +11,7 @@ from chronos_gitops.engine.sql.execution.pending_run import PendingRun
 
 @dataclass(slots=True)
 class Drain:
-    """Whether the runner stops: no attempt begins from then on, and nobody waits for the next one."""
+    """State of a shutdown: once it has begun, no attempt starts and no retry is waited for."""
 
     has_begun: bool = False
 

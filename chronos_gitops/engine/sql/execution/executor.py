@@ -70,7 +70,7 @@ class Executor:
         """Jobs whose replay waits for the end of what is unfinished."""
 
     async def waited_for_descriptors(self) -> bool:
-        """What would be claimed now could not be sent."""
+        """Wait while the process is short of file descriptors; True if it was, because claims could not be sent."""
         is_short = self._delivery.is_short_of_descriptors
         if is_short:
             await self._clock.sleep(STORE_RETRY)
@@ -104,7 +104,7 @@ class Executor:
             self._waiting.add(run)
 
     def hold(self, pauses: Mapping[str, Pause]) -> None:
-        """What is queued waits while its job is paused, and goes on when the pause has ended."""
+        """Hold queued executions of paused jobs, and start those whose pause has ended."""
         for job in self._waiting.hold(pauses):
             self._start_next(job)
 

@@ -14,7 +14,7 @@ from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.process import failpoints
 
 _LOOK_AGAIN = timedelta(seconds=1)
-"""What is unfinished of the job may be another runner's, whose end is not heard here."""
+"""Unfinished executions of the job may belong to another runner, whose results are not announced here."""
 
 
 class ReplayDriver:
@@ -40,7 +40,7 @@ class ReplayDriver:
         return min(times, default=None)
 
     async def read(self) -> None:
-        """What this and other runners have begun, or cancelled."""
+        """Read the running replays, including those of other runners and cancelled ones."""
         self.active = await self._write(replays.running)
 
     async def begin(self, replay: Replay) -> None:

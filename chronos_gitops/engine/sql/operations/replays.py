@@ -48,7 +48,7 @@ class Progress(StrEnum):
     BUSY = "busy"
     DONE = "done"
     GONE = "gone"
-    """Somebody else has ended it."""
+    """Another runner, or a cancellation, has ended the replay."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ class DatabaseClock:
 
     @property
     def offset(self) -> timedelta:
-        """How far the database's clock is ahead of this machine's."""
+        """Offset of the database's clock from this machine's; positive when the database is ahead."""
         return self.now() - self._base.now()
 
     def now(self) -> datetime:

@@ -116,7 +116,7 @@ class Severable:
             raise psycopg.OperationalError("the connection is lost") from error
 
     def sever(self) -> None:
-        """What waits for an answer fails at once, as if the server had gone."""
+        """Close the socket, so that waiting calls fail at once as they do when the server goes away."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 

@@ -99,7 +99,7 @@ class PostgresReplica:
 
     @property
     def silent_s(self) -> float:
-        """How long the server has left the lease's thread without an answer."""
+        """Seconds since the lease's thread sent a request that the server has not answered."""
         asked_at = self._asked_at
         return 0.0 if asked_at is None else elapsed() - asked_at
 
@@ -158,8 +158,8 @@ class PostgresReplica:
         self._thread.launch()
 
     def leave(self) -> None:
-        """What is unfinished is for the others at once; when the database is away they take it when the lease ends.
-        A server that hangs does not hold it up. Harmless when it has left."""
+        """Give up the lease: other replicas take unfinished executions over at once, or when the lease ends if the
+        database is unreachable. Does not wait for a server that hangs. Idempotent."""
         if self._stopping.is_set():
             return
         self._stopping.set()
@@ -277,7 +277,7 @@ class PostgresReplica:
             log.warning("went on with what other runners left", extra={"executions": taken})
 
     def _calls(self, connection: Connection, seconds: float) -> set[str]:
-        """What somebody told this runner (its id), or all (nothing); waits for it so long."""
+        """Wait up to ``seconds`` for notifications of other replicas; returns the ids that they named."""
         assert self._wire is not None
         waiting = select.poll()  # select(2) knows no descriptor beyond 1023, and a runner may have many
         for place in (connection.fileno(), self._wire[0].fileno()):

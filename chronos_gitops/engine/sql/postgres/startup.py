@@ -62,8 +62,8 @@ _MAY_MEND: Final = (
 
 
 def persevere(address: Address, attempt: Callable[[], T], is_stopping: Callable[[], bool]) -> T:
-    """What ``attempt`` answers: a database that starts together with its runners may take a while, and may go away once
-    more. StoreUnusable for one that refuses, or that does not come; NotRunning when the runner is to stop."""
+    """Retry ``attempt`` until it returns: a database that starts together with its runners may take a while, and may go
+    away once more. StoreUnusable when it refuses or does not come up; NotRunning when the runner is to stop."""
     began, said_at, said = elapsed(), 0.0, ""
     while True:
         try:

@@ -16,7 +16,8 @@ from chronos_gitops.jobs.promises.requires import Requires
 def look(
     session: Session, execution: Execution, gate: Gate, required: Requires, now: datetime, fence: int
 ) -> tuple[Passage, Execution] | None:
-    """What the execution does now, and as it is then; None when it is no longer pending, or another runner has it."""
+    """Next step of an execution at its gate, and the execution after this look. None when it is no longer pending or
+    belongs to another runner."""
     seen = looked(gate, _success(session, wanted(gate, required, now)))
     does = passage(seen, required, now)
     after = replace(execution, requires=seen)

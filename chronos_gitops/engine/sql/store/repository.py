@@ -29,7 +29,7 @@ from chronos_gitops.jobs.model import Job
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """What waits or runs: the execution, its job as it was claimed, and the fence that its results must show."""
+    """A pending or running execution with its job as of the claim, and the fencing token that its results must carry."""
 
     execution: Execution
     job: Job
@@ -171,7 +171,7 @@ def signing_key(session: Session, name: str, fresh: bytes) -> bytes:
 
 
 def namespace(session: Session) -> uuid.UUID:
-    """What the ids of executions are made in; made once for a database, which its runners share."""
+    """The namespace of execution ids, created once in a database and shared by its runners."""
     session.execute(store_queries.ADD_IDENTITY, {"name": EXECUTION_IDENTITY, "value": str(uuid.uuid4())})
     row = session.execute(store_queries.IDENTITY, {"name": EXECUTION_IDENTITY}).fetchone()
     assert row is not None
@@ -327,7 +327,7 @@ def running(session: Session, job: str) -> list[Execution]:
 
 
 def ended_of_versions(session: Session, job: str) -> list[EndedGroup]:
-    """What has ended of the job's versions; drafts are of no version."""
+    """Finished executions of the job, grouped by version. Executions of drafts belong to no version."""
     found = session.execute(store_queries.ENDED_OF_VERSIONS, {"job": job}).fetchall()
     return [
         EndedGroup(

@@ -103,7 +103,7 @@ class SingleReplica:
         return frozenset((self.id,))
 
     def tell(self, session: Session, other: str = "") -> None:
-        """Nobody is there."""
+        """Does nothing: SQLite has no other replicas."""
 
     def watch(self, hear: Callable[[], None]) -> None:
         """Nothing happens behind its back."""
@@ -195,7 +195,7 @@ class SqliteStore:
 
 
 def look_at(path: Path) -> bool:
-    """Whether there is a ledger. Changes nothing. StoreUnusable for one that no runner of this version can open."""
+    """True if a ledger exists at the path. Changes nothing. StoreUnusable for one that this version cannot open."""
     if not path.exists():
         return False
     # Without a write-ahead log nothing writes, and immutable=1 keeps SQLite from making one (sqlite.org/uri.html).

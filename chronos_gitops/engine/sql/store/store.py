@@ -34,7 +34,7 @@ class StoreUnusable(ChronosError):
 
 
 class Rows(Protocol):
-    """What a statement answered; ``rowcount`` is how many rows it changed."""
+    """Rows returned by a statement; ``rowcount`` is the number of rows changed."""
 
     @property
     def rowcount(self) -> int: ...
@@ -50,14 +50,14 @@ class Session(Protocol):
     def execute(self, statement: str, parameters: Mapping[str, Any] | None = None) -> Rows: ...
 
     def executemany(self, statement: str, parameters: Iterable[Mapping[str, Any]]) -> int:
-        """How many rows were changed in all."""
+        """Run the statement for each set of parameters; returns the number of rows changed in all."""
 
 
 Operation = Callable[[Session], T]
 
 
 class Result(NamedTuple):
-    """What an operation answered, once that is on stable storage; or the error in its place."""
+    """Value of an operation that is on stable storage, or the error that it raised."""
 
     value: Any
     error: Exception | None = None
@@ -81,11 +81,11 @@ class Replica(Protocol):
 
     @property
     def namespace(self) -> uuid.UUID:
-        """What the ids of ticks' executions are made in: that of the database, whichever runner asks."""
+        """The database's namespace of ids for scheduled executions; the same for every runner."""
 
     @property
     def trouble(self) -> str:
-        """What keeps it from the others; empty when all is well."""
+        """The reason why the store is unreachable; empty when it is reachable."""
 
     @property
     def is_shared(self) -> bool:
@@ -101,7 +101,8 @@ class Replica(Protocol):
 
     @property
     def losses(self) -> int:
-        """How often others may have taken over what it owns; what was claimed before must be looked at again."""
+        """Number of times that other replicas may have taken over this one's executions; earlier claims must be read
+        again."""
 
     @property
     def leads(self) -> bool:
@@ -112,12 +113,12 @@ class Replica(Protocol):
         """As ``look_at_releases`` found it last."""
 
     def look_at_releases(self, session: Session) -> bool:
-        """Whether another runner that is there has a newer release of the time zone database: then that one decides
-        what is due. Asked while watermarks are held, the answer holds until the end of the transaction."""
+        """True if another live runner has a newer release of the time zone database: that runner decides what is due.
+        Read while watermarks are locked, so it holds until the end of the transaction."""
 
     @property
     def claims_at_once(self) -> int:
-        """How many jobs one transaction decides over, so that the others get their share."""
+        """Maximum number of jobs decided in one transaction, so that other replicas get their share."""
 
     def join(self, session: Session, revision: str | None) -> ReplicaView:
         """Tells the others what this one has applied, in the transaction that applies it; one replica at a time."""

@@ -34,7 +34,7 @@ _HINT: Final = "make one with: openssl rand -base64 32"
 
 
 class EngineUnreadable(ChronosError):
-    """What Temporal keeps is encrypted with a key that this runner does not have."""
+    """The data in Temporal is encrypted with a key that this runner does not have."""
 
     kind = "EngineUnreadable"
 

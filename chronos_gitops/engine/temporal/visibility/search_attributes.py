@@ -25,7 +25,7 @@ KEYWORDS = (JOB, STATUS, COMMIT, DIGEST)
 DATES = (SCHEDULED, RANGE_START)
 
 SCHEDULED_STATUS, PAUSED_STATUS, DISABLED_STATUS, REMOVED_STATUS = "scheduled", "paused", "disabled", "removed"
-"""What ``ChronosStatus`` says of a timetable; of an execution it says its status."""
+"""Values of ``ChronosStatus`` for a timetable; for an execution it is the execution's status."""
 
 
 def of_row(row: Row) -> TypedSearchAttributes:

@@ -234,7 +234,7 @@ class Visibility:
         return [*sorted(found, key=_age), *sorted(over, key=_age)[:1]]
 
     async def digests(self) -> dict[str, str]:
-        """What each running timetable was given last, by job."""
+        """The digest of the definition that each running timetable has, by job."""
         found = {}
         async for timetable in self._list([_TIMETABLES, "ExecutionStatus = 'Running'"]):
             job = timetable.typed_search_attributes.get(search_attributes.JOB)
@@ -243,7 +243,7 @@ class Visibility:
         return found
 
     async def timetables(self) -> dict[str, TimetableView]:
-        """What each running timetable has published, by job."""
+        """The published state of each running timetable, by job."""
         found = {}
         async for timetable in self._list([_TIMETABLES, "ExecutionStatus = 'Running'"]):
             job = timetable.typed_search_attributes.get(search_attributes.JOB)

@@ -83,7 +83,7 @@ class Timing:
         """That of the server's namespace, once there is a session."""
 
     def expect(self, jobs: JobSet) -> None:
-        """What this runner is about to hand over to the timetables."""
+        """Announce the job set that is about to be handed over to the timetables."""
         self._revision, calendars = jobs.revision, jobs.calendars
         self._expected = {one.job.name: reconciler.applied(one, calendars) for one in jobs}
 
@@ -262,7 +262,8 @@ class Sending:
         return replace(_told(order.number, to_ms(started_at), outcome, wait), awaited=awaited)
 
     async def _sent(self, job: Job, call: AttemptContext, pulse: ActivityHeartbeat) -> Outcome:
-        """Who was frozen for a while asks before it sends: another runner may have the attempt by now."""
+        """Send the request. After a freeze of the process, checks first that the attempt was not given to another
+        runner."""
         while await pulse.is_ours():
             with contextlib.suppress(RequestNotSent):
                 return await self._delivery.attempt(job, call)

@@ -35,7 +35,7 @@ class GateWatch:
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """What waits here goes on with another runner."""
+        """Stop watching; executions that wait at a gate continue on another runner."""
         self._stopping.set()
 
     @activity.defn(name=names.GATE)

@@ -52,7 +52,8 @@ def decide(
     late: timedelta = LATE,
     revision: str = "",
 ) -> Decision:
-    """What is due at ``now``. A gap longer than ``late``, or one that a pause made, follows the missed-run policy."""
+    """Decide the scheduled times due at ``now``. A gap longer than ``late``, or one made by a pause, follows the
+    missed-run policy."""
     claims: list[Claim] = []
     held: list[HeldTicks] = []
     if is_ahead(mark, now):  # the server's clock was; what ran then keeps its workflow id

@@ -75,7 +75,7 @@ class ExecutionWorkflow:
 
     @workflow.update(name=names.CALL_BACK)
     async def call_back(self, posted: Posted) -> Heard:
-        """What the target says of the work that it has accepted; it counts also before the answer that says so."""
+        """Record a callback; it also counts when it arrives before the response that accepts the work."""
         execution, report = messages.execution(self._row), CallbackReport(Told(posted.told), posted.message)
         spacing = timedelta(milliseconds=posted.spacing)
         try:
@@ -282,7 +282,7 @@ class ExecutionWorkflow:
 
     @property
     def _is_over(self) -> bool:
-        """Somebody has ended it, so that nothing more is sent."""
+        """True once the execution was ended from outside, so that no further request is sent."""
         return self._is_ending or self._is_called_back
 
     def _now(self) -> int:

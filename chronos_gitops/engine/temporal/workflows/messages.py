@@ -89,8 +89,8 @@ class Held:
 
 @dataclass(frozen=True)
 class BulkAnswer:
-    """What a bulk call has made of the job, under the call's id. ``held`` is the pause that held afterwards,
-    ``current`` the one when the answer is given, for the call may have been repeated."""
+    """Result of a bulk call for the job, stored under the call's id. ``held`` is the pause right after the call,
+    ``current`` the pause now, because the call may be repeated."""
 
     id: str
     outcome: str
@@ -108,8 +108,9 @@ class BulkResume:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a timetable will claim, as it says in its memo: the ticks of this schedule after ``mark``. Nothing while
-    ``mark`` is None, for the job is disabled, nor unless ``is_awake``, for nothing is due or the job is unreadable."""
+    """Scheduled times that a timetable will claim, as published in its memo: those of this schedule after ``mark``.
+    None while ``mark`` is None (the job is disabled), or unless ``is_awake`` (none is due, or the job is unreadable).
+    """
 
     schedule: str
     timezone: str
@@ -241,8 +242,8 @@ class Heard:
 
 @dataclass(frozen=True)
 class AttemptReport:
-    """What an attempt brought; ``context`` is what it ran with. ``wait``: milliseconds until the next one, None when
-    there is none. ``awaited``: it is not over before its callback."""
+    """Result of an attempt; ``context`` is its context. ``wait``: milliseconds until the next attempt, None when there
+    is none. ``awaited``: the execution waits for its callback."""
 
     number: int
     started_at: int

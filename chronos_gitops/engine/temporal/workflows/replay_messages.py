@@ -1,5 +1,5 @@
-"""What a replay and the timetable of its job tell each other. Kept in histories, as ``messages`` is: a field that is
-added needs a default, and none is ever renamed. Instants and durations are whole milliseconds."""
+"""Messages between a replay and its job's timetable. Kept in histories, as ``messages`` is: a field that is added needs
+a default, and none is ever renamed. Instants and durations are whole milliseconds."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -88,7 +88,7 @@ class ReplayNews:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a replay says in its memo."""
+    """State of a replay as published in its memo."""
 
     state: str
     begun: int = 0
