@@ -357,8 +357,8 @@ class Settings:
 
     @property
     def bindings(self) -> Bindings:
-        """The jobs that may use each secret. With several jobs folders every secret may go anywhere unless a binding
-        says otherwise, because a commit must not change permissions."""
+        """The jobs that may use each secret. By default one without a binding is refused to every job if callers
+        authenticate, and allowed to every job otherwise."""
         unbound = self.secrets_unbound or ("refuse" if self.has_callers else "anywhere")
         return Bindings(self.secret_bindings, unbound, Audiences(self.identity.audiences))
 

@@ -98,7 +98,7 @@ def overdue(within: str, *, last_heartbeat: datetime | None) -> Outcome:
 
 
 def spacing(execution: Execution, job: Job | None) -> timedelta:
-    """Minimum time between two heartbeats that are recorded. CallbackUnexpected for a job that waits for no callback."""
+    """Minimum time between two heartbeats that are recorded. CallbackUnexpected for a job that waits for none."""
     if job is None or not job.awaits_callback:
         raise CallbackUnexpected(
             f"the job {execution.job} does not wait for callbacks", hint="see webhook.completion in its file"

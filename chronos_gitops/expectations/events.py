@@ -24,7 +24,8 @@ class ExpectationEvents:
                 self._broken.discard((event.job, _kind_of(event)))
 
     def looked(self, definition: JobVersion, found: Sequence[Expectation], now: datetime) -> None:
-        """What is broken and off now ends without an event."""
+        """Write an event for each expectation whose state has changed. A broken one of a job that is disabled ends
+        without an event."""
         name = definition.job.name
         for one in found:
             key = (name, one.kind.value)

@@ -20,8 +20,8 @@ from chronos_gitops.process import failpoints
 
 @dataclass(frozen=True, slots=True)
 class GuardRecord:
-    """What was decided of the content that a job has: the digest of the job, the commits that left it so, and for a
-    version that failed why, when (milliseconds), its first failures and the success before it (ids)."""
+    """The guard's decision about a job's content: the digest of the job, the commits that left it so, and for a failed
+    version the reason, the time (milliseconds), its first failures and the success before it (ids)."""
 
     digest: str
     commits: tuple[str, ...]

@@ -75,7 +75,7 @@ def without_commits(changes: Sequence[OtherChange] | None) -> str:
 
 
 def after_commits(changes: Sequence[OtherChange] | None) -> str | None:
-    """What changed besides the commits that were named before."""
+    """A sentence with the changes besides the commits that were named before it."""
     if changes is None:
         return None
     return f"Besides: {_clauses(changes)}." if changes else "Nothing else that is watched changed."

@@ -26,7 +26,7 @@ _ROUND_S: Final = 0.5
 _AT_ONCE: Final = 100
 """Jobs that one round looks at."""
 _OLDEST: Final = 200
-"""So many are looked at again in each lap though nothing was heard of them: other runners end executions, too."""
+"""Number of jobs evaluated again every 15 seconds, oldest first, because other runners finish executions, too."""
 
 OnLook = Callable[[JobVersion, tuple[Expectation, ...], datetime], None]
 

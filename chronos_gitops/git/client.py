@@ -118,7 +118,7 @@ class Git:
         env: Mapping[str, str] | None = None,
         limit: int = _OUTPUT_BYTES,
     ) -> bytes:
-        """What the command prints; a GitError with its typed reason when it fails."""
+        """Run the command and return its output. GitError with its typed reason when it fails."""
         done = self.attempt(*args, stdin=stdin, timeout=timeout, env=env, limit=limit)
         if done.code != 0:
             raise self._failure(f"git {args[0]}", done)

@@ -54,7 +54,7 @@ class FileEdit:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What the commit writes, all of it or nothing. ``signing_key`` is an SSH key file (git-config(1))."""
+    """The content of a commit, written as a whole or not at all. ``signing_key`` is an SSH key file (git-config(1))."""
 
     files: tuple[FileEdit, ...]
     message: str

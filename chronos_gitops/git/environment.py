@@ -33,7 +33,7 @@ def quarantine(common: Path) -> dict[str, str]:
 
 
 def object_directory_hint() -> str:
-    """How to go on when a folder looks like no repository because a variable says where its objects are."""
+    """A hint for a folder that does not look like a repository because a variable moves its objects; "" otherwise."""
     path = os.environ.get("GIT_OBJECT_DIRECTORY")
     if path and not Path(path).is_dir():
         return f"unset GIT_OBJECT_DIRECTORY: {path} does not exist"

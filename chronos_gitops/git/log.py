@@ -156,7 +156,7 @@ def contains(git: Git, head: str | None, commit: str) -> bool:
 
 
 def distance(git: Git, since: str, head: str) -> int:
-    """How many commits of the history of ``head`` are not in that of ``since``."""
+    """Number of commits in the history of ``head`` that are not in that of ``since``."""
     return int(git.run("rev-list", "--count", "--end-of-options", f"{since}..{head}", "--"))
 
 

@@ -45,7 +45,7 @@ _KINDS = ("redefined", "retimed", "moved", "reversioned", "requarantined")
 
 
 def diff(before: JobSet, after: JobSet) -> JobSetDiff:
-    """What going from one set to the other changes. A definition that is the same object is not looked into."""
+    """Compare two job sets. A definition that is the same object on both sides is not inspected."""
     found: dict[str, list[str]] = {kind: [] for kind in _KINDS}
     for new in after:
         old = before.get(new.job.name)

@@ -347,7 +347,7 @@ class JobVersion:
 
     @property
     def sent_commit(self) -> str | None:
-        """What its requests name; None for a draft, which no commit has made."""
+        """The commit sent with requests; None for a draft, which is not committed."""
         return None if self.runs_draft else self.commit
 
 

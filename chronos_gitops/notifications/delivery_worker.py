@@ -35,7 +35,7 @@ class DeliveryResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """What became of one message; ``is_first`` of the first time that it could not be sent."""
+    """Result of sending one message; ``is_first`` for its first failure."""
 
     channel: str
     subject: str

@@ -51,8 +51,8 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What is known of one subject on one channel: outcomes up to ``mark`` are counted; ``faults`` were told, by the
-    runner ``owner``, who is the one to say when they are gone."""
+    """State of one subject on one channel: outcomes up to ``mark`` are counted; ``faults`` were announced by the runner
+    ``owner``, which also announces their end."""
 
     mark: Position | None = None
     incident: Incident | None = None
@@ -125,11 +125,9 @@ def corrected(watch: Watch, now: datetime) -> Watch:
 def fold(
     watch: Watch, outcomes: Sequence[Execution], *, place: str, rule: Rule, now: datetime, since: datetime
 ) -> IncidentUpdate:
-    """What the outcomes of a job (``streak.ended``) make of what was known.
-
-    ``place`` names channel and subject. An incident that was over before it was looked at is told only if it began
-    after ``since``, and a day ago at most: nobody is told the history of a job.
-    """
+    """Apply the outcomes of a job (``streak.ended``) to its state. ``place`` names channel and subject. An incident
+    that was over before it was seen is announced only if it began after ``since``, and at most a day ago: a new channel
+    does not announce history."""
     watch = corrected(watch, now)
     outcomes = [outcome for outcome in outcomes if not is_ahead(position(outcome)[0], now)]
     mark, incident = watch.mark, watch.incident
@@ -162,7 +160,7 @@ def fold(
 
 
 def judge(watch: Watch, faults: Collection[str], *, place: str, rule: Rule, now: datetime) -> IncidentUpdate:
-    """What is wrong now, by names of faults, against what was told of it: each new one is told, once."""
+    """Compare the current faults, by name, with those announced before; each new one is announced once."""
     if not faults:
         over = () if watch.incident is None else (_message(ChangeKind.RECOVERED, watch.incident),)
         return IncidentUpdate(Watch(), over)
@@ -179,7 +177,7 @@ def judge(watch: Watch, faults: Collection[str], *, place: str, rule: Rule, now:
 
 
 def closed(now: datetime) -> Watch:
-    """Nobody waits for the job any more; what failed up to now is no reason to tell anybody again."""
+    """State of a job that no longer exists: its earlier failures are not announced again."""
     return Watch((now, _AFTER_ALL))
 
 

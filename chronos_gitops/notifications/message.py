@@ -69,7 +69,7 @@ class Notification:
 
 
 def one_line(text: str) -> str:
-    """Somebody else's text as a part of a line of ours: printable, on one line, not too long."""
+    """Foreign text as part of one line of ours: printable, on one line, at most ``LONGEST`` characters."""
     line = " ".join(printable(text).split())
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
 
@@ -87,14 +87,14 @@ def _scrubbed(value: Any, values: Mapping[str, str]) -> Any:
 _NAMES: Final = 10
 """Jobs below a broken layer that are named; the rest is a count."""
 _COMMITS: Final = 5
-"""So many are named; the newest, for the last change is the likeliest cause."""
+"""Maximum number of commits named, newest first, because the last change is the likeliest cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What the ledger and git know of a job: its last good run, None where none is known, and the versions since.
-    ``is_draft``: the file on disk, which runs, differs from what was committed. ``others`` are differences that no
-    commit explains, None where they are not known."""
+    """History of the job from ledger and git: its last success (None if unknown) and the versions since. ``is_draft``:
+    the running file on disk differs from the committed one. ``others`` are differences that no commit explains, None
+    where they are unknown."""
 
     good: Execution | None = None
     changes: Sequence[Version] = ()
@@ -170,7 +170,7 @@ def of_job(
 def body(
     since: datetime, facts: Sequence[str], why: Sequence[str], action: str, *, detail: str = ""
 ) -> tuple[str, ...]:
-    """What every message about something that lasts says below its title: since when, why, and one command."""
+    """Lines below the title of a message about an ongoing incident: since when, facts, why, and one command."""
     begin = f"Since: {utc_text(since)}{f', {detail}' if detail else ''}"
     return (begin, *facts, *why, action)
 
@@ -254,8 +254,8 @@ def _change(version: Version) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What is wrong with following git: a topic, its typed reason, sentences, whose commits it is about, and the line
-    that says what to do. ``layers`` are those of ``names`` that other files inherit from."""
+    """A fault of following git: topic, typed reason, sentences, authors of the commits, and the line with the next
+    step. ``layers`` are those of ``names`` that other files inherit from."""
 
     topic: str
     reason: str
@@ -314,7 +314,7 @@ def _layer(layer: BrokenLayer) -> dict[str, Any]:
 
 
 def test(message_id: str, channel: str, now: datetime) -> Notification:
-    """What ``notify test`` sends."""
+    """The message of ``notify test``."""
     lines = ("Nothing is wrong: an operator is testing this channel.",)
     return Notification(
         message_id, message_id, "test", now, f"a test of the channel {channel}", lines, (), {"test": True}

@@ -100,7 +100,7 @@ class Notifier:
 
 
 def event_of(report: DeliveryReport, now: datetime) -> Event | None:
-    """What an operator sees of it; None for a message that fails once more."""
+    """The event about a delivery; None for a message that fails again."""
     if report.result is DeliveryResult.FAILED and not report.is_first:
         return None
     is_sent = report.result is DeliveryResult.SENT

@@ -124,7 +124,7 @@ def give_up(session: Session, place: Place) -> int:
 
 
 def forget(session: Session, before: datetime) -> None:
-    """What ended before, and messages of channels that nobody serves any more."""
+    """Delete incidents that ended before the instant, and messages of channels that no longer exist."""
     at = {"at": milliseconds.to_ms(before)}
     session.execute(_FORGET_NOTES, at)
     session.execute(_FORGET_MESSAGES, at)
@@ -195,7 +195,7 @@ KEPT: Final = timedelta(days=3)
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a subject, and the note that it was read from; None where there is none yet."""
+    """State of a subject, and the row that it was read from; None when there is none yet."""
 
     watch: Watch
     note: IncidentRow | None = None

@@ -187,7 +187,7 @@ _TROUBLE: Final = (
 
 
 def _log_line(event: Event) -> None:
-    """What happened, with the fields that say to what; a commit with many jobs is one line with their counts."""
+    """Log the event with its fields; a commit with many jobs is one line with their counts."""
     fields = {"job": event.job, "commit": event.commit, "execution": event.execution, "by": event.by}
     fields |= {"result": event.result, "request_id": event.request_id, "calendar": event.calendar}
     level = logging.WARNING if event.type in _TROUBLE else logging.INFO

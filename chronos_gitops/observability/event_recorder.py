@@ -71,7 +71,7 @@ class EventRecorder:
         self._thread.launch()
 
     def stop(self) -> None:
-        """What was told before is kept before it returns. Harmless when it never started."""
+        """Store events received so far and stop. Idempotent; harmless when never started."""
         self._news.put(None)
         self._thread.join(5)
 
@@ -211,7 +211,7 @@ class EventRecorder:
 
 
 def _by_origin(before: JobSet, jobs: JobSet) -> tuple[JobSetDiff, JobSetDiff]:
-    """What the commit changed, and what only files on disk did."""
+    """The changes by the commit, and those by files on disk."""
     changes = diff(before, jobs)
     is_commit = before.revision != jobs.revision
 

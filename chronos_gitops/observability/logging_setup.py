@@ -38,7 +38,7 @@ def configure(style: Literal["auto", "plain", "json"], level: str, stream: TextI
 
 
 def dropped() -> int:
-    """How many lines were dropped so far, for nobody read them."""
+    """Number of log lines dropped because their reader was too slow."""
     return sum(handler.dropped for handler in logging.getLogger().handlers if isinstance(handler, Lines))
 
 

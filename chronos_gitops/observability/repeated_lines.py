@@ -17,7 +17,7 @@ _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, object]:
-    """What a call gave with ``extra=``: job, execution, commit and the like."""
+    """Fields that a call passed as ``extra=``: job, execution, commit and the like."""
     return {key: value for key, value in vars(record).items() if key not in _STANDARD}
 
 

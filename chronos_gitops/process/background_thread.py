@@ -24,7 +24,7 @@ class BackgroundThread:
         self.woken.set()
 
     def stop(self) -> None:
-        """What is under way may end for a moment; returns at once."""
+        """Ask the thread to stop and return at once; work in progress may finish."""
         self.stopping.set()
         self.woken.set()
 

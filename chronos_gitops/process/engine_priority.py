@@ -119,7 +119,7 @@ _guests = _LowPriorityThreads()
 
 
 class _Selector(selectors.DefaultSelector):
-    """What a loop waits with."""
+    """A selector that tells the loop's waits to the priority rule."""
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is not None and timeout <= 0:

@@ -31,7 +31,7 @@ ACTIONS: Final = ("kill", "stop", "hang", "fail")
 
 
 class Failed(ChronosError):
-    """What the action ``fail`` raises."""
+    """The error that the action ``fail`` raises."""
 
     kind = "failpoint"
 

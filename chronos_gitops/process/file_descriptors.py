@@ -77,7 +77,7 @@ class Shortage:
 
 
 def shortage(in_flight: int) -> tuple[int, int] | None:
-    """What this process may open at most and what ``limits.in_flight`` needs, where that is more."""
+    """The limit of open files and the number that ``limits.in_flight`` needs, if the limit is lower; else None."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = in_flight + RESERVED
     return None if hard == resource.RLIM_INFINITY or hard >= needed else (hard, needed)

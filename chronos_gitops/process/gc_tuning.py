@@ -14,12 +14,10 @@ _SELDOM: Final = (20_000, 20, 50)
 
 @contextlib.contextmanager
 def loading() -> Iterator[None]:
-    """What is made meanwhile is there to stay: no collection looks through it, now or later. Afterwards they are rare.
-
-    A start with 10,000 jobs takes a quarter less processor time. With Python's own thresholds (700, 10, 10) the
+    """Disable garbage collection while long-lived objects are created, freeze them, and collect rarely afterwards. A
+    start with 10,000 jobs takes a quarter less processor time. With Python's own thresholds (700, 10, 10) the
     collector, which found next to nothing, took two fifths of the processor time of a burst of 5,000: executions in
-    flight are young, many, and in no cycles.
-    """
+    flight are young, many, and in no cycles."""
     gc.set_threshold(*_SELDOM)
     gc.disable()
     try:

@@ -27,7 +27,7 @@ class RevertedJob:
 
     @property
     def blob(self) -> str:
-        """What it was; empty when it was not there."""
+        """The blob to restore; empty when the file did not exist."""
         return self.restored.blob if self.restored is not None else ""
 
     @property
@@ -55,7 +55,8 @@ class RevertedJob:
 
 @dataclass(frozen=True, slots=True)
 class UndoneCommit:
-    """What one commit did: ``layers`` with policies and calendars, ``jobs`` with those that only inherit from them."""
+    """The files changed by one commit: ``layers`` with policies and calendars, and ``jobs`` with those that only
+    inherit from them."""
 
     sha: str
     subject: str
@@ -70,7 +71,7 @@ class UndoneCommit:
 
 @dataclass(frozen=True, slots=True)
 class UndoPlan:
-    """What the commit would be. ``changed`` is False when every file already is what it was before."""
+    """The planned commit. ``changed`` is False when every file already has its earlier content."""
 
     commit: str
     jobs: tuple[RevertedJob, ...]
@@ -213,7 +214,7 @@ def _refuse_changed_since(left: Sequence[RevertedJob], layers: Sequence[UndoneLa
 
 
 def _edits(left: Sequence[RevertedJob], history: History) -> tuple[FileEdit, ...]:
-    """What goes away first: two jobs may have changed places."""
+    """Edits of the undo. Deletions come first, because two jobs may have swapped paths."""
     edits = {undone.made.path: FileEdit(undone.made.path, "") for undone in left if undone.made.blob}
     for undone in left:
         if undone.restored is not None and undone.blob:

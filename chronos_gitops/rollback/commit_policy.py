@@ -1,4 +1,5 @@
-"""What the operator asks of the runner's own commits: a message that fits the branch's policy, review, another ref."""
+"""The operator's rules for the runner's own commits: a message that the branch's policy accepts, review, another
+ref."""
 
 import hashlib
 from dataclasses import dataclass

@@ -52,7 +52,7 @@ class RequestIdReused(ConflictError):
 
 
 class CommitTarget(Protocol):
-    """What a rollback needs of a follower; a command on a checkout brings its own."""
+    """The parts of a follower that a rollback uses; a command on a checkout has its own."""
 
     @property
     def source(self) -> Source: ...
@@ -114,10 +114,8 @@ class Committer:
             yield self._head()
 
     def retry_on_conflict(self, attempt: Callable[[str], Made | None]) -> Made:
-        """What ``attempt`` makes of the head; it gets the next one when it answers None because somebody was quicker.
-
-        Races are decided by whoever keeps the branch: it compares and swaps, and the loser builds on the new tip.
-        """
+        """Call ``attempt`` with the head, and again with the new head while it returns None because another commit was
+        first. The branch decides races by compare-and-swap, and the loser builds on the new tip."""
         if self._signers is not None:
             refuse_unusable(self._signing_key, self._signers)
         with self._lock, self._turn():

@@ -71,7 +71,7 @@ class Offline:
         return self._objects.git.read(blob)
 
     def author(self) -> Person:
-        """Who git says is at the keyboard."""
+        """The author in git's configuration."""
         name, email = author_of(self.place) or ("", "")
         return Person(name, email).cleaned()
 

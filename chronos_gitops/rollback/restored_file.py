@@ -35,7 +35,7 @@ class RestoredFile:
 
 
 def restored_file(history: History, target: Version, current: Version) -> RestoredFile:
-    """What makes the job what it was at ``target``, at the path that it has now."""
+    """The content that makes the job as it was at ``target``, for the job's current path."""
     content = history.read(target.blob)
     plain = RestoredFile(target.blob, content)
     if not target.layers.blobs and not history.index.layers.blobs:

@@ -59,7 +59,7 @@ class FormerContent:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What a request can ask about the head: versions, contents, and the histories that ran before it."""
+    """The history at the head: versions, contents, and the former histories of a rewritten branch."""
 
     index: Index
     read: Callable[[str], bytes]
@@ -95,13 +95,13 @@ class RevertResult(Protocol):
 
 
 class Draft(Protocol[PlanOut, ResultOut]):
-    """What one request comes to at one head."""
+    """The changes that one request makes at one head."""
 
     @property
     def content(self) -> FormerContent: ...
 
     def plan(self, *, changed: bool, diff: str) -> PlanOut:
-        """What the commit would be."""
+        """Describe the commit without making it."""
 
     def result(self, landed: PublishedCommit | None) -> ResultOut:
         """The answer; None where nothing had to change."""

@@ -19,7 +19,7 @@ from chronos_gitops.versions.version import Version
 
 @dataclass(frozen=True, slots=True)
 class RollbackPlan:
-    """What the commit would be. ``changed`` is False when the job already is what version ``target`` was."""
+    """The planned commit. ``changed`` is False when the job is already as it was at version ``target``."""
 
     job: str
     current: Version
@@ -33,7 +33,7 @@ class RollbackPlan:
     warnings: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
-        """What a dry run tells, in the API and on the command line."""
+        """The plan as JSON, for the API and the command line."""
         return {
             "job": self.job,
             "version": None,

@@ -32,7 +32,7 @@ class UndoneLayer:
         return self.now != self.after
 
     def edit(self, history: History) -> FileEdit:
-        """What takes it back."""
+        """The edit that restores the earlier content."""
         return FileEdit(self.path, self.before, content=history.read(self.before) if self.before else b"")
 
 

@@ -102,7 +102,7 @@ def written_out(own: FileParts, then: JobPlace, now: JobPlace) -> FileParts:
 
 
 def differences(before: FileParts, after: FileParts) -> tuple[WrittenValue, ...]:
-    """What was written, field by field; blocks that were left out are none of it."""
+    """Values that were written out, field by field, without blocks that were left out."""
     found = [WrittenValue(*one) for one in _differences(before.base.value, after.base.value, None)]
     for name, block in after.blocks.items():
         was = before.blocks[name].value if name in before.blocks else {}

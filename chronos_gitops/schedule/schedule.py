@@ -26,7 +26,7 @@ _FIRST, _LAST = datetime(2, 1, 1, tzinfo=UTC), datetime(9980, 1, 1, tzinfo=UTC)
 
 
 class Ticks(Protocol):
-    """What a schedule asks of cron expressions and of intervals; (after, until] everywhere, ascending, in UTC."""
+    """The interface of cron expressions and intervals; ranges are (after, until], results ascending and in UTC."""
 
     @property
     def both_day_fields(self) -> bool: ...
@@ -84,7 +84,8 @@ class Schedule:
         return upcoming(self.next_after, after, count)
 
     def count(self, after: datetime, until: datetime) -> int:
-        """How many ticks lie in (after, until]; costs changes of the clock and months, not ticks."""
+        """Number of scheduled times in (after, until]; the cost grows with clock changes and months, not with scheduled
+        times."""
         return self._ticks.count(_within(after), _within(until))
 
     def latest(self, after: datetime, until: datetime, limit: int) -> list[datetime]:
@@ -104,7 +105,7 @@ class Schedule:
 
     @property
     def times_a_day(self) -> int:
-        """How many times of day it names; 0 for ``@at``."""
+        """Number of times of day in the schedule; 0 for ``@at``."""
         return self._ticks.times_a_day
 
     def times_of_day(self) -> frozenset[int]:

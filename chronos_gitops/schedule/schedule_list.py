@@ -49,7 +49,7 @@ class ScheduleList:
 
     @property
     def times_a_day(self) -> int:
-        """How many times of day the entries name together; ``@at`` does not count."""
+        """Number of times of day in all entries; ``@at`` does not count."""
         return sum(schedule.times_a_day for schedule in self.schedules)
 
     @property
@@ -74,7 +74,7 @@ class ScheduleList:
             last = tick
 
     def count(self, after: datetime, until: datetime) -> int:
-        """How many ticks lie in (after, until]; a single schedule is counted without walking its ticks."""
+        """Number of scheduled times in (after, until]; for a single schedule without walking them."""
         if len(self.schedules) == 1:
             return self.schedules[0].count(after, until)
         return sum(1 for _ in self.between(after, until))

@@ -21,7 +21,7 @@ from chronos_gitops.schedule.zones import timezones
 from chronos_gitops.schedule.zones.timezones import ZoneData
 
 SEARCH = timedelta(days=3653)
-"""How far ahead the next tick is looked for: ten years."""
+"""Limit of the search for the next scheduled time: ten years."""
 _INSTANT = timedelta(microseconds=1)
 _CHUNK = timedelta(days=366)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,7 +29,7 @@ MOST_CALENDARS = 8
 
 
 class OnSkip(StrEnum):
-    """What becomes of a tick on a closed day: dropped, or moved to the nearest open day."""
+    """Action for a scheduled time on a closed day: drop it, or move it to the nearest open day."""
 
     DROP = "drop"
     NEXT = "next"
@@ -134,7 +134,7 @@ class Timing:
         return self.schedules.timezone
 
     def fields(self) -> dict[str, Any]:
-        """What a job file says of it, but for the zone; fields that have their default are left out."""
+        """The timing as fields of a job file, without the time zone; fields with their default are left out."""
         names = [calendar.name for calendar in self.skip]
         on_skip = None if self.on_skip is OnSkip.DROP else self.on_skip.value
         optional = {"start": self.start, "end": self.end, "skip": names, "on_skip": on_skip}
@@ -192,7 +192,8 @@ class Timing:
         return upcoming(self.next_after, after, count)
 
     def count(self, after: datetime, until: datetime) -> int:
-        """How many ticks lie in (after, until]; without moves it costs closed stretches and not ticks."""
+        """Number of scheduled times in (after, until]; without moves the cost grows with closed stretches, not with
+        scheduled times."""
         if not self._closures:
             return self._nominal.count(after, until)
         if self.on_skip is not OnSkip.DROP:
@@ -225,7 +226,7 @@ class Timing:
         return self._nominal.between(after, until)
 
     def nominal_count(self, after: datetime, until: datetime) -> int:
-        """How many there are, without a walk."""
+        """Number of scheduled times before calendars, without walking them."""
         return self._nominal.count(after, until)
 
     def nominal_before(self, instant: datetime) -> datetime | None:

@@ -136,7 +136,7 @@ class Server:
 
 
 class _ErrorTask(ErrorTask):  # type: ignore[misc]  # waitress is untyped
-    """What waitress refuses by itself (a malformed request, headers without end), as RFC 9457 says it."""
+    """Errors that waitress itself answers (a malformed request, headers without end), in the form of RFC 9457."""
 
     def execute(self) -> None:
         error = self.request.error

@@ -22,7 +22,7 @@ _DAMAGE: Final = (
     *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
     *(KeyError, TypeError, ValueError, EOFError),
 )
-"""What zipfile and json raise for files that are none of theirs."""
+"""Errors that zipfile and json raise for damaged files."""
 _HINT: Final = "take another backup"
 
 

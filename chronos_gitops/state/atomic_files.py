@@ -55,7 +55,7 @@ class Sealed:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.seal = ""
-        """What ``write_sealed`` answered; after the end."""
+        """The seal returned by ``write_sealed``, once the file is written."""
 
     def __iter__(self) -> Iterator[Any]:
         digest, seal = hashlib.sha256(), None

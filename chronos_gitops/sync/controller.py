@@ -171,7 +171,7 @@ class SyncController:
         return self._recorder.current
 
     def jobs(self) -> JobSet:
-        """What runs now."""
+        """The running job set."""
         return self._jobs
 
     def index(self) -> Index:
@@ -341,7 +341,8 @@ class SyncController:
         self._jobs, self._announced = jobs, True
 
     def _announce_at_start(self) -> None:
-        """What is known from the last time, if anything; an engine that cannot take it now gets it by the next pass."""
+        """Announce the job set of the last run, if any. An engine that cannot take it now gets it with the next
+        pass."""
         try:
             self._announce(self._jobs)
         except ChronosError as error:

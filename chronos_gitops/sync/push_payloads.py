@@ -1,4 +1,4 @@
-"""What the payload of a push webhook says: which refs moved, and to which commit. Pure; each forge in its own words."""
+"""The refs that moved and their new commits, from the payload of a push webhook. Pure; one function for each forge."""
 
 import json
 import re

@@ -102,12 +102,12 @@ def verify(forge: Forge, header: Header, body: bytes, secrets: Sequence[str], no
 
 
 def is_ping(forge: Forge, header: Header) -> bool:
-    """Whether the forge tries out its hook."""
+    """True if the request is the forge's test of its webhook."""
     return _first(header, _EVENTS[forge]) in _PINGS
 
 
 def delivery(forge: Forge, header: Header, body: bytes) -> str | None:
-    """What the forge calls this delivery; the same when it sends it again."""
+    """The forge's id of this delivery; a redelivery has the same one."""
     found = _first(header, _IDS[forge])
     if found is None and forge in _PASSWORDS:
         named = _payload(forge, header, body).get("id")

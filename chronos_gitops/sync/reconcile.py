@@ -25,7 +25,7 @@ _ALLOWANCE: Final = re.compile(r"^Chronos-Allow-Deletes:[ \t]*([0-9]{1,9})[ \t]*
 
 @dataclass(frozen=True, slots=True)
 class DesiredState:
-    """What is to be settled: the loaded files at ``head``, the versions up to it, and the ids of what is committed."""
+    """The state to reach: the loaded files at ``head``, the versions up to it, and the committed blob ids."""
 
     head: str | None
     loaded: TreeResult
@@ -40,7 +40,8 @@ class DesiredState:
 
 @dataclass(frozen=True, slots=True)
 class DeletionApproval:
-    """Who agreed to deletions: an operator to exactly these (``checksum``), or the head commit to a ``count``."""
+    """An approval of deletions: by an operator for exactly these (``checksum``), or by the head commit for a
+    ``count``."""
 
     checksum: str | None = None
     count: int | None = None
@@ -172,7 +173,7 @@ def _created_at(versions: Sequence[Version]) -> datetime | None:
 
 
 def _unchanged(known: JobVersion | None, parsed: FileResult, tree: DesiredState) -> JobVersion | None:
-    """What runs already, when it is committed and its newest version: making 10,000 of them anew takes 200 ms."""
+    """The running definition if it is committed and its newest version; building 10,000 of them anew takes 200 ms."""
     if known is None or known.job is not parsed.job or known.draft or known.quarantined:
         return None
     versions = tree.index.versions(known.job.name)

@@ -44,7 +44,7 @@ class Source(Protocol):
     mode: Mode
     jobs: str
     is_local: bool
-    """Whether there are folders whose events tell of a change."""
+    """True if changes are announced by events of folders."""
 
     @property
     def git(self) -> Git:
@@ -79,7 +79,7 @@ class Source(Protocol):
         """The files at this commit, or on disk over it. PathMissing without a jobs folder."""
 
     def read_path(self, path: str) -> bytes | None:
-        """What stands on disk, for files that were never committed."""
+        """The content on disk, for files that were never committed."""
 
     def is_busy(self) -> bool:
         """True if git is seen to be rewriting the files right now."""
@@ -227,7 +227,7 @@ class WorktreeSource:
 
 
 class BranchSource:
-    """What is committed on one branch, read from objects of our own mirror."""
+    """The committed files of one branch, read from objects of our own mirror."""
 
     mode = Mode.BRANCH
 
@@ -272,7 +272,7 @@ class BranchSource:
 
     @property
     def local_repository(self) -> RepositoryPaths | None:
-        """What a push writes into, where that is a folder of this machine."""
+        """The repository that a push writes to, if it is a folder of this machine."""
         return self._place
 
     def open(self, on_damage: Callable[[], None] = lambda: None) -> None:

@@ -31,7 +31,7 @@ class StatusRecorder:
 
     @property
     def trouble(self) -> tuple[int, ChronosError | None]:
-        """How many passes have failed in a row, and why the last one did."""
+        """Number of passes that failed in a row, and the error of the last one."""
         return self._failures, self._failure
 
     def remembered(self, jobs: JobSet) -> None:

@@ -105,7 +105,8 @@ class Index(PathsFromRoot):
         return self.files(version) if version is not None and version.change is VersionChange.INHERITED else ()
 
     def made_by(self, commit: str) -> tuple[Version, ...]:
-        """What a commit made of each job, by name; of all commits that begin so (four hexadecimal digits or more)."""
+        """Versions made by a commit, by job name. A prefix of four hexadecimal digits or more matches every commit with
+        it."""
         begins = commit.lower()
         if not _PREFIX.fullmatch(begins):
             return ()
@@ -139,7 +140,8 @@ class Index(PathsFromRoot):
 
 
 class Versions(Incumbents, Protocol):
-    """What decisions ask about the history of a head: an Index, or one that is built when it is asked."""
+    """Questions about the history of a head that decisions ask: an Index, or one that is built at the first
+    question."""
 
     def versions(self, job: str) -> VersionSequence:
         """Oldest first; none for a job that never existed."""
@@ -206,7 +208,8 @@ class History:
             return self._index
 
     def _current(self) -> Depth:
-        """What came in since may belong before: a deeper clone has another history of the same head."""
+        """The depth of the clone. When it has changed, cached versions are dropped, because the same head has more
+        history."""
         depth = self._objects.depth()
         if depth != self._depth:
             self._forget()
@@ -217,7 +220,7 @@ class History:
         self._ledger, self._index, self._contents = VersionLog(), Index(), None
 
     def save(self) -> None:
-        """What a restart need not read again; cheap when there is nothing new."""
+        """Save the history for the next start; cheap when nothing is new."""
         with self._lock:
             if self._unsaved:
                 self._save()
@@ -273,7 +276,7 @@ class History:
             return chronicle(self._objects, self._jobs, None, head), None
 
     def _numbered(self, before: Index) -> dict[str, VersionSequence]:
-        """What is longer than before; the rest as it was."""
+        """Number the versions of jobs whose log has grown; the others are taken over."""
         known, is_numbered = before.versions, not self._ledger.is_partial
         reuse = is_numbered and not before.is_partial
         return {

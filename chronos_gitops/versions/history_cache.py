@@ -19,7 +19,7 @@ from chronos_gitops.versions.version_sequence import JobLog
 
 _FORMAT: Final = 6
 _USUAL: Final = [False, None, None, [0, 0]]
-"""What a version without layers says after its first four columns."""
+"""The columns after the first four of a version without layers."""
 _log = logging.getLogger(__name__)
 
 

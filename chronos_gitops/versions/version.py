@@ -16,7 +16,7 @@ class VersionChange(StrEnum):
     INHERITED = "inherited"
     """A layer changed the content of the job; its own file is untouched."""
     UNKNOWN = "unknown"
-    """What was before is not here: the clone is shallow or partial."""
+    """The version before is unknown: the clone is shallow or partial."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,7 @@ class Delivery:
         return self._breakers.open_hosts(time.monotonic())
 
     def excerpt(self, job: Job, call: AttemptContext, text: str) -> str:
-        """What is kept of a text that the job's target sent later, scrubbed as its answers are; from any thread."""
+        """The stored part of a text that the target sent later, scrubbed as its responses are; safe in any thread."""
         if not self._keeps(call):
             return ""
         try:

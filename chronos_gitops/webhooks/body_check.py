@@ -134,8 +134,8 @@ def _decimal(value: Scalar) -> Decimal | None:
 
 
 def _may_have_long_number(text: str) -> bool:
-    """Whether more characters of numbers follow each other than one number may have. Such a run covers a multiple of
-    its length, so a few places tell; a pattern with that repetition would try each place anew."""
+    """True if a sequence of number characters may be longer than one number may be. It would cover a multiple of its
+    length, so samples suffice; a regular expression with that repetition would start anew at each place."""
     longest = _MOST_DIGITS + 1
     for place in range(0, len(text), longest):
         before = text[max(0, place - longest) : place]

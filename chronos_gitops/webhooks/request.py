@@ -80,8 +80,8 @@ class AttemptContext:
 
 @dataclass(frozen=True, slots=True)
 class PreparedRequest:
-    """What is sent, to the byte. ``secrets`` maps values to the labels that may be shown in their place; ``place`` is
-    the reference that the url consists of, empty where the url may be shown."""
+    """A request, byte for byte as it is sent. ``secrets`` maps values to the labels shown in their place; ``place`` is
+    the reference that makes up the whole url, empty when the url may be shown."""
 
     method: str
     target: Target
@@ -140,7 +140,7 @@ def _plain_target(url: str) -> Target:
 
 
 def identity(job: Job, call: AttemptContext) -> Headers:
-    """What every request says about itself (CONTRACT 5); the commit only when the job has one."""
+    """Headers that identify the execution (CONTRACT 5); the commit only if the job has one."""
     commit = (("X-Chronos-Commit", call.commit),) if call.commit else ()
     return (
         ("X-Chronos-Job-ID", job.id),
@@ -309,7 +309,7 @@ def _refuse_invalid(headers: Headers) -> None:
 
 
 def _sensitive_address(target: Target) -> tuple[str, ...]:
-    """What a receiver may echo of an address that is itself a credential."""
+    """Parts of an address that a receiver may echo and that are credentials themselves."""
     path = target.url.split("/", 3)[3]
     return (f"/{path}", path.partition("?")[0])
 

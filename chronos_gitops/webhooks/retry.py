@@ -9,8 +9,8 @@ from chronos_gitops.webhooks.outcome import Outcome, OutcomeKind
 
 
 def next_wait(policy: RetryPolicy, attempt: int, outcome: Outcome, *, random: Random) -> timedelta | None:
-    """How long to wait after attempt number ``attempt`` (from 1); None when there is no further one. What the target
-    asked for in Retry-After is waited at least, up to ``max_interval``."""
+    """Wait after attempt number ``attempt`` (from 1); None when there is no further one. At least the time of the
+    target's Retry-After, up to ``max_interval``."""
     if outcome.kind is not OutcomeKind.RETRY or attempt >= policy.max_attempts:
         return None
     wait = Backoff(policy.initial_interval, policy.max_interval, policy.multiplier).wait(attempt, random)

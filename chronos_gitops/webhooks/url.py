@@ -50,5 +50,5 @@ class Target:
 
 
 def authority_of(url: str) -> str:
-    """What the requests to one host share, in lower case; secrets in the url are references still."""
+    """Scheme-less authority of a url, in lower case; references to secrets are not filled in."""
     return re.split(r"[/?#\\]", url.partition("://")[2], maxsplit=1)[0].lower() or url

@@ -1,1 +1,1 @@
-"""What a changed job would have done in past days, computed from executions on record. Pure."""
+"""Backtest: the results that a changed job would have had in past days, computed from recorded executions. Pure."""

@@ -83,7 +83,7 @@ def _outlook(
 
 
 def _runs_alike(job: Job, before: Job) -> bool:
-    """Whether what happened also tells when this job would have run."""
+    """True if both definitions start at the same times, so that recorded executions are valid for either."""
     return (job.timing, job.jitter, job.concurrency) == (before.timing, before.jitter, before.concurrency)
 
 

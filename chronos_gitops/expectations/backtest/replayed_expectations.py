@@ -1,4 +1,4 @@
-"""How often an expectation would have become broken: its judge, asked at each instant that may change its state."""
+"""Number of times an expectation would have been broken: it is judged at each instant that may change its state."""
 
 from bisect import bisect_right
 from dataclasses import replace

@@ -17,7 +17,7 @@ from chronos_gitops.schedule.timestamps import rfc3339
 
 _INSTANT: Final = timedelta(microseconds=1)
 _UNDECIDED: Final = 1000
-"""So many ticks that are not due yet are looked at, from the newest on."""
+"""Maximum number of scheduled times that are not due yet, counted from the newest."""
 _SUCCESSES: Final = 50
 _CLOCK_REACH: Final = timedelta(days=3)
 

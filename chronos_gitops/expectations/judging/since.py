@@ -56,7 +56,7 @@ class SinceStore:
 
 
 def _counts(job: Job) -> dict[ExpectationKind, str]:
-    """What each limit counts for, as one text; another one begins anew."""
+    """The text that identifies each limit. A limit with another text starts anew."""
     limits = {} if job.expect is None else job.expect.limits()
     return {
         kind: f"{limit} {job.timing.own_digest}" if kind in _BY_SCHEDULE else limit for kind, limit in limits.items()

@@ -20,7 +20,7 @@ class PreflightEvents:
                 self._failing.discard(event.job)
 
     def looked(self, look: PreflightLook, now: datetime) -> None:
-        """What ends because the job does not run ends without an event."""
+        """Write an event when a preflight begins to fail or recovers, but none when it ends because the job is off."""
         is_known = look.job in self._failing
         if look.state is PreflightState.FAILING and not is_known:
             self._failing.add(look.job)

@@ -32,10 +32,8 @@ _OWN_FILES: Final = (".ssh/known_hosts", ".ssh/config", ".netrc")
 
 @dataclass(frozen=True, slots=True)
 class GitCredentials:
-    """What the operator gave for the repository's server. Of the two passwords the file wins.
-
-    Forges take any user name beside a token, so ``git`` stands in when none is given.
-    """
+    """The operator's credentials for the repository's server. A password file takes precedence over a password. Forges
+    accept any user name beside a token, so ``git`` is the default."""
 
     given: GitAccess = field(default_factory=GitAccess)
 
@@ -52,8 +50,8 @@ class GitCredentials:
         return ((key, ""), (key, f"Authorization: Basic {pair}"))
 
     def environment(self, location: str) -> Mapping[str, str]:
-        """What git's transports are told: files of TLS, and ssh's command line with strict host keys. A GitError that
-        names a file of TLS which cannot be read."""
+        """Variables for git's transports: TLS files, and an ssh command line with strict host keys. GitError that names
+        a TLS file which cannot be read."""
         is_tls = urlsplit(location).scheme == "https"
         return {**(self._tls() if is_tls else {}), **self._ssh()}
 
@@ -62,10 +60,8 @@ class GitCredentials:
         return tuple(_seen(path) for path in self._files())
 
     def key_fault(self) -> str:
-        """What is wrong with the SSH key file, as far as the file itself tells; empty when it looks right.
-
-        ssh leaves such a key out and is then refused like a stranger; of a passphrase it says nothing at all.
-        """
+        """The fault of the SSH key file, as far as the file itself shows it; empty when it looks valid. ssh skips an
+        invalid key and is then refused; a missing passphrase is not reported at all."""
         path = self.given.ssh_key_file
         return "" if path is None else _key_fault(path)
 

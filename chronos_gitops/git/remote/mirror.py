@@ -120,7 +120,7 @@ class Mirror:
         return self._remote.credentials()
 
     def default_branch(self) -> str:
-        """What the remote's HEAD says, without the ref's prefix."""
+        """The branch that the remote's HEAD points to, without ``refs/heads/``."""
         question = ("ls-remote", "--symref", "--end-of-options", self.address.location, "HEAD")
         output = self._remote.run(self.git, *question, timeout=_ASK)
         for line in output.decode("utf-8", "replace").splitlines():
@@ -237,7 +237,8 @@ class Mirror:
         return True
 
     def _fetch_unlocked(self, branch: str, before: str | None, timeout: float | None) -> str:
-        """What a killed git left locked is nobody's: this process owns the mirror, and fetches one at a time."""
+        """Fetch; remove locks and try again if a killed git left some. This process owns the mirror and runs one fetch
+        at a time."""
         try:
             return self._fetch(self.git, branch, before, timeout)
         except Locked as error:
@@ -384,7 +385,7 @@ class Mirror:
 
 
 def _left_overs(folder: Path) -> Iterator[Path]:
-    """What a killed git leaves behind: nobody else writes here, so no lock in it is anybody's."""
+    """Files that a killed git left behind. Only this process writes to the mirror, so every lock in it is stale."""
     with contextlib.suppress(OSError):
         yield from folder.glob("*.lock")
         yield from (folder / "refs").rglob("*.lock")

@@ -14,8 +14,8 @@ _READ_ONLY: Final = re.compile(
 
 
 class Push(StrEnum):
-    """What a push brought. LOST: somebody was quicker. LOCKED: a lock file of the branch is there. REFUSED: the
-    server's rules do not let us. READ_ONLY: our credentials may read the repository, not write to it."""
+    """Result of a push. LOST: another push was first. LOCKED: the branch has a lock file. REFUSED: the server's rules
+    forbid it. READ_ONLY: our credentials may read the repository, not write to it."""
 
     DONE = "done"
     LOST = "lost"

@@ -30,7 +30,7 @@ _NGINX_STATUSES: Final = (400, 495, 496, 497)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a command printed, and the heads of the HTTP responses that it got."""
+    """Output of a command, and the headers of the HTTP responses that it received."""
 
     code: int
     stdout: bytes
@@ -51,7 +51,7 @@ class Remote:
         return self._access.files()
 
     def run(self, git: Git, *args: str, stdin: bytes = b"", timeout: float = _QUICK) -> bytes:
-        """What the command prints; a typed GitError when it fails, or when what answered is no git server."""
+        """Run the command and return its output. A typed GitError when it fails, or when no git server answers."""
         reply = self.ask(git, *args, stdin=stdin, timeout=timeout)
         if reply.code != 0:
             raise self.failure(f"git {args[0]}", reply)

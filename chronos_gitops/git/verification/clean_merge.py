@@ -56,7 +56,7 @@ def _merge(git: Git, parents: Sequence[str]) -> Completed:
 
 
 def _contents(git: Git, parents: Sequence[str]) -> list[str]:
-    """What the two sides changed since they parted and is not here."""
+    """Ids of blobs that either side changed since the merge base and that are not here."""
     bases = git.attempt("merge-base", "--all", *parents).stdout.decode().split()
     found: set[str] = set()
     for base in bases:

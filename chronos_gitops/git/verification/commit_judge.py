@@ -17,7 +17,7 @@ _MOST_KNOWN: Final = 50_000
 
 @dataclass(slots=True)
 class Judgements:
-    """What is known of commits, by id; all of it holds for one fingerprint of the signer files."""
+    """Results for commits, by id. All hold for one fingerprint of the signer files."""
 
     signed: dict[str, bool] = field(default_factory=dict)
     merges: dict[str, Merge] = field(default_factory=dict)

@@ -45,7 +45,7 @@ class CommitVerifier:
         self._known = known or Judgements()
         self._verified: tuple[str, str] | None = None
         self.is_message_signed = False
-        """Whether the head that was verified last is signed itself: of a clean merge no trailer counts."""
+        """True if the last verified head is signed itself. Trailers of an unsigned clean merge do not count."""
 
     @property
     def vouches(self) -> tuple[Vouch, ...]:

@@ -13,7 +13,7 @@ _MOST_TRIED: Final = 10
 
 
 def claimed(git: Git, base: str, head: str) -> tuple[Vouch, ...]:
-    """What commits after ``base`` vouch for among each other, newest first; whether they are signed is not asked."""
+    """Commits after ``base`` that other commits there vouch for, newest first. Signatures are not checked."""
     walk = commits_after(git, head, [base])
     authors = {commit.sha: commit.author for commit in walk}
     return tuple(

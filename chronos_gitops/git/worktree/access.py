@@ -54,7 +54,7 @@ def not_writable(path: Path) -> NotWritable:
 
 
 def _of_git(place: RepositoryPaths, ref: str) -> Iterator[Path]:
-    """What git-commit(1) writes: the index's folder, objects, the ref's folder and the reflogs."""
+    """Paths that git-commit(1) writes: the index's folder, objects, the ref's folder and the reflogs."""
     objects = place.common / "objects"
     yield from (place.git_dir, objects)
     yield from (path for path in (objects / (a + b) for a in _HEX for b in _HEX) if path.is_dir())

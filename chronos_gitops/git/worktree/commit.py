@@ -123,7 +123,7 @@ class Checkout:
             fresh.replace(self._index)
 
     def _edits(self, swap: Swap) -> Iterator[FileEdit]:
-        """What the commit did, read back from it."""
+        """The file edits of the commit, read from the commit."""
         rows = self._git.run("diff-tree", "-r", "-z", "--no-renames", "--end-of-options", swap.parent, swap.commit)
         words = rows.decode("utf-8", "surrogateescape").split("\0")
         for what, path in zip(words[::2], words[1::2], strict=False):

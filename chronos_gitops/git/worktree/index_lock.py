@@ -69,10 +69,8 @@ class IndexLock:
 
     @contextlib.contextmanager
     def taken_over(self) -> Iterator[Abandoned | None]:
-        """What a process of ours that died has left, for the time of the block; afterwards the lock is gone.
-
-        None when there is no lock, when it is somebody else's, or when its process works.
-        """
+        """Take over the lock of a dead process of ours for the time of the block; the lock is removed afterwards. None
+        when there is no lock, when it is not ours, or when its process is alive."""
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:

@@ -100,7 +100,7 @@ class _IgnorePattern:
 
 @dataclass(frozen=True, slots=True)
 class IgnoreRules:
-    """What one ``.chronosignore`` says."""
+    """The patterns of one ``.chronosignore``."""
 
     patterns: tuple[_IgnorePattern, ...] = ()
 

@@ -112,7 +112,7 @@ def leaves(value: Mapping[str, Any]) -> dict[Path, Any]:
 
 
 def _with(above: Mapping[Path, Any], layer: Mapping[str, Any]) -> dict[Path, Any]:
-    """What jobs below the layer inherit: its null takes the value away, an auth is one value."""
+    """The values that jobs below the layer inherit: a null removes the value above it, and an auth is one value."""
     nulls = list(_nulls(layer, ()))
     stay = {path: value for path, value in above.items() if not any(path[: len(null)] == null for null in nulls)}
     return stay | leaves(layer)

@@ -68,7 +68,7 @@ def _is_reserved(folder: str) -> bool:
 
 
 def reserved_message(path: str) -> tuple[str, str]:
-    """What is wrong with a reserved name, and what may have been meant."""
+    """Message and hint for a reserved file name."""
     folder, _, file = path.rpartition("/")
     parts = folder.split("/") if folder else []
     odd = next((part for part in [*parts, file] if part.startswith("_")), file)

@@ -89,12 +89,12 @@ class Layers:
         return self._declared[environment].path
 
     def inherited(self, path: str) -> Mapping[str, Any]:
-        """What a job at this path has before it says anything, in every environment."""
+        """The fields that a job at this path inherits, in every environment."""
         folder = self._folder_of(path)
         return self._inherited_by(folder, self._defaults_above(folder))
 
     def above(self, layer: Layer) -> Mapping[str, Any]:
-        """What a ``_defaults.yaml`` inherits itself."""
+        """The fields that a ``_defaults.yaml`` inherits."""
         outer = layer.place.folder.rpartition("/")[0]
         return self._inherited_by(outer, self._defaults_above(outer)) if layer.place.folder else _EMPTY
 
@@ -120,7 +120,8 @@ class Layers:
         return found or {None: base}
 
     def _of_environment(self, folder: str, own: FileParts, environment: str | None) -> tuple[Document, ...]:
-        """What names the environment wins over what does not; among equals the nearer wins."""
+        """Layers for the environment, weakest first: values for the environment win over general ones, nearer files
+        over farther ones."""
         if environment is None:
             return ()
         key = folder, environment

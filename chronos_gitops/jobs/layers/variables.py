@@ -66,7 +66,7 @@ def is_time(value: Any) -> bool:
 
 
 def has_time(given: Any) -> bool:
-    """Whether one of these variables, used or not, is a time."""
+    """True if one of these variables, used or not, is a time."""
     return isinstance(given, Mapping) and any(map(is_time, given.values()))
 
 

@@ -51,7 +51,7 @@ class CalendarChange:
 
     @property
     def more(self) -> int:
-        """How many ticks are not among ``runs``."""
+        """Number of scheduled times that are not among ``runs``."""
         return self.closed + self.opened + self.moved - len(self.runs)
 
 

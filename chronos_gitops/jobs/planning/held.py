@@ -60,6 +60,6 @@ def _is_active(job: Job, now: datetime | None) -> bool:
 
 
 def deletion_checksum(names: Iterable[str], disabled: Collection[str] = ()) -> str:
-    """What an operator approves: the same for the same names in any order."""
+    """The checksum that an operator approves; independent of the order of the names."""
     lines = sorted(f"{name} disabled" if name in disabled else name for name in names)
     return "sha256:" + hashlib.sha256("\n".join(lines).encode()).hexdigest()

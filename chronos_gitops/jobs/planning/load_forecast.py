@@ -24,7 +24,7 @@ _DENSE: Final = 2_100
 
 @dataclass(frozen=True, slots=True)
 class BusyMinute:
-    """How many runs start in which minute; the first one where several are as busy."""
+    """The minute with the most starts, the first of equals, and their number."""
 
     minute: datetime
     runs: int
@@ -38,7 +38,7 @@ def busiest_minute(before: JobSet, after: JobSet, *, at: datetime) -> tuple[Busy
 
 
 def _timings(running: JobSet, jobs: JobSet, at: datetime) -> Counter[Timing | AppliedTiming]:
-    """How many enabled jobs have the same ticks, once the jobs are applied where others run."""
+    """Number of enabled jobs for each timing, once the jobs are applied to the running ones."""
     known = running.definitions
     enabled = (definition.job for definition in jobs if definition.job.enabled)
     return Counter(after_apply(known[job.name].job if job.name in known else None, job, at) for job in enabled)

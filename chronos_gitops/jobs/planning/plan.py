@@ -70,11 +70,9 @@ class Runs:
 
 @dataclass(frozen=True, slots=True)
 class JobChange:
-    """What happens to one job. MOVED: only its file's place; CHANGED may move it too; FORMATTING: only its text.
-
-    ``environments`` are those in which just this happens, None where none are declared; ``inherited_from`` are the
-    layers with a part in it. ``backtest`` is there where one was asked for and its runner has the job.
-    """
+    """The change of one job. MOVED: only its file's place; CHANGED may move it too; FORMATTING: only its text.
+    ``environments`` are those in which this happens, None where none are declared; ``inherited_from`` are the layers
+    that contribute to it. ``backtest`` is set if one was requested and the runner has the job."""
 
     job: str
     operation: Operation
@@ -170,8 +168,8 @@ def plan(
     allowed_deletions: int | None = None,
     zone_data: ZoneData | None = None,
 ) -> Plan:
-    """What going from one set to the other means for runs from the instant ``at`` on; with ``zone_data``, also what
-    that release means for the jobs afterwards."""
+    """Plan the change from one set to the other for runs from the instant ``at`` on; with ``zone_data``, also the
+    effect of that tzdata release on the jobs afterwards."""
     difference = diff(before, after)
     known = hosts(before)
     found = (

@@ -39,7 +39,7 @@ class Refusals:
 
 
 def refusals(before: TreeResult, after: TreeResult) -> Refusals:
-    """What a runner refuses after the change, and did not before it."""
+    """Files that a runner refuses after the change and accepted before it."""
     known = {parsed.path: parsed for parsed in before.files}
     invalid: list[InvalidJob] = []
     refused: dict[str, list[str]] = {}

@@ -59,8 +59,8 @@ class StoppedVersion:
 
 @dataclass(frozen=True, slots=True)
 class RunnerState:
-    """What a runner says now: the commit it applied, why jobs are paused by name, which ones run, where it runs them,
-    and which the guard has ``stopped``."""
+    """State of a runner: the commit it applied, reasons of paused jobs by name, running jobs, environment, and jobs
+    ``stopped`` by the guard."""
 
     applied: str | None = None
     paused: Mapping[str, str] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from chronos_gitops.schedule.zones.timezones import ZoneData
 MOST_SHOWN: Final = 5
 YEAR: Final = timedelta(days=366)
 _NEAR: Final = timedelta(days=3)
-"""How far a scheduled time may lie from an instant whose offset decides it, but for moved ones."""
+"""Maximum distance of a scheduled time from the clock change that decides it, except for moved ones."""
 _MOVED: Final = timedelta(days=FARTHEST_DAYS + 3)
 _CHUNK: Final = timedelta(days=7)
 

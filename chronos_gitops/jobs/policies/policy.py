@@ -121,7 +121,7 @@ NO_POLICIES: Final = Policies()
 
 
 def judge(policies: Sequence[Policy], subject: "Subject", document: Document) -> tuple[Problem, ...]:
-    """What of the job does not hold to these policies, each finding where the value is written."""
+    """Violations of the policies, each at the place where the value is written."""
     found = (
         _problem(policy, rule, failure.path, failure.detail, document)
         for policy in policies

@@ -48,7 +48,7 @@ class Subject:
 
 class RuleCheck(Protocol):
     def failures(self, subject: Subject) -> Iterator[Failure]:
-        """What of the job does not hold to the rule."""
+        """Violations of the rule by the job."""
 
 
 @dataclass(frozen=True, slots=True)

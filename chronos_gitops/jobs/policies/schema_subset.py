@@ -91,7 +91,7 @@ def size(schema: Any) -> int:
 
 
 def faults(schema: Any, path: Path) -> Iterator[SchemaFault]:
-    """What is not of the subset, or has a value of the wrong kind."""
+    """Parts of the schema that are outside the supported subset, or have a value of the wrong type."""
     if isinstance(schema, bool):
         return
     if not isinstance(schema, dict):

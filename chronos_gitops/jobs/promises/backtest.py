@@ -9,14 +9,11 @@ from chronos_gitops.jobs.promises.expect import ExpectationKind
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What one definition makes of past days.
-
-    ``ticks`` are its scheduled times; of them ``overlap`` would be skipped and ``replaced`` cancelled by a newer one.
-    ``p95_ms`` is the duration of those that run. Of the successes on record its timeout would have ended ``cut``, and
-    perhaps ``undecided`` more, whose last attempt is not told apart from those before it; its success codes would have
-    failed ``refused``. ``broken``: how many times each expectation would have become broken; ``guarded``: how many
-    versions the guard would have paused, None without a guard.
-    """
+    """Results of one definition over past days. ``ticks`` are its scheduled times; of them ``overlap`` would be skipped
+    and ``replaced`` cancelled by a newer one. ``p95_ms`` is the duration of those that run. Of the recorded successes
+    its timeout would have ended ``cut``, and perhaps ``undecided`` more, whose attempts are not recorded one by one;
+    its success codes would have failed ``refused``. ``broken``: times that each expectation would have been broken;
+    ``guarded``: versions that the guard would have paused, None without a guard."""
 
     ticks: int
     overlap: int
@@ -31,8 +28,8 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class OnRecord:
-    """What happened: ``ran`` scheduled times were sent, ``overlap`` skipped and ``replaced`` cancelled. Outcomes and
-    durations also count manual triggers; drafts and replays count nowhere."""
+    """Recorded results: ``ran`` scheduled times were sent, ``overlap`` skipped and ``replaced`` cancelled. Outcomes and
+    durations include manual triggers; drafts and replays are left out."""
 
     ran: int
     overlap: int

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 GUARD: Final = "guard"
-"""Who pauses such a version, and the reason of what was cancelled with it."""
+"""Author of the guard's pause, and reason of the executions cancelled with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from chronos_gitops.schedule import durations
 
 
 class Unmet(StrEnum):
-    """What an execution does that has waited in vain."""
+    """Action for an execution whose requirement was not met in time."""
 
     SKIP = "skip"
     RUN = "run"

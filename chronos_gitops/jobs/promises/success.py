@@ -12,7 +12,7 @@ TEXT_RULES = ("contains", "lacks")
 
 
 class Otherwise(StrEnum):
-    """What an attempt is whose body breaks a rule."""
+    """Result of an attempt whose body breaks a rule."""
 
     FAIL = "fail"
     RETRY = "retry"

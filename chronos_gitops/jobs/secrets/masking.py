@@ -82,7 +82,7 @@ def is_literal(value: str) -> bool:
 
 
 def literals(text: str) -> tuple[str, ...]:
-    """What looks like a credential in a url or body: query parameters, ``"password": "..."``, known prefixes."""
+    """Values in a url or body that look like credentials: query parameters, ``"password": "..."``, known prefixes."""
     may_be_parameters = _PARAMETER.findall(text) if "=" in text else ()
     parameters = [value for name, value in may_be_parameters if _is_credential(name, value)]
     may_be_pairs = _pair().finditer(text) if ":" in text and _may_name_one(text) else ()

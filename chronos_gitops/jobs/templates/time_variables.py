@@ -30,7 +30,7 @@ FORMAT_HINT: Final = f"write {', '.join(_WORDS)}, or text of {' '.join('%' + let
 
 
 class TimeVariableError(ValueError):
-    """What is wrong with one field of a time; ``hint`` says what may stand there."""
+    """An invalid field of a time variable; ``hint`` gives the valid values."""
 
     def __init__(self, field: str, message: str, hint: str) -> None:
         super().__init__(message)

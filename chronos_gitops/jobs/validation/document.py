@@ -42,17 +42,15 @@ class SourceSpan:
 
     @property
     def text(self) -> str:
-        """What stands there."""
+        """The text at this place."""
         return self.whole[self.column - 1 : self.end - 1]
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a file says and where it says it.
-
-    ``value`` is what could be read, {} at worst. ``complete`` is False when reading had to stop: then a missing field
-    means nothing. ``suspect`` are paths whose value is not what the author wrote, and a problem already says why.
-    """
+    """A parsed file with the position of each value. ``value`` is the readable part, {} at worst. ``complete`` is False
+    when parsing had to stop: then a missing field means nothing. ``suspect`` are paths whose value differs from the
+    author's text and that already have a problem."""
 
     file: str
     lines: tuple[str, ...]

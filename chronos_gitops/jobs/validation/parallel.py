@@ -30,7 +30,7 @@ _NO_INCUMBENTS: Final = NoIncumbents()
 
 @dataclass(frozen=True, slots=True)
 class _Judge:
-    """How a share of the files is judged; it crosses into the worker processes by their fork."""
+    """Validates a share of the files. Worker processes inherit it by fork."""
 
     files: Files
     today: datetime | None
@@ -93,7 +93,7 @@ def _judged(judge: _Judge, shares: Sequence[Sequence[Entry]]) -> Iterator[FileRe
 
 
 def _result(helper: "Future[list[FileResult]]", judge: _Judge, share: Sequence[Entry]) -> Iterable[FileResult]:
-    """What it found; a helper that was killed is replaced by this process."""
+    """Results of a worker process; if it was killed, this process validates its share."""
     try:
         return helper.result()
     except BrokenProcessPool:

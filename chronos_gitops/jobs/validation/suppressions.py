@@ -64,7 +64,7 @@ def _statements(source: Document) -> Iterator[_Suppression | Problem]:
 
 
 def _split(found: tuple[Problem, ...], wanted: list[_Suppression]) -> tuple[list[Problem], set[_Suppression]]:
-    """What is left, and which suppressions had something to ignore."""
+    """The problems that remain, and the suppressions that had an effect."""
     by_place = {(one.rule, one.line): one for one in wanted}
     kept: list[Problem] = []
     used: set[_Suppression] = set()

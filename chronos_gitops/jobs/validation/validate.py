@@ -107,7 +107,8 @@ class TreeResult:
 
 
 def git_blob_id(content: bytes, *, like: str = "") -> str:
-    """What git calls this content: ``git hash-object``, in the object format of the id ``like`` (SHA-1 for none)."""
+    """The blob id of the content as ``git hash-object`` computes it, in the object format of the id ``like`` (SHA-1 for
+    none)."""
     import hashlib
 
     algorithm = "sha256" if len(like) == 64 else "sha1"
@@ -310,8 +311,8 @@ def _name(read: Document) -> str | None:
 def check_across_files(
     files: Iterable[FileResult], incumbents: Incumbents = _NO_INCUMBENTS, layers: Layers = NO_LAYERS
 ) -> TreeResult:
-    """What holds across files: a name has one owner, and every other file that says it is refused; a gate names a job
-    that there is, and no ring of gates; and what several jobs inherit is one finding."""
+    """Check rules across files: each name has one owner, and other files with that name are refused; a gate names an
+    existing job, and gates form no cycle; problems that several jobs inherit are reported once."""
     found = tuple(files)
     owners = _owners(found, incumbents)
     owned = tuple(_owned(parsed, owners.get(parsed.name or "")) for parsed in found)

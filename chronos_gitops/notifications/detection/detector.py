@@ -46,7 +46,7 @@ _SCANNED: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class DetectorInputs:
-    """What is looked at. ``is_shared`` says whether all runners of a fleet have one desk."""
+    """Inputs of the detection. ``is_shared``: all runners of a fleet share one outbox."""
 
     engine: Engine
     follower: SyncController
@@ -235,8 +235,7 @@ class IncidentDetector(RoundThread):
     def _tell(
         self, channel: Channel, place: Place, known: Known, definition: JobVersion, outcomes: "Outcomes", now: datetime
     ) -> bool | None:
-        """Whether there is an incident that was told; None when another runner wrote first, so that it has to be
-        looked at again."""
+        """True if an incident was announced; None when another runner wrote first, so that it must be read again."""
         rule = rule_of(channel)
         found = outcomes.since(known.watch, rule.threshold)
         if channel.name not in self._since:
@@ -317,7 +316,7 @@ class IncidentDetector(RoundThread):
                 self._tell_of_git(channel, place, known, self._owned(known.watch, folded), now)
 
     def _is_anothers(self, watch: Watch) -> bool:
-        """What another runner cannot follow, this one may; it is over when that one says so."""
+        """True if the incident belongs to another live runner, which is the one to end it."""
         owner = watch.owner
         return watch.incident is not None and owner != self._desk.runner and self._desk.is_there(owner)
 

@@ -42,7 +42,8 @@ class LookedIncident:
             self.desk.write(self.place, self.known, _ended(seen_at), (), at=now)
 
     def judge(self, fault: str, *, seen_at: datetime, now: datetime) -> IncidentUpdate | None:
-        """What a look makes of it; ``fault`` is empty where all is well. None where there is nothing to write."""
+        """Update of the incident after one observation; ``fault`` is empty when none was found. None when nothing
+        changes."""
         watch = incidents.corrected(self.known.watch, now)
         if watch.incident is None and (not fault or _is_over(watch, seen_at)):
             return None

@@ -17,7 +17,7 @@ class PreflightIncidents(JobNotices):
     """Told of each look; raises StoreErrors, and then the job is looked at again."""
 
     def looked(self, look: PreflightLook, now: datetime) -> None:
-        """What ends because the job does not run ends quietly."""
+        """Open or end the incident of a job's preflight. One that ends because the job is off is not announced."""
         if self._world is None:
             return
         inputs, desk = self._world

@@ -48,7 +48,8 @@ class SyncAlerts:
 
 
 def trouble(topic: str, status: SyncStatus, follower: SyncController, fresh: tuple[str, ...]) -> Trouble:
-    """What to say of it, with whoever made the commits; ``fresh`` are the faults that nobody was told of."""
+    """The message about the topic, with the authors of the commits; ``fresh`` are faults that were not announced
+    before."""
     reason = status.reason or ""
     if topic == "files":
         named = fresh or status.broken_files

@@ -24,7 +24,7 @@ _TITLES: Final[Mapping[ExpectationKind, str]] = {
 
 
 def sentence(one: Expectation) -> str:
-    """How it is broken, without the name of the job."""
+    """A sentence about how the expectation is broken, without the job's name."""
     return _TITLES[one.kind].format(limit=one.limit, found=_seconds(one.found))
 
 

@@ -35,7 +35,7 @@ _SHORTEST_HIDDEN: Final = 4
 
 
 class NotSent(ChronosError):
-    """What the other side, or nobody, said. ``retry_after`` is what it asked for; the message holds no secret."""
+    """The channel did not take the message. ``retry_after`` is its wish; the text holds no secret."""
 
     kind = "not-sent"
 
@@ -192,7 +192,7 @@ def _slack_body(letter: Notification) -> bytes:
 
 
 def _escaped(text: str) -> str:
-    """What somebody wrote into a commit or an error calls nobody: Slack reads ``<!channel>``, Mattermost ``@channel``.
+    """Escape mentions in foreign text: Slack reads ``<!channel>``, Mattermost ``@channel``.
     https://docs.slack.dev/messaging/formatting-message-text#escaping"""
     plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return plain.replace("@", "@\u200b")

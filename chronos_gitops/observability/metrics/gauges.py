@@ -30,7 +30,7 @@ _SYNC_STATES = ("starting", "synced", "degraded", "failed")
 
 
 class GaugeSource(Protocol):
-    """What the gauges are read from; ``Service`` is one."""
+    """Values that the gauges are read from; ``Service`` is one."""
 
     @property
     def engine(self) -> Engine: ...

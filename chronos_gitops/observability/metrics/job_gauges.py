@@ -21,12 +21,12 @@ from chronos_gitops.observability.metrics.families import gauge, labelled
 from chronos_gitops.process.engine_priority import yielding
 
 _LOOK_BACK: Final = 50
-"""So many executions of a job are looked through for its last success."""
+"""Number of a job's executions searched for its last success."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownJobs:
-    """What a job's newest executions say: failures since the last success, and when that was (UTC seconds)."""
+    """State of a job's newest executions: failures since the last success, and its time (UTC seconds)."""
 
     newest: tuple[str, Status]
     failures: int

@@ -39,7 +39,7 @@ def changed_ticks(old: Timing, new: Timing, after: datetime, until: datetime) ->
 
 
 def count_changes(old: Timing, new: Timing, after: datetime, until: datetime) -> dict[TickChange, int]:
-    """How many there are; without moves it costs closed stretches and not ticks."""
+    """Number of changes of each kind. Without moves the cost grows with closed stretches, not with scheduled times."""
     counts = dict.fromkeys(TickChange, 0)
     if new.on_skip is not OnSkip.DROP:
         for tick in _moved(old, new, after, until):

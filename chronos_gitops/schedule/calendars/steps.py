@@ -34,7 +34,8 @@ class HeldTicks:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is decided at one instant: every tick up to ``at`` is. ``tick`` runs, where it is one."""
+    """The decision at one instant: every scheduled time up to ``at`` is decided. ``tick`` is the one that runs, if
+    any."""
 
     at: datetime
     moves: Moves = ()

@@ -144,7 +144,7 @@ class CronExpression:
             day = self._day(day + 1)
 
     def count(self, start: int, stop: int) -> int:
-        """How many seconds of [start, stop) match, counted by months."""
+        """Number of seconds in [start, stop) that match, counted by months."""
         if start >= stop:
             return 0
         (first, early), (last, late) = divmod(start, DAY), divmod(stop, DAY)
@@ -198,14 +198,14 @@ class CronExpression:
                     yield minute * 60 + second
 
     def _count_times(self, late: int) -> int:
-        """How many seconds of the day in [0, late) match."""
+        """Number of seconds of the day in [0, late) that match."""
         minute, rest = divmod(late, 60)
         whole = (self.minutes & (1 << minute) - 1).bit_count() * self.seconds.bit_count()
         last = (self.seconds & (1 << rest) - 1).bit_count() if self.minutes >> minute & 1 else 0
         return whole + last
 
     def _count_days(self, first: int, last: int) -> int:
-        """How many days of [first, last) match."""
+        """Number of days in [first, last) that match."""
         total = 0
         while first < last:
             on = date.fromordinal(first + _EPOCH)

@@ -94,7 +94,8 @@ def _words(text: str) -> Sequence[str]:
 
 
 def _refuse_foreign(words: Sequence[str]) -> None:
-    """What other schedulers, or a slip, write: a list with a space, days before the last one, a year."""
+    """Refuse other schedulers' syntax and typing errors: a list with a space, day counts before the last day, a
+    year."""
     at = next((at for at in range(len(words) - 1) if words[at].endswith(",") or words[at + 1].startswith(",")), None)
     if at is not None and len(words) > 5:
         written = f"{words[at]} {words[at + 1]}"

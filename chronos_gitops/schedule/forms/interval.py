@@ -56,7 +56,7 @@ class Interval:
 
     @property
     def times_a_day(self) -> int:
-        """How many ticks fit into 24 hours."""
+        """Number of scheduled times in 24 hours."""
         return timedelta(days=1) // self.every
 
     def _numbers(self, after: datetime, until: datetime) -> range:

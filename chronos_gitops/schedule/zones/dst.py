@@ -76,7 +76,7 @@ class Wallclock:
 
     @property
     def times_a_day(self) -> int:
-        """How many times of day it names, on the days on which it fires."""
+        """Number of times of day on the days on which the schedule fires."""
         return self.pattern.minutes.bit_count() * self.pattern.seconds.bit_count()
 
     def _fixed(self, after: int) -> int | None:

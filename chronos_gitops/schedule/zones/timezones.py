@@ -172,7 +172,7 @@ def _plain(name: str) -> str:
 
 
 def offset(zone: ZoneInfo, instant: int) -> int:
-    """How far the zone's wall clock is ahead of UTC at that instant, in seconds."""
+    """Offset of the zone's wall clock from UTC at that instant, in seconds; positive when ahead."""
     return _seconds(datetime.fromtimestamp(instant, zone).utcoffset())
 
 

@@ -187,7 +187,7 @@ def check_calls(caller: str) -> None:
 
 
 def answer(respond: Callable[[], ResponseReturnValue], caller: str | None) -> ResponseReturnValue:
-    """What the handler answers; heavy questions are answered in another thread, in the same context."""
+    """Run the handler and return its response. Heavy endpoints run in another thread, in the same context."""
     declared = endpoint.current()
     if declared is None or not declared.is_heavy:
         return respond()

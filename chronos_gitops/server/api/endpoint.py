@@ -131,7 +131,7 @@ class Endpoint:
     is_signed: bool = False
     """Proven by a signature. Its sender has no token, and may name the runner as its own network does."""
     is_for_jobs: bool = False
-    """What a job sends is let through, while every other endpoint refuses it."""
+    """True if jobs may call the endpoint; all others refuse a runner's own jobs."""
     is_scoped: bool = False
     """It answers within the grants of a caller. Any other endpoint refuses a caller that sees only some jobs."""
     narrow_role: str | None = None

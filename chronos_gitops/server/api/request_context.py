@@ -29,7 +29,7 @@ def caller() -> str:
 
 
 def via() -> str:
-    """How the caller proved its name: ``token``, ``session``, or ``none`` for a caller without one."""
+    """The caller's kind of authentication: ``token``, ``session``, or ``none`` for a caller without one."""
     return cast(str, g.get("via", "none"))
 
 
@@ -39,7 +39,7 @@ def address() -> str:
 
 
 def record_target(target: str) -> None:
-    """What the call is about, for the audit log, where neither its path nor its body says it."""
+    """Set the target of the call in the audit log, where neither path nor body has it."""
     g.recorded_target = target
 
 

@@ -37,7 +37,7 @@ class Strip:
 
 
 def strip(counts: Sequence[int], start: datetime, bucket: timedelta, held: Sequence[int] = ()) -> Strip:
-    """How much is due in each bucket from ``start`` on, and above it what calendars hold."""
+    """The number of runs due in each bucket from ``start`` on, with those that calendars skip on top."""
     held = held or [0] * len(counts)
     most = max(counts, default=0)
     peak = list(counts).index(most) if most else None
@@ -54,7 +54,7 @@ def strip(counts: Sequence[int], start: datetime, bucket: timedelta, held: Seque
 
 
 def scale(start: datetime, span: timedelta, marks: int = 5) -> tuple[str, ...]:
-    """What stands below a strip: the time at each end and between them."""
+    """Labels below a strip: the times at its ends and between them."""
     return tuple(f"{start + span * mark / (marks - 1):%H:%M}" for mark in range(marks))
 
 

@@ -50,7 +50,7 @@ def charts_kept() -> PageCache:
 
 
 def shapes_kept() -> PageCache:
-    """How the newest runs of a job look, until it has news."""
+    """Cache of the newest runs' charts, by job, until the job has another run."""
     return cast(PageCache, current_app.extensions[SHAPES])
 
 

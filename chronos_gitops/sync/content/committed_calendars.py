@@ -14,7 +14,7 @@ _MOST_READ: Final = 20
 
 
 class CommittedCalendars:
-    """What cannot be read of a history is left out."""
+    """Calendars in the history; unreadable ones are left out."""
 
     def __init__(self, git: Git) -> None:
         self._git = git

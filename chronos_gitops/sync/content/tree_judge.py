@@ -92,7 +92,7 @@ class TreeJudge:
         return DesiredState(tip.head, loaded, index, tip.committed, self.environment, drafts, drafted)
 
     def _last_calendar(self, name: str, path: str, head: str | None) -> CalendarFile | None:
-        """What is in force of it; at a first start its newest readable content on the branch."""
+        """The calendar in force; at a first start its newest readable content on the branch."""
         return self._running().calendars.files.get(name) or self._calendars.last_readable(name, path, head)
 
     def version(self, version: Version, content: bytes, environment: str | None = None) -> FileResult:
@@ -159,7 +159,7 @@ class TreeJudge:
         return validator_fingerprint(self._bindings)
 
     def remember(self, judged: Iterable[FileResult]) -> None:
-        """What a process before this one said about files."""
+        """Put results of an earlier process into the cache."""
         for parsed in judged:
             self._cache.put(parsed, None)
         self._cache.evict_unused()

@@ -31,7 +31,7 @@ def read_layers_at(files: Files, git: Git, head: str | None, known: Readable | N
 
 
 def readable(policies: Policies) -> Readable:
-    """What is in force, by the path of its file."""
+    """The policies in force, by the path of their file."""
     return {file.path: (file.policy, file.blob) for file in policies.files if file.policy is not None}
 
 

@@ -64,7 +64,7 @@ class Deployments:
             self._times.setdefault(entry, at)
 
     def _bound(self, at: datetime) -> None:
-        """What was noted before cannot have begun after this: the clock was ahead then."""
+        """Bound all start times by ``at``: later ones were written by a clock that was ahead."""
         self._times = {entry: min(began, at) for entry, began in self._times.items()}
 
     def _append(self, line: Mapping[str, Any]) -> None:

@@ -19,7 +19,8 @@ INTERVAL_S: Final = 30.0
 
 
 class SecretWatch(BackgroundThread):
-    """What is asked of it is immutable and swapped whole; it may be asked from any thread."""
+    """Watches secrets for changes. Its answers are immutable and swapped as a whole; it may be asked from any
+    thread."""
 
     def __init__(self, secrets: Secrets, bindings: Bindings, *, interval: float = INTERVAL_S) -> None:
         super().__init__("chronos-secrets")

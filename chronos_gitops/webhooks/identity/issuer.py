@@ -22,7 +22,7 @@ _UNQUOTED: Final = "/"
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What all jobs of a runner have in common. ``repository`` holds no credentials, ``ref`` is a full one such as
+    """Claims that all jobs of a runner share. ``repository`` holds no credentials, ``ref`` is a full one such as
     ``refs/heads/main``; ``is_verified``: only commits that passed ``--verify-commits`` are applied."""
 
     repository: str

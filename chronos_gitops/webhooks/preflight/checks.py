@@ -69,7 +69,7 @@ def checks_of(job: Job) -> tuple[Check, ...]:
 
 @dataclass(slots=True)
 class Progress:
-    """How far the checks of one job came. A check has passed only when ``passed`` names it."""
+    """Progress of one job's checks. A check has passed only when ``passed`` names it."""
 
     planned: PlannedJob
     checks: tuple[Check, ...]

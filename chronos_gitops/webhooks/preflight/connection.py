@@ -35,7 +35,7 @@ _LATE: Final[Mapping[Check, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """What came of one connection. ``shortage``: this process could not open it, which says nothing about the host."""
+    """Result of one connection. ``shortage``: this process could not open it, which says nothing about the host."""
 
     failure: CheckFailure | None = None
     certificate: Certificate | None = None

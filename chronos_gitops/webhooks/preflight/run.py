@@ -46,7 +46,7 @@ _SHORTAGE: Final = "this runner had no file descriptor free"
 
 @dataclass(frozen=True, slots=True)
 class PreflightProbe:
-    """What a preflight has in common with the webhooks of a runner. ``resolve`` stands in for getaddrinfo."""
+    """The parts that a preflight shares with a runner's webhooks. ``resolve`` replaces getaddrinfo."""
 
     requests: RequestFactory
     egress: EgressPolicies

@@ -13,8 +13,8 @@ _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 class Needle(NamedTuple):
-    """What is looked for; ``folds`` where upper and lower case are alike and the content is lower case; ``is_encoded``
-    for what is not looked for where a plus sign was read as a blank; ``is_short`` for what only counts as it is."""
+    """A text to search for; ``folds``: upper and lower case are equal and the content is lower case; ``is_encoded``:
+    not searched where a plus sign was decoded as a space; ``is_short``: matches only in its exact form."""
 
     content: bytes
     folds: bool = True

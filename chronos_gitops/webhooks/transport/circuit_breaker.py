@@ -41,7 +41,7 @@ class CircuitBreakers:
         return Outcome(OutcomeKind.RETRY, error_class=ErrorClass.CIRCUIT_OPEN, error=message, retry_after=wait)
 
     def settle(self, host: str, outcome: Outcome | None, now: float) -> None:
-        """What a request that was let through has brought; None: it was cut off and tells nothing."""
+        """Record the outcome of a request that was let through; None for one that was cut off, which says nothing."""
         verdict = None if outcome is None else is_away(outcome)
         if verdict is False:
             self._circuits.pop(host, None)

@@ -45,7 +45,7 @@ _UNLIMITED = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, 
 
 @dataclass(slots=True)
 class _Exchange:
-    """What aiohttp's hooks, which are told an address and nothing else, need to know of the exchange they work for."""
+    """State of an exchange for aiohttp's hooks, which receive only an address."""
 
     progress: PhaseTimer
     host: str

@@ -24,8 +24,8 @@ MAX_BODY = 1024 * 1024
 _MAX_FRAMED = 8 * MAX_BODY
 """Bytes on the wire for that body: in chunks of one byte each, six bytes carry one."""
 IDLE_SECONDS = 1.5
-"""How long an idle connection is kept: a burst shares connections, and no request races the end of a server's own
-keep-alive time (2 s at gunicorn, 5 s at Node and uvicorn, 75 s at nginx)."""
+"""Maximum time that an idle connection is kept: a burst shares connections, and no request races the end of a server's
+own keep-alive time (2 s at gunicorn, 5 s at Node and uvicorn, 75 s at nginx)."""
 _MARGIN_SECONDS = 1
 """So long before the end of the keep-alive time that a server announced, its connection is closed."""
 

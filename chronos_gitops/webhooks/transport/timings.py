@@ -10,7 +10,7 @@ from chronos_gitops.webhooks.transport.peer import Peer
 
 
 class Phase(StrEnum):
-    """What an attempt does; the value ends a sentence that tells what a deadline has interrupted."""
+    """Phase of an attempt; the value ends a sentence about an exceeded deadline."""
 
     PREPARING = "while preparing the request"
     RESOLVING = "while resolving the name"
@@ -63,7 +63,7 @@ class PhaseTimer:
         self.enter(Phase.WAITING)
 
     def times(self) -> PhaseTimes | None:
-        """What was spent so far; None when no exchange began."""
+        """Time spent in each phase so far; None before an exchange began."""
         self.enter(self.phase)
         spent = {phase: round(seconds * 1000, 2) for phase, seconds in self._spent.items()}
         if spent.keys() <= {Phase.PREPARING}:

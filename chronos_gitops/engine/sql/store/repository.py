@@ -29,7 +29,7 @@ from chronos_gitops.jobs.model import Job
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A pending or running execution with its job as of the claim, and the fencing token that its results must carry."""
+    """A pending or running execution with its job as of the claim, and the fencing token that its results must have."""
 
     execution: Execution
     job: Job

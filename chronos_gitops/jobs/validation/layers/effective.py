@@ -21,7 +21,7 @@ from chronos_gitops.jobs.validation.suggestions import did_you_mean
 from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS
 
 Check = Callable[[Document, Set[str] | None], tuple[Problem, ...]]
-"""What the schema and the rules say of a document; of one that was clean, about changed fields alone."""
+"""Validates a document by schema and rules; with a set of fields, only those, because the rest was valid before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ _MOST_NAMES: Final = 10
 _Inherited = dict[Problem, tuple[Problem, list[str], set[str]]]
 """By what is said once: the finding, the jobs that inherit it, and its environments."""
 Asked = Callable[[FileResult, Problem], bool]
-"""Whether a finding that this file inherits was asked for."""
+"""True if an inherited problem is to be reported for this file."""
 
 
 def fold_findings(
@@ -63,7 +63,7 @@ def _of_layers(inherited: _Inherited, of_others: _Inherited, layers: Layers) -> 
 
 
 def _said_once(problem: Problem) -> Problem:
-    """What is the same for every job that inherits the value: a hint may name the job's own text."""
+    """The part of a problem that is the same for every job that inherits the value; hints may name the job's text."""
     return replace(problem, environments=None, hint="", fix="")
 
 

@@ -22,8 +22,8 @@ _A_JOB: Final = FilePlace(FileRole.JOB)
 
 
 def entry_place(files: Files, path: str) -> FilePlace:
-    """What the file at a path is. Most paths have no name that begins with an underscore, and need no look at where
-    their folder is."""
+    """Role of the file at a path. Most paths have no part that begins with an underscore and need no lookup of their
+    folder."""
     return place_of(files.place(path)) if "/_" in f"/{path}" else _A_JOB
 
 

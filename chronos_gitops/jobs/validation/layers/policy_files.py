@@ -94,7 +94,7 @@ def _with_suggestions(
 
 
 def about_policies(files: Sequence[FileResult], layers: Layers) -> Iterator[Problem]:
-    """What is wrong with policies themselves, and which of them, or of their exceptions, are without effect."""
+    """Problems of the policies themselves: invalid ones, and policies and exceptions without effect."""
     policies = layers.policies
     if not policies.files:
         return

@@ -62,12 +62,10 @@ def check(
     bindings: Bindings | None = None,
     fields: Set[str] | None = None,
 ) -> tuple[Problem, ...]:
-    """What the rules find, at most 100 problems, in no order; values of the wrong type are the schema's business.
-
-    With ``today``, an aware instant, there are notes about daylight saving in the twelve months after it; with
-    ``secrets``, the names that there are, errors about all others; with ``bindings`` about secrets
-    and audiences that may not be used here. With ``fields`` only rules that read one of them are asked.
-    """
+    """Problems found by the rules, at most 100, in no order; values of the wrong type are left to the schema. With
+    ``today``, an aware instant, includes notes about daylight saving in the twelve months after it; with ``secrets``,
+    the known names, errors about all others; with ``bindings``, errors about secrets and audiences that may not be used
+    here. With ``fields``, only rules that read one of them run."""
     asked = (one for one, reads in RULES_BY_FIELDS.items() if fields is None or not fields.isdisjoint(reads))
     found = (problem for one in asked for problem in one(source))
     notes = () if today is None else chain(*(one(source, today) for one in _DATED))

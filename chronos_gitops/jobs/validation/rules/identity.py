@@ -20,7 +20,8 @@ def check(source: Document) -> Iterator[Problem]:
 
 
 def check_bound(source: Document, audiences: Audiences) -> Iterator[Problem]:
-    """What is not decided by the file alone is judged when the request is made."""
+    """Check the audience against the list of the operator where the file alone decides it; others are checked with the
+    request."""
     audience = _audience(source)
     if audience is None or not templates.is_plain(audience):
         return

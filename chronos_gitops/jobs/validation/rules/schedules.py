@@ -26,7 +26,7 @@ _RULES: Final = {"start": "start-end", "end": "start-end", "on_skip": "on-skip",
 
 
 def check(source: Document) -> Iterator[Problem]:
-    """What is wrong with them, and what each schedule means that its author may not have meant."""
+    """Errors of the schedules, and warnings about schedules that probably do not mean what the author intended."""
     entries = _entries(source)
     found: list[tuple[Path, Schedule]] = []
     zone_problem: Problem | None = None
@@ -58,7 +58,7 @@ def _abbreviation(source: Document) -> Iterator[Problem]:
 
 
 def dated_notes(source: Document, today: datetime) -> Iterator[Problem]:
-    """What the calendar of the twelve months after ``today`` says."""
+    """Notes about clock changes and dates in the twelve months after ``today``."""
     timing = timing_of(source)
     if timing is None:
         return
@@ -132,7 +132,7 @@ def _mended(text: str) -> str:
 
 
 def _together(source: Document) -> Iterator[Problem]:
-    """What the schedules, the bounds and ``on_skip`` are together."""
+    """Problems of schedules, bounds and ``on_skip`` in combination."""
     try:
         _timing(source)
     except ScheduleListError as error:

@@ -88,7 +88,7 @@ def _without_space(url: str) -> str:
 
 
 def _explained(url: str, error: OriginError) -> tuple[str, str]:
-    """What is wrong and what to do, in words that may hold parts of the url: no secret is filled in here."""
+    """Message and hint for the url. They may quote parts of it, because secrets in it are still references."""
     if _BLANK.search(url):
         return error.fault, error.hint
     scheme = _SCHEME.match(url)

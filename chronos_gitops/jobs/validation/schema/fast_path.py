@@ -132,7 +132,7 @@ def _every(schema: Mapping[str, Any], top: Mapping[str, Any]) -> Check:
 
 
 def _if(schema: Mapping[str, Any], top: Mapping[str, Any]) -> Check:
-    """What is asked must be told exactly: a False for a valid document would make the whole of it valid."""
+    """An ``if`` must be evaluated exactly: False for a valid document would skip its ``then``."""
     _check_exact(schema["if"])
     condition, then = _all_of(schema["if"], top), _all_of(schema.get("then", True), top)
     return lambda value: not condition(value) or then(value)

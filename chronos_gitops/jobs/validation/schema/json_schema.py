@@ -61,10 +61,8 @@ class Failure:
 
 
 def check(source: Document, *, is_part: bool = False, fields: Set[str] | None = None) -> tuple[Problem, ...]:
-    """What is wrong with the shape of the document, at most 100 problems; what is suspect already is left out.
-
-    A part of a job needs no field. With ``fields`` the values of all others are known to be of their shape.
-    """
+    """Schema problems of the document, at most 100; suspect paths are left out. A part of a job needs no required
+    field. With ``fields``, the values of all other fields are known to be valid."""
     kept = tuple(_kept(source, field) for field in _KEPT_BY_RUNNER if field in source.value)
     if fields is not None and not is_part and _accepts_changed(source.value, fields):
         return kept

@@ -22,7 +22,7 @@ def loose_duration(text: str) -> str | None:
 
 
 def days_hint(text: str) -> str | None:
-    """What to write for a duration of days or weeks, which have no fixed length; None when it has neither."""
+    """A hint for a duration in days or weeks, which have no fixed length; None for other units."""
     mended = loose_duration(text)
     has_days = any(unit[0] in "dDwW" for _, unit in re.findall(_LOOSE_PART, text, re.ASCII))
     return f"write {mended}; a day is not always 24 hours" if mended and has_days else None

@@ -220,7 +220,7 @@ class Reader:
         return ((line, unquoted[0], line, unquoted[1]), unquoted[2]) if unquoted else (mark, otherwise)
 
     def _found_syntax(self, finding: Finding) -> None:
-        """What was found in the same line before the parser gave up has the same cause."""
+        """Record a syntax error. Findings in the same line have the same cause and are dropped."""
         self.findings = [other for other in self.findings if other[1][0] != finding[1][0]]
         self.findings.append(finding)
 

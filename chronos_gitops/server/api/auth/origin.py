@@ -50,7 +50,7 @@ def check_sent_by_own_page() -> None:
 
 
 def is_said() -> bool:
-    """Whether the request tells where it comes from, as every browser's does that writes."""
+    """True if the request names its origin, as every browser's writing request does."""
     return "Sec-Fetch-Site" in request.headers or "Origin" in request.headers
 
 

@@ -19,7 +19,7 @@ SECRET_HEADER: Final = "X-Chronos-Proxy-Secret"
 
 
 def is_shown(proxy: Proxy) -> bool:
-    """Whether the request's header counts: from any other peer, or without the secret, it is as if not sent."""
+    """True if the request's user header counts. One from any other peer, or without the secret, is ignored."""
     if not proxy.user_header or not request.headers.get(proxy.user_header):
         return False
     return proxied_requests.came_through_trusted_proxy() and _is_proven(proxy)

@@ -88,7 +88,7 @@ class SessionLookup:
 
 
 def grants(token: Token, session: LoginSession) -> bool:
-    """Whether the session began with this token: its name may belong to another one by now."""
+    """True if the session began with this token; another token may have its name by now."""
     return session.via == VIA_TOKEN and session.claims == claims_of(token)
 
 

@@ -60,7 +60,7 @@ def _audited(status: int, given: dict[str, Any]) -> Audited | None:
 
 
 def _write(audited: Audited, entry: Entry) -> None:
-    """What was asked for has happened: an answer that denies it would be worse than a gap in the log."""
+    """Write the entry. An error is logged only, because the action has happened and its response must not deny it."""
     is_refused = entry["result"] == AuditResult.REFUSED
     is_new = True
     try:
@@ -77,8 +77,8 @@ def _write(audited: Audited, entry: Entry) -> None:
 
 
 def _key(entry: Entry) -> Hashable:
-    """What makes refusals equal: address, caller, action and status. A job only where the caller may do the action, and
-    only one that exists, so that nobody can make entries without end."""
+    """The key under which equal refusals are merged: address, caller, action and status. It has a job only where the
+    caller may do the action and the job exists, so that a caller cannot create entries without bound."""
     job = entry["job"] if entry["path"] is not None and entry["status"] not in REFUSED_STATUSES else None
     return entry["address"], entry["by"], entry["action"], entry["status"], job
 

@@ -71,7 +71,7 @@ def _digest(response: Response) -> str:
 
 
 def match_of(identity: DefinitionId | None) -> str:
-    """What a form sends back as ``_match``."""
+    """The value of a form's field ``_match``."""
     return "" if identity is None else _tag(identity)
 
 

@@ -26,7 +26,7 @@ def install(app: Flask) -> None:
 
 
 def notice() -> FormNotice | None:
-    """What the form did that led to this page; text and a path of this runner, whatever the cookie has."""
+    """The result of the form that led to this page: a text and a path of this runner, whatever the cookie contains."""
     try:
         found = FormNotice(*json.loads(base64.urlsafe_b64decode(request.cookies.get(COOKIE, "").encode("ascii"))))
         text, path, word = (str(part) for part in found)

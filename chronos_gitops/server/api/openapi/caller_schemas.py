@@ -50,7 +50,7 @@ def callers() -> dict[str, Schema]:
 
 
 def identity() -> dict[str, Schema]:
-    """What receivers of identity tokens read."""
+    """Schemas of the documents that receivers of identity tokens read."""
     issuer = {
         "issuer": TEXT,
         "jwks_uri": TEXT,

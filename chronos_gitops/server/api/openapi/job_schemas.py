@@ -191,7 +191,7 @@ def job_fields() -> dict[str, Schema]:
 
 
 def owed() -> dict[str, Schema]:
-    """What a job owes, where its file says it."""
+    """Schemas of a job's expectations, guard and requirements."""
     limits = {kind.value: DURATION for kind in ExpectationKind} | {"finish_by": TEXT}
     return {
         "expect": shape(limits, optional=tuple(limits), description="Limits that open an incident when broken."),

@@ -142,7 +142,8 @@ def places(document: EffectiveDocument, job: Job) -> Json:
 
 
 def sync_of(definition: JobVersion) -> Json:
-    """How what runs relates to git: ``draft``: not committed; ``quarantined``: the last good version; or ``synced``."""
+    """Sync state of a running definition: ``draft``: not committed; ``quarantined``: its last good version runs; or
+    ``synced``."""
     problems = [caller_scope.without_other_jobs(found).document() for found in definition.quarantined]
     if problems:
         return {"state": "quarantined", "problems": problems}

@@ -64,7 +64,7 @@ def answer(items: Sequence[Mapping[str, Any]], after: Sequence[str | int] | None
 
 
 def _filters() -> str:
-    """What the list was asked for, the page size apart: a client may change that on the way."""
+    """A digest of the list's parameters without the page size, which a client may change between pages."""
     asked = sorted((name, value) for name, value in request.args.items(multi=True) if name not in ("cursor", "limit"))
     return hashlib.sha256(json.dumps([request.path, asked]).encode()).hexdigest()[:16]
 

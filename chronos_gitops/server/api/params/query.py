@@ -39,7 +39,7 @@ class QueryParameter(Parameter, Generic[T]):
     """It may be given several times, which is the same as once with commas."""
 
     def value(self) -> T | None:
-        """What this request gives; LookupError where its endpoint does not declare the parameter."""
+        """The parameter's value in this request. LookupError where the endpoint does not declare it."""
         declared = endpoint.current()
         if declared is None or self not in declared.parameters:
             raise LookupError(f"{request.endpoint} does not declare the parameter {self.name}")

@@ -94,7 +94,7 @@ def approve() -> dict[str, Any]:
 
 
 def _told(status: "SyncStatus") -> dict[str, Any]:
-    """What git says, and beside it what operators hold back: pauses, also of jobs that are deleted by now."""
+    """The sync status, with the operators' pauses; pauses of deleted jobs are included."""
     pauses = service().engine.pauses()
     seen = {name: responses.pause(pauses[name]) for name in sorted(pauses) if caller_scope.sees(name)}
     return responses.sync(caller_scope.status(status)) | {

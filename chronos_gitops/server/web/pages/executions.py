@@ -84,7 +84,7 @@ def _first() -> str:
 
 
 def _shortcuts() -> list[tuple[str, str]]:
-    """What is asked for most, in words, and its address."""
+    """Labels and addresses of the most frequent filters."""
     asked = (
         ("failed in the last hour", {"status": "failed", "within": "1h"}),
         ("failed in the last 24 hours", {"status": "failed", "within": "24h"}),

@@ -101,7 +101,7 @@ def version(name: str, n: str) -> str:
 
 @blueprint.get("/jobs/<name>/rollback/<n>", declared=_ONE_JOB)
 def rollback(name: str, n: str) -> str:
-    """What the commit would be; the form below it makes it."""
+    """The page with the planned commit of a rollback, and the form that makes it."""
     known = job_lookup.name(service(), name)
     running = service().jobs().get(known)
     target = job_lookup.version(service(), known, n)

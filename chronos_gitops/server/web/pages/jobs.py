@@ -103,10 +103,8 @@ def _rows(found: Sequence[JobSearch]) -> list[dict[str, Any]]:
 
 
 def _place(endpoint: str, variable: str) -> str:
-    """What the addresses of one endpoint begin with: a name or an id of ours stands in them as it is.
-
-    ``url_for`` takes 15 µs, and a page has six hundred links.
-    """
+    """The part of an endpoint's address before its last variable, which needs no escaping. ``url_for`` takes 15 µs, and
+    a page has six hundred links."""
     if endpoint not in g:
         values: Any = {variable: "x"}
         setattr(g, endpoint, url_for(endpoint, **values).removesuffix("x"))

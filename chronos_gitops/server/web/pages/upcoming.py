@@ -56,7 +56,7 @@ def _held(start: datetime, bucket: timedelta, buckets: int) -> tuple[int, ...]:
 
 
 def _asked() -> tuple[Hashable, ...]:
-    """What the answer depends on beside the jobs: who asks for which of them, and the pauses."""
+    """The key of the cached answer apart from the jobs: the caller's grants, the filters, and the pauses."""
     pauses = frozenset((name, pause.until) for name, pause in service().engine.pauses().items())
     filters = frozenset(pair for pair in request.args.items(multi=True) if pair[0] not in _ABOUT_THE_PAGE)
     return caller_scope.grants(), filters, pauses
@@ -67,7 +67,7 @@ def aligned(now: datetime, step: timedelta) -> datetime:
 
 
 def due(start: datetime, bucket: timedelta, buckets: int) -> tuple[int, ...] | None:
-    """What the jobs that are asked for have due, by bucket: counted once for an answer that many refreshes ask for."""
+    """Number of runs due in each bucket for the selected jobs, computed once for many refreshes."""
 
     def counted() -> tuple[int, ...] | None:
         try:

@@ -124,7 +124,8 @@ class EgressPolicy:
 
 
 def kind_of(address: Address) -> SpecialAddress:
-    """What the narrowest row of the table says; what no row knows is public in IPv4 and reserved in IPv6."""
+    """Kind of the address by the narrowest matching row of the table; without a row it is public in IPv4 and reserved
+    in IPv6."""
     rows: tuple[tuple[Network, SpecialAddress], ...] = IPV4 if address.version == 4 else IPV6
     found = [(network.prefixlen, kind) for network, kind in rows if address in network]
     if found:

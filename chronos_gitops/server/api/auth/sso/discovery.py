@@ -1,4 +1,4 @@
-"""What an issuer says of itself (OpenID Connect Discovery 1.0, section 4): asked over https, kept for an hour."""
+"""Metadata of an issuer (OpenID Connect Discovery 1.0, section 4): fetched over https, cached for an hour."""
 
 import json
 import ssl

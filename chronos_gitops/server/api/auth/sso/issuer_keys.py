@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from joserfc.jwk import Key
 
 STALE_S: Final = 24 * 3600.0
-"""How long keys count while the issuer is away."""
+"""Time for which keys remain valid while the issuer is unreachable."""
 AGAIN_S: Final = 60.0
 """After a key that is not known, or a fetch that failed, the issuer is asked again no sooner."""
 

@@ -49,7 +49,7 @@ class Issuers:
         self._keys = keys or {issuer.name: IssuerKeys(issuer) for issuer in settings.issuers}
 
     def takes(self, text: str) -> bool:
-        """Whether the text is of the shape that issuers sign; tokens of ours have no dots."""
+        """True if the text has the form of an issuer's token; our own tokens have no dots."""
         return any(one.login is None for one in self._settings.issuers) and text.count(".") == 2
 
     def with_login(self) -> tuple[TokenIssuer, ...]:

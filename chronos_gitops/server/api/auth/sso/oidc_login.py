@@ -54,7 +54,7 @@ class BegunLogin:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Who logged in, and the claims that grants ask for."""
+    """The caller who logged in, and the claims that grants match."""
 
     caller: Caller
     claims: Mapping[str, Any]
@@ -101,8 +101,8 @@ class OidcLogin:
     def finish(
         self, issuer: TokenIssuer, cookie: str | None, given: Mapping[str, str], now: datetime
     ) -> tuple[Proof, str]:
-        """Who it is, and the page to show; ``given`` are the parameters that the issuer sent the browser back with.
-        LoginRefused, IssuerUnavailable, and what ``Issuers.logged_in`` raises."""
+        """Complete a login: the caller, and the path of the page to show. ``given`` are the parameters of the issuer's
+        redirect. LoginRefused, IssuerUnavailable, and the errors of ``Issuers.logged_in``."""
         begun = self._begun(cookie, now)
         if begun is None or begun.issuer != issuer.name or not _same(given.get("state"), begun.state):
             raise LoginRefused(

@@ -90,7 +90,7 @@ def next_runs() -> Response | dict[str, Any]:
 
 
 def due() -> list[ScheduledJob]:
-    """What the jobs that the request asks for (``state``, ``q``, ``tag.*``) have before them; pauses are minded."""
+    """The jobs that the request selects (``state``, ``q``, ``tag.*``), with their pauses."""
     pauses, decided, now = service().engine.pauses(), service().engine.decided_until(), service().now()
     moving = service().engine.moving()
     found = []

@@ -76,7 +76,7 @@ def roll_back(name: str, n: str) -> Answer:
 
 
 def planned(plan: RollbackPlan) -> dict[str, Any]:
-    """What a rollback would commit, and what that changes."""
+    """The commit that a rollback would make, and its effects."""
     before, after = versions.content_of(plan.current), versions.content_of(plan.target)
     told = plan.document() | version_diff.versions(before, after, now=service().now())
     running = service().jobs().get(plan.current.job)

@@ -111,7 +111,7 @@ def one_version(name: str, n: str) -> dict[str, Any]:
     ),
 )
 def diff(name: str, n: str) -> dict[str, Any]:
-    """What changed from ``against`` (the version before, unless the query names one) to ``n``."""
+    """The changes from ``against`` (default: the version before) to ``n``."""
     job = job_lookup.name(service(), name)
     after = at(job, n)
     against = AGAINST.value()
@@ -138,7 +138,7 @@ def rendered(version: "Version", current: str | None) -> dict[str, Any]:
 
 
 def fate(version: "Version", outcomes: Mapping[str, VersionOutcomes]) -> dict[str, Any]:
-    """How its executions ended; null while the engine has none of it."""
+    """Outcomes of the version's executions; null if the engine has none."""
     found = outcomes.get(version.commit)
     return {"executions": None if found is None else responses.version_outcomes(found)}
 
