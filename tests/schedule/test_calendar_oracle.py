@@ -83,7 +83,7 @@ def compare(rules: Rules, *, probes: int = 12) -> int:
     try:
         subject = _timing(rules)
     except ScheduleError as refusal:
-        assert str(refusal) == "no tick lies between start and end"  # noqa: PT017
+        assert str(refusal) in ("no tick lies between start and end", "end is not after start")  # noqa: PT017
         return 0
     after, until = _at(rules.start), _at(rules.start) + timedelta(days=rules.days)
     expected, held = ticks_of(rules, after, until)
