@@ -23,6 +23,7 @@ from chronos_gitops.expectations.preflight.events import PreflightEvents
 from chronos_gitops.expectations.preflight.gauges import PreflightGauges
 from chronos_gitops.expectations.preflight.service import OnLook, Preflights
 from chronos_gitops.expectations.watch import ExpectationWatch
+from chronos_gitops.forge.forge import Forge
 from chronos_gitops.git.log import continues
 from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.jobs.secrets.binding_lines import binding_lines
@@ -84,6 +85,7 @@ class Service:
     expectations: ExpectationWatch
     preflights: Preflights
     secrets: SecretWatch
+    forge: Forge
     issuer: Issuer | None = None
     is_desk_shared: bool = True
     deliveries: Deliveries = field(default_factory=Deliveries)
@@ -121,6 +123,7 @@ class Service:
         self.secrets.launch()
         self.expectations.launch()
         self.preflights.launch()
+        self.forge.start(self.engine)
         self.is_started = True
 
     def stop(self) -> None:
@@ -131,8 +134,10 @@ class Service:
         deadline = time.monotonic() + drain
         self.follower.begin_stop()
         self.notifier.stop()
+        self.forge.stop()
         self.expectations.stop()
         self.preflights.stop()
+        self.forge.join()
         self.engine.stop(drain)
         self.secrets.stop()
         self.follower.join(max(_LAST_PASS_S, deadline - time.monotonic()))
@@ -275,6 +280,7 @@ def _assembled(settings: Settings, lock: DataLock, chosen: EngineSetup, is_stopp
     signers = sync_factory.signers(settings)
     on_fetch = partial(_fetched, metrics, clock)
     follower = sync_factory.controller(settings, signers, lambda jobs: service.apply(jobs), on_fetch, clock.now)
+    forge = Forge(settings, chosen, follower.status, lambda: runner_name(listener.port), metrics.forge_status)
     reverter = Reverter(
         follower,
         signing_key=settings.signing_key,
@@ -302,6 +308,7 @@ def _assembled(settings: Settings, lock: DataLock, chosen: EngineSetup, is_stopp
         expectations=expectations,
         preflights=requests.preflights,
         secrets=requests.secrets,
+        forge=forge,
         issuer=requests.issuer,
     )
     _measure(service)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import platformdirs
 
+from chronos_gitops.config import forge
 from chronos_gitops.config.callers.issuers import PROXY
 from chronos_gitops.config.groups import GitAccess
 from chronos_gitops.config.model import SettingsError
@@ -58,6 +59,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | No
         _refuse_grants_from_nowhere(settings, given["grants"].place)
     _refuse_half_a_way_in(settings)
     _refuse_review_of_a_checkout(settings)
+    forge.refuse_half(settings.forge)
     return settings
 
 

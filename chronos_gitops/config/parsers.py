@@ -78,7 +78,7 @@ def public_url(value: Any, _base: Path) -> str:
     given = text(value).strip()
     if not _is_plain_address(given):
         # It may hold a password, so it is not told.
-        raise ValueError("it is no address of a runner; write one like https://chronos.example.com, without a query")
+        raise ValueError("it is no address of a server; write one like https://chronos.example.com, without a query")
     return given.rstrip("/")
 
 

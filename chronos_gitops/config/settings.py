@@ -12,6 +12,7 @@ from chronos_gitops.config import notifications, parsers, tables
 from chronos_gitops.config.callers.issuers import Callers
 from chronos_gitops.config.callers.proxy import Proxy
 from chronos_gitops.config.channels import Channel
+from chronos_gitops.config.forge import ForgeSettings
 from chronos_gitops.config.groups import (
     Egress,
     GitAccess,
@@ -233,6 +234,7 @@ class Settings:
     )
     push_secrets: PushSecrets = group(PushSecrets)
     commits: RunnerCommits = group(RunnerCommits)
+    forge: ForgeSettings = group(ForgeSettings)
     channels: tuple[Channel, ...] = setting(
         "notify",
         notifications.channels,

@@ -17,6 +17,7 @@ from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.environment_claim import EnvironmentClaim
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.sql.engine import SqlEngine
+from chronos_gitops.engine.sql.fleet import Fleet, SharedStore, SingleRunner
 from chronos_gitops.engine.sql.retention import Keep
 from chronos_gitops.engine.sql.store.environment import claim_environment
 from chronos_gitops.engine.sql.store.sqlite import SqliteStore
@@ -35,13 +36,14 @@ Continues = Callable[[str, str], bool]
 class EngineSetup:
     """``build`` makes the engine, which nothing has started yet; ``clock`` is what it goes by. ``notes`` opens where
     notifications are kept, once the engine runs, ``sessions`` where logins are, and ``expectations`` from when limits
-    count; ``is_shared`` says whether that is one place for a whole fleet."""
+    count; ``fleet`` knows the runners beside this one. ``is_shared``: all of that is one place for a whole fleet."""
 
     build: Callable[[Callable[[], Delivery], Observer, Continues], Engine]
     clock: Clock
     notes: Callable[[Engine], AbstractContextManager[Store]]
     sessions: Callable[[Engine], AbstractContextManager[Store]]
     expectations: Callable[[Engine], AbstractContextManager[Store]]
+    fleet: Fleet
     is_shared: bool = True
 
 
@@ -128,7 +130,7 @@ def _on_temporal(settings: Settings, clock: Clock, claim: EnvironmentClaim) -> E
         return lambda _: contextlib.closing(SqliteStore(settings.data / name))
 
     notes, sessions, expectations = (in_data_folder(f"{name}.db") for name in ("notify", "sessions", "expectations"))
-    return EngineSetup(build, clock, notes, sessions, expectations, is_shared=False)
+    return EngineSetup(build, clock, notes, sessions, expectations, SingleRunner(), is_shared=False)
 
 
 def _on_sql(
@@ -148,7 +150,7 @@ def _on_sql(
             is_stopping=is_stopping,
         )
 
-    return EngineSetup(build, clock, _lent, _beside, _beside)
+    return EngineSetup(build, clock, _lent, _beside, _beside, SharedStore(_beside))
 
 
 def _lent(engine: Engine) -> AbstractContextManager[Store]:

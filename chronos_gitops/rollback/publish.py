@@ -2,9 +2,9 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from chronos_gitops.errors import ChronosError, ConflictError
 from chronos_gitops.git.client import Git
@@ -26,6 +26,31 @@ class PushRefused(ChronosError):
     """The server takes the commit neither on the branch nor on one for review."""
 
     kind = "push-refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """``branch`` holds one commit on top of ``base``. ``title`` is one line, ``body`` is Markdown."""
+
+    branch: str
+    base: str
+    title: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRequest:
+    """An open pull or merge request; ``url`` is its page."""
+
+    number: int
+    url: str
+
+    def document(self) -> dict[str, Any]:
+        return {"number": self.number, "url": self.url}
+
+
+OpenRequest = Callable[[Proposal], ReviewRequest]
+"""Opens the request, or finds the open one of these branches. A ChronosError while the forge cannot be asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -270,9 +270,9 @@ def test_a_bad_value_names_where_it_came_from(flags: dict[str, str], environ: di
         ("cors_origins = ['https://a.example/']", ("is no origin",)),
         (
             "public_url = 'chronos.example.com'",
-            ("public_url: it is no address of a runner", "https://chronos.example.com"),
+            ("public_url: it is no address of a server", "https://chronos.example.com"),
         ),
-        ("public_url = 'https://ada:secret@chronos.example.com'", ("it is no address of a runner",)),
+        ("public_url = 'https://ada:secret@chronos.example.com'", ("it is no address of a server",)),
         ("public_url = 'https://chronos.example.com/?a=b'", ("without a query",)),
         ("hosts = ['https://chronos.example.com']", ("is no name of a host; write one like chronos.example.com",)),
         (f"[[tokens]]\nname = 'ci'\nsha = '{DIGEST}'", ('there is no "sha"', '"sha256"')),
@@ -434,6 +434,47 @@ def test_issuers_and_grants_are_callers(tmp_path: Path) -> None:
     (one,) = found.callers.grants
     assert one.holds({"groups": ["b", "a"]})
     assert (one.origin, one.grant.folders, one.grant.roles) == ("sso", ("jobs/a",), {"read"})
+
+
+FORGE = '[forge]\nrepository = "acme/jobs"\ntoken_file = "token"\n'
+
+
+@pytest.mark.parametrize(
+    ("table", "why"),
+    [
+        (FORGE, "has no type"),
+        ('forge.type = "github"', "needs forge.repository"),
+        ('[forge]\ntype = "gitlab"\nrepository = "a/b/c"', "needs forge.token_file"),
+        (f'{FORGE}type = "gitea"', "needs forge.url"),
+        (f'{FORGE}type = "bitbucket"', "is none of github, gitlab, gitea"),
+        (f'{FORGE}type = "github"'.replace("acme/jobs", "acme/ops/jobs"), "is not owner/name"),
+        (f'{FORGE}type = "github"'.replace("acme/jobs", "../jobs"), "is no repository of a forge"),
+        (f'{FORGE}type = "github"\ncontext = "{"x" * 101}"', "at most 100 ASCII characters"),
+        (f'{FORGE}type = "github"\nurl = "https://u:p@git.example.com"', "is no address"),
+    ],
+)
+def test_half_a_forge_is_a_settings_error(tmp_path: Path, table: str, why: str) -> None:
+    config = tmp_path / "chronos.toml"
+    config.write_text(table)
+    with pytest.raises(SettingsError, match=why):
+        load.load({"repo": str(tmp_path)}, {}, config)
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "address"),
+    [
+        ("github", "", "https://api.github.com"),
+        ("github", "https://ghe.example.com/api/v3/", "https://ghe.example.com/api/v3"),
+        ("gitlab", "", "https://gitlab.com"),
+        ("gitea", "https://git.example.com", "https://git.example.com"),
+    ],
+)
+def test_a_forge_has_an_address_and_its_status_a_name(tmp_path: Path, kind: str, url: str, address: str) -> None:
+    config = tmp_path / "chronos.toml"
+    config.write_text(f'{FORGE}type = "{kind}"\n' + (f'url = "{url}"' if url else ""))
+    found = load.load({"repo": str(tmp_path)}, {}, config).forge
+    assert (found.address, found.token_file) == (address, tmp_path / "token")
+    assert [found.status_name(one) for one in (None, "production")] == ["chronos-gitops", "chronos-gitops/production"]
 
 
 @pytest.mark.parametrize("table", ['approval.rollback = "review"', 'rollback.push_ref = "refs/for/main"'])

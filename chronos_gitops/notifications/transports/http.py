@@ -1,13 +1,11 @@
 """One message on its way out: the same egress rules, deadlines and TLS as every request, whatever the channel is."""
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, Self, assert_never
+from typing import Self, assert_never
 
-from chronos_gitops import __version__
 from chronos_gitops.config.channels import Channel, Email, SecretValue, Slack, Webhook
 from chronos_gitops.config.settings import Settings
 from chronos_gitops.errors import ChronosError
@@ -20,18 +18,12 @@ from chronos_gitops.webhooks.credentials import auth
 from chronos_gitops.webhooks.credentials.secrets import LARGEST, SecretError, Secrets, reference
 from chronos_gitops.webhooks.outcome import parse_retry_after, phrase
 from chronos_gitops.webhooks.redaction.redaction import printable, scrub
-from chronos_gitops.webhooks.request import PreparedRequest, fill_secrets
+from chronos_gitops.webhooks.request import fill_secrets
 from chronos_gitops.webhooks.transport.dns import Resolver
-from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy
-from chronos_gitops.webhooks.transport.http_client import HttpResponse, HttpTransport
-from chronos_gitops.webhooks.transport.timings import PhaseTimer
+from chronos_gitops.webhooks.transport.http_client import HttpResponse
+from chronos_gitops.webhooks.transport.operator_client import DEADLINE, SHORTEST_HIDDEN, OperatorClient, masks_of
 from chronos_gitops.webhooks.transport.tls import TlsContexts
-from chronos_gitops.webhooks.url import RequestError, Target
-
-DEADLINE: Final = timedelta(seconds=30)
-"""For one message, from the name to the last byte; a mail server may take twice as long, for its greeting may be slow
-on purpose (RFC 5321, 4.5.3.2)."""
-_SHORTEST_HIDDEN: Final = 4
+from chronos_gitops.webhooks.url import RequestError
 
 
 class NotSent(ChronosError):
@@ -50,28 +42,22 @@ class NotificationSender:
     with the labels that stand for them."""
 
     secrets: Secrets
-    egress: EgressPolicy
-    trust: TlsContexts
+    client: OperatorClient
     mail_trust: TlsContexts
-    user_agent: str
     now: Callable[[], datetime]
     known: Mapping[str, str]
     deadline: timedelta = DEADLINE
+    """A mail server may take twice as long: its greeting may be slow on purpose (RFC 5321, 4.5.3.2)."""
 
     @classmethod
     def of(cls, settings: Settings, now: Callable[[], datetime]) -> Self:
-        """Channels are the operator's own, so the level that holds for jobs is not theirs: they may reach internal and
-        loopback addresses; link-local and metadata ones only by an entry of ``egress.allow``."""
-        egress = settings.egress
         known = {value: reference(name) for name, value in settings.secret_values.items()}
         return cls(
             Secrets(settings.secret_values, settings.secrets_folder),
-            EgressPolicy.parse("internal", egress.allow, loopback_allowed=True),
-            TlsContexts(egress.ca_file, egress.hosts),
-            TlsContexts(egress.ca_file, egress.hosts, protocols=()),
-            f"chronos-gitops/{__version__}",
+            OperatorClient.of(settings),
+            TlsContexts(settings.egress.ca_file, settings.egress.hosts, protocols=()),
             now,
-            {value: label for value, label in known.items() if len(value) >= _SHORTEST_HIDDEN},
+            {value: label for value, label in known.items() if len(value) >= SHORTEST_HIDDEN},
         )
 
     def send(self, channel: Channel, letter: Notification) -> None:
@@ -117,27 +103,11 @@ class NotificationSender:
     def _exchanged(
         self, method: str, url: str, headers: auth.Headers, body: bytes | None, hidden: dict[str, str]
     ) -> HttpResponse:
-        target = Target.parse(url)
-        path = target.url.split("/", 3)[3]
-        hidden |= {value: MASK for value in (url, target.url, f"/{path}", path) if len(value) >= _SHORTEST_HIDDEN}
-        ours = (("User-Agent", self.user_agent), ("Accept", "*/*"), ("Accept-Encoding", "identity"))
-        request = PreparedRequest(method, target, (*ours, *headers), body, hidden)
-        return asyncio.run(self._within(request))
-
-    async def _within(self, request: PreparedRequest) -> HttpResponse:
-        progress = PhaseTimer()
-        wire = HttpTransport(egress=self.egress, trust=self.trust, resolve=Resolver().resolve)
-        try:
-            async with asyncio.timeout(self.deadline.total_seconds()):
-                return await wire.exchange(request, progress)
-        except TimeoutError:
-            seconds = self.deadline.total_seconds()
-            raise NotSent(f"no complete answer within {seconds:g} s ({progress.phase})") from None
-        finally:
-            await wire.close()
+        hidden |= masks_of(url)
+        return replace(self.client, deadline=self.deadline).exchange(method, url, headers, body, hidden)
 
     def _route(self) -> email.MailRoute:
-        return email.MailRoute(self.egress, self.mail_trust, Resolver)
+        return email.MailRoute(self.client.egress, self.mail_trust, Resolver)
 
     def _text(self, given: SecretValue, hidden: dict[str, str]) -> str:
         """The value as it is now. SecretError."""
@@ -147,7 +117,7 @@ class NotificationSender:
             hidden |= filled.labels
         else:
             text = _content(given)
-        if len(text) >= _SHORTEST_HIDDEN:
+        if len(text) >= SHORTEST_HIDDEN:
             hidden.setdefault(text, MASK)
         return text
 

@@ -40,6 +40,8 @@ class Counters:
         self.rollbacks = counter("rollbacks", text, "result")
         text = "Notifications by channel: sent, failed (it is tried again), dropped."
         self.notifications = counter("notifications", text, "channel", "result")
+        text = "Commit statuses sent to the forge: posted, failed (it is tried again), dropped."
+        self.forge_statuses = counter("forge_statuses", text, "result")
         self.http = counter("http_requests", "API requests.", "method", "route", "status")
         text = "Calls that were refused to their caller: 401, 403, 429."
         self.callers_refused = counter("callers_refused", text, "status")

@@ -90,6 +90,10 @@ class Metrics:
         """``result``: sent, failed (it is tried again) or dropped."""
         self._count.notifications.labels(channel, result).inc()
 
+    def forge_status(self, result: str) -> None:
+        """``result``: posted, failed (it is tried again) or dropped."""
+        self._count.forge_statuses.labels(result).inc()
+
     def http_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """``route`` is a rule of the URL map, never a path, so that the series stay countable."""
         known = method if method in _METHODS else "other"

@@ -79,6 +79,16 @@ def others(session: Session, me: str, revision: int | None) -> list[int | None]:
     return [row["revision"] for row in found.fetchall()]
 
 
+def applied(session: Session, me: str) -> list[str | None]:
+    """The commits of the other runners that are there; None for one that has applied none."""
+    found = session.execute(
+        "SELECT revisions.revision FROM replicas LEFT JOIN revisions ON revisions.number = replicas.revision "
+        f"WHERE id <> :id AND lease_until > {_NOW}",
+        {"id": me},
+    )
+    return [row["revision"] or None for row in found.fetchall()]
+
+
 def releases(session: Session, me: str) -> frozenset[str]:
     """Of the time zone database, those that the other runners have that are there."""
     found = session.execute(

@@ -6,7 +6,7 @@ import select
 import socket
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -148,6 +148,9 @@ class PostgresReplica:
 
     def live(self, session: Session) -> frozenset[str]:
         return leases.live(session)
+
+    def applied_by_others(self, session: Session) -> Sequence[str | None]:
+        return leases.applied(session, self.id)
 
     def tell(self, session: Session, other: str = "") -> None:
         session.execute("SELECT pg_notify('chronos', :other)", {"other": other})

@@ -102,6 +102,9 @@ class SingleReplica:
     def live(self, session: Session) -> frozenset[str]:  # noqa: ARG002 - nobody to ask
         return frozenset((self.id,))
 
+    def applied_by_others(self, session: Session) -> Sequence[str | None]:  # noqa: ARG002 - nobody to ask
+        return ()
+
     def tell(self, session: Session, other: str = "") -> None:
         """Does nothing: SQLite has no other replicas."""
 

@@ -132,6 +132,9 @@ class Replica(Protocol):
     def live(self, session: Session) -> frozenset[str]:
         """The ids of runners that are there."""
 
+    def applied_by_others(self, session: Session) -> Sequence[str | None]:
+        """The commits that the other runners have applied that are there; None for one that has applied none."""
+
     def tell(self, session: Session, other: str = "") -> None:
         """Wakes the other runner, or all of them, when the transaction is committed."""
 

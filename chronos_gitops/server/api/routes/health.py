@@ -153,6 +153,7 @@ def checks() -> list[Check]:
         _sync(),
         *_secrets(),
         *_notifications(),
+        *_forge(),
         _draining(),
     ]
 
@@ -214,6 +215,12 @@ def _notifications() -> list[Check]:
         if told
         else []
     )
+
+
+def _forge() -> list[Check]:
+    """None while the forge takes the commit statuses, or where there is none."""
+    found = service().forge.trouble
+    return [Check("forge", "warn", found)] if found else []
 
 
 def _draining() -> Check:
