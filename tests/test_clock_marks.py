@@ -14,7 +14,7 @@ from chronos_gitops.engine.sql.execution.pending_run import PendingRun
 from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.job_set import diff
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
-from chronos_gitops.notifications.incidents import Rule, Watch, fold
+from chronos_gitops.notifications.incidents import IncidentRule, Watch, fold
 from chronos_gitops.sync.persistence.deployments import Deployments
 from chronos_gitops.sync.push_webhooks import Deliveries
 from chronos_gitops.versions.history import Index
@@ -48,14 +48,14 @@ def retry_wait() -> bool:
 def mark_of_a_notification() -> bool:
     watch = Watch((THEN, "id"))
     failed = replace(ROW, id="new", completed_at=NOW)
-    folded = fold(watch, [failed], place="p", rule=Rule(), now=NOW, since=NOW - MINUTE)
+    folded = fold(watch, [failed], place="p", rule=IncidentRule(), now=NOW, since=NOW - MINUTE)
     return len(folded.messages) == 1
 
 
 def outcome_of_a_notification() -> bool:
     """A success that ended in the time that never was does not hide the failures after it."""
     outcomes = [replace(ROW, id="new"), replace(ROW, id="ahead", status=Status.SUCCESS, completed_at=THEN)]
-    folded = fold(Watch(), outcomes, place="p", rule=Rule(), now=NOW, since=NOW - MINUTE)
+    folded = fold(Watch(), outcomes, place="p", rule=IncidentRule(), now=NOW, since=NOW - MINUTE)
     return folded.watch.incident is not None
 
 

@@ -28,61 +28,65 @@ Examples:
 """
 
 
-class Entry(NamedTuple):
+class CommandEntry(NamedTuple):
     """Where a command is: its module in this package, which names it ``command``, and what ``--help`` says of it."""
 
     module: str
     help: str
 
 
-COMMANDS: Mapping[str, Mapping[str, Entry]] = {
+COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
     "Write jobs (offline, on a checkout)": {
-        "init": Entry("local.init", "Create a first job and its CI checks."),
-        "validate": Entry("local.validate", "Validate job files and report file, line and column of each problem."),
-        "next": Entry("local.next", "Show the next runs of a job or a schedule."),
-        "explain": Entry("local.explain", "Explain a validation rule."),
-        "import": Entry("local.import_", "Convert a crontab, Kubernetes CronJobs or Chronos jobs into job files."),
-        "layers": Entry("local.layers", "Share the common fields of many jobs in _defaults.yaml files."),
-        "schema": Entry("local.schema", "Print the JSON schema of a job file, or of a layer."),
+        "init": CommandEntry("local.init", "Create a first job and its CI checks."),
+        "validate": CommandEntry(
+            "local.validate", "Validate job files and report file, line and column of each problem."
+        ),
+        "next": CommandEntry("local.next", "Show the next runs of a job or a schedule."),
+        "explain": CommandEntry("local.explain", "Explain a validation rule."),
+        "import": CommandEntry(
+            "local.import_", "Convert a crontab, Kubernetes CronJobs or Chronos jobs into job files."
+        ),
+        "layers": CommandEntry("local.layers", "Share the common fields of many jobs in _defaults.yaml files."),
+        "schema": CommandEntry("local.schema", "Print the JSON schema of a job file, or of a layer."),
     },
     "Review and roll back (offline, on a checkout)": {
-        "plan": Entry("local.plan", "Show the effect of a change on jobs and their next runs."),
-        "secrets": Entry("local.secrets", "List the secrets that jobs use, with their state and bindings."),
-        "history": Entry("local.history", "List the versions of a job."),
-        "show": Entry("local.show", "Show a job as it was at a version."),
-        "rollback": Entry("local.rollback", "Restore a version of a job with a new commit."),
-        "undo": Entry("local.undo", "Take one commit back, layers included, with a new commit."),
+        "plan": CommandEntry("local.plan", "Show the effect of a change on jobs and their next runs."),
+        "secrets": CommandEntry("local.secrets", "List the secrets that jobs use, with their state and bindings."),
+        "history": CommandEntry("local.history", "List the versions of a job."),
+        "show": CommandEntry("local.show", "Show a job as it was at a version."),
+        "rollback": CommandEntry("local.rollback", "Restore a version of a job with a new commit."),
+        "undo": CommandEntry("local.undo", "Take one commit back, layers included, with a new commit."),
     },
     "Run": {
-        "run": Entry("serve.run", "Follow a repository and run its jobs, with the REST API and the page."),
-        "token": Entry("serve.token", "Create tokens for the API and the page."),
-        "identity": Entry("serve.identity", "Make keys for identity tokens, and write their public documents."),
-        "notify": Entry("serve.notify", "Send test notifications."),
-        "backup": Entry("serve.backup", "Copy the state of a runner on SQLite into one file."),
-        "restore": Entry("serve.restore", "Put the state in a backup into an empty data folder."),
-        "demo": Entry("serve.demo", "Demonstrate the product on this machine, with a live table."),
+        "run": CommandEntry("serve.run", "Follow a repository and run its jobs, with the REST API and the page."),
+        "token": CommandEntry("serve.token", "Create tokens for the API and the page."),
+        "identity": CommandEntry("serve.identity", "Make keys for identity tokens, and write their public documents."),
+        "notify": CommandEntry("serve.notify", "Send test notifications."),
+        "backup": CommandEntry("serve.backup", "Copy the state of a runner on SQLite into one file."),
+        "restore": CommandEntry("serve.restore", "Put the state in a backup into an empty data folder."),
+        "demo": CommandEntry("serve.demo", "Demonstrate the product on this machine, with a live table."),
     },
     "Set up": {
-        "config": Entry("setup.config", "Check and show the settings of a runner."),
-        "doctor": Entry("setup.doctor", "Find out what is wrong with this installation."),
-        "completion": Entry("setup.completion", "Print the completion script of a shell."),
-        "help": Entry("local.help", "Show the help of a command."),
+        "config": CommandEntry("setup.config", "Check and show the settings of a runner."),
+        "doctor": CommandEntry("setup.doctor", "Find out what is wrong with this installation."),
+        "completion": CommandEntry("setup.completion", "Print the completion script of a shell."),
+        "help": CommandEntry("local.help", "Show the help of a command."),
     },
     "Ask a runner": {
-        "status": Entry("remote.status", "Show runner and sync status."),
-        "jobs": Entry("remote.jobs", "List jobs, with their state and next run."),
-        "executions": Entry("remote.executions", "List executions, newest first."),
-        "preflight": Entry("remote.preflight", "Check coming executions without sending their requests."),
-        "trigger": Entry("remote.trigger", "Trigger jobs now."),
-        "logs": Entry("remote.logs", "Show what an execution sent and got."),
-        "events": Entry("remote.events", "List events, newest first, or follow them."),
-        "sync": Entry("remote.sync", "Fetch and apply the newest commit now."),
-        "approve": Entry("remote.approve", "Approve held deletions."),
-        "replay": Entry("remote.replay", "Run scheduled times of a job again."),
-        "cancel": Entry("remote.cancel", "Cancel a running or waiting execution."),
-        "pause": Entry("remote.pause", "Pause jobs, with a reason."),
-        "resume": Entry("remote.resume", "End pauses."),
-        "sessions": Entry("remote.sessions", "List and end logins of browsers."),
+        "status": CommandEntry("remote.status", "Show runner and sync status."),
+        "jobs": CommandEntry("remote.jobs", "List jobs, with their state and next run."),
+        "executions": CommandEntry("remote.executions", "List executions, newest first."),
+        "preflight": CommandEntry("remote.preflight", "Check coming executions without sending their requests."),
+        "trigger": CommandEntry("remote.trigger", "Trigger jobs now."),
+        "logs": CommandEntry("remote.logs", "Show what an execution sent and got."),
+        "events": CommandEntry("remote.events", "List events, newest first, or follow them."),
+        "sync": CommandEntry("remote.sync", "Fetch and apply the newest commit now."),
+        "approve": CommandEntry("remote.approve", "Approve held deletions."),
+        "replay": CommandEntry("remote.replay", "Run scheduled times of a job again."),
+        "cancel": CommandEntry("remote.cancel", "Cancel a running or waiting execution."),
+        "pause": CommandEntry("remote.pause", "Pause jobs, with a reason."),
+        "resume": CommandEntry("remote.resume", "End pauses."),
+        "sessions": CommandEntry("remote.sessions", "List and end logins of browsers."),
     },
 }
 

@@ -37,7 +37,7 @@ class Clock(Protocol):
         """Waits for elapsed (monotonic) time, whatever the wall clock does meanwhile."""
 
 
-class Heartbeat:
+class LoopHeartbeat:
     """When a loop looked at the clock last; its age is elapsed time, which no step of the clock changes."""
 
     def __init__(self) -> None:

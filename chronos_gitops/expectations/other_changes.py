@@ -12,7 +12,7 @@ from typing import Any, Final
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
 from chronos_gitops.schedule.timestamps import rfc3339
-from chronos_gitops.webhooks.observed import Observed, SecretState
+from chronos_gitops.webhooks.observed import Observed, ObservedSecret
 
 _SUCCESSES: Final = 10
 """Successes whose addresses are known: one that any of them used is no news."""
@@ -141,7 +141,7 @@ def _target(host: str, good: Observed, failed: Observed, addresses: Collection[s
         yield OtherChange(Watched.ADDRESS, host, good.address, failed.address)
 
 
-def _is_another(before: SecretState, after: SecretState) -> bool:
+def _is_another(before: ObservedSecret, after: ObservedSecret) -> bool:
     """By fingerprint; where a value is too short for one, by the time it was written."""
     if before.fingerprint is not None and after.fingerprint is not None:
         return before.fingerprint != after.fingerprint

@@ -14,7 +14,7 @@ from chronos_gitops.git.client import Git
 from chronos_gitops.git.errors import ObjectMissing, PathMissing, PathUnreadable
 from chronos_gitops.jobs.files.job_files import is_hidden, is_job_file, walk
 from chronos_gitops.jobs.folders import inside
-from chronos_gitops.jobs.validation.validate import Entry, FileKind, git_blob_id
+from chronos_gitops.jobs.validation.validate import FileKind, TreeEntry, git_blob_id
 from chronos_gitops.jobs.validation.yaml.decoding import MAX_BYTES
 from chronos_gitops.process.small_files import read_beginning
 
@@ -31,9 +31,9 @@ _RACY_NS: Final = 2_000_000_000
 class NoFiles:
     """A tree without a jobs folder, where that is an answer and not an error."""
 
-    entries: Sequence[Entry] = ()
+    entries: Sequence[TreeEntry] = ()
 
-    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:  # noqa: ARG002 - there is nothing to look for
+    def read(self, entries: Sequence[TreeEntry]) -> Mapping[str, bytes]:  # noqa: ARG002 - there is nothing to look for
         return {}
 
     def place(self, path: str) -> str:
@@ -50,16 +50,16 @@ class CommitFiles:
         self._git = git
         self._jobs = jobs
         self.commit = commit
-        known: dict[bytes, Entry | None] = {} if before is None else before._rows
-        self._rows: dict[bytes, Entry | None] = {
+        known: dict[bytes, TreeEntry | None] = {} if before is None else before._rows
+        self._rows: dict[bytes, TreeEntry | None] = {
             row: known[row] if row in known else _entry(row, jobs) for row in _listing(git, commit, jobs)
         }
-        self.entries: Sequence[Entry] = tuple(entry for entry in self._rows.values() if entry is not None)
+        self.entries: Sequence[TreeEntry] = tuple(entry for entry in self._rows.values() if entry is not None)
         self.blobs: Mapping[str, str] = {
             entry.path: entry.blob for entry in self.entries if entry.kind is FileKind.FILE
         }
 
-    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+    def read(self, entries: Sequence[TreeEntry]) -> Mapping[str, bytes]:
         """ObjectMissing when git lists a file and does not have its content."""
         files = [entry for entry in entries if entry.kind is FileKind.FILE]
         contents = self._git.read_many([entry.blob for entry in files])
@@ -94,7 +94,7 @@ def _is_link(git: Git, commit: str, jobs: str) -> bool:
     return any(row.startswith(b"120000 ") for row in listing.split(b"\0"))
 
 
-def _entry(row: bytes, jobs: str) -> Entry | None:
+def _entry(row: bytes, jobs: str) -> TreeEntry | None:
     """None for what is no job file."""
     words, _, raw = row.partition(b"\t")
     mode, _, blob, size = words.decode().split()
@@ -104,7 +104,7 @@ def _entry(row: bytes, jobs: str) -> Entry | None:
     if kind is None or not (is_job_file(place) or (kind is FileKind.SUBMODULE and not is_hidden(place))):
         return None
     # "BAD" is git's size of what is missing or unreadable: whoever reads it will see.
-    return Entry(sys.intern(path), sys.intern(blob), int(size) if size.isdigit() else 0, kind)
+    return TreeEntry(sys.intern(path), sys.intern(blob), int(size) if size.isdigit() else 0, kind)
 
 
 def _missing(jobs: str, where: str, *, is_link: bool) -> PathMissing:
@@ -119,7 +119,7 @@ class _Seen:
     """One file as it was read: ``stamp`` tells whether it is still the same, ``plain`` is its id with LF line ends."""
 
     stamp: tuple[int, ...]
-    entry: Entry
+    entry: TreeEntry
     plain: str | None
 
 
@@ -129,18 +129,18 @@ class WorktreeFiles:
 
     root: Path
     jobs: str
-    entries: Sequence[Entry]
+    entries: Sequence[TreeEntry]
     folders: frozenset[Path]
     _contents: Mapping[str, bytes] = field(repr=False)
 
-    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+    def read(self, entries: Sequence[TreeEntry]) -> Mapping[str, bytes]:
         found = ((entry.path, self._content(entry)) for entry in entries if entry.kind is FileKind.FILE)
         return {path: content for path, content in found if content is not None}
 
     def place(self, path: str) -> str:
         return inside(path, self.jobs)
 
-    def _content(self, entry: Entry) -> bytes | None:
+    def _content(self, entry: TreeEntry) -> bytes | None:
         known = self._contents.get(entry.path)
         if known is not None:
             return known
@@ -179,7 +179,7 @@ class Scanner:
         self._like = like
         seen: dict[str, _Seen] = {}
         contents: dict[str, bytes] = {}
-        entries: list[Entry] = []
+        entries: list[TreeEntry] = []
         folders: set[Path] = set()
         start = len(str(self._root).rstrip("/")) + 1
         for found, kind in _walk(top, folders):
@@ -193,23 +193,23 @@ class Scanner:
 
     def _entry(
         self, found: os.DirEntry[str], path: str, kind: FileKind, seen: dict[str, _Seen], contents: dict[str, bytes]
-    ) -> Entry:
+    ) -> TreeEntry:
         if kind is not FileKind.FILE:
-            return Entry(path, NO_BLOB, 0, kind)
+            return TreeEntry(path, NO_BLOB, 0, kind)
         try:
             status = found.stat(follow_symlinks=False)
         except OSError:
-            return Entry(path, NO_BLOB, 0)
+            return TreeEntry(path, NO_BLOB, 0)
         stamp = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
         if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
-            return Entry(path, hashlib.sha1(repr(stamp).encode()).hexdigest(), status.st_size)
+            return TreeEntry(path, hashlib.sha1(repr(stamp).encode()).hexdigest(), status.st_size)
         known = self._seen.get(path)
         if known is None or known.stamp != stamp:
             content = read_file(Path(found.path))
             if content is None:
-                return Entry(path, NO_BLOB, 0)
+                return TreeEntry(path, NO_BLOB, 0)
             contents[path] = content
-            entry = Entry(path, git_blob_id(content, like=self._like), status.st_size)
+            entry = TreeEntry(path, git_blob_id(content, like=self._like), status.st_size)
             known = _Seen(self._trusted(stamp), entry, _plain(content, self._like))
         seen[path] = known
         return known.entry  # the same object for the same file: 10,000 of them are compared in no time
@@ -248,5 +248,5 @@ def _posix(path: str) -> str:
     return path if path.isascii() else os.fsencode(path).decode("utf-8", "replace")
 
 
-def _path(entry: Entry) -> str:
+def _path(entry: TreeEntry) -> str:
     return entry.path

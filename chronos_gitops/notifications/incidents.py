@@ -29,7 +29,7 @@ class ChangeKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class IncidentRule:
     """``threshold`` failures in a row are an incident; ``reminder`` is None where there is none."""
 
     threshold: int = 1
@@ -123,7 +123,7 @@ def corrected(watch: Watch, now: datetime) -> Watch:
 
 
 def fold(
-    watch: Watch, outcomes: Sequence[Execution], *, place: str, rule: Rule, now: datetime, since: datetime
+    watch: Watch, outcomes: Sequence[Execution], *, place: str, rule: IncidentRule, now: datetime, since: datetime
 ) -> IncidentUpdate:
     """Apply the outcomes of a job (``streak.ended``) to its state. ``place`` names channel and subject. An incident
     that was over before it was seen is announced only if it began after ``since``, and at most a day ago: a new channel
@@ -159,7 +159,7 @@ def fold(
     )
 
 
-def judge(watch: Watch, faults: Collection[str], *, place: str, rule: Rule, now: datetime) -> IncidentUpdate:
+def judge(watch: Watch, faults: Collection[str], *, place: str, rule: IncidentRule, now: datetime) -> IncidentUpdate:
     """Compare the current faults, by name, with those announced before; each new one is announced once."""
     if not faults:
         over = () if watch.incident is None else (_message(ChangeKind.RECOVERED, watch.incident),)
@@ -181,7 +181,7 @@ def closed(now: datetime) -> Watch:
     return Watch((now, _AFTER_ALL))
 
 
-def reminded(folded: IncidentUpdate, rule: Rule, now: datetime, about: Execution | None) -> IncidentUpdate:
+def reminded(folded: IncidentUpdate, rule: IncidentRule, now: datetime, about: Execution | None) -> IncidentUpdate:
     """Once more, where the incident was told last so long ago."""
     incident = folded.watch.incident
     is_due = incident is not None and rule.reminder is not None and now - incident.told_at >= rule.reminder

@@ -9,7 +9,7 @@ from chronos_gitops.git.commit import FileEdit, Person
 from chronos_gitops.git.log import Commit, recent
 from chronos_gitops.rollback.commit_message import UNDONE, undo_message
 from chronos_gitops.rollback.publish import PublishedCommit
-from chronos_gitops.rollback.revert import FormerContent, History, RevertEffect
+from chronos_gitops.rollback.revert import FormerContent, HeadHistory, RevertEffect
 from chronos_gitops.rollback.undone_layers import UndoneLayer, on_chain, undone_layers
 from chronos_gitops.versions.history import Index
 from chronos_gitops.versions.version import Version, VersionChange
@@ -144,7 +144,7 @@ class UndoRequest:
     requested_by: Person
     request_id: str = ""
 
-    def draft(self, history: History) -> UndoDraft:
+    def draft(self, history: HeadHistory) -> UndoDraft:
         index = history.index
         undone = _undone(history, self.commit)
         left = [one for one in undone.jobs if not one.is_back(index)]
@@ -161,7 +161,7 @@ class UndoRequest:
         )
         return UndoDraft(undone, content, self, deleted)
 
-    def repeated(self, history: History, commit: Commit, trailers: Mapping[str, str]) -> UndoResult | None:
+    def repeated(self, history: HeadHistory, commit: Commit, trailers: Mapping[str, str]) -> UndoResult | None:
         undone = _undone(history, self.commit)
         if trailers.get(UNDONE) != undone.sha:
             return None
@@ -180,7 +180,7 @@ class UndoRequest:
         )
 
 
-def _undone(history: History, commit: str) -> UndoneCommit:
+def _undone(history: HeadHistory, commit: str) -> UndoneCommit:
     """By job name. NotFoundError when no commit, or more than one, begins so."""
     index, git = history.index, history.followed.source.git
     found = index.made_by(commit)
@@ -213,7 +213,7 @@ def _refuse_changed_since(left: Sequence[RevertedJob], layers: Sequence[UndoneLa
         )
 
 
-def _edits(left: Sequence[RevertedJob], history: History) -> tuple[FileEdit, ...]:
+def _edits(left: Sequence[RevertedJob], history: HeadHistory) -> tuple[FileEdit, ...]:
     """Edits of the undo. Deletions come first, because two jobs may have swapped paths."""
     edits = {undone.made.path: FileEdit(undone.made.path, "") for undone in left if undone.made.blob}
     for undone in left:

@@ -6,11 +6,11 @@ from chronos_gitops.jobs.folders import outside
 from chronos_gitops.jobs.layers.file_roles import CALENDARS, calendar_path
 from chronos_gitops.jobs.validation.validate import TreeResult
 from chronos_gitops.plurals import plural
-from chronos_gitops.rollback.revert import History
+from chronos_gitops.rollback.revert import HeadHistory
 from chronos_gitops.versions.version import Version
 
 
-def changed_calendars(history: History, target: Version, restored: TreeResult) -> tuple[str, ...]:
+def changed_calendars(history: HeadHistory, target: Version, restored: TreeResult) -> tuple[str, ...]:
     """One warning for each calendar that closes times of the restored job; none where the history cannot be read."""
     parsed, source, head = restored.jobs.get(target.job), history.followed.source, history.index.head
     if parsed is None or parsed.job is None or head is None:

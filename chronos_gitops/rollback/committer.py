@@ -17,7 +17,7 @@ from chronos_gitops.git.signatures.signers import Signers
 from chronos_gitops.git.signatures.signing_key import refuse_unusable
 from chronos_gitops.jobs.planning import text_diff
 from chronos_gitops.jobs.problem import Problem
-from chronos_gitops.jobs.validation.files import EditedFiles, Entry, Files
+from chronos_gitops.jobs.validation.files import EditedFiles, Files, TreeEntry
 from chronos_gitops.jobs.validation.validate import TreeResult
 from chronos_gitops.process.sleep import sleep
 from chronos_gitops.rollback.commit_message import REQUEST_ID, trailers
@@ -161,7 +161,7 @@ class Committer:
 
     def judged(self, files: Sequence[FileEdit], head: str) -> TreeResult:
         """Today's rules over the whole tree as it would be."""
-        written = {Entry(edit.path, edit.blob, len(edit.content)): edit.content for edit in files if edit.blob}
+        written = {TreeEntry(edit.path, edit.blob, len(edit.content)): edit.content for edit in files if edit.blob}
         edited = EditedFiles(self.followed.files(head), written, {edit.path for edit in files})
         return self.followed.judge(edited, self.index(head))
 

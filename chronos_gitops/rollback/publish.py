@@ -11,7 +11,7 @@ from chronos_gitops.git.client import Git
 from chronos_gitops.git.commit import Change, FileEdit, build
 from chronos_gitops.git.refs import heads
 from chronos_gitops.git.remote.mirror import Mirror
-from chronos_gitops.git.remote.push import Push
+from chronos_gitops.git.remote.push import PushResult
 from chronos_gitops.git.worktree.access import LOCK_WAIT_S, ref_locked, refuse_unwritable
 from chronos_gitops.git.worktree.commit import Checkout
 from chronos_gitops.process import failpoints
@@ -113,21 +113,21 @@ def _push(mirror: Mirror, branch: str, head: str, change: Change, proposal: str)
     commit = build(mirror.git, head, change)
     failpoints.reach("before-push")
     outcome, said = _push_past_locks(mirror, commit, heads(branch))
-    if outcome is Push.DONE:
+    if outcome is PushResult.DONE:
         failpoints.reach("after-push")
         return PublishedCommit(commit)
-    if outcome is Push.LOST:
+    if outcome is PushResult.LOST:
         return None
     _refuse_read_only(outcome, said)
     return _push_for_review(mirror, commit, proposal, said)
 
 
-def _push_past_locks(mirror: Mirror, commit: str, ref: str) -> tuple[Push, str]:
+def _push_past_locks(mirror: Mirror, commit: str, ref: str) -> tuple[PushResult, str]:
     """A lock that another git command holds is gone within 2 s; RefLocked for one that was left behind."""
     until = time.monotonic() + LOCK_WAIT_S
     while True:
         outcome, said = mirror.push(commit, ref)
-        if outcome is not Push.LOCKED:
+        if outcome is not PushResult.LOCKED:
             return outcome, said
         if time.monotonic() > until:
             raise ref_locked(said, "" if mirror.address.path is not None else str(mirror.address))
@@ -138,10 +138,10 @@ def _push_for_review(mirror: Mirror, commit: str, proposal: str, said: str, *, r
     """The name holds job, version and base: if the branch is there already, it proposes the same. A ``ref`` of the
     server's own, like Gerrit's, takes the place of such a branch."""
     outcome, why = _push_past_locks(mirror, commit, ref or heads(proposal))
-    if outcome is Push.DONE:
+    if outcome is PushResult.DONE:
         return PublishedCommit(commit, ref or proposal)
     _refuse_read_only(outcome, why)
-    if outcome is Push.REFUSED or ref:
+    if outcome is PushResult.REFUSED or ref:
         raise PushRefused(f"the repository refused the commit: {said or why}", hint="check the runner's permissions")
     there = mirror.fetch(proposal)
     if _tree(mirror.git, there) != _tree(mirror.git, commit):
@@ -149,8 +149,8 @@ def _push_for_review(mirror: Mirror, commit: str, proposal: str, said: str, *, r
     return PublishedCommit(there, proposal)
 
 
-def _refuse_read_only(outcome: Push, said: str) -> None:
-    if outcome is Push.READ_ONLY:
+def _refuse_read_only(outcome: PushResult, said: str) -> None:
+    if outcome is PushResult.READ_ONLY:
         message = f"the runner may read the repository, not write to it: {said}"
         raise PushRefused(message, hint="give its account, token or deploy key the right to push")
 

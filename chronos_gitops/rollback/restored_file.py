@@ -8,7 +8,7 @@ from chronos_gitops.jobs.validation.layers.layer_files import layers_among
 from chronos_gitops.jobs.validation.validate import git_blob_id
 from chronos_gitops.rollback.committer import InvalidVersion
 from chronos_gitops.rollback.file_text import with_values
-from chronos_gitops.rollback.revert import History
+from chronos_gitops.rollback.revert import HeadHistory
 from chronos_gitops.rollback.written_out import (
     JobPlace,
     WrittenValue,
@@ -34,7 +34,7 @@ class RestoredFile:
     is_stored: bool = field(default=True, compare=False)
 
 
-def restored_file(history: History, target: Version, current: Version) -> RestoredFile:
+def restored_file(history: HeadHistory, target: Version, current: Version) -> RestoredFile:
     """The content that makes the job as it was at ``target``, for the job's current path."""
     content = history.read(target.blob)
     plain = RestoredFile(target.blob, content)
@@ -54,7 +54,7 @@ def restored_file(history: History, target: Version, current: Version) -> Restor
     return RestoredFile(blob, text, differences(own, made), edited.rewritten, is_stored=blob == target.blob)
 
 
-def file_of(history: History, target: Version, made: Version) -> RestoredFile:
+def file_of(history: HeadHistory, target: Version, made: Version) -> RestoredFile:
     """The file as an earlier rollback to ``target`` wrote it in the version that it ``made``."""
     was, text = history.read(target.blob), history.read(made.blob)
     if made.blob == target.blob:
@@ -64,19 +64,19 @@ def file_of(history: History, target: Version, made: Version) -> RestoredFile:
     return RestoredFile(made.blob, text, differences(own, back), edited.rewritten)
 
 
-def layers_above(history: History, current: Version) -> tuple[str, ...]:
+def layers_above(history: HeadHistory, current: Version) -> tuple[str, ...]:
     """The layers that have a say in the job, committed or on disk: the rollback counts on what is committed."""
     head = history.index.head
     on_disk = [] if head is None else [entry.path for entry in layers_among(history.followed.files(head))]
     return tuple(sorted(reaching({*history.index.layers.blobs, *on_disk}, current.path)))
 
 
-def _then(history: History, target: Version) -> JobPlace:
+def _then(history: HeadHistory, target: Version) -> JobPlace:
     source = history.followed.source
     return JobPlace(target.path, layers_of(source.git, source.jobs, target.layers.blobs))
 
 
-def _now(history: History, current: Version) -> JobPlace:
+def _now(history: HeadHistory, current: Version) -> JobPlace:
     source = history.followed.source
     return JobPlace(current.path, layers_of(source.git, source.jobs, history.index.layers.blobs))
 

@@ -30,7 +30,7 @@ from chronos_gitops.rollback.committer import (
 from chronos_gitops.rollback.publish import PublishedCommit
 from chronos_gitops.versions.history import Index
 
-__all__ = ["Draft", "FormerContent", "History", "RevertRequest", "Reverter"]
+__all__ = ["FormerContent", "HeadHistory", "ProposedCommit", "RevertRequest", "Reverter"]
 
 Plan = TypeVar("Plan")
 Result = TypeVar("Result", bound="RevertResult")
@@ -58,7 +58,7 @@ class FormerContent:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class HeadHistory:
     """The history at the head: versions, contents, and the former histories of a rewritten branch."""
 
     index: Index
@@ -94,7 +94,7 @@ class RevertResult(Protocol):
     def branch(self) -> str | None: ...
 
 
-class Draft(Protocol[PlanOut, ResultOut]):
+class ProposedCommit(Protocol[PlanOut, ResultOut]):
     """The changes that one request makes at one head."""
 
     @property
@@ -106,7 +106,7 @@ class Draft(Protocol[PlanOut, ResultOut]):
     def result(self, landed: PublishedCommit | None) -> ResultOut:
         """The answer; None where nothing had to change."""
 
-    def judged(self, effect: RevertEffect) -> "Draft[PlanOut, ResultOut]":
+    def judged(self, effect: RevertEffect) -> "ProposedCommit[PlanOut, ResultOut]":
         """The same draft with what its message and its warnings say of the tree after it."""
 
     def refusal(self, lost: Sequence[str]) -> str:
@@ -122,10 +122,10 @@ class RevertRequest(Protocol[PlanOut, ResultOut]):
     @property
     def request_id(self) -> str: ...
 
-    def draft(self, history: History) -> Draft[PlanOut, ResultOut]:
+    def draft(self, history: HeadHistory) -> ProposedCommit[PlanOut, ResultOut]:
         """NotFoundError, ConflictError, InvalidVersion, or a GitError."""
 
-    def repeated(self, history: History, commit: Commit, trailers: Mapping[str, str]) -> ResultOut | None:
+    def repeated(self, history: HeadHistory, commit: Commit, trailers: Mapping[str, str]) -> ResultOut | None:
         """The answer that this commit was made for; None when it was made for another request."""
 
 
@@ -133,7 +133,7 @@ class RevertRequest(Protocol[PlanOut, ResultOut]):
 class _Checked(Generic[Plan, Result]):
     """A draft that nothing stands in the way of, with what is at each path now."""
 
-    draft: Draft[Plan, Result]
+    draft: ProposedCommit[Plan, Result]
     files: tuple[FileEdit, ...]
 
     @property
@@ -202,8 +202,8 @@ class Reverter:
         self._refuse_invalid(checked, effect)
         return replace(checked, draft=draft.judged(effect))
 
-    def _history(self, head: str) -> History:
-        return History(self._committer.index(head), self._committer.git.read, self._followed)
+    def _history(self, head: str) -> HeadHistory:
+        return HeadHistory(self._committer.index(head), self._committer.git.read, self._followed)
 
     def _before(self, file: FileEdit) -> bytes:
         return self._committer.git.read(file.before) if file.before else b""

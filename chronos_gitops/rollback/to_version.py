@@ -12,7 +12,7 @@ from chronos_gitops.rollback.commit_message import JOB, RESTORED_COMMIT, RESTORE
 from chronos_gitops.rollback.committer import InvalidVersion
 from chronos_gitops.rollback.publish import PublishedCommit
 from chronos_gitops.rollback.restored_file import RestoredFile, file_of, layers_above, restored_file
-from chronos_gitops.rollback.revert import FormerContent, History, RevertEffect
+from chronos_gitops.rollback.revert import FormerContent, HeadHistory, RevertEffect
 from chronos_gitops.rollback.written_out import WrittenValue
 from chronos_gitops.versions.version import Version
 
@@ -85,7 +85,7 @@ class RollbackDraft:
     target: Version
     content: FormerContent
     file: RestoredFile
-    history: History
+    history: HeadHistory
     warnings: tuple[str, ...] = ()
 
     def plan(self, *, changed: bool, diff: str) -> RollbackPlan:
@@ -130,7 +130,7 @@ class RollbackRequest:
     requested_by: Person
     request_id: str = ""
 
-    def draft(self, history: History) -> RollbackDraft:
+    def draft(self, history: HeadHistory) -> RollbackDraft:
         target = self._target(history)
         current = history.index.versions(self.job)[-1]
         if not target.blob:
@@ -148,7 +148,7 @@ class RollbackRequest:
         )
         return RollbackDraft(self.job, current, target, content, file, history)
 
-    def repeated(self, history: History, commit: Commit, trailers: Mapping[str, str]) -> RollbackResult | None:
+    def repeated(self, history: HeadHistory, commit: Commit, trailers: Mapping[str, str]) -> RollbackResult | None:
         restored = int(trailers[RESTORED_VERSION]) if RESTORED_VERSION in trailers else None
         target = self._target(history)
         if trailers.get(JOB) != self.job or target.commit != trailers.get(RESTORED_COMMIT):
@@ -162,7 +162,7 @@ class RollbackRequest:
         file = file_of(history, target, version)
         return replace(result, written_out=file.written_out, rewritten=file.rewritten)
 
-    def _target(self, history: History) -> Version:
+    def _target(self, history: HeadHistory) -> Version:
         """By number or commit; by commit also out of a history that ran here before it was rewritten."""
         try:
             return history.index.version(self.job, self.to)

@@ -9,7 +9,7 @@ from chronos_gitops.git.errors import GitError
 from chronos_gitops.git.log import commits, continues
 from chronos_gitops.jobs.folders import inside
 from chronos_gitops.jobs.layers.file_roles import FileRole, place_of
-from chronos_gitops.rollback.revert import History
+from chronos_gitops.rollback.revert import HeadHistory
 
 _ROLES: Final = (FileRole.DEFAULTS, FileRole.ENVIRONMENT, FileRole.POLICY, FileRole.CALENDAR)
 
@@ -31,7 +31,7 @@ class UndoneLayer:
     def is_changed_since(self) -> bool:
         return self.now != self.after
 
-    def edit(self, history: History) -> FileEdit:
+    def edit(self, history: HeadHistory) -> FileEdit:
         """The edit that restores the earlier content."""
         return FileEdit(self.path, self.before, content=history.read(self.before) if self.before else b"")
 
@@ -47,7 +47,7 @@ def on_chain(git: Git, commit: str, head: str | None) -> str | None:
     return found if found is not None and continues(git, found, head) else None
 
 
-def undone_layers(history: History, sha: str) -> tuple[UndoneLayer, ...]:
+def undone_layers(history: HeadHistory, sha: str) -> tuple[UndoneLayer, ...]:
     """Sorted by path; none where the commit before it is not here, or where it is the first one and its files are."""
     source = history.followed.source
     git, parent = source.git, source.git.resolve(f"{sha}^")

@@ -16,7 +16,7 @@ _POLL: Final = 1.0
 _log = logging.getLogger(__name__)
 
 
-class Watched(Protocol):
+class WatchedFolders(Protocol):
     def folders(self) -> Collection[Path]:
         """The folders to watch, each without what is below it; those that do not exist are passed over."""
 
@@ -34,7 +34,7 @@ class FileWatcher:
     for what happened in between. Without inotify (limits, exotic file systems) it becomes a clock of one second.
     """
 
-    def __init__(self, watched: Watched, notice: Callable[[], None]) -> None:
+    def __init__(self, watched: WatchedFolders, notice: Callable[[], None]) -> None:
         self._watched = watched
         self._notice = notice
         self._thread = BackgroundThread("chronos-watch", self._run)

@@ -25,7 +25,7 @@ class UnsupportedMedia(ChronosError):
 
 
 @dataclass(frozen=True, slots=True)
-class Push:
+class MovedRef:
     """A full ref that was moved, made or deleted; ``commit`` is None for a deletion."""
 
     ref: str
@@ -52,7 +52,7 @@ def parse(media: str, body: bytes, *, takes_form: bool = False) -> Mapping[str, 
     return payload
 
 
-def of_git_hook(payload: Mapping[str, Any]) -> Iterator[Push]:
+def of_git_hook(payload: Mapping[str, Any]) -> Iterator[MovedRef]:
     """GitHub, GitLab, Gitea: ``ref`` and ``after``."""
     # GitLab's system hooks tell of projects, users and keys too, which have no ref.
     if (payload.get("object_kind") or payload.get("event_name") or "push") != "push":
@@ -60,42 +60,42 @@ def of_git_hook(payload: Mapping[str, Any]) -> Iterator[Push]:
     ref = payload.get("ref")
     if not isinstance(ref, str):
         raise UnreadablePayload('The payload of the push has no text "ref".')
-    yield Push(ref, _commit(payload.get("after")))
+    yield MovedRef(ref, _commit(payload.get("after")))
 
 
-def of_bitbucket(payload: Mapping[str, Any]) -> Iterator[Push]:
+def of_bitbucket(payload: Mapping[str, Any]) -> Iterator[MovedRef]:
     """Cloud: ``push.changes``, where ``new`` or ``old`` is a branch; Data Center: ``changes``, with a ``ref``."""
     if "push" in payload:
         for change in _listed(_part(payload, "push"), "changes"):
             after = _part(change, "new")
             named = after or _part(change, "old")
             if named.get("type") == "branch":
-                yield Push(f"{_HEADS}{named.get('name')}", _commit(_part(after, "target").get("hash")))
+                yield MovedRef(f"{_HEADS}{named.get('name')}", _commit(_part(after, "target").get("hash")))
         return
     for change in _listed(payload, "changes"):
         ref = _part(change, "ref").get("id", change.get("refId"))
         if isinstance(ref, str):
-            yield Push(ref, _commit(change.get("toHash")))
+            yield MovedRef(ref, _commit(change.get("toHash")))
 
 
-def of_azure(payload: Mapping[str, Any]) -> Iterator[Push]:
+def of_azure(payload: Mapping[str, Any]) -> Iterator[MovedRef]:
     """Azure DevOps: the event ``git.push`` with ``resource.refUpdates``."""
     if payload.get("eventType") != "git.push":
         return
     for update in _listed(_part(payload, "resource"), "refUpdates"):
         if isinstance(update.get("name"), str):
-            yield Push(update["name"], _commit(update.get("newObjectId")))
+            yield MovedRef(update["name"], _commit(update.get("newObjectId")))
 
 
-def of_codecommit(payload: Mapping[str, Any]) -> Iterator[Push]:
+def of_codecommit(payload: Mapping[str, Any]) -> Iterator[MovedRef]:
     """AWS CodeCommit, by EventBridge: "CodeCommit Repository State Change" with ``detail.referenceFullName``."""
     detail = _part(payload, "detail")
     ref = detail.get("referenceFullName")
     if payload.get("source") == "aws.codecommit" and isinstance(ref, str):
-        yield Push(ref, _commit(detail.get("commitId")))
+        yield MovedRef(ref, _commit(detail.get("commitId")))
 
 
-Reader = Callable[[Mapping[str, Any]], Iterator[Push]]
+Reader = Callable[[Mapping[str, Any]], Iterator[MovedRef]]
 
 
 def _part(payload: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.process.bounded_dict import BoundedDict
 from chronos_gitops.sync import push_payloads
-from chronos_gitops.sync.push_payloads import Push
+from chronos_gitops.sync.push_payloads import MovedRef
 
 Header = Callable[[str], str | None]
 
@@ -68,7 +68,7 @@ _READERS: Final[Mapping[Forge, push_payloads.Reader]] = {
     Forge.AZURE: push_payloads.of_azure,
     Forge.CODECOMMIT: push_payloads.of_codecommit,
 }
-_PUSHES: Final = ("push", "Push Hook", "System Hook", "repo:push", "repo:refs_changed")
+_PUSHES: Final = ("push", "MovedRef Hook", "System Hook", "repo:push", "repo:refs_changed")
 _PINGS: Final = ("ping", "diagnostics:ping")
 
 
@@ -115,7 +115,7 @@ def delivery(forge: Forge, header: Header, body: bytes) -> str | None:
     return f"{forge}:{found[:_LONGEST_ID]}" if found else None
 
 
-def push_to(ref: str | None, forge: Forge, header: Header, body: bytes) -> Push | None:
+def push_to(ref: str | None, forge: Forge, header: Header, body: bytes) -> MovedRef | None:
     """The push that moved, made or deleted exactly this full ref; any branch when it is None (not known yet).
 
     UnreadablePayload, UnsupportedMedia.

@@ -21,7 +21,7 @@ _DOMAIN: Final = b"chronos-gitops secret fingerprints\0"
 
 
 @dataclass(frozen=True, slots=True)
-class SecretState:
+class ObservedSecret:
     """``fingerprint`` is None for a value that is too short; then ``changed_at`` says whether it is another one."""
 
     fingerprint: str | None = field(repr=False)
@@ -36,7 +36,7 @@ class Observed:
     host: str | None
     address: str | None
     certificate: Certificate | None
-    secrets: Mapping[str, SecretState]
+    secrets: Mapping[str, ObservedSecret]
     tzdata: str
     runner: str
 
@@ -54,7 +54,7 @@ class Observed:
         found = document.get("certificate")
         certificate = found and Certificate(found[0], *map(datetime.fromisoformat, found[1:]))
         secrets = {
-            name: SecretState(fingerprint, None if at is None else datetime.fromisoformat(at))
+            name: ObservedSecret(fingerprint, None if at is None else datetime.fromisoformat(at))
             for name, (fingerprint, at) in document["secrets"].items()
         }
         texts = (document["tzdata"], document["runner"])
@@ -80,12 +80,12 @@ class Recorder:
 
     fingerprints: Fingerprints
     changed_at: Callable[[str], datetime | None]
-    secrets: dict[str, SecretState] = field(default_factory=dict)
+    secrets: dict[str, ObservedSecret] = field(default_factory=dict)
     host: str | None = None
     peer: Peer | None = None
 
     def secret(self, name: str, value: str) -> None:
-        self.secrets[name] = SecretState(self.fingerprints.of(name, value), self.changed_at(name))
+        self.secrets[name] = ObservedSecret(self.fingerprints.of(name, value), self.changed_at(name))
 
     def target(self, host: str, peer: Peer | None) -> None:
         self.host, self.peer = host, peer

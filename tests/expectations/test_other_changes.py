@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import pytest
 
 from chronos_gitops.expectations.other_changes import OtherChange, after_commits, between, without_commits
-from chronos_gitops.webhooks.observed import Observed, SecretState
+from chronos_gitops.webhooks.observed import Observed, ObservedSecret
 from chronos_gitops.webhooks.transport.peer import Certificate
 
 OLD, NEW = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 28, 1, 12, 7, 345_000, tzinfo=UTC)
 LEAF = Certificate("aa" * 32, OLD, datetime(2027, 1, 1, tzinfo=UTC))
-TOKEN = SecretState("0123456789abcdef", OLD)
+TOKEN = ObservedSecret("0123456789abcdef", OLD)
 GOOD = Observed("backup.example.com", "10.0.3.7", LEAF, {"backup-token": TOKEN}, "2026a", "0.1.0")
 ROTATED = "the secret backup-token changed at 2026-11-28T01:12:07Z"
 NOTHING = "No commit changed the job since then"
@@ -27,11 +27,11 @@ def changes(failed: Observed, *addresses: str, good: Observed = GOOD) -> tuple[O
     ("fields", "clause"),
     [
         (
-            {"secrets": {"backup-token": SecretState("f" * 16, NEW)}},
+            {"secrets": {"backup-token": ObservedSecret("f" * 16, NEW)}},
             ROTATED,
         ),
         (
-            {"secrets": {"backup-token": SecretState(None, NEW)}},
+            {"secrets": {"backup-token": ObservedSecret(None, NEW)}},
             ROTATED,
         ),
         (
@@ -54,9 +54,9 @@ def test_each_thing_that_is_watched_has_its_sentence(fields: dict[str, object], 
     "fields",
     [
         {},
-        {"secrets": {"backup-token": SecretState(TOKEN.fingerprint, NEW)}},  # written again, the same value
+        {"secrets": {"backup-token": ObservedSecret(TOKEN.fingerprint, NEW)}},  # written again, the same value
         {"secrets": {}},
-        {"secrets": {"backup-token": TOKEN, "another": SecretState("f" * 16, NEW)}},  # a commit added the reference
+        {"secrets": {"backup-token": TOKEN, "another": ObservedSecret("f" * 16, NEW)}},  # a commit added the reference
         {"certificate": None},
         {"address": None},
         {"host": "other.example.com", "address": "10.0.9.2", "certificate": replace(LEAF, sha256="bb" * 32)},
@@ -74,8 +74,8 @@ def test_an_address_that_one_of_the_last_successes_used_is_no_news() -> None:
 
 
 def test_short_values_are_compared_by_the_time_of_their_file() -> None:
-    short = replace(GOOD, secrets={"pin": SecretState(None, OLD)})
-    [found] = changes(replace(GOOD, secrets={"pin": SecretState(None, NEW)}), good=short)
+    short = replace(GOOD, secrets={"pin": ObservedSecret(None, OLD)})
+    [found] = changes(replace(GOOD, secrets={"pin": ObservedSecret(None, NEW)}), good=short)
     assert found.document() == {
         "what": "secret",
         "name": "pin",
@@ -86,7 +86,7 @@ def test_short_values_are_compared_by_the_time_of_their_file() -> None:
 
 
 def test_no_document_of_a_change_holds_a_fingerprint() -> None:
-    [found] = changes(replace(GOOD, secrets={"backup-token": SecretState("f" * 16, NEW)}))
+    [found] = changes(replace(GOOD, secrets={"backup-token": ObservedSecret("f" * 16, NEW)}))
     assert "0123456789abcdef" not in str(found.document()) + found.clause + repr(found)
     assert "f" * 16 not in str(found.document()) + found.clause + repr(found)
 

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from chronos_gitops.engine.model import Execution, Status, Trigger
 from chronos_gitops.notifications import incidents
-from chronos_gitops.notifications.incidents import ChangeKind, IncidentChange, IncidentUpdate, Rule, Watch, fold, judge
+from chronos_gitops.notifications.incidents import (
+    ChangeKind,
+    IncidentChange,
+    IncidentRule,
+    IncidentUpdate,
+    Watch,
+    fold,
+    judge,
+)
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -38,11 +46,11 @@ class World:
         self.outcomes.append(ended(len(self.outcomes), status, self.now))
 
     def look(self) -> list[ChangeKind]:
-        rule = Rule(self.threshold, self.reminder)
+        rule = IncidentRule(self.threshold, self.reminder)
         return self._take(fold(self.watch, self.outcomes, place="ops", rule=rule, now=self.now, since=self.since))
 
     def judge(self, *faults: str) -> list[ChangeKind]:
-        return self._take(judge(self.watch, faults, place="ops", rule=Rule(1, self.reminder), now=self.now))
+        return self._take(judge(self.watch, faults, place="ops", rule=IncidentRule(1, self.reminder), now=self.now))
 
     def _take(self, folded: IncidentUpdate) -> list[ChangeKind]:
         self.watch = Watch.read(folded.watch.document())  # as if the runner had been killed and started again

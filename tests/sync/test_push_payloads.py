@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chronos_gitops.sync import push_webhooks
-from chronos_gitops.sync.push_payloads import Push, UnreadablePayload
+from chronos_gitops.sync.push_payloads import MovedRef, UnreadablePayload
 from chronos_gitops.sync.push_webhooks import BadSignature, Forge
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -76,7 +76,7 @@ SAMPLES: list[tuple[Forge, dict[str, str], dict[str, Any]]] = [
 NAMES = ["bitbucket-cloud", "bitbucket-data-center", "azure", "codecommit"]
 
 
-def push(forge: Forge, headers: dict[str, str], payload: object, ref: str | None = MAIN) -> Push | None:
+def push(forge: Forge, headers: dict[str, str], payload: object, ref: str | None = MAIN) -> MovedRef | None:
     given = {"Content-Type": "application/json"} | headers
     return push_webhooks.push_to(ref, forge, given.get, json.dumps(payload).encode())
 
@@ -85,8 +85,8 @@ def push(forge: Forge, headers: dict[str, str], payload: object, ref: str | None
 def test_a_push_to_the_followed_branch_names_its_commit(
     forge: Forge, headers: dict[str, str], payload: dict[str, Any]
 ) -> None:
-    assert push(forge, headers, payload) == Push(MAIN, NEW)
-    assert push(forge, headers, payload, ref=None) == Push(MAIN, NEW)
+    assert push(forge, headers, payload) == MovedRef(MAIN, NEW)
+    assert push(forge, headers, payload, ref=None) == MovedRef(MAIN, NEW)
     assert push(forge, headers, payload, ref="refs/heads/other") is None
 
 
@@ -100,7 +100,7 @@ def test_what_lacks_a_part_is_an_error_or_no_push_and_never_a_crash(
             found = push(forge, headers, mutant)
         except UnreadablePayload:
             continue
-        assert found in (None, Push(MAIN, NEW), Push(MAIN, None))
+        assert found in (None, MovedRef(MAIN, NEW), MovedRef(MAIN, None))
 
 
 def mutants(value: Any) -> list[Any]:
@@ -117,7 +117,7 @@ def mutants(value: Any) -> list[Any]:
 def test_a_deleted_branch_of_bitbucket_is_a_push_without_a_commit() -> None:
     change = {"new": None, "old": {"type": "branch", "name": "main", "target": {"hash": OLD}}}
     deleted = {"push": {"changes": [change]}}
-    assert push(Forge.BITBUCKET, {"X-Event-Key": "repo:push"}, deleted) == Push(MAIN, None)
+    assert push(Forge.BITBUCKET, {"X-Event-Key": "repo:push"}, deleted) == MovedRef(MAIN, None)
     tagged = {"push": {"changes": [{"new": {"type": "tag", "name": "main", "target": {"hash": NEW}}, "old": None}]}}
     assert push(Forge.BITBUCKET, {"X-Event-Key": "repo:push"}, tagged) is None
 

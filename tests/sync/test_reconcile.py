@@ -9,7 +9,7 @@ from harness.repositories.repository import job_text
 
 from chronos_gitops.git.commit import Person, clean
 from chronos_gitops.jobs.model import JobSet, JobVersion
-from chronos_gitops.jobs.validation.validate import Entry, TreeResult, git_blob_id, validate_tree
+from chronos_gitops.jobs.validation.validate import TreeEntry, TreeResult, git_blob_id, validate_tree
 from chronos_gitops.rollback.commit_message import rollback_message
 from chronos_gitops.sync.persistence.last_good import LastGood
 from chronos_gitops.sync.reconcile import DeletionApproval, DesiredState, SyncDecision, allowed_deletions, reconcile
@@ -24,14 +24,14 @@ class Texts:
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._texts = {path: text.encode() for path, text in texts.items()}
-        self.entries: Sequence[Entry] = tuple(
-            Entry(path, git_blob_id(content), len(content)) for path, content in sorted(self._texts.items())
+        self.entries: Sequence[TreeEntry] = tuple(
+            TreeEntry(path, git_blob_id(content), len(content)) for path, content in sorted(self._texts.items())
         )
 
     def place(self, path: str) -> str:
         return path.removeprefix("jobs/")
 
-    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+    def read(self, entries: Sequence[TreeEntry]) -> Mapping[str, bytes]:
         return {entry.path: self._texts[entry.path] for entry in entries}
 
 

@@ -10,7 +10,7 @@ from chronos_gitops.cli.checkout.local_files import LocalFiles, shown
 from chronos_gitops.errors import UsageError
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.validation.autofix import Judge, autofix
-from chronos_gitops.jobs.validation.files import EditedFiles, Entry
+from chronos_gitops.jobs.validation.files import EditedFiles, TreeEntry
 from chronos_gitops.jobs.validation.layers.layer_files import read_layers
 from chronos_gitops.jobs.validation.validate import validate_file
 from chronos_gitops.jobs.validation.yaml.decoding import MAX_BYTES
@@ -39,7 +39,7 @@ def _layer_judge(files: LocalFiles) -> Judge:
     """By its form, beside the other layers."""
 
     def judge(name: str, content: bytes) -> Sequence[Problem]:
-        edited = EditedFiles(files, {Entry(name, "", len(content)): content})
+        edited = EditedFiles(files, {TreeEntry(name, "", len(content)): content})
         return next((*layer.errors, *layer.problems) for layer in read_layers(edited).all if layer.path == name)
 
     return judge

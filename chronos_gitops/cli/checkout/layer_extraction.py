@@ -16,7 +16,7 @@ from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.problem import is_error
 from chronos_gitops.jobs.validation import document
 from chronos_gitops.jobs.validation.document import Document
-from chronos_gitops.jobs.validation.files import EditedFiles, Entry, Files
+from chronos_gitops.jobs.validation.files import EditedFiles, Files, TreeEntry
 from chronos_gitops.jobs.validation.layers.other_environment import in_environment, read_parts
 from chronos_gitops.jobs.validation.validate import FileResult, TreeResult, git_blob_id, validate_tree
 from chronos_gitops.jobs.yaml_writer import yaml_of
@@ -191,7 +191,7 @@ def _shorter(
 
 def _edited(files: Files, edits: Sequence[EditedFile]) -> EditedFiles:
     written = ((edit.path, edit.after.encode()) for edit in edits)
-    return EditedFiles(files, {Entry(path, git_blob_id(text), len(text)): text for path, text in written})
+    return EditedFiles(files, {TreeEntry(path, git_blob_id(text), len(text)): text for path, text in written})
 
 
 def _prove(tree: TreeResult, files: Files, edits: Sequence[EditedFile]) -> None:

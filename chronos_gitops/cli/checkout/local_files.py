@@ -8,7 +8,7 @@ from pathlib import Path
 from chronos_gitops.errors import UsageError
 from chronos_gitops.jobs.files import job_files as rules
 from chronos_gitops.jobs.validation.quoting import printable
-from chronos_gitops.jobs.validation.validate import Entry, FileKind
+from chronos_gitops.jobs.validation.validate import FileKind, TreeEntry
 
 _AT_ONCE = 1024 * 1024
 
@@ -24,10 +24,10 @@ class LocalFiles:
         self._entries = tuple(_entry(name, self.named[name]) for name in sorted(self.named))
 
     @property
-    def entries(self) -> Sequence[Entry]:
+    def entries(self) -> Sequence[TreeEntry]:
         return self._entries
 
-    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+    def read(self, entries: Sequence[TreeEntry]) -> Mapping[str, bytes]:
         contents = ((entry.path, _content(self.named[entry.path])) for entry in entries)
         return {path: content for path, content in contents if content is not None}
 
@@ -146,11 +146,11 @@ def shown(path: str | Path) -> str:
     return printable(os.fsencode(path).decode("utf-8", "backslashreplace"))
 
 
-def _entry(name: str, path: str) -> Entry:
+def _entry(name: str, path: str) -> TreeEntry:
     try:
         seen = os.lstat(path)
     except OSError:
-        return Entry(name, "", 0)
+        return TreeEntry(name, "", 0)
     kind = (
         FileKind.SYMLINK
         if stat.S_ISLNK(seen.st_mode)
@@ -158,7 +158,7 @@ def _entry(name: str, path: str) -> Entry:
         if stat.S_ISDIR(seen.st_mode)
         else FileKind.FILE
     )
-    return Entry(name, "", seen.st_size, kind)
+    return TreeEntry(name, "", seen.st_size, kind)
 
 
 def _content(path: str) -> bytes | None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from chronos_gitops.jobs.validation.validate import TreeResult
 
 
-class InvalidJob(ChronosError):
+class JobFileInvalid(ChronosError):
     """The job's file, or a layer above it, has an error, so there is no job."""
 
     kind = "invalid-job"
@@ -24,6 +24,6 @@ def valid_job(loaded: "TreeResult", name: str, jobs: str) -> "FileResult":
         return found
     broken = next((problem for file in loaded.files if file.name == name for problem in file.errors), None)
     if broken is not None:
-        raise InvalidJob(str(broken), hint=broken.hint)
+        raise JobFileInvalid(str(broken), hint=broken.hint)
     near = did_you_mean(name, loaded.jobs) or f"{jobs} has {plural(len(loaded.jobs), 'job')}"
     raise NotFoundError(f'there is no job "{name}"', hint=near)

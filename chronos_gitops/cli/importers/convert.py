@@ -24,7 +24,7 @@ _SCHEME: Final = re.compile(r"(?i)\A(bearer|basic|token)\s+")
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class ConvertedJob:
     """A job file: its name (the stem of the file), its text, what did not carry over, and the secrets it needs."""
 
     place: str
@@ -36,7 +36,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    drafts: tuple[Draft, ...]
+    drafts: tuple[ConvertedJob, ...]
     refusals: tuple[Refusal, ...]
     notes: tuple[str, ...]
 
@@ -49,11 +49,11 @@ def finish(read: ImportResult, layers: Layers = NO_LAYERS, folder: str = "") -> 
     """
     inherited = layers.inherited(f"{folder}/job.yaml")
     taken: set[str] = set()
-    drafts: list[Draft] = []
+    drafts: list[ConvertedJob] = []
     refusals: list[Refusal] = []
     for entry in read.entries:
         one = entry if isinstance(entry, Refusal) else _draft(entry, taken, inherited)
-        if isinstance(one, Draft):
+        if isinstance(one, ConvertedJob):
             taken.add(one.name)
             drafts.append(one)
         else:
@@ -61,7 +61,7 @@ def finish(read: ImportResult, layers: Layers = NO_LAYERS, folder: str = "") -> 
     return Imported(tuple(drafts), tuple(refusals), read.notes)
 
 
-def _draft(found: ImportedJob, taken: set[str], inherited: Mapping[str, Any]) -> Draft | Refusal:
+def _draft(found: ImportedJob, taken: set[str], inherited: Mapping[str, Any]) -> ConvertedJob | Refusal:
     name = _free(_name(found), taken)
     document = {"name": name, **found.document}
     lost, before = list(found.lost), set(_secrets(document))
@@ -76,7 +76,7 @@ def _draft(found: ImportedJob, taken: set[str], inherited: Mapping[str, Any]) ->
         return Refusal(found.place, "", f"{wrong.message}{f' ({wrong.hint})' if wrong.hint else ''}")
     secrets = tuple(dict.fromkeys(_secrets(document)))
     lost += [f"the value of {secret}: hand it to the runner as a secret" for secret in secrets if secret not in before]
-    return Draft(found.place, name, yaml_of(uninherited(document, inherited)), tuple(lost), secrets)
+    return ConvertedJob(found.place, name, yaml_of(uninherited(document, inherited)), tuple(lost), secrets)
 
 
 def _name(found: ImportedJob) -> str:

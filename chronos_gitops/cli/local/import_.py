@@ -15,7 +15,7 @@ from chronos_gitops.exit_codes import ExitCode
 from chronos_gitops.jobs.validation.quoting import printable
 
 if TYPE_CHECKING:
-    from chronos_gitops.cli.importers.convert import Draft, Imported
+    from chronos_gitops.cli.importers.convert import ConvertedJob, Imported
     from chronos_gitops.jobs.layers.tree import Layers
 
 _MODULES = {"crontab": "crontab", "k8s": "kubernetes", "chronos": "chronos"}
@@ -154,7 +154,7 @@ def _unread(folder: Path, imported: "Imported") -> Iterator[str]:
             yield f"{printable(str(path))} is not a job file: {reason}"
 
 
-def _path(folder: Path, draft: "Draft") -> Path:
+def _path(folder: Path, draft: "ConvertedJob") -> Path:
     return folder / f"{draft.name}.yaml"
 
 

@@ -77,7 +77,7 @@ def _effective(job: str, version: str | None, environment: str | None, repo: Pat
 
 def _effective_version(checkout: "Offline", job: str, version: str, environment: str | None) -> str:
     """With the readable layers of its commit, as a rollback would restore it."""
-    from chronos_gitops.cli.checkout.valid_job import InvalidJob
+    from chronos_gitops.cli.checkout.valid_job import JobFileInvalid
     from chronos_gitops.cli.reports.effective_job import effective_file
     from chronos_gitops.jobs.layers.parts import parts_of
     from chronos_gitops.jobs.validation import document
@@ -92,7 +92,7 @@ def _effective_version(checkout: "Offline", job: str, version: str, environment:
     content = checkout.read(found.blob)
     result = validate_file(found.path, content, layers=layers, environment=environment)
     if result.job is None:
-        raise InvalidJob(str(result.errors[0]), hint=result.errors[0].hint)
+        raise JobFileInvalid(str(result.errors[0]), hint=result.errors[0].hint)
     own = parts_of(document.read(found.path, content))
     return effective_file(layers.job(found.path, own, environment), result.job, at=found.committed_at)
 

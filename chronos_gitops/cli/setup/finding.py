@@ -13,7 +13,7 @@ from chronos_gitops.exit_codes import ExitCode
 _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
 
 
-class Verdict(StrEnum):
+class FindingResult(StrEnum):
     OK = "ok"
     WARNING = "warning"
     FAILED = "failed"
@@ -24,12 +24,12 @@ class Finding:
     """``hint`` says what to do; only a finding that is ok has none."""
 
     subject: str
-    verdict: Verdict
+    verdict: FindingResult
     message: str
     hint: str = ""
 
     def __post_init__(self) -> None:
-        if self.verdict is not Verdict.OK and not self.hint:
+        if self.verdict is not FindingResult.OK and not self.hint:
             raise ValueError(f"{self.subject}: a finding needs a way out")
 
     def document(self) -> dict[str, str]:
@@ -37,15 +37,15 @@ class Finding:
 
 
 def ok(subject: str, message: str) -> Finding:
-    return Finding(subject, Verdict.OK, message)
+    return Finding(subject, FindingResult.OK, message)
 
 
 def warning(subject: str, message: str, hint: str) -> Finding:
-    return Finding(subject, Verdict.WARNING, message, hint)
+    return Finding(subject, FindingResult.WARNING, message, hint)
 
 
 def failed(subject: str, message: str, hint: str) -> Finding:
-    return Finding(subject, Verdict.FAILED, message, hint)
+    return Finding(subject, FindingResult.FAILED, message, hint)
 
 
 def of_error(subject: str, error: ChronosError, otherwise: str) -> Finding:
@@ -78,5 +78,5 @@ def document(findings: Iterable[Finding]) -> dict[str, Any]:
 
 
 def exit_code(findings: Iterable[Finding]) -> ExitCode:
-    is_failed = any(one.verdict is Verdict.FAILED for one in findings)
+    is_failed = any(one.verdict is FindingResult.FAILED for one in findings)
     return ExitCode.FAILED if is_failed else ExitCode.FINE

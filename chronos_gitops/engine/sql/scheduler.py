@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.callbacks import CallbackReport, unknown
-from chronos_gitops.engine.clock import Clock, Heartbeat
+from chronos_gitops.engine.clock import Clock, LoopHeartbeat
 from chronos_gitops.engine.clock_watch import ClockWatch
 from chronos_gitops.engine.model import Execution, Pause, Reason, Status, Trigger, TriggerInputs
 from chronos_gitops.engine.observer import Observer
@@ -76,7 +76,7 @@ class Scheduler:
         self._stopping = False
         self._was_applied = False
         self.claiming = ClaimStatus()
-        self.heartbeat = Heartbeat()
+        self.heartbeat = LoopHeartbeat()
 
     async def open(self) -> None:
         """Reads what earlier runners left and goes on with their unfinished executions, under the same ids."""

@@ -19,7 +19,7 @@ from temporalio.service import RPCError
 
 from chronos_gitops.engine import callbacks
 from chronos_gitops.engine.callbacks import CallbackLate, CallbackReport
-from chronos_gitops.engine.clock import Clock, Heartbeat
+from chronos_gitops.engine.clock import Clock, LoopHeartbeat
 from chronos_gitops.engine.clock_watch import ClockWatch
 from chronos_gitops.engine.environment_claim import NO_CLAIM, EnvironmentClaim, WrongEnvironment
 from chronos_gitops.engine.loop_thread import call_in_loop, not_running
@@ -100,7 +100,7 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
         self._is_applied = False
         self._session: Session | None = None
         self._answers = AnswerStatus(access)
-        self._heartbeat = Heartbeat()
+        self._heartbeat = LoopHeartbeat()
         self._loop: asyncio.AbstractEventLoop
         self._stopping: asyncio.Event
         self._delivery: Delivery

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 from chronos_gitops.engine.sql.store.store import Session, Store
-from chronos_gitops.webhooks.preflight.checks import Check
+from chronos_gitops.webhooks.preflight.checks import PreflightCheck
 
 _DAILY: Final = ""
 """No job has this name."""
@@ -18,7 +18,7 @@ class PreflightFailure:
     """``scheduled_time`` is the first one that is concerned. ``since`` is when a preflight failed first, ``at`` when it
     failed last. ``host`` is None where the url is a secret."""
 
-    check: Check
+    check: PreflightCheck
     message: str
     host: str | None
     scheduled_time: datetime
@@ -28,7 +28,7 @@ class PreflightFailure:
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:
         times = {name: datetime.fromisoformat(document[name]) for name in ("scheduled_time", "since", "at")}
-        return cls(**{**document, **times, "check": Check(document["check"])})
+        return cls(**{**document, **times, "check": PreflightCheck(document["check"])})
 
     def document(self) -> dict[str, Any]:
         times = {name: getattr(self, name).isoformat() for name in ("scheduled_time", "since", "at")}

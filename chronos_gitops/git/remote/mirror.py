@@ -31,7 +31,7 @@ from chronos_gitops.git.remote.credentials import GitCredentials
 from chronos_gitops.git.remote.former_tips import carry_over
 from chronos_gitops.git.remote.integrity import is_intact
 from chronos_gitops.git.remote.lender import borrow, is_borrowing
-from chronos_gitops.git.remote.push import Push, push
+from chronos_gitops.git.remote.push import PushResult, push
 from chronos_gitops.git.remote.server import Remote
 from chronos_gitops.state import file_lock
 from chronos_gitops.state.atomic_files import make_private, open_private, write_atomically
@@ -287,7 +287,7 @@ class Mirror:
         """The commit of the last fetch."""
         return self.git.resolve(tracked(branch))
 
-    def push(self, commit: str, ref: str) -> tuple[Push, str]:
+    def push(self, commit: str, ref: str) -> tuple[PushResult, str]:
         """A plain push of one commit to a full ref; with LOCKED comes the path of the lock, else what was said."""
         return push(self.git, self._remote, commit, ref, timeout=_FETCH)
 

@@ -13,7 +13,7 @@ _READ_ONLY: Final = re.compile(
 )  # of deploy keys, as GitHub, GitLab, Gitea and Bitbucket say it
 
 
-class Push(StrEnum):
+class PushResult(StrEnum):
     """Result of a push. LOST: another push was first. LOCKED: the branch has a lock file. REFUSED: the server's rules
     forbid it. READ_ONLY: our credentials may read the repository, not write to it."""
 
@@ -24,7 +24,7 @@ class Push(StrEnum):
     READ_ONLY = "read-only"
 
 
-def push(git: Git, remote: Remote, commit: str, ref: str, *, timeout: float) -> tuple[Push, str]:
+def push(git: Git, remote: Remote, commit: str, ref: str, *, timeout: float) -> tuple[PushResult, str]:
     """A plain push, never forced: the server itself compares and swaps. With LOCKED comes the path of the lock, else
     what was said."""
     done = remote.ask(
@@ -44,23 +44,23 @@ def push(git: Git, remote: Remote, commit: str, ref: str, *, timeout: float) -> 
         error = remote.failure("git push", done)
         # The branch was just fetched, so what is refused is to write.
         if isinstance(error, AuthenticationFailed) or _READ_ONLY.search(error.message):
-            return Push.READ_ONLY, words(done.stderr)
+            return PushResult.READ_ONLY, words(done.stderr)
         raise error
     if not outcome.startswith("!"):
-        return Push.DONE, ""
+        return PushResult.DONE, ""
     lock = lock_in(done.stderr)
     if lock:
-        return Push.LOCKED, lock
+        return PushResult.LOCKED, lock
     return _refusal(outcome.split("\t")[-1]), words(done.stderr)
 
 
-def _refusal(summary: str) -> Push:
+def _refusal(summary: str) -> PushResult:
     """``[rejected] (fetch first)`` or ``[remote rejected] (pre-receive hook declined)``, see git-push(1)."""
     if not summary.startswith("[remote rejected]"):
-        return Push.LOST
+        return PushResult.LOST
     raced = ("failed to update ref", "cannot lock ref", "incorrect old value", "reference already exists")
     if any(words in summary for words in raced):
-        return Push.LOST
+        return PushResult.LOST
     if "unpacker error" in summary or "internal" in summary:
         raise GitError(f"the repository could not store the commit: {summary[:200]}")
-    return Push.REFUSED
+    return PushResult.REFUSED

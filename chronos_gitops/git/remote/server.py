@@ -29,7 +29,7 @@ _NGINX_STATUSES: Final = (400, 495, 496, 497)
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class GitReply:
     """Output of a command, and the headers of the HTTP responses that it received."""
 
     code: int
@@ -57,12 +57,12 @@ class Remote:
             raise self.failure(f"git {args[0]}", reply)
         return reply.stdout
 
-    def ask(self, git: Git, *args: str, stdin: bytes = b"", timeout: float = _QUICK) -> Reply:
+    def ask(self, git: Git, *args: str, stdin: bytes = b"", timeout: float = _QUICK) -> GitReply:
         """The same for commands whose status is an answer."""
         with http_trace.recorded() if self._is_http else _unrecorded() as (traced, responses):
             env = {**self._environment(git), **traced}
             done = git.attempt(*args, stdin=stdin, timeout=timeout, env=env)
-            reply = Reply(done.code, done.stdout, done.stderr, responses())
+            reply = GitReply(done.code, done.stdout, done.stderr, responses())
         if any(response.is_page for response in reply.responses):
             raise NotAGitServer(
                 f"{self.address} answers with an HTML page, such as a login, and not with git's protocol",
@@ -70,7 +70,7 @@ class Remote:
             )
         return reply
 
-    def failure(self, doing: str, reply: Reply) -> GitError:
+    def failure(self, doing: str, reply: GitReply) -> GitError:
         """The typed error for a command that failed, with what the server said beside its status."""
         error = failure(doing, reply.code, reply.stderr)
         last = reply.responses[-1] if reply.responses else None

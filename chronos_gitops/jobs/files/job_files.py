@@ -13,7 +13,7 @@ from typing import Final
 from chronos_gitops.jobs.folders import inside, outside
 from chronos_gitops.jobs.globs import LONGEST, between_stars
 from chronos_gitops.jobs.layers.file_roles import FileRole, place_of
-from chronos_gitops.jobs.validation.files import Entry, FileKind, Files
+from chronos_gitops.jobs.validation.files import FileKind, Files, TreeEntry
 
 IGNORE_FILE: Final = ".chronosignore"
 """Stands at the top of the jobs folder; its patterns start there."""
@@ -128,13 +128,13 @@ class FilteredFiles:
 
     def __init__(self, files: Files, ignore: IgnoreRules, folder: str) -> None:
         self._files = files
-        self.entries: Sequence[Entry] = tuple(
+        self.entries: Sequence[TreeEntry] = tuple(
             entry
             for entry in files.entries
             if not ignore.ignores(place := inside(entry.path, folder)) or is_beyond_ignoring(place)
         )
 
-    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+    def read(self, entries: Sequence[TreeEntry]) -> Mapping[str, bytes]:
         return self._files.read(entries)
 
     def place(self, path: str) -> str:

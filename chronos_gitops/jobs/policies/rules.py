@@ -27,7 +27,7 @@ _HEADERS: Final = "webhook.headers."
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class Violation:
     """One value of a job that does not hold to a rule: its path in the document, and what is wrong with it."""
 
     path: Path
@@ -47,7 +47,7 @@ class Subject:
 
 
 class RuleCheck(Protocol):
-    def failures(self, subject: Subject) -> Iterator[Failure]:
+    def failures(self, subject: Subject) -> Iterator[Violation]:
         """Violations of the rule by the job."""
 
 
@@ -57,12 +57,12 @@ class RequiredTags:
 
     names: tuple[str, ...]
 
-    def failures(self, subject: Subject) -> Iterator[Failure]:
+    def failures(self, subject: Subject) -> Iterator[Violation]:
         tags = dict(subject.job.tags)
         missing = [name for name in self.names if not tags.get(name, "").strip()]
         if missing:
             shown = ", ".join(f"tags.{short(name)}" for name in missing[:_MOST_FAILURES])
-            yield Failure(("tags", missing[0]), f"{shown} {'is' if len(missing) == 1 else 'are'} missing")
+            yield Violation(("tags", missing[0]), f"{shown} {'is' if len(missing) == 1 else 'are'} missing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +71,13 @@ class MinimumInterval:
 
     spacing: timedelta
 
-    def failures(self, subject: Subject) -> Iterator[Failure]:
+    def failures(self, subject: Subject) -> Iterator[Violation]:
         schedules = subject.job.timing.schedules.schedules
         found = None if subject.day is None else too_close(schedules, self.spacing, subject.day)
         if found is not None:
             gap, least = durations.render(found[1] - found[0]), durations.render(self.spacing)
             runs = " and ".join(rfc3339(tick) for tick in found)
-            yield Failure(("schedule",), f"{gap} between the runs at {runs}, and {least} is the least")
+            yield Violation(("schedule",), f"{gap} between the runs at {runs}, and {least} is the least")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class AllowedHosts:
 
     rules: tuple[HostRule, ...]
 
-    def failures(self, subject: Subject) -> Iterator[Failure]:
+    def failures(self, subject: Subject) -> Iterator[Violation]:
         webhook = subject.job.document()["webhook"]
         urls: list[tuple[Path, Any]] = [(("webhook", "url"), webhook["url"])]
         if (webhook["auth"] or {}).get("type") == "oauth2":
@@ -94,11 +94,11 @@ class AllowedHosts:
         for path, url in urls:
             origin = origin_of(url, subject.job.name)
             if origin is None:
-                yield Failure(path, f"the host of {dotted(path)} cannot be told from the file")
+                yield Violation(path, f"the host of {dotted(path)} cannot be told from the file")
                 continue
             address = canonical_address(origin.host)
             if not any(rule.holds(origin.host, address, origin.port) for rule in self.rules):
-                yield Failure(path, f"{short(origin.authority)} is not among the hosts")
+                yield Violation(path, f"{short(origin.authority)} is not among the hosts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +107,17 @@ class FieldGlobs:
 
     fields: tuple[tuple[str, tuple[str, ...]], ...]
 
-    def failures(self, subject: Subject) -> Iterator[Failure]:
+    def failures(self, subject: Subject) -> Iterator[Violation]:
         for field, wanted in self.fields:
             path, value = _field(subject.document, field)
             texts = _texts(value)
             differing = [text for text in texts if not any(globs.matches(glob, text) for glob in wanted)]
             if not texts:
-                yield Failure(path, f"{short(field)} is absent")
+                yield Violation(path, f"{short(field)} is absent")
             elif any(len(text) > globs.LONGEST_TEXT for text in differing):
-                yield Failure(path, f"{short(field)} has more than {globs.LONGEST_TEXT:,} characters to match")
+                yield Violation(path, f"{short(field)} has more than {globs.LONGEST_TEXT:,} characters to match")
             elif differing:
-                yield Failure(path, f"{short(field)} does not match {short(' or '.join(wanted))}")
+                yield Violation(path, f"{short(field)} does not match {short(' or '.join(wanted))}")
 
 
 @dataclass(frozen=True)
@@ -130,10 +130,10 @@ class SchemaRule:
     def _validator(self) -> "Draft7Validator":
         return schema_subset.validator(self.schema)
 
-    def failures(self, subject: Subject) -> Iterator[Failure]:
+    def failures(self, subject: Subject) -> Iterator[Violation]:
         for error in islice(schema_subset.errors(self._validator, subject.document), _MOST_FAILURES):
             wanted = f"{error.keyword} {short(error.bound)}".lstrip()
-            yield Failure(error.path, f"{dotted(error.path)} does not satisfy {wanted}")
+            yield Violation(error.path, f"{dotted(error.path)} does not satisfy {wanted}")
 
 
 def _field(document: Mapping[str, Any], field: str) -> tuple[Path, Any]:

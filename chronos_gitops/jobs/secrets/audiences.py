@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from chronos_gitops.jobs.folders import is_path_in
 from chronos_gitops.jobs.origins.origin import Origin, OriginPattern
-from chronos_gitops.jobs.secrets.refusal import Refusal
+from chronos_gitops.jobs.secrets.refusal import SecretRefusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Audiences:
 
     by_name: Mapping[str, AudienceBinding] = field(default_factory=lambda: MappingProxyType({}))
 
-    def refusal(self, audience: str, *, origin: Origin | None, path: str | None) -> Refusal | None:
+    def refusal(self, audience: str, *, origin: Origin | None, path: str | None) -> SecretRefusal | None:
         """Why a token for this audience may not be sent to ``origin``; None when it may. The one judgement, on load and
         when a request is made. ``origin`` is None while it is not known, and then not judged."""
         if origin is not None and audience == str(origin):
@@ -32,10 +32,12 @@ class Audiences:
         hint = "see identity.audiences in chronos.toml"
         if binding is None:
             bound = f'leave audience out, or let the operator bind it: [identity.audiences."{audience}"]'
-            return Refusal("audience-unbound", f'the audience "{audience}" is not the origin of webhook.url', bound)
+            return SecretRefusal(
+                "audience-unbound", f'the audience "{audience}" is not the origin of webhook.url', bound
+            )
         if not any(is_path_in(path, folder) for folder in binding.folders):
             used = path or "a job whose file is not known"
-            return Refusal("audience-unbound", f'the audience "{audience}" may not be used by {used}', hint)
+            return SecretRefusal("audience-unbound", f'the audience "{audience}" may not be used by {used}', hint)
         if origin is not None and not any(one.holds(origin) for one in binding.origins):
-            return Refusal("audience-unbound", f'a token for "{audience}" may not be sent to {origin}', hint)
+            return SecretRefusal("audience-unbound", f'a token for "{audience}" may not be sent to {origin}', hint)
         return None

@@ -9,7 +9,7 @@ from typing import Literal
 from chronos_gitops.jobs.folders import is_path_in
 from chronos_gitops.jobs.origins.origin import Origin, OriginPattern
 from chronos_gitops.jobs.secrets.audiences import Audiences
-from chronos_gitops.jobs.secrets.refusal import Refusal
+from chronos_gitops.jobs.secrets.refusal import SecretRefusal
 
 Unbound = Literal["refuse", "anywhere"]
 
@@ -36,7 +36,7 @@ class Bindings:
         """True if every secret may be used everywhere."""
         return not self.by_name and self.unbound == "anywhere"
 
-    def refusal(self, name: str, *, origin: Origin | None, path: str | None, shown: str = "") -> Refusal | None:
+    def refusal(self, name: str, *, origin: Origin | None, path: str | None, shown: str = "") -> SecretRefusal | None:
         """Why the file ``path`` may not send this secret to ``origin``; None when it may.
 
         The one judgement of a use, on load and when a request is made. ``origin`` is None while it is not known, and
@@ -52,16 +52,16 @@ class Bindings:
         return None
 
 
-def _refusal(name: str, use: str) -> Refusal:
-    return Refusal("secret-binding", f'the secret "{name}" may not be {use}', "see secrets.bind in chronos.toml")
+def _refusal(name: str, use: str) -> SecretRefusal:
+    return SecretRefusal("secret-binding", f'the secret "{name}" may not be {use}', "see secrets.bind in chronos.toml")
 
 
-def _unbound(name: str, origin: Origin | None, path: str | None, shown: str) -> Refusal:
+def _unbound(name: str, origin: Origin | None, path: str | None, shown: str) -> SecretRefusal:
     message = f'the secret "{name}" is bound to nothing, and this runner refuses such secrets'
     folder = str(PurePosixPath(path).parent) if path else ""
     folders = [folder] if folder not in ("", ".") else []
     line = binding_line(name, folders, [str(origin)] if origin is not None and not shown else None)
-    return Refusal("secret-unbound", message, f"in chronos.toml: {line}")
+    return SecretRefusal("secret-unbound", message, f"in chronos.toml: {line}")
 
 
 def binding_line(name: str, folders: Sequence[str], origins: Sequence[str] | None) -> str:

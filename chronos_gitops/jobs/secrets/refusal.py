@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 
-class Refusal(NamedTuple):
+class SecretRefusal(NamedTuple):
     """As a finding: no value of a secret is in it."""
 
     rule: str

@@ -10,7 +10,7 @@ from chronos_gitops.jobs.layers.file_roles import FileRole
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.validation import document
 from chronos_gitops.jobs.validation.document import SourceSpan
-from chronos_gitops.jobs.validation.files import Entry, Files, refusal
+from chronos_gitops.jobs.validation.files import Files, TreeEntry, refusal
 from chronos_gitops.jobs.validation.layers.layer_files import entry_place
 from chronos_gitops.plurals import plural, verb
 from chronos_gitops.schedule.calendars import parser
@@ -100,7 +100,7 @@ def known_calendars(read: Sequence[CalendarFile], in_force: CalendarSet | None) 
     return {file.name: file.calendar or Calendar.unresolved(file.name) for file in read}
 
 
-def _read(entry: Entry, name: str, contents: Mapping[str, bytes]) -> CalendarFile:
+def _read(entry: TreeEntry, name: str, contents: Mapping[str, bytes]) -> CalendarFile:
     reason = _refused(entry)
     if reason is None and entry.path not in contents:
         reason = "unreadable", "the file could not be read", "check that it is still there"
@@ -109,7 +109,7 @@ def _read(entry: Entry, name: str, contents: Mapping[str, bytes]) -> CalendarFil
     return parse_calendar(name, entry.path, entry.blob, contents[entry.path])
 
 
-def _refused(entry: Entry) -> tuple[str, str, str] | None:
+def _refused(entry: TreeEntry) -> tuple[str, str, str] | None:
     if refusal(entry) is None and entry.size > MOST_BYTES:
         message = f"the file has {entry.size:,} bytes; a calendar has at most {MOST_BYTES:,}"
         return "too-large", message, "leave out past years"

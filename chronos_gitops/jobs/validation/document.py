@@ -140,11 +140,11 @@ def _parsed(file: str, decoded: str, lines: tuple[str, ...]) -> Document:
         syntax_errors,
     )
 
-    reader = event_reader.Reader(event_reader.best_events(decoded), lines)
+    reader = event_reader.EventReader(event_reader.best_events(decoded), lines)
     try:
         complete = reader.run()
     except event_reader.NestingError:
-        reader = event_reader.Reader(event_reader.python_events(decoded), lines)
+        reader = event_reader.EventReader(event_reader.python_events(decoded), lines)
         complete = reader.run()
     problems = tuple(
         spot_at(file, lines, mark).problem(rule, *words, fix=syntax_errors.quoted(lines, mark))

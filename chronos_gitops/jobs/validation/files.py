@@ -15,7 +15,7 @@ class FileKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TreeEntry:
     """One candidate job file: posix path from the repository root, git blob id of its content, size in bytes."""
 
     path: str
@@ -28,10 +28,10 @@ class Files(Protocol):
     """A tree of job files, at a commit or on disk."""
 
     @property
-    def entries(self) -> Sequence[Entry]:
+    def entries(self) -> Sequence[TreeEntry]:
         """Only ``*.yaml`` and ``*.yml`` below the jobs folder, sorted by path."""
 
-    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+    def read(self, entries: Sequence[TreeEntry]) -> Mapping[str, bytes]:
         """Path to content; a path that cannot be read is left out."""
 
     def place(self, path: str) -> str:
@@ -41,20 +41,20 @@ class Files(Protocol):
 class EditedFiles:
     """A tree with some files as they would be: those ``touched`` are gone, those ``written`` are there instead."""
 
-    def __init__(self, files: Files, written: Mapping[Entry, bytes], touched: Collection[str] = ()) -> None:
+    def __init__(self, files: Files, written: Mapping[TreeEntry, bytes], touched: Collection[str] = ()) -> None:
         self._contents = {entry.path: content for entry, content in written.items()}
         replaced = {*touched, *self._contents}
         others = [other for other in files.entries if other.path not in replaced]
-        self.entries: Sequence[Entry] = tuple(sorted((*others, *written), key=lambda one: one.path))
+        self.entries: Sequence[TreeEntry] = tuple(sorted((*others, *written), key=lambda one: one.path))
         self._files = files
         self.place = files.place
 
-    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+    def read(self, entries: Sequence[TreeEntry]) -> Mapping[str, bytes]:
         contents = dict(self._files.read([entry for entry in entries if entry.path not in self._contents]))
         return contents | {entry.path: self._contents[entry.path] for entry in entries if entry.path in self._contents}
 
 
-def refusal(entry: Entry) -> tuple[str, str, str] | None:
+def refusal(entry: TreeEntry) -> tuple[str, str, str] | None:
     """Rule, message and hint of an entry that is not even read; None for a file of sound size."""
     if entry.kind is FileKind.SYMLINK:
         return "symlink", "symbolic links are not followed", "commit the file itself"

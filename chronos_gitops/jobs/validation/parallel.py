@@ -19,7 +19,14 @@ from chronos_gitops.jobs.layers.tree import Layers
 from chronos_gitops.jobs.problem import ordered
 from chronos_gitops.jobs.validation.calendar_files import findings, known_calendars, read_calendars
 from chronos_gitops.jobs.validation.layers.layer_files import jobs_among, read_layers
-from chronos_gitops.jobs.validation.validate import Entry, FileResult, Files, TreeResult, check_across_files, parse_each
+from chronos_gitops.jobs.validation.validate import (
+    FileResult,
+    Files,
+    TreeEntry,
+    TreeResult,
+    check_across_files,
+    parse_each,
+)
 from chronos_gitops.schedule.calendars.calendar import Calendar
 
 _WORTH_A_PROCESS: Final = 200
@@ -38,7 +45,7 @@ class _Judge:
     layers: Layers
     calendars: Mapping[str, Calendar]
 
-    def __call__(self, entries: Sequence[Entry]) -> Iterator[FileResult]:
+    def __call__(self, entries: Sequence[TreeEntry]) -> Iterator[FileResult]:
         return parse_each(
             self.files,
             entries,
@@ -79,7 +86,7 @@ def validate_in_parallel(
     return replace(judged, problems=ordered((*judged.problems, *about)), calendar_files=read)
 
 
-def _judged(judge: _Judge, shares: Sequence[Sequence[Entry]]) -> Iterator[FileResult]:
+def _judged(judge: _Judge, shares: Sequence[Sequence[TreeEntry]]) -> Iterator[FileResult]:
     """The first share in this process, the others each in one of their own."""
     if len(shares) == 1:
         yield from judge(shares[0])
@@ -92,7 +99,7 @@ def _judged(judge: _Judge, shares: Sequence[Sequence[Entry]]) -> Iterator[FileRe
             yield from _result(helper, judge, share)
 
 
-def _result(helper: "Future[list[FileResult]]", judge: _Judge, share: Sequence[Entry]) -> Iterable[FileResult]:
+def _result(helper: "Future[list[FileResult]]", judge: _Judge, share: Sequence[TreeEntry]) -> Iterable[FileResult]:
     """Results of a worker process; if it was killed, this process validates its share."""
     try:
         return helper.result()
@@ -100,7 +107,7 @@ def _result(helper: "Future[list[FileResult]]", judge: _Judge, share: Sequence[E
         return judge(share)
 
 
-def _shares(entries: Sequence[Entry]) -> list[Sequence[Entry]]:
+def _shares(entries: Sequence[TreeEntry]) -> list[Sequence[TreeEntry]]:
     """Neighbours stay together, so that the order of the files is kept."""
     number = min(_MOST, len(os.sched_getaffinity(0)), len(entries) // _WORTH_A_PROCESS)
     if number < 2 or threading.active_count() > 1:  # a fork copies the locks of other threads, but not the threads
@@ -119,5 +126,5 @@ def _start_worker(judge: _Judge) -> None:
     _of_worker[:] = [judge]
 
 
-def _judge_share(share: Sequence[Entry]) -> list[FileResult]:
+def _judge_share(share: Sequence[TreeEntry]) -> list[FileResult]:
     return list(_of_worker[0](share))

@@ -19,7 +19,7 @@ from chronos_gitops.jobs.validation.calendar_files import findings as calendar_f
 from chronos_gitops.jobs.validation.calendar_files import known_calendars, read_calendars
 from chronos_gitops.jobs.validation.document import Document, SourceSpan
 from chronos_gitops.jobs.validation.file_result import UNREADABLE, FileResult
-from chronos_gitops.jobs.validation.files import Entry, FileKind, Files, refusal
+from chronos_gitops.jobs.validation.files import FileKind, Files, TreeEntry, refusal
 from chronos_gitops.jobs.validation.layers import effective
 from chronos_gitops.jobs.validation.layers.clean_documents import CleanDocuments
 from chronos_gitops.jobs.validation.layers.findings import fold_findings
@@ -33,10 +33,10 @@ from chronos_gitops.jobs.validation.schema import json_schema
 from chronos_gitops.schedule.calendars.calendar import Calendar
 
 __all__ = [
-    "Entry",
     "FileKind",
     "FileResult",
     "Files",
+    "TreeEntry",
     "TreeResult",
     "ValidationCache",
     "check_across_files",
@@ -218,7 +218,7 @@ def validate_tree(
     in_force = CalendarSet.of(read, last_calendars)
     calendars = known_calendars(read, None if last_calendars is None else in_force)
     parsed: dict[str, FileResult] = {}
-    unknown: list[Entry] = []
+    unknown: list[TreeEntry] = []
     for entry in jobs_among(files):
         known = _refusal(entry) or cache.get(entry.path, entry.blob, layers.verdict_key(entry.path), today, calendars)
         if known is None:
@@ -268,7 +268,7 @@ def _with_calendars(
 
 def parse_each(
     files: Files,
-    entries: Sequence[Entry],
+    entries: Sequence[TreeEntry],
     layers: Layers = NO_LAYERS,
     *,
     today: datetime | None = None,
@@ -354,12 +354,12 @@ def _owned(parsed: FileResult, owner: FileResult | None) -> FileResult:
     return replace(parsed, job=None, problems=ordered((*parsed.problems, problem)))
 
 
-def _refusal(entry: Entry) -> FileResult | None:
+def _refusal(entry: TreeEntry) -> FileResult | None:
     reason = refusal(entry)
     return None if reason is None else _refused(entry.path, entry.blob, *reason)
 
 
-def _vanished(entry: Entry) -> FileResult:
+def _vanished(entry: TreeEntry) -> FileResult:
     return _refused(entry.path, entry.blob, UNREADABLE, "the file could not be read", "check that it is still there")
 
 
@@ -372,9 +372,9 @@ def _first_line(path: str) -> SourceSpan:
     return SourceSpan(path, 1, 1, 2, "")
 
 
-def _contents(files: Files, entries: Sequence[Entry]) -> Iterator[tuple[Entry, bytes | None]]:
+def _contents(files: Files, entries: Sequence[TreeEntry]) -> Iterator[tuple[TreeEntry, bytes | None]]:
     """Reads in batches, so that a large tree is never in memory as a whole."""
-    batch: list[Entry] = []
+    batch: list[TreeEntry] = []
     size = 0
     for entry in entries:
         batch.append(entry)
@@ -385,7 +385,7 @@ def _contents(files: Files, entries: Sequence[Entry]) -> Iterator[tuple[Entry, b
     yield from _read(files, batch)
 
 
-def _read(files: Files, batch: Sequence[Entry]) -> Iterator[tuple[Entry, bytes | None]]:
+def _read(files: Files, batch: Sequence[TreeEntry]) -> Iterator[tuple[TreeEntry, bytes | None]]:
     wanted = [entry for entry in batch if _refusal(entry) is None]
     contents = files.read(wanted) if wanted else {}
     return ((entry, contents.get(entry.path)) for entry in batch)

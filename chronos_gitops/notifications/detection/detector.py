@@ -18,7 +18,14 @@ from chronos_gitops.notifications import incidents
 from chronos_gitops.notifications import message as notifications_message
 from chronos_gitops.notifications.detection import suspects
 from chronos_gitops.notifications.detection.sync_alerts import SyncAlerts, trouble
-from chronos_gitops.notifications.incidents import ChangeKind, IncidentChange, IncidentUpdate, Outcomes, Rule, Watch
+from chronos_gitops.notifications.incidents import (
+    ChangeKind,
+    IncidentChange,
+    IncidentRule,
+    IncidentUpdate,
+    Outcomes,
+    Watch,
+)
 from chronos_gitops.notifications.message import Notification
 from chronos_gitops.notifications.messages.action import after_failure
 from chronos_gitops.notifications.outbox import Known, NotificationOutbox, Place, WriteResult
@@ -352,8 +359,8 @@ def concerns(channel: Channel, definition: JobVersion) -> bool:
     return all(tags.get(key) == value for key, value in channel.tags)
 
 
-def rule_of(channel: Channel) -> Rule:
-    return Rule(channel.threshold, channel.reminder or None)
+def rule_of(channel: Channel) -> IncidentRule:
+    return IncidentRule(channel.threshold, channel.reminder or None)
 
 
 def _has_advanced(before: Watch, after: Watch) -> bool:

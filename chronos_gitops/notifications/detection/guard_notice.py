@@ -9,7 +9,7 @@ from chronos_gitops.notifications import incidents
 from chronos_gitops.notifications.detection import suspects
 from chronos_gitops.notifications.detection.detector import DetectorInputs, concerns
 from chronos_gitops.notifications.detection.job_notices import JobNotices
-from chronos_gitops.notifications.incidents import IncidentChange, Rule
+from chronos_gitops.notifications.incidents import IncidentChange, IncidentRule
 from chronos_gitops.notifications.message import Notification, Past
 from chronos_gitops.notifications.messages.guard import of_guard
 from chronos_gitops.notifications.outbox import WriteResult
@@ -28,7 +28,9 @@ class GuardNotices(JobNotices):
             name = f"{record.digest}@{record.at}"
             if not concerns(channel, definition) or known.watch.faults == (name,):
                 continue
-            folded = incidents.judge(known.watch, (name,), place="\n".join(place), rule=Rule(reminder=None), now=now)
+            folded = incidents.judge(
+                known.watch, (name,), place="\n".join(place), rule=IncidentRule(reminder=None), now=now
+            )
             letters = [_notification(inputs, change, definition, record, now) for change in folded.messages]
             if desk.write(place, known, folded.watch, letters, at=now) is WriteResult.DONE and letters:
                 self._on_news()

@@ -5,7 +5,7 @@ A route is declared where it is routed, and every limit is enforced before the h
     @blueprint.post(
         "/<name>/pause",
         declared=Endpoint(
-            Operation("pauseJob", "jobs", "Pause it", "Survives restarts.", {200: answer("The job", ref("Job"))}),
+            ApiOperation("pauseJob", "jobs", "Pause it", "Survives restarts.", {200: answer("The job", ref("Job"))}),
             role=OPERATE,
             is_scoped=True,
             audit=Audited(AuditAction.PAUSE, EventKind.JOB_PAUSED, target="until"),
@@ -18,7 +18,7 @@ A route is declared where it is routed, and every limit is enforced before the h
 
 Guard (auth.roles), tag scope, readiness, budgets, query parameters, bodies, audit log and the OpenAPI document read it
 from the rule of the request. Shapes of bodies and answers are named in openapi.schemas; query parameters are made by
-params.query, read with ``value()``. A page has no Operation. A route without a declaration is an error at start.
+params.query, read with ``value()``. A page has no ApiOperation. A route without a declaration is an error at start.
 A new module of routes also stands in ``app.SUBJECTS``; its order is the order of the document.
 After a change run ``make docs``, which writes docs/reference/openapi.json.
 """
@@ -98,7 +98,7 @@ class RawBody:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class ApiOperation:
     """The endpoint in the document; ``errors`` are problems beside those that every endpoint may answer."""
 
     id: str
@@ -126,7 +126,7 @@ class Audited:
 class Endpoint:
     """One route with one method. Without a role it is open to everyone, or, signed, to the one who can sign."""
 
-    operation: Operation | None = field(default=None, kw_only=False)
+    operation: ApiOperation | None = field(default=None, kw_only=False)
     role: str | None
     is_signed: bool = False
     """Proven by a signature. Its sender has no token, and may name the runner as its own network does."""

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from chronos_gitops.errors import ChronosError, ConflictError, NotFoundError, UsageError
 from chronos_gitops.git.errors import GitError
 from chronos_gitops.server.api import endpoint, links, page_links, problem_types
-from chronos_gitops.server.api.endpoint import Endpoint, Operation, answer
+from chronos_gitops.server.api.endpoint import ApiOperation, Endpoint, answer
 from chronos_gitops.server.api.openapi.shapes import one_of, ref
 from chronos_gitops.server.api.params import form_origin
 from chronos_gitops.server.api.problem_types import KINDS, ProblemType
@@ -140,7 +140,7 @@ def _wants_text() -> bool:
 @blueprint.get(
     "",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "listProblems",
             "runner",
             "Every type of problem",
@@ -157,7 +157,7 @@ def every_type() -> dict[str, Any]:
 @blueprint.get(
     "/<kind>",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "getProblem",
             "runner",
             "One type of problem",

@@ -9,7 +9,7 @@ from chronos_gitops.git.errors import GitError
 from chronos_gitops.git.tree import CommitFiles
 from chronos_gitops.jobs.folders import inside
 from chronos_gitops.jobs.layers.tree import NO_LAYERS, Layers
-from chronos_gitops.jobs.validation.files import Entry
+from chronos_gitops.jobs.validation.files import TreeEntry
 from chronos_gitops.jobs.validation.layers.layer_files import read_layers
 from chronos_gitops.jobs.validation.validate import FileResult, validate_file
 from chronos_gitops.sync.content.tree_layers import read_layers_at
@@ -29,9 +29,9 @@ class _Blobs:
     def __init__(self, git: Git, jobs: str, blobs: Mapping[str, str]) -> None:
         self._git = git
         self._jobs = jobs
-        self.entries: Sequence[Entry] = [Entry(path, blob, 0) for path, blob in sorted(blobs.items())]
+        self.entries: Sequence[TreeEntry] = [TreeEntry(path, blob, 0) for path, blob in sorted(blobs.items())]
 
-    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+    def read(self, entries: Sequence[TreeEntry]) -> Mapping[str, bytes]:
         contents = self._git.read_many([entry.blob for entry in entries])
         return {entry.path: contents[entry.blob] for entry in entries if entry.blob in contents}
 

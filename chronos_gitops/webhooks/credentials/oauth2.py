@@ -30,7 +30,7 @@ _ERROR_CODES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class AccessToken:
     value: str = field(repr=False)
     good_until: datetime
     lifetime: timedelta
@@ -44,7 +44,7 @@ class Tokens:
     """One token per (endpoint, client, secret, scope), fetched once however many attempts ask. Lives in one loop."""
 
     def __init__(self) -> None:
-        self._tokens: dict[str, Token] = {}
+        self._tokens: dict[str, AccessToken] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def get(
@@ -104,7 +104,7 @@ def endpoint_of(auth: OAuth2Auth) -> Target:
     return Target.parse(auth.token_url)
 
 
-def parse(answer: HttpResponse, now: datetime) -> Token:
+def parse(answer: HttpResponse, now: datetime) -> AccessToken:
     """The token in an answer (RFC 6749, section 5.1), good until a little before it expires; else an ExchangeError."""
     content = _json_object(answer.body)
     if answer.status != 200:
@@ -120,7 +120,7 @@ def parse(answer: HttpResponse, now: datetime) -> Token:
     known = isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds < 1e9
     lifetime = timedelta(seconds=seconds) if known else _UNSAID  # type: ignore[arg-type]
     good_for = max(lifetime - _LEEWAY, lifetime / 2)
-    return Token(value, now + good_for, good_for)
+    return AccessToken(value, now + good_for, good_for)
 
 
 def _refusal(message: str, *, may_retry: bool) -> ExchangeError:

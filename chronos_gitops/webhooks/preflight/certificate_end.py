@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from chronos_gitops.jobs.promises.worst_run import worst_run
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.timestamps import rfc3339
-from chronos_gitops.webhooks.preflight.checks import Check, CheckFailure, PlannedJob
+from chronos_gitops.webhooks.preflight.checks import CheckFailure, PlannedJob, PreflightCheck
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -16,7 +16,7 @@ def failure(planned: PlannedJob, ends: datetime, owner: str) -> CheckFailure | N
     if planned.last + needs <= ends:
         return None
     at = _first_after(planned, ends - needs)
-    return CheckFailure(Check.CERTIFICATE, _message(owner, ends, at, needs), at)
+    return CheckFailure(PreflightCheck.CERTIFICATE, _message(owner, ends, at, needs), at)
 
 
 def _first_after(planned: PlannedJob, instant: datetime) -> datetime:

@@ -9,7 +9,7 @@ from chronos_gitops.jobs.model import Job, JobVersion, OAuth2Auth
 from chronos_gitops.jobs.templates import templates
 
 
-class Check(StrEnum):
+class PreflightCheck(StrEnum):
     SECRET = "secret"
     REQUEST = "request"
     ADDRESS = "address"
@@ -42,7 +42,7 @@ class PreflightItem:
 
     job: str
     scheduled_time: datetime
-    check: Check
+    check: PreflightCheck
     result: CheckResult
     host: str | None = None
     message: str = ""
@@ -52,34 +52,34 @@ class PreflightItem:
 class CheckFailure:
     """``at`` is the first scheduled time that it concerns, None for all of them."""
 
-    check: Check
+    check: PreflightCheck
     message: str
     at: datetime | None = None
 
 
-def checks_of(job: Job) -> tuple[Check, ...]:
+def checks_of(job: Job) -> tuple[PreflightCheck, ...]:
     """In order. A url that is a secret may be one of https."""
     url = job.webhook.url
     is_tls = url[:6].lower() == "https:" or templates.reference_in(url) is not None
-    checks = [Check.SECRET, Check.REQUEST, Check.ADDRESS, Check.CONNECT]
-    checks += [Check.CERTIFICATE] if is_tls else []
-    checks += [Check.TOKEN] if isinstance(job.webhook.auth, OAuth2Auth) else []
+    checks = [PreflightCheck.SECRET, PreflightCheck.REQUEST, PreflightCheck.ADDRESS, PreflightCheck.CONNECT]
+    checks += [PreflightCheck.CERTIFICATE] if is_tls else []
+    checks += [PreflightCheck.TOKEN] if isinstance(job.webhook.auth, OAuth2Auth) else []
     return tuple(checks)
 
 
 @dataclass(slots=True)
-class Progress:
+class CheckProgress:
     """Progress of one job's checks. A check has passed only when ``passed`` names it."""
 
     planned: PlannedJob
-    checks: tuple[Check, ...]
+    checks: tuple[PreflightCheck, ...]
     host: str | None = None
-    passed: dict[Check, str] = field(default_factory=dict)
+    passed: dict[PreflightCheck, str] = field(default_factory=dict)
     failure: CheckFailure | None = None
     stopped: str = ""
     """Why the checks ended without a failure."""
 
-    def passes(self, *checks: Check, message: str = "") -> None:
+    def passes(self, *checks: PreflightCheck, message: str = "") -> None:
         self.passed |= dict.fromkeys(checks, message)
 
     def items(self, *, otherwise: str) -> Iterator[PreflightItem]:
@@ -88,7 +88,7 @@ class Progress:
         failed = self.failure
         why = self.stopped or otherwise if failed is None else f"the check {failed.check} failed before"
         for check in self.checks:
-            host = None if check is Check.SECRET else self.host
+            host = None if check is PreflightCheck.SECRET else self.host
             if failed is not None and check is failed.check:
                 yield PreflightItem(job, failed.at or first, check, CheckResult.FAIL, self.host, failed.message)
             elif check in self.passed:

@@ -9,7 +9,7 @@ from typing import Final
 from chronos_gitops.process import file_descriptors
 from chronos_gitops.process.file_descriptors import OutOfDescriptors
 from chronos_gitops.webhooks.outcome import ErrorClass, ExchangeError, RequestNotSent
-from chronos_gitops.webhooks.preflight.checks import Check, CheckFailure
+from chronos_gitops.webhooks.preflight.checks import CheckFailure, PreflightCheck
 from chronos_gitops.webhooks.request import PreparedRequest
 from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy, RefusedAddress
 from chronos_gitops.webhooks.transport.http_client import HttpTransport
@@ -18,17 +18,25 @@ from chronos_gitops.webhooks.transport.timings import Phase, PhaseTimer
 
 WITHIN_S: Final = 10.0
 """Seconds for each of resolving, connecting and the handshake."""
-_CHECK_OF_PHASE: Final[Mapping[Phase, Check]] = MappingProxyType(
-    {Phase.RESOLVING: Check.ADDRESS, Phase.CONNECTING: Check.CONNECT, Phase.SECURING: Check.CERTIFICATE}
-)
-_CHECK_OF_CLASS: Final[Mapping[ErrorClass, Check]] = MappingProxyType(
-    {ErrorClass.DNS: Check.ADDRESS, ErrorClass.TLS: Check.CERTIFICATE, ErrorClass.REQUEST: Check.REQUEST}
-)
-_LATE: Final[Mapping[Check, str]] = MappingProxyType(
+_CHECK_OF_PHASE: Final[Mapping[Phase, PreflightCheck]] = MappingProxyType(
     {
-        Check.ADDRESS: "{place} was not resolved within 10 s",
-        Check.CONNECT: "no connection to {place} within 10 s",
-        Check.CERTIFICATE: "no TLS handshake with {place} within 10 s",
+        Phase.RESOLVING: PreflightCheck.ADDRESS,
+        Phase.CONNECTING: PreflightCheck.CONNECT,
+        Phase.SECURING: PreflightCheck.CERTIFICATE,
+    }
+)
+_CHECK_OF_CLASS: Final[Mapping[ErrorClass, PreflightCheck]] = MappingProxyType(
+    {
+        ErrorClass.DNS: PreflightCheck.ADDRESS,
+        ErrorClass.TLS: PreflightCheck.CERTIFICATE,
+        ErrorClass.REQUEST: PreflightCheck.REQUEST,
+    }
+)
+_LATE: Final[Mapping[PreflightCheck, str]] = MappingProxyType(
+    {
+        PreflightCheck.ADDRESS: "{place} was not resolved within 10 s",
+        PreflightCheck.CONNECT: "no connection to {place} within 10 s",
+        PreflightCheck.CERTIFICATE: "no TLS handshake with {place} within 10 s",
     }
 )
 
@@ -55,12 +63,12 @@ async def connect(transport: HttpTransport, request: PreparedRequest, egress: Eg
     except OutOfDescriptors:
         return Connected(shortage=True)
     except TimeoutError:
-        check = _CHECK_OF_PHASE.get(progress.phase, Check.CONNECT)
+        check = _CHECK_OF_PHASE.get(progress.phase, PreflightCheck.CONNECT)
         return Connected(CheckFailure(check, _LATE[check].format(place=place)))
     except RefusedAddress as error:
-        return Connected(CheckFailure(Check.ADDRESS, str(error)))
+        return Connected(CheckFailure(PreflightCheck.ADDRESS, str(error)))
     except ExchangeError as error:
-        by_phase = Check.CERTIFICATE if progress.phase is Phase.SECURING else Check.CONNECT
+        by_phase = PreflightCheck.CERTIFICATE if progress.phase is Phase.SECURING else PreflightCheck.CONNECT
         return Connected(CheckFailure(_CHECK_OF_CLASS.get(error.error_class, by_phase), str(error)))
     raise AssertionError("a request that may not be sent was answered")
 

@@ -8,7 +8,7 @@ from chronos_gitops.jobs.secrets.references import references
 from chronos_gitops.jobs.templates.time_variables import NoSuchTime
 from chronos_gitops.webhooks.credentials.secrets import SecretError
 from chronos_gitops.webhooks.identity.signing_keys import IdentityError
-from chronos_gitops.webhooks.preflight.checks import Check, CheckFailure, PlannedJob, Progress
+from chronos_gitops.webhooks.preflight.checks import CheckFailure, CheckProgress, PlannedJob, PreflightCheck
 from chronos_gitops.webhooks.request import AttemptContext, PreparedRequest
 from chronos_gitops.webhooks.request_factory import RequestFactory
 from chronos_gitops.webhooks.url import RequestError
@@ -33,7 +33,7 @@ def call_of(planned: PlannedJob) -> AttemptContext:
     )
 
 
-def prepared(requests: RequestFactory, progress: Progress) -> PreparedRequest | None:
+def prepared(requests: RequestFactory, progress: CheckProgress) -> PreparedRequest | None:
     """The request of the first scheduled time; None after a failure, which ``progress`` then has."""
     planned = progress.planned
     job, call = planned.definition.job, call_of(planned)
@@ -42,20 +42,20 @@ def prepared(requests: RequestFactory, progress: Progress) -> PreparedRequest | 
         is_identified = isinstance(job.webhook.auth, IdentityAuth)
         request = requests.identified(job, call) if is_identified else requests.rendered(job, call)
     except SecretError as error:
-        progress.failure = CheckFailure(Check.SECRET, str(error))
+        progress.failure = CheckFailure(PreflightCheck.SECRET, str(error))
         return None
     except (RequestError, IdentityError) as error:
-        progress.passes(Check.SECRET)
-        progress.failure = CheckFailure(Check.REQUEST, str(error))
+        progress.passes(PreflightCheck.SECRET)
+        progress.failure = CheckFailure(PreflightCheck.REQUEST, str(error))
         return None
-    progress.passes(Check.SECRET)
+    progress.passes(PreflightCheck.SECRET)
     progress.host = None if request.place else request.target.host
     if request.place and request.target.origin.scheme == "http":
-        progress.checks = tuple(one for one in progress.checks if one is not Check.CERTIFICATE)
+        progress.checks = tuple(one for one in progress.checks if one is not PreflightCheck.CERTIFICATE)
     progress.failure = _without_time(planned)
     if progress.failure is not None:
         return None
-    progress.passes(Check.REQUEST)
+    progress.passes(PreflightCheck.REQUEST)
     return request
 
 
@@ -76,5 +76,5 @@ def _without_time(planned: PlannedJob) -> CheckFailure | None:
         try:
             job.at(tick)
         except NoSuchTime as error:
-            return CheckFailure(Check.REQUEST, str(error), tick)
+            return CheckFailure(PreflightCheck.REQUEST, str(error), tick)
     return None

@@ -15,11 +15,11 @@ from chronos_gitops.webhooks.credentials.secrets import SecretError
 from chronos_gitops.webhooks.outcome import ExchangeError
 from chronos_gitops.webhooks.preflight import certificate_end
 from chronos_gitops.webhooks.preflight.checks import (
-    Check,
     CheckFailure,
+    CheckProgress,
     PlannedJob,
+    PreflightCheck,
     PreflightItem,
-    Progress,
     checks_of,
 )
 from chronos_gitops.webhooks.preflight.connection import WITHIN_S, Connected, connect
@@ -61,7 +61,7 @@ class PreflightProbe:
             return thread.submit(lambda: asyncio.run(self._run(planned))).result()
 
     async def _run(self, planned: Sequence[PlannedJob]) -> tuple[PreflightItem, ...]:
-        progresses = [Progress(one, checks_of(one.definition.job)) for one in planned]
+        progresses = [CheckProgress(one, checks_of(one.definition.job)) for one in planned]
         transport = HttpTransport(
             egress=self.egress.default.policy,
             trust=self.trust,
@@ -86,7 +86,7 @@ class _Round:
     tokens: Tokens = field(default_factory=Tokens)
     """Of this preflight, which are dropped with it."""
 
-    async def run(self, progresses: Sequence[Progress]) -> None:
+    async def run(self, progresses: Sequence[CheckProgress]) -> None:
         ready = [found for progress in progresses if (found := await self._prepared(progress)) is not None]
         groups: defaultdict[object, list[_Ready]] = defaultdict(list)
         for one in ready:
@@ -95,7 +95,7 @@ class _Round:
             for group in groups.values():
                 tasks.create_task(self._look(group))
 
-    async def _prepared(self, progress: Progress) -> "_Ready | None":
+    async def _prepared(self, progress: CheckProgress) -> "_Ready | None":
         await asyncio.sleep(0)  # the time for all of it may be over
         request = prepared(self.probe.requests, progress)
         policy = self.probe.egress.of(progress.planned.definition.path).policy
@@ -108,7 +108,7 @@ class _Round:
             connected = await connect(self.transport, first.request, first.egress)
         for one in group:
             _judge(one, connected, self.probe.trust)
-        asking = [one for one in group if one.is_passing and Check.TOKEN in one.progress.checks]
+        asking = [one for one in group if one.is_passing and PreflightCheck.TOKEN in one.progress.checks]
         await asyncio.gather(*map(self._in_turn, asking))
 
     async def _in_turn(self, one: "_Ready") -> None:
@@ -125,13 +125,13 @@ class _Round:
             async with asyncio.timeout(WITHIN_S):
                 await self.tokens.get(asked, self._fetching(one.egress), self.probe.requests.now)
         except SecretError as error:
-            one.fails(Check.SECRET, error.message)
+            one.fails(PreflightCheck.SECRET, error.message)
         except TimeoutError:
-            one.fails(Check.TOKEN, "the token endpoint gave no token within 10 s")
+            one.fails(PreflightCheck.TOKEN, "the token endpoint gave no token within 10 s")
         except (ExchangeError, RefusedAddress, RequestError) as error:
-            one.fails(Check.TOKEN, printable(scrub(str(error), labels)))
+            one.fails(PreflightCheck.TOKEN, printable(scrub(str(error), labels)))
         else:
-            one.progress.passes(Check.TOKEN)
+            one.progress.passes(PreflightCheck.TOKEN)
 
     def _fetching(self, egress: EgressPolicy) -> Callable[[PreparedRequest], "asyncio.Future[HttpResponse]"]:
         return lambda asked: asyncio.ensure_future(self.transport.exchange(asked, PhaseTimer(), egress=egress))
@@ -141,7 +141,7 @@ class _Round:
 class _Ready:
     """A job whose request is rendered."""
 
-    progress: Progress
+    progress: CheckProgress
     request: PreparedRequest
     egress: EgressPolicy
 
@@ -149,7 +149,7 @@ class _Ready:
     def is_passing(self) -> bool:
         return self.progress.failure is None and not self.progress.stopped
 
-    def fails(self, check: Check, message: str) -> None:
+    def fails(self, check: PreflightCheck, message: str) -> None:
         self.progress.failure = CheckFailure(check, message)
 
 
@@ -164,11 +164,11 @@ def _judge(one: _Ready, connected: Connected, trust: TlsContexts) -> None:
         progress.passes(*progress.checks[:reached])
         progress.failure = CheckFailure(failed.check, printable(scrub(failed.message, one.request.secrets)), failed.at)
         return
-    progress.passes(Check.ADDRESS, Check.CONNECT)
-    if Check.CERTIFICATE in progress.checks:
+    progress.passes(PreflightCheck.ADDRESS, PreflightCheck.CONNECT)
+    if PreflightCheck.CERTIFICATE in progress.checks:
         progress.failure = _certificate_failure(one, connected, trust)
         if progress.failure is None:
-            progress.passes(Check.CERTIFICATE)
+            progress.passes(PreflightCheck.CERTIFICATE)
 
 
 def _certificate_failure(one: _Ready, connected: Connected, trust: TlsContexts) -> CheckFailure | None:

@@ -15,7 +15,7 @@ from harness.processes.subprocess_runner import PROGRAM
 from harness.programs.git_http_server import HttpGit
 
 from chronos_gitops.cli.main import main
-from chronos_gitops.cli.setup.finding import Finding, Verdict
+from chronos_gitops.cli.setup.finding import Finding, FindingResult
 
 Captured = pytest.CaptureFixture[str]
 
@@ -180,4 +180,4 @@ def test_settings_that_mean_nothing_end_the_look_with_their_errors(checkout: Che
 
 def test_no_finding_is_without_a_way_out() -> None:
     with pytest.raises(ValueError, match="way out"):
-        Finding("disk", Verdict.FAILED, "full")
+        Finding("disk", FindingResult.FAILED, "full")

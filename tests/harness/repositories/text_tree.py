@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from chronos_gitops.jobs.validation.files import Entry, FileKind
+from chronos_gitops.jobs.validation.files import FileKind, TreeEntry
 from chronos_gitops.jobs.validation.validate import git_blob_id
 
 
@@ -11,12 +11,12 @@ class Texts:
 
     def __init__(self, texts: Mapping[str, str], links: Sequence[str] = ()) -> None:
         self._texts = {f"jobs/{path}": text.encode() for path, text in texts.items()}
-        entries = [Entry(path, git_blob_id(content), len(content)) for path, content in self._texts.items()]
-        entries += [Entry(f"jobs/{path}", "", 1, FileKind.SYMLINK) for path in links]
-        self.entries: Sequence[Entry] = sorted(entries, key=lambda entry: entry.path)
+        entries = [TreeEntry(path, git_blob_id(content), len(content)) for path, content in self._texts.items()]
+        entries += [TreeEntry(f"jobs/{path}", "", 1, FileKind.SYMLINK) for path in links]
+        self.entries: Sequence[TreeEntry] = sorted(entries, key=lambda entry: entry.path)
         self.reads = 0
 
-    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+    def read(self, entries: Sequence[TreeEntry]) -> Mapping[str, bytes]:
         self.reads += len(entries)
         return {entry.path: self._texts[entry.path] for entry in entries}
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chronos_gitops.jobs.files.job_files import FilteredFiles, IgnoreRules
-from chronos_gitops.jobs.validation.validate import Entry
+from chronos_gitops.jobs.validation.validate import TreeEntry
 
 PATHS = (
     *("a.yaml", "b.yaml", "ab.yaml", "a", "deep/a.yaml", "deep/down/a.yaml", "deep/down/b.yml", "drafts/a.yaml"),
@@ -96,9 +96,9 @@ def test_a_hostile_pattern_takes_no_time() -> None:
 
 
 class Tree:
-    entries = (Entry("jobs/a.yaml", "", 0), Entry("jobs/drafts/b.yaml", "", 0))
+    entries = (TreeEntry("jobs/a.yaml", "", 0), TreeEntry("jobs/drafts/b.yaml", "", 0))
 
-    def read(self, entries: tuple[Entry, ...]) -> dict[str, bytes]:
+    def read(self, entries: tuple[TreeEntry, ...]) -> dict[str, bytes]:
         return {entry.path: b"x" for entry in entries}
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from chronos_gitops.cli.reports.problems import concise
-from chronos_gitops.jobs.validation.files import Entry
+from chronos_gitops.jobs.validation.files import TreeEntry
 from chronos_gitops.jobs.validation.parallel import validate_in_parallel
 from chronos_gitops.jobs.validation.validate import TreeResult, ValidationCache, git_blob_id, validate_tree
 
@@ -20,10 +20,10 @@ class Texts:
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._texts = {f"jobs/{path}": text.encode() for path, text in texts.items()}
-        entries = [Entry(path, git_blob_id(content), len(content)) for path, content in self._texts.items()]
-        self.entries: Sequence[Entry] = sorted(entries, key=lambda entry: entry.path)
+        entries = [TreeEntry(path, git_blob_id(content), len(content)) for path, content in self._texts.items()]
+        self.entries: Sequence[TreeEntry] = sorted(entries, key=lambda entry: entry.path)
 
-    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+    def read(self, entries: Sequence[TreeEntry]) -> Mapping[str, bytes]:
         return {entry.path: self._texts[entry.path] for entry in entries}
 
     def place(self, path: str) -> str:

@@ -14,7 +14,7 @@ from chronos_gitops.jobs.validation.document import Document, SourceSpan
 from chronos_gitops.jobs.validation.rule_texts.registry import RULES
 from chronos_gitops.jobs.validation.validate import validate_file
 from chronos_gitops.jobs.validation.yaml import decoding
-from chronos_gitops.jobs.validation.yaml.event_reader import MAX_DEPTH, Reader, libyaml_events, python_events
+from chronos_gitops.jobs.validation.yaml.event_reader import MAX_DEPTH, EventReader, libyaml_events, python_events
 
 JOB = 'name: daily-backup\nschedule: "0 2 * * *"\nwebhook:\n  url: https://api.example.com/\n'
 
@@ -227,7 +227,7 @@ def test_both_parsers_read_the_same_values(yaml: str) -> None:
         decoded = decoding.decode(yaml.encode())
     except decoding.TextError:
         return
-    readers = [Reader(events(decoded), decoding.lines(decoded)) for events in (libyaml_events, python_events)]
+    readers = [EventReader(events(decoded), decoding.lines(decoded)) for events in (libyaml_events, python_events)]
     if all(reader.run() and not reader.findings for reader in readers):
         first, second = readers
         assert first.root == second.root
@@ -237,7 +237,7 @@ def test_both_parsers_read_the_same_values(yaml: str) -> None:
 @pytest.mark.parametrize("yaml", ['a: "\\UFFFFFFFF"', 'a: "\\ud800"', f"%YAML 1.{'9' * 5_000}\n---\na: b"])
 @pytest.mark.parametrize("events", [libyaml_events, python_events])
 def test_what_is_no_character_is_a_syntax_error_for_both_parsers(events: Callable[..., Any], yaml: str) -> None:
-    reader = Reader(events(yaml), decoding.lines(yaml))
+    reader = EventReader(events(yaml), decoding.lines(yaml))
     assert not reader.run()
     assert [rule for rule, *_ in reader.findings] == ["syntax"]
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from chronos_gitops.jobs.validation import parallel
-from chronos_gitops.jobs.validation.validate import Entry, FileKind, validate_tree
+from chronos_gitops.jobs.validation.validate import FileKind, TreeEntry, validate_tree
 
 TODAY = datetime(2026, 1, 1, tzinfo=UTC)
 GOOD = "name: job-{n}\nschedule: '30 2 * * *'\ntimezone: Europe/Paris\nwebhook:\n  url: https://example.com/{n}\n"
@@ -24,18 +24,18 @@ class Tree:
         texts = {f"jobs/job-{n:04}.yaml": GOOD.format(n=n if n % 7 else n % 400) for n in range(800)}
         texts |= {f"jobs/job-{n:04}.yaml": "name: [" for n in range(0, 800, 50)}
         self._texts = {path: text.encode() for path, text in texts.items()}
-        entries = [Entry(path, f"{len(text)}", len(text)) for path, text in sorted(self._texts.items())]
-        self.entries: Sequence[Entry] = [
+        entries = [TreeEntry(path, f"{len(text)}", len(text)) for path, text in sorted(self._texts.items())]
+        self.entries: Sequence[TreeEntry] = [
             *entries,
-            Entry("jobs/large.yaml", "", 1_000_000),
-            Entry("jobs/link.yaml", "", 3, FileKind.SYMLINK),
-            Entry("jobs/vanished.yaml", "", 3),
+            TreeEntry("jobs/large.yaml", "", 1_000_000),
+            TreeEntry("jobs/link.yaml", "", 3, FileKind.SYMLINK),
+            TreeEntry("jobs/vanished.yaml", "", 3),
         ]
 
     def place(self, path: str) -> str:
         return path.removeprefix("jobs/")
 
-    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+    def read(self, entries: Sequence[TreeEntry]) -> Mapping[str, bytes]:
         asked = {entry.path for entry in entries}
         assert not asked & {"jobs/large.yaml", "jobs/link.yaml"}
         return {path: self._texts[path] for path in asked if path in self._texts}
@@ -65,7 +65,7 @@ class FatalTree(Tree):
         super().__init__()
         self._owner = os.getpid()
 
-    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+    def read(self, entries: Sequence[TreeEntry]) -> Mapping[str, bytes]:
         if os.getpid() != self._owner:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().read(entries)
@@ -79,7 +79,7 @@ def test_a_helper_that_is_killed_is_replaced() -> None:
 
 
 class BrokenTree(FatalTree):
-    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+    def read(self, entries: Sequence[TreeEntry]) -> Mapping[str, bytes]:
         if os.getpid() != self._owner:
             raise ZeroDivisionError("in a helper")
         return Tree.read(self, entries)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from chronos_gitops.jobs.validation.required_jobs import rings
-from chronos_gitops.jobs.validation.validate import Entry, TreeResult, git_blob_id, validate_tree
+from chronos_gitops.jobs.validation.validate import TreeEntry, TreeResult, git_blob_id, validate_tree
 
 
 class Tree:
@@ -15,13 +15,13 @@ class Tree:
         self.contents = {path: text.encode() for path, text in files.items()}
 
     @property
-    def entries(self) -> list[Entry]:
-        return [Entry(path, git_blob_id(text), len(text)) for path, text in self.contents.items()]
+    def entries(self) -> list[TreeEntry]:
+        return [TreeEntry(path, git_blob_id(text), len(text)) for path, text in self.contents.items()]
 
     def place(self, path: str) -> str:
         return path.removeprefix("jobs/")
 
-    def read(self, wanted: list[Entry]) -> dict[str, bytes]:
+    def read(self, wanted: list[TreeEntry]) -> dict[str, bytes]:
         return {one.path: self.contents[one.path] for one in wanted}
 
 

@@ -15,8 +15,8 @@ from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.problem import Severity, ordered
 from chronos_gitops.jobs.validation import document as validation_document
 from chronos_gitops.jobs.validation.validate import (
-    Entry,
     FileKind,
+    TreeEntry,
     TreeResult,
     ValidationCache,
     git_blob_id,
@@ -55,17 +55,17 @@ class Tree:
         self.contents = {path: text.encode() if isinstance(text, str) else text for path, text in files.items()}
         self.vanished = vanished
         self.reads: list[str] = []
-        self.odd: list[Entry] = []
+        self.odd: list[TreeEntry] = []
 
     @property
-    def entries(self) -> Sequence[Entry]:
-        files = [Entry(path, git_blob_id(content), len(content)) for path, content in self.contents.items()]
+    def entries(self) -> Sequence[TreeEntry]:
+        files = [TreeEntry(path, git_blob_id(content), len(content)) for path, content in self.contents.items()]
         return sorted([*files, *self.odd], key=lambda entry: entry.path)
 
     def place(self, path: str) -> str:
         return path.removeprefix("jobs/")
 
-    def read(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+    def read(self, entries: Sequence[TreeEntry]) -> Mapping[str, bytes]:
         self.reads += [entry.path for entry in entries]
         return {entry.path: self.contents[entry.path] for entry in entries if entry.path not in self.vanished}
 
@@ -125,12 +125,12 @@ def test_an_invalid_file_keeps_its_name_too() -> None:
 @pytest.mark.parametrize(
     ("entry", "rule"),
     [
-        (Entry("jobs/link.yaml", "0" * 40, 10, FileKind.SYMLINK), "symlink"),
-        (Entry("jobs/module.yaml", "0" * 40, 0, FileKind.SUBMODULE), "submodule"),
-        (Entry("jobs/large.yaml", "0" * 40, 256 * 1024 + 1), "too-large"),
+        (TreeEntry("jobs/link.yaml", "0" * 40, 10, FileKind.SYMLINK), "symlink"),
+        (TreeEntry("jobs/module.yaml", "0" * 40, 0, FileKind.SUBMODULE), "submodule"),
+        (TreeEntry("jobs/large.yaml", "0" * 40, 256 * 1024 + 1), "too-large"),
     ],
 )
-def test_what_is_no_file_of_sound_size_is_never_read(entry: Entry, rule: str) -> None:
+def test_what_is_no_file_of_sound_size_is_never_read(entry: TreeEntry, rule: str) -> None:
     tree = Tree({"jobs/daily-a.yaml": job_text("daily-a")})
     tree.odd.append(entry)
     loaded = validate_tree(tree)

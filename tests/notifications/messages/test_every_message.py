@@ -25,7 +25,7 @@ from chronos_gitops.notifications.messages.expectation import of_expectation
 from chronos_gitops.notifications.messages.guard import of_guard
 from chronos_gitops.notifications.messages.preflight import of_preflight
 from chronos_gitops.versions.version import Version, VersionChange
-from chronos_gitops.webhooks.preflight.checks import Check
+from chronos_gitops.webhooks.preflight.checks import PreflightCheck
 
 NOW = datetime(2026, 3, 8, 7, tzinfo=UTC)
 URL = "https://chronos.example.com"
@@ -100,7 +100,7 @@ def expecting(kind: ExpectationKind) -> Callable[[ChangeKind, Past, Execution | 
 
 def preflight(news: ChangeKind, past: Past, about: Execution | None) -> Notification:
     since = NOW - timedelta(hours=2)
-    failure = PreflightFailure(Check.CONNECT, "no connection", "h", NOW + timedelta(hours=9), since, NOW)
+    failure = PreflightFailure(PreflightCheck.CONNECT, "no connection", "h", NOW + timedelta(hours=9), since, NOW)
     return of_preflight(change(news, None), JOB, failure, past, URL, NOW)
 
 

@@ -13,7 +13,7 @@ from harness.openapi_check import SPECIFICATION
 from chronos_gitops.observability.audit_log import AuditAction
 from chronos_gitops.server.api import endpoint
 from chronos_gitops.server.api.app import Application, url_map
-from chronos_gitops.server.api.endpoint import DeclaredRule, Endpoint, JsonBody, Operation, RawBody, UndeclaredRoute
+from chronos_gitops.server.api.endpoint import ApiOperation, DeclaredRule, Endpoint, JsonBody, RawBody, UndeclaredRoute
 from chronos_gitops.server.api.openapi.generator import method_of
 from chronos_gitops.server.api.openapi.schemas import components
 from chronos_gitops.server.api.params.query import QueryParameter
@@ -24,7 +24,7 @@ BODIES = [
     for rule in RULES
     if "GET" not in (rule.methods or ()) and not isinstance(rule.declared.body, RawBody)
 ]
-OPERATION = Operation("x", "jobs", "X", "X.", {200: endpoint.answer("X", {})})
+OPERATION = ApiOperation("x", "jobs", "X", "X.", {200: endpoint.answer("X", {})})
 
 
 def fields() -> Iterator[tuple[DeclaredRule, JsonBody, str, dict[str, Any]]]:

@@ -21,7 +21,7 @@ from chronos_gitops.jobs.secrets.bindings import Bindings, SecretBinding
 from chronos_gitops.jobs.templates.time_variables import TimeVariable
 from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.preflight import connection
-from chronos_gitops.webhooks.preflight.checks import Check, CheckResult, PlannedJob, PreflightItem
+from chronos_gitops.webhooks.preflight.checks import CheckResult, PlannedJob, PreflightCheck, PreflightItem
 from chronos_gitops.webhooks.preflight.run import PreflightProbe
 from chronos_gitops.webhooks.transport.dns import AddressInfo
 from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy
@@ -48,7 +48,12 @@ def test_a_receiver_sees_one_connection_and_no_byte(plan: Plan, probe: Probe) ->
         assert server.wait_for(lambda it: it.closed == 1)
         assert (server.opened, server.heads, server.bodies) == (1, [], [])
     assert {item.result for item in items} == {CheckResult.PASS}
-    assert [item.check for item in items[:4]] == [Check.SECRET, Check.REQUEST, Check.ADDRESS, Check.CONNECT]
+    assert [item.check for item in items[:4]] == [
+        PreflightCheck.SECRET,
+        PreflightCheck.REQUEST,
+        PreflightCheck.ADDRESS,
+        PreflightCheck.CONNECT,
+    ]
     assert items[2].host == "127.0.0.1"
 
 
@@ -111,7 +116,7 @@ def test_a_certificate_that_ends_between_two_ticks_fails_for_the_first_one_it_do
     assert results(fits)["certificate"] == "pass"
     found = failure(fails)
     ends = datetime.now(UTC) + timedelta(days=1)
-    assert found.check is Check.CERTIFICATE
+    assert found.check is PreflightCheck.CERTIFICATE
     assert ends - timedelta(minutes=2) < found.scheduled_time < ends + timedelta(hours=1)
     assert found.scheduled_time.minute == 0
     assert found.message.startswith("the certificate of 127.0.0.1 ends ")
@@ -135,7 +140,7 @@ def test_a_certificate_that_is_not_accepted_now(
 ) -> None:
     with Hostile(silent, tls=certificates.context(name, **options)) as server:
         items = probe(ca_file=certificates.authority).run([plan(server.url())])
-    assert failure(items).check is Check.CERTIFICATE
+    assert failure(items).check is PreflightCheck.CERTIFICATE
     assert reason in failure(items).message
 
 
@@ -144,8 +149,8 @@ def test_tls_that_is_none_and_a_closed_port(plan: Plan, probe: Probe) -> None:
         no_tls = probe().run([plan(server.url().replace("http:", "https:"))])
         port = server.port
     closed = probe().run([plan(f"http://127.0.0.1:{port}/")])
-    assert failure(no_tls).check is Check.CERTIFICATE
-    assert failure(closed).check is Check.CONNECT
+    assert failure(no_tls).check is PreflightCheck.CERTIFICATE
+    assert failure(closed).check is PreflightCheck.CONNECT
     assert results(closed) == {"secret": "pass", "request": "pass", "address": "pass", "connect": "fail"}
 
 
@@ -156,7 +161,7 @@ def test_a_host_that_never_ends_its_handshake_is_left(
     with Hostile(silent) as server:
         items = probe().run([plan(server.url().replace("http:", "https:"))])
     assert (failure(items).check, failure(items).message) == (
-        Check.CERTIFICATE,
+        PreflightCheck.CERTIFICATE,
         f"no TLS handshake with 127.0.0.1:{server.port} within 10 s",
     )
 
@@ -174,7 +179,7 @@ def test_addresses_come_from_the_resolver_and_each_is_judged(plan: Plan, probe: 
     with Hostile(silent) as server:
         one_forbidden = probe(resolve=metadata).run([plan(f"http://backup.example:{server.port}/")])
         assert server.opened == 0
-    assert failure(unknown).check is failure(one_forbidden).check is Check.ADDRESS
+    assert failure(unknown).check is failure(one_forbidden).check is PreflightCheck.ADDRESS
     assert "could not be resolved" in failure(unknown).message
     assert "169.254.169.254 is a cloud metadata address" in failure(one_forbidden).message
 
@@ -182,7 +187,7 @@ def test_addresses_come_from_the_resolver_and_each_is_judged(plan: Plan, probe: 
 def test_egress_counts_by_the_folder_of_each_job(plan: Plan, probe: Probe) -> None:
     open_, closed = EgressPolicy.parse("any"), EgressPolicy.parse("public")
     with Hostile(silent) as server:
-        for default, folder, check in ((closed, open_, None), (open_, closed, Check.ADDRESS)):
+        for default, folder, check in ((closed, open_, None), (open_, closed, PreflightCheck.ADDRESS)):
             policies = EgressPolicies(FolderPolicy(default), {"jobs": FolderPolicy(folder)})
             items = probe(egress=policies).run([plan(server.url())])
             assert next((item.check for item in items if item.result is CheckResult.FAIL), None) is check
@@ -192,7 +197,7 @@ def test_the_runners_own_listener_is_refused(plan: Plan, probe: Probe) -> None:
     with Hostile(silent) as server:
         items = probe(listener=Listener("127.0.0.1", server.port)).run([plan(server.url())])
         assert server.opened == 0
-    assert failure(items).check is Check.ADDRESS
+    assert failure(items).check is PreflightCheck.ADDRESS
     assert "this is the runner itself" in failure(items).message
 
 
@@ -213,7 +218,7 @@ def test_secrets_that_are_missing_or_may_not_go_there(plan: Plan, probe: Probe) 
 def test_a_secret_behind_a_broken_request_is_looked_at_all_the_same(plan: Plan, probe: Probe) -> None:
     headers = (("X-Bad", "${secret:broken}"), ("X-Key", "${secret:missing}"))
     items = probe(secrets=Secrets({"broken": "a\x00b"})).run([plan("http://127.0.0.1:9/", headers=headers)])
-    assert failure(items).check is Check.SECRET
+    assert failure(items).check is PreflightCheck.SECRET
 
 
 def test_requests_that_cannot_be_rendered(plan: Plan, probe: Probe) -> None:
@@ -222,7 +227,7 @@ def test_requests_that_cannot_be_rendered(plan: Plan, probe: Probe) -> None:
     broken = plan("http://127.0.0.1:9/", headers=(("X-Bad", "${secret:key}"),))
     for planned, words in ((callback, "public_url"), (identity, "identity.key_files"), (broken, "control character")):
         items = probe(secrets=Secrets({"key": "a\x00b"})).run([planned])
-        assert failure(items).check is Check.REQUEST
+        assert failure(items).check is PreflightCheck.REQUEST
         assert words in failure(items).message
         assert results(items)["secret"] == "pass"
         assert results(items)["connect"] == "not_run"
@@ -234,7 +239,7 @@ def test_a_variable_without_a_time_fails_for_the_scheduled_time_that_has_none(pl
     ends = datetime.now(UTC) + timedelta(hours=3)
     planned = plan("http://127.0.0.1:9/", times=(("following", following),), count=9, end=f"{ends:%Y-%m-%dT%H:%M}")
     items = probe().run([planned])
-    assert failure(items).check is Check.REQUEST
+    assert failure(items).check is PreflightCheck.REQUEST
     assert failure(items).scheduled_time == planned.last > planned.first
     assert failure(items).message.startswith("the schedule has no run after ")
 
@@ -249,7 +254,7 @@ def test_a_token_is_obtained_from_its_endpoint_once_and_nothing_goes_to_the_targ
         )
         assert (len(endpoint.heads), target.heads) == (1, [])
     assert {item.result for item in items} == {CheckResult.PASS}
-    assert failure(refused).check is Check.TOKEN
+    assert failure(refused).check is PreflightCheck.TOKEN
     assert "401" in failure(refused).message
 
 

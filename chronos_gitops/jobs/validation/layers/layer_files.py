@@ -11,7 +11,7 @@ from chronos_gitops.jobs.policies.policy import MOST_POLICIES
 from chronos_gitops.jobs.problem import is_error
 from chronos_gitops.jobs.validation import document
 from chronos_gitops.jobs.validation.document import Document, SourceSpan
-from chronos_gitops.jobs.validation.files import Entry, Files, refusal
+from chronos_gitops.jobs.validation.files import Files, TreeEntry, refusal
 from chronos_gitops.jobs.validation.layers import form
 from chronos_gitops.jobs.validation.layers.policy_files import limited, read_policies
 
@@ -27,12 +27,12 @@ def entry_place(files: Files, path: str) -> FilePlace:
     return place_of(files.place(path)) if "/_" in f"/{path}" else _A_JOB
 
 
-def jobs_among(files: Files) -> Iterator[Entry]:
+def jobs_among(files: Files) -> Iterator[TreeEntry]:
     """The entries that are neither layers, policies nor calendars: jobs, and files with a reserved name."""
     return (entry for entry in files.entries if entry_place(files, entry.path).role not in _NO_JOBS)
 
 
-def layers_among(files: Files) -> Iterator[Entry]:
+def layers_among(files: Files) -> Iterator[TreeEntry]:
     """The entries of defaults and environments."""
     return (entry for entry in files.entries if entry_place(files, entry.path).role in _OF_JOBS)
 
@@ -62,7 +62,7 @@ def read_layers(files: Files) -> Layers:
     return Layers(layers, files.place, (*surplus, *surplus_policies), read)
 
 
-def _layer(entry: Entry, place: FilePlace, contents: Mapping[str, bytes], declared: Sequence[str]) -> Layer:
+def _layer(entry: TreeEntry, place: FilePlace, contents: Mapping[str, bytes], declared: Sequence[str]) -> Layer:
     refused = refusal(entry)
     if refused is not None or entry.path not in contents:
         rule = refused or ("unreadable", "the file could not be read", "check that it is still there")

@@ -12,7 +12,7 @@ from chronos_gitops.jobs.problem import Problem, is_error
 from chronos_gitops.jobs.validation import document
 from chronos_gitops.jobs.validation.document import Document, SourceSpan
 from chronos_gitops.jobs.validation.file_result import FileResult
-from chronos_gitops.jobs.validation.files import Entry, refusal
+from chronos_gitops.jobs.validation.files import TreeEntry, refusal
 from chronos_gitops.jobs.validation.quoting import short
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
 from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS
@@ -21,7 +21,7 @@ _MOST_SUGGESTIONS: Final = 20
 
 
 def read_policies(
-    entries: Sequence[Entry],
+    entries: Sequence[TreeEntry],
     places: Mapping[str, FilePlace],
     contents: Mapping[str, bytes],
     declared: Sequence[str],
@@ -62,7 +62,7 @@ def read_policy(name: str, read: Document) -> tuple[Policy | None, tuple[Problem
     return policy, (*read.problems, *about_form)
 
 
-def _policy(entry: Entry, place: FilePlace, contents: Mapping[str, bytes], declared: Sequence[str]) -> PolicyFile:
+def _policy(entry: TreeEntry, place: FilePlace, contents: Mapping[str, bytes], declared: Sequence[str]) -> PolicyFile:
     top = SourceSpan(entry.path, 1, 1, 2, "")
     refused = refusal(entry)
     if refused is not None or entry.path not in contents:
@@ -118,7 +118,7 @@ def _unknown_exceptions(policies: Policies, names: Collection[str]) -> Iterator[
         yield spot.problem("no-effect", f'there is no job "{short(job)}"', suggestion or "remove it")
 
 
-def limited(entries: Sequence[Entry], most: int, what: str) -> tuple[Sequence[Entry], tuple[Problem, ...]]:
+def limited(entries: Sequence[TreeEntry], most: int, what: str) -> tuple[Sequence[TreeEntry], tuple[Problem, ...]]:
     """The first of them, and problems about those beyond the limit."""
     spots = (SourceSpan(entry.path, 1, 1, 2, "") for entry in entries[most:])
     return entries[:most], tuple(spot.problem("range", f"more than {most} {what}", "remove one") for spot in spots)

@@ -50,7 +50,7 @@ _KEPT_BY_RUNNER = ("id", "created_at", "updated_at", "next_run")
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class SchemaFailure:
     """One value that does not satisfy one keyword of the schema; ``schema`` is the part the keyword stands in."""
 
     path: Path
@@ -120,7 +120,7 @@ def _accepts_field() -> Mapping[str, Callable[[Any], bool]]:
 
 
 @cache
-def _explain(is_part: bool) -> Callable[[Any], Iterator[Failure]]:
+def _explain(is_part: bool) -> Callable[[Any], Iterator[SchemaFailure]]:
     from jsonschema import Draft7Validator, ValidationError
     from jsonschema.validators import extend
 
@@ -131,15 +131,15 @@ def _explain(is_part: bool) -> Callable[[Any], Iterator[Failure]]:
 
     validator: Any = extend(Draft7Validator, {"pattern": pattern})(_schema(is_part=is_part))  # type: ignore[no-untyped-call]
 
-    def failures(document: Any) -> Iterator[Failure]:
+    def failures(document: Any) -> Iterator[SchemaFailure]:
         for error in validator.iter_errors(document):
             path = tuple(error.absolute_path)
-            yield Failure(path, error.validator, error.validator_value, error.instance, error.schema)
+            yield SchemaFailure(path, error.validator, error.validator_value, error.instance, error.schema)
 
     return failures
 
 
-def _problems(failure: Failure, source: Document) -> Iterator[Problem]:
+def _problems(failure: SchemaFailure, source: Document) -> Iterator[Problem]:
     if failure.keyword == "additionalProperties":
         yield from _unknown(failure, source)
     elif failure.path in source.suspect:
@@ -150,7 +150,7 @@ def _problems(failure: Failure, source: Document) -> Iterator[Problem]:
         yield _misshapen(failure, source)
 
 
-def _missing(failure: Failure, source: Document) -> Iterator[Problem]:
+def _missing(failure: SchemaFailure, source: Document) -> Iterator[Problem]:
     """A field that is there under a misspelt name is told once, as an unknown field."""
     unknown = failure.given.keys() - failure.schema["properties"].keys()
     candidates = unknown if len(unknown) <= _MANY_FIELDS else ()
@@ -168,7 +168,7 @@ def _example(schema: Mapping[str, Any], field: str) -> str:
     return f"for example {field}: {json.dumps(examples[0])}" if examples else ""
 
 
-def _unknown(failure: Failure, source: Document) -> Iterator[Problem]:
+def _unknown(failure: SchemaFailure, source: Document) -> Iterator[Problem]:
     properties = failure.schema["properties"]
     known = [field for field in properties if field not in _KEPT_BY_RUNNER]
     where = f" in {dotted(failure.path)}" if failure.path else ""
@@ -189,7 +189,7 @@ def _fields(known: list[str]) -> str:
     return "`chronos-gitops schema` lists the fields" if many else f"the fields here are {', '.join(known)}"
 
 
-def _misshapen(failure: Failure, source: Document) -> Problem:
+def _misshapen(failure: SchemaFailure, source: Document) -> Problem:
     message, hint = _EXPLAIN[failure.keyword](dotted(failure.path), failure)
     rule = _RULES[failure.keyword]
     if rule == "pattern":
@@ -201,7 +201,7 @@ def _misshapen(failure: Failure, source: Document) -> Problem:
     return spot.problem(rule, message, better.text or hint, fix=better.fix or _fix(rule, failure, spot))
 
 
-def _value_hint(failure: Failure, spot: SourceSpan) -> ValueHint:
+def _value_hint(failure: SchemaFailure, spot: SourceSpan) -> ValueHint:
     """Empty where the schema itself says enough."""
     if failure.keyword == "type" and failure.given is not None:
         wanted = failure.bound if isinstance(failure.bound, str) else failure.bound[0]
@@ -214,7 +214,7 @@ def _value_hint(failure: Failure, spot: SourceSpan) -> ValueHint:
     return ValueHint("")
 
 
-def _fix(rule: str, failure: Failure, spot: SourceSpan) -> str:
+def _fix(rule: str, failure: SchemaFailure, spot: SourceSpan) -> str:
     """A duration in words becomes one in Go's; a number or a boolean where text must be is what it says, in quotes."""
     if rule == "duration":
         return loose_duration(failure.given) or ""
@@ -223,7 +223,7 @@ def _fix(rule: str, failure: Failure, spot: SourceSpan) -> str:
     return f'"{spot.text}"' if is_text_wanted and is_plain else ""
 
 
-def _wrong_type(field: str, failure: Failure) -> tuple[str, str]:
+def _wrong_type(field: str, failure: SchemaFailure) -> tuple[str, str]:
     wanted, given = failure.bound, failure.given
     words = " or ".join(_TYPES[kind] for kind in ([wanted] if isinstance(wanted, str) else wanted))
     if given is None:
@@ -239,7 +239,7 @@ def _takes_text(wanted: Any) -> bool:
     return wanted == "string" or (isinstance(wanted, list) and wanted[0] == "string" and "boolean" not in wanted)
 
 
-def _not_a_word(field: str, failure: Failure) -> tuple[str, str]:
+def _not_a_word(field: str, failure: SchemaFailure) -> tuple[str, str]:
     words = [str(word) for word in failure.bound]
     if not isinstance(failure.given, str):
         return f"{field} must be one of {', '.join(words)}", ""
@@ -247,13 +247,13 @@ def _not_a_word(field: str, failure: Failure) -> tuple[str, str]:
     return f'{field} cannot be "{short(failure.given)}"', hint
 
 
-def _not_the_form(field: str, failure: Failure) -> tuple[str, str]:
+def _not_the_form(field: str, failure: SchemaFailure) -> tuple[str, str]:
     title = failure.schema.get("title", "value of this form")
     examples = ", ".join(json.dumps(example) for example in failure.schema.get("examples", ()))
     return f'{field} "{short(failure.given)}" is not a {title}', f"write it like {examples}" if examples else ""
 
 
-def _out_of_bounds(field: str, failure: Failure) -> tuple[str, str]:
+def _out_of_bounds(field: str, failure: SchemaFailure) -> tuple[str, str]:
     if failure.keyword in ("minLength", "minItems"):
         return f"{field} is empty", "give it a value, or remove the line"
     unit = {"maxLength": " characters", "maxItems": " entries", "maxProperties": " entries"}.get(failure.keyword, "")
@@ -261,7 +261,7 @@ def _out_of_bounds(field: str, failure: Failure) -> tuple[str, str]:
     return f"{field} must {'have' if unit else 'be'} at {least_or_most} {failure.bound}{unit}", ""
 
 
-_EXPLAIN: dict[str, Callable[[str, Failure], tuple[str, str]]] = {
+_EXPLAIN: dict[str, Callable[[str, SchemaFailure], tuple[str, str]]] = {
     "type": _wrong_type,
     "enum": _not_a_word,
     "pattern": _not_the_form,

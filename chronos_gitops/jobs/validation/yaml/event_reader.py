@@ -41,7 +41,7 @@ class NestingError(Exception):
     """libyaml (from PyYAML 6.0.4 on) looks ahead over a thousand brackets and gives up before it tells of the first."""
 
 
-class Reader:
+class EventReader:
     """One pass over the events of one text. ``root`` is what was read, also when reading had to stop half-way."""
 
     def __init__(self, next_event: Callable[[], Any], lines: tuple[str, ...]) -> None:

@@ -14,10 +14,10 @@ from chronos_gitops.server.api.endpoint import (
     OPERATE,
     ROLLBACK,
     Answer,
+    ApiOperation,
     DeclaredRule,
     Endpoint,
     JsonBody,
-    Operation,
     RawBody,
     answer,
 )
@@ -99,7 +99,7 @@ def _paths(urls: Map, schemas: Schema) -> dict[str, Any]:
     return paths
 
 
-def _operation(declared: Endpoint, operation: Operation, method: str, schemas: Schema) -> dict[str, Any]:
+def _operation(declared: Endpoint, operation: ApiOperation, method: str, schemas: Schema) -> dict[str, Any]:
     return {
         "operationId": operation.id,
         "summary": operation.summary,
@@ -122,7 +122,7 @@ def _body(body: JsonBody | RawBody, schemas: Schema) -> dict[str, Any]:
     return _illustrated({"required": required, "content": {JSON: {"schema": ref(body.shape)}}}, schemas)
 
 
-def _responses(declared: Endpoint, operation: Operation, method: str, schemas: Schema) -> dict[str, Any]:
+def _responses(declared: Endpoint, operation: ApiOperation, method: str, schemas: Schema) -> dict[str, Any]:
     answers = {status: _illustrated(found, schemas) for status, found in operation.answers.items()}
     done = {status: found for status, found in answers.items() if status < 400}
     if method == "get":

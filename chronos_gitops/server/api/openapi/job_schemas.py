@@ -26,7 +26,7 @@ from chronos_gitops.server.api.openapi.shapes import (
     ref,
     shape,
 )
-from chronos_gitops.webhooks.preflight.checks import Check
+from chronos_gitops.webhooks.preflight.checks import PreflightCheck
 
 SCHEDULE: Final[Schema] = {"oneOf": [TEXT, listed(TEXT)], "description": "One schedule, or a list of several"}
 WHEN_OPTIONAL = ("start", "end", "skip", "on_skip", "expect", "guard", "requires")
@@ -111,7 +111,7 @@ def _expectations() -> dict[str, Schema]:
         ),
         "PreflightFailure": shape(
             {
-                "check": one_of(Check),
+                "check": one_of(PreflightCheck),
                 "scheduled_time": INSTANT | {"description": "The first scheduled time that is about to fail"},
                 "host": nullable(TEXT) | {"description": "Null where the url is a secret"},
                 "message": TEXT,

@@ -16,7 +16,7 @@ from chronos_gitops.server.api.openapi.shapes import (
     one_of,
     shape,
 )
-from chronos_gitops.webhooks.preflight.checks import Check, CheckResult
+from chronos_gitops.webhooks.preflight.checks import CheckResult, PreflightCheck
 
 _JOBS = listed(TEXT) | {"minItems": 1, "maxItems": 10_000, "description": "Names of jobs"}
 _ALL: Schema = {"type": "boolean", "description": "Every job; alone"}
@@ -55,7 +55,7 @@ def _preflight() -> dict[str, Schema]:
     item = {
         "job": TEXT,
         "scheduled_time": INSTANT | {"description": "The first scheduled time that the result is about"},
-        "check": one_of(Check),
+        "check": one_of(PreflightCheck),
         "result": one_of(CheckResult),
         "host": nullable(TEXT) | {"description": "Null where the url is a secret, and for `secret`"},
         "message": TEXT | {"description": "Reason of a failure, or of a check that was not run"},

@@ -6,7 +6,7 @@ from flask import Blueprint, Response
 
 from chronos_gitops.observability.audit_log import Entry
 from chronos_gitops.server.api.auth import caller_scope
-from chronos_gitops.server.api.endpoint import READ, Endpoint, Operation, answer
+from chronos_gitops.server.api.endpoint import READ, ApiOperation, Endpoint, answer
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import pagination, query
 from chronos_gitops.server.api.request_context import service
@@ -21,7 +21,7 @@ _FIELDS = ("at", "action", "job", "path", *_WHO, *_OUTCOME)
 @blueprint.get(
     "",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "listAudit",
             "records",
             "Requests of callers with their results",

@@ -13,7 +13,7 @@ from chronos_gitops.schedule.calendars.entry_changes import EntryChanges
 from chronos_gitops.schedule.calendars.state import state_at
 from chronos_gitops.server.api import endpoint
 from chronos_gitops.server.api.auth import caller_scope
-from chronos_gitops.server.api.endpoint import READ, Endpoint, Operation, answer
+from chronos_gitops.server.api.endpoint import READ, ApiOperation, Endpoint, answer
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import pagination
@@ -32,7 +32,7 @@ CALENDAR = endpoint.path("calendar", "The name of the calendar: the stem of its 
 @blueprint.get(
     "",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "listCalendars",
             "jobs",
             "Calendars in force",
@@ -58,7 +58,7 @@ def list_calendars() -> Response:
 @blueprint.get(
     "/<calendar>",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "getCalendar",
             "jobs",
             "One calendar",
@@ -81,7 +81,7 @@ def one_calendar(calendar: str) -> dict[str, Any]:
 @blueprint.get(
     "/<calendar>/versions",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "listCalendarVersions",
             "versions",
             "Versions of a calendar",

@@ -12,7 +12,7 @@ from flask import Blueprint, Flask, current_app
 from chronos_gitops.engine.callbacks import CallbackReport, CallbackUnknown, Told
 from chronos_gitops.server.api.auth.rate_limit import Throttle
 from chronos_gitops.server.api.auth.tokens import TooManyFailures
-from chronos_gitops.server.api.endpoint import Endpoint, JsonBody, Operation, answer
+from chronos_gitops.server.api.endpoint import ApiOperation, Endpoint, JsonBody, answer
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import body, query
@@ -31,7 +31,7 @@ def install(app: Flask) -> None:
 @blueprint.post(
     "",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "callBack",
             "executions",
             "The target of a webhook tells how the work goes that it has accepted",

@@ -18,7 +18,7 @@ from chronos_gitops.observability.event_log import (
 )
 from chronos_gitops.server.api import endpoint
 from chronos_gitops.server.api.auth import caller_scope, roles
-from chronos_gitops.server.api.endpoint import READ, Endpoint, Operation, answer
+from chronos_gitops.server.api.endpoint import READ, ApiOperation, Endpoint, answer
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import pagination, query
 from chronos_gitops.server.api.problems import ApiError
@@ -48,7 +48,7 @@ LAST_EVENT_ID = endpoint.header("Last-Event-ID", "For a stream: the events after
 @blueprint.get(
     "",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "listEvents",
             "records",
             "What changed",

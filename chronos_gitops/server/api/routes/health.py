@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 import chronos_gitops
 from chronos_gitops.schedule.zones.timezones import rules_version
 from chronos_gitops.server.api.auth import caller_scope, roles
-from chronos_gitops.server.api.endpoint import METRICS, READ, Endpoint, Operation, answer
+from chronos_gitops.server.api.endpoint import METRICS, READ, ApiOperation, Endpoint, answer
 from chronos_gitops.server.api.openapi.shapes import TEXT, ref
 from chronos_gitops.server.api.params import query
 from chronos_gitops.server.api.request_context import service
@@ -32,7 +32,7 @@ class Check:
 @blueprint.get(
     "/livez",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "livez",
             "runner",
             "Does the process live?",
@@ -51,7 +51,7 @@ def livez() -> Response:
 @blueprint.get(
     "/readyz",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "readyz",
             "runner",
             "May it get traffic?",
@@ -70,7 +70,7 @@ def readyz() -> Response:
 @blueprint.get(
     "/health",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "health",
             "runner",
             "Both, as JSON",
@@ -96,7 +96,7 @@ def health() -> tuple[dict[str, Any], int]:
 @blueprint.get(
     "/metrics",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "metrics",
             "runner",
             "Numbers for Prometheus",
@@ -123,7 +123,7 @@ def metrics() -> Response:
 @blueprint.get(
     "/version",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "version",
             "runner",
             "Version and dependencies of the runner",

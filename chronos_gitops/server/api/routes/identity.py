@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, jsonify
 
 from chronos_gitops.errors import NotFoundError
-from chronos_gitops.server.api.endpoint import Endpoint, Operation, answer
+from chronos_gitops.server.api.endpoint import ApiOperation, Endpoint, answer
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.webhooks.identity.documents import DISCOVERY_PATH, JWKS_PATH
@@ -16,7 +16,7 @@ _KEPT = {"Cache-Control": "public, max-age=3600"}
 @blueprint.get(
     DISCOVERY_PATH,
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "openidConfiguration",
             "runner",
             "Who signs identity tokens",
@@ -35,7 +35,7 @@ def discovery() -> Response:
 @blueprint.get(
     JWKS_PATH,
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "identityKeys",
             "runner",
             "The keys of identity tokens",

@@ -6,7 +6,7 @@ from flask import Blueprint, current_app
 
 from chronos_gitops.server.api import links
 from chronos_gitops.server.api.auth import roles
-from chronos_gitops.server.api.endpoint import Endpoint, Operation, answer
+from chronos_gitops.server.api.endpoint import ApiOperation, Endpoint, answer
 from chronos_gitops.server.api.openapi import generator
 
 blueprint = Blueprint("openapi", __name__, url_prefix="/api/v1")
@@ -15,7 +15,7 @@ blueprint = Blueprint("openapi", __name__, url_prefix="/api/v1")
 @blueprint.get(
     "/openapi.json",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "openapi",
             "runner",
             "This document",

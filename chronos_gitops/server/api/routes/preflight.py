@@ -11,7 +11,7 @@ from chronos_gitops.jobs.promises import preflight_window
 from chronos_gitops.observability.audit_log import AuditAction
 from chronos_gitops.schedule import durations
 from chronos_gitops.server.api.auth import caller_scope
-from chronos_gitops.server.api.endpoint import OPERATE, Audited, Endpoint, JsonBody, Operation, answer
+from chronos_gitops.server.api.endpoint import OPERATE, ApiOperation, Audited, Endpoint, JsonBody, answer
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import body, job_lookup
@@ -25,7 +25,7 @@ blueprint = Blueprint("preflight", __name__, url_prefix="/api/v1/preflight")
 @blueprint.post(
     "",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "preflightJobs",
             "jobs",
             "Check coming executions",

@@ -6,7 +6,7 @@ from flask import Blueprint, abort, request
 
 from chronos_gitops.git.refs import heads
 from chronos_gitops.server.api import endpoint
-from chronos_gitops.server.api.endpoint import JSON, Endpoint, Operation, RawBody, answer
+from chronos_gitops.server.api.endpoint import JSON, ApiOperation, Endpoint, RawBody, answer
 from chronos_gitops.server.api.openapi.shapes import one_of, ref
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.sync import push_webhooks
@@ -21,7 +21,7 @@ FORGE = endpoint.path("forge", "Whose hook it is", one_of(Forge))
 @blueprint.post(
     "/<forge>",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "receiveHook",
             "git",
             "A forge tells of a push; proven by its signature, and there only when its secret is configured",

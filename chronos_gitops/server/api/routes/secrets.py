@@ -10,7 +10,7 @@ from chronos_gitops.jobs.secrets.bindings import SecretBinding
 from chronos_gitops.jobs.secrets.usage import SecretReport, item, report
 from chronos_gitops.server.api import secret_places
 from chronos_gitops.server.api.auth import caller_scope
-from chronos_gitops.server.api.endpoint import READ, Endpoint, Operation, answer
+from chronos_gitops.server.api.endpoint import READ, ApiOperation, Endpoint, answer
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import pagination
 from chronos_gitops.server.api.request_context import service
@@ -21,7 +21,7 @@ blueprint = Blueprint("secrets", __name__, url_prefix="/api/v1/secrets")
 @blueprint.get(
     "",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "listSecrets",
             "runner",
             "Secrets, their state on this runner and where jobs use them",

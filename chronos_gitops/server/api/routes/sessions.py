@@ -11,7 +11,7 @@ from chronos_gitops.errors import NotFoundError
 from chronos_gitops.observability.audit_log import AuditAction
 from chronos_gitops.server.api import endpoint, request_context
 from chronos_gitops.server.api.auth import caller_scope, roles, tokens
-from chronos_gitops.server.api.endpoint import OPERATE, READ, Audited, Endpoint, Operation, answer
+from chronos_gitops.server.api.endpoint import OPERATE, READ, ApiOperation, Audited, Endpoint, answer
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import pagination, query
@@ -26,7 +26,7 @@ _ENDED = answer("How many sessions ended", ref("EndedSessions"))
 @blueprint.get(
     "/whoami",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "whoami",
             "callers",
             "Who asks",
@@ -54,7 +54,7 @@ def whoami() -> dict[str, Any]:
 @blueprint.get(
     "/sessions",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "listSessions",
             "callers",
             "Logins that last",
@@ -77,7 +77,7 @@ def list_sessions() -> Response:
 @blueprint.delete(
     "/sessions",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "endSessions",
             "callers",
             "Log out everywhere",
@@ -102,7 +102,7 @@ def end_sessions() -> dict[str, int]:
 @blueprint.get(
     "/sessions/<session_id>",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "getSession",
             "callers",
             "One login",
@@ -122,7 +122,7 @@ def one_session(session_id: str) -> dict[str, Any]:
 @blueprint.delete(
     "/sessions/<session_id>",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "endSession",
             "callers",
             "End one login",

@@ -8,7 +8,7 @@ from chronos_gitops.observability.audit_log import AuditAction
 from chronos_gitops.observability.event_log import EventKind
 from chronos_gitops.server.api import form_notice
 from chronos_gitops.server.api.auth import caller_scope
-from chronos_gitops.server.api.endpoint import OPERATE, READ, SYNC, Audited, Endpoint, JsonBody, Operation, answer
+from chronos_gitops.server.api.endpoint import OPERATE, READ, SYNC, ApiOperation, Audited, Endpoint, JsonBody, answer
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import body
@@ -33,7 +33,7 @@ _STATUS = answer("The sync status", ref("Sync"))
 @blueprint.get(
     "",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "getSync",
             "git",
             "How following git goes",
@@ -52,7 +52,7 @@ def status() -> dict[str, Any]:
 @blueprint.post(
     "",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "syncNow", "git", "Look at git now", "One pass now; the answer is the status after it.", {202: _STATUS}
         ),
         role=OPERATE,
@@ -69,7 +69,7 @@ def sync_now() -> tuple[dict[str, Any], int]:
 @blueprint.post(
     "/approve",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "approveDeletions",
             "git",
             "Let held deletions through",

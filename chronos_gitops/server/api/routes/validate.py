@@ -17,7 +17,7 @@ from chronos_gitops.schedule.calendars.calendar import Calendar
 from chronos_gitops.schedule.errors import ScheduleError
 from chronos_gitops.schedule.timing import FIELDS, Timing
 from chronos_gitops.server.api.auth import caller_scope
-from chronos_gitops.server.api.endpoint import READ, Endpoint, JsonBody, Operation, RawBody, answer
+from chronos_gitops.server.api.endpoint import READ, ApiOperation, Endpoint, JsonBody, RawBody, answer
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import FILE, ref
 from chronos_gitops.server.api.params import body, query
@@ -34,7 +34,7 @@ PATH = query.text("path", "What the file is called; like its job when absent")
 @blueprint.post(
     "/schedules/validate",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "validateSchedule",
             "questions",
             "What a schedule means",
@@ -57,7 +57,7 @@ def schedule() -> dict[str, Any]:
 @blueprint.post(
     "/validate",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "validateFile",
             "questions",
             "Validate a job file; any content type",

@@ -35,7 +35,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class HostPort:
     """One exact ``host:port`` of the operator's list; ``host`` is a lower-case name or a canonical address."""
 
     host: str
@@ -60,7 +60,7 @@ class EgressPolicy:
     """
 
     level: Level = Level.INTERNAL
-    endpoints: frozenset[Endpoint] = frozenset()
+    endpoints: frozenset[HostPort] = frozenset()
     networks: tuple[Network, ...] = ()
     loopback_allowed: bool = False
     only: tuple[HostRule, ...] = ()
@@ -78,8 +78,8 @@ class EgressPolicy:
         entries = [_entry(text.strip()) for text in allow]
         return cls(
             Level(level),
-            frozenset(entry for entry in entries if isinstance(entry, Endpoint)),
-            tuple(entry for entry in entries if not isinstance(entry, Endpoint)),
+            frozenset(entry for entry in entries if isinstance(entry, HostPort)),
+            tuple(entry for entry in entries if not isinstance(entry, HostPort)),
             loopback_allowed,
             tuple(map(_only, only)),
         )
@@ -99,14 +99,14 @@ class EgressPolicy:
                 hint=f'the operator can add it: egress.only = ["{name}:{port}"]',
                 nameless="is not among the places that the operator lets requests go to",
             )
-        if self.level is Level.ANY or Endpoint(host.lower().rstrip("."), port) in self.endpoints:
+        if self.level is Level.ANY or HostPort(host.lower().rstrip("."), port) in self.endpoints:
             return
         for judged in (outer, *_embedded(outer)):
             self._judge(judged, port)
 
     def _judge(self, address: Address, port: int) -> None:
         kind = kind_of(address)
-        if kind is SpecialAddress.PUBLIC or Endpoint(str(address), port) in self.endpoints:
+        if kind is SpecialAddress.PUBLIC or HostPort(str(address), port) in self.endpoints:
             return
         if not kind.needs_exact_entry and any(address in network for network in self.networks):
             return
@@ -149,7 +149,7 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 _COMPATIBLE = IPv6Network("::/96")
 
 
-def _entry(text: str) -> Endpoint | Network:
+def _entry(text: str) -> HostPort | Network:
     if "/" in text:
         try:
             return ip_network(text)
@@ -165,7 +165,7 @@ def _entry(text: str) -> Endpoint | Network:
             f'egress.allow: "{text}" is not an entry',
             hint="write host:port, 10.1.2.3:8080, [fd00::1]:8080 or a network",
         )
-    return Endpoint(known, int(port))
+    return HostPort(known, int(port))
 
 
 def _only(text: str) -> HostRule:

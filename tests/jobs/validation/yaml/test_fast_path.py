@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chronos_gitops.jobs.validation.yaml import decoding, fast_path
-from chronos_gitops.jobs.validation.yaml.event_reader import Reader, libyaml_events
+from chronos_gitops.jobs.validation.yaml.event_reader import EventReader, libyaml_events
 
 ROOT = Path(__file__).parents[4]
 EXAMPLES = sorted((ROOT / "jobs.example").glob("[!_]*/*.yaml"))
@@ -107,7 +107,7 @@ def same(content: bytes) -> bool | None:
     quick = fast_path.read(lines)
     if quick is None:
         return None
-    reader = Reader(libyaml_events(decoded), lines)
+    reader = EventReader(libyaml_events(decoded), lines)
     has_read_all = reader.run() and not reader.findings and not reader.suspect
     # repr tells 1 from True and 1.0, and the order of keys.
     return has_read_all and repr(quick) == repr(fast_path.Plain(reader.root, reader.keys, reader.values))

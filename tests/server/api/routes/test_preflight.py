@@ -12,7 +12,7 @@ from harness.servers import Hostile, silent
 
 from chronos_gitops.app import Service, build
 from chronos_gitops.expectations.preflight.records import PreflightFailure
-from chronos_gitops.webhooks.preflight.checks import Check
+from chronos_gitops.webhooks.preflight.checks import PreflightCheck
 
 EVERY_MINUTE = "* * * * *"
 
@@ -90,7 +90,7 @@ def test_callers_see_the_jobs_that_they_may_operate(service: Service) -> None:
 def test_the_job_and_its_page_show_what_failed(client: FlaskClient, service: Service) -> None:
     assert client.get("/api/v1/jobs/charge").json["preflight"] is None
     tonight, now = datetime(2030, 1, 1, 2, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)
-    failure = PreflightFailure(Check.CONNECT, "no connection to 127.0.0.1:9", "127.0.0.1", tonight, now, now)
+    failure = PreflightFailure(PreflightCheck.CONNECT, "no connection to 127.0.0.1:9", "127.0.0.1", tonight, now, now)
     service.preflights._store.write({"charge": failure})
     service.preflights.round()
     assert client.get("/api/v1/jobs/charge").json["preflight"] == {

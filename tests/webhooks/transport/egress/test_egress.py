@@ -3,7 +3,7 @@
 import pytest
 
 from chronos_gitops.errors import UsageError
-from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy, Endpoint, Level, RefusedAddress, kind_of
+from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy, HostPort, Level, RefusedAddress, kind_of
 from chronos_gitops.webhooks.transport.egress.special_addresses import IPV4, IPV6
 
 PUBLIC = EgressPolicy(Level.PUBLIC)
@@ -243,7 +243,7 @@ def test_unknown_level_is_an_error() -> None:
 
 def test_entries_are_read_in_their_canonical_form() -> None:
     policy = EgressPolicy.parse("any", ["[FD00:0::1]:80", " 10.0.0.0/8 ", "[::ffff:10.0.0.1]:80"])
-    assert policy.endpoints == {Endpoint("fd00::1", 80), Endpoint("10.0.0.1", 80)}
+    assert policy.endpoints == {HostPort("fd00::1", 80), HostPort("10.0.0.1", 80)}
     assert [str(network) for network in policy.networks] == ["10.0.0.0/8"]
 
 

@@ -14,7 +14,7 @@ from chronos_gitops.observability.event_log import EventKind
 from chronos_gitops.process.engine_priority import yielding
 from chronos_gitops.server.api import endpoint, form_notice
 from chronos_gitops.server.api.auth import caller_scope
-from chronos_gitops.server.api.endpoint import OPERATE, READ, Audited, Endpoint, Operation, answer
+from chronos_gitops.server.api.endpoint import OPERATE, READ, ApiOperation, Audited, Endpoint, answer
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import job_lookup, pagination, query
@@ -36,7 +36,7 @@ FILTERS = (STATUS, TRIGGER, SINCE, UNTIL)
 @blueprint.get(
     "/executions",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "listExecutions",
             "executions",
             "What happened",
@@ -58,7 +58,7 @@ def list_all() -> Response:
 @blueprint.get(
     "/jobs/<name>/executions",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "listJobExecutions",
             "executions",
             "What happened to one job, or why it did (not) run at one instant",
@@ -86,7 +86,7 @@ def list_of_job(name: str) -> Response | dict[str, Any]:
 @blueprint.get(
     "/executions/<execution_id>",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "getExecution",
             "executions",
             "One execution",
@@ -109,7 +109,7 @@ def one_execution(execution_id: str) -> dict[str, Any]:
 @blueprint.post(
     "/executions/<execution_id>/cancel",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "cancelExecution",
             "executions",
             "End it now; a request under way is cut off",

@@ -29,7 +29,7 @@ from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.durations import DurationError
 from chronos_gitops.server.api import endpoint
 from chronos_gitops.server.api.auth import caller_scope
-from chronos_gitops.server.api.endpoint import OPERATE, READ, Audited, Endpoint, JsonBody, Operation, answer
+from chronos_gitops.server.api.endpoint import OPERATE, READ, ApiOperation, Audited, Endpoint, JsonBody, answer
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import body, idempotency, instants, job_lookup
@@ -45,7 +45,7 @@ _BEFORE = timedelta(milliseconds=1)
 @blueprint.post(
     "/jobs/<name>/replays",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "replayJob",
             "executions",
             "Run scheduled times again",
@@ -94,7 +94,7 @@ def replay(name: str) -> ResponseReturnValue:
 @blueprint.get(
     "/replays/<replay_id>",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "getReplay",
             "executions",
             "One replay",
@@ -114,7 +114,7 @@ def one_replay(replay_id: str) -> dict[str, Any]:
 @blueprint.post(
     "/replays/<replay_id>/cancel",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "cancelReplay",
             "executions",
             "Begin no further item of a replay",

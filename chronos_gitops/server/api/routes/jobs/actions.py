@@ -11,7 +11,7 @@ from chronos_gitops.jobs.model import JobVersion
 from chronos_gitops.observability.audit_log import AuditAction
 from chronos_gitops.observability.event_log import EventKind
 from chronos_gitops.server.api import form_notice, held_times
-from chronos_gitops.server.api.endpoint import OPERATE, Audited, Endpoint, JsonBody, Operation, answer
+from chronos_gitops.server.api.endpoint import OPERATE, ApiOperation, Audited, Endpoint, JsonBody, answer
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import body, idempotency, job_lookup, pause_end
@@ -23,7 +23,7 @@ blueprint = Blueprint("control", __name__, url_prefix="/api/v1/jobs/<name>")
 @blueprint.post(
     "/trigger",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "triggerJob",
             "jobs",
             "Run it once, now",
@@ -69,7 +69,7 @@ def _inputs(definition: JobVersion, variables: dict[str, str]) -> TriggerInputs 
 @blueprint.post(
     "/pause",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "pauseJob",
             "jobs",
             "Pause the job",
@@ -97,7 +97,7 @@ def pause(name: str) -> dict[str, Any]:
 @blueprint.post(
     "/resume",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "resumeJob",
             "jobs",
             "End a pause",

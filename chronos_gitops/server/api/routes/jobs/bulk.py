@@ -14,7 +14,7 @@ from chronos_gitops.observability.audit_log import AuditAction
 from chronos_gitops.observability.event_log import EventKind
 from chronos_gitops.plurals import plural
 from chronos_gitops.server.api import form_notice
-from chronos_gitops.server.api.endpoint import OPERATE, Audited, Endpoint, JsonBody, Operation, answer
+from chronos_gitops.server.api.endpoint import OPERATE, ApiOperation, Audited, Endpoint, JsonBody, answer
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import body, idempotency, pause_end, selection
@@ -36,7 +36,7 @@ class TooManyItems(ApiError):
 
 def _endpoint(operation: str, summary: str, text: str, shape: str, audit: Audited, did: str) -> Endpoint:
     return Endpoint(
-        Operation(
+        ApiOperation(
             operation,
             "jobs",
             summary,

@@ -10,7 +10,7 @@ from chronos_gitops.plurals import plural
 from chronos_gitops.schedule.icalendar import feed
 from chronos_gitops.server.api.auth import caller_scope
 from chronos_gitops.server.api.auth.tokens import IN_ADDRESS
-from chronos_gitops.server.api.endpoint import FEED, READ, Endpoint, Operation, answer
+from chronos_gitops.server.api.endpoint import FEED, READ, ApiOperation, Endpoint, answer
 from chronos_gitops.server.api.openapi.shapes import TEXT
 from chronos_gitops.server.api.params import query
 from chronos_gitops.server.api.params.query import InvalidParameter
@@ -26,7 +26,7 @@ _MOST_COUNTS = 200_000
 @blueprint.get(
     "/next-runs.ics",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "nextRunsCalendar",
             "jobs",
             "Scheduled times as an iCalendar feed",

@@ -16,7 +16,7 @@ from chronos_gitops.jobs.state import JobState, state_of
 from chronos_gitops.process.engine_priority import yielding
 from chronos_gitops.server.api import held_times, job_health
 from chronos_gitops.server.api.auth import caller_scope
-from chronos_gitops.server.api.endpoint import READ, Endpoint, Operation, answer
+from chronos_gitops.server.api.endpoint import READ, ApiOperation, Endpoint, answer
 from chronos_gitops.server.api.job_health import JobHealth
 from chronos_gitops.server.api.middleware import conditional
 from chronos_gitops.server.api.openapi import responses
@@ -48,7 +48,7 @@ COUNT = query.integer("count", "How many", default=5, high=1000)
 @blueprint.get(
     "",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "listJobs",
             "jobs",
             "Jobs that run now",
@@ -72,7 +72,7 @@ def list_jobs() -> Response:
 @blueprint.get(
     "/<name>",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "getJob",
             "jobs",
             "One job",
@@ -99,7 +99,7 @@ def one_job(name: str) -> Response:
 @blueprint.get(
     "/<name>/next",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "nextRuns",
             "jobs",
             "Next scheduled times of the job",

@@ -11,7 +11,7 @@ from chronos_gitops.jobs.planning import load_forecast
 from chronos_gitops.jobs.planning.load_forecast import Load, ScheduledJob
 from chronos_gitops.schedule import durations
 from chronos_gitops.server.api import held_times
-from chronos_gitops.server.api.endpoint import READ, Endpoint, Operation, answer
+from chronos_gitops.server.api.endpoint import READ, ApiOperation, Endpoint, answer
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import DURATION, ref
 from chronos_gitops.server.api.params import pagination, query
@@ -61,7 +61,7 @@ BUCKET = query.parameter(
 @blueprint.get(
     "",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "allNextRuns",
             "jobs",
             "Scheduled times of all jobs in a window",

@@ -9,7 +9,7 @@ from chronos_gitops.jobs.model import Job, JobVersion
 from chronos_gitops.jobs.planning import text_diff
 from chronos_gitops.jobs.secrets import masking
 from chronos_gitops.server.api.auth import caller_scope
-from chronos_gitops.server.api.endpoint import READ, Endpoint, Operation, answer
+from chronos_gitops.server.api.endpoint import READ, ApiOperation, Endpoint, answer
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import job_lookup
 from chronos_gitops.server.api.request_context import service
@@ -26,7 +26,7 @@ class NoDraft(NotFoundError):
 @blueprint.get(
     "",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "getDraft",
             "versions",
             "What of the job is not committed",

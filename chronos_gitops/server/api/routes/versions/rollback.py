@@ -15,7 +15,7 @@ from chronos_gitops.observability.event_log import EventKind
 from chronos_gitops.rollback.revert import RevertRequest, RevertResult
 from chronos_gitops.rollback.to_version import RollbackPlan, RollbackRequest
 from chronos_gitops.server.api import endpoint, form_notice
-from chronos_gitops.server.api.endpoint import ROLLBACK, Audited, Endpoint, JsonBody, Operation, answer
+from chronos_gitops.server.api.endpoint import ROLLBACK, ApiOperation, Audited, Endpoint, JsonBody, answer
 from chronos_gitops.server.api.middleware import conditional
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import body, idempotency, job_lookup
@@ -32,7 +32,7 @@ IF_MATCH = endpoint.header("If-Match", "The job's ETag: refuse when its file cha
 @blueprint.post(
     "/<n>",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "rollBack",
             "versions",
             "Restore a version as a new commit",

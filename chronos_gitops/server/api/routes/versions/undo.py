@@ -8,7 +8,7 @@ from chronos_gitops.jobs.secrets import masking
 from chronos_gitops.observability.audit_log import AuditAction
 from chronos_gitops.observability.event_log import EventKind
 from chronos_gitops.rollback.before_commit import UndoRequest
-from chronos_gitops.server.api.endpoint import ROLLBACK, Audited, Endpoint, JsonBody, Operation, answer
+from chronos_gitops.server.api.endpoint import ROLLBACK, ApiOperation, Audited, Endpoint, JsonBody, answer
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import body, idempotency
 from chronos_gitops.server.api.request_context import request_id, service
@@ -21,7 +21,7 @@ Answer = tuple[dict[str, Any], int]
 @blueprint.post(
     "",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "undoCommit",
             "versions",
             "Take every job that one commit changed back to what it was before, all or nothing, as one new commit",

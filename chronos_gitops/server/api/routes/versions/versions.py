@@ -10,7 +10,7 @@ from chronos_gitops.jobs.secrets import masking
 from chronos_gitops.process.engine_priority import yielding
 from chronos_gitops.server.api import endpoint
 from chronos_gitops.server.api.auth import caller_scope
-from chronos_gitops.server.api.endpoint import READ, Endpoint, Operation, answer
+from chronos_gitops.server.api.endpoint import READ, ApiOperation, Endpoint, answer
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import job_lookup, pagination, query
@@ -30,7 +30,7 @@ AGAINST = query.text("against", "The version before the change; the one before `
 @blueprint.get(
     "",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "listVersions",
             "versions",
             "Its versions",
@@ -60,7 +60,7 @@ def list_versions(name: str) -> Response:
 @blueprint.get(
     "/<n>",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "getVersion",
             "versions",
             "One version, as it was",
@@ -96,7 +96,7 @@ def one_version(name: str, n: str) -> dict[str, Any]:
 @blueprint.get(
     "/<n>/diff",
     declared=Endpoint(
-        Operation(
+        ApiOperation(
             "diffVersions",
             "versions",
             "What a version changed",
