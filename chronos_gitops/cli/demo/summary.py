@@ -53,7 +53,7 @@ class Summary:
                 ("fired", f"{fired} in {self.duration_s:.0f} s"),
                 ("received", f"{whole.received} requests, none of them twice"),
                 ("retried", f"{whole.retried} requests were second attempts"),
-                ("skipped", f"{plural(ticks['skipped'], 'tick')}, for the run before had not ended"),
+                ("skipped", f"{plural(ticks['skipped'], 'scheduled time')}, because the run before had not ended"),
                 ("replaced", f"{plural(ticks['cancelled'], 'run')} by the next one"),
                 ("failed", f"{plural(ticks['failed'], 'execution')}"),
                 ("reloads", ", ".join(f"{one.observed_ms:.0f} ms ({one.what})" for one in self.reloads)),

@@ -54,7 +54,7 @@ def command(
 def _why(answer: dict[str, Any]) -> str:
     made_so = "" if answer["version"] is None else f"version {answer['version']}, commit {answer['commit']}"
     execution = (answer["execution"] or {}).get("id", "")
-    shown = (("outcome", answer["outcome"]), ("tick", answer["tick"] or "none"), ("by", made_so))
+    shown = (("outcome", answer["outcome"]), ("scheduled_time", answer["tick"] or "none"), ("by", made_so))
     return f"{answer['message']}\n\n" + facts((*shown, ("execution", execution)))
 
 

@@ -12,6 +12,7 @@ from chronos_gitops.engine.ticks.overlap import MAX_QUEUED
 from chronos_gitops.engine.ticks.owed_ticks import held_by
 from chronos_gitops.jobs.calendar_set import NO_CALENDARS, CalendarSet
 from chronos_gitops.jobs.model import Concurrency, Job, MissedRunPolicy
+from chronos_gitops.jobs.promises.guard import GUARD
 from chronos_gitops.plurals import plural
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.schedule import jitter
@@ -44,9 +45,9 @@ class TickOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobAtTime:
-    """The job's definition in git at that time. ``job`` is None when it did not exist (``is_absent``) or was never
+    """The job's definition in git at that time. ``job`` is None when it did not exist (``is_absent``) or never was
     valid; ``version`` and ``commit`` are those that it came from, ``base`` the committed version under a draft;
-    ``is_stale``: a newer, invalid version was quarantined."""
+    ``is_stale``: a newer, invalid version was quarantined. ``begins``: when that version created an absent job."""
 
     job: Job | None
     version: int | None = None
@@ -55,6 +56,7 @@ class JobAtTime:
     is_stale: bool = False
     calendars: CalendarSet = NO_CALENDARS
     base: str | None = None
+    begins: datetime | None = None
 
     @property
     def source(self) -> str:
@@ -131,7 +133,7 @@ def _holding(pauses: Sequence[Pause], tick: datetime) -> Pause | None:
 def _told(row: Execution, tick: datetime, job: Job | None) -> str:
     made = plural(row.attempts, "attempt")
     if row.status is Status.SKIPPED:
-        return f"The tick of {_clock(tick)} was skipped: {_skipped_because(row, job)}."
+        return f"The scheduled time {_clock(tick)} was skipped: {_skipped_because(row, job)}."
     if row.status is Status.CANCELLED:
         return f"The execution of {_clock(tick)} was cancelled after {made}: {cancelled_because(row.reason)}."
     if row.status is Status.PENDING and row.waiting_for and row.requires is not None:
@@ -163,13 +165,14 @@ def _gate(gate: Gate) -> str:
 
 def _missed(row: Execution, tick: datetime, pause: Pause | None, job: Job | None) -> tuple[str, str]:
     """Why a missed tick was missed, and why it was not caught up: the row says ``missed`` for all of them."""
-    held = f"the job was paused by {pause.by} ({pause.reason})" if pause else "no runner could claim it then"
+    held = f"the job was paused by {pause.by} ({pause.reason})" if pause else "no runner was there to claim it"
     given_up = "its missed_run_policy and catchup_window did not catch it up"
     reason = "paused" if pause else str(Reason.MISSED)
-    if job is not None and _is_over_the_limit(row, tick, job):
-        reason, given_up = "catchup-limit", f"only the newest {CATCHUP_LIMIT} of so many ticks are caught up"
-    many = f"; one row stands for {plural(row.count, 'tick')} from {_clock(row.range_start)}" if row.range_start else ""
-    return reason, f"The tick of {_clock(tick)} was skipped: {held}, and {given_up}{many}."
+    if pause is not None and pause.by == GUARD:
+        given_up = "an edit that ends such a pause runs nothing, a resume follows missed_run_policy"
+    elif job is not None and _is_over_the_limit(row, tick, job):
+        reason, given_up = "catchup-limit", f"at most the newest {CATCHUP_LIMIT} scheduled times are caught up"
+    return reason, f"The scheduled time {_clock(tick)} was skipped: {held}, and {given_up}{held_sentences.many(row)}."
 
 
 def _is_over_the_limit(row: Execution, tick: datetime, job: Job) -> bool:
@@ -184,13 +187,10 @@ def _without_row(
 ) -> tuple[TickOutcome, str | None, str]:
     job = standing.job
     if standing.is_absent:
-        return TickOutcome.ABSENT, "absent", f"There was no such job then: {standing.source} says so."
+        return TickOutcome.ABSENT, "absent", _absent(standing)
     if job is None:
-        return (
-            TickOutcome.INVALID,
-            "invalid",
-            f"The job's file was invalid then, by {standing.source}; nothing could run.",
-        )
+        said = f"The job's file was invalid then, by {standing.source}; there was no valid version to run."
+        return TickOutcome.INVALID, "invalid", said
     if not job.enabled:
         return TickOutcome.DISABLED, "disabled", f"The job was disabled then, by {standing.source}."
     if tick is None:
@@ -210,23 +210,31 @@ def _without_row(
     starts = tick + jitter(job.name, tick, job.jitter)
     if starts > now:
         delay = f", {durations.render(starts - tick)} later by its jitter" if starts > tick else ""
-        return TickOutcome.UPCOMING, None, f"The tick of {_clock(tick)} is still to come{delay}."
+        return TickOutcome.UPCOMING, None, f"The scheduled time {_clock(tick)} is still to come{delay}."
     return TickOutcome.UNKNOWN, None, _unknown(tick, standing)
 
 
 def _not_due(job: Job, at: datetime, standing: JobAtTime) -> str:
     following = job.timing.next_after(at)
-    then = f"; the next tick after it is {_clock(following)}" if following else ""
+    then = f"; the next scheduled time after it is {_clock(following)}" if following else ""
     held = ", the last valid one" if standing.is_stale else ""
     text = f'"{job.timing.schedules.text}" in {job.timezone}'
-    return f"No tick was due: the schedule was {text} by {standing.source}{held}{then}."
+    return f"Nothing was due: the schedule was {text} by {standing.source}{held}{then}."
 
 
 def _unknown(tick: datetime, standing: JobAtTime) -> str:
     return (
-        f"The ledger has no row for the tick of {_clock(tick)}: no runner had applied {standing.source} by then, "
-        "or the row is older than the history that is kept."
+        f"The scheduled time {_clock(tick)} has no record: no runner had applied {standing.source} by then, "
+        "or the record is older than the history that is kept."
     )
+
+
+def _absent(standing: JobAtTime) -> str:
+    if standing.begins is not None:
+        return f"The job did not exist yet: {standing.source} created it at {_clock(standing.begins)}."
+    if standing.version is None:
+        return "There is no such job."
+    return f"The job did not exist any more: {standing.source} had removed it."
 
 
 def _clock(instant: datetime | None) -> str:

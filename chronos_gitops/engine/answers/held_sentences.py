@@ -11,31 +11,32 @@ from chronos_gitops.schedule.zones import timezones
 
 def of_row(row: Execution, tick: datetime, job: Job | None) -> str:
     """Of a row with the reason ``calendar``."""
-    many = (
-        f"; one row stands for {plural(row.count, 'tick')} from {rfc3339(row.range_start)}" if row.range_start else ""
-    )
     moved = f"; it moved to {rfc3339(row.moved_to)}" if row.moved_to is not None else ""
     if row.moved_to is not None and row.moved_to < row.scheduled_time:
         moved = f"; it ran early, at {rfc3339(row.moved_to)}"
     why = f"; {row.message}" if row.message else ""
-    origin = f", in the place of the tick of {rfc3339(row.moved_from)}," if row.moved_from is not None else ""
-    return f"The tick of {rfc3339(tick)}{origin} was held{_because(row.calendar, tick, job)}{moved}{why}{many}."
+    origin = f", in the place of {rfc3339(row.moved_from)}," if row.moved_from is not None else ""
+    because = _because(row.calendar, tick, job)
+    return f"The scheduled time {rfc3339(tick)}{origin} was held{because}{moved}{why}{many(row)}."
+
+
+def many(row: Execution) -> str:
+    """How many scheduled times a row stands for, where that is more than one."""
+    if row.range_start is None:
+        return ""
+    return f"; one record stands for {plural(row.count, 'scheduled time')} from {rfc3339(row.range_start)}"
 
 
 def to_come(tick: datetime, calendar: HeldBy, moves_to: datetime | None, job: Job, *, is_past: bool) -> str:
-    """Of a tick without a row yet."""
+    """Of a scheduled time without a row yet."""
     verb = "was" if is_past else "is"
     moves = "" if moves_to is None else f"; it moves to {rfc3339(moves_to)}"
-    return f"The tick of {rfc3339(tick)} {verb} held{_because(calendar, tick, job)}{moves}."
+    return f"The scheduled time {rfc3339(tick)} {verb} held{_because(calendar, tick, job)}{moves}."
 
 
 def in_place_of(row: Execution) -> str:
     """Of a row that ran as the target of a move."""
-    return (
-        ""
-        if row.moved_from is None
-        else f" It ran in the place of the tick of {rfc3339(row.moved_from)}, which was held."
-    )
+    return "" if row.moved_from is None else f" It ran in the place of {rfc3339(row.moved_from)}, which was held."
 
 
 def closed_until(calendar: str, opens: datetime | None) -> str:

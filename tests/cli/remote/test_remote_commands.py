@@ -119,7 +119,7 @@ def test_more_executions_than_a_page_holds(capsys: pytest.CaptureFixture[str], s
 
 def test_executions_at_tells_why(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["executions", "daily-backup", "--at", "2001-01-01 02:00"]) == 0
-    assert "There was no such job then" in capsys.readouterr().out
+    assert "The job did not exist yet: version 1" in capsys.readouterr().out
     assert asked(capsys, "executions", "daily-backup", "--at", "2001-01-01 02:00")["outcome"] == "absent"
     assert main(["executions", "--at", "2001-01-01 02:00"]) == 2
 

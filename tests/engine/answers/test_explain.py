@@ -69,7 +69,7 @@ def asked(
             TickOutcome.SKIPPED,
             "still running, and the job forbids an overlap",
         ),
-        (row(Status.SKIPPED, reason=Reason.MISSED), TickOutcome.SKIPPED, "no runner could claim it then"),
+        (row(Status.SKIPPED, reason=Reason.MISSED), TickOutcome.SKIPPED, "no runner was there to claim it"),
     ],
 )
 def test_a_row_is_the_answer_and_names_its_own_commit(execution: Execution, fate: TickOutcome, words: str) -> None:
@@ -90,7 +90,7 @@ def test_a_range_row_answers_for_the_ticks_inside_it() -> None:
     found = missed(TWO - HOUR, TWO + HOUR, 121)
     answer = asked(known=every_minute, rows=(found,))
     assert (answer.fate, answer.tick, answer.execution) == (TickOutcome.SKIPPED, TWO, found)
-    assert "121 ticks from 2026-03-02T01:00:00Z" in answer.message
+    assert "121 scheduled times from 2026-03-02T01:00:00Z" in answer.message
 
 
 def test_a_range_row_says_nothing_about_an_instant_that_was_no_tick() -> None:
@@ -111,7 +111,7 @@ def test_a_tick_that_was_one_too_many_to_be_caught_up_says_so() -> None:
     known = standing("* * * * *", missed_run_policy="execute_all", catchup_window="10h")
     inside, outside = (asked(at, known, (found,)) for at in (TWO, TWO - 9 * HOUR))
     assert (inside.fate, inside.reason) == (TickOutcome.SKIPPED, "catchup-limit")
-    assert "only the newest 100" in inside.message
+    assert "at most the newest 100" in inside.message
     assert (outside.fate, outside.reason) == (TickOutcome.SKIPPED, "missed")
     one = asked(TWO, standing("* * * * *", missed_run_policy="execute_one", catchup_window="10h"), (found,))
     assert one.reason == "missed"
@@ -141,12 +141,17 @@ def test_a_row_counts_even_when_git_tells_another_schedule() -> None:
             TickOutcome.NOT_DUE,
             'the schedule was "0 2 * * *" in UTC by version 3 (commit c0ffee00)',
         ),
-        (standing(), TWO + HOUR, TickOutcome.NOT_DUE, "the next tick after it is 2026-03-03T02:00:00Z"),
+        (standing(), TWO + HOUR, TickOutcome.NOT_DUE, "the next scheduled time after it is 2026-03-03T02:00:00Z"),
         (replace(standing("0 5 * * *"), is_stale=True), TWO, TickOutcome.NOT_DUE, "the last valid one"),
         (standing(enabled=False), TWO, TickOutcome.DISABLED, "disabled then, by version 3"),
-        (JobAtTime(None, 4, COMMIT, is_absent=True), TWO, TickOutcome.ABSENT, "no such job then: version 4"),
+        (
+            JobAtTime(None, 4, COMMIT, is_absent=True),
+            TWO,
+            TickOutcome.ABSENT,
+            "The job did not exist any more: version 4 (commit c0ffee00) had removed it.",
+        ),
         (JobAtTime(None, 1, COMMIT), TWO, TickOutcome.INVALID, "invalid then, by version 1"),
-        (standing(), TWO, TickOutcome.UNKNOWN, "no row for the tick of 2026-03-02T02:00:00Z"),
+        (standing(), TWO, TickOutcome.UNKNOWN, "2026-03-02T02:00:00Z has no record"),
         (standing(), TWO + timedelta(days=1), TickOutcome.UPCOMING, "still to come."),
     ],
 )
@@ -196,7 +201,7 @@ def test_a_held_tick_says_which_line_held_it_and_where_it_moved() -> None:
     found = asked(CHRISTMAS, christmas("next"), (held,), now=MONDAY)
     assert (found.fate, found.reason, found.tick) == (TickOutcome.SKIPPED, "calendar", CHRISTMAS)
     assert found.message == (
-        f"The tick of 2026-12-25T01:00:00Z was held: fr-holidays closes 2026-12-25 (Christmas), {PLACE}; "
+        f"The scheduled time 2026-12-25T01:00:00Z was held: fr-holidays closes 2026-12-25 (Christmas), {PLACE}; "
         "it moved to 2026-12-28T01:00:00Z."
     )
 
@@ -205,7 +210,7 @@ def test_a_tick_that_will_be_held_is_closed() -> None:
     found = asked(CHRISTMAS, christmas("next"), now=EVE)
     assert (found.fate, found.due) == (TickOutcome.CLOSED, False)
     assert found.message == (
-        f"The tick of 2026-12-25T01:00:00Z is held: fr-holidays closes 2026-12-25 (Christmas), {PLACE}; "
+        f"The scheduled time 2026-12-25T01:00:00Z is held: fr-holidays closes 2026-12-25 (Christmas), {PLACE}; "
         "it moves to 2026-12-28T01:00:00Z."
     )
 
@@ -213,7 +218,7 @@ def test_a_tick_that_will_be_held_is_closed() -> None:
 def test_the_target_of_a_move_names_its_origin() -> None:
     ran = row(scheduled_time=MONDAY, moved_from=CHRISTMAS)
     found = asked(MONDAY, christmas("next"), (ran,), now=MONDAY + HOUR)
-    assert "in the place of the tick of 2026-12-25T01:00:00Z" in found.message
+    assert "in the place of 2026-12-25T01:00:00Z" in found.message
 
 
 def test_a_dropped_date_says_how_many_ticks_its_row_stands_for() -> None:
@@ -222,7 +227,7 @@ def test_a_dropped_date_says_how_many_ticks_its_row_stands_for() -> None:
         Status.SKIPPED, scheduled_time=last, range_start=first, count=61, reason=Reason.CALENDAR, calendar=HELD_BY
     )
     found = asked(CHRISTMAS, christmas("drop"), (held,), now=MONDAY)
-    assert found.message.endswith("; one row stands for 61 ticks from 2026-12-25T01:00:00Z.")
+    assert found.message.endswith("; one record stands for 61 scheduled times from 2026-12-25T01:00:00Z.")
 
 
 def test_a_gate_is_named_while_it_is_waited_for_and_after_a_wait_in_vain() -> None:
@@ -231,4 +236,105 @@ def test_a_gate_is_named_while_it_is_waited_for_and_after_a_wait_in_vain() -> No
     about = "a success of nightly-extract from 2026-03-02T02:00:00Z to 2026-03-02T02:45:00Z"
     assert waits.message == f"The execution of 2026-03-02T02:00:00Z waits for {about}."
     skipped = asked(rows=(row(Status.SKIPPED, reason=Reason.REQUIRES, requires=gate),))
-    assert skipped.message == (f"The tick of 2026-03-02T02:00:00Z was skipped: it waited for {about}, and none came.")
+    assert (
+        skipped.message == f"The scheduled time 2026-03-02T02:00:00Z was skipped: it waited for {about}, and none came."
+    )
+
+
+GUARDS = Pause("daily-backup", "version 7 (1a2b3c4d) failed its first 3 runs; version 6 had succeeded", "guard", TWO)
+THERE = "2026-03-02T02:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("execution", "fate", "sentence"),
+    [
+        (row(), "success", f"It ran: the execution of {THERE} was a success after 1 attempt."),
+        (
+            row(Status.FAILED, error="the target responded with 503", attempts=3),
+            "failed",
+            "It ran and failed after 3 attempts: the target responded with 503.",
+        ),
+        (row(Status.FAILED), "failed", "It ran and failed after 1 attempt: no reason was kept."),
+        (
+            row(Status.RUNNING, attempts=2),
+            "running",
+            f"The execution of {THERE} is running, after 2 attempts.",
+        ),
+        (
+            row(Status.PENDING, attempts=0),
+            "pending",
+            f"The execution of {THERE} is recorded and waits for its turn.",
+        ),
+        (
+            row(Status.CANCELLED, reason=Reason.GUARD, attempts=0),
+            "cancelled",
+            f"The execution of {THERE} was cancelled after 0 attempts: the guard paused the job before its turn came.",
+        ),
+        (
+            row(Status.SKIPPED, reason=Reason.BACKLOG),
+            "skipped",
+            f"The scheduled time {THERE} was skipped: as many executions were unfinished as limits.pending allows.",
+        ),
+    ],
+)
+def test_the_sentence_about_an_instant_with_a_row(execution: Execution, fate: str, sentence: str) -> None:
+    answer = asked(rows=(execution,))
+    assert (answer.fate.value, answer.message) == (fate, sentence)
+
+
+@pytest.mark.parametrize(
+    ("known", "pauses", "sentence"),
+    [
+        (
+            JobAtTime(None, 1, COMMIT, is_absent=True, begins=TWO + HOUR),
+            (),
+            "The job did not exist yet: version 1 (commit c0ffee00) created it at 2026-03-02T03:00:00Z.",
+        ),
+        (
+            JobAtTime(None, 4, COMMIT, is_absent=True),
+            (),
+            "The job did not exist any more: version 4 (commit c0ffee00) had removed it.",
+        ),
+        (JobAtTime(None, is_absent=True), (), "There is no such job."),
+        (
+            JobAtTime(None, 1, COMMIT),
+            (),
+            "The job's file was invalid then, by version 1 (commit c0ffee00); there was no valid version to run.",
+        ),
+        (standing(enabled=False), (), "The job was disabled then, by version 3 (commit c0ffee00)."),
+        (
+            JobAtTime(job(enabled=False), base="3"),
+            (),
+            "The job was disabled then, by a draft, changed since version 3.",
+        ),
+        (
+            standing(),
+            (GUARDS,),
+            "The job is paused by guard since 2026-03-02T02:00:00Z: "
+            "version 7 (1a2b3c4d) failed its first 3 runs; version 6 had succeeded.",
+        ),
+        (
+            standing(),
+            (),
+            f"The scheduled time {THERE} has no record: no runner had applied version 3 (commit c0ffee00) by then, "
+            "or the record is older than the history that is kept.",
+        ),
+    ],
+)
+def test_the_sentence_about_an_instant_without_a_row(
+    known: JobAtTime, pauses: tuple[Pause, ...], sentence: str
+) -> None:
+    assert asked(known=known, pauses=pauses).message == sentence
+
+
+@pytest.mark.parametrize("policy", ["execute_all", "execute_one", "ignore"])
+def test_what_fell_in_a_pause_of_the_guard_is_not_explained_by_a_policy(policy: str) -> None:
+    known = standing("0 * * * *", missed_run_policy=policy, catchup_window="24h")
+    found = replace(missed(TWO, TWO + HOUR, 2), created_at=TWO + 90 * MINUTE)
+    answer = asked(known=known, rows=(found,), pauses=(replace(GUARDS, until=TWO + 90 * MINUTE),))
+    assert answer.reason == "paused"
+    assert answer.message == (
+        f"The scheduled time {THERE} was skipped: the job was paused by guard ({GUARDS.reason}), and an edit that ends "
+        "such a pause runs nothing, a resume follows missed_run_policy; "
+        f"one record stands for 2 scheduled times from {THERE}."
+    )

@@ -64,9 +64,11 @@ def standing(service: "Service", name: str, at: datetime) -> JobAtTime:
     if not versions:
         return JobAtTime(None if running is None else running.job, is_absent=running is None)
     environment = None if running is None else running.identity.environment
-    past = _ran_by(service, versions if environment is None else counting(versions, environment), at)
+    counted = versions if environment is None else counting(versions, environment)
+    past = [version for version, began in _beginnings(service, counted, at) if began <= at]
     if not past:
-        return JobAtTime(None, versions[0].number, versions[0].commit, is_absent=True)
+        [(first, began), *_] = _beginnings(service, counted or versions, at)
+        return JobAtTime(None, first.number, first.commit, is_absent=True, begins=began)
     newest = past[-1]
     if running is not None and running.runs_draft and at >= service.now():
         return JobAtTime(running.job, base=newest.label)  # since when a file is as it is on disk, no commit says
@@ -81,13 +83,12 @@ def standing(service: "Service", name: str, at: datetime) -> JobAtTime:
     return JobAtTime(job, version.number, version.commit, is_stale=version is not newest)
 
 
-def _ran_by(service: "Service", versions: Sequence["Version"], at: datetime) -> list["Version"]:
-    """Versions up to this instant: by when the runner took them, where it kept that at the time, else by their date."""
+def _beginnings(service: "Service", versions: Sequence["Version"], at: datetime) -> list[tuple["Version", datetime]]:
+    """Each version with when the runner took it, where it kept that at the time ``at``; else with its date."""
     deployments = service.follower.deployments
     if deployments.since is None or at < deployments.since:
-        return [version for version in versions if version.committed_at <= at]
-    began = [(version, deployments.at(version.job, version.commit) or version.committed_at) for version in versions]
-    return [version for version, moment in began if moment <= at]
+        return [(version, version.committed_at) for version in versions]
+    return [(version, deployments.at(version.job, version.commit) or version.committed_at) for version in versions]
 
 
 def _rendered(found: Explanation) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """``GET /jobs/{name}/executions?at=``: the ledger and git together, over HTTP."""
 
+import html
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,10 @@ BASE = "/api/v1/jobs/daily-backup/executions"
 def test_an_instant_before_the_first_commit_had_no_such_job(client: FlaskClient) -> None:
     found = client.get(f"{BASE}?at=2001-01-01T02:00:00Z").get_json()
     assert (found["outcome"], found["due"], found["version"]) == ("absent", False, 1)
+    first = client.get("/api/v1/jobs/daily-backup/versions/1").get_json()
+    assert found["message"] == (
+        f"The job did not exist yet: version 1 (commit {first['commit'][:8]}) created it at {first['committed_at']}."
+    )
 
 
 def test_an_instant_that_is_no_tick_was_not_due(client: FlaskClient, shared: Service) -> None:
@@ -32,6 +37,15 @@ def test_a_disabled_job_names_the_version_that_disabled_it(client: FlaskClient) 
 def test_a_deleted_job_is_absent_by_its_last_version(client: FlaskClient) -> None:
     found = client.get("/api/v1/jobs/retired/executions?at=2100-01-01").get_json()
     assert (found["outcome"], found["version"]) == ("absent", 2)
+    last = client.get("/api/v1/jobs/retired/versions/2").get_json()
+    assert found["message"] == f"The job did not exist any more: version 2 (commit {last['commit'][:8]}) had removed it."
+
+
+@pytest.mark.parametrize("job", ["daily-backup", "off", "retired"])
+@pytest.mark.parametrize("at", ["2001-01-01T02:00:00Z", "2100-01-01T02:00:00Z", "2100-01-01T03:30:00Z"])
+def test_the_page_says_the_same_sentence(client: FlaskClient, job: str, at: str) -> None:
+    said = client.get(f"/api/v1/jobs/{job}/executions?at={at}").get_json()["message"]
+    assert said in html.unescape(client.get(f"/jobs/{job}?at={at}").text)
 
 
 def test_an_invalid_version_is_passed_over_for_the_last_valid_one(
