@@ -66,7 +66,7 @@ class Engine(Protocol):
     def stop_version(self, pause: Pause) -> bool:
         """The guard's pause, beside an operator's: until ``resume``, or until other content of the job is applied,
         which gives up the ticks that fell in it. What waits of the job is cancelled, reason ``guard``. False when the
-        job's content is no longer ``pause.content``. Repeatable."""
+        job's content is no longer ``pause.content``. Made twice it changes nothing, also when it has ended since."""
 
     def resume(self, name: str) -> None:
         """Ends a pause; ticks that fell in it follow the job's missed-run policy. Harmless when not paused."""

@@ -94,14 +94,12 @@ class GuardWatch:
             ended = judged.failures[-1].completed_at or now  # the same, whichever runner looks
             record = replace(record, reason=why, at=milliseconds.to_ms(ended), failures=failures, good=good)
         record = self._write(job.name, replace(record, verdict=judged.verdict))
-        failpoints.reach("after-guard-decision")
+        if judged.verdict is GuardVerdict.FAILED:
+            failpoints.reach("after-guard-decision")
         return record
 
     def _stopped(self, job: str, record: GuardRecord) -> GuardRecord:
-        """Makes the pause, unless it was made before, and perhaps ended since."""
-        pause = record.pause(job)
-        was_made = any(one.by == GUARD and one.at == pause.at for one in self._engine.pauses_of(job, pause.at))
-        if not was_made and not self._engine.stop_version(pause):
+        if not self._engine.stop_version(record.pause(job)):
             return record
         failpoints.reach("after-guard-pause")
         return self._write(job, replace(record, verdict=GuardVerdict.STOPPED))

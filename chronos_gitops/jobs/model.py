@@ -165,9 +165,8 @@ class Job:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the document in one canonical form: equal digests mean equal jobs."""
-        canonical = json.dumps(self.document(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        """Equal digests mean equal jobs."""
+        return digest_of(self.document())
 
     @classmethod
     def from_document(cls, document: Document) -> "Job":
@@ -233,6 +232,12 @@ class Job:
             return self
         filled = variables.with_texts({"webhook": _webhook_document(self.webhook)}, self.texts_at(scheduled))
         return replace(self, webhook=_webhook(filled["webhook"]), times=())
+
+
+def digest_of(document: Document) -> str:
+    """SHA-256 of a job's document in one canonical form."""
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _times(document: Document) -> tuple[tuple[str, TimeVariable], ...]:

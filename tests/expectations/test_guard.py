@@ -286,37 +286,97 @@ def test_the_model_sees_every_judgement() -> None:
     assert set().union(*(judged_at_random(case, 5) for case in range(30))) == set(GuardVerdict) - {GuardVerdict.STOPPED}
 
 
-@pytest.mark.parametrize("case", range(3))
-def test_random_hours_are_paused_as_a_model_says(story: Guarded, case: int) -> None:
-    """Versions, hours, pauses, resumes and restarts. The model keeps outcomes by version and who pauses."""
-    random = seeded(case)
-    version, path, operator, stopped, told = 0, "", False, False, 0
-    outcomes: list[tuple[str, str]] = []
-    judged = False
-    for step in range(14):
-        action = (
-            "edit" if not version else random.choice(["edit", "hour", "hour", "hour", "pause", "resume", "restart"])
-        )
-        if action == "edit":
-            version, path = version + 1, random.choice(["/ok", "/status/503", "/status/500"])
-            story.version(f"{path}?step={step}", missed_run_policy="ignore")
-            stopped = judged = False
+class GuardModel:
+    """PROMISES section 3 in a few lines: outcomes by commit, who pauses, and how often somebody is told."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[tuple[str, str]] = []
+        self.commits: set[str] = set()
+        self.contents: list[str] = []
+        self.is_judged = self.is_stopped = self.is_draft = False
+        self.operator = False
+        self.told = 0
+
+    @property
+    def paused_by(self) -> str | None:
+        return "ada" if self.operator else "guard" if self.is_stopped else None
+
+    def committed(self, commit: str, content: str) -> None:
+        if self.contents and self.contents[-1] == content:
+            self.commits.add(commit)
+        else:
+            self.commits, self.is_judged = {commit}, False
+        if self.is_draft or not self.contents or self.contents[-1] != content:
+            self.is_stopped = False
+        self.contents.append(content)
+        self.is_draft = False
+
+    def ran(self, commit: str, letter: str) -> None:
+        if not self.is_draft:
+            self.outcomes.append((commit, letter))
+
+    def look(self) -> None:
+        if self.is_draft or self.is_judged:
+            return
+        version = [("now" if of in self.commits else of, letter) for of, letter in self.outcomes]
+        verdict = stops(version, "now", 3)
+        self.is_judged = verdict is not GuardVerdict.WAITING
+        if verdict is GuardVerdict.FAILED:
+            self.is_stopped, self.told = True, self.told + 1
+
+
+def walk(story: Guarded, case: int, steps: int) -> set[str]:
+    """Edits, the same content again, rollbacks, drafts, hours, manual runs, pauses, resumes and restarts."""
+    random, model = seeded(case), GuardModel()
+    taken = set()
+    actions = ["edit", "again", "back", "draft", "manual", "pause", "resume", "restart", *["hour"] * 6]
+    for step in range(steps):
+        action = random.choice(actions) if model.contents else "edit"
+        taken.add(action)
+        if action in ("edit", "again", "back"):
+            fresh = f"{random.choice(['/ok', '/status/503', '/status/500'])}?step={step}"
+            content = fresh if action == "edit" else model.contents[-1]
+            if action == "back":
+                content = random.choice(model.contents)
+            story.version(content, missed_run_policy="ignore")
+            commit = story.following.versions["daily-backup"][-1].commit
+            model.committed(commit, content)
+        elif action == "draft":
+            content = f"{random.choice(['/ok', '/status/503'])}?draft={step}"
+            story.save(content, schedule="0 * * * *", guard={"executions": 3}, missed_run_policy="ignore")
+            model.is_draft, model.is_stopped = True, False
         elif action == "hour":
-            if not (operator or stopped):
-                outcomes.append((f"v{version}", "S" if path == "/ok" else "F"))
+            if model.paused_by is None:
+                model.ran(commit, "S" if content.startswith("/ok") else "F")
             story.hour()
+        elif action == "manual":
+            story.run()
         elif action == "pause":
             story.engine.pause("daily-backup", reason="moving", by="ada")
-            operator = True
-        elif action == "resume" and (operator or stopped):
+            model.operator = True
+        elif action == "resume" and model.paused_by:
             story.engine.resume("daily-backup")
-            operator = stopped = False
+            model.operator = model.is_stopped = False
         elif action == "restart":
             story.restart()
-        verdict = stops(outcomes, f"v{version}", 3)
         story.guarding.round()
-        if verdict is GuardVerdict.FAILED and not judged:
-            stopped, told = True, told + 1
-        judged = judged or verdict in (GuardVerdict.FAILED, GuardVerdict.PASSED)
-        assert story.paused_by == ("ada" if operator else "guard" if stopped else None), (step, action, outcomes)
-    assert len([letter for _, letter in story.letters() if letter.type == "job.paused"]) == told
+        model.look()
+        assert story.paused_by == model.paused_by, (step, action, model.outcomes)
+    assert [letter.type for _, letter in story.letters()].count("job.paused") == model.told
+    return taken | ({"stopped"} if model.told else set())
+
+
+@pytest.mark.parametrize("case", range(4))
+def test_random_hours_are_paused_as_a_model_says(story: Guarded, case: int) -> None:
+    walk(story, case, 20)
+
+
+@pytest.mark.full  # some minutes
+@pytest.mark.timeout(1800)
+def test_ten_thousand_steps_are_paused_as_a_model_says(tmp_path: Path, receiver: Receiver) -> None:
+    seen = set()
+    for case in range(250):
+        story = Guarded(on_sqlite(tmp_path / f"{case}.db"), receiver, channel())
+        seen |= walk(story, 1000 + case, 40)
+        story.close()
+    assert seen == {"edit", "again", "back", "draft", "hour", "manual", "pause", "resume", "restart", "stopped"}

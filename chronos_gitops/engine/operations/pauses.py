@@ -25,6 +25,11 @@ def guards(pause: Pause | None) -> Pause | None:
     return pause.beside
 
 
+def is_same_stop(one: Pause, wanted: Pause) -> bool:
+    """True if both are the guard's pause of one decision, which is the same whichever runner makes it."""
+    return one.by == wanted.by == GUARD and one.at == wanted.at
+
+
 def without_guard(pause: Pause) -> Pause | None:
     return None if pause.by == GUARD else replace(pause, beside=None)
 

@@ -74,7 +74,8 @@ def wanted(gate: Gate, required: Requires, now: datetime) -> Wanted:
 
 
 def looked(gate: Gate, success: Execution | None) -> Gate:
-    return gate if success is None else replace(gate, met=True, execution=success.id)
+    """One that was found open stays so, with the success that opened it."""
+    return gate if success is None or gate.met else replace(gate, met=True, execution=success.id)
 
 
 def passage(gate: Gate, required: Requires, now: datetime) -> Passage:

@@ -232,7 +232,8 @@ class Scheduler:
             if definition is None or definition.job.digest != pause.content or not self._led:
                 return False
             after, ended = await self._write(lambda session: pausing.stop_version(session, pause, self._replica))
-            self._hold({**self.timetable.pauses, pause.job: after})
+            others = {job: other for job, other in self.timetable.pauses.items() if job != pause.job}
+            self._hold(others if after is None else others | {pause.job: after})
             self._executor.cancel(ended)
         self._wake.set()
         return True

@@ -27,6 +27,7 @@ from chronos_gitops.engine.milliseconds import to_ms
 from chronos_gitops.engine.model import EngineHealth, Execution, Pause, Status, TriggerInputs
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.operations.bulk import BulkCall, BulkItem
+from chronos_gitops.engine.operations.pauses import is_same_stop
 from chronos_gitops.engine.temporal.bulk_calls import WITHIN
 from chronos_gitops.engine.temporal.connection.connection import TemporalConnection
 from chronos_gitops.engine.temporal.errors import Unavailable, told, unavailable
@@ -188,8 +189,7 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
         return self._key
 
     def pause(self, name: str, *, reason: str, by: str, until: datetime | None = None) -> Pause:
-        definition = self._definition(name)
-        pause = Pause(name, reason, by, self._clock.now(), until)
+        definition, pause = self._definition(name), Pause(name, reason, by, self._clock.now(), until)
         self._ask(lambda session: session.pause(definition, pause))
         return pause
 
@@ -207,8 +207,8 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
         definition = self._jobs.get(pause.job)
         if definition is None or definition.job.digest != pause.content:
             return False
-        self._ask(lambda session: session.pause(definition, pause))
-        return True
+        is_made = self._ask(lambda session: session.pause(definition, pause))
+        return is_made or any(is_same_stop(one, pause) for one in self.pauses_of(pause.job, pause.at))
 
     def pauses(self) -> Mapping[str, Pause]:
         """The last that are known, also while the server does not answer."""

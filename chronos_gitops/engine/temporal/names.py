@@ -37,7 +37,7 @@ the key that callbacks are signed with; the progress of a replay."""
 
 PLAN_PATCH, NEWEST_PATCH, REMOVE_PATCH = "publish-plan", "newest-ahead", "settle-on-remove"
 REPLACE_PATCH, WATCH_PATCH = "end-replaced-at-once", "watch-all"
-BOUND_PATCH = "bound-wait-behind-replay"
+BOUND_PATCH, STOP_PATCH = "bound-wait-behind-replay", "refuse-late-stops"
 """Changes of workflow code that histories of earlier releases do not have."""
 
 HEARTBEAT = timedelta(seconds=1)

@@ -171,9 +171,12 @@ class Session:
         row: Row | None = await self._update(definition, names.TRIGGER, request)
         return row
 
-    async def pause(self, definition: JobVersion, pause: Pause) -> None:
-        await self._update(definition, names.PAUSE, Held.of(pause))
-        self.pauses.note(pause.job, combined(self.pauses.values.get(pause.job), pause))
+    async def pause(self, definition: JobVersion, pause: Pause) -> bool:
+        """False: one of the guard that came too late."""
+        is_made: bool | None = await self._update(definition, names.PAUSE, Held.of(pause), bool)
+        if is_made is not False:  # a runner of an earlier release answers nothing
+            self.pauses.note(pause.job, combined(self.pauses.values.get(pause.job), pause))
+        return is_made is not False
 
     async def bulk(self, definition: JobVersion, update: str, argument: object) -> BulkAnswer:
         """The job's outcome of a bulk pause or resume."""

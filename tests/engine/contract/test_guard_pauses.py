@@ -65,6 +65,20 @@ def test_it_stands_beside_an_operators_and_resume_ends_both(bench: Bench) -> Non
     assert not engine.pauses()
 
 
+def test_one_that_an_operator_has_ended_is_not_made_again(bench: Bench) -> None:
+    """By a runner that decided the same a moment later."""
+    job = bench.job(schedule="@yearly")
+    engine = bench.start(job)
+    pause = stopped(bench, job)
+    assert engine.stop_version(pause)
+    bench.clock.turn(SECOND)
+    engine.resume(job.name)
+    assert not engine.pauses()
+    assert engine.stop_version(pause)
+    assert not engine.pauses()
+    assert len([one for one in engine.pauses_of(job.name, pause.at) if one.by == "guard"]) == 1
+
+
 def test_a_version_that_was_replaced_meanwhile_is_not_stopped(bench: Bench) -> None:
     job = bench.job(schedule="@yearly")
     engine = bench.start(job)

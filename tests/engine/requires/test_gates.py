@@ -83,6 +83,16 @@ def test_the_deadline_is_that_of_the_row_and_a_catch_up_waits_from_its_turn_on()
     assert gate_of(after_a_restart, job(), late + 20 * MINUTE) == caught_up
 
 
+def test_a_gate_that_was_found_open_keeps_the_success_that_opened_it() -> None:
+    """Also when the runner that found it open has died before the request, and another one looks again."""
+    _, opened = decided([extract(T - MINUTE)], T, job())
+    required = job().requires
+    assert required is not None
+    again = looked(opened, newest([extract(T + MINUTE)], wanted(opened, required, T + 2 * MINUTE)))
+    assert again == opened
+    assert passage(looked(opened, None), required, T + 60 * MINUTE) is Passage.START
+
+
 def test_a_deadline_of_a_clock_that_was_ahead_does_not_count() -> None:
     ahead = Gate("nightly-extract", T + timedelta(days=300), T + timedelta(days=301))
     assert gate_of(waiting(requires=ahead), job(), T) == Gate("nightly-extract", T, T + 45 * MINUTE)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from chronos_gitops.engine.model import Pause, Reason
-from chronos_gitops.engine.operations.pauses import combined, is_ended_by, without_guard
+from chronos_gitops.engine.operations.pauses import combined, is_ended_by, is_same_stop, without_guard
 from chronos_gitops.engine.sql.claiming import decisions, waiting, watermarks
 from chronos_gitops.engine.sql.claiming.clock_correction import take_back
 from chronos_gitops.engine.sql.claiming.decisions import Decision, Written
@@ -23,9 +23,12 @@ def pause(session: Session, wanted: Pause, replica: Replica) -> Pause:
     return after
 
 
-def stop_version(session: Session, wanted: Pause, replica: Replica) -> tuple[Pause, dict[str, Reason]]:
-    """The job's pause afterwards, and what was cancelled of this runner's executions."""
+def stop_version(session: Session, wanted: Pause, replica: Replica) -> tuple[Pause | None, dict[str, Reason]]:
+    """The job's pause afterwards, and what was cancelled of this runner's executions. Nothing more happens when this
+    very pause was made before, also when it has ended since."""
     watermarks.hold(session, wanted.job)
+    if any(is_same_stop(one, wanted) for one in repository.pauses_of(session, wanted.job, wanted.at)):
+        return repository.pause_of(session, wanted.job), {}
     ended = waiting.cancel(session, {wanted.job: Reason.GUARD}, wanted.at, replica)
     return pause(session, wanted, replica), ended
 

@@ -6,9 +6,11 @@ Workflow code: what it does to the state must stay as it is for histories that h
 from chronos_gitops.engine.milliseconds import instant
 from chronos_gitops.engine.model import Pause
 from chronos_gitops.engine.operations import bulk
-from chronos_gitops.engine.operations.pauses import combined, guards, parts, without_guard
+from chronos_gitops.engine.operations.pauses import combined, guards, is_same_stop, parts, without_guard
 from chronos_gitops.engine.temporal.workflows import turns
 from chronos_gitops.engine.temporal.workflows.messages import BulkAnswer, Held, TimetableState
+from chronos_gitops.jobs.model import digest_of
+from chronos_gitops.jobs.promises.guard import GUARD
 
 _REMEMBERED = 50
 
@@ -36,6 +38,16 @@ def pause(state: TimetableState, wanted: Held) -> None:
     if before is not None and not any(part in goes_on for part in parts(before)):
         remember(state, wanted.at)
     state.pause = Held.of(after)
+
+
+def is_late_stop(state: TimetableState, wanted: Held) -> bool:
+    """True of the guard's pause when another runner has made it before, or has applied another content meanwhile."""
+    if wanted.by != GUARD:
+        return False
+    stop = wanted.pause(state.job)
+    known = [*state.ended_pauses, *([] if state.pause is None else [state.pause])]
+    was_made = any(is_same_stop(part, stop) for one in known for part in parts(one.pause(state.job)))
+    return was_made or state.applied is None or digest_of(state.applied.document) != wanted.content
 
 
 def release(state: TimetableState, now: int) -> None:

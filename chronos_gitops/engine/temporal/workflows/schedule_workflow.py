@@ -115,16 +115,19 @@ class TimetableWorkflow:
             return was_there
 
     @workflow.update(name=names.PAUSE)
-    async def pause(self, held: Held) -> None:
+    async def pause(self, held: Held) -> bool:
         async with self._turns:
             if held == self._state.pause:
-                return  # said again, for its sender did not hear that it arrived
+                return True  # said again, for its sender did not hear that it arrived
+            if pauses.is_late_stop(self._state, held) and workflow.patched(names.STOP_PATCH):
+                return False
             if held.by == GUARD:
                 await self._cancel_queued(Reason.GUARD)
             pauses.pause(self._state, held)
             turns.hold(self._state)
             self._look_again()
             self._publish()
+            return True
 
     @workflow.update(name=names.RESUME)
     async def resume(self) -> None:
