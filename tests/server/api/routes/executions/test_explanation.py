@@ -38,7 +38,8 @@ def test_a_deleted_job_is_absent_by_its_last_version(client: FlaskClient) -> Non
     found = client.get("/api/v1/jobs/retired/executions?at=2100-01-01").get_json()
     assert (found["outcome"], found["version"]) == ("absent", 2)
     last = client.get("/api/v1/jobs/retired/versions/2").get_json()
-    assert found["message"] == f"The job did not exist any more: version 2 (commit {last['commit'][:8]}) had removed it."
+    source = f"version 2 (commit {last['commit'][:8]})"
+    assert found["message"] == f"The job did not exist any more: {source} had removed it."
 
 
 @pytest.mark.parametrize("job", ["daily-backup", "off", "retired"])
