@@ -223,7 +223,7 @@ class Scheduler:
             if self.timetable.jobs.get(pause.job) is None:
                 raise NotFoundError(f'there is no job "{pause.job}"')
             after = await self._write(lambda session: pausing.pause(session, pause, self._replica))
-            self._hold({**self.timetable.pauses, pause.job: after})
+            self._hold_job(pause.job, after)
         self._wake.set()
 
     async def stop_version(self, pause: Pause) -> bool:
@@ -232,8 +232,7 @@ class Scheduler:
             if definition is None or definition.job.digest != pause.content or not self._led:
                 return False
             after, ended = await self._write(lambda session: pausing.stop_version(session, pause, self._replica))
-            others = {job: other for job, other in self.timetable.pauses.items() if job != pause.job}
-            self._hold(others if after is None else others | {pause.job: after})
+            self._hold_job(pause.job, after)
             self._executor.cancel(ended)
         self._wake.set()
         return True
@@ -248,8 +247,7 @@ class Scheduler:
             return pausing.resume(session, self.timetable.jobs, name, now, is_over, self._replica)
 
         pause, written = await self._write(operation)
-        others = {job: other for job, other in self.timetable.pauses.items() if job != name}
-        self._hold(others if pause is None else others | {name: pause})
+        self._hold_job(name, pause)
         self._told(written)
         await self.timetable.reschedule([name])
 
@@ -359,6 +357,10 @@ class Scheduler:
         ended = self.timetable.pauses.keys() - pauses.keys()
         self._hold(pauses)
         await self.timetable.reschedule(ended)
+
+    def _hold_job(self, name: str, pause: Pause | None) -> None:
+        others = {job: other for job, other in self.timetable.pauses.items() if job != name}
+        self._hold(others if pause is None else others | {name: pause})
 
     def _hold(self, pauses: Mapping[str, Pause]) -> None:
         self.timetable.hold(pauses)
