@@ -1,6 +1,6 @@
 """The guard's pause beside an operator's: neither ends the other, and the job runs when both are over. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -32,6 +32,12 @@ def is_same_stop(one: Pause, wanted: Pause) -> bool:
 
 def without_guard(pause: Pause) -> Pause | None:
     return None if pause.by == GUARD else replace(pause, beside=None)
+
+
+def with_pause(pauses: Mapping[str, Pause], job: str, pause: Pause | None) -> Mapping[str, Pause]:
+    """The pauses of all jobs once this job has this one, or none."""
+    others = {name: other for name, other in pauses.items() if name != job}
+    return others if pause is None else others | {job: pause}
 
 
 def shown(pause: Pause, now: datetime) -> Pause:

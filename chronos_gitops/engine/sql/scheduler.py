@@ -15,6 +15,7 @@ from chronos_gitops.engine.clock_watch import ClockWatch
 from chronos_gitops.engine.model import Execution, Pause, Reason, Status, Trigger, TriggerInputs
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.operations.bulk import BulkCall, BulkItem
+from chronos_gitops.engine.operations.pauses import with_pause
 from chronos_gitops.engine.operations.replays import Replay
 from chronos_gitops.engine.sql.claiming import decisions, watermarks
 from chronos_gitops.engine.sql.claiming.claim_status import ClaimStatus
@@ -223,17 +224,17 @@ class Scheduler:
             if self.timetable.jobs.get(pause.job) is None:
                 raise NotFoundError(f'there is no job "{pause.job}"')
             after = await self._write(lambda session: pausing.pause(session, pause, self._replica))
-            self._hold_job(pause.job, after)
+            self._hold(with_pause(self.timetable.pauses, pause.job, after))
         self._wake.set()
 
     async def stop_version(self, pause: Pause) -> bool:
         async with self._decisions:
-            definition = self.timetable.jobs.get(pause.job)
-            if definition is None or definition.job.digest != pause.content or not self._led:
+            jobs = self.timetable.jobs
+            made = await self._write(lambda session: pausing.stop_version(session, pause, self._replica, jobs))
+            if made is None:
                 return False
-            after, ended = await self._write(lambda session: pausing.stop_version(session, pause, self._replica))
-            self._hold_job(pause.job, after)
-            self._executor.cancel(ended)
+            self._hold(with_pause(self.timetable.pauses, pause.job, made[0]))
+            self._executor.cancel(made[1])
         self._wake.set()
         return True
 
@@ -247,7 +248,7 @@ class Scheduler:
             return pausing.resume(session, self.timetable.jobs, name, now, is_over, self._replica)
 
         pause, written = await self._write(operation)
-        self._hold_job(name, pause)
+        self._hold(with_pause(self.timetable.pauses, name, pause))
         self._told(written)
         await self.timetable.reschedule([name])
 
@@ -357,10 +358,6 @@ class Scheduler:
         ended = self.timetable.pauses.keys() - pauses.keys()
         self._hold(pauses)
         await self.timetable.reschedule(ended)
-
-    def _hold_job(self, name: str, pause: Pause | None) -> None:
-        others = {job: other for job, other in self.timetable.pauses.items() if job != name}
-        self._hold(others if pause is None else others | {name: pause})
 
     def _hold(self, pauses: Mapping[str, Pause]) -> None:
         self.timetable.hold(pauses)

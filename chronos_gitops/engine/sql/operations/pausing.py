@@ -23,10 +23,17 @@ def pause(session: Session, wanted: Pause, replica: Replica) -> Pause:
     return after
 
 
-def stop_version(session: Session, wanted: Pause, replica: Replica) -> tuple[Pause | None, dict[str, Reason]]:
+def stop_version(
+    session: Session, wanted: Pause, replica: Replica, jobs: JobSet
+) -> tuple[Pause | None, dict[str, Reason]] | None:
     """The job's pause afterwards, and what was cancelled of this runner's executions. Nothing more happens when this
-    very pause was made before, also when it has ended since."""
-    watermarks.hold(session, wanted.job)
+    very pause was made before, also when it has ended since. None: the job has another content by ``jobs``, or by what
+    another runner has applied meanwhile."""
+    definition = jobs.get(wanted.job)
+    is_current = definition is not None and definition.job.digest == wanted.content
+    if not is_current or not replica.join(session, jobs.revision).leads:
+        return None
+    watermarks.hold(session, wanted.job)  # after the lock of join, as where jobs are applied
     if any(is_same_stop(one, wanted) for one in repository.pauses_of(session, wanted.job, wanted.at)):
         return repository.pause_of(session, wanted.job), {}
     ended = waiting.cancel(session, {wanted.job: Reason.GUARD}, wanted.at, replica)
