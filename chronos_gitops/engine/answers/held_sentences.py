@@ -21,7 +21,7 @@ def of_row(row: Execution, tick: datetime, job: Job | None) -> str:
 
 
 def many(row: Execution) -> str:
-    """How many scheduled times a row stands for, where that is more than one."""
+    """The number of scheduled times of a row that stands for several; empty for one."""
     if row.range_start is None:
         return ""
     return f"; one record stands for {plural(row.count, 'scheduled time')} from {rfc3339(row.range_start)}"
