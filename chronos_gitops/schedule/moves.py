@@ -1,13 +1,15 @@
 """Held ticks that are moved to the nearest open day, and the ticks of a job that moves them (TIME sections 1 and 3)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from chronos_gitops.schedule.bounds import BoundedSchedules
 from chronos_gitops.schedule.calendars.closures import Closures
-from chronos_gitops.schedule.zones import timezones, wall_time
+from chronos_gitops.schedule.calendars.open_days import OpenDays
+from chronos_gitops.schedule.schedule import Schedule
+from chronos_gitops.schedule.zones import wall_time
 from chronos_gitops.schedule.zones.wall_time import DAY
 
 FARTHEST_DAYS = 31
@@ -33,6 +35,11 @@ class Mover:
     closures: Closures
     zone: ZoneInfo
     forward: bool
+    _days: OpenDays = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        times = {time for schedule in self.nominal.schedules.schedules for time in schedule.times_of_day()}
+        object.__setattr__(self, "_days", OpenDays(self.closures, self.zone, times))
 
     def move(self, tick: datetime, *, beyond: datetime | None = None) -> Move:
         """Where a held nominal tick goes: the nearest open day at the time that the schedule writes, later than
@@ -80,6 +87,8 @@ class Mover:
         """A held tick may have its target a month before it, but not before the first day open at its time of day."""
         best: datetime | None = None
         earliest = self._earliest_target(instant)
+        if earliest > limit:
+            return None
         for tick, at in self._placed(instant, limit + _REACH, limit):
             if best is not None and (earliest >= best or tick > best + _REACH):
                 break
@@ -95,31 +104,37 @@ class Mover:
             tick = self.nominal.next_after(tick if at is not None else self._skip_closed(tick, limit))
 
     def _skip_closed(self, tick: datetime, limit: datetime) -> datetime:
-        """Where to look on after a tick that cannot be moved: a month before its closed time ends, or at the tick."""
-        opens = self.closures.opens_at(tick, limit + _REACH)
-        return limit + _REACH if opens is None else max(tick, opens - _REACH)
+        """Where to look on after a tick that cannot be moved: no later one up to there runs or can be moved."""
+        last = limit + _REACH
+        return min((self._before_next_use(one, tick, last) for one in self.nominal.schedules.schedules), default=last)
+
+    def _before_next_use(self, schedule: Schedule, after: datetime, last: datetime) -> datetime:
+        """Before the schedule's next tick, or before a later one that is open or can be moved; at most ``last``."""
+        tick = schedule.next_after(after)
+        if tick is None or tick > last or not self.nominal.bounds.hold(tick):
+            return last
+        if schedule.one_off is not None:
+            return tick - _INSTANT
+        begin = int((tick if self.forward else tick - _REACH).timestamp())
+        opens = (self._days.following(time, begin, int(last.timestamp())) for time in schedule.times_of_day())
+        first = min((at for at in opens if at is not None), default=None)
+        if first is None:
+            return last
+        use = datetime.fromtimestamp(first, UTC) - (_REACH if self.forward else _INSTANT)
+        return max(tick - _INSTANT, use)
 
     def _earliest_origin(self, instant: datetime) -> datetime:
         """No tick held up to here has its target after the instant, for each time of day had an open day since."""
-        return (
-            min((self._open_day(time, instant, -1) for time in self._times_of_day(instant)), default=instant) - _INSTANT
-        )
+        second, farthest = int(instant.timestamp()), int((instant - _REACH).timestamp())
+        days = (self._days.latest(time, second, farthest) for time in self._times_of_day(instant))
+        return datetime.fromtimestamp(min(days, default=second), UTC) - _INSTANT
 
     def _earliest_target(self, instant: datetime) -> datetime:
         """No tick held after the instant has its target before this, but one at or before the instant."""
-        return min((self._open_day(time, instant, +1) for time in self._times_of_day(instant)), default=instant)
-
-    def _open_day(self, time: int, instant: datetime, step: int) -> datetime:
-        """The nearest instant with that time of day that is open, at or before (-1) or after (+1) this one."""
-        second = int(instant.timestamp())
-        day = timezones.reached(self.zone, second) // DAY * DAY - step * DAY
-        for _ in range(FARTHEST_DAYS + 3):
-            at = timezones.shown(self.zone, day + time)
-            right_side = at <= second if step < 0 else at > second
-            if right_side and self.closures.at_second(at) is None and self._has_instants(day):
-                return datetime.fromtimestamp(at, UTC)
-            day += step * DAY
-        return instant + step * _REACH
+        second, farthest = int(instant.timestamp()) + 1, int((instant + _REACH).timestamp())
+        found = (self._days.following(time, second, farthest) for time in self._times_of_day(instant))
+        days = [farthest if at is None else at for at in found]
+        return datetime.fromtimestamp(min(days, default=second), UTC)
 
     def _times_of_day(self, instant: datetime) -> set[int]:
         """The times of day, in seconds, of the ticks that could be moved across the instant."""
@@ -129,18 +144,15 @@ class Mover:
         return recurring | set(near)
 
     def _nearest_open_day(self, wall: int, beyond: datetime | None) -> datetime | None:
-        day, time = wall // DAY * DAY, wall % DAY
-        for _ in range(FARTHEST_DAYS):
-            day += DAY if self.forward else -DAY
-            at = timezones.shown(self.zone, day + time)
-            is_beyond = beyond is None or at > beyond.timestamp()
-            if is_beyond and self.closures.at_second(at) is None and self._has_instants(day):
+        step = 1 if self.forward else -1
+        day, time, left = wall // DAY, wall % DAY, FARTHEST_DAYS
+        while left > 0 and (found := self._days.nearest(time, day + step, step, left)) is not None:
+            at = self._days.at(found, time)
+            if beyond is None or at > beyond.timestamp():
                 return datetime.fromtimestamp(at, UTC)
+            left -= abs(found - day)
+            day = found
         return None
-
-    def _has_instants(self, day: int) -> bool:
-        """True if the zone's calendar has the day at all; Apia had no 2011-12-30."""
-        return timezones.shown(self.zone, day) < timezones.shown(self.zone, day + DAY)
 
 
 def _earlier(best: datetime | None, at: datetime | None, after: datetime, until: datetime) -> datetime | None:

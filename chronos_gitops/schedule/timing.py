@@ -249,6 +249,10 @@ class Timing:
         """The held ticks after an instant that ``previous`` moves there."""
         return self._mover.origins_of(target) if self.on_skip is OnSkip.PREVIOUS and self._closures else []
 
+    def early_target(self, after: datetime, until: datetime) -> datetime | None:
+        """The first tick in (after, until] to which ``previous`` moves a later one, or one at its own time."""
+        return self._mover.next_after(after, until) if self.on_skip is OnSkip.PREVIOUS and self._closures else None
+
     @property
     def moves_ticks(self) -> bool:
         """True if held ticks go to other days."""

@@ -15,7 +15,6 @@ Moves = tuple[tuple[datetime, datetime], ...]
 _ONE_ROW_AFTER = timedelta(days=31)
 _TWO_DAYS = timedelta(days=2)
 _INSTANT = timedelta(microseconds=1)
-_MOST_STEPS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +61,6 @@ def steps(timing: Timing, after: datetime, until: datetime, moves: Moves, *, rev
         step = next_step(timing, step.at, step.moves, revision=revision)
 
 
-def next_ticks(timing: Timing, after: datetime, moves: Moves, count: int) -> tuple[datetime, ...]:
-    """The next ``count`` ticks that run, as the engine will claim them."""
-    if not moves and timing.on_skip is OnSkip.DROP:
-        return timing.upcoming(after, count)
-    found: list[datetime] = []
-    step = next_step(timing, after, moves)
-    for _ in range(_MOST_STEPS):
-        if step is None or len(found) == count:
-            break
-        found += [] if step.tick is None else [step.tick]
-        step = next_step(timing, step.at, step.moves)
-    return tuple(found)
-
-
 def held_rows(timing: Timing, after: datetime, until: datetime) -> list[HeldTicks]:
     """Dropped ticks in (after, until], one row for each date and entry; all dates older than 31 days are one."""
     if not timing.has_calendars:
@@ -104,7 +89,7 @@ def _dropping(timing: Timing, after: datetime, moves: Moves) -> Step | None:
         return None
     if timing.closure(tick) is None:
         return Step(tick, _left(moves, tick), tick)
-    held = next(timing.held_ranges(after, tick + _TWO_DAYS))
+    held = next(timing.held_ranges(tick - _INSTANT, tick + _TWO_DAYS))
     return Step(held.last, _left(moves, held.last), held=(_of_range(held),))
 
 
@@ -116,7 +101,7 @@ def _moving(timing: Timing, after: datetime, moves: Moves, revision: str) -> Ste
     nominal = timing.nominal_after(after)
     found = [target for origin, target in moves if origin < target and target > after]
     found += [nominal] if nominal is not None else []
-    early = timing.next_after(after) if timing.on_skip is OnSkip.PREVIOUS else None
+    early = None if nominal is None else timing.early_target(after, nominal)
     found += [early] if early is not None else []
     at = min(found, default=None)
     if at is None:
