@@ -10,8 +10,9 @@ FAKETIME ?= /usr/bin/faketime
 GROFF    ?= /usr/bin/groff
 ANALYZE  ?= /usr/bin/systemd-analyze
 PGBOUNCER ?= /usr/sbin/pgbouncer
+PACKAGED := /usr/bin/curl /usr/bin/wget /usr/bin/gh /usr/bin/rsync
 POSTGRES := $(or $(wildcard /usr/lib/postgresql/*/bin/postgres),debian-postgresql)
-TOOLS    := $(BIN)/promtool $(BIN)/prometheus $(BIN)/amtool $(BIN)/nginx $(VENV)/.tools $(VENV)/.node-tools $(FAKETIME) $(GROFF) $(ANALYZE) $(PGBOUNCER) /usr/bin/curl /usr/bin/wget $(POSTGRES) $(VENV)/.dist
+TOOLS    := $(BIN)/promtool $(BIN)/prometheus $(BIN)/amtool $(BIN)/nginx $(VENV)/.tools $(VENV)/.node-tools $(FAKETIME) $(GROFF) $(ANALYZE) $(PGBOUNCER) $(PACKAGED) $(POSTGRES) $(VENV)/.dist
 
 .DEFAULT_GOAL := help
 .PHONY: help debian-postgresql demo dist test test-browser screenshots test-full faults check docs bench lock clean
@@ -122,9 +123,9 @@ $(PGBOUNCER):
 	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "make test puts pgbouncer before PostgreSQL: install Debian's package pgbouncer"; exit 1; }
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends pgbouncer >/dev/null
 
-/usr/bin/curl /usr/bin/wget:
+$(PACKAGED):
 	@echo "installing $(notdir $@) (once)"
-	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "make test compares the importer with $(notdir $@): install Debian's package $(notdir $@)"; exit 1; }
+	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "make test runs $(notdir $@): install Debian's package $(notdir $@)"; exit 1; }
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(notdir $@) >/dev/null
 
 # Without the cluster that the package would make and start.
