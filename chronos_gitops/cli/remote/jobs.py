@@ -21,13 +21,20 @@ _HEADER = ("name", "state", "schedule", "timezone", "next run", "version", "last
 )
 @click.option("--state", type=click.Choice(["enabled", "disabled", "paused", "ended"]), help="Only jobs in this state.")
 @click.option("-q", "search", metavar="TEXT", help="Only jobs whose name or description has this text.")
+@click.option("--sort", metavar="KEY", help="Order, such as health, next_run or -duration_ms.  [default: name]")
 @runner_options
 def command(
-    tags: tuple[str, ...], state: str | None, search: str | None, server: str | None, token: str | None, style: Format
+    tags: tuple[str, ...],
+    state: str | None,
+    search: str | None,
+    sort: str | None,
+    server: str | None,
+    token: str | None,
+    style: Format,
 ) -> None:
     """List jobs, with their state and next run."""
     query = dict(_tag(tag) for tag in tags)
-    query.update({key: value for key, value in (("state", state), ("q", search)) if value})
+    query.update({key: value for key, value in (("state", state), ("q", search), ("sort", sort)) if value})
     items = list(RunnerClient(server, token).items("/api/v1/jobs", query))
     tell(style, {"items": items}, lambda: table(_HEADER, map(_row, items)) if items else "no jobs")
 

@@ -40,6 +40,7 @@ def components() -> dict[str, Schema]:
         | executions()
         | versions()
         | _answers()
+        | _partial()
         | operations()
         | replays()
         | _sync()
@@ -70,6 +71,12 @@ def _upcoming() -> dict[str, Schema]:
         "Bucket": bucket,
         "Load": shape(load, description="Number of scheduled times by time."),
     }
+
+
+def _partial() -> dict[str, Schema]:
+    following = page("Job")["properties"]["next"]
+    fields = {"items": listed({"type": "object"}), "next": following, "fields": listed(TEXT)}
+    return {"PartialList": shape(fields, description="A list asked for with `fields`: each item has only these.")}
 
 
 def _answers() -> dict[str, Schema]:

@@ -5,23 +5,39 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
 
 from flask import Response, jsonify, request
 
-from chronos_gitops.server.api import links
+from chronos_gitops.server.api import endpoint, links
+from chronos_gitops.server.api.endpoint import Answer
+from chronos_gitops.server.api.openapi.schemas import components
+from chronos_gitops.server.api.openapi.shapes import Schema, ref
 from chronos_gitops.server.api.params import query
+from chronos_gitops.server.api.params.query import QueryParameter
 from chronos_gitops.server.api.problems import ApiError
 
 LIMIT = query.integer("limit", "Items on a page", default=100, high=1000)
 CURSOR = query.text("cursor", "Opaque; out of `next`, for the same filters", has_example=False)
 PAGED = (LIMIT, CURSOR)
+ON_THE_WAY = ("cursor", "limit", "fields")
+"""Parameters that a client may change from page to page."""
 Position = TypeVar("Position")
 
 
 class CursorMismatch(ApiError):
     kind = "cursor-mismatch"
+
+
+def fields(item: str) -> QueryParameter[tuple[str, ...]]:
+    """``fields=``: of each item, which has this shape, only these fields."""
+    return query.words("fields", tuple(components()[item]["properties"]), "Of each item only these fields")
+
+
+def listed(description: str, shape: str, *others: Schema, media: tuple[str, ...] = ()) -> Answer:
+    """The answer of a list that takes ``fields``; ``others`` are further shapes of it."""
+    return endpoint.answer(description, {"oneOf": [ref(shape), ref("PartialList"), *others]}, *media)
 
 
 def limit() -> int:
@@ -57,15 +73,26 @@ def instant(text: str) -> datetime:
 def answer(items: Sequence[Mapping[str, Any]], after: Sequence[str | int] | None, **more: Any) -> Response:
     """One page; ``after`` is the position of its last item when more follow, ``more`` stands beside the items."""
     following = None if after is None else next_url(after)
+    chosen = _chosen()
+    if chosen is not None:
+        items = [{name: item[name] for name in chosen if name in item} for item in items]
+        more = {**more, "fields": chosen}
     response = jsonify({"items": items, "next": following} | more)
     if following is not None:
         response.headers["Link"] = f'<{following}>; rel="next"'
     return response
 
 
+def _chosen() -> tuple[str, ...] | None:
+    declared = endpoint.current()
+    taken = () if declared is None else declared.parameters
+    found = next((one for one in taken if isinstance(one, QueryParameter) and one.name == "fields"), None)
+    return None if found is None else cast("tuple[str, ...] | None", found.value())
+
+
 def _filters() -> str:
-    """A digest of the list's parameters without the page size, which a client may change between pages."""
-    asked = sorted((name, value) for name, value in request.args.items(multi=True) if name not in ("cursor", "limit"))
+    """A digest of the list's parameters without those that a client may change between pages."""
+    asked = sorted((name, value) for name, value in request.args.items(multi=True) if name not in ON_THE_WAY)
     return hashlib.sha256(json.dumps([request.path, asked]).encode()).hexdigest()[:16]
 
 

@@ -1,6 +1,6 @@
 """Query parameters: declared ones only, each at most once and read before the handler runs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -70,14 +70,37 @@ def choice(name: str, values: type[Choice], description: str) -> QueryParameter[
 
 def choices(name: str, values: type[Choice], description: str) -> QueryParameter[tuple[Choice, ...]]:
     """Any of several values: ``name=a&name=b`` or ``name=a,b``."""
+    return _list(name, one_of(values), description, partial(_choice, name, values))
+
+
+def words(name: str, allowed: Sequence[str], description: str) -> QueryParameter[tuple[str, ...]]:
+    """The same of plain words."""
+    return _list(name, one_of(allowed), description, partial(_among, name, allowed))
+
+
+def _list(name: str, item: Schema, description: str, read: Callable[[str], T]) -> QueryParameter[tuple[T, ...]]:
     return QueryParameter(
         name=name,
         place="query",
-        schema={"type": "array", "items": one_of(values), "minItems": 1},
+        schema={"type": "array", "items": item, "minItems": 1},
         description=f"{description}; several as `{name}=a&{name}=b` or `{name}=a,b`",
         more={"style": "form", "explode": True},
-        read=partial(_choices, name, values),
+        read=partial(_several, read),
         several=True,
+    )
+
+
+def word(
+    name: str, allowed: Sequence[str], description: str, read: Callable[[str], T], *, default: str
+) -> DefaultedParameter[T]:
+    """One of these words, as ``read`` makes a value of it."""
+    return DefaultedParameter(
+        name=name,
+        place="query",
+        schema=one_of(allowed) | {"default": default},
+        description=description,
+        read=lambda text: read(_among(name, allowed, text)),
+        default=read(default),
     )
 
 
@@ -177,20 +200,22 @@ def _integer(name: str, high: int, text: str) -> int:
     return value
 
 
+def _among(name: str, words: Sequence[str], text: str) -> str:
+    if text in words:
+        return text
+    meant = closest(text, [word for word in words if word.startswith("-") == text.startswith("-")])
+    did_you_mean = f' Did you mean "{meant}"?' if meant else ""
+    raise InvalidParameter(
+        f'{name} is one of {", ".join(words)}, not "{text[:40]}".{did_you_mean}', extra={"did_you_mean": meant}
+    )
+
+
 def _choice(name: str, values: type[Choice], text: str) -> Choice:
-    try:
-        return values(text)
-    except ValueError:
-        meant = closest(text, list(values))
-        did_you_mean = f' Did you mean "{meant}"?' if meant else ""
-        raise InvalidParameter(
-            f'{name} is one of {", ".join(values)}, not "{text[:40]}".{did_you_mean}', extra={"did_you_mean": meant}
-        ) from None
+    return values(_among(name, [str(value) for value in values], text))
 
 
-def _choices(name: str, values: type[Choice], text: str) -> tuple[Choice, ...]:
-    given = dict.fromkeys(text.split(","))
-    return tuple(_choice(name, values, one) for one in given)
+def _several(read: Callable[[str], T], text: str) -> tuple[T, ...]:
+    return tuple(read(one) for one in dict.fromkeys(text.split(",")))
 
 
 def _instant(name: str, text: str) -> datetime:

@@ -18,8 +18,7 @@ from chronos_gitops.observability.event_log import (
 )
 from chronos_gitops.server.api import endpoint
 from chronos_gitops.server.api.auth import caller_scope, roles
-from chronos_gitops.server.api.endpoint import READ, ApiOperation, Endpoint, answer
-from chronos_gitops.server.api.openapi.shapes import ref
+from chronos_gitops.server.api.endpoint import READ, ApiOperation, Endpoint
 from chronos_gitops.server.api.params import pagination, query
 from chronos_gitops.server.api.problems import ApiError
 from chronos_gitops.server.api.request_context import service
@@ -40,6 +39,7 @@ def install(app: Flask) -> None:
     app.extensions[PACE] = StreamTiming()
 
 
+FIELDS = pagination.fields("Event")
 TYPE = query.choice("type", EventKind, "Only events of this type")
 JOB = query.text("job", "Only events of the job with this name")
 LAST_EVENT_ID = endpoint.header("Last-Event-ID", "For a stream: the events after this one; only new ones when absent")
@@ -55,16 +55,16 @@ LAST_EVENT_ID = endpoint.header("Last-Event-ID", "For a stream: the events after
             "Newest first. With `Accept: text/event-stream` the same as they come; a client that was "
             "away sends Last-Event-ID. Only a few streams may be open at once.",
             {
-                200: answer(
+                200: pagination.listed(
                     "Events, newest first; or as they come, as server-sent events by Accept",
-                    ref("EventList"),
-                    event_stream.MEDIA_TYPE,
+                    "EventList",
+                    media=(event_stream.MEDIA_TYPE,),
                 )
             },
         ),
         role=READ,
         is_scoped=True,
-        parameters=(*pagination.PAGED, TYPE, JOB, LAST_EVENT_ID),
+        parameters=(*pagination.PAGED, FIELDS, TYPE, JOB, LAST_EVENT_ID),
     ),
 )
 def list_events() -> Response:
@@ -96,7 +96,7 @@ def newest(count: int) -> list[Event]:
 
 
 def _streamed() -> Response:
-    for name in ("limit", "cursor"):
+    for name in pagination.ON_THE_WAY:
         if name in request.args:
             raise query.InvalidParameter(f"{name} does not go with a stream; Last-Event-ID says where it goes on.")
     events, wanted, after = service().events, _Wanted(), _last_seen()

@@ -19,6 +19,7 @@ from chronos_gitops.server.wsgi import Server
 
 SECRET, TOKEN = token_of("client", "read", "operate", "rollback")
 BIN = Path(sys.executable).parent
+NAMES = ["daily-backup", "failing", "nightly", "off"]
 NODE_MODULES = BIN.parent / "node/node_modules"
 
 
@@ -66,7 +67,12 @@ def test_a_python_client_lists_triggers_rolls_back_and_reads_errors(
     models = module("models")
     with module("client").AuthenticatedClient(base_url=address, token=SECRET) as client:
         listed = module("api.jobs.list_jobs").sync(client=client)
-        assert [job.name for job in listed.items] == ["daily-backup", "failing", "nightly", "off"]
+        assert [job.name for job in listed.items] == NAMES
+        some = module("api.jobs.list_jobs").sync(
+            client=client, fields=[models.ListJobsFieldsItem.NAME], sort=models.ListJobsSort.VALUE_1
+        )
+        assert isinstance(some, models.PartialList)
+        assert [item.to_dict() for item in some.items] == [{"name": name} for name in NAMES[::-1]]
         triggered = module("api.jobs.trigger_job").sync_detailed("daily-backup", client=client)
         assert triggered.status_code == 202
         assert isinstance(triggered.parsed, models.TriggeredExecution)
@@ -91,7 +97,10 @@ const runner = createClient<paths>({ baseUrl: address, headers: { Authorization:
 
 async function main(): Promise<void> {
   const listed = await runner.GET("/api/v1/jobs", { params: { query: { limit: 2 } } });
-  const names: string[] = listed.data?.items.map(job => job.name) ?? [];
+  const jobs = listed.data as components["schemas"]["JobList"];
+  const names: string[] = jobs.items.map(job => job.name);
+  const some = await runner.GET("/api/v1/jobs", { params: { query: { fields: ["name"], sort: "-name" } } });
+  const partial = some.data && "fields" in some.data ? some.data.items : [];
   const triggered = await runner.POST("/api/v1/jobs/{name}/trigger", { params: { path: { name: "daily-backup" } } });
   const execution = triggered.data as components["schemas"]["Execution"];
   const back = await runner.POST("/api/v1/jobs/{name}/rollback/{n}", {
@@ -103,7 +112,7 @@ async function main(): Promise<void> {
   const problem: components["schemas"]["Problem"] | undefined = missing.error;
   console.log(JSON.stringify({
     names, job: execution.job, version: rollback.version, statuses: [triggered.response.status, back.response.status],
-    problem: problem?.type,
+    problem: problem?.type, partial,
   }));
 }
 main();
@@ -139,4 +148,5 @@ def test_a_typescript_client_lists_triggers_rolls_back_and_reads_errors(tmp_path
         "version": 4,
         "statuses": [202, 201],
         "problem": "/problems/not-found",
+        "partial": [{"name": name} for name in NAMES[::-1]],
     }

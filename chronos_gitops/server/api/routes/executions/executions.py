@@ -30,6 +30,7 @@ TRIGGER = query.choice("trigger", Trigger, "Only executions that this started")
 SINCE = query.instant("since", "Only scheduled times from here on; RFC 3339, UTC without an offset")
 UNTIL = query.instant("until", "Only scheduled times before this; RFC 3339, UTC without an offset")
 JOB = query.text("job", "Only executions of this job, by its name or id")
+FIELDS = pagination.fields("Execution")
 FILTERS = (STATUS, TRIGGER, SINCE, UNTIL)
 
 
@@ -42,12 +43,12 @@ FILTERS = (STATUS, TRIGGER, SINCE, UNTIL)
             "What happened",
             "Newest first, over all jobs. Filters add up. Tags are those that a job has now. A page with `tag.` "
             "may be short; `next` continues.",
-            {200: answer("Executions, newest first", ref("ExecutionList"))},
+            {200: pagination.listed("Executions, newest first", "ExecutionList")},
             errors=(404,),
         ),
         role=READ,
         is_scoped=True,
-        parameters=(*pagination.PAGED, JOB, *FILTERS, query.TAGS),
+        parameters=(*pagination.PAGED, FIELDS, JOB, *FILTERS, query.TAGS),
     ),
 )
 def list_all() -> Response:
@@ -65,16 +66,17 @@ def list_all() -> Response:
             "Newest first. With `at` the answer is one sentence instead: what became of "
             "that instant, and which commit made it so.",
             {
-                200: answer(
+                200: pagination.listed(
                     "Executions, newest first; with `at` what became of that instant",
-                    {"oneOf": [ref("ExecutionList"), ref("Explanation")]},
+                    "ExecutionList",
+                    ref("Explanation"),
                 )
             },
             errors=(404,),
         ),
         role=READ,
         is_scoped=True,
-        parameters=(job_lookup.NAME, *pagination.PAGED, *FILTERS, explanation.AT),
+        parameters=(job_lookup.NAME, *pagination.PAGED, FIELDS, *FILTERS, explanation.AT),
     ),
 )
 def list_of_job(name: str) -> Response | dict[str, Any]:

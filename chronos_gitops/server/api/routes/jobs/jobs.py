@@ -14,7 +14,7 @@ from chronos_gitops.expectations.judging.state import ExpectationState
 from chronos_gitops.jobs.model import JobSet, JobVersion
 from chronos_gitops.jobs.state import JobState, state_of
 from chronos_gitops.process.engine_priority import yielding
-from chronos_gitops.server.api import held_times, job_health
+from chronos_gitops.server.api import held_times
 from chronos_gitops.server.api.auth import caller_scope
 from chronos_gitops.server.api.endpoint import READ, ApiOperation, Endpoint, answer
 from chronos_gitops.server.api.job_health import JobHealth
@@ -23,9 +23,10 @@ from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import job_lookup, pagination, query
 from chronos_gitops.server.api.request_context import service
+from chronos_gitops.server.api.routes.jobs import job_order
+from chronos_gitops.server.api.routes.jobs.job_order import Order, Position
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/api/v1/jobs")
-_CHUNK = 1000
 _YEAR = timedelta(days=366)
 
 
@@ -33,6 +34,7 @@ STATE = query.choice("state", JobState, "Only jobs in this state")
 TEXT = query.text("q", "Only jobs whose name or description has this text, whatever its case")
 EXPECTATION = query.choice("expectation", ExpectationState, "Only jobs with an expectation in this state")
 FILTERS = (STATE, TEXT, EXPECTATION, query.TAGS)
+SORT, FIELDS = job_order.parameter("name"), pagination.fields("Job")
 HEALTH = query.choice("health", JobHealth, "Only jobs of this health, as the page shows it")
 
 
@@ -52,21 +54,33 @@ COUNT = query.integer("count", "How many", default=5, high=1000)
             "listJobs",
             "jobs",
             "Jobs that run now",
-            "By name. Filters add up: several tags mean all of them. A misspelt parameter is refused.",
-            {200: answer("Jobs by name", ref("JobList"))},
+            "By name, or by `sort`. Filters add up: several tags mean all of them. A misspelt parameter is refused.",
+            {200: pagination.listed("Jobs in the order of `sort`", "JobList")},
         ),
         role=READ,
         is_scoped=True,
-        parameters=(*pagination.PAGED, *FILTERS, HEALTH),
+        parameters=(*pagination.PAGED, SORT, FIELDS, *FILTERS, HEALTH),
     ),
 )
 def list_jobs() -> Response:
-    size = pagination.limit()
-    after = pagination.position(lambda values: str(values[0])) or ""
-    found, health = matching(after=after), HEALTH.value()
-    page = list(islice(found if health is None else _of_health(found, health), size + 1))
-    more = len(page) > size
-    return pagination.answer(responses.jobs(service(), page[:size]), [page[size - 1].job.name] if more else None)
+    size, after = pagination.limit(), pagination.position(job_order.read_position)
+    rows = list(islice(_ordered(SORT.value(), after), size + 1))
+    page = rows[:size]
+    items = responses.jobs(service(), [definition for _, definition in page])
+    return pagination.answer(items, page[-1][0] if len(rows) > size else None)
+
+
+def _ordered(order: Order, after: Position | None) -> Iterator[tuple[Position, JobVersion]]:
+    """By name each is looked at as it is asked for; any other order looks at all of them."""
+    health = HEALTH.value()
+    is_by_name = order == job_order.BY_NAME
+    found = matching(after=after.name if is_by_name and after else "")
+    if health is None and is_by_name:
+        return ((Position(False, 0, one.job.name), one) for one in found)
+    asked = (one for one in job_order.searched(found) if health in (None, one.standing))
+    if is_by_name:
+        return ((Position(False, 0, one.definition.job.name), one.definition) for one in asked)
+    return ((place, one.definition) for place, one in job_order.placed(asked, order, after))
 
 
 @blueprint.get(
@@ -146,11 +160,6 @@ def matching(*, after: str = "") -> Iterator[JobVersion]:
         looks = service().expectations.snapshot()
         found = (one for one in found if any(look.state is expected for look in looks.get(one.job.name, ())))
     return found
-
-
-def _of_health(found: Iterator[JobVersion], health: JobHealth) -> Iterator[JobVersion]:
-    while chunk := list(islice(found, _CHUNK)):
-        yield from (one.definition for one in job_health.search(service(), chunk) if one.standing is health)
 
 
 def _has_tag(tag: tuple[str, str], definition: JobVersion) -> bool:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 blueprint = Blueprint("versions", __name__, url_prefix="/api/v1/jobs/<name>/versions")
 N = endpoint.path("n", "A version's number, or its commit (4 digits or more)")
 ENVIRONMENT = query.text("environment", "The environment to show it in; the runner's own when absent")
+FIELDS = pagination.fields("Version")
 AGAINST = query.text("against", "The version before the change; the one before `n` when absent")
 
 
@@ -35,12 +36,12 @@ AGAINST = query.text("against", "The version before the change; the one before `
             "versions",
             "Its versions",
             "Newest first; also of a deleted job.",
-            {200: answer("Versions, newest first", ref("VersionList"))},
+            {200: pagination.listed("Versions, newest first", "VersionList")},
             errors=(404,),
         ),
         role=READ,
         is_scoped=True,
-        parameters=(job_lookup.NAME, *pagination.PAGED),
+        parameters=(job_lookup.NAME, *pagination.PAGED, FIELDS),
     ),
 )
 def list_versions(name: str) -> Response:
