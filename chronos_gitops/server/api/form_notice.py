@@ -58,6 +58,18 @@ def rolled_back(answer: Mapping[str, Any]) -> FormNotice:
     return FormNotice(text, f"{versions}/{number or commit}", "Open the version")
 
 
+def undone(answer: Mapping[str, Any]) -> FormNotice:
+    undone, jobs = str(answer["undone_commit"])[:8], plural(len(answer["jobs"]), "job")
+    if not answer["changed"]:
+        return FormNotice(f"No commit was made: every file is what it was before commit {undone} already.")
+    commit = str(answer["commit"])
+    if answer.get("branch"):
+        text = f"Proposed as commit {commit[:8]} on branch {answer['branch']}, because this one is protected."
+        return FormNotice(f"{text} {jobs} change when it is merged.")
+    text = f"Undid commit {undone}: commit {commit[:8]} takes {jobs} back. It is applied."
+    return FormNotice(text, f"/commits/{commit}", "Open the commit")
+
+
 def synced(answer: Mapping[str, Any]) -> FormNotice:
     applied = answer["revision"]["applied"]
     commit = f"commit {applied[:8]} is applied" if applied else "no commit is applied yet"

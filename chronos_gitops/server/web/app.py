@@ -10,12 +10,23 @@ from chronos_gitops.schedule.timing import Timing
 from chronos_gitops.server.api import app as api_app
 from chronos_gitops.server.web import layout
 from chronos_gitops.server.web.cache import PageCache
-from chronos_gitops.server.web.pages import api_docs, changes, execution, executions, job, jobs, login, upcoming
+from chronos_gitops.server.web.pages import (
+    api_docs,
+    changes,
+    commit,
+    compare,
+    execution,
+    executions,
+    job,
+    jobs,
+    login,
+    upcoming,
+)
 
 if TYPE_CHECKING:
     from chronos_gitops.app import Service
 
-PAGES = (jobs, job, execution, executions, upcoming, changes)
+PAGES = (jobs, job, compare, commit, execution, executions, upcoming, changes)
 """Each of them puts its routes on the blueprint of ``frame``."""
 
 

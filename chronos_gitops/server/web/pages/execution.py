@@ -3,9 +3,10 @@
 from dataclasses import asdict
 from typing import Any
 
-from chronos_gitops.engine.model import Attempt
+from chronos_gitops.engine.model import Attempt, Execution, ExecutionQuery, Status
 from chronos_gitops.server.api.endpoint import READ, Endpoint
 from chronos_gitops.server.api.openapi import responses
+from chronos_gitops.server.api.request_context import service
 from chronos_gitops.server.api.routes.executions import executions as api_executions
 from chronos_gitops.server.api.routes.executions import other_changes
 from chronos_gitops.server.web.layout import blueprint, render_page
@@ -22,8 +23,24 @@ def execution(execution_id: str) -> str:
         execution=rendered,
         phases=[_phases(attempt) for attempt in found.attempts],
         ended=found.execution.status.is_final,
+        is_known=_is_known(found.execution.job, found.execution.commit),
+        earlier=_last_good(found.execution),
         since=other_changes.sentence(found.execution, other_changes.compared(found.execution)),
     )
+
+
+def _is_known(job: str, commit: str | None) -> bool:
+    """True where the commit made a version of the job that is still in the history."""
+    return commit is not None and bool(tuple(service().follower.index().versions(job).made_by(commit)))
+
+
+def _last_good(run: Execution) -> str | None:
+    """Of a failed execution the commit of the last success before it, where that is another one."""
+    if run.status is not Status.FAILED or not _is_known(run.job, run.commit):
+        return None
+    asked = ExecutionQuery(job=run.job, statuses=(Status.SUCCESS,), limit=1, before=(run.scheduled_time, run.id))
+    good = next(iter(service().engine.executions(asked)), None)
+    return good.commit if good and good.commit != run.commit and _is_known(run.job, good.commit) else None
 
 
 def _phases(attempt: Attempt) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class Order(NamedTuple):
+class JobOrder(NamedTuple):
     key: str
     is_descending: bool = False
 
@@ -28,15 +28,18 @@ class Order(NamedTuple):
         return f"-{self.key}" if self.is_descending else self.key
 
 
-BY_NAME: Final = Order("name")
+BY_NAME: Final = JobOrder("name")
 
 
-class Position(NamedTuple):
+class JobPosition(NamedTuple):
     """The place of a job in an order; the next page starts behind it."""
 
     is_missing: bool
     value: int
     name: str
+
+
+_Placed = tuple[JobPosition, JobSearch]
 
 
 def _next_run(found: JobSearch) -> datetime | None:
@@ -54,37 +57,39 @@ _VALUES: Final[Mapping[str, Callable[[JobSearch], int | datetime | None]]] = {
 KEYS: Final = tuple(_VALUES)
 
 
-def parameter(default: str) -> DefaultedParameter[Order]:
+def parameter(default: str) -> DefaultedParameter[JobOrder]:
     """``sort=KEY``, or ``sort=-KEY`` for the other direction."""
     allowed = [word for key in KEYS for word in (key, f"-{key}")]
     about = "Order of the list, with `-` descending; equal ones by name, and those without a value last"
     return query.word("sort", allowed, about, _order, default=default)
 
 
-def _order(word: str) -> Order:
-    return Order(word.removeprefix("-"), word.startswith("-"))
+def _order(word: str) -> JobOrder:
+    return JobOrder(word.removeprefix("-"), word.startswith("-"))
 
 
-def placed(found: Iterable[JobSearch], order: Order, after: Position | None = None) -> list[tuple[Position, JobSearch]]:
+def placed(
+    found: Iterable[JobSearch], order: JobOrder, after: JobPosition | None = None
+) -> list[tuple[JobPosition, JobSearch]]:
     """In this order, from behind a position on.
 
     A job whose value changes between two pages may be missed or come twice; every other one comes exactly once.
     """
     rows = sorted(((position(order, one), one) for one in found), key=itemgetter(0))
-    if order == Order("name", is_descending=True):
+    if order == JobOrder("name", is_descending=True):
         return [row for row in reversed(rows) if after is None or row[0] < after]
     return [row for row in rows if after is None or row[0] > after]
 
 
-def position(order: Order, found: JobSearch) -> Position:
+def position(order: JobOrder, found: JobSearch) -> JobPosition:
     value = _VALUES[order.key](found)
     number = (value - _EPOCH) // _MICROSECOND if isinstance(value, datetime) else value
-    return Position(number is None, (number or 0) * (-1 if order.is_descending else 1), found.definition.job.name)
+    return JobPosition(number is None, (number or 0) * (-1 if order.is_descending else 1), found.definition.job.name)
 
 
-def read_position(values: Any) -> Position:
+def read_position(values: Any) -> JobPosition:
     """Out of a cursor."""
-    return Position(bool(values[0]), int(values[1]), str(values[2]))
+    return JobPosition(bool(values[0]), int(values[1]), str(values[2]))
 
 
 def searched(found: Iterator[JobVersion]) -> Iterator[JobSearch]:

@@ -24,7 +24,7 @@ from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import job_lookup, pagination, query
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.server.api.routes.jobs import job_order
-from chronos_gitops.server.api.routes.jobs.job_order import Order, Position
+from chronos_gitops.server.api.routes.jobs.job_order import JobOrder, JobPosition
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/api/v1/jobs")
 _YEAR = timedelta(days=366)
@@ -70,16 +70,16 @@ def list_jobs() -> Response:
     return pagination.answer(items, page[-1][0] if len(rows) > size else None)
 
 
-def _ordered(order: Order, after: Position | None) -> Iterator[tuple[Position, JobVersion]]:
+def _ordered(order: JobOrder, after: JobPosition | None) -> Iterator[tuple[JobPosition, JobVersion]]:
     """By name each is looked at as it is asked for; any other order looks at all of them."""
     health = HEALTH.value()
     is_by_name = order == job_order.BY_NAME
     found = matching(after=after.name if is_by_name and after else "")
     if health is None and is_by_name:
-        return ((Position(False, 0, one.job.name), one) for one in found)
+        return ((JobPosition(False, 0, one.job.name), one) for one in found)
     asked = (one for one in job_order.searched(found) if health in (None, one.standing))
     if is_by_name:
-        return ((Position(False, 0, one.definition.job.name), one.definition) for one in asked)
+        return ((JobPosition(False, 0, one.definition.job.name), one.definition) for one in asked)
     return ((place, one.definition) for place, one in job_order.placed(asked, order, after))
 
 

@@ -8,6 +8,7 @@ from chronos_gitops.jobs.secrets import masking
 from chronos_gitops.observability.audit_log import AuditAction
 from chronos_gitops.observability.event_log import EventKind
 from chronos_gitops.rollback.before_commit import UndoRequest
+from chronos_gitops.server.api import form_notice
 from chronos_gitops.server.api.endpoint import ROLLBACK, ApiOperation, Audited, Endpoint, JsonBody, answer
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import body, idempotency
@@ -35,6 +36,7 @@ Answer = tuple[dict[str, Any], int]
         ),
         role=ROLLBACK,
         audit=Audited(AuditAction.UNDO, EventKind.COMMIT_UNDONE, target="commit", makes_commit=True),
+        notice=form_notice.undone,
         body=JsonBody("UndoRequest"),
     ),
 )

@@ -1,0 +1,111 @@
+"""The pages Commit, Undo and Compare: what they show, where they lead, and who may see them."""
+
+import dataclasses
+import re
+
+import pytest
+from flask.testing import FlaskClient
+from harness.api_fixtures import Checkout, app_of, finished, job_yaml, token_of
+from server.web.test_pages import page
+
+from chronos_gitops.app import Service
+
+
+def commit_of(client: FlaskClient, job: str, version: int) -> str:
+    return str(client.get(f"/api/v1/jobs/{job}/versions/{version}").get_json()["commit"])
+
+
+def content(text: str) -> str:
+    """Of a page without the words that tell how long ago something was."""
+    return re.sub(r"<time.*?</time>", "", text.partition("<main")[2])
+
+
+def test_a_commit_names_its_jobs_files_and_fields(client: FlaskClient) -> None:
+    sha = commit_of(client, "daily-backup", 3)
+    text = page(client, f"/commits/{sha}")
+    made = client.get(f"/api/v1/jobs/daily-backup/versions/{sha}").get_json()
+    assert made["message"].partition("\n")[0] in text
+    assert sha in text
+    assert f"<code>{made['path']}</code>" in text
+    assert 'href="/jobs/daily-backup/versions/3"' in text
+    assert "schedule" in text
+    assert content(page(client, f"/commits/{sha[:8]}")) == content(text)
+
+
+def test_a_commit_counts_the_runs_of_its_versions(own: FlaskClient) -> None:
+    sha = commit_of(own, "failing", 1)
+    assert "none" in page(own, f"/commits/{sha}")
+    finished(own, own.post("/api/v1/jobs/failing/trigger").get_json()["id"])
+    text = page(own, f"/commits/{sha}")
+    assert "1, 1 failed" in text
+    assert '<span class="standing failing">failing</span>' in text
+
+
+def test_undoing_by_the_form_is_a_commit_and_is_answered(own: FlaskClient, checkout: Checkout) -> None:
+    sha = commit_of(own, "daily-backup", 3)
+    plan = page(own, f"/commits/{sha}/undo")
+    assert "goes back to version 2" in plan
+    assert "Chronos-" in plan
+    form = {"commit": sha, "reason": "it was better", "_next": f"/commits/{sha}"}
+    sent = own.post("/api/v1/rollback", data=form, headers={"Accept": "text/html"})
+    assert (sent.status_code, sent.headers["Location"].partition("?")[0]) == (303, f"/commits/{sha}")
+    text = own.get(sent.headers["Location"], headers={"Accept": "text/html"}).get_data(as_text=True)
+    assert f"Undid commit {sha[:8]}" in text
+    new = checkout.git("rev-parse", "HEAD").strip()
+    assert f'href="/commits/{new}"' in text
+    assert "no commit would be made" in page(own, f"/commits/{sha}/undo")
+
+
+def test_what_cannot_be_undone_says_why(own: FlaskClient) -> None:
+    text = page(own, f"/commits/{commit_of(own, 'daily-backup', 2)}/undo")
+    assert "This cannot be done." in text
+    assert "changed again since that commit" in text
+
+
+@pytest.mark.parametrize("commit", ["0" * 40, "deadbeef", "zz", "HEAD", "main", "-x"])
+def test_a_commit_that_is_none_is_not_found(client: FlaskClient, commit: str) -> None:
+    response = client.get(f"/commits/{commit}", headers={"Accept": "text/html"})
+    assert response.status_code == 404
+    assert "<nav" in response.get_data(as_text=True)
+
+
+def test_two_versions_stand_side_by_side(client: FlaskClient) -> None:
+    text = page(client, "/jobs/daily-backup/compare?from=1&to=3")
+    assert "version 1 and version 3" in text
+    for table in ('class="fields"', 'class="sides"'):
+        assert table in text
+    by_commit = f"from={commit_of(client, 'daily-backup', 1)}&to={commit_of(client, 'daily-backup', 3)}"
+    assert content(page(client, f"/jobs/daily-backup/compare?{by_commit}")) == content(text)
+    assert "version 2 and version 3" in page(client, "/jobs/daily-backup/compare?from=&to=")
+    assert "the first one" in page(client, "/jobs/nightly/compare?to=1")
+    assert client.get("/jobs/daily-backup/compare?from=9", headers={"Accept": "text/html"}).status_code == 404
+
+
+def test_a_deleted_job_can_be_compared(client: FlaskClient) -> None:
+    count = len(client.get("/api/v1/jobs/retired/versions").get_json()["items"])
+    assert f"version {count - 1} and version {count}" in page(client, f"/jobs/retired/compare?to={count}")
+
+
+def test_changes_versions_and_executions_lead_to_the_commit(own: FlaskClient, checkout: Checkout) -> None:
+    sha = commit_of(own, "daily-backup", 3)
+    done = finished(own, own.post("/api/v1/jobs/daily-backup/trigger").get_json()["id"])
+    for path in ("/jobs/daily-backup", "/jobs/daily-backup/versions/3", f"/executions/{done['id']}"):
+        assert f'href="/commits/{sha}"' in page(own, path), path
+    checkout.write("daily-backup", job_yaml("daily-backup", "https://example.com/other"))
+    checkout.commit("Call another address")
+    own.post("/api/v1/sync")
+    newest = commit_of(own, "daily-backup", 4)
+    assert f'href="/commits/{newest}"' in page(own, "/changes")
+
+
+def test_a_caller_who_sees_some_jobs_sees_only_these_in_a_commit(service: Service) -> None:
+    secret, token = token_of("few", "read")
+    client = app_of(service, dataclasses.replace(token, tags=(("team", "backend"),))).test_client()
+    headers = {"Authorization": f"Bearer {secret}", "Accept": "text/html"}
+    index = service.follower.index()
+    for job, status in (("daily-backup", 200), ("nightly", 404)):
+        sha = index.versions(job)[-1].commit
+        names = {one.job for one in index.made_by(sha)}
+        response = client.get(f"/commits/{sha}", headers=headers)
+        assert response.status_code == (200 if names & {"daily-backup", "off"} else status)
+        assert "nightly" not in response.get_data(as_text=True)
