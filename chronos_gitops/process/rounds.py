@@ -1,6 +1,7 @@
 """A thread that does one round after the other: a round that fails is not the last one, and is logged once."""
 
 import logging
+import time
 from typing import Final
 
 from chronos_gitops.errors import ChronosError
@@ -38,8 +39,9 @@ class RoundThread(BackgroundThread):
             except Exception as error:  # a round that breaks must not be the last one
                 self._log.exception(self._failure)
                 self._note_trouble(str(error))
-            self.stopping.wait(self._rest_s)
-            self.woken.wait(self._wait_s)
+            ended = time.monotonic()
+            if self.woken.wait(self._rest_s + self._wait_s):
+                self.stopping.wait(max(0.0, ended + self._rest_s - time.monotonic()))
 
     def _note_trouble(self, error: str) -> None:
         if not self._is_troubled:

@@ -37,6 +37,7 @@ IDLE = 30
 SLOWEST = 60
 """Seconds that a request may take to arrive, from its first byte to its last: reading costs no thread, but a place."""
 MOST_CONNECTIONS = 10_000
+_UNDISTURBED_S = 30.0
 
 
 class AddressInUse(ChronosError):
@@ -97,7 +98,7 @@ class Server:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._turn(timeout=1.0)
+            self._turn(timeout=1.0 if self._must_look() else _UNDISTURBED_S)
         wasyncore.dispatcher.close(self._server)  # the listening socket only: answers in the making still go out
         while self._is_answering() and time.monotonic() < self._deadline:
             self._turn(timeout=0.05)
@@ -111,6 +112,10 @@ class Server:
         except Exception:
             # One bad connection must not take the API down.
             log.exception("http_loop_failed")
+
+    def _must_look(self) -> bool:
+        """Nothing wakes the loop when a request takes too long, or when there are descriptors again."""
+        return self._server is not None and bool(self._server.active_channels or not self._server.accepting)
 
     def _dismiss_the_slow(self) -> None:
         now = time.monotonic()

@@ -1,7 +1,7 @@
 """The source of job files: a checkout as it is on disk, or the commits of a branch."""
 
 import os
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from chronos_gitops.git.discovery import RepositoryPaths, discover
 from chronos_gitops.git.errors import NotARepository, PathMissing
 from chronos_gitops.git.ignore_file import without_ignored_at, without_ignored_on_disk
 from chronos_gitops.git.incomplete_clone import PresentObjects
+from chronos_gitops.git.ref_files import LastAnswer, is_ref_file, ref_files
 from chronos_gitops.git.refs import branch_name, heads
 from chronos_gitops.git.remote.address import Address
 from chronos_gitops.git.remote.credentials import GitCredentials
@@ -20,7 +21,7 @@ from chronos_gitops.git.remote.mirror import Mirror, OnFetch
 from chronos_gitops.git.symlinks import location, symbolic_links
 from chronos_gitops.git.tree import CommitFiles, Scanner, read_file
 from chronos_gitops.git.worktree.commit import Checkout
-from chronos_gitops.jobs.files.job_files import IGNORE_FILE, is_hidden
+from chronos_gitops.jobs.files.job_files import IGNORE_FILE, folders_below, is_hidden
 from chronos_gitops.jobs.validation.validate import Files
 from chronos_gitops.sync.status import Mode
 
@@ -143,6 +144,7 @@ class WorktreeSource:
         self._root = place.root
         self._location = location(place.root)
         self._scanner = Scanner(place.root, jobs)
+        self._head = LastAnswer[str | None]()
         self._committed: tuple[str | None, Mapping[str, str]] = (None, MappingProxyType({}))
         self._last: CommitFiles | None = None
 
@@ -155,7 +157,7 @@ class WorktreeSource:
     def refresh(self, *, patient: bool) -> str | None:  # noqa: ARG002 - nothing here makes anybody wait
         self._follow_links()
         Checkout(self.git).recover()
-        head = self.git.resolve("HEAD")
+        head = self._head.get(ref_files(self.checkout, "HEAD"), lambda: self.git.resolve("HEAD"))
         if head != self._committed[0] or self.branch is None:
             ref = self.git.head_ref()
             self.branch = None if ref is None else ref.removeprefix("refs/heads/")
@@ -187,7 +189,7 @@ class WorktreeSource:
         git_dir, refs = self.checkout.git_dir, self.checkout.common / "refs" / "heads"
         above = {root.joinpath(*PurePosixPath(self.jobs).parts[:depth]) for depth in range(_depth(self.jobs))}
         links = {link.parent for link in symbolic_links(self._root)}
-        return {*above, *_below(top), git_dir, self.checkout.common, *_below(refs), *links}
+        return {*above, *folders_below(top), git_dir, self.checkout.common, *folders_below(refs), *links}
 
     def concerns(self, path: str) -> bool:
         name = os.path.basename(path)  # noqa: PTH119 - called for every event
@@ -195,7 +197,7 @@ class WorktreeSource:
         if self._is_link_on_the_way(path):
             return True
         if path.startswith((git_dir, str(self.checkout.git_dir))):
-            return _is_ref(path, name)
+            return is_ref_file(path)
         jobs = os.path.join(self._location[0], self.jobs)  # noqa: PTH118
         return (
             (name == IGNORE_FILE or not is_hidden(name))
@@ -254,6 +256,8 @@ class BranchSource:
         self._location = None if place is None else location(place.root or place.git_dir)
         self._address = address
         self._last: CommitFiles | None = None
+        self._head = LastAnswer[str]()
+        self._tip = LastAnswer[TreeSnapshot]()
 
     @property
     def git(self) -> Git:
@@ -293,7 +297,7 @@ class BranchSource:
         path = self._address.path
         if path is None:
             return
-        now = location(path if self._place is None else self._place.root or self._place.git_dir)
+        now = self._whereabouts(path)
         if self._place is None or now != self._location:
             self._place, self._location = discover(path), now
             self.objects.lender = Git(self._place)
@@ -301,10 +305,25 @@ class BranchSource:
     def _fetch(self, branch: str, timeout: float | None) -> str:
         if self.objects.lender is not None and self.objects.is_partial:
             return self.mirror.borrow(self.objects.lender, branch)
-        return self.mirror.fetch(branch, timeout=timeout)
+        return self._head.get(self._ref_files(branch), lambda: self.mirror.fetch(branch, timeout=timeout))
+
+    def _ref_files(self, branch: str) -> Hashable:
+        """Of the followed folder and of our mirror; None where one of them has to be asked."""
+        ours = self.mirror.ref_files(branch)
+        if self._place is None or self._address.path is None or ours is None:
+            return None
+        theirs = ref_files(self._place, heads(branch))
+        return theirs and (theirs, ours, self._whereabouts(self._address.path))
+
+    def _whereabouts(self, path: Path) -> tuple[str, bytes]:
+        return location(path if self._place is None else self._place.root or self._place.git_dir)
 
     def tip(self, head: str | None) -> TreeSnapshot:
         assert head is not None
+        ours = self.mirror.ref_files(self.branch or "")
+        return self._tip.get(ours and (head, ours), lambda: self._listed(head))
+
+    def _listed(self, head: str) -> TreeSnapshot:
         self._last = files = CommitFiles(self.git, head, self.jobs, self._last)
         return TreeSnapshot(head, without_ignored_at(files, self.git, head, self.jobs), files.blobs, head)
 
@@ -319,12 +338,12 @@ class BranchSource:
             return () if self._address.path is None else (self._address.path,)
         common = self._place.common
         links = {link.parent for link in symbolic_links(self._address.path or common)}
-        return {common, common / "reftable", *_below(common / "refs" / "heads"), *links}
+        return {common, common / "reftable", *folders_below(common / "refs" / "heads"), *links}
 
     def concerns(self, path: str) -> bool:
         if self._address.path is not None and Path(path) in symbolic_links(self._address.path):
             return True
-        return _is_ref(path, os.path.basename(path))  # noqa: PTH119 - called for every event
+        return is_ref_file(path)
 
     def check(self) -> bool:
         return self.branch is None or self.mirror.check(self.branch)
@@ -369,24 +388,5 @@ def _at(address: Address, place: RepositoryPaths) -> Address:
     return Address(str(path), address.protocols, path)
 
 
-def _below(top: Path) -> Iterator[Path]:
-    """The folder and every folder in it; hidden ones hold no jobs and no branches."""
-    folders = [str(top)]
-    while folders:
-        folder = folders.pop()
-        yield Path(folder)
-        try:
-            with os.scandir(folder) as listing:
-                folders += [
-                    entry.path for entry in listing if not is_hidden(entry.name) and entry.is_dir(follow_symlinks=False)
-                ]
-        except OSError:
-            continue
-
-
 def _depth(jobs: str) -> int:
     return max(1, len(PurePosixPath(jobs).parts))
-
-
-def _is_ref(path: str, name: str) -> bool:
-    return name in ("HEAD", "packed-refs", "tables.list", "shallow") or ("/refs" in path and not name.endswith(".lock"))

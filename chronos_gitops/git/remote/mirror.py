@@ -24,6 +24,7 @@ from chronos_gitops.git.errors import (
     Stopped,
 )
 from chronos_gitops.git.incomplete_clone import boundary
+from chronos_gitops.git.ref_files import ref_files
 from chronos_gitops.git.refs import arriving, branch_name, heads, tracked
 from chronos_gitops.git.remote import partial_clone
 from chronos_gitops.git.remote.address import Address
@@ -158,6 +159,11 @@ class Mirror:
         if not self._suspected.is_set():
             self._suspected.set()
             self._on_damage()
+
+    def ref_files(self, branch: str) -> Hashable:
+        """Equal values mean that it has the same commit; None where the next fetch may have something to mend."""
+        is_ours = self._lock_file is not None and not self._lock_file.loss()
+        return ref_files(self.git.place, tracked(branch)) if is_ours and not self._suspected.is_set() else None
 
     def check(self, branch: str) -> bool:
         """False when the next fetch makes the mirror anew. Reads every object that jobs need."""

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from chronos_gitops.jobs.folders import inside, outside
@@ -235,3 +236,18 @@ def _class(name: str, position: int) -> tuple[str, int] | None:
     if not members:
         return ("[^/]" if is_negated else "(?!)"), position + 1
     return f"(?!/)[{'^' if is_negated else ''}{members}]", position + 1
+
+
+def folders_below(top: Path) -> Iterator[Path]:
+    """The folder and every folder in it; hidden ones hold no jobs and no branches."""
+    folders = [str(top)]
+    while folders:
+        folder = folders.pop()
+        yield Path(folder)
+        try:
+            with os.scandir(folder) as listing:
+                folders += [
+                    entry.path for entry in listing if not is_hidden(entry.name) and entry.is_dir(follow_symlinks=False)
+                ]
+        except OSError:
+            continue
