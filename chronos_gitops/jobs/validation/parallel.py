@@ -3,16 +3,13 @@
 10,000 files take half the time on two processors (bench/validate.py); a runner's first pass reads in its own thread.
 """
 
-import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from chronos_gitops.jobs.files.name_owner import Incumbents, NoIncumbents
 from chronos_gitops.jobs.layers.tree import Layers
@@ -28,6 +25,9 @@ from chronos_gitops.jobs.validation.validate import (
     parse_each,
 )
 from chronos_gitops.schedule.calendars.calendar import Calendar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _WORTH_A_PROCESS: Final = 200
 """Files; a process costs as much as parsing 30 of them."""
@@ -91,6 +91,9 @@ def _judged(judge: _Judge, shares: Sequence[Sequence[TreeEntry]]) -> Iterator[Fi
     if len(shares) == 1:
         yield from judge(shares[0])
         return
+    import multiprocessing  # 17 ms, an eighth of `validate` for one file
+    from concurrent.futures import ProcessPoolExecutor
+
     fork = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(len(shares) - 1, mp_context=fork, initializer=_start_worker, initargs=(judge,)) as pool:
         helpers = [pool.submit(_judge_share, share) for share in shares[1:]]
@@ -101,6 +104,8 @@ def _judged(judge: _Judge, shares: Sequence[Sequence[TreeEntry]]) -> Iterator[Fi
 
 def _result(helper: "Future[list[FileResult]]", judge: _Judge, share: Sequence[TreeEntry]) -> Iterable[FileResult]:
     """Results of a worker process; if it was killed, this process validates its share."""
+    from concurrent.futures.process import BrokenProcessPool
+
     try:
         return helper.result()
     except BrokenProcessPool:
