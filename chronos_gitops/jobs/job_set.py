@@ -1,7 +1,9 @@
 """The difference of two JobSets: the one comparison that everything which follows a change uses."""
 
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from typing import Final
 
 from chronos_gitops.jobs.model import JobSet, JobVersion
 from chronos_gitops.schedule.timing import Timing
@@ -44,8 +46,33 @@ class JobSetDiff:
 _KINDS = ("redefined", "retimed", "moved", "reversioned", "requarantined")
 
 
+class _Compared:
+    """The two sets that were compared last: everything that follows a change compares the same two."""
+
+    def __init__(self) -> None:
+        self._last: tuple[weakref.ref[JobSet], weakref.ref[JobSet], JobSetDiff] | None = None
+
+    def get(self, before: JobSet, after: JobSet) -> JobSetDiff | None:
+        last = self._last
+        return None if last is None or last[0]() is not before or last[1]() is not after else last[2]
+
+    def put(self, before: JobSet, after: JobSet, found: JobSetDiff) -> None:
+        self._last = weakref.ref(before), weakref.ref(after), found
+
+
+_compared: Final = _Compared()
+
+
 def diff(before: JobSet, after: JobSet) -> JobSetDiff:
     """Compare two job sets. A definition that is the same object on both sides is not inspected."""
+    known = _compared.get(before, after)
+    if known is None:
+        known = _diff(before, after)
+        _compared.put(before, after, known)
+    return known
+
+
+def _diff(before: JobSet, after: JobSet) -> JobSetDiff:
     found: dict[str, list[str]] = {kind: [] for kind in _KINDS}
     for new in after:
         old = before.get(new.job.name)

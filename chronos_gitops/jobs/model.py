@@ -169,8 +169,11 @@ class Job:
         return digest_of(self.document())
 
     @classmethod
-    def from_document(cls, document: Document) -> "Job":
-        """Builds the job of a document that validation found without errors; anything else may raise anything."""
+    def from_document(cls, document: Document, *, sent_like: "Job | None" = None) -> "Job":
+        """Builds the job of a document that validation found without errors; anything else may raise anything.
+
+        ``sent_like`` is a job that has the same webhook and the same times.
+        """
         name = sys.intern(document["name"])
         optional: dict[str, Any] = {
             key: document[key] for key in ("description", "enabled") if document.get(key) is not None
@@ -191,10 +194,10 @@ class Job:
         return cls(
             name=name,
             timing=_timing(document, name),
-            webhook=_webhook(document["webhook"]),
+            webhook=_webhook(document["webhook"]) if sent_like is None else sent_like.webhook,
             retry_policy=_retry_policy(document.get("retry_policy") or {}),
             tags=_pairs(document.get("tags") or {}),
-            times=_times(document) if document.get(variables.VARIABLES) else (),
+            times=_times(document) if sent_like is None else sent_like.times,
             **optional,
         )
 
@@ -241,7 +244,7 @@ def digest_of(document: Document) -> str:
 
 
 def _times(document: Document) -> tuple[tuple[str, TimeVariable], ...]:
-    used = variables.only_used(document)
+    used = variables.only_used(document) if document.get(variables.VARIABLES) else {}
     return tuple((name, TimeVariable.parse(value)) for name, value in used.items() if variables.is_time(value))
 
 
@@ -356,7 +359,7 @@ class JobVersion:
         return None if self.runs_draft else self.commit
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class JobSet:
     """All jobs at one revision: complete or it does not exist, swapped once, never changed."""
 

@@ -89,3 +89,11 @@ def test_the_same_object_is_not_looked_into() -> None:
     one = definition()
     assert not diff(JobSet.of("1", [one]), JobSet.of("2", [one]))
     assert not compared(one, replace(one))
+
+
+def test_the_same_two_sets_are_compared_once() -> None:
+    before, after = JobSet.of("1", [definition()]), JobSet.of("2", [definition(version=2)])
+    found = diff(before, after)
+    assert diff(before, after) is found
+    assert diff(after, before) is not found
+    assert diff(before, JobSet.of("2", [definition(schedule="@hourly")])).redefined == ("a",)

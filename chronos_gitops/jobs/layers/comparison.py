@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from chronos_gitops.jobs.layers.merge import NULL
 from chronos_gitops.jobs.layers.parts import FileParts
 from chronos_gitops.jobs.validation.document import Document
+from chronos_gitops.jobs.validation.yaml.positions import Mark, Path
+
+_NO_LINES: Final = ("",)
+_NO_MARKS: Final[Mapping[Path, Mark]] = MappingProxyType({})
 
 
 def distinct(value: Any) -> Any:
@@ -28,6 +33,6 @@ def _values_only(read: Document) -> Document:
     return bare_document(distinct(read.value))
 
 
-def bare_document(value: Mapping[str, Any]) -> Document:
-    """A value that stands in no file."""
-    return Document("", (), value, {}, {}, frozenset(), (), complete=True)
+def bare_document(value: Mapping[str, Any], file: str = "") -> Document:
+    """A value without places: all of it stands at the beginning of the file."""
+    return Document(file, _NO_LINES, value, _NO_MARKS, _NO_MARKS, frozenset(), (), complete=True)

@@ -13,6 +13,7 @@ from chronos_gitops.jobs.validation.yaml.positions import Path
 
 _HEADERS: Final = ("webhook", "headers")
 _NAME: Final = ("name",)
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,11 @@ class EffectiveJob:
     @property
     def content(self) -> str:
         """Digest of the merged value with only the variables it uses: it depends on no release and no format."""
-        value = content_of(self.merged)
-        return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        return content_digest(self.merged)
+
+
+def content_digest(merged: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_CANONICAL.encode(content_of(merged)).encode()).hexdigest()
 
 
 def content_of(merged: Mapping[str, Any]) -> dict[str, Any]:

@@ -98,6 +98,20 @@ class Layers:
         outer = layer.place.folder.rpartition("/")[0]
         return self._inherited_by(outer, self._defaults_above(outer)) if layer.place.folder else _EMPTY
 
+    def changed_fields(self, before: "Layers", path: str) -> frozenset[str] | None:
+        """Top-level fields that the layers of this path say otherwise than ``before``: a job there is the same in all
+        others. None where that cannot be told: a layer is refused, or other environments are declared."""
+        now, was = self.of(path), before.of(path)
+        if self.environments != before.environments or any(one.errors or one.problems for one in (*now, *was)):
+            return None
+        parts, known = _parts_by_place(now), _parts_by_place(was)
+        return frozenset(
+            field
+            for place in parts.keys() | known.keys()
+            for field in parts.get(place, _EMPTY).keys() | known.get(place, _EMPTY).keys()
+            if repr(parts.get(place, _EMPTY).get(field, _EMPTY)) != repr(known.get(place, _EMPTY).get(field, _EMPTY))
+        )
+
     def job(self, path: str, own: FileParts, environment: str | None) -> EffectiveJob:
         """The job at this path in the environment, None for the base where none is declared."""
         folder = self._folder_of(path)
@@ -157,6 +171,15 @@ class Layers:
 
     def _folder_of(self, path: str) -> str:
         return self._place(path).rpartition("/")[0]
+
+
+def _parts_by_place(layers: Sequence[Layer]) -> dict[tuple[str, str | None], Mapping[str, Any]]:
+    """The values of each part, by the path of its layer and environment."""
+    found: dict[tuple[str, str | None], Mapping[str, Any]] = {}
+    for layer in layers:
+        found[layer.path, None] = layer.parts.base.value
+        found |= {(layer.path, name): block.value for name, block in layer.parts.blocks.items()}
+    return found
 
 
 NO_LAYERS: Final = Layers()

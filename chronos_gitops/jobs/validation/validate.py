@@ -1,9 +1,10 @@
 """Files to jobs: each judged on its own, then all of them together."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +22,6 @@ from chronos_gitops.jobs.validation.document import Document, SourceSpan
 from chronos_gitops.jobs.validation.file_result import UNREADABLE, FileResult
 from chronos_gitops.jobs.validation.files import FileKind, Files, TreeEntry, refusal
 from chronos_gitops.jobs.validation.layers import effective
-from chronos_gitops.jobs.validation.layers.clean_documents import CleanDocuments
 from chronos_gitops.jobs.validation.layers.findings import fold_findings
 from chronos_gitops.jobs.validation.layers.layer_files import jobs_among, read_layers, reserved
 from chronos_gitops.jobs.validation.required_jobs import judge_gates
@@ -30,6 +30,7 @@ from chronos_gitops.jobs.validation.rules import checks
 from chronos_gitops.jobs.validation.rules.gates import named_gate
 from chronos_gitops.jobs.validation.rules.names import is_name
 from chronos_gitops.jobs.validation.schema import json_schema
+from chronos_gitops.jobs.validation.validation_cache import ValidationCache
 from chronos_gitops.schedule.calendars.calendar import Calendar
 
 __all__ = [
@@ -53,35 +54,6 @@ if TYPE_CHECKING:
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
 _BATCH_BYTES: Final = 16 * 1024 * 1024
 _NO_INCUMBENTS: Final = NoIncumbents()
-
-
-class ValidationCache:
-    """Results by path, blob, layers and day; keeps only those that the last validation used."""
-
-    def __init__(self) -> None:
-        self.bound = BoundJobs()
-        self.clean = CleanDocuments()
-        self._known: dict[datetime | None, dict[str, FileResult]] = {}
-        self._used: dict[datetime | None, dict[str, FileResult]] = {}
-
-    def get(
-        self, path: str, blob: str, layers: str, today: datetime | None, calendars: Container[str] = ()
-    ) -> FileResult | None:
-        """``calendars`` are the names that a job may name now."""
-        parsed = self._known.get(today, {}).get(path)
-        if parsed is None or (parsed.identity.blob, parsed.layers) != (blob, layers):
-            return None
-        if parsed.calendars and parsed.unknown_calendars != {one for one in parsed.calendars if one not in calendars}:
-            return None
-        self.put(parsed, today)
-        return parsed
-
-    def put(self, parsed: FileResult, today: datetime | None) -> None:
-        self._used.setdefault(today, {})[parsed.path] = parsed
-
-    def evict_unused(self) -> None:
-        self._known, self._used = self._used, {}
-        self.clean.keep({path for used in self._known.values() for path in used})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,30 +99,27 @@ def validate_file(
     layers: Layers = NO_LAYERS,
     environment: str | None = None,
     calendars: Mapping[str, Calendar] | None = None,
-    clean: CleanDocuments | None = None,
 ) -> FileResult:
     """One file, judged on its own; with ``today`` also by the calendar of the twelve months after it.
 
     With ``secrets``, the names that there are, a reference to any other one is an error; with ``bindings`` a reference
     to a secret that may not be used in this file, or not be sent to its host. ``make_job`` is False for who wants the
     problems only. With ``layers`` the job is what they make of it, in every environment that they declare. With
-    ``calendars``, those that there are, a name of any other one is an error. ``clean`` is for one set of ``secrets``
-    and ``bindings``, and for no ``today``.
+    ``calendars``, those that there are, a name of any other one is an error.
     """
     blob = blob or git_blob_id(content)
     read = _lfs_pointer(path) if content.startswith(_LFS) else document.read(path, content)
 
     named: dict[str, None] = {}
 
-    def check(source: Document, fields: Set[str] | None = None) -> tuple[Problem, ...]:
-        found = json_schema.check(source, fields=fields)
-        found += checks.check(source, today=today, secrets=secrets, bindings=bindings, fields=fields)
+    def check(source: Document) -> tuple[Problem, ...]:
+        found = _check_alone(source, today=today, secrets=secrets, bindings=bindings)
         if "skip" not in source.value:
             return found
         named.update(dict.fromkeys(calendar_rules.names(source)))
         return found if calendars is None else (*found, *calendar_rules.check(source, calendars, today))
 
-    judged = _judged(read, content, check, layers, environment, clean)
+    judged = _judged(read, content, check, layers, environment)
     problems = judged.problems
     if read.complete and b"chronos:" in content:
         from chronos_gitops.jobs.validation import suppressions
@@ -169,19 +138,31 @@ def validate_file(
     return FileResult(path, identity, _name(read), job, ordered(problems), named_at, *about)
 
 
+def _check_alone(
+    source: Document,
+    *,
+    today: datetime | None,
+    secrets: frozenset[str] | None,
+    bindings: Bindings | None,
+    fields: Set[str] | None = None,
+) -> tuple[Problem, ...]:
+    """Of a job that was valid, with ``fields``, only what these decide."""
+    found = json_schema.check(source, fields=fields)
+    return found + checks.check(source, today=today, secrets=secrets, bindings=bindings, fields=fields)
+
+
 def _judged(
     read: Document,
     content: bytes,
     check: effective.Check,
     layers: Layers,
     environment: str | None,
-    clean: CleanDocuments | None,
 ) -> effective.Judgement:
     if not read.complete:
         return effective.Judgement(read.problems, None)
     if not effective.is_plain(read, layers, content):
-        return effective.judge(read, layers, environment, check, clean)
-    problems, gate = read.problems + check(read, None), named_gate(read)
+        return effective.judge(read, layers, environment, check)
+    problems, gate = read.problems + check(read), named_gate(read)
     value = None if any(map(is_error, problems)) else read.value
     return effective.Judgement(problems, value, gates=() if gate is None else (gate,))
 
@@ -215,6 +196,7 @@ def validate_tree(
     """
     cache = ValidationCache() if cache is None else cache
     layers, read = read_layers(files) if layers is None else layers, read_calendars(files)
+    cache.kept.begin(layers)
     in_force = CalendarSet.of(read, last_calendars)
     calendars = known_calendars(read, None if last_calendars is None else in_force)
     parsed: dict[str, FileResult] = {}
@@ -225,6 +207,13 @@ def validate_tree(
             unknown.append(entry)
         else:
             parsed[entry.path] = known
+    if today is None:
+        check = partial(_check_alone, today=None, secrets=secrets, bindings=bindings)
+        decided = cache.kept.decide_again(unknown, files, cache.former(unknown, calendars), check, environment, on_file)
+        for one in decided:
+            parsed[one.path] = one
+            cache.put(one, None)
+        unknown = [entry for entry in unknown if entry.path not in parsed]
     each = parse_each(
         files,
         unknown,
@@ -234,7 +223,6 @@ def validate_tree(
         bindings=bindings,
         environment=environment,
         calendars=calendars,
-        clean=cache.clean if today is None else None,
     )
     for one in each:
         parsed[one.path] = one
@@ -277,7 +265,6 @@ def parse_each(
     make_job: bool = True,
     environment: str | None = None,
     calendars: Mapping[str, Calendar] | None = None,
-    clean: CleanDocuments | None = None,
 ) -> Iterator[FileResult]:
     """These files of the tree, each judged on its own, in this order."""
     for entry, content in _contents(files, entries):
@@ -293,7 +280,6 @@ def parse_each(
             layers=layers,
             environment=environment,
             calendars=calendars,
-            clean=clean,
         )
         wrong = reserved(files, entry.path)
         yield parsed if wrong is None else replace(parsed, job=None, problems=(_at(parsed, wrong),))

@@ -2,6 +2,8 @@
 
 import logging
 import os
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -154,3 +156,16 @@ def test_the_thread_looks_again_by_itself(tmp_path: Path) -> None:
     watch.stop()
     watch.join(10)
     assert watch.value("pay-key") is SecretState.OK
+
+
+def test_uses_of_a_job_that_an_edited_layer_made_anew_are_kept_at_its_path_alone(tmp_path: Path) -> None:
+    """What may be used goes by the folder of the job's file."""
+    bindings = Bindings({"pay-key": SecretBinding(folders=("jobs/a",))})
+    watch = watch_of(tmp_path, bindings)
+    job = version("jobs/a/x.yaml", JOB.format(name="x", url="https://api.example.com/x"))
+    watch.jobs_changed(JobSet.of("1", [job]))
+    slower = replace(job, job=replace(job.job, timeout=timedelta(minutes=9)))
+    watch.jobs_changed(JobSet.of("2", [slower]))
+    assert [(use.path, use.refused) for use in watch.uses()] == [("jobs/a/x.yaml", None)]
+    watch.jobs_changed(JobSet.of("3", [replace(slower, path="jobs/b/x.yaml")]))
+    assert [(use.path, use.refused) for use in watch.uses()] == [("jobs/b/x.yaml", SecretState.REFUSED)]

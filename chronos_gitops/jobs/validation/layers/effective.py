@@ -1,6 +1,6 @@
 """A job judged as its files make it, in each environment: every finding stands where its value is written."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,15 +13,14 @@ from chronos_gitops.jobs.problem import Problem, counts_in, is_error
 from chronos_gitops.jobs.secrets.references import texts
 from chronos_gitops.jobs.validation.document import Document
 from chronos_gitops.jobs.validation.layers import form
-from chronos_gitops.jobs.validation.layers.clean_documents import CleanDocuments
 from chronos_gitops.jobs.validation.layers.variable_values import check_value, sampled
 from chronos_gitops.jobs.validation.quoting import short
 from chronos_gitops.jobs.validation.rules.gates import NamedGate, named_gate
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
 from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS
 
-Check = Callable[[Document, Set[str] | None], tuple[Problem, ...]]
-"""Validates a document by schema and rules; with a set of fields, only those, because the rest was valid before."""
+Check = Callable[[Document], tuple[Problem, ...]]
+"""Validates a document by schema and rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +51,37 @@ def _has_null(value: Mapping[str, Any]) -> bool:
     return any(one is None or (isinstance(one, dict) and _has_null(one)) for one in value.values())
 
 
-def judge(
-    read: Document, layers: Layers, environment: str | None, check: Check, clean: CleanDocuments | None = None
-) -> Judgement:
+def judge(read: Document, layers: Layers, environment: str | None, check: Check) -> Judgement:
     """In every declared environment; an error elsewhere than in ``environment`` is told and stops nothing there."""
     unreadable = layers.unreadable(read.file)
     own = parts_of(read)
     about_file = (*read.problems, *form.check_blocks(read, own, layers.environments))
     if unreadable:
         return Judgement((*about_file, *unreadable), None)
+    return judge_parts(read.file, own, layers, environment, check, about_file)
+
+
+def judge_parts(
+    path: str,
+    own: FileParts,
+    layers: Layers,
+    environment: str | None,
+    check: Check,
+    about_file: tuple[Problem, ...] = (),
+) -> Judgement:
+    """The same for the parts of a file whose layers can all be read; ``about_file`` is said of it already."""
     found: dict[Problem, list[str | None]] = {}
     known: list[tuple[EffectiveJob, tuple[Problem, ...]]] = []
     here: EffectiveJob | None = None
     policies: dict[str, None] = {}
     declared: tuple[str | None, ...] = layers.environments or (None,)
-    is_refused = any(one.rule == "not-inheritable" for layer in layers.of(read.file) for one in layer.problems)
+    is_refused = any(one.rule == "not-inheritable" for layer in layers.of(path) for one in layer.problems)
     for name in declared:
-        job = layers.job(read.file, own, name)
+        job = layers.job(path, own, name)
         if name == environment or here is None:
             here = job
         same = next((problems for other, problems in known if other.merged == job.merged), None)
-        problems = _checked(job, check, name, clean) if same is None else same
+        problems = _checked(job, check) if same is None else same
         known.append((job, problems))
         refused = form.check_inherited(job) if is_refused else ()
         about_job = (*problems, *refused, *_variables(job, own, name, layers))
@@ -83,13 +92,13 @@ def judge(
         for problem in dict.fromkeys(about_job):
             found.setdefault(problem, []).append(name)
     told = _told(found, declared)
-    told += tuple(no_effect(own.base, layers.inherited(read.file))) + tuple(_unused(own, [job for job, _ in known]))
+    told += tuple(no_effect(own.base, layers.inherited(path))) + tuple(_unused(own, [job for job, _ in known]))
     problems = (*about_file, *told)
     assert here is not None
     is_stopped = any(is_error(one) and counts_in(one, environment) for one in problems)
     if environment is not None and layers.environments and environment not in layers.environments:
         is_stopped = True  # what another environment makes of the job is not for this one
-    content = here.content if layers.fingerprint(read.file) else ""
+    content = here.content if layers.fingerprint(path) else ""
     value = None if is_stopped else here.document.value
     return Judgement(problems, value, content, tuple(policies), _gates(zip(declared, known, strict=True)))
 
@@ -116,20 +125,12 @@ def judge_by_policies(
     return tuple(policy.name for policy in chosen), judge_policies(chosen, subject, job.document)
 
 
-def _checked(
-    job: EffectiveJob, check: Check, environment: str | None, clean: CleanDocuments | None
-) -> tuple[Problem, ...]:
+def _checked(job: EffectiveJob, check: Check) -> tuple[Problem, ...]:
     """An address with a variable that has no value is no address; that is said once, about the variable."""
     given = job.merged.get(variables.VARIABLES)
     known = given.keys() if isinstance(given, dict) else frozenset()
     used = {name for field, names in job.document.used.items() if field[-1] in ("url", "token_url") for name in names}
-    source = sampled(job)
-    if clean is None:
-        found = check(source, None)
-    else:
-        look = clean.look(source, environment)
-        found = check(source, look.fields)
-        clean.note(look, source, is_clean=not found)
+    found = check(sampled(job))
     return found if used <= known else tuple(problem for problem in found if problem.rule != "url")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Set
 from datetime import datetime
+from functools import lru_cache
 from itertools import chain, islice
 from types import MappingProxyType
 from typing import Final
@@ -47,6 +48,14 @@ RULES_BY_FIELDS: Final[Mapping[Rule, frozenset[str]]] = MappingProxyType(
     }
 )
 """Each rule with the top-level fields that it may read: it says the same of two jobs that differ in others."""
+
+
+@lru_cache(maxsize=256)
+def read_with(fields: Set[str]) -> frozenset[str]:
+    """These fields, and all others that a rule reads together with one of them."""
+    together = (reads for reads in RULES_BY_FIELDS.values() if not fields.isdisjoint(reads))
+    return frozenset(fields).union(*together)
+
 
 _DATED: tuple[Callable[[Document, datetime], Iterator[Problem]], ...] = (
     schedules.dated_notes,

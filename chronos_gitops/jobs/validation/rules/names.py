@@ -8,6 +8,8 @@ from chronos_gitops.jobs.validation.document import Document
 
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z", re.ASCII)
 _LONGEST = 100
+STYLE = frozenset({"one-word-name", "file-name"})
+"""The rules of ``check``: no layer has a say in what they find."""
 
 
 def is_name(text: str) -> bool:

@@ -82,6 +82,11 @@ def timing_of(source: Document) -> Timing | None:
         return None
 
 
+def may_be_quick(source: Document) -> bool:
+    """False where each schedule is of five fields or one word, which never runs more often than once a minute."""
+    return any("@every" in text.lower() or len(text.split()) > 5 for _, text in _entries(source))
+
+
 def _timing(source: Document) -> Timing | None:
     """None where a value is not of its form: that is for the schema to say."""
     texts, skip = [text for _, text in _entries(source)], source.get("skip") or []

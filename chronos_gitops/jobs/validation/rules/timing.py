@@ -93,6 +93,8 @@ def _waits(source: Document, lengths: dict[Path, timedelta]) -> Iterator[Problem
 
 def _frequency(source: Document, lengths: dict[Path, timedelta]) -> Iterator[Problem]:
     """The shortest time between runs is looked for where it may matter: it costs 40 µs for each new schedule."""
+    if source.text("concurrency") != "allow" and not schedules.may_be_quick(source):
+        return
     found = schedules.timing_of(source)
     is_quick = found is not None and any(one.interval or one.has_seconds for one in found.schedules.schedules)
     gap = shortest_gap(found) if found is not None and (is_quick or source.text("concurrency") == "allow") else None

@@ -1,4 +1,5 @@
-"""After an edit of a layer only rules that read a changed field are asked, and what is said is the same."""
+"""After an edit of a layer files are not read again, only rules that read a changed field are asked, and the results
+are those of validating every file anew."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from chronos_gitops.jobs.schemas.schemas import load_schema
 from chronos_gitops.jobs.validation import document
-from chronos_gitops.jobs.validation.rules import checks
+from chronos_gitops.jobs.validation.rules import checks, names
 from chronos_gitops.jobs.validation.rules.checks import RULES_BY_FIELDS, Rule
 from chronos_gitops.jobs.validation.validate import ValidationCache, validate_tree
 
@@ -110,6 +111,11 @@ def test_every_rule_of_the_schema_is_asked_about_a_field_that_changed() -> None:
     assert checks.check(source, fields=frozenset()) == ()
 
 
+def test_style_of_names_is_what_the_rule_on_names_finds() -> None:
+    found = names.check(document.read("other.yaml", b"name: one\n"))
+    assert {problem.rule for problem in found} == names.STYLE
+
+
 VALUES: Mapping[str, tuple[str, ...]] = {
     "timeout": ("30s", "5 minutes", "0s", "2h", "null"),
     "schedule": ('"0 2 * * *"', "never", '"@every 1s"', "null"),
@@ -149,11 +155,84 @@ def test_edits_of_layers_are_judged_as_if_nothing_was_known(
                 "_defaults.yaml": text(defaults),
                 "_environments/production.yaml": "",
                 "_environments/staging.yaml": text(staging),
-                "a/one.yaml": "name: one\n" + text(own),
-                "a/two.yaml": "name: two\nschedule: '@daily'\nwebhook: {url: 'https://c.example/'}\n",
+                "a/one.yaml": "name: one-job\n" + text(own),
+                "a/two.yaml": "name: two-jobs\nschedule: '@daily'\nenabled: true\ntimeout: 1s\nwebhook: {url: 'https://c.example/'}\n",
             }
         )
         known = validate_tree(files, cache, environment="staging")
         anew = validate_tree(files, environment="staging")
         assert known.problems == anew.problems
-        assert {name: one.job for name, one in known.jobs.items()} == {name: one.job for name, one in anew.jobs.items()}
+        assert known.files == anew.files
+
+
+LAYERS: Mapping[str, tuple[str, ...]] = {
+    "_defaults.yaml": (
+        "enabled: true\ntimeout: 30s\nvariables: {host: 'https://a.example'}\n",
+        "enabled: true\ntimeout: 40s\nvariables: {host: 'https://a.example'}\n",
+        "# A comment.\nenabled: true\ntimeout: 40s\nvariables: {host: 'https://a.example'}\n",
+        "enabled: 1\ntimeout: 40s\nvariables: {host: 'https://a.example'}\n",
+        "enabled: true\ntimeout: 40s\nvariables: {host: 'https://c.example', day: {time: scheduled}}\n",
+        "enabled: true\ntimeout: 40s\nconcurrency: allow\nvariables: {host: nowhere}\n",
+        "enabled: true\ntimeout: 40s\ntags: {a: b}\nvariables: {host: 'https://a.example'}\nskip: [holidays]\n",
+        "enabled: true\ntimeout: 40s\nvariables: {host: 'https://a.example'}\nrequires: {job: two-jobs}\n",
+        "enabled: true\ntimeout: [\n",
+        "enabled: true\ntimeout: 40s\nname: no\nvariables: {host: 'https://a.example'}\n",
+    ),
+    "a/_defaults.yaml": (
+        "",
+        "tags: {team: a}\n",
+        "webhook: {headers: {X-Team: a}, auth: {type: hmac}}\n",
+        "jitter: 5s\n",
+    ),
+    "_environments/staging.yaml": ("", "enabled: false\n", "variables: {host: 'https://s.example'}\n", "timeout: 9m\n"),
+    "_policies/p.yaml": (
+        "rules: [{id: pace, min_interval: 1m}]\n",
+        "rules: [{id: team, tags: [team]}]\n",
+        "rules: [{id: hosts, hosts: [a.example, b.example]}]\n",
+        "select: {tags: {team: a}}\nrules: [{id: pace, min_interval: 2h, severity: warning}]\n",
+    ),
+    "a/one.yaml": (
+        "name: one-job\nschedule: '@hourly'\nwebhook: {url: '${var:host}/one'}\n",
+        "name: one-job\nschedule: '@hourly'\nwebhook: {url: '${var:host}/one', body: '${var:day}', method: POST}\n",
+        "name: one-job\nschedule: '@hourly'\nwebhook: {url: 'https://b.example'}\n"
+        "environments: {staging: {jitter: 1s}}\n",
+        "name: one-job\nschedule: '@every 50s'\ntimeout: null\nwebhook: {url: 'https://b.example'}\n",
+        "name: one-job\nschedule: '@hourly'\nrequires: {job: two-jobs}\nwebhook: {url: 'https://b.example'}\n",
+        "# chronos: ignore[enabled-absent] on purpose\nname: one-job\nschedule: '@hourly'\n"
+        "webhook: {url: 'https://b.example'}\n",
+    ),
+}
+CHOSEN = st.fixed_dictionaries({path: st.integers(0, len(texts) - 1) for path, texts in LAYERS.items()})
+TWO = "name: two-jobs\nschedule: '@daily'\nwebhook: {url: 'https://b.example/'}\n"
+
+
+def tree(chosen: Mapping[str, int]) -> Texts:
+    texts = {path: LAYERS[path][at] for path, at in chosen.items()}
+    return Texts(texts | {"_environments/production.yaml": "", "two.yaml": TWO})
+
+
+@settings(max_examples=80, deadline=None, phases=(Phase.explicit, Phase.generate))
+@given(edits=st.lists(CHOSEN, min_size=1, max_size=3), single=st.lists(st.sampled_from(sorted(LAYERS)), max_size=5))
+def test_edits_of_layers_policies_and_jobs_give_the_results_of_a_first_validation(
+    edits: list[dict[str, int]], single: list[str]
+) -> None:
+    """Whole trees that differ, then edits of one file each."""
+    cache, last = ValidationCache(), dict(edits[-1])
+    for path in single:
+        last = last | {path: (last[path] + 1) % len(LAYERS[path])}
+        edits.append(last)
+    for chosen in edits:
+        known = validate_tree(tree(chosen), cache, environment="staging")
+        anew = validate_tree(tree(chosen), environment="staging")
+        assert known.problems == anew.problems
+        assert known.files == anew.files
+
+
+@pytest.mark.parametrize("edited", [1, 2, 4], ids=["field", "comment", "variable"])
+def test_second_edit_of_a_layer_reads_no_job_file(edited: int) -> None:
+    cache, chosen = ValidationCache(), dict.fromkeys(LAYERS, 0)
+    layers = len(LAYERS)  # one of these files is a job, and one layer is not among them
+    for at, jobs_read in ((0, 2), (1, 2), (0, 0), (edited, 0)):
+        files = tree(chosen | {"_defaults.yaml": at})
+        assert validate_tree(files, cache, environment="staging").jobs
+        assert files.reads - layers == jobs_read, at
