@@ -105,14 +105,15 @@ class Delivery:
     async def attempt(self, job: Job, call: AttemptContext) -> Outcome:
         """One request and what it brought. Raises nothing but CancelledError, and then the connection is closed, and
         RequestNotSent, and then nothing was sent."""
+        asked = time.monotonic()
         while True:
             with contextlib.suppress(OutOfDescriptors):
-                return await self._attempt(job, call)
+                return await self._attempt(job, call, asked)
             # Nothing is known about the target: no attempt is used up, and whatever ends frees a descriptor.
             self._shortage.note()
             await asyncio.sleep(_DESCRIPTOR_RETRY_S)
 
-    async def _attempt(self, job: Job, call: AttemptContext) -> Outcome:
+    async def _attempt(self, job: Job, call: AttemptContext, asked: float) -> Outcome:
         host = authority_of(job.webhook.url)
         async with self._slots.hold(host):
             started = time.monotonic()
@@ -123,9 +124,9 @@ class Delivery:
             outcome = self._breakers.refusal(host, started) or await self._tried(host, job, call, progress, labels)
         if outcome.error is not None:
             outcome = replace(outcome, error=printable(scrub(outcome.error, labels)))
-        elapsed = timedelta(seconds=time.monotonic() - started)
+        elapsed, waited = timedelta(seconds=time.monotonic() - started), timedelta(seconds=started - asked)
         observed = recorder.observed(tzdata=self._tzdata, runner=self._runner)
-        return replace(outcome, duration=elapsed, phases=progress.times(), observed=observed)
+        return replace(outcome, duration=elapsed, waited=waited, phases=progress.times(), observed=observed)
 
     @property
     def is_short_of_descriptors(self) -> bool:

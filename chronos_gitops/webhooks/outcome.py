@@ -66,7 +66,8 @@ class ErrorClass(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One attempt. ``error`` is a sentence, ``response`` at most 4 KiB of text; both are scrubbed of secrets."""
+    """One attempt. ``error`` is a sentence, ``response`` at most 4 KiB of text; both are scrubbed of secrets.
+    ``waited`` is the time before ``duration``, for a free slot of ``limits`` or a file descriptor."""
 
     kind: OutcomeKind
     status_code: int | None = None
@@ -75,6 +76,7 @@ class Outcome:
     response: str | None = None
     retry_after: timedelta | None = None
     duration: timedelta = timedelta(0)
+    waited: timedelta = timedelta(0)
     phases: PhaseTimes | None = None
     observed: Observed | None = None
 

@@ -1,19 +1,21 @@
-"""Alerts fire for a real cause and clear when it is gone: a real Prometheus scrapes real runners.
-
-Those that are missing here have their cases in alerts_test.yaml, as all have.
-"""
+"""Every alert fires for a real cause and clears when it is gone: a real Prometheus scrapes real runners."""
 
 import json
+import re
 import signal
 import sqlite3
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import yaml
 from harness.processes.subprocess_runner import Runner
+from harness.programs.faketime import SteppedClock
 from harness.programs.prometheus import MONITORING, Prometheus
 from harness.programs.tools import tool
 from harness.repositories.repository import Repository
@@ -194,6 +196,104 @@ def test_a_scheduler_that_hangs(prometheus: Prometheus, repository: Repository, 
     with runner(repository, tmp_path) as again:
         prometheus.scrape(again.address)
         prometheus.until_clear("ChronosSchedulerStalled")
+
+
+def test_runs_that_were_missed(prometheus: Prometheus, repository: Repository, tmp_path: Path) -> None:
+    """An hour in which no runner worked: the first one works an hour ago."""
+    clock = SteppedClock(tmp_path)
+    clock.step_to(-3600)
+    job = repository.root / "jobs/each-second.yaml"
+    repository.write("jobs/each-second.yaml", f"{job.read_text()}missed_run_policy: ignore\n")
+    with runner(repository, tmp_path, environ=clock.environ()) as found:
+        found.until("/executions", lambda found: found["items"])
+    with runner(repository, tmp_path) as again:
+        prometheus.scrape(again.address)
+        prometheus.until_firing("ChronosRunsMissed")
+        labels = [(one["job_name"], one["tag_team"]) for one in prometheus.firing()["ChronosRunsMissed"]]
+        assert labels == [("each-second", "backend")]
+        prometheus.until_clear("ChronosRunsMissed")
+
+
+def test_more_is_due_than_can_be_sent(
+    prometheus: Prometheus, target: Target, repository: Repository, tmp_path: Path
+) -> None:
+    """One request at a time, each of 1.5 s: of twelve jobs that run every 10 s, the last waits 16 s."""
+    for number in range(12):
+        slow = JOB.format(name=f"slow-{number}", schedule='"@every 10s"', url=f"{target.url}/slow")
+        repository.write(f"jobs/slow-{number}.yaml", slow)
+    repository.commit()
+    with runner(repository, tmp_path, environ={"CHRONOS_MAX_IN_FLIGHT": "1"}) as found:
+        prometheus.scrape(found.address)
+        prometheus.until_firing("ChronosScheduleLagHigh")
+        for number in range(12):
+            path = f"jobs/slow-{number}.yaml"
+            repository.write(path, (repository.root / path).read_text().replace("/slow", "/"))
+        prometheus.until_clear("ChronosScheduleLagHigh")
+
+
+def test_a_coming_run_that_would_fail(
+    prometheus: Prometheus, target: Target, repository: Repository, tmp_path: Path
+) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    job = JOB.format(name="each-hour", schedule='"@hourly"', url=target.url).replace(
+        "webhook: {", 'webhook: {headers: {X-Key: "${secret:backup-key}"}, '
+    )
+    repository.git("rm", "--quiet", "-r", "jobs")  # no other target is asked
+    repository.write("jobs/each-hour.yaml", job)
+    repository.commit()
+    at = datetime.now(UTC) - timedelta(minutes=1)
+    (tmp_path / "chronos.toml").write_text(f'secrets.folder = "{secrets}"\n[preflight]\nat = "{at:%H:%M}"\n')
+    with runner(repository, tmp_path, "--config", str(tmp_path / "chronos.toml")) as found:
+        prometheus.scrape(found.address)
+        prometheus.until_firing("ChronosPreflightFailed")
+        assert [one["job_name"] for one in prometheus.firing()["ChronosPreflightFailed"]] == ["each-hour"]
+        (secrets / "backup-key").write_text("hunter2-hunter2")
+        prometheus.until(lambda: _passes(found), "the preflight passes")
+        prometheus.until_clear("ChronosPreflightFailed")
+
+
+def _passes(found: Runner) -> bool:
+    answer = found.client.post("/preflight", json={"jobs": ["each-hour"]})
+    return answer.status_code == 200 and all(item["result"] == "pass" for item in answer.json()["items"])
+
+
+_UNREAD = """\
+import os, pathlib, sys, threading, time
+from chronos_gitops.cli.main import main
+from chronos_gitops.observability.logging_setup import Lines
+Lines.__init__.__kwdefaults__["waiting"] = 50  # in place of 10,000
+reads, writes = os.pipe()
+os.dup2(writes, 2)
+def read():
+    while not pathlib.Path(sys.argv[1]).exists():
+        time.sleep(0.1)
+    while os.read(reads, 65536):
+        pass
+threading.Thread(target=read, daemon=True).start()
+sys.exit(main(sys.argv[5:]))
+"""
+
+
+def test_log_lines_that_are_not_read(
+    prometheus: Prometheus, target: Target, repository: Repository, tmp_path: Path
+) -> None:
+    for number in range(30):
+        job = JOB.format(name=f"often-{number}", schedule='"@every 1s"', url=target.url)
+        repository.write(f"jobs/often-{number}.yaml", job)
+    repository.commit()
+    within = (sys.executable, "-c", _UNREAD, str(tmp_path / "read-now"))
+    with runner(repository, tmp_path, environ={"CHRONOS_LOG_FORMAT": "json"}, within=within) as found:
+        prometheus.scrape(found.address)
+        prometheus.until_firing("ChronosLogLinesDropped")
+        (tmp_path / "read-now").touch()
+        prometheus.until_clear("ChronosLogLinesDropped")
+
+
+def test_every_alert_is_tried() -> None:
+    tried = set(re.findall(r'"(Chronos[A-Za-z]+)"', Path(__file__).read_text()))
+    (group,) = yaml.safe_load((MONITORING / "alerts.yaml").read_text())["groups"]
+    assert {rule["alert"] for rule in group["rules"]} - tried == set()
 
 
 def test_alertmanager_takes_the_example_and_sends_alerts_to_teams() -> None:

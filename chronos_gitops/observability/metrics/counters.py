@@ -32,6 +32,8 @@ class Counters:
         self.attempts = counter("attempts", "HTTP requests made.", "job_name", "outcome")
         text = "Answers by class, 2xx to 5xx or none, and by host; from the 101st host on: other."
         self.responses = counter("webhook_responses", text, "code_class", "host")
+        text = "Time that requests waited for a free slot of limits.in_flight, in_flight_per_host or rate_per_host."
+        self.waits = histogram("webhook_wait_seconds", text, _LAGS)
         text = "Time of requests by phase: dns, connect, tls, first_byte, read."
         self.phases = histogram("webhook_phase_seconds", text, _PHASES, "phase")
         self.fetches = counter("git_fetch", "Fetches from the remote: updated, unchanged, failed.", "result")

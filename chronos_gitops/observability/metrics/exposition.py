@@ -54,6 +54,7 @@ class Metrics:
         code = outcome.status_code
         host = self._hosts.of(authority_of(job.webhook.url))
         self._count.responses.labels("none" if code is None else f"{code // 100}xx", host).inc()
+        self._count.waits.observe(outcome.waited.total_seconds())
         if outcome.phases is not None:
             for phase, milliseconds in outcome.phases.spent():
                 self._count.phases.labels(phase).observe(milliseconds / 1000)
@@ -67,7 +68,7 @@ class Metrics:
             count.execution_attempts.observe(execution.attempts)
         if execution.duration_ms is not None:
             count.duration.labels(job).observe(execution.duration_ms / 1000)
-        if execution.trigger is Trigger.SCHEDULE and execution.started_at is not None:
+        if execution.trigger in (Trigger.SCHEDULE, Trigger.CATCHUP) and execution.started_at is not None:
             count.lag.observe(max(0.0, (execution.started_at - execution.scheduled_time).total_seconds()))
 
     def _skip(self, job: str, execution: Execution) -> None:

@@ -27,8 +27,8 @@ def quick_rules() -> str:
     text = re.sub(r"\[\d+[mh]\]", f"[{WINDOW_S}s]", text)
     text, silences = re.subn(r"(seconds > )(?:600|60)\b", r"\g<1>6", text)
     text, periods = re.subn(r"\+ 600\)", "+ 4)", text)
-    text, ages = re.subn(r"< 3600\)", f"< {WINDOW_S})", text)
-    assert (silences, periods, ages) == (2, 1, 1)
+    text, ages = re.subn(r"< (?:3600|1800)\)", f"< {WINDOW_S})", text)
+    assert (silences, periods, ages) == (2, 1, 2)
     return text
 
 

@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,20 @@ def test_what_the_engine_did_is_counted(own: FlaskClient, receiver: Receiver) ->
     host = receiver.url.removeprefix("http://")
     assert found[f"chronos_webhook_responses_total[('code_class', '4xx'), ('host', '{host}')]"] == 2
     assert found["chronos_webhook_phase_seconds_count[('phase', 'first_byte')]"] == 3
+    assert found["chronos_webhook_wait_seconds_count[]"] == 3
     assert found["chronos_execution_attempts_bucket[('le', '1.0')]"] == 3
+
+
+@pytest.mark.parametrize(("trigger", "counted"), [("schedule", 1), ("catchup", 1), ("manual", 0), ("replay", 0)])
+def test_the_lag_of_scheduled_times_counts_also_where_they_are_caught_up(trigger: str, counted: int) -> None:
+    """A scheduled time that is claimed more than a minute late is caught up: it is the one to tell of."""
+    metrics = Metrics(Series(per_job=20))
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    late = {"started_at": at + timedelta(minutes=3)}
+    metrics.execution_finished(Execution("1", "a-job", at, Trigger(trigger), Status.SUCCESS, **late))
+    content, _ = metrics.exposition()
+    assert f"chronos_schedule_lag_seconds_count {counted}.0\n".encode() in content
+    assert b'chronos_schedule_lag_seconds_bucket{le="60.0"} 0.0\n' in content
 
 
 def test_requests_are_counted_by_route_not_by_path(own: FlaskClient) -> None:

@@ -400,6 +400,8 @@ def test_waiting_for_a_slot_is_not_part_of_the_attempt(
             outcomes = await asyncio.gather(*(delivery.attempt(job, call_of()) for _ in range(3)))
             assert {outcome.kind for outcome in outcomes} == {OutcomeKind.SUCCESS}
             assert max(outcome.duration for outcome in outcomes) < timedelta(seconds=0.45)
+            first, second, third = sorted(outcome.waited for outcome in outcomes)
+            assert first < timedelta(seconds=0.25) <= second < third
 
     asyncio.run(scene())
 
