@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -43,3 +44,22 @@ def test_pip_installs_nothing_without_a_hash() -> None:
     installs = re.findall(r"pip install ([^\n&]*)", DOCKERFILE)
     assert len(installs) == 3
     assert all("--require-hashes" in words or "--no-index" in words for words in installs)
+
+
+def test_the_context_of_the_build_has_what_is_copied_and_nothing_else() -> None:
+    """.dockerignore names each thing alone; a file that it forgets ends the build."""
+    words = [line.split()[1:-1] for line in DOCKERFILE.splitlines() if re.match(r"COPY (?!--from)", line)]
+    copied = {source for sources in words for source in sources}
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert copied == allowed
+    assert all((ROOT / source).exists() for source in copied)
+
+
+def test_the_user_of_the_image_is_the_one_of_the_manifests() -> None:
+    pod = yaml.safe_load((ROOT / "deploy/kubernetes/base/deployment.yaml").read_text())["spec"]["template"]["spec"]
+    composed = yaml.safe_load((ROOT / "deploy/compose/compose.yaml").read_text())["services"]["chronos-gitops"]
+    user, group = (pod["securityContext"][key] for key in ("runAsUser", "runAsGroup"))
+    assert f"\nUSER {user}:{group}\n" in DOCKERFILE
+    assert f"--gid {group} " in DOCKERFILE
+    assert composed["user"] == f"{user}:{group}"
+    assert "\nSTOPSIGNAL SIGTERM\n" in DOCKERFILE

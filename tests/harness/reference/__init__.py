@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from harness.reference import api, commands, job, man, metrics, settings
+from harness.reference import api, commands, job, man, metrics, prometheus_rule, settings
 
 from chronos_gitops.cli.reports.problems import rule_docs
 from chronos_gitops.jobs.schemas import schemas
@@ -22,5 +22,6 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/api.md": api.page,
     "docs/reference/openapi.json": api.openapi,
     "docs/reference/metrics.md": metrics.page,
+    "deploy/kubernetes/monitoring/prometheus-rule.yaml": prometheus_rule.page,
     **{f"schemas/{kind}.schema.json": partial(schemas.text, kind) for kind in schemas.KINDS},
 }
