@@ -66,6 +66,7 @@ class EventRecorder:
         self._thread = BackgroundThread("chronos-events", self._run)
         self._failing, self._known_commit = _remembered(events)
         self._sync: SyncStatus | None = None
+        self.executions_finished = 0  # since the start; the engine's thread alone counts
 
     def start(self) -> None:
         self._thread.launch()
@@ -82,6 +83,7 @@ class EventRecorder:
         pass
 
     def execution_finished(self, execution: Execution) -> None:
+        self.executions_finished += 1
         if execution.status in (Status.FAILED, Status.SUCCESS) and not execution.replay:
             self._news.put(execution)
 

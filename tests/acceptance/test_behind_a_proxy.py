@@ -153,6 +153,24 @@ def test_every_link_of_the_api_leads_through_the_proxy(
     assert followed >= 4
 
 
+def test_events_come_through_the_proxy_as_they_happen(
+    stack: ExitStack, tmp_path: Path, certificates: Certificates
+) -> None:
+    """nginx buffers what it passes on, unless a response says that it must not."""
+    found = site(stack, tmp_path, certificates, TAKEN_OFF, FORWARDED, "")
+    for path, line in (("live", "event: changed"), ("api/v1/events", "event: job_resumed")):
+        with found.browser.stream("GET", path, headers={"Accept": "text/event-stream"}) as stream:
+            assert stream.headers["Content-Type"].startswith("text/event-stream")
+            lines = stream.iter_lines()
+            assert next(lines) == "retry: 5000"
+            assert found.runner.client.post("/jobs/one/resume").status_code == 200
+            assert next(one for one in lines if one.startswith("event:")) == line
+    newest = found.browser.get("api/v1/events", params={"limit": 1}).json()["items"][0]["id"]
+    again = {"Accept": "text/event-stream", "Last-Event-ID": str(newest - 1)}
+    with found.browser.stream("GET", "api/v1/events", headers=again) as stream:
+        assert f"id: {newest}" in stream.iter_lines()
+
+
 def _next(answer: httpx.Response) -> str | None:
     is_json = answer.headers.get("Content-Type", "").startswith("application/json")
     body = answer.json() if is_json else None

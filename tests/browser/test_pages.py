@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser.conftest import XSS, Site
+from harness.api_fixtures import eventually
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
@@ -21,12 +22,18 @@ PAGES = {
     "upcoming": "/upcoming",
     "changes": "/changes",
     "status": "/status",
+    "commit": "/commits/",
+    "undo": "/commits/",
+    "compare": "/jobs/daily-backup/compare?from=1&to=2",
     "docs": "/api/docs",
     "problem": "/problems/stale-version",
 }
 
 
 def path_of(site: Site, name: str) -> str:
+    if name in ("commit", "undo"):
+        commit = site.runner.get("/jobs/daily-backup/versions/2")["commit"]
+        return f"/commits/{commit}{'/undo' if name == 'undo' else ''}"
     if name != "run":
         return PAGES[name]
     runs: str = site.runner.get("/jobs/daily-backup/executions")["items"][0]["id"]
@@ -114,13 +121,43 @@ def test_a_run_by_hand_appears_without_a_reload(own_site: Site, context: Browser
     expect(page.locator("[data-live=runs] tbody tr")).to_have_count(2, timeout=15_000)
 
 
+def test_an_open_page_asks_nothing_until_something_happens(own_site: Site, context: BrowserContext) -> None:
+    page = own_site.watch(context.new_page())
+    page.clock.install()
+    with page.expect_request("**/live"):
+        page.goto(own_site.url("/jobs/daily-backup"))
+    page.wait_for_timeout(2_000)  # of the machine: the stream is open, and has nothing to tell
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.clock.run_for(20_000)  # four times as long as a page without a stream waits
+    assert page.title()
+    assert asked == []
+    own_site.runner.client.post("/jobs/weekly-report/resume").raise_for_status()
+    eventually(lambda: page.clock.run_for(500) or asked, seconds=20)
+    assert asked == [own_site.url("/jobs/daily-backup")]
+    assert own_site.troubles == []
+
+
+def test_an_undo_by_clicking_is_a_commit(own_site: Site, context: BrowserContext) -> None:
+    page = own_site.watch(context.new_page())
+    page.goto(own_site.url("/changes"))
+    page.click(".commit_applied a[href^='/commits/']")
+    page.click("text=Undo this commit")
+    page.fill("input[name=reason]", "the night was better before")
+    page.click("text=Commit the undo")
+    expect(page.locator(".banner.done")).to_contain_text("Undid commit")
+    page.click("text=Open the commit")
+    expect(page.locator("main")).to_contain_text("daily-backup")
+    said = own_site.repository.git("log", "-1", "--format=%b")
+    assert "Chronos-Reason: the night was better before" in said
+    assert own_site.runner.get("/jobs/daily-backup")["schedule"] == "0 2 * * *"
+
+
 def test_a_refresh_leaves_what_somebody_types(own_site: Site, context: BrowserContext) -> None:
     page = own_site.watch(context.new_page())
     page.goto(own_site.url("/jobs/daily-backup"))
     page.click("summary:has-text('Pause')")
     page.fill("input[name=reason]", "half a sen")
-    with page.expect_response(re.compile("/jobs/daily-backup$"), timeout=15_000):
-        pass
     own_site.runner.client.post("/jobs/daily-backup/trigger").raise_for_status()
     expect(page.locator("[data-live=runs] tbody tr")).to_have_count(2, timeout=15_000)
     expect(page.locator("input[name=reason]")).to_have_value("half a sen")

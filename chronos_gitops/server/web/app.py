@@ -8,6 +8,7 @@ from jinja2 import StrictUndefined
 
 from chronos_gitops.schedule.timing import Timing
 from chronos_gitops.server.api import app as api_app
+from chronos_gitops.server.api.routes import event_stream
 from chronos_gitops.server.web import layout
 from chronos_gitops.server.web.cache import PageCache
 from chronos_gitops.server.web.pages import (
@@ -19,6 +20,7 @@ from chronos_gitops.server.web.pages import (
     executions,
     job,
     jobs,
+    live,
     login,
     upcoming,
 )
@@ -26,7 +28,7 @@ from chronos_gitops.server.web.pages import (
 if TYPE_CHECKING:
     from chronos_gitops.app import Service
 
-PAGES = (jobs, job, compare, commit, execution, executions, upcoming, changes)
+PAGES = (jobs, job, compare, commit, execution, executions, upcoming, changes, live)
 """Each of them puts its routes on the blueprint of ``frame``."""
 
 
@@ -34,6 +36,7 @@ def create_app(service: "Service") -> Flask:
     app = api_app.create_app(service, layout.blueprint, login.blueprint, api_docs.blueprint)
     app.extensions[layout.IN_WORDS] = lru_cache(maxsize=10_000)(Timing.describe)
     app.extensions[layout.CHARTS], app.extensions[layout.SHAPES] = PageCache(64), PageCache(5_000)
+    app.extensions[live.STREAMS] = event_stream.StreamSlots(live.MOST, live.PER_CALLER)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     return app

@@ -5,7 +5,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
+
+from flask import Response, stream_with_context
 
 from chronos_gitops.observability.event_log import EventLog
 from chronos_gitops.server.api.problems import ApiError
@@ -30,8 +32,9 @@ class StreamSlots:
     take the last one from an operator.
     """
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, most: int = MOST, per_caller: int = PER_CALLER) -> None:
         self._most = most
+        self._per_caller = per_caller
         self._lock = threading.Lock()
         self._open: list[Reader] = []
 
@@ -39,8 +42,8 @@ class StreamSlots:
         with self._lock:
             if len(self._open) >= self._most:
                 raise _too_many(f"{self._most} streams are open already.")
-            if reader.caller is not None and self._open.count(reader) >= PER_CALLER:
-                raise _too_many(f"This caller has {PER_CALLER} streams open already.")
+            if reader.caller is not None and self._open.count(reader) >= self._per_caller:
+                raise _too_many(f"This caller has {self._per_caller} streams open already.")
             if reader.is_limited and sum(one.is_limited for one in self._open) >= LIMITED:
                 raise _too_many(f"{LIMITED} streams of callers who see only some jobs are open already.")
             self._open.append(reader)
@@ -80,20 +83,72 @@ def lines(
     pace: StreamTiming,
     is_over: Callable[[], bool],
 ) -> Iterator[bytes]:
-    """The events above a number as they come, a comment where none does, until ``is_over`` or the longest time."""
-    begun = spoken = time.monotonic()
-    yield b"retry: 5000\n\n"
-    while not is_over() and time.monotonic() - begun < pace.longest:
-        found = events.after(after, timeout=min(_LOOK_EVERY, pace.heartbeat))
-        for number, event in found:
+    """The events above a number as they come."""
+
+    def look() -> Iterator[bytes]:
+        nonlocal after
+        for number, event in events.after(after, timeout=min(_LOOK_EVERY, pace.heartbeat)):
             after = number
             document = shown(number, event)
             if document is not None:
                 yield _message(number, document)
-                spoken = time.monotonic()
+
+    return _paced(look, pace, is_over)
+
+
+def changes(
+    events: EventLog, state: Callable[[], object], *, pace: StreamTiming, is_over: Callable[[], bool]
+) -> Iterator[bytes]:
+    """One message ``changed`` for all that happened since the last one: the pages of its reader are out of date."""
+    seen = events.last, state()
+
+    def look() -> Iterator[bytes]:
+        nonlocal seen
+        events.after(seen[0], timeout=min(_LOOK_EVERY, pace.heartbeat))
+        now = events.last, state()
+        if now != seen:
+            seen = now
+            yield b"event: changed\ndata: changed\n\n"
+
+    return _paced(look, pace, is_over)
+
+
+def _paced(look: Callable[[], Iterator[bytes]], pace: StreamTiming, is_over: Callable[[], bool]) -> Iterator[bytes]:
+    """The messages of each look, a comment where none comes for long, until ``is_over`` or the longest time."""
+    begun = spoken = time.monotonic()
+    yield b"retry: 5000\n\n"
+    while not is_over() and time.monotonic() - begun < pace.longest:
+        for message in look():
+            yield message
+            spoken = time.monotonic()
         if time.monotonic() - spoken >= pace.heartbeat:
             yield b": still here\n\n"
             spoken = time.monotonic()
+
+
+def response(chunks: Iterator[bytes], places: StreamSlots, reader: Reader) -> Response:
+    """A stream whose place is taken already; it is given back when the stream ends."""
+    found = Response(_Body(stream_with_context(chunks), places, reader), mimetype=MEDIA_TYPE)
+    found.headers["X-Accel-Buffering"] = "no"
+    return found
+
+
+class _Body:
+    """Gives its place back exactly once, also when the stream was never begun: WSGI closes every body (PEP 3333)."""
+
+    def __init__(self, chunks: Iterator[bytes], places: StreamSlots, reader: Reader) -> None:
+        self._chunks = chunks
+        self._reader = reader
+        self._places: StreamSlots | None = places
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks
+
+    def close(self) -> None:
+        places, self._places = self._places, None
+        if places is not None:
+            places.give_back(self._reader)
+            cast(Any, self._chunks).close()
 
 
 def _message(number: int, document: dict[str, Any]) -> bytes:

@@ -1,11 +1,10 @@
 """Events, newest first; as a stream for ``text/event-stream``."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, cast
 
-from flask import Blueprint, Flask, Response, current_app, request, stream_with_context
+from flask import Blueprint, Flask, Response, current_app, request
 
 from chronos_gitops.observability.event_log import (
     CHANGES,
@@ -109,27 +108,7 @@ def _streamed() -> Response:
     reader = Reader(roles.caller_name(), caller_scope.is_limited())
     places.take(reader)
     found = event_stream.lines(events, after, shown, pace=pace, is_over=lambda: draining() or ended())
-    response = Response(_Body(stream_with_context(found), places, reader), mimetype=event_stream.MEDIA_TYPE)
-    response.headers["X-Accel-Buffering"] = "no"
-    return response
-
-
-class _Body:
-    """Gives its place back exactly once, also when the stream was never begun: WSGI closes every body (PEP 3333)."""
-
-    def __init__(self, chunks: Iterator[bytes], places: StreamSlots, reader: Reader) -> None:
-        self._chunks = chunks
-        self._reader = reader
-        self._places: StreamSlots | None = places
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self._chunks
-
-    def close(self) -> None:
-        places, self._places = self._places, None
-        if places is not None:
-            places.give_back(self._reader)
-            cast(Any, self._chunks).close()
+    return event_stream.response(found, places, reader)
 
 
 class _Wanted:

@@ -81,10 +81,20 @@ def _files(found: Commit, made: Sequence[Version]) -> list[str]:
 
 
 def _row(version: Version) -> dict[str, Any]:
-    later = service().follower.index().versions(version.job)[version.position :]
+    index = service().follower.index()
+    later, current = index.versions(version.job)[version.position :], index.current(version.job)
     shown = versions.rendered(version, versions.current_commit(version.job))
     outcome = versions.fate(version, service().engine.outcomes(version.job))
-    return shown | outcome | {"job": version.job, "label": version.label, "later": later[-1] if later else None}
+    return (
+        shown
+        | outcome
+        | {
+            "job": version.job,
+            "label": version.label,
+            "later": later[-1] if later else None,
+            "gone": current is None or not current.blob,
+        }
+    )
 
 
 def _change(version: Version) -> dict[str, Any]:

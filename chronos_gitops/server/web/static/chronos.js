@@ -1,7 +1,8 @@
 // What the pages gain where scripts run: they stay fresh, count down, and obey keys. Everything works without.
 "use strict";
 (() => {
-  const EVERY = 5000;
+  const EVERY = 5000; // where no stream is to be had
+  const QUIET = 30000; // between two questions beside a stream: other replicas tell it nothing
   const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 
   function said(milliseconds) {
@@ -50,10 +51,29 @@
     return (focused && focused !== document.body && part.contains(focused) && !focused.matches("[tabindex='0'],a"))
       || part.querySelector("details[open]") || String(getSelection() || "") !== "" && getSelection().containsNode(part, true);
   }
+  let asked = Date.now(); // as the page itself is loaded
+  let rest = 1000; // between two refreshes: ten times as long as one takes
+  let due = 0;
+  let stream = null;
+  const isStreaming = () => stream !== null && stream.readyState === EventSource.OPEN;
+  function soon() {
+    due = due || setTimeout(() => { due = 0; refresh().catch(() => {}); }, Math.max(0, asked + rest - Date.now()));
+  }
+  // The runner has few streams: a page that nobody looks at gives its own back.
+  function listen() {
+    if (document.hidden) { stream?.close(); stream = null; return; }
+    if (stream && stream.readyState !== EventSource.CLOSED) return;
+    const isFirst = stream === null && Date.now() - asked < EVERY;
+    stream = new EventSource(document.body.dataset.stream);
+    stream.addEventListener("changed", soon);
+    stream.addEventListener("open", () => { if (!isFirst) soon(); });
+  }
   async function refresh() {
     if (document.hidden) return;
+    asked = Date.now();
     const answer = await fetch(location.href, {headers: {Accept: "text/html"}, credentials: "same-origin"});
     if (!answer.ok || answer.redirected) return;
+    rest = Math.min(EVERY, Math.max(1000, 10 * (Date.now() - asked)));
     const date = Date.parse(answer.headers.get("Date"));
     if (date && Math.abs(date - Date.now()) > 2000) ahead = date - Date.now();
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -139,5 +159,10 @@
   }
   count();
   setInterval(count, 1000);
-  setInterval(() => refresh().catch(() => {}), EVERY);
+  if (document.body.dataset.stream) {
+    document.addEventListener("visibilitychange", () => { listen(); soon(); });
+    listen();
+    setInterval(() => { if (Date.now() - asked >= (isStreaming() ? QUIET : EVERY)) soon(); }, EVERY);
+    setInterval(listen, QUIET); // one that was refused is asked for again
+  }
 })();

@@ -32,6 +32,15 @@ def test_a_commit_names_its_jobs_files_and_fields(client: FlaskClient) -> None:
     assert content(page(client, f"/commits/{sha[:8]}")) == content(text)
 
 
+def test_an_invalid_job_is_not_said_to_be_deleted(own: FlaskClient, checkout: Checkout) -> None:
+    checkout.write("fresh", "name: fresh\nschedule: never\n")
+    sha = checkout.commit("Add a job that is wrong")
+    own.post("/api/v1/sync")
+    text = page(own, f"/commits/{sha}")
+    assert "nothing of it runs" in text
+    assert "deleted" not in text
+
+
 def test_a_commit_counts_the_runs_of_its_versions(own: FlaskClient) -> None:
     sha = commit_of(own, "failing", 1)
     assert "none" in page(own, f"/commits/{sha}")
@@ -59,7 +68,8 @@ def test_undoing_by_the_form_is_a_commit_and_is_answered(own: FlaskClient, check
 def test_what_cannot_be_undone_says_why(own: FlaskClient) -> None:
     text = page(own, f"/commits/{commit_of(own, 'daily-backup', 2)}/undo")
     assert "This cannot be done." in text
-    assert "changed again since that commit" in text
+    assert "Changed again since that commit: daily-backup." in text
+    assert text.count("oll back the newer commit first") == 1
 
 
 @pytest.mark.parametrize("commit", ["0" * 40, "deadbeef", "zz", "HEAD", "main", "-x"])

@@ -1,0 +1,30 @@
+"""The stream that tells an open page when to refresh itself."""
+
+from typing import cast
+
+from flask import Response, current_app
+
+from chronos_gitops.server.api.auth import caller_scope, roles
+from chronos_gitops.server.api.endpoint import READ, Endpoint
+from chronos_gitops.server.api.request_context import service
+from chronos_gitops.server.api.routes import event_stream, events
+from chronos_gitops.server.api.routes.event_stream import Reader, StreamSlots, StreamTiming
+from chronos_gitops.server.web.layout import blueprint
+
+STREAMS = "chronos_gitops.page_streams"
+MOST, PER_CALLER = 6, 3
+"""Beside those of the API. A page that gets none asks every few seconds."""
+
+
+@blueprint.get("/live", declared=Endpoint(role=READ, is_scoped=True))
+def live() -> Response:
+    """Server-sent events without content: a page fetches itself again, as far as its reader sees it."""
+    found, slots = service(), cast(StreamSlots, current_app.extensions[STREAMS])
+    pace = cast(StreamTiming, current_app.extensions[events.PACE])
+    feed, draining, ended = found.feed, found.draining, roles.has_ended()
+    reader = Reader(roles.caller_name(), caller_scope.is_limited())
+    slots.take(reader)
+    chunks = event_stream.changes(
+        found.events, lambda: feed.executions_finished, pace=pace, is_over=lambda: draining() or ended()
+    )
+    return event_stream.response(chunks, slots, reader)
