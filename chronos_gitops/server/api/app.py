@@ -16,6 +16,7 @@ from chronos_gitops.server.api.middleware import (
     compression,
     conditional,
     cors,
+    deprecation,
     form_redirect,
     key_reuse,
     readiness,
@@ -129,6 +130,7 @@ def _before(app: Flask) -> None:
     request_metrics.install(app)
     roles.install(app)
     cors.install(app)
+    deprecation.install(app)
     readiness.install(app)
     query.install(app)
     body.install(app)

@@ -26,6 +26,7 @@ After a change run ``make docs``, which writes docs/reference/openapi.json.
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any, Final, Literal
 
 from flask import request
@@ -39,6 +40,7 @@ from chronos_gitops.server.api.openapi.shapes import TEXT, Schema
 
 READ, OPERATE, ROLLBACK = ROLES
 METRICS, FEED, SYNC = NARROW_ROLES
+NOTICE_PERIOD: Final = timedelta(days=182)
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
 CHAPTERS: Final[Mapping[str, str]] = {
@@ -58,6 +60,23 @@ class UndeclaredRoute(TypeError):
     """A route has no declaration, or its declaration names other path parameters than its path."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deprecation:
+    """The announcement that an endpoint or a parameter goes; responses and the document carry it.
+
+    ``since`` is the day of the announcement, ``sunset`` the earliest day of the removal, ValueError for one too near.
+    ``instead`` names the replacement, as a sentence.
+    """
+
+    since: date
+    sunset: date
+    instead: str
+
+    def __post_init__(self) -> None:
+        if self.sunset - self.since < NOTICE_PERIOD:
+            raise ValueError(f"a deprecation is announced {NOTICE_PERIOD.days} days before the removal or more")
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Parameter:
     """``more`` are further members of its object in the document."""
@@ -69,11 +88,13 @@ class Parameter:
     more: Mapping[str, Any] = field(default_factory=dict)
     has_example: bool = True
     """False where only this API can make a value."""
+    deprecation: Deprecation | None = None
 
     def document(self) -> dict[str, Any]:
         required = {"required": True} if self.place == "path" else {}
-        about = {"schema": self.schema, "description": self.description}
-        return {"name": self.name, "in": self.place, **required, **about, **self.more}
+        about = {"schema": self.schema, "description": announced(self.description, self.deprecation)}
+        flag = {"deprecated": True} if self.deprecation else {}
+        return {"name": self.name, "in": self.place, **required, **about, **flag, **self.more}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +167,7 @@ class Endpoint:
     """It never waits for other reads, and answers under every name: a prober asks the address of a pod."""
     is_scraped: bool = False
     """Where a caller has to prove itself, it answers under every name, too."""
+    deprecation: Deprecation | None = None
     audit: Audited | None = None
     parameters: tuple[Parameter, ...] = ()
     is_sent_back: bool = False
@@ -181,6 +203,13 @@ def declared(urls: Map) -> Iterable[DeclaredRule]:
 
 def probes(urls: Map) -> frozenset[str]:
     return frozenset(rule.rule for rule in declared(urls) if rule.declared.is_probe)
+
+
+def announced(text: str, deprecation: Deprecation | None) -> str:
+    """The description, with what the document says of a deprecation."""
+    if deprecation is None:
+        return text
+    return f"{text.rstrip('.')}. Deprecated, removed on {deprecation.sunset} or later: {deprecation.instead}"
 
 
 def answer(description: str, schema: Schema, *texts: str, media: str = JSON) -> Answer:

@@ -9,7 +9,7 @@ from chronos_gitops.server.api.request_context import service
 
 _METHODS = "GET, HEAD, POST, DELETE"
 _ASKED = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Request-ID"
-_SHOWN = "ETag, Link, Location, Retry-After, X-Chronos-Commit, X-Request-ID"
+_SHOWN = "Deprecation, ETag, Link, Location, Retry-After, Sunset, X-Chronos-Commit, X-Request-ID"
 _REMEMBERED = "600"
 
 

@@ -111,7 +111,8 @@ def _operation(declared: Endpoint, operation: ApiOperation, method: str, schemas
         "security": [{"bearer": [declared.role]}] if declared.role else [],
         **({"requestBody": _body(declared.body, schemas)} if declared.body else {}),
         "tags": [operation.chapter],
-        "description": operation.text,
+        "description": endpoint.announced(operation.text, declared.deprecation),
+        **({"deprecated": True} if declared.deprecation else {}),
     }
 
 
