@@ -52,8 +52,9 @@ class RunnerClient:
         self.address, token = load.client({"server": server, "token": token}, os.environ)
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
-    def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
-        return self._call("GET", path, params=query or None)
+    def get(self, path: str, query: Mapping[str, str] | None = None, *, within: float = _TIMEOUT_S) -> Any:
+        """``within``: seconds for the answer."""
+        return self._call("GET", path, params=query or None, timeout=within)
 
     def post(
         self,

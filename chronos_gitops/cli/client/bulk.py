@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from chronos_gitops.cli import job_words
 from chronos_gitops.cli.client.api_client import RunnerAway, RunnerClient
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports.tables import table
@@ -31,7 +32,7 @@ def selection_options(command: _F) -> _F:
         click.option("--all", "every", is_flag=True, help="Every job."),
         click.option("--folder", metavar="FOLDER", help="Jobs below this folder, such as jobs/billing."),
         click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Jobs with this tag; repeatable."),
-        click.argument("jobs", nargs=-1, metavar="[JOB]..."),
+        click.argument("jobs", nargs=-1, metavar="[JOB]...", shell_complete=job_words.from_runner),
     ):
         command = option(command)
     return command

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chronos_gitops.cli import job_words
 from chronos_gitops.cli.checkout.environments import check_environment, environment_option
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports.tables import table
@@ -25,7 +26,7 @@ _HEADER = ("version", "commit", "date", "author", "change", "environments", "mes
 
 
 @click.command("history")
-@click.argument("job", required=False)
+@click.argument("job", required=False, shell_complete=job_words.from_checkout)
 @click.option("--calendar", metavar="NAME", help="A calendar instead of a job.")
 @environment_option
 @click.option("--repo", type=click.Path(path_type=Path), default=".", help="The checkout.  [default: .]")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chronos_gitops.cli import job_words
 from chronos_gitops.cli.checkout.environments import check_environment, environment_option
 from chronos_gitops.cli.checkout.valid_job import valid_job
 from chronos_gitops.cli.options import read_instant
@@ -29,7 +30,7 @@ _MOST_HELD = 1000
 
 
 @click.command("next")
-@click.argument("job", required=False)
+@click.argument("job", required=False, shell_complete=job_words.from_checkout)
 @click.option("--schedule", "text", metavar="EXPR", help='A schedule instead of a job: "0 9 * * MON-FRI", "@every 5m".')
 @click.option("--timezone", "zone", metavar="ZONE", help="The IANA zone that --schedule is read in.  [default: UTC]")
 @click.option("--after", metavar="TIME", callback=read_instant, help="Only runs after this instant.  [default: now]")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chronos_gitops.cli import job_words
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports.reverts import planned_commit, print_problems
 from chronos_gitops.jobs.validation.quoting import printable
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("rollback")
-@click.argument("job")
+@click.argument("job", shell_complete=job_words.from_checkout)
 @click.argument("version")
 @click.option("--reason", metavar="TEXT", default="", help="Reason, recorded in the commit message.")
 @click.option("--dry-run", is_flag=True, help="Show the change and the commit message without writing anything.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chronos_gitops.cli import job_words
 from chronos_gitops.cli.checkout.environments import check_environment, environment_option
 from chronos_gitops.errors import NotFoundError, UsageError
 from chronos_gitops.jobs.validation.quoting import printable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("show")
-@click.argument("job")
+@click.argument("job", shell_complete=job_words.from_checkout)
 @click.argument("version", required=False)
 @click.option("--effective", is_flag=True, help="Every field with the file and line of its value, layers included.")
 @environment_option

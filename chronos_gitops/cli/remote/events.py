@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from chronos_gitops.cli import job_words
 from chronos_gitops.cli.client.api_client import RunnerAway, RunnerClient, runner_options
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports.tables import cut, table
@@ -20,7 +21,7 @@ _PAUSE_S = 1.0
 
 
 @click.command("events")
-@click.argument("job", required=False)
+@click.argument("job", required=False, shell_complete=job_words.from_runner)
 @click.option("--type", "kind", metavar="TYPE", help="Only events of this type, such as job_failing.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Maximum number of items.")
 @click.option(

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import click
 
+from chronos_gitops.cli import job_words
 from chronos_gitops.cli.client.api_client import RunnerClient, job_path, runner_options
 from chronos_gitops.cli.options import read_instant
 from chronos_gitops.cli.output import Format, tell
@@ -19,7 +20,7 @@ _STATUSES = ("pending", "running", "success", "failed", "skipped", "cancelled")
 
 
 @click.command("executions")
-@click.argument("job", required=False)
+@click.argument("job", required=False, shell_complete=job_words.from_runner)
 @click.option("--status", type=click.Choice(_STATUSES), help="Only executions with this status.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Maximum number of items.")
 @click.option("--id", "execution_id", metavar="ID", help="One execution, with its attempts.")

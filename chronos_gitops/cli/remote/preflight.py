@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from chronos_gitops.cli import job_words
 from chronos_gitops.cli.client.api_client import RunnerClient, runner_options
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports.tables import table
@@ -19,7 +20,7 @@ Item = Mapping[str, Any]
 
 
 @click.command("preflight")
-@click.argument("jobs", nargs=-1, metavar="[JOB]...")
+@click.argument("jobs", nargs=-1, metavar="[JOB]...", shell_complete=job_words.from_runner)
 @click.option("--within", metavar="DURATION", default="24h", show_default=True, help="How far ahead, 1m to 168h.")
 @runner_options
 def command(jobs: tuple[str, ...], within: str, server: str | None, token: str | None, style: Format) -> int:

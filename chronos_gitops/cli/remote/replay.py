@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import click
 
+from chronos_gitops.cli import job_words
 from chronos_gitops.cli.client.api_client import RunnerClient, job_path, runner_options
 from chronos_gitops.cli.options import read_instant
 from chronos_gitops.cli.output import Format, tell
@@ -22,7 +23,7 @@ _ONLY = "missed,failed,skipped,cancelled"
 
 
 @click.command("replay")
-@click.argument("job", required=False)
+@click.argument("job", required=False, shell_complete=job_words.from_runner)
 @click.option("--from", "since", callback=read_instant, metavar="TIME", help="First scheduled time.")
 @click.option("--until", callback=read_instant, metavar="TIME", help="Scheduled times before this one.")
 @click.option("--only", metavar="LIST", help=f"Any of {_ONLY}, with commas between them.  [default: missed,failed]")

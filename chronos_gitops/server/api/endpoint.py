@@ -35,6 +35,7 @@ from werkzeug.routing import Map, Rule
 from chronos_gitops.config.model import NARROW_ROLES, ROLES
 from chronos_gitops.observability.audit_log import AuditAction
 from chronos_gitops.observability.event_log import EventKind
+from chronos_gitops.plurals import plural
 from chronos_gitops.server.api.form_notice import FormNotice
 from chronos_gitops.server.api.openapi.shapes import TEXT, Schema
 
@@ -74,7 +75,9 @@ class Deprecation:
 
     def __post_init__(self) -> None:
         if self.sunset - self.since < NOTICE_PERIOD:
-            raise ValueError(f"a deprecation is announced {NOTICE_PERIOD.days} days before the removal or more")
+            raise ValueError(
+                f"a deprecation is announced {plural(NOTICE_PERIOD.days, 'day')} before the removal, or earlier"
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
