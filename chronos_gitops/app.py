@@ -287,6 +287,7 @@ def _assembled(settings: Settings, lock: DataLock, chosen: EngineSetup, is_stopp
         signers=signers,
         turn=lambda: engine.alone("rollback"),
         policy=CommitPolicy.of(settings.commits),
+        open_request=forge.open_request,
     )
     service = Service(
         settings=settings,

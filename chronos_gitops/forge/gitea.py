@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import quote
 
+from chronos_gitops.forge import request_text
 from chronos_gitops.forge.calls import CommitStatus, ForgeCall, optional, request_of
 from chronos_gitops.rollback.publish import Proposal, ReviewRequest
 
@@ -33,7 +34,12 @@ class Gitea:
         return self.opened(document) if document["state"] == "open" else None
 
     def open(self, proposal: Proposal) -> ForgeCall:
-        body = {"title": proposal.title, "head": proposal.branch, "base": proposal.base, "body": proposal.body}
+        body = {
+            "title": request_text.title(proposal),
+            "head": proposal.branch,
+            "base": proposal.base,
+            "body": request_text.body(proposal),
+        }
         return ForgeCall("POST", f"{self._path}/pulls", body=body)
 
     def opened(self, document: Any) -> ReviewRequest:

@@ -3,6 +3,7 @@
 from typing import Any, Final
 from urllib.parse import quote
 
+from chronos_gitops.forge import request_text
 from chronos_gitops.forge.calls import CommitStatus, ForgeCall, StatusState, optional, request_of
 from chronos_gitops.rollback.publish import Proposal, ReviewRequest
 
@@ -49,8 +50,8 @@ class GitLab:
         body = {
             "source_branch": proposal.branch,
             "target_branch": proposal.base,
-            "title": proposal.title,
-            "description": proposal.body,
+            "title": request_text.title(proposal),
+            "description": request_text.body(proposal),
         }
         return ForgeCall("POST", f"{self._path}/merge_requests", body=body)
 

@@ -88,19 +88,23 @@ class UndoPlan:
 
 @dataclass(frozen=True, slots=True)
 class UndoResult:
-    """``commit`` is the new one; ``branch`` is set when the followed branch is protected: it waits there for review."""
+    """``commit`` is the new one; ``proposed`` is it on a branch for review, None where it is on the followed one."""
 
     undone: str
     jobs: tuple[RevertedJob, ...]
     layers: tuple[str, ...]
     commit: str | None
     changed: bool
-    branch: str | None = None
+    proposed: PublishedCommit | None = None
+
+    @property
+    def branch(self) -> str | None:
+        return None if self.proposed is None else self.proposed.branch
 
     def document(self) -> dict[str, Any]:
         """The answer of the API and of the command line."""
         done = _document(self.undone, self.commit, changed=self.changed, jobs=self.jobs, layers=self.layers)
-        return done if self.branch is None else done | {"branch": self.branch}
+        return done if self.proposed is None else done | self.proposed.document()
 
 
 def _document(
@@ -129,7 +133,8 @@ class UndoDraft:
         undone = self.undone
         if landed is None:
             return UndoResult(undone.sha, undone.jobs, undone.paths, None, changed=False)
-        return UndoResult(undone.sha, undone.jobs, undone.paths, landed.commit, changed=True, branch=landed.branch)
+        proposed = landed if landed.branch else None
+        return UndoResult(undone.sha, undone.jobs, undone.paths, landed.commit, changed=True, proposed=proposed)
 
     def refusal(self, lost: Sequence[str]) -> str:
         return f"the earlier content does not pass today's validation: {_named(lost) or 'see the problems'}"

@@ -14,6 +14,7 @@ from chronos_gitops.git.remote.mirror import Mirror
 from chronos_gitops.git.remote.push import PushResult
 from chronos_gitops.git.worktree.access import LOCK_WAIT_S, ref_locked, refuse_unwritable
 from chronos_gitops.git.worktree.commit import Checkout
+from chronos_gitops.jobs.planning.plan import Plan
 from chronos_gitops.process import failpoints
 from chronos_gitops.process.sleep import sleep
 from chronos_gitops.rollback.commit_policy import DEFAULT, CommitPolicy
@@ -30,12 +31,12 @@ class PushRefused(ChronosError):
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """``branch`` holds one commit on top of ``base``. ``title`` is one line, ``body`` is Markdown."""
+    """``branch`` holds one commit on top of ``base``; ``message`` is the commit's own, ``plan`` what it changes."""
 
     branch: str
     base: str
-    title: str
-    body: str
+    message: str
+    plan: Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +55,34 @@ OpenRequest = Callable[[Proposal], ReviewRequest]
 
 
 @dataclass(frozen=True, slots=True)
+class Review:
+    """The request for a branch that waits for review, None with an ``error`` while the forge cannot be asked."""
+
+    request: ReviewRequest | None
+    error: str = ""
+
+    def document(self) -> dict[str, Any]:
+        if self.request is None:
+            return {"request": None, "request_error": self.error}
+        return {"request": self.request.document()}
+
+
+@dataclass(frozen=True, slots=True)
 class PublishedCommit:
-    """``branch`` is None when the commit is on the followed branch."""
+    """``branch`` is None when the commit is on the followed branch. ``review`` is None where no forge is asked."""
 
     commit: str
     branch: str | None = None
+    review: Review | None = None
+
+    @property
+    def is_for_review(self) -> bool:
+        """True on a branch of its own; a ``ref`` of the server's own, like Gerrit's, is a review already."""
+        return self.branch is not None and not self.branch.startswith("refs/")
+
+    def document(self) -> dict[str, Any]:
+        """Where it waits for review."""
+        return {"branch": self.branch} | ({} if self.review is None else self.review.document())
 
 
 def publish(

@@ -11,10 +11,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from chronos_gitops.errors import ConflictError
+from chronos_gitops.errors import ChronosError, ConflictError
 from chronos_gitops.git.commit import FileEdit, Person, clean, standing
 from chronos_gitops.git.log import Commit
 from chronos_gitops.git.signatures.signers import Signers
+from chronos_gitops.jobs.bound_jobs import bound
+from chronos_gitops.jobs.model import JobSet, JobVersion
+from chronos_gitops.jobs.planning import plan as planning
 from chronos_gitops.jobs.planning.held import disabled_by_layers
 from chronos_gitops.jobs.validation.validate import TreeResult
 from chronos_gitops.rollback.commit_policy import DEFAULT, CommitPolicy
@@ -27,7 +30,7 @@ from chronos_gitops.rollback.committer import (
     diff,
     errors_of,
 )
-from chronos_gitops.rollback.publish import PublishedCommit
+from chronos_gitops.rollback.publish import OpenRequest, Proposal, PublishedCommit, Review
 from chronos_gitops.versions.history import Index
 
 __all__ = ["FormerContent", "HeadHistory", "ProposedCommit", "RevertRequest", "Reverter"]
@@ -135,10 +138,20 @@ class _Checked(Generic[Plan, Result]):
 
     draft: ProposedCommit[Plan, Result]
     files: tuple[FileEdit, ...]
+    head: str
+    effect: RevertEffect | None = None
 
     @property
     def changed(self) -> bool:
         return any(file.blob != file.before for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class _Done(Generic[Plan, Result]):
+    """``proposed`` is a commit for which a request is to be opened, with what was checked for it."""
+
+    result: Result
+    proposed: tuple[_Checked[Plan, Result], PublishedCommit] | None = None
 
 
 class Reverter:
@@ -153,7 +166,9 @@ class Reverter:
         signers: Signers | None = None,
         turn: Callable[[], AbstractContextManager[None]] = nullcontext,
         policy: CommitPolicy = DEFAULT,
+        open_request: OpenRequest | None = None,
     ) -> None:
+        self._open_request = open_request
         self._followed = followed
         self._committer = Committer(
             followed, committer=committer, signing_key=signing_key, signers=signers, turn=turn, policy=policy
@@ -167,40 +182,62 @@ class Reverter:
             return checked.draft.plan(changed=checked.changed, diff=unified)
 
     def perform(self, request: RevertRequest[Plan, Result]) -> Result:
-        """One new commit, applied when this returns. Raises what ``plan`` raises."""
-        result: Result = self._committer.retry_on_conflict(lambda head: self._attempt(request, head))
+        """One new commit, applied when this returns, or proposed for review. Raises what ``plan`` raises."""
+        done = self._committer.retry_on_conflict(lambda head: self._attempt(request, head))
+        result = done.result if done.proposed is None else self._reviewed(*done.proposed)
         if result.changed:
             self._followed.sync(expecting=None if result.branch else result.commit)
         return result
 
-    def _attempt(self, request: RevertRequest[Plan, Result], head: str) -> Result | None:
+    def _reviewed(self, checked: _Checked[Plan, Result], commit: PublishedCommit) -> Result:
+        """Asks for the review when the next revert may begin: a forge may take its time."""
+        assert self._open_request is not None
+        try:
+            review = Review(self._open_request(self._proposal(checked, commit)))
+        except ChronosError as error:
+            review = Review(None, error.message)
+        return checked.draft.result(replace(commit, review=review))
+
+    def _proposal(self, checked: _Checked[Plan, Result], commit: PublishedCommit) -> Proposal:
+        effect, base = checked.effect, self._followed.source.branch
+        assert commit.branch is not None
+        assert effect is not None
+        assert base is not None
+        before = effect.before or self._committer.judged((), checked.head)
+        changes = planning.plan(_job_set(before), _job_set(effect.after), at=effect.now)
+        return Proposal(commit.branch, base, checked.draft.content.message, changes)
+
+    def _attempt(self, request: RevertRequest[Plan, Result], head: str) -> _Done[Plan, Result] | None:
         made = self._committer.find_by_request_id(request.request_id, request.requested_by, head)
         if made is not None:
             answered = request.repeated(self._history(head), *made)
             if answered is None:
                 raise RequestIdReused(f'request id "{clean(request.request_id)}" was used for another rollback')
-            return answered
+            return _Done(answered)
         checked = self._checked(request, head)
         if not checked.changed:
-            return checked.draft.result(None)
+            return _Done(checked.draft.result(None))
         content = checked.draft.content
         landed = self._committer.land(
             checked.files, head, message=content.message, author=request.requested_by, proposal=content.proposal
         )
-        return None if landed is None else checked.draft.result(landed)
+        if landed is None:
+            return None
+        asks = landed.is_for_review and self._open_request is not None
+        return _Done(checked.draft.result(landed), (checked, landed) if asks else None)
 
     def _checked(self, request: RevertRequest[Plan, Result], head: str) -> _Checked[Plan, Result]:
         draft = request.draft(self._history(head))
         self._refuse_occupied(draft.content, head)
         self._committer.refuse_uncommitted(draft.content.layers, head)
-        checked = _Checked(draft, self._committer.with_current_blobs(draft.content.files, head))
+        checked = _Checked(draft, self._committer.with_current_blobs(draft.content.files, head), head)
         if not checked.changed:
             return checked
         after = self._committer.judged(checked.files, head)
         before = self._committer.judged((), head) if draft.content.keeps_valid else None
         effect = RevertEffect(after, before, self._followed.now())
         self._refuse_invalid(checked, effect)
-        return replace(checked, draft=draft.judged(effect))
+        return replace(checked, draft=draft.judged(effect), effect=effect)
 
     def _history(self, head: str) -> HeadHistory:
         return HeadHistory(self._committer.index(head), self._committer.git.read, self._followed)
@@ -229,6 +266,16 @@ class Reverter:
         if problems or lost:
             hint = str(problems[0]) if problems else ""
             raise InvalidVersion(checked.draft.refusal(lost), problems=problems, hint=hint)
+
+
+def _job_set(judged: TreeResult) -> JobSet:
+    """The valid jobs of a tree, with their calendars."""
+    found = (
+        JobVersion(bound(one.job, one.path, one.identity.environment, judged.calendars), one.path, one.identity)
+        for one in judged.jobs.values()
+        if one.job is not None
+    )
+    return JobSet.of(None, found, judged.calendars)
 
 
 def _invalidated(files: Sequence[FileEdit], effect: RevertEffect) -> list[str]:

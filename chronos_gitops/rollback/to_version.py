@@ -50,17 +50,21 @@ class RollbackPlan:
 
 @dataclass(frozen=True, slots=True)
 class RollbackResult:
-    """``branch`` is set when the followed branch is protected: the commit waits there for review."""
+    """``proposed`` is the commit on a branch for review; None where it is on the followed branch."""
 
     job: str
     version: int | None
     restored_version: int | None
     commit: str | None
     changed: bool
-    branch: str | None = None
+    proposed: PublishedCommit | None = None
     written_out: tuple[WrittenValue, ...] = ()
     rewritten: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def branch(self) -> str | None:
+        return None if self.proposed is None else self.proposed.branch
 
     def document(self) -> dict[str, Any]:
         """The answer of the API and of the command line."""
@@ -73,7 +77,7 @@ class RollbackResult:
             "warnings": list(self.warnings),
             **_told(self),
         }
-        return done if self.branch is None else done | {"branch": self.branch}
+        return done if self.proposed is None else done | self.proposed.document()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +116,11 @@ class RollbackDraft:
         if landed is None:
             return RollbackResult(self.job, number, restored, None, changed=False)
         made = number + 1 if landed.branch is None and number is not None else None
-        commit, branch = landed.commit, landed.branch
         written, rewritten = self.file.written_out, self.file.rewritten
-        return RollbackResult(self.job, made, restored, commit, True, branch, written, rewritten, self.warnings)
+        proposed = landed if landed.branch else None
+        return RollbackResult(
+            self.job, made, restored, landed.commit, True, proposed, written, rewritten, self.warnings
+        )
 
     def refusal(self, lost: Sequence[str]) -> str:  # noqa: ARG002 - it is the one job
         return f"version {self.target.label} of {self.job} does not pass today's validation"

@@ -15,7 +15,7 @@ from harness.programs.tools import tool
 from test_ci_files import check, lint, ran
 
 from chronos_gitops.cli.main import main
-from chronos_gitops.cli.reports.plans.markdown import MARKER
+from chronos_gitops.plans.markdown import MARKER
 
 ACTION = ROOT / "action.yml"
 pytestmark = pytest.mark.timeout(300)

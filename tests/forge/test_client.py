@@ -1,6 +1,7 @@
 """Calls to the forges: as their published documents have them, with the token where it belongs and nowhere else."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,16 @@ from typing import Any
 import pytest
 from harness.programs.fake_forge import TOKEN, FakeForge
 
+from chronos_gitops.forge import request_text
 from chronos_gitops.forge.calls import CommitStatus, StatusState
 from chronos_gitops.forge.client import ForgeClient, ForgeError
+from chronos_gitops.jobs.planning.plan import Plan
 from chronos_gitops.rollback.publish import Proposal, ReviewRequest
 
 SHA = "1a2b3c4d" * 5
 STATUS = CommitStatus(SHA, StatusState.SUCCESS, "applied 14:03:22Z on 3 of 3 runners, 12 jobs", "chronos-gitops")
-PROPOSAL = Proposal("chronos/rollback/charge-v3-1a2b3c4", "main", 'Roll back "charge" & more', "A body\n\n`with` ü\n")
+MESSAGE = "Roll back charge to version 3\n\nChronos-Reason: `it` @failed ü\n"
+PROPOSAL = Proposal("chronos/rollback/charge-v3-1a2b3c4", "main", MESSAGE, Plan(()))
 OPENED = ReviewRequest(1, "https://forge.example.com/acme/jobs/pull/1")
 
 
@@ -36,11 +40,9 @@ def test_a_request_is_opened_once_for_two_branches(client: ForgeClient, forge: F
     assert client.open_request(PROPOSAL) == client.open_request(PROPOSAL) == OPENED
     (request,) = forge.requests
     assert request["branches"] == (PROPOSAL.branch, "main")
-    assert (request["title"], request["description" if forge.kind == "gitlab" else "body"]) == (
-        PROPOSAL.title,
-        PROPOSAL.body,
-    )
-    other = client.open_request(Proposal("chronos/rollback/other", "main", "Other", ""))
+    assert request["title"] == "Roll back charge to version 3"
+    assert request["description" if forge.kind == "gitlab" else "body"] == request_text.body(PROPOSAL)
+    other = client.open_request(replace(PROPOSAL, branch="chronos/rollback/other"))
     assert other.number == 2
 
 

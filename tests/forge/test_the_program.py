@@ -71,9 +71,8 @@ def test_a_commit_shows_that_it_is_applied_or_why_not(
     assert TOKEN not in "".join(runner.lines)
 
 
-def test_no_job_waits_for_a_forge_that_is_away(
-    stack: ExitStack, repository: Repository, tmp_path: Path, receiver: Receiver
-) -> None:
+def test_no_job_waits_for_a_forge_that_is_away(stack: ExitStack, repository: Repository, tmp_path: Path) -> None:
+    receiver = stack.enter_context(Receiver())
     forge = FakeForge("github")
     given = environ(forge, tmp_path)
     forge.__enter__().__exit__()
@@ -108,3 +107,33 @@ def test_one_of_two_runners_reports_for_both(
     repository.write_job("third")
     wait_for_status(forge, repository.commit("A third job"), "success", "applied ", "on 1 of 1 runner, 3 jobs")
     assert forge.faults == []
+
+
+@pytest.mark.parametrize("kind", ["github", "gitlab", "gitea"])
+def test_a_rollback_of_a_protected_branch_opens_a_request_with_the_plan(
+    stack: ExitStack, repository: Repository, tmp_path: Path, kind: str
+) -> None:
+    forge = stack.enter_context(FakeForge(kind))
+    repository.write_job("backup", schedule="30 3 * * *")
+    repository.commit("Later")
+    server = repository.bare(tmp_path / "bare.git")
+    server.hook("update", '[ "$1" != refs/heads/main ] || { echo "main is protected" >&2; exit 1; }')
+    given = environ(forge, tmp_path) | {"CHRONOS_INTERVAL": "1s"}
+    runner = stack.enter_context(Runner(str(server.root), data=tmp_path / "data", environ=given))
+    done = runner.client.post("/jobs/backup/rollback/1", json={"reason": "```\n@acme/all it failed"})
+    assert done.status_code == 202
+    found = done.json()
+    assert found["request"] == {"number": 1, "url": "https://forge.example.com/acme/jobs/pull/1"}
+    (request,) = forge.requests
+    assert request["branches"] == (found["branch"], "main")
+    text = request["description" if kind == "gitlab" else "body"]
+    assert "1 to change" in text
+    assert "<code>&quot;30 3" in text or "30 3 &#42; &#42; &#42;" in text
+    assert "Chronos-Reason: ``` @acme/all it failed" in text
+    assert runner.client.post("/jobs/backup/rollback/1", json={}).json()["request"] == found["request"]
+    forge.__exit__()
+    away = runner.client.post("/jobs/backup/rollback/1", json={}).json()
+    assert away["request"] is None
+    assert away["request_error"].startswith("no connection to 127.0.0.1")
+    server.git("update-ref", "refs/heads/main", f"refs/heads/{found['branch']}")
+    runner.until("/jobs/backup", lambda job: job["schedule"] == "0 2 * * *")

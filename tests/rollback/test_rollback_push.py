@@ -9,11 +9,13 @@ import pytest
 from harness.repositories.repo_fixtures import NOW, Follow, Following
 from harness.repositories.repository import Repository
 
-from chronos_gitops.errors import ConflictError, NotFoundError
+from chronos_gitops.errors import ChronosError, ConflictError, NotFoundError
 from chronos_gitops.git.commit import Person
 from chronos_gitops.git.errors import NotARepository
+from chronos_gitops.jobs.planning.plan import Operation
+from chronos_gitops.rollback.before_commit import UndoRequest
 from chronos_gitops.rollback.committer import InvalidVersion
-from chronos_gitops.rollback.publish import PushRefused
+from chronos_gitops.rollback.publish import Proposal, PublishedCommit, PushRefused, ReviewRequest
 from chronos_gitops.rollback.revert import Reverter
 from chronos_gitops.rollback.to_version import RollbackRequest, RollbackResult
 from chronos_gitops.sync.status import SyncState
@@ -100,13 +102,77 @@ def test_a_race_that_is_always_lost_ends_as_a_conflict(
     assert "Roll back" not in server.git("log", "--format=%s", "main")
 
 
+class Opener:
+    """Opens requests, or fails as a forge that is away."""
+
+    def __init__(self, error: ChronosError | None = None) -> None:
+        self.error = error
+        self.asked: list[Proposal] = []
+
+    def __call__(self, proposal: Proposal) -> ReviewRequest:
+        self.asked.append(proposal)
+        if self.error is not None:
+            raise self.error
+        return ReviewRequest(7, "https://forge.example.com/acme/jobs/pull/7")
+
+
+def protect(server: Repository) -> None:
+    server.hook("update", '[ "$1" != refs/heads/main ] || { echo "main is protected" >&2; exit 1; }')
+
+
+def test_a_protected_branch_gets_a_request_with_the_plan(server: Repository, follow: Follow) -> None:
+    protect(server)
+    opener = Opener()
+    reverter = Reverter(follow(server.root).follower, open_request=opener)
+    first, again = (reverter.perform(request("one", "1")) for _ in range(2))
+    assert first == again
+    assert first.document()["request"] == {"number": 7, "url": "https://forge.example.com/acme/jobs/pull/7"}
+    proposal = opener.asked[0]
+    assert (proposal.branch, proposal.base) == (first.branch, "main")
+    assert proposal.message.startswith("Roll back one to version 1\n\n")
+    (change,) = proposal.plan.changes
+    assert (change.job, change.operation) == ("one", Operation.CHANGED)
+    assert [field.field for field in change.fields] == ["schedule"]
+
+
+def test_an_undo_asks_for_review_with_its_plan(server: Repository, follow: Follow) -> None:
+    protect(server)
+    opener = Opener()
+    following = follow(server.root)
+    tip = server.head("refs/heads/main")
+    result = Reverter(following.follower, open_request=opener).perform(
+        UndoRequest(tip, "it failed", ALICE, "request-1")
+    )
+    assert result.document()["request"] == {"number": 7, "url": "https://forge.example.com/acme/jobs/pull/7"}
+    assert opener.asked[0].branch == result.branch
+    assert opener.asked[0].plan.changes
+
+
+def test_while_the_forge_is_away_the_branch_is_there_all_the_same(server: Repository, follow: Follow) -> None:
+    protect(server)
+    result = Reverter(follow(server.root).follower, open_request=Opener(ChronosError("no connection"))).perform(
+        request("one", "1")
+    )
+    assert result.document() | {"request": None, "request_error": "no connection"} == result.document()
+    assert server.head(f"refs/heads/{result.branch}") == result.commit
+
+
+def test_a_commit_on_the_branch_asks_for_no_review(server: Repository, follow: Follow) -> None:
+    opener = Opener()
+    assert Reverter(follow(server.root).follower, open_request=opener).perform(request("one", "1")).branch is None
+    assert opener.asked == []
+
+
 def test_a_protected_branch_gets_a_branch_for_review(server: Repository, follow: Follow) -> None:
     server.hook("update", '[ "$1" != refs/heads/main ] || { echo "main is protected" >&2; exit 1; }')
     following = follow(server.root)
     tip = server.head("refs/heads/main")
     result = Reverter(following.follower).perform(request("one", "1"))
     branch = f"chronos/rollback/one-v1-{tip[:7]}"
-    assert result == RollbackResult("one", None, 1, server.head(f"refs/heads/{branch}"), True, branch)
+    made = server.head(f"refs/heads/{branch}")
+    assert result == RollbackResult("one", None, 1, made, True, PublishedCommit(made, branch))
+    assert result.document()["branch"] == branch
+    assert "request" not in result.document()
     assert server.head("refs/heads/main") == tip
     assert following.schedule("one") == NIGHTLY
     server.git("update-ref", "refs/heads/main", f"refs/heads/{branch}")

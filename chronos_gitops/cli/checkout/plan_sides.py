@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from chronos_gitops.cli.reports.plans.wording import Sides
 from chronos_gitops.errors import NotFoundError
 from chronos_gitops.git.client import Git
 from chronos_gitops.git.errors import PathMissing
@@ -14,6 +13,7 @@ from chronos_gitops.git.tree import CommitFiles, NoFiles, Scanner
 from chronos_gitops.git.verification.vouching import claimed
 from chronos_gitops.jobs.validation.files import Files
 from chronos_gitops.jobs.validation.validate import TreeResult, validate_tree
+from chronos_gitops.plans.wording import Sides
 from chronos_gitops.sync.content.tree_layers import read_layers_at
 from chronos_gitops.sync.reconcile import allowed_deletions
 from chronos_gitops.versions.history import History, Index, LazyIndex, Versions

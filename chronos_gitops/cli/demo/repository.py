@@ -10,10 +10,10 @@ from types import MappingProxyType
 
 from chronos_gitops.cli.checkout.environment_plans import plan_change
 from chronos_gitops.cli.checkout.plan_sides import compare
-from chronos_gitops.cli.reports.plans import layers
 from chronos_gitops.git.client import Git
 from chronos_gitops.git.discovery import RepositoryPaths
 from chronos_gitops.jobs.schemas.resources import shipped
+from chronos_gitops.plans import layers
 
 ROLLUP, PROBE, INVOICES, RATES = "hourly-metrics-rollup", "uptime-probe", "invoice-run", "exchange-rates"
 BACKUP, CLEANUP, REPORT = "daily-backup", "session-cleanup", "weekly-report"

@@ -208,8 +208,8 @@ def _next(folder: Path, jobs: str, environments: Sequence[str]) -> Iterator[str]
 
 
 def _files(jobs: str, environments: Sequence[str], package: str) -> dict[str, str]:
-    from chronos_gitops.cli.reports.plans.markdown import MARKER
     from chronos_gitops.jobs.schemas import schemas
+    from chronos_gitops.plans.markdown import MARKER
 
     values = {"jobs": jobs, "schema": "../schemas/job.schema.json", "marker": MARKER}
     values |= {"quoted": json.dumps(package), "install": _yaml_of(f"pip install {shlex.quote(package)}")}

@@ -15,9 +15,9 @@ from chronos_gitops.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from chronos_gitops.cli.checkout.runner_answers import RunnerAnswers
-    from chronos_gitops.cli.reports.plans.wording import Sides
     from chronos_gitops.jobs.planning.plan import Plan
     from chronos_gitops.jobs.validation.validate import TreeResult
+    from chronos_gitops.plans.wording import Sides
 
 
 _DAYS: Final = range(1, 91)
@@ -159,8 +159,8 @@ def _invalid(loaded: "TreeResult") -> "Iterator[str]":
 
 
 def _rendered(found: "Plan", style: str, sides: "Sides", *, show_all: bool) -> str:
-    from chronos_gitops.cli.reports.plans import text
-    from chronos_gitops.cli.reports.plans.formats import PLAN_FORMATS
+    from chronos_gitops.plans import text
+    from chronos_gitops.plans.formats import PLAN_FORMATS
 
     if style == "text":  # click takes colours out off a terminal
         return text.render(found, sides, colour=True, show_all=show_all)

@@ -51,7 +51,11 @@ def rolled_back(answer: Mapping[str, Any]) -> FormNotice:
     commit = str(answer["commit"])
     if answer.get("branch"):
         text = f"Proposed as commit {commit[:8]} on branch {answer['branch']}, because this one is protected."
-        return FormNotice(f"{text} {job} changes when it is merged.")
+        text = f"{text} {job} changes when it is merged."
+        if request := answer.get("request"):
+            return FormNotice(f"{text} Review request {request['number']}: {request['url']}")
+        failed = f" No request was opened: {answer['request_error']}." if answer.get("request_error") else ""
+        return FormNotice(f"{text}{failed}")
     number = answer["version"]
     text = f"Rolled {job} back to version {restored}: commit {commit[:8]} is version {number or 'the newest'}"
     text += ". It is applied and waits for its first run."

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from chronos_gitops.cli.main import main
-from chronos_gitops.cli.reports.plans.markdown import MARKER
 from chronos_gitops.jobs.schemas.schemas import KINDS
 from chronos_gitops.jobs.validation.validate import validate_file
+from chronos_gitops.plans.markdown import MARKER
 
 FILES = (
     "jobs/hello-world.yaml",

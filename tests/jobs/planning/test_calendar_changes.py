@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chronos_gitops.cli.reports.plans import json as json_report
-from chronos_gitops.cli.reports.plans import markdown, text
 from chronos_gitops.jobs.bound_jobs import bound
 from chronos_gitops.jobs.calendar_set import CalendarFile, CalendarSet
 from chronos_gitops.jobs.identity import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.jobs.planning.plan import plan
+from chronos_gitops.plans import json as json_report
+from chronos_gitops.plans import markdown, text
 from chronos_gitops.schedule.calendars import parser
 
 AT = datetime(2026, 12, 1, tzinfo=UTC)

@@ -83,17 +83,26 @@ def _version() -> dict[str, Schema]:
     }
 
 
+def _review() -> dict[str, Schema]:
+    request = shape({"number": NUMBER, "url": TEXT}, description="The open pull or merge request of the branch")
+    return {
+        "branch": TEXT | {"description": "The branch that waits for review"},
+        "request": nullable(request),
+        "request_error": TEXT | {"description": "Why there is no request: the forge cannot be asked"},
+    }
+
+
 def _reverts(fate: dict[str, Schema]) -> dict[str, Schema]:
-    result = _rollback()
+    result, review = _rollback(), _review()
     undone = {"job": TEXT, "version": nullable(NUMBER), "restored_version": nullable(NUMBER), "change": TEXT}
     undo = {"undone_commit": TEXT, "commit": nullable(TEXT), "changed": FLAG, "jobs": listed(shape(undone))}
     undo["layers"] = listed(TEXT) | {"description": "Layers, policies and calendars among the files"}
     planned = result | {"dry_run": {"const": True}, "path": TEXT, "message": TEXT} | _DIFF | fate
     return {
         "RollbackRequest": shape({"reason": TEXT, "dry_run": FLAG}, optional=("reason", "dry_run")),
-        "Rollback": shape(result | {"branch": TEXT}, optional=("branch",)),
+        "Rollback": shape(result | review, optional=tuple(review)),
         "UndoRequest": shape({"commit": TEXT, "reason": TEXT, "dry_run": FLAG}, optional=("reason", "dry_run")),
-        "Undo": shape(undo | {"branch": TEXT}, optional=("branch",)),
+        "Undo": shape(undo | review, optional=tuple(review)),
         "UndoPlan": shape(undo | {"dry_run": {"const": True}, "message": TEXT, "unified": TEXT}),
         "RollbackPlan": shape(planned, description="What the commit would be; nothing is written."),
     }

@@ -4,14 +4,14 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from chronos_gitops.cli.reports.plans import backtests
-from chronos_gitops.cli.reports.plans.wording import NAMELESS, Sides
 from chronos_gitops.jobs.planning.calendar_changes import CalendarChange, ChangedRun
 from chronos_gitops.jobs.planning.layers.layer_change import LayerChange, LayerEffect
 from chronos_gitops.jobs.planning.load_forecast import BusyMinute
 from chronos_gitops.jobs.planning.plan import EnvironmentPlan, FieldChange, JobChange, Operation, Plan, Runs
 from chronos_gitops.jobs.planning.refusals import PolicyRefusal
 from chronos_gitops.jobs.planning.zone_changes import ZoneDataChange
+from chronos_gitops.plans import backtests
+from chronos_gitops.plans.wording import NAMELESS, Sides
 from chronos_gitops.schedule.timestamps import rfc3339
 
 

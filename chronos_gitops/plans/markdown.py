@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from chronos_gitops.cli.reports.plans import backtests, layers
-from chronos_gitops.cli.reports.plans.wording import (
+from chronos_gitops.jobs.planning.plan import JobChange, Operation, Plan
+from chronos_gitops.jobs.validation.quoting import printable
+from chronos_gitops.plans import backtests, layers
+from chronos_gitops.plans.wording import (
     NAMELESS,
     SIGNS,
     VOUCHED,
@@ -26,8 +28,6 @@ from chronos_gitops.cli.reports.plans.wording import (
     vouched,
     zone_lines,
 )
-from chronos_gitops.jobs.planning.plan import JobChange, Operation, Plan
-from chronos_gitops.jobs.validation.quoting import printable
 
 MARKER = "<!-- chronos-gitops:plan -->"
 """Stands first, so that a workflow finds its own comment again and edits it in place."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
-from chronos_gitops.cli.reports.plans import backtests
-from chronos_gitops.cli.reports.plans.wording import number, value
 from chronos_gitops.jobs.planning.layers.layer_change import LayerChange, flags_of
 from chronos_gitops.jobs.planning.plan import Cause, EnvironmentPlan, EnvironmentStatus, JobChange, Plan
 from chronos_gitops.jobs.planning.refusals import PolicyRefusal
 from chronos_gitops.jobs.validation.quoting import printable
+from chronos_gitops.plans import backtests
+from chronos_gitops.plans.wording import number, value
 from chronos_gitops.plurals import plural, verb
 from chronos_gitops.schedule.timestamps import rfc3339
 

@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chronos_gitops.cli.reports.plans import json as plans_json
-from chronos_gitops.cli.reports.plans import markdown
-from chronos_gitops.cli.reports.plans import text as plans_text
-from chronos_gitops.cli.reports.plans.formats import PLAN_FORMATS
-from chronos_gitops.cli.reports.plans.wording import Sides, factor, upcoming
 from chronos_gitops.jobs.planning.held import deletion_checksum
 from chronos_gitops.jobs.planning.load_forecast import BusyMinute
 from chronos_gitops.jobs.planning.plan import FieldChange, JobChange, Operation, Plan, Runs
 from chronos_gitops.jobs.planning.review_flags import FlagKind, ReviewFlag, RunnerState
+from chronos_gitops.plans import json as plans_json
+from chronos_gitops.plans import markdown
+from chronos_gitops.plans import text as plans_text
+from chronos_gitops.plans.formats import PLAN_FORMATS
+from chronos_gitops.plans.wording import Sides, factor, upcoming
 
 DAILY = Runs(tuple(datetime(2026, 1, day, 2, tzinfo=UTC) for day in range(1, 6)), 1.0)
 OFTEN = Runs(tuple(datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(1, 6)), 24.0)

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
-from chronos_gitops.cli.reports.plans import backtests, layers
-from chronos_gitops.cli.reports.plans.wording import (
+from chronos_gitops.jobs.planning.plan import JobChange, Operation, Plan
+from chronos_gitops.jobs.validation.quoting import printable
+from chronos_gitops.plans import backtests, layers
+from chronos_gitops.plans.wording import (
     NAMELESS,
     SIGNS,
     VOUCHED,
@@ -25,8 +27,6 @@ from chronos_gitops.cli.reports.plans.wording import (
     vouched,
     zone_lines,
 )
-from chronos_gitops.jobs.planning.plan import JobChange, Operation, Plan
-from chronos_gitops.jobs.validation.quoting import printable
 
 _COLOURS = {Operation.ADDED: "32", Operation.CHANGED: "33", Operation.REMOVED: "31"}
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Protocol
 
-from chronos_gitops.cli.reports.plans import json, markdown, text
-from chronos_gitops.cli.reports.plans.wording import Sides
 from chronos_gitops.jobs.planning.plan import Plan
+from chronos_gitops.plans import json, markdown, text
+from chronos_gitops.plans.wording import Sides
 
 
 class RenderPlan(Protocol):
