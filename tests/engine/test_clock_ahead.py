@@ -10,6 +10,10 @@ from harness.engines import EngineMaker, on_postgres, on_sqlite
 from chronos_gitops.engine.clock import TOLERANCE
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import ExecutionQuery, Status
+from chronos_gitops.jobs.bound_jobs import bound
+from chronos_gitops.jobs.calendar_set import CalendarFile, CalendarSet
+from chronos_gitops.jobs.model import JobSet
+from chronos_gitops.schedule.calendars import parser
 
 SECOND = timedelta(seconds=1)
 YEAR = timedelta(days=365)
@@ -108,6 +112,29 @@ def test_missed_rows_never_speak_of_times_to_come(bench: Bench) -> None:
     ranges = sorted((row.range_start or row.scheduled_time, row.scheduled_time, row.count) for row in missed)
     assert ranges[0] == (NOON + MINUTE, NOON + 20 * MINUTE, 20)
     assert all(last <= bench.clock.now() for _, last, _ in ranges)
+
+
+def test_held_rows_never_speak_of_times_to_come(bench: Bench) -> None:
+    """Of a range of held ticks the part up to now stays; the rest is recorded as it comes, each tick once."""
+    closed = parser.parse("works", {"closed": [{"from": "2000-01-01", "to": "2100-01-01"}]}, lambda _: 2)
+    calendars = CalendarSet.in_force({"works": CalendarFile("works", "jobs/_calendars/works.yaml", "a", closed)})
+    job = bound(bench.job(schedule="*/10 * * * *", skip=["works"]), "jobs/daily-backup.yaml", None, calendars)
+    engine = bench.start()
+    engine.apply(JobSet.of("a" * 40, jobset(job), calendars))
+
+    def held() -> list[tuple[datetime, datetime, int]]:
+        rows = engine.executions(ExecutionQuery(limit=1000))
+        assert {row.reason for row in rows} <= {"calendar"}
+        return sorted((row.range_start or row.scheduled_time, row.scheduled_time, row.count) for row in rows)
+
+    midnight = NOON + 12 * HOUR
+    bench.clock.step(13 * HOUR)  # a suspend of seven hours, and then a clock that is ahead
+    assert eventually(held)[0] == (NOON + 10 * MINUTE, midnight - 10 * MINUTE, 71)
+    bench.clock.step(-6 * HOUR)
+    assert eventually(held) == [(NOON + 10 * MINUTE, NOON + 7 * HOUR, 42)]
+    bench.clock.turn(5 * HOUR)
+    eventually(lambda: sum(count for *_, count in held()) == 71)
+    assert held()[1] == (NOON + 7 * HOUR + 10 * MINUTE, midnight - 10 * MINUTE, 29)
 
 
 def test_a_retry_that_was_planned_then_comes_soon_after_a_restart(bench: Bench) -> None:

@@ -193,11 +193,13 @@ ON CONFLICT (job) DO UPDATE SET
     timing = excluded.timing, moves = excluded.moves
 """
 
-MISSED_AFTER = """
-SELECT id, range_start FROM executions WHERE job = :job AND tick > :at AND status = 'skipped' AND reason = 'missed'
+SKIPPED_AFTER = """
+SELECT id, range_start, reason FROM executions WHERE job = :job AND tick > :at AND status = 'skipped'
 """
 
-SHORTEN_MISSED = "UPDATE executions SET id = :new_id, tick = :tick, scheduled_at = :tick, ticks = :ticks WHERE id = :id"
+SHORTEN_SKIPPED = (
+    "UPDATE executions SET id = :new_id, tick = :tick, scheduled_at = :tick, ticks = :ticks WHERE id = :id"
+)
 
 DROP_EXECUTION = "DELETE FROM executions WHERE id = :id"
 
@@ -223,10 +225,6 @@ DELETE FROM calendars WHERE digest NOT IN (SELECT timing FROM watermarks WHERE t
 WITHDRAW_MOVE = """
 UPDATE executions SET moved_to = NULL, message = :message
 WHERE job = :job AND tick = :tick AND status = 'skipped' AND reason = 'calendar'
-"""
-
-DROP_HELD_AFTER = """
-DELETE FROM executions WHERE job = :job AND tick > :at AND status = 'skipped' AND reason = 'calendar'
 """
 
 DROP_WATERMARKS = "DELETE FROM watermarks WHERE job IN (:jobs[])"
