@@ -120,7 +120,9 @@ class Session:
         self._lag = Lag()
         self._now = now
         self._reconciler = Reconciler(client, self.visibility, timing.ancestry)
-        self._workers = Workers(client, timing=timing, sending=sending, gates=GateWatch(self.visibility, now))
+        self._workers = Workers(
+            client, self.visibility, timing=timing, sending=sending, gates=GateWatch(self.visibility, now)
+        )
         self._wanted: JobSet | None = None
         self._news = asyncio.Event()
         self._settled = asyncio.Event()

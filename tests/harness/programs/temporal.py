@@ -192,8 +192,9 @@ async def sleep_ahead(client: Client, definition: JobVersion, by: timedelta, del
         sending = Sending(delivery=delivery, clock=SystemClock(), observer=observer, random=Random(7), key=_no_key)
         timing = AheadTiming(by)
         timing.expect(JobSet.of("c" * 40, [definition]))
-        gates = GateWatch(Visibility(client), lambda: datetime.now(UTC))
-        workers = Workers(client, timing=timing, sending=sending, gates=gates)
+        visibility = Visibility(client)
+        gates = GateWatch(visibility, lambda: datetime.now(UTC))
+        workers = Workers(client, visibility, timing=timing, sending=sending, gates=gates)
         running = asyncio.create_task(workers.run())
         handle = client.get_workflow_handle(names.timetable_id(definition.job.name))
         while not await _is_ahead(handle, by):

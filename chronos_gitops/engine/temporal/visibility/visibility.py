@@ -233,6 +233,12 @@ class Visibility:
         over = [row for row in await self._rows([*where, *beyond]) if _reaches_over(row, until)]
         return [*sorted(found, key=_age), *sorted(over, key=_age)[:1]]
 
+    async def skipped_after(self, job: str, instant: datetime) -> list[Execution]:
+        """Of scheduled times later than that."""
+        where = [_EXECUTIONS, f"ChronosJob = '{job}'", _of_status(Status.SKIPPED), _since(instant)]
+        rows = await self._rows(where)
+        return [row for row in rows if row.trigger not in _NO_TICKS and row.scheduled_time > instant]
+
     async def digests(self) -> dict[str, str]:
         """The digest of the definition that each running timetable has, by job."""
         found = {}

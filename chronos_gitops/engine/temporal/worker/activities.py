@@ -13,7 +13,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from chronos_gitops.engine import callbacks
-from chronos_gitops.engine.clock import Clock, elapsed, is_ahead
+from chronos_gitops.engine.clock import Clock, elapsed
 from chronos_gitops.engine.clock_watch import ClockWatch, Correction
 from chronos_gitops.engine.drafts import provenance
 from chronos_gitops.engine.milliseconds import instant, maybe_instant, maybe_ms, to_ms
@@ -109,10 +109,12 @@ class Timing:
             return Verdict(situation.mark, to_ms(now + _SOON), moves=situation.moves)
         if decided.claims and not situation.is_resumed and not self.may_claim():
             return Verdict(situation.mark, to_ms(now + _SOON), moves=situation.moves)
-        if is_ahead(mark, now):
-            self._clock_watch.note(Correction(1, mark - now), now)
         self.on_planned(job.name, _plan(job, decided))
         return self._bounded(_verdict(decided, applied, situation.now, self.namespace), job)
+
+    def note_ahead(self, mark: datetime, now: datetime) -> None:
+        """A mark is taken back."""
+        self._clock_watch.note(Correction(1, mark - now), now)
 
     def _bounded(self, verdict: Verdict, job: Job) -> Verdict:
         """Beyond limits.pending the ticks of a job that may overlap are skipped."""

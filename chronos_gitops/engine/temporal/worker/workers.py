@@ -10,8 +10,10 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from chronos_gitops.engine.temporal import names
+from chronos_gitops.engine.temporal.visibility.visibility import Visibility
 from chronos_gitops.engine.temporal.worker.activities import Sending, Timing
 from chronos_gitops.engine.temporal.worker.gate_watch import GateWatch
+from chronos_gitops.engine.temporal.worker.reclaiming import Reclaiming
 from chronos_gitops.engine.temporal.worker.watching import Watching
 from chronos_gitops.engine.temporal.workflows.execution_workflow import ExecutionWorkflow
 from chronos_gitops.engine.temporal.workflows.replay_workflow import ReplayWorkflow
@@ -27,11 +29,13 @@ _ATTEMPTS = 2000
 class Workers:
     """``run`` them until one fails, ``drain`` them to stop."""
 
-    def __init__(self, client: Client, *, timing: Timing, sending: Sending, gates: GateWatch) -> None:
+    def __init__(
+        self, client: Client, visibility: Visibility, *, timing: Timing, sending: Sending, gates: GateWatch
+    ) -> None:
         self._sending = sending
         self._gates = gates
         self._is_draining = False
-        watching = Watching(client)
+        watching, reclaiming = Watching(client), Reclaiming(client, visibility, timing)
         common: dict[str, Any] = {
             # What workflow code may not do stands in its modules and is held by a replay test; the sandbox would
             # import the house anew for each workflow.
@@ -44,7 +48,14 @@ class Workers:
             client,
             task_queue=names.TIMETABLES,
             workflows=[TimetableWorkflow, ReplayWorkflow],
-            activities=[timing.decide, timing.settle, watching.watch, watching.watch_all, sending.tell_replay],
+            activities=[
+                timing.decide,
+                timing.settle,
+                reclaiming.reclaim,
+                watching.watch,
+                watching.watch_all,
+                sending.tell_replay,
+            ],
             max_concurrent_activities=_ATTEMPTS,
             **common | {"graceful_shutdown_timeout": timedelta(0)},
         )

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chronos_gitops.engine.clock import is_ahead
 from chronos_gitops.engine.model import Trigger
 from chronos_gitops.engine.ticks.due_queue import CATCHUP_LIMIT, LATE, Missed, catch_up, given_up
 from chronos_gitops.engine.ticks.owed_ticks import OwedTicks, owed
@@ -56,8 +55,6 @@ def decide(
     missed-run policy."""
     claims: list[Claim] = []
     held: list[HeldTicks] = []
-    if is_ahead(mark, now):  # the server's clock was; what ran then keeps its workflow id
-        mark, moves = now, tuple(pair for pair in moves if min(pair) <= now)
     while (due := _due(job, mark, moves, revision)) is not None and due[1] <= now:
         if len(claims) + len(held) >= AT_ONCE:
             break

@@ -143,6 +143,18 @@ class TimetableState:
     """The item of a replay that runs; it goes on when its replay has ended."""
     waiting_since: dict[str, int] = field(default_factory=dict)
     """Scheduled times of those in ``waiting`` that wait behind a replay."""
+    earlier_marks: list[int] = field(default_factory=list)
+    """Marks that one decision has left far behind, the newest last."""
+
+
+@dataclass(frozen=True)
+class AheadMark:
+    """The question of a timetable to ``reclaim``: a ``mark`` later than ``now``, and the one to go back to."""
+
+    job: str
+    mark: int
+    now: int
+    back_to: int
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,12 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadyStartedError
 
-from chronos_gitops.engine.clock import is_ahead
 from chronos_gitops.engine.drafts import provenance
 from chronos_gitops.engine.milliseconds import instant, to_ms
 from chronos_gitops.engine.model import Execution, Reason, Status, Trigger
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.visibility import search_attributes
-from chronos_gitops.engine.temporal.workflows import messages, pauses, turns
+from chronos_gitops.engine.temporal.workflows import marks, messages, pauses, turns
 from chronos_gitops.engine.temporal.workflows.execution_ends import ExecutionEnds
 from chronos_gitops.engine.temporal.workflows.messages import (
     Applied,
@@ -83,6 +82,7 @@ class TimetableWorkflow:
             if before is not None and before.digest == applied.digest:
                 return False
             is_released = pauses.is_guarded(self._state) and (before is None or before.document != applied.document)
+            await marks.take_back(self._state, self._now())
             situation = replace(self._edit(before, applied), is_released=is_released)
             verdict = await self._ask(names.SETTLE, situation)
             for order in verdict.orders:
@@ -93,7 +93,7 @@ class TimetableWorkflow:
             if self._state.mark is not None and verdict.mark is None:
                 await self._cancel_queued(Reason.DISABLED)
             self._state.applied, self._state.mark, self._state.is_removed = applied, verdict.mark, False
-            self._state.moves = verdict.moves
+            self._state.moves, self._state.earlier_marks = verdict.moves, []
             self._look_again()
             self._publish()
             return True
@@ -108,7 +108,7 @@ class TimetableWorkflow:
                 await self._claim(verdict.orders)
             await self._cancel_queued(Reason.DELETED)
             self._state.applied, self._state.mark, self._state.is_removed = None, None, True
-            self._state.moves = []
+            self._state.moves, self._state.earlier_marks = [], []
             self._replays.drop()
             self._look_again()
             self._publish()
@@ -160,10 +160,9 @@ class TimetableWorkflow:
         """Decides at once, whatever is slept for, and publishes; the milliseconds by which the mark was ahead."""
         async with self._turns:
             now, mark = self._now(), self._state.mark
+            await marks.take_back(self._state, now)
             if self._is_active():
                 await self._decide(now)
-            elif mark is not None and is_ahead(instant(mark), instant(now)):
-                self._state.mark = now
             self._stir()
             self._publish()
             return 0 if mark is None else max(0, mark - now)
@@ -212,6 +211,7 @@ class TimetableWorkflow:
 
     async def _decide(self, now: int, *, is_resumed: bool = False, until: int | None = None) -> None:
         applied = self._state.applied
+        await marks.take_back(self._state, now)
         situation = Situation(
             now, self._state.mark, applied, is_resumed=is_resumed, until=until, moves=self._state.moves
         )
@@ -222,6 +222,7 @@ class TimetableWorkflow:
             workflow.logger.error("the timetable of %s stands still: %s", self._state.job, error.cause)
             self._wake_at = None
             return
+        marks.note_jump(self._state, verdict.mark)
         self._state.mark, self._wake_at, self._state.moves = verdict.mark, verdict.wake_at, verdict.moves
         for order in verdict.orders:
             order.document = order.document or (None if applied is None else applied.document)
@@ -245,6 +246,7 @@ class TimetableWorkflow:
         self._state.pause, self._state.held = None, []
         if self._is_active():
             await self._decide(now, is_resumed=True, until=pause.until)
+        self._state.earlier_marks = []
         self._stir()
         self._publish()
 
@@ -317,15 +319,11 @@ class TimetableWorkflow:
 
     def _note_newest(self, orders: Sequence[Order]) -> None:
         at, execution_id = max((order.row["scheduled_time"], order.row["id"]) for order in orders)
-        if (at, execution_id) > (self._state.newest_at, self._state.newest) or self._is_newest_ahead():
+        is_newer = (at, execution_id) > (self._state.newest_at, self._state.newest)
+        if is_newer or marks.is_newest_ahead(self._state, self._now()):
             self._state.newest_at, self._state.newest = at, execution_id
             self._published = self._plan()
             workflow.upsert_memo({names.NEWEST: execution_id, names.PLAN: self._published})
-
-    def _is_newest_ahead(self) -> bool:
-        """Its scheduled time is from a clock that was ahead, so that what came since is newer."""
-        is_so = is_ahead(instant(self._state.newest_at), workflow.now())
-        return is_so and workflow.patched(names.NEWEST_PATCH)
 
     def _plan(self) -> Plan | None:
         applied = self._state.applied

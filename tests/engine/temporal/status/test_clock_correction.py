@@ -1,6 +1,7 @@
 """A server's clock that was ahead silences nothing on Temporal either (CONTRACT 2): what sleeps until then is woken."""
 
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from temporalio.client import Client
 from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.engine.clock import TOLERANCE, SystemClock
 from chronos_gitops.engine.milliseconds import to_ms
-from chronos_gitops.engine.model import Status
+from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.visibility import search_attributes
 from chronos_gitops.engine.temporal.workflows.messages import Order, row
@@ -58,6 +59,32 @@ def test_a_timetable_that_sleeps_until_then_is_woken_within_seconds(
     assert len(sent) == len(set(sent))
     newest = eventually(lambda: engine.latest([job.name]).get(job.name))
     assert newest.scheduled_time < soon
+
+
+@pytest.mark.parametrize("policy", ["ignore", "execute_one"])
+def test_each_time_since_it_fell_asleep_has_a_row_and_none_speaks_of_times_to_come(
+    bench: Bench, client: Callable[[], Any], policy: str
+) -> None:
+    """The sleeping mark hides none of the times between; one to come that ran stays, or it would run again."""
+    job = leave_asleep(bench, client, 8 * HOUR, missed_run_policy=policy, concurrency="allow")
+    slept = datetime.now(UTC).replace(microsecond=0)
+    engine = bench.start(job)
+
+    def rows() -> list[Execution]:
+        return list(engine.executions(ExecutionQuery(job=job.name, limit=1000)))
+
+    def accounted(until: datetime) -> list[datetime]:
+        spans = [(row.range_start or row.scheduled_time, row.count) for row in rows()]
+        found = [first + number * SECOND for first, count in spans for number in range(count)]
+        return sorted(tick for tick in found if slept < tick <= until)
+
+    bench.seen.wait_until(lambda: any(slept < row.scheduled_time < slept + HOUR for row in bench.seen.ended), 90)
+    until = datetime.now(UTC).replace(microsecond=0)
+    due = [slept + number * SECOND for number in range(1, (until - slept) // SECOND + 1)]
+    ran = [Status.SUCCESS] * (policy == "execute_one")
+    eventually(lambda: [row.status for row in rows() if row.scheduled_time > slept + HOUR] == ran, 90)
+    counted = eventually(lambda: len(found := accounted(until)) >= len(due) and Counter(found), 60)
+    assert counted == Counter(due)
 
 
 def test_a_paused_timetable_is_corrected_and_stays_paused(bench: Bench, client: Callable[[], Any]) -> None:

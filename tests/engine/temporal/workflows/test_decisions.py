@@ -107,10 +107,3 @@ def test_what_an_edited_schedule_still_owed_is_given_up(after: dict[str, object]
     decided = settle(job(), None if after is None else job(**after), NOON, NOON + 5 * MINUTE)
     assert decided == Decision(mark, missed=Missed(5, NOON + MINUTE, NOON + 5 * MINUTE))
     assert settle(job(), None if after is None else job(**after), NOON, NOON + SECOND).missed is None
-
-
-def test_a_clock_that_was_ahead_silences_nothing() -> None:
-    """The next look at the timetable counts from now; within the tolerance the mark stays."""
-    year = timedelta(days=365)
-    assert decide(job(), NOON + year, NOON).wake_at == NOON + MINUTE
-    assert decide(job(), NOON + 3 * MINUTE, NOON).wake_at == NOON + 4 * MINUTE
