@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from harness.engine_harness import eventually
 from harness.machine.seeds import seeded
 from harness.repositories.repo_fixtures import Follow
 from harness.repositories.repository import Repository
@@ -44,9 +45,11 @@ def test_a_runner_killed_while_it_fetches_loses_nothing(
 
 
 def check_soundness(data: Path) -> None:
-    """What a fetch had not come to refer to may lie around; whatever a ref names is whole."""
+    """Objects that no ref names may lie around; whatever a ref names is whole.
+
+    The git of a killed runner goes on for some milliseconds. Objects that it writes after fsck has listed them are
+    missing to fsck: an untouched mirror beside `git fetch` has a "missing tree" in 2 of 250 looks.
+    """
     mirror = next(data.glob("mirror-*.git"))
-    refs = subprocess.run(
-        ["git", "-C", str(mirror), "fsck", "--connectivity-only", "--no-dangling"], capture_output=True, check=False
-    )
-    assert refs.returncode == 0, refs.stderr
+    words = ["git", "-C", str(mirror), "fsck", "--connectivity-only", "--no-dangling"]
+    eventually(lambda: subprocess.run(words, capture_output=True, check=False).returncode == 0)
