@@ -16,6 +16,7 @@ from chronos_gitops.cli.options import read_instant
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports import heat
 from chronos_gitops.errors import NotFoundError, UsageError
+from chronos_gitops.plurals import plural
 from chronos_gitops.schedule.calendars.applied import origin_of
 from chronos_gitops.schedule.errors import ScheduleError
 from chronos_gitops.schedule.timestamps import rfc3339
@@ -23,6 +24,7 @@ from chronos_gitops.schedule.timing import Held, Timing
 from chronos_gitops.schedule.zones import timezones as zones
 
 if TYPE_CHECKING:
+    from chronos_gitops.jobs.model import Job
     from chronos_gitops.jobs.validation.validate import TreeResult
 
 _YEAR = timedelta(days=366)
@@ -38,6 +40,7 @@ _MOST_HELD = 1000
 @click.option("--until", metavar="TIME", callback=read_instant, help="With --count-only: before this instant.")
 @click.option("--count-only", is_flag=True, help="Count the runs of each day, at most a year, instead of listing them.")
 @click.option("--count", type=click.IntRange(1, 10_000), default=5, show_default=True, help="Number of runs.")
+@click.option("--disabled", is_flag=True, help="Include disabled jobs, as if they were enabled.")
 @click.option("--jobs", metavar="FOLDER", default="jobs", show_default=True, help="The jobs folder in the checkout.")
 @environment_option
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -50,6 +53,7 @@ def command(
     until: datetime | None,
     count_only: bool,
     count: int,
+    disabled: bool,
     jobs: str,
     environment: str | None,
     style: Format,
@@ -59,6 +63,7 @@ def command(
     \b
     Examples:
       chronos-gitops next
+      chronos-gitops next --disabled
       chronos-gitops next daily-backup
       chronos-gitops next --from 2026-11-01 --until 2026-12-01 --count-only
       chronos-gitops next --schedule "0 2 * * *" --timezone America/New_York --after 2026-03-07
@@ -69,19 +74,19 @@ def command(
     if job is not None and text is not None:
         raise UsageError("name a job or give --schedule, not both", hint=f"chronos-gitops next {job}")
     if count_only:
-        found = _timings(job, text, zone or "UTC", jobs, environment)
+        found = _timings(job, text, zone or "UTC", _Wanted(jobs, environment, disabled))
         days = heat.by_day(found, *_window(begin, until))
         tell(style, heat.document(days), lambda: heat.text(days))
         return
     if begin is not None or until is not None:
         raise UsageError("--from and --until go with --count-only", hint="use --after and --count to list runs")
     if job is None and text is None:
-        runs = _runs(_loaded(jobs, environment), since, count)
+        runs, left_out = _runs(_Wanted(jobs, environment, disabled), since, count)
         document = {
             "items": [rfc3339(run.tick) for run in runs],
             "runs": [{"job": run.job, "time": rfc3339(run.tick)} for run in runs],
         }
-        tell(style, document, lambda: _table(runs))
+        tell(style, document, lambda: _table(runs, left_out))
         return
     timing = _parsed(text, zone or "UTC") if text is not None else _of_job(str(job), jobs, environment)
     ticks = timing.upcoming(since, count)
@@ -93,13 +98,27 @@ def command(
     tell(style, document, lambda: _text(timing, ticks, held))
 
 
-def _timings(job: str | None, text: str | None, zone: str, jobs: str, environment: str | None) -> list[Timing]:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """All jobs of a folder, the disabled ones only where they were asked for."""
+
+    folder: str
+    environment: str | None
+    disabled: bool
+
+    def jobs(self) -> "tuple[list[Job], int]":
+        """The jobs, and the number of disabled ones that are left out."""
+        found = [one.job for one in _loaded(self.folder, self.environment).jobs.values() if one.job is not None]
+        wanted = [job for job in found if job.enabled or self.disabled]
+        return wanted, len(found) - len(wanted)
+
+
+def _timings(job: str | None, text: str | None, zone: str, wanted: _Wanted) -> list[Timing]:
     if text is not None:
         return [_parsed(text, zone)]
     if job is not None:
-        return [_of_job(job, jobs, environment)]
-    found = (one.job for one in _loaded(jobs, environment).jobs.values())
-    return [job.timing for job in found if job is not None and job.enabled]
+        return [_of_job(job, wanted.folder, wanted.environment)]
+    return [found.timing for found in wanted.jobs()[0]]
 
 
 def _window(begin: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
@@ -131,11 +150,11 @@ class _Run:
     zone: str
 
 
-def _runs(loaded: "TreeResult", since: datetime, count: int) -> list[_Run]:
-    """The first ``count`` runs of all enabled jobs together, by time and name."""
-    jobs = [found.job for found in loaded.jobs.values() if found.job is not None and found.job.enabled]
+def _runs(wanted: _Wanted, since: datetime, count: int) -> tuple[list[_Run], int]:
+    """The first ``count`` runs of all jobs together, by time and name, and the number of jobs left out."""
+    jobs, left_out = wanted.jobs()
     runs = (_Run(tick, job.name, job.timezone) for job in jobs for tick in job.timing.upcoming(since, count))
-    return heapq.nsmallest(count, runs)
+    return heapq.nsmallest(count, runs), left_out
 
 
 def _loaded(jobs: str, environment: str | None) -> "TreeResult":
@@ -182,9 +201,10 @@ def _of_held(held: Held, zone: str) -> str:
     return f"{rfc3339(held.time)}  {_wall(held.time, zone)}  held: {held.closure.calendar} ({why}){moved}"
 
 
-def _table(runs: Sequence[_Run]) -> str:
+def _table(runs: Sequence[_Run], left_out: int) -> str:
     if not runs:
-        return "no enabled job runs again"
+        more = f"; --disabled includes {plural(left_out, 'disabled job')}" if left_out else ""
+        return f"no enabled job runs again{more}"
     width = max(len(run.job) for run in runs)
     return "\n".join(f"{rfc3339(run.tick)}  {run.job:<{width}}  {_wall(run.tick, run.zone)}" for run in runs)
 

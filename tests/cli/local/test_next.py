@@ -94,7 +94,23 @@ def test_without_a_job_it_is_what_runs_next_of_all_enabled_jobs(
 def test_nothing_enabled_is_said(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (checkout / "jobs/daily-backup.yaml").unlink()
     assert main(["next"]) == 0
+    assert capsys.readouterr().out == "no enabled job runs again; --disabled includes 1 disabled job\n"
+    (checkout / "jobs/weekly-report.yaml").unlink()
+    assert main(["next"]) == 0
     assert capsys.readouterr().out == "no enabled job runs again\n"
+
+
+def test_disabled_jobs_are_included_on_request(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """After an import every job is disabled, and its times are to be compared with those of the old scheduler."""
+    after = ("--after", "2026-07-01T05:30:00Z", "--format", "json")
+    assert main(["next", "--disabled", "--count", "20", *after]) == 0
+    assert {run["job"] for run in json.loads(capsys.readouterr().out)["runs"]} == {"daily-backup", "weekly-report"}
+    window = ("--count-only", "--from", "2026-07-01", "--until", "2026-07-15", "--format", "json")
+    counts = []
+    for more in ((), ("--disabled",)):
+        assert main(["next", *window, *more]) == 0
+        counts.append(json.loads(capsys.readouterr().out)["total"])
+    assert counts == [14, 28]
 
 
 def test_an_unknown_job_gets_the_nearest(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
