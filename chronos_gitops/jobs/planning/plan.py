@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from chronos_gitops.jobs.job_set import JobSetDiff, diff
+from chronos_gitops.jobs.layers.comparison import distinct
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.jobs.planning.applied_timings import after_apply
 from chronos_gitops.jobs.planning.calendar_changes import CalendarChange, calendar_changes
@@ -194,7 +195,7 @@ def field_changes(before: Job, after: Job) -> tuple[FieldChange, ...]:
     return tuple(
         FieldChange(field, shown_old.get(field), shown_new.get(field))
         for field in dict.fromkeys((*old, *new))
-        if old.get(field) != new.get(field)
+        if distinct(old.get(field)) != distinct(new.get(field))
     )
 
 

@@ -18,13 +18,24 @@ class Otherwise(StrEnum):
     RETRY = "retry"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class JsonRule:
-    """Compares the value at a JSON Pointer (RFC 6901); ``values`` has one entry, or several for equals and not."""
+    """Compares the value at a JSON Pointer (RFC 6901); ``values`` has one entry, or several for equals and not. Rules
+    are equal with values of equal types: ``1`` is not ``true``."""
 
     pointer: str
     comparison: str
     values: tuple[Scalar, ...]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, JsonRule) and self._typed == other._typed
+
+    def __hash__(self) -> int:
+        return hash(self._typed)
+
+    @property
+    def _typed(self) -> tuple[str, str, tuple[tuple[type, Scalar], ...]]:
+        return self.pointer, self.comparison, tuple((type(value), value) for value in self.values)
 
 
 @dataclass(frozen=True, slots=True)

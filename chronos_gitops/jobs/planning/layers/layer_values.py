@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from chronos_gitops.jobs.layers.comparison import distinct
 from chronos_gitops.jobs.layers.file_roles import FileRole
 from chronos_gitops.jobs.layers.merge import NULL
 from chronos_gitops.jobs.layers.parts import ENVIRONMENTS
@@ -73,7 +74,7 @@ def _of_part(
     before, after = ({} if part is None else dict(_leaves(part.value, ())) for part in (old, new))
     shown_before, shown_after = ({} if part is None else dict(_leaves(masked(part.value), ())) for part in (old, new))
     for path in dict.fromkeys((*before, *after)):
-        if before.get(path) == after.get(path):
+        if distinct(before.get(path)) == distinct(after.get(path)):
             continue
         side = new if path in after else old
         assert side is not None
