@@ -94,12 +94,20 @@ _COMMITS: Final = 5
 class Past:
     """History of the job from ledger and git: its last success (None if unknown) and the versions since. ``is_draft``:
     the running file on disk differs from the committed one. ``others`` are differences that no commit explains, None
-    where they are unknown."""
+    where they are unknown. ``good_version`` is the version of that success in today's history; its row has the number
+    in a history that may have been rewritten since."""
 
     good: Execution | None = None
     changes: Sequence[Version] = ()
     is_draft: bool = False
     others: Sequence[OtherChange] | None = None
+    good_version: Version | None = None
+
+    @property
+    def is_rewritten(self) -> bool:
+        """True if the known history lacks the version of the last success, so the changes since are unknown."""
+        good = self.good
+        return good is not None and good.commit is not None and not good.draft and self.good_version is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,19 +194,39 @@ def links_of(job: str, execution: str | None, public_url: str) -> tuple[tuple[st
 def cause(past: Past, run: Execution | None) -> list[str]:
     """The line that is looked for: which commit it came with. No commit made a draft, so none is named for it."""
     if run is not None and run.draft:
-        return [_good(past.good), drafts.sentence(run), *_besides(past.others or None)]
+        return [_good(past), drafts.sentence(run), *_besides(past.others or None)]
     unsaved = ["The file has changes that were not committed."] if past.is_draft else []
-    if past.good is None:
+    if past.good is None or past.is_rewritten:
         known = [f"It runs version {one.label}, {Author.of(one).sentence()}" for one in past.changes[-1:]]
-        return [_good(None), *known, *unsaved]
-    return [_good(past.good), *_commits(past.changes, past.others), *unsaved]
+        return [_good(past), *known, *_besides(past.others or None), *unsaved]
+    return [_good(past), *_commits(past.changes, past.others), *unsaved]
 
 
-def _good(good: Execution | None) -> str:
+def cause_in_short(past: Past, run: Execution) -> str:
+    """``cause`` in one paragraph; of many commits the newest is named."""
+    lines = cause(past, run)
+    if len(past.changes) > 1 and not run.draft and not past.is_rewritten:
+        lines = [
+            _good(past),
+            f"{_count_of(past.changes)}, the newest: {_named(past.changes[-1])}",
+            *_besides(past.others),
+        ]
+    return " ".join(line if line.endswith(".") else f"{line}." for line in lines)
+
+
+def _good(past: Past) -> str:
+    good = past.good
     if good is None:
         return "Last good run: none is known"
-    made = ", of a draft" if good.draft else "" if good.version is None else f", of version {good.version}"
-    return f"Last good run: {utc_text(good.scheduled_time)}{made}"
+    return f"Last good run: {utc_text(good.scheduled_time)}{_made_by(good, past)}"
+
+
+def _made_by(good: Execution, past: Past) -> str:
+    if good.draft:
+        return ", of a draft"
+    if past.is_rewritten:
+        return f", of commit {str(good.commit)[:8]}, which is not in the known history"
+    return "" if past.good_version is None else f", of version {past.good_version.label}"
 
 
 def _besides(others: Sequence[OtherChange] | None) -> list[str]:
@@ -214,12 +242,19 @@ def _commits(changes: Sequence[Version], others: Sequence[OtherChange] | None) -
 
 def _named_commits(changes: Sequence[Version]) -> list[str]:
     if len(changes) == 1:
-        only = changes[0]
-        return [f"Failing since commit {Author.of(only).sentence()} (version {only.label})"]
+        return [f"{_count_of(changes)}: {_named(changes[0])}"]
     more = len(changes) - _COMMITS
-    named = [f"- {Author.of(one).sentence()} (version {one.label})" for one in reversed(changes[-_COMMITS:])]
+    named = [f"- {_named(one)}" for one in reversed(changes[-_COMMITS:])]
     rest = [f"- and {more} more"] if more > 0 else []
-    return [f"{len(changes)} commits changed the job since then, newest first:", *named, *rest]
+    return [f"{_count_of(changes)}, newest first:", *named, *rest]
+
+
+def _count_of(changes: Sequence[Version]) -> str:
+    return f"{plural(len(changes), 'commit')} changed the job since then"
+
+
+def _named(version: Version) -> str:
+    return f"{Author.of(version).sentence()} (version {version.label})"
 
 
 def error_of(run: Execution) -> str:

@@ -100,7 +100,7 @@ def test_an_incident_is_told_once_over_a_restart_and_names_the_commit_that_began
     [change] = data["changes"]
     assert (change["commit"], change["version"], change["subject"]) == (bad, 2, "Move the backup")
     assert change["author"] == {"name": "Test Author", "email": "author@example.com"}
-    assert f"Failing since commit {bad[:8]} by Test Author" in data["text"]
+    assert f"1 commit changed the job since then: {bad[:8]} by Test Author" in data["text"]
     with world.start() as runner:
         run_once(runner)
         good = world.commit("/ok", "Back again")

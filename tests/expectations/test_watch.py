@@ -103,7 +103,9 @@ def test_the_commit_that_broke_the_schedule_is_named(story: Expecting) -> None:
     story.clock.step(27 * HOUR)
     story.expectations.round()
     [(_, letter)] = story.letters()
-    assert any(line.startswith("Failing since commit ") and " by Grace, " in line for line in letter.lines)
+    assert any(
+        line.startswith("1 commit changed the job since then: ") and " by Grace, " in line for line in letter.lines
+    )
 
 
 def test_restarts_tell_nothing_twice(story: Expecting) -> None:

@@ -34,7 +34,10 @@ def letter() -> Notification:
         "job.failing",
         NOON,
         "daily-backup is failing",
-        ("Error: it answered <b>503</b> & said @channel <!here>", "Failing since commit 1a2b3c4d by Ada: Fix"),
+        (
+            "Error: it answered <b>503</b> & said @channel <!here>",
+            "1 commit changed the job since then: 1a2b3c4d by Ada: Fix",
+        ),
         (("job", "https://chronos.example.com/jobs/daily-backup"),),
         {"job": "daily-backup", "failures": 2},
     )

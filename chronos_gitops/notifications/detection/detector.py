@@ -33,7 +33,6 @@ from chronos_gitops.process import failpoints
 from chronos_gitops.process.bounded_dict import BoundedDict
 from chronos_gitops.process.rounds import RoundThread
 from chronos_gitops.sync.controller import SyncController
-from chronos_gitops.versions.version import counting
 from chronos_gitops.webhooks.outcome import Outcome
 
 log = logging.getLogger(__name__)
@@ -291,11 +290,12 @@ class IncidentDetector(RoundThread):
         past = notifications_message.Past()
         if message.news is not ChangeKind.RECOVERED and message.about is not None:
             good = outcomes.good_before(message)
-            versions = self._world.follower.index().versions(job.name)
-            history = counting(versions, definition.identity.environment)
-            commits = suspects.changes(history, good, message.about)
+            history = self._world.follower.index().versions(job.name)
             others = other_changes.compared(self._world.engine, good, message.about)
-            past = notifications_message.Past(good, commits, is_draft=definition.draft, others=others)
+            environment = definition.identity.environment
+            past = suspects.past_of(
+                history, good, message.about, environment=environment, is_draft=definition.draft, others=others
+            )
         return notifications_message.of_job(
             message,
             job.name,

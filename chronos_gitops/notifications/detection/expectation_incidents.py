@@ -77,11 +77,13 @@ class ExpectationIncidents(JobNotices):
         if change.news is not ChangeKind.RECOVERED:
             good = inputs.engine.last_success(name, now)
             run = inputs.engine.execution(one.execution).execution if one.execution is not None else None
-            history = inputs.follower.index().versions(name)
+            history, environment = inputs.follower.index().versions(name), definition.identity.environment
             others = None
             if run is not None and run.status is Status.FAILED:
                 others = other_changes.compared(inputs.engine, good, run)
-            past = Past(good, suspects.since(history, good), is_draft=definition.runs_draft, others=others)
+            past = suspects.past_of(
+                history, good, None, environment=environment, is_draft=definition.runs_draft, others=others
+            )
         due_at = one.due_at or change.incident.since
         change = replace(change, incident=replace(change.incident, since=due_at), about=run)
         return expectation_message.of_expectation(change, definition.job, one, past, inputs.public_url, now)

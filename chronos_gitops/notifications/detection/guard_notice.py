@@ -10,7 +10,7 @@ from chronos_gitops.notifications.detection import suspects
 from chronos_gitops.notifications.detection.detector import DetectorInputs, concerns
 from chronos_gitops.notifications.detection.job_notices import JobNotices
 from chronos_gitops.notifications.incidents import IncidentChange, IncidentRule
-from chronos_gitops.notifications.message import Notification, Past
+from chronos_gitops.notifications.message import Notification
 from chronos_gitops.notifications.messages.guard import of_guard
 from chronos_gitops.notifications.outbox import WriteResult
 
@@ -41,6 +41,7 @@ def _notification(
 ) -> Notification:
     failures = [inputs.engine.execution(one).execution for one in record.failures]
     good = None if record.good is None else inputs.engine.execution(record.good).execution
-    commits = suspects.changes(inputs.follower.index().versions(definition.job.name), good, failures[-1])
-    past = Past(good, commits, others=other_changes.compared(inputs.engine, good, failures[-1]))
+    history, environment = inputs.follower.index().versions(definition.job.name), definition.identity.environment
+    others = other_changes.compared(inputs.engine, good, failures[-1])
+    past = suspects.past_of(history, good, failures[-1], environment=environment, others=others)
     return of_guard(change, definition.job, record, failures, past, inputs.public_url, now)

@@ -52,6 +52,6 @@ def _notification(
     if change.news is not ChangeKind.RECOVERED:
         name = definition.job.name
         good = inputs.engine.last_success(name, now)
-        history = inputs.follower.index().versions(name)
-        past = Past(good, suspects.since(history, good), is_draft=definition.runs_draft)
+        history, environment = inputs.follower.index().versions(name), definition.identity.environment
+        past = suspects.past_of(history, good, None, environment=environment, is_draft=definition.runs_draft)
     return of_preflight(change, definition.job, look.failure, past, inputs.public_url, now)

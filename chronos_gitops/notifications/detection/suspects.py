@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from chronos_gitops.engine.model import Execution
-from chronos_gitops.versions.version import Version
+from chronos_gitops.expectations.other_changes import OtherChange
+from chronos_gitops.notifications.message import Past
+from chronos_gitops.versions.version import Version, counting
 
 
 def version_of(execution: Execution, history: Sequence[Version]) -> Version | None:
@@ -26,7 +28,9 @@ def _stood_on(execution: Execution, history: Sequence[Version]) -> Version | Non
 def since(history: Sequence[Version], good: Execution | None) -> tuple[Version, ...]:
     """The versions after the one that succeeded, run or not; only the newest where no success is known."""
     stood_on = None if good is None else _stood_on(good, history)
-    return tuple(history[-1:] if stood_on is None else history[stood_on.position :])
+    if stood_on is None:
+        return tuple(history[-1:])
+    return tuple(one for one in history if one.position > stood_on.position)
 
 
 def changes(history: Sequence[Version], before: Execution | None, last: Execution) -> tuple[Version, ...]:
@@ -38,3 +42,19 @@ def changes(history: Sequence[Version], before: Execution | None, last: Executio
     good = None if before is None else _stood_on(before, history)
     since = failed.position - 1 if good is None else good.position
     return tuple(one for one in history if since < one.position <= failed.position)
+
+
+def past_of(
+    history: Sequence[Version],
+    good: Execution | None,
+    failed: Execution | None,
+    *,
+    environment: str | None,
+    is_draft: bool = False,
+    others: Sequence[OtherChange] | None = None,
+) -> Past:
+    """Of ``history`` only versions that count in the environment are named: all since the success where no execution
+    has ``failed``."""
+    commits = counting(since(history, good) if failed is None else changes(history, good, failed), environment)
+    made = None if good is None or good.draft else version_of(good, history)
+    return Past(good, commits, is_draft, others, made)

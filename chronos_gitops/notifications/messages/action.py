@@ -11,9 +11,9 @@ def back_to(job: str, version: int) -> str:
 def after_failure(job: str, run: Execution | None, past: Past) -> str:
     """Back to the version that worked, where a commit came since; else a look at what failed."""
     is_draft = past.is_draft or (run is not None and run.draft)
-    good = past.good
-    if past.changes and not is_draft and good is not None and not good.draft and good.version is not None:
-        return back_to(job, good.version)
+    good = past.good_version
+    if past.changes and not is_draft and good is not None and good.number is not None:
+        return back_to(job, good.number)
     if run is not None:
         return f"See each attempt: chronos-gitops executions --id {run.id}"
     return f"See what ran: chronos-gitops executions {job}"

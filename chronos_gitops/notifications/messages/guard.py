@@ -25,8 +25,8 @@ def of_guard(
     good = past.good
     facts = [f"The guard has paused it: {record.reason}.", *(f"Error: {message.error_of(one)}" for one in failures)]
     action = f"Run it on: chronos-gitops resume {job.name}"
-    if good is not None and good.version is not None:
-        action = back_to(job.name, good.version)
+    if past.good_version is not None and past.good_version.number is not None:
+        action = back_to(job.name, past.good_version.number)
     lines = message.body(failures[0].scheduled_time, facts, message.cause(past, failures[-1]), action)
     links = message.links_of(job.name, None, public_url)
     data = {

@@ -55,7 +55,10 @@ def test_an_incident_is_told_at_its_threshold_and_once(new_story: New) -> None:
     assert letter.data is not None
     assert (letter.data["failures"], letter.data["execution"]["id"]) == (2, run.id)
     commit = story.following.versions["daily-backup"][1].commit
-    assert f"Failing since commit {commit[:8]} by Grace, 2026-03-02 12:00:00 UTC: Change 2 (version 2)" in letter.lines
+    assert (
+        f"1 commit changed the job since then: {commit[:8]} by Grace, 2026-03-02 12:00:00 UTC: Change 2 (version 2)"
+        in letter.lines
+    )
     assert "Error: the target responded with 503 Service Unavailable" in letter.lines
     assert dict(letter.links)["job"] == "https://chronos/jobs/daily-backup"
     story.run(times=3)
@@ -136,7 +139,7 @@ def test_no_commit_is_blamed_for_a_draft_and_its_reminder_names_the_commit(new_s
     [(_, letter)] = story.letters()
     commit = story.following.versions["daily-backup"][4].commit
     assert letter.type == "job.still_failing"
-    assert any(line.startswith(f"Failing since commit {commit[:8]} by Grace") for line in letter.lines)
+    assert any(line.startswith(f"1 commit changed the job since then: {commit[:8]} by Grace") for line in letter.lines)
 
 
 def test_a_failing_job_that_was_never_committed_names_nothing(new_story: New) -> None:

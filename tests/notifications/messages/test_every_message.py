@@ -69,13 +69,23 @@ VERSION = Version(
     "",
 )
 SECRET = OtherChange(Watched.SECRET, "backup-token", None, None, NOW)
+OLDER = replace(VERSION, position=3)
 PASTS = {
-    "a commit": (Past(GOOD, (VERSION,)), BAD, "Failing since commit 1a2b3c4d by Ada"),
+    "a commit": (
+        Past(GOOD, (VERSION,), good_version=OLDER),
+        BAD,
+        "1 commit changed the job since then: 1a2b3c4d by Ada",
+    ),
     "a draft": (Past(GOOD, (), is_draft=True), DRAFT, "It ran a draft, changed since version 3."),
-    "a secret": (Past(GOOD, (), others=(SECRET,)), BAD, "the secret backup-token changed"),
-    "nothing": (Past(GOOD, (), others=()), BAD, "nothing else that is watched changed"),
+    "a secret": (Past(GOOD, (), others=(SECRET,), good_version=OLDER), BAD, "the secret backup-token changed"),
+    "nothing": (Past(GOOD, (), others=(), good_version=OLDER), BAD, "nothing else that is watched changed"),
+    "a rewritten history": (
+        Past(GOOD, (VERSION,)),
+        BAD,
+        "1a2b3c4d, which is not in the known history\nIt runs version 4",
+    ),
     "no success": (Past(None, (VERSION,)), BAD, "It runs version 4"),
-    "no execution": (Past(GOOD, ()), None, "No commit changed the job since then"),
+    "no execution": (Past(GOOD, (), good_version=OLDER), None, "No commit changed the job since then"),
 }
 
 
@@ -173,3 +183,21 @@ def test_the_how_to_names_every_type() -> None:
     page = (Path(__file__).parents[3] / "docs/how-to/notify.md").read_text()
     for prefix in ("job", "sync", "expectation", "preflight"):
         assert f"`{prefix}." in page
+
+
+def test_no_command_goes_back_to_a_number_of_a_history_that_was_rewritten() -> None:
+    """The row says version 3; what is version 3 now is another content."""
+    known = Past(GOOD, (VERSION,), good_version=replace(VERSION, position=9))
+    assert after_failure(JOB.name, BAD, known) == "Go back: chronos-gitops rollback daily-backup 9"
+    assert "rollback" not in after_failure(JOB.name, BAD, Past(GOOD, (VERSION,)))
+
+
+def test_the_cause_in_short_has_the_words_of_the_message() -> None:
+    newest = replace(VERSION, position=5)
+    cases = {name: (past, about) for name, (past, about, _) in PASTS.items() if about is not None}
+    for past, about in cases.values():
+        lines = [line.rstrip(".") for line in message.cause(past, about)]
+        assert message.cause_in_short(past, about) == f"{'. '.join(lines)}."
+    many = message.cause_in_short(Past(GOOD, (VERSION, newest), good_version=OLDER), BAD)
+    assert "2 commits changed the job since then, the newest: 1a2b3c4d by Ada" in many
+    assert many.endswith("Move (version 5).")

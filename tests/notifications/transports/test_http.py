@@ -106,7 +106,7 @@ def test_slack_gets_a_text_in_which_nobody_is_called(new_outlet: New, hook: Rece
     assert document["text"].split("\n") == [
         "*daily-backup is failing*",
         "Error: it answered &lt;b&gt;503&lt;/b&gt; &amp; said @\u200bchannel &lt;!here&gt;",
-        "Failing since commit 1a2b3c4d by Ada: Fix",
+        "1 commit changed the job since then: 1a2b3c4d by Ada: Fix",
         "<https://chronos.example.com/jobs/daily-backup|job>",
     ]
 

@@ -180,7 +180,8 @@ def _failing_since(runs: Sequence[Execution], history: Sequence[Version]) -> dic
     if found is None:
         return None
     made = suspects.version_of(found.first, history)
-    before = None if found.before is None else found.before.version
+    good = None if found.before is None or found.before.draft else suspects.version_of(found.before, history)
+    before = None if good is None else good.number
     draft_sentence = drafts.sentence(found.first) if found.first.draft else None
     return {
         "run": responses.execution(found.first),

@@ -1,14 +1,13 @@
 """Changes between a failed execution and the last success before it, besides commits."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from chronos_gitops.engine.model import Execution, Status
 from chronos_gitops.expectations import other_changes
 from chronos_gitops.expectations.other_changes import Comparison
+from chronos_gitops.notifications import message
 from chronos_gitops.notifications.detection import suspects
 from chronos_gitops.server.api.request_context import service
-from chronos_gitops.versions.version import Version
 
 
 def compared(execution: Execution) -> Comparison:
@@ -22,20 +21,11 @@ def documents(found: Comparison) -> list[dict[str, Any]] | None:
 
 
 def sentence(execution: Execution, found: Comparison) -> str | None:
-    """None where no success is known, and for a draft with which nothing else changed."""
+    """In the words of a notification; None where no success is known."""
     if found.good is None:
         return None
-    if execution.draft:
-        return other_changes.after_commits(found.changes or None)
+    running = service().jobs().get(execution.job)
     history = service().follower.index().versions(execution.job)
-    commits = suspects.changes(history, found.good, execution)
-    if not commits:
-        return other_changes.without_commits(found.changes)
-    return " ".join(filter(None, (_counted(commits), other_changes.after_commits(found.changes))))
-
-
-def _counted(commits: Sequence[Version]) -> str:
-    newest = f"{commits[-1].commit[:8]} (version {commits[-1].label})"
-    if len(commits) == 1:
-        return f"Since its last success commit {newest} changed the job."
-    return f"Since its last success {len(commits)} commits changed the job, the newest is {newest}."
+    environment = None if running is None else running.identity.environment
+    past = suspects.past_of(history, found.good, execution, environment=environment, others=found.changes)
+    return message.cause_in_short(past, execution)

@@ -118,4 +118,5 @@ def test_commits_come_before_what_else_changed(
     failed = run(client, "failed")
     page = client.get(f"/executions/{failed['id']}").get_data(as_text=True)
     besides = "Besides: the secret backup-token changed at 2026-11-28T01:12:07Z."
-    assert f"Since its last success commit {revision[:8]} (version 2) changed the job. {besides}" in page
+    assert f"1 commit changed the job since then: {revision[:8]} by " in page
+    assert f"(version 2). {besides}" in page
