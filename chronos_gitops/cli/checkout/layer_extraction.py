@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from chronos_gitops.errors import ChronosError
@@ -24,6 +24,9 @@ from chronos_gitops.jobs.yaml_writer import yaml_of
 _MODELINE: Final = re.compile(
     r"# yaml-language-server: \$schema=(?P<folder>\.[\w./-]*/)job\.schema\.json$", re.MULTILINE
 )
+
+
+_MOST_ROUNDS: Final = 20
 
 
 class NotTheSame(ChronosError):
@@ -58,7 +61,26 @@ class Extraction:
 
 
 def extract(files: Files, folder: str) -> Extraction:
-    """``folder`` is a path from the jobs folder, "" for all of it. NotTheSame, HasErrors."""
+    """``folder`` is a path from the jobs folder, "" for all of it. NotTheSame, HasErrors.
+
+    What one round shares may let the next one share more; afterwards nothing is left to share.
+    """
+    found = _round(files, folder)
+    edits = {edit.path: edit for edit in found.edits}
+    last = found
+    for _ in range(_MOST_ROUNDS):
+        if not last.edits:
+            break
+        last = _round(_edited(files, list(edits.values())), folder)
+        for edit in last.edits:
+            before = edits[edit.path].before if edit.path in edits else edit.before
+            edits[edit.path] = EditedFile(edit.path, before, edit.after)
+    layers_first = sorted(edits.values(), key=lambda edit: posixpath.basename(edit.path) != DEFAULTS)
+    saved = sum(_lines(edit.before) - _lines(edit.after) for edit in layers_first)
+    return replace(found, edits=tuple(layers_first), lines_after=found.lines_before - saved)
+
+
+def _round(files: Files, folder: str) -> Extraction:
     tree = validate_tree(files)
     _refuse_errors(tree)
     contents = {path: content.decode() for path, content in _contents(files).items()}
@@ -82,7 +104,7 @@ def _edits(
     jobs: Mapping[str, Document],
     proposed: Sequence[FolderDefaults],
 ) -> tuple[EditedFile, ...]:
-    """Only with proposed values that some job does not write itself any more: a line that holds more stays."""
+    """Only with proposed values that some job does not write itself any more: one with a comment stays."""
     while True:
         layers = [_layer(files, contents, one) for one in proposed]
         shorter = list(_shorter(files, contents, jobs, layers, _written_out(tree, files, proposed)))

@@ -1,28 +1,58 @@
-"""Lines of a job file that only repeat what the job inherits anyway. Pure.
+"""Values of a job file that only repeat what the job inherits anyway, removed with their lines. Pure.
+
+Of a map in flow style on one line, such as ``{a: b, c: d}``, single keys are removed.
 
 A value whose lines hold a comment stays, and so does one with a comment right above it: that is about the value here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from chronos_gitops.jobs.layers.common_values import AUTH, is_plain, written
 from chronos_gitops.jobs.layers.parts import ENVIRONMENTS
+from chronos_gitops.jobs.validation import document as validation_document
 from chronos_gitops.jobs.validation.document import Document
 from chronos_gitops.jobs.validation.yaml.positions import Path
 
 
 def without_inherited(text: str, document: Document, inherited: Mapping[str, Any]) -> str:
     """The text without these lines; every other line stays as it is, but for a blank one where two would meet."""
+    lines = FileLines(document)
+    redundant = _redundant(lines, document.value, inherited, ())
+    in_flow = {path for path in redundant if lines.of(path) is None}
+    on_lines = {path: place for path, place in redundant.items() if path not in in_flow}
+    if in_flow:
+        shorter = _without(text, lines.without(in_flow), on_lines)
+        if _says(shorter, document.value, redundant):
+            return shorter
+    return _without(text, {}, on_lines)
+
+
+def _without(text: str, changed: Mapping[int, str], redundant: Mapping[Path, tuple[int, int]]) -> str:
+    """The text with these other lines, and without those of the redundant values."""
     gone: set[int] = set()
-    for first, last in _redundant(FileLines(document), document.value, inherited, ()).values():
+    for first, last in redundant.values():
         gone.update(range(first, last + 1))
     kept: list[str] = []
     for number, line in enumerate(text.splitlines(keepends=True)):
         meets = number - 1 in gone and not line.strip() and (not kept or not kept[-1].strip())
         if number not in gone and not meets:
-            kept.append(line)
+            kept.append(line if number not in changed else changed[number] + line[len(line.rstrip("\r\n")) :])
     return "".join(kept)
+
+
+def _says(text: str, value: Mapping[str, Any], redundant: Collection[Path]) -> bool:
+    """True if the text reads as the value without these paths."""
+    read = validation_document.read("", text.encode())
+    return read.complete and not read.problems and written(read.value) == written(_pruned(value, redundant, ()))
+
+
+def _pruned(value: Mapping[str, Any], paths: Collection[Path], above: Path) -> dict[str, Any]:
+    return {
+        key: _pruned(one, paths, (*above, key)) if isinstance(one, dict) else one
+        for key, one in value.items()
+        if (*above, key) not in paths
+    }
 
 
 def _redundant(
@@ -32,8 +62,10 @@ def _redundant(
     found: dict[Path, tuple[int, int]] = {}
     for key, one in value.items():
         path = (*above, key)
-        place = lines.of(path)
-        if place is None or key not in inherited or path == (ENVIRONMENTS,):
+        if key not in inherited or path == (ENVIRONMENTS,):
+            continue
+        place = lines.of(path) or lines.of_flow_map(above)
+        if place is None:
             continue
         if _is_repeated(one, inherited[key], path) and not lines.have_comment(*place):
             found[path] = place
@@ -88,9 +120,41 @@ class FileLines:
         on_them = (one for number in range(first, last + 1) for one in self._keys.get(number, ()))
         return (first, last) if all(one[: len(path)] == path for one in on_them) else None
 
+    def of_flow_map(self, path: Path) -> tuple[int, int] | None:
+        """The line that holds the whole of a map in flow style."""
+        line, column, end, _ = self._document.values.get(path, (0, 0, -1, 0))
+        return (line, line) if line == end and self._document.lines[line][column : column + 1] == "{" else None
+
+    def without(self, paths: Collection[Path]) -> dict[int, str]:
+        """Lines with flow maps, without these of their keys; each map keeps one."""
+        cuts: dict[int, list[tuple[int, int]]] = {}
+        for above in {path[:-1] for path in paths}:
+            line = self._document.values[above][0]
+            cuts.setdefault(line, []).extend(self._cuts(above, paths))
+        return {line: _cut(self._document.lines[line], found) for line, found in cuts.items()}
+
+    def _cuts(self, above: Path, paths: Collection[Path]) -> Iterator[tuple[int, int]]:
+        """From each key to the next one, or, after the last key that stays, from its end."""
+        marks = {path: key for path, key in self._document.keys.items() if path[:-1] == above}
+        inner = sorted(marks, key=lambda path: marks[path][1])
+        ends = {path: max(marks[path][3], self._document.values.get(path, marks[path])[3]) for path in inner}
+        for at, path in enumerate(inner):
+            if path not in paths:
+                continue
+            if all(one in paths for one in inner[at:]):
+                yield ends[next(one for one in reversed(inner[:at]) if one not in paths)], ends[inner[-1]]
+                return
+            yield marks[path][1], marks[inner[at + 1]][1]
+
     def have_comment(self, first: int, last: int) -> bool:
         """On them, or right above, where it does not begin the file."""
         above = first
         while above > 0 and self._text[above - 1].lstrip().startswith("#"):
             above -= 1
         return 0 < above < first or any("#" in self._text[number] for number in range(first, last + 1))
+
+
+def _cut(line: str, cuts: Iterable[tuple[int, int]]) -> str:
+    for first, last in sorted(cuts, reverse=True):
+        line = line[:first] + line[last:]
+    return line

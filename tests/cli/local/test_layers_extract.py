@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from chronos_gitops.cli.checkout.layer_extraction import extract
 from chronos_gitops.cli.checkout.local_files import LocalFiles, job_files
 from chronos_gitops.cli.main import main
+from chronos_gitops.jobs.layers.inherited_lines import without_inherited
+from chronos_gitops.jobs.validation import document
 from chronos_gitops.jobs.validation.validate import validate_tree
 
 COPY = """\
@@ -163,8 +165,10 @@ def test_a_value_that_a_nearer_layer_takes_away_is_a_default_again(repository: R
 @pytest.mark.parametrize(
     ("own", "expected"),
     [
-        ("tags: {{team: ops, owner: person-{0}}}\n", None),
-        ("timeout: 30s\ntags: {{team: ops, owner: person-{0}}}\n", "timeout: 30s\n"),
+        ("tags: {{team: ops, owner: person-{0}}}\n", "tags:\n  team: ops\n"),
+        ("tags: {{team: ops, owner: person-{0}}} # why\n", None),
+        ("tags: {{team: ops,\n  owner: person-{0}}}\n", None),
+        ("timeout: 30s\ntags: {{owner: person-{0}, team: ops}}\n", "timeout: 30s\ntags:\n  team: ops\n"),
         ("timeout: 30s # measured\n", None),
         ("# Paris opens first.\ntimezone: Europe/Paris\n", None),
         ("tags: {{team: ops, tier: b}}\n", "tags:\n  team: ops\n  tier: b\n"),
@@ -199,10 +203,21 @@ def test_errors_and_missing_folders_are_refused(repository: Repository, capsys: 
 SHORT = "schedule: '@daily'\nwebhook: {url: https://a.example.com/x}\n"
 _TIMEOUTS = st.sampled_from(["", "timeout: 30s\n", "timeout: 30s # why\n", "timeout: 1m\n"])
 _ENABLED = st.sampled_from(["", "enabled: true\n", "enabled: true\n", "enabled: false\n", "# On.\nenabled: true\n"])
-_TAGS = st.sampled_from(["", "tags: {team: a}\n", "tags:\n  team: a\n  tier: b # c\n", "tags:\n  team: a\n"])
+_TAGS = st.sampled_from(
+    [
+        "tags: {team: a, tier: c}\n",
+        'tags: {tier: c, team: a, "x": y}\n',
+        "",
+        "tags: {team: a}\n",
+        "tags:\n  team: a\n  tier: b # c\n",
+        "tags:\n  team: a\n",
+    ]
+)
 _WEBHOOKS = st.sampled_from(
     [
         "webhook: {url: https://a.example.com/x}\n",
+        "webhook: {url: https://a.example.com/x, method: POST, headers: {A: b, C: 'd, e'}}\n",
+        "webhook: {method: POST, url: https://a.example.com/x, headers: {C: d}, auth: {type: hmac, secret: x}}\n",
         "webhook:\n  url: https://a.example.com/x\n  method: POST\n  body: |\n    a\n    # b\n\n",
         "webhook:\n  url: https://a.example.com/x\n  method: POST\n\n  headers:\n    A: b\n    C: d\n",
         "webhook:\n  url: https://a.example.com/x\n  auth: {type: bearer, token: '${secret:t}'}\n  headers: {A: b}\n",
@@ -240,3 +255,25 @@ def test_effective_jobs_and_comments_stay(
         if edit.before is not None:
             comments = [re.findall(r"#.*", text) for text in (edit.before, edit.after)]
             assert comments[0] == comments[1]
+    assert extract(LocalFiles(job_files(top, "jobs"), "jobs"), "").edits == (), "a second time nothing is left"
+
+
+@pytest.mark.parametrize(
+    ("flow", "expected"),
+    [
+        ("{team: ops, owner: me}", "{owner: me}"),
+        ("{owner: me, team: ops}", "{owner: me}"),
+        ("{ owner: me , team: ops }", "{ owner: me }"),
+        ("{team: ops, tier: a, owner: me}", "{owner: me}"),
+        ("{team: ops, owner: me, tier: a}", "{owner: me}"),
+        ("{owner: me, team: ops, tier: a,}", "{owner: me,}"),
+        ("{'team': 'ops', owner: 'a, b: {c}'}", "{owner: 'a, b: {c}'}"),
+        ('{"team": "ops", owner: "ü { }"}', '{owner: "ü { }"}'),
+        ("{team: ops, tier: a}", None),
+    ],
+)
+def test_keys_of_a_flow_map_are_removed_and_the_rest_stays(flow: str, expected: str | None) -> None:
+    text = f"name: one-job\ntags: {flow}\nschedule: '@daily'\n"
+    found = without_inherited(text, document.read("a.yaml", text.encode()), {"tags": {"team": "ops", "tier": "a"}})
+    kept = "" if expected is None else f"tags: {expected}\n"
+    assert found == f"name: one-job\n{kept}schedule: '@daily'\n"
