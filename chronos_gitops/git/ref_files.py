@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from chronos_gitops.git.discovery import RepositoryPaths
+from chronos_gitops.process.small_files import read_small_file
 
 _MOST_BYTES: Final = 4096
 _MOST_STEPS: Final = 5
@@ -57,9 +58,8 @@ def _content(place: RepositoryPaths, ref: str) -> bytes:
     """Empty where the ref is in another file."""
     for folder in (place.git_dir, place.common):
         try:
-            with Path(folder, ref).open("rb") as file:
-                return file.read(_MOST_BYTES)
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return read_small_file(folder / ref, limit=_MOST_BYTES)
+        except (FileNotFoundError, NotADirectoryError):
             continue
     return b""
 

@@ -6,7 +6,7 @@ With 500 webhooks a second and four such readers, the last percent of webhooks l
 """
 
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Final
 
 from chronos_gitops.process import engine_priority
@@ -23,13 +23,13 @@ class ReadLimiter:
     """Around a WSGI application (PEP 3333): one read is computed at a time, while the engine has nothing to do. Writes
     and ``probes``, by their paths, never wait; the body of a stream is sent outside of turns."""
 
-    def __init__(self, app: "WSGIApplication", probes: Collection[str]) -> None:
+    def __init__(self, app: "WSGIApplication", probes: Callable[[], Collection[str]]) -> None:
         self._app = app
         self._probes = probes
         self._turn = threading.Lock()
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] not in _READS or environ["PATH_INFO"] in self._probes:
+        if environ["REQUEST_METHOD"] not in _READS or environ["PATH_INFO"] in self._probes():
             return self._app(environ, start_response)
         is_mine = self._turn.acquire(timeout=_LONGEST)
         try:

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 # waitress ships no types
@@ -49,7 +49,9 @@ class AddressInUse(ChronosError):
 class Server:
     """Serves one application on one address, in threads of its own, between ``start`` and ``stop``."""
 
-    def __init__(self, app: "WSGIApplication", *, host: str, port: int, probes: Collection[str] = ()) -> None:
+    def __init__(
+        self, app: "WSGIApplication", *, host: str, port: int, probes: Callable[[], Collection[str]] = tuple
+    ) -> None:
         self._app = ReadLimiter(app, probes)
         self._host = host
         self._port = port

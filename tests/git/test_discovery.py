@@ -1,12 +1,14 @@
 """Paths that stand for a repository, and those that only lie in one."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from harness.repositories.repo_fixtures import Follow
 from harness.repositories.repository import Repository
 
-from chronos_gitops.git.discovery import discover
+from chronos_gitops.git import discovery
+from chronos_gitops.git.discovery import RepositoryPaths, discover
 from chronos_gitops.git.errors import NotARepository
 
 
@@ -33,3 +35,79 @@ def test_a_file_in_a_repository_is_no_repository(repository: Repository, follow:
 def test_the_git_file_of_a_linked_worktree_leads_to_it(repository: Repository, tmp_path: Path) -> None:
     repository.git("worktree", "add", "--quiet", str(tmp_path / "linked"), "-b", "other")
     assert discover(tmp_path / "linked" / ".git").root == tmp_path / "linked"
+
+
+def found(path: Path) -> RepositoryPaths | str:
+    try:
+        return discovery.discover(path)
+    except NotARepository as error:
+        return str(error)
+
+
+def linked(repository: Repository, tmp_path: Path) -> Path:
+    repository.git("worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
+    return tmp_path / "side" / "jobs"
+
+
+def moved(setting: str) -> Callable[[Repository, Path], Path]:
+    def make(repository: Repository, tmp_path: Path) -> Path:
+        (tmp_path / "files").mkdir()
+        repository.git("config", setting, str(tmp_path / "files") if setting == "core.worktree" else "true")
+        return repository.root
+
+    return make
+
+
+def symlinked(target: str) -> Callable[[Repository, Path], Path]:
+    def make(repository: Repository, tmp_path: Path) -> Path:
+        (tmp_path / "link").symlink_to(repository.root / target)
+        return tmp_path / "link"
+
+    return make
+
+
+def nested(repository: Repository, _: Path) -> Path:
+    repository.git("init", "-q", "jobs/inner")
+    return repository.root / "jobs" / "inner"
+
+
+def broken(repository: Repository, _: Path) -> Path:
+    (repository.root / "jobs" / ".git").mkdir()
+    return repository.root / "jobs"
+
+
+def bare(repository: Repository, tmp_path: Path) -> Path:
+    return repository.bare(tmp_path / "bare.git").root
+
+
+LAYOUTS: dict[str, Callable[[Repository, Path], Path]] = {
+    "root": lambda repository, _: repository.root,
+    "below": lambda repository, _: repository.root / "jobs",
+    "dots": lambda repository, _: repository.root / "jobs" / ".." / "jobs",
+    "file": lambda repository, _: repository.root / "jobs" / "one.yaml",
+    "missing": lambda repository, _: repository.root / "absent",
+    "git folder": lambda repository, _: repository.root / ".git",
+    "in the git folder": lambda repository, _: repository.root / ".git" / "refs",
+    "outside": lambda _, tmp_path: tmp_path,
+    "linked worktree": linked,
+    "core.worktree": moved("core.worktree"),
+    "core.bare": moved("core.bare"),
+    "a link to it": symlinked("."),
+    "a link below it": symlinked("jobs"),
+    "nested": nested,
+    "broken inside": broken,
+    "bare": bare,
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("variable", ["", "GIT_DIR", "GIT_WORK_TREE", "GIT_CEILING_DIRECTORIES"])
+def test_a_plain_checkout_is_found_where_gitpython_finds_it(
+    layout: str, variable: str, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = LAYOUTS[layout](repository, tmp_path)
+    if variable:
+        monkeypatch.setenv(variable, str(repository.root))
+    quick = found(path)
+    monkeypatch.setattr(discovery, "_plain_checkout", lambda _: None)
+    assert found(path) == quick

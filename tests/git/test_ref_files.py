@@ -1,5 +1,6 @@
 """The files of a ref tell whether it moved, whichever way git keeps and changes it."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,3 +70,11 @@ def test_an_answer_is_asked_for_again_when_its_source_changed_failed_or_is_not_k
     with pytest.raises(LookupError):
         last.get("c", ask)
     assert [last.get(source, ask) for source in ("c", "c", None, None)] == [4, 4, 5, 6]
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_in_the_place_of_a_ref_is_not_waited_for(repository: Repository) -> None:
+    place = discover(repository.root)
+    (place.git_dir / "refs/heads/main").unlink()
+    os.mkfifo(place.git_dir / "refs/heads/main")
+    assert ref_files(place, "HEAD") is None

@@ -49,7 +49,7 @@ def desk() -> Desk:
 
 @pytest.fixture
 def client(desk: Desk) -> Client:
-    return Client(ReadLimiter(desk, PROBES))
+    return Client(ReadLimiter(desk, lambda: PROBES))
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_a_read_that_fails_gives_its_turn_back() -> None:
     def broken(_: "WSGIEnvironment", __: "StartResponse") -> Iterable[bytes]:
         raise ZeroDivisionError
 
-    client = Client(ReadLimiter(broken, PROBES))
+    client = Client(ReadLimiter(broken, lambda: PROBES))
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             client.get("/")

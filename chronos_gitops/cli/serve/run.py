@@ -49,8 +49,7 @@ def _serve(chosen: Settings, supervisor: SystemdNotifier, *, is_renamed: bool = 
     """Listens first, so that a taken address ends it before the first webhook; answers questions while it drains."""
     from chronos_gitops.app import build
     from chronos_gitops.engine.engine import NotRunning
-    from chronos_gitops.server.api import endpoint
-    from chronos_gitops.server.web.app import create_app
+    from chronos_gitops.server.lazy_app import LazyApp
     from chronos_gitops.server.wsgi import Server
 
     file_descriptors.provide(chosen.max_in_flight)
@@ -59,8 +58,8 @@ def _serve(chosen: Settings, supervisor: SystemdNotifier, *, is_renamed: bool = 
         service = build(chosen, is_stopping=lambda: stop.came, is_renamed=is_renamed)
     except NotRunning:
         return 0
-    api = create_app(service)
-    server = Server(api, host=chosen.host, port=chosen.port, probes=endpoint.probes(api.url_map))
+    api = LazyApp(service)
+    server = Server(api, host=chosen.host, port=chosen.port, probes=api.probes)
     service.on_refusal = stop.request
     try:
         port = server.start()
