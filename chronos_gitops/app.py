@@ -31,12 +31,14 @@ from chronos_gitops.notifications.delivery_worker import DeliveryReport
 from chronos_gitops.notifications.detection.detector import DetectorInputs
 from chronos_gitops.notifications.notifier import Notifier, event_of
 from chronos_gitops.notifications.transports.http import NotificationSender
+from chronos_gitops.observability import spans as tracing
 from chronos_gitops.observability.audit_log import AuditLog, runner_name
 from chronos_gitops.observability.event_log import EventLog
 from chronos_gitops.observability.event_recorder import AppliedJobs, EventRecorder
 from chronos_gitops.observability.execution_log import ExecutionLog
 from chronos_gitops.observability.metrics.exposition import Metrics
 from chronos_gitops.observability.replay_audit import ReplayAudit
+from chronos_gitops.observability.spans import Spans
 from chronos_gitops.observability.time_events import TimeEvents
 from chronos_gitops.plurals import plural
 from chronos_gitops.process import failpoints
@@ -272,14 +274,15 @@ def _assembled(settings: Settings, lock: DataLock, chosen: EngineSetup, is_stopp
     )
     listener = Listener(settings.host, settings.port)
     expectations = _expectation_watch(events, notifier, chosen)
-    several = metrics, feed, ExecutionLog(), notifier.watcher, expectations
+    spans = tracing.of(settings.otel)
+    several = metrics, feed, ExecutionLog(), notifier.watcher, expectations, spans
     observers = Observers(several, on_replay_end=feed.replay_ended)
     looked_ahead = (PreflightEvents(events).looked, notifier.preflights.looked)
-    requests = _requests(settings, listener, lambda: _workload(settings, follower.status()), looked_ahead)
+    requests = _requests(settings, listener, lambda: _workload(settings, follower.status()), looked_ahead, spans)
     engine = chosen.build(requests.delivery, observers, lambda since, head: continues(follower.source.git, since, head))
     signers = sync_factory.signers(settings)
-    on_fetch = partial(_fetched, metrics, clock)
-    follower = sync_factory.controller(settings, signers, lambda jobs: service.apply(jobs), on_fetch, clock.now)
+    on_fetch, apply = partial(_fetched, metrics, spans, clock), spans.reload(lambda jobs: service.apply(jobs))
+    follower = sync_factory.controller(settings, signers, apply, on_fetch, clock.now)
     forge = Forge(settings, chosen, follower.status, lambda: runner_name(listener.port), metrics.forge_status)
     reverter = Reverter(
         follower,
@@ -327,7 +330,7 @@ class _Requests:
 
 
 def _requests(
-    settings: Settings, listener: Listener, workload: Callable[[], Workload], looked: Sequence[OnLook]
+    settings: Settings, listener: Listener, workload: Callable[[], Workload], looked: Sequence[OnLook], spans: Spans
 ) -> _Requests:
     issuer = webhook_factory.issuer(settings, workload)
     secrets = Secrets(settings.secret_values, settings.secrets_folder, settings.bindings)
@@ -336,7 +339,7 @@ def _requests(
         SecretWatch(secrets, settings.bindings),
         issuer,
         Preflights(probe, settings.preflight, looked),
-        webhook_factory.delivery(settings, listener, secrets, issuer),
+        webhook_factory.delivery(settings, listener, secrets, issuer, spans.attempt_ended),
     )
 
 
@@ -354,8 +357,9 @@ def _delivered(metrics: Metrics, events: EventLog, clock: Clock, report: Deliver
         events.add(event)
 
 
-def _fetched(metrics: Metrics, clock: Clock, result: str, seconds: float) -> None:
+def _fetched(metrics: Metrics, spans: Spans, clock: Clock, result: str, seconds: float) -> None:
     metrics.git_fetched(result, seconds, clock.now())
+    spans.git_fetched(result, seconds)
 
 
 def _expectation_watch(events: EventLog, notifier: Notifier, chosen: EngineSetup) -> ExpectationWatch:

@@ -23,8 +23,8 @@ def locked(name: str) -> dict[str, str]:
     return dict(re.match(r"(\S+?)==(\S+)", entry).groups() for entry in entries)  # type: ignore[union-attr]  # all match
 
 
-@pytest.mark.parametrize("extra", ["postgres", "temporal"])
-def test_the_image_holds_every_engine(extra: str) -> None:
+@pytest.mark.parametrize("extra", ["otel", "postgres", "temporal"])
+def test_the_image_holds_every_engine_and_spans(extra: str) -> None:
     wanted = map(name_of, PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"][extra])
     assert set(wanted) <= set(locked("image.lock"))
 

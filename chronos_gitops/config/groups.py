@@ -299,6 +299,27 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenTelemetry:
+    """Where spans are sent; "" for no spans."""
+
+    endpoint: str = setting(
+        "otel.endpoint",
+        parsers.public_url,
+        "Address of an OpenTelemetry collector (OTLP over HTTP), such as `http://localhost:4318`; needs the extra "
+        "`otel`. `OTEL_EXPORTER_OTLP_HEADERS` adds headers.",
+        default="",
+        variable="CHRONOS_OTEL_ENDPOINT",
+    )
+    service: str = setting(
+        "otel.service",
+        parsers.text,
+        "Name of the service in its spans.",
+        default="chronos-gitops",
+        variable="CHRONOS_OTEL_SERVICE",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class PushSecrets:
     """Secrets that authenticate push webhooks, by forge. A forge without one has no push webhook."""
 

@@ -18,6 +18,7 @@ from chronos_gitops.config.groups import (
     GitAccess,
     Heartbeat,
     Identity,
+    OpenTelemetry,
     PreflightSettings,
     PushSecrets,
     Series,
@@ -243,6 +244,7 @@ class Settings:
         default=(),
     )
     heartbeat: Heartbeat = group(Heartbeat)
+    otel: OpenTelemetry = group(OpenTelemetry)
     preflight: PreflightSettings = group(PreflightSettings)
     identity: Identity = group(Identity)
     verify_commits: Path | None = setting(

@@ -45,6 +45,9 @@ log = logging.getLogger(__name__)
 _DESCRIPTOR_RETRY_S = 1.0
 
 
+OnAttempt = Callable[[Job, AttemptContext, Outcome], None]
+
+
 class Delivery:
     """Sends requests; ``async with`` it in the event loop that calls ``attempt``.
 
@@ -53,7 +56,7 @@ class Delivery:
     ``breaker_after`` failures in a row a host is left alone for a while (0: never). ``resolve`` stands in for
     getaddrinfo. ``public_url`` is the address under which callbacks reach this runner, empty when nobody knows it.
     ``egress`` may differ by the folder of a job's file. ``listener`` is the runner's own, which no request may reach;
-    ``issuer`` makes identity tokens.
+    ``issuer`` makes identity tokens. ``on_attempt`` hears of each attempt that ended; it must neither block nor raise.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Delivery:
         public_url: Callable[[], str] = lambda: "",
         listener: Listener | None = None,
         issuer: Issuer | None = None,
+        on_attempt: OnAttempt = lambda _job, _call, _outcome: None,
     ) -> None:
         self._secrets = secrets
         self._egress = egress if isinstance(egress, EgressPolicies) else EgressPolicies(FolderPolicy(egress))
@@ -87,6 +91,7 @@ class Delivery:
         self._now = now
         self._resolve = resolve
         self._listener = listener
+        self._on_attempt = on_attempt
 
     async def __aenter__(self) -> Self:
         self._slots = ConcurrencyLimiter(at_once=self._at_once, per_host=self._per_host, rate=self._rate)
@@ -108,7 +113,9 @@ class Delivery:
         asked = time.monotonic()
         while True:
             with contextlib.suppress(OutOfDescriptors):
-                return await self._attempt(job, call, asked)
+                outcome = await self._attempt(job, call, asked)
+                self._on_attempt(job, call, outcome)
+                return outcome
             # Nothing is known about the target: no attempt is used up, and whatever ends frees a descriptor.
             self._shortage.note()
             await asyncio.sleep(_DESCRIPTOR_RETRY_S)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from chronos_gitops import __version__
 from chronos_gitops.config.settings import Settings
 from chronos_gitops.errors import UsageError
-from chronos_gitops.webhooks.attempt import Delivery
+from chronos_gitops.webhooks.attempt import Delivery, OnAttempt
 from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.identity.issuer import Issuer, Workload
 from chronos_gitops.webhooks.identity.signing_keys import IdentityError, SigningKeys
@@ -43,7 +43,9 @@ def preflight_probe(settings: Settings, listener: Listener, secrets: Secrets, is
     return PreflightProbe(requests, egress, TlsContexts(settings.egress.ca_file, settings.egress.hosts), listener)
 
 
-def delivery(settings: Settings, listener: Listener, secrets: Secrets, issuer: Issuer | None) -> Callable[[], Delivery]:
+def delivery(
+    settings: Settings, listener: Listener, secrets: Secrets, issuer: Issuer | None, on_attempt: OnAttempt
+) -> Callable[[], Delivery]:
     egress = EgressPolicies.parse(settings.egress, loopback_allowed=settings.listens_on_loopback)
     trust = TlsContexts(settings.egress.ca_file, settings.egress.hosts)
     return lambda: Delivery(
@@ -58,4 +60,5 @@ def delivery(settings: Settings, listener: Listener, secrets: Secrets, issuer: I
         public_url=lambda: settings.callback_url(listener.port),
         listener=listener,
         issuer=issuer,
+        on_attempt=on_attempt,
     )

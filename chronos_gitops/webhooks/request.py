@@ -173,12 +173,17 @@ def _capability(job: Job, call: AttemptContext, public_url: str) -> Headers:
 def traceparent(call: AttemptContext) -> str:
     """https://www.w3.org/TR/trace-context/: one trace per execution, one parent id per attempt, sampled."""
     trace_id = call.trace_id if _TRACE_ID.match(call.trace_id) else trace_id_of(call.execution_id)
-    return f"00-{trace_id}-{_hex_id(f'{call.execution_id}#{call.attempt}', 16)}-01"
+    return f"00-{trace_id}-{span_id_of(call.execution_id, call.attempt)}-01"
 
 
 def trace_id_of(execution_id: str) -> str:
     """Of all attempts of one execution."""
     return _hex_id(execution_id, 32)
+
+
+def span_id_of(execution_id: str, attempt: int = 0) -> str:
+    """Of one attempt, which is the parent of the target's spans; with 0, of the execution."""
+    return _hex_id(f"{execution_id}#{attempt}", 16)
 
 
 def variables(job: Job, call: AttemptContext) -> Mapping[str, str]:
