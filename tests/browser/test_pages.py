@@ -164,6 +164,23 @@ def test_a_refresh_leaves_what_somebody_types(own_site: Site, context: BrowserCo
     expect(page.locator("input[name=reason]")).to_be_focused()
 
 
+def test_the_list_follows_what_is_typed_and_so_do_its_forms(site: Site, context: BrowserContext) -> None:
+    page = site.watch(context.new_page())
+    page.goto(site.url("/"))
+    expect(page.locator("[data-live=acts] button").first).to_have_text("Pause 5 jobs")
+    page.locator("input[type=search]").press_sequentially("backup")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("[data-live=count]")).to_have_text("1 job")
+    expect(page.locator("[data-live=acts] button").first).to_have_text("Pause 1 job")
+    expect(page.locator("input[type=search]")).to_be_focused()
+    assert page.url == site.url("/?q=backup")
+    page.reload()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.fill("input[type=search]", "")
+    expect(page.locator("[data-row]")).to_have_count(5)
+    assert site.troubles == []
+
+
 def test_keys_move_and_can_be_turned_off(site: Site, context: BrowserContext) -> None:
     page = site.watch(context.new_page())
     page.goto(site.url("/"))

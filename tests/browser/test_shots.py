@@ -37,6 +37,11 @@ def test_a_bad_day_is_told_by_the_pages(firm: Site, chromium: Browser, scheme: s
     expect(page.locator(".tile.failing b")).to_have_text("1")
     expect(page.locator("[data-row]").first).to_contain_text("invoice-run")
     expect(page.locator("[data-row]").first).to_contain_text("in a row")
+    first, second = (page.locator("[data-row]").nth(number).bounding_box() for number in (0, 1))
+    assert first
+    assert second
+    assert (860 - first["y"]) // (second["y"] - first["y"]) >= 20, "jobs above the fold"
+    assert page.evaluate("document.querySelector('.jobs').scrollWidth <= document.querySelector('.wide').clientWidth")
     keep(page, artist, f"jobs-{scheme}")
 
     page.click("text=invoice-run")

@@ -58,6 +58,23 @@ def test_the_first_page_filters_as_the_api_does(client: FlaskClient) -> None:
     assert client.get("/?stat=enabled", headers={"Accept": "text/html"}).status_code == 400
 
 
+def test_columns_order_the_list_and_a_second_click_turns_it(client: FlaskClient) -> None:
+    assert 'aria-sort="ascending"><a href="/?sort=-health">State' in page(client, "/")
+    text = page(client, "/?q=a&sort=name")
+    assert 'aria-sort="ascending"><a href="/?q=a&amp;sort=-name">Job' in text
+    assert re.findall(r'<a href="/jobs/([a-z-]+)">', text) == ["daily-backup", "failing"]
+    turned = page(client, "/?q=a&sort=-name")
+    assert re.findall(r'<a href="/jobs/([a-z-]+)">', turned) == ["failing", "daily-backup"]
+    assert '<input type="hidden" name="sort" value="-name">' in turned
+    assert client.get("/?sort=colour", headers={"Accept": "text/html"}).status_code == 400
+
+
+def test_a_failing_job_names_the_commit_that_it_fails_since(own: FlaskClient) -> None:
+    finished(own, own.post("/api/v1/jobs/failing/trigger").get_json()["id"])
+    commit = own.get("/api/v1/jobs/failing").get_json()["commit"]
+    assert f'since <a href="/commits/{commit}" title="version 1 by' in page(own, "/")
+
+
 def test_a_job_page_has_its_versions_and_what_comes_next(client: FlaskClient) -> None:
     text = page(client, "/jobs/daily-backup")
     assert "More jobs, one less" in text

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 from flask import g, url_for
 
 from chronos_gitops.engine.answers import failure_streak
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
-from chronos_gitops.jobs.model import JobVersion
+from chronos_gitops.plurals import plural
 from chronos_gitops.server.api import links
 from chronos_gitops.server.api.auth import caller_scope
 from chronos_gitops.server.api.endpoint import READ, Endpoint
@@ -16,7 +16,9 @@ from chronos_gitops.server.api.job_health import WORDS, JobHealth, JobSearch, co
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.params import query
 from chronos_gitops.server.api.request_context import service
+from chronos_gitops.server.api.routes.jobs import job_order
 from chronos_gitops.server.api.routes.jobs import jobs as api_jobs
+from chronos_gitops.server.api.routes.jobs.job_order import JobOrder
 from chronos_gitops.server.web import charts
 from chronos_gitops.server.web.layout import PAUSES, blueprint, in_words, render_page, shapes_kept
 from chronos_gitops.server.web.pages.upcoming import aligned, day, due
@@ -31,15 +33,29 @@ _NAMED = 1000
 
 
 STANDING = query.choice("standing", JobHealth, "What links of earlier releases call health")
+SORT = job_order.parameter("health")
+BY_HEALTH = JobOrder("health")
+_COLUMNS: Final = (
+    ("State", "health"),
+    ("Job", "name"),
+    ("Schedule", None),
+    (f"Last {plural(RUNS, 'run')}", None),
+    ("Last result", "-last_run"),
+    ("Next run", "next_run"),
+    ("Version", "-updated_at"),
+)
+"""Words, and the order that a first click asks for."""
 PAGE = query.integer("page", "Which page of the list", default=1, high=10_000)
 
 
 @blueprint.get(
-    "/", declared=Endpoint(role=READ, is_scoped=True, parameters=(api_jobs.HEALTH, STANDING, PAGE, *api_jobs.FILTERS))
+    "/",
+    declared=Endpoint(role=READ, is_scoped=True, parameters=(api_jobs.HEALTH, STANDING, SORT, PAGE, *api_jobs.FILTERS)),
 )
 def jobs() -> str:
     wanted = api_jobs.HEALTH.value() or STANDING.value()
-    found = _found(list(api_jobs.matching()))
+    order = SORT.value()
+    found = [one for _, one in job_order.placed(search(service(), list(api_jobs.matching())), order)]
     shown = [one for one in found if wanted is None or one.standing is wanted]
     never_valid = _never_valid()
     page = PAGE.value()
@@ -52,6 +68,8 @@ def jobs() -> str:
         never_valid=never_valid if wanted is JobHealth.INVALID else (),
         words=WORDS,
         wanted=wanted,
+        columns=_columns(order, wanted),
+        sort="" if order == BY_HEALTH else str(order),
         page=page,
         pages=-(-len(shown) // SHOWN) or 1,
         asked=_asked(),
@@ -65,10 +83,18 @@ def jobs() -> str:
     )
 
 
-def _found(definitions: Sequence[JobVersion]) -> list[JobSearch]:
-    """Those that want attention first, then by name."""
-    place = {one: number for number, one in enumerate(JobHealth)}
-    return sorted(search(service(), definitions), key=lambda one: (place[one.standing], one.definition.job.name))
+def _columns(order: JobOrder, wanted: JobHealth | None) -> list[dict[str, str]]:
+    """A click on the column that orders the list turns it round."""
+    asked = _asked() | ({} if wanted is None else {"health": wanted.value})
+    same: dict[str, Any] = {name: value for name, value in asked.items() if value}
+    found = []
+    for word, first in _COLUMNS:
+        is_ordered = first is not None and first.removeprefix("-") == order.key
+        following = str(order._replace(is_descending=not order.is_descending)) if is_ordered else first
+        url = "" if following is None else url_for("pages.jobs", **{**same, "sort": following})
+        direction = "descending" if order.is_descending else "ascending"
+        found.append({"word": word, "url": url, "order": direction if is_ordered else ""})
+    return found
 
 
 def _never_valid() -> Sequence[str]:
@@ -95,6 +121,7 @@ def _rows(found: Sequence[JobSearch]) -> list[dict[str, Any]]:
             "standing": one.standing,
             "words": in_words(one.definition.job.timing),
             "shape": shapes.get(one.definition.job.name),
+            "since": _since(one, shapes.get(one.definition.job.name)),
             "url": f"{_place('pages.job', 'name')}{job['name']}",
             "tag_urls": [_tag_url(*tag) for tag in one.definition.job.tags],
         }
@@ -121,11 +148,25 @@ def _tag_url(key: str, value: str) -> str:
 
 
 class Shape(NamedTuple):
-    """The newest runs of a job: one outline for each status, what they came to in words, and failures in a row."""
+    """The newest runs of a job: one outline for each status, what they came to in words, failures in a row, and the
+    commit of the first of them."""
 
     outlines: Sequence[tuple[str, str]]
     words: str
     in_a_row: int
+    since: str | None
+
+
+def _since(found: JobSearch, shape: Shape | None) -> dict[str, str] | None:
+    """The commit that a failing job began to fail with, where it made a version of it."""
+    if found.standing is not JobHealth.FAILING or shape is None or shape.since is None:
+        return None
+    made = service().follower.index().versions(found.definition.job.name).made_by(shape.since)
+    version = next(iter(made), None)
+    if version is None:
+        return None
+    title = f"version {version.label} by {version.author_name}: {version.subject}"
+    return {"commit": version.commit, "title": title, "url": url_for("pages.commit", commit=version.commit)}
 
 
 def _shapes(found: Sequence[JobSearch]) -> Mapping[str, Shape]:
@@ -136,16 +177,16 @@ def _shapes(found: Sequence[JobSearch]) -> Mapping[str, Shape]:
     asked = [name for name in keys if name not in shapes]
     recent = service().engine.recent(asked, RUNS) if asked else {}
     for name, runs in recent.items():
-        shapes[name] = Shape(charts.outlines(charts.bars(runs, RUNS)), charts.told(runs), _in_a_row(runs))
+        shapes[name] = Shape(charts.outlines(charts.bars(runs, RUNS)), charts.told(runs), *_streak(runs))
         if jobs.get(name) is not None and all(run.status.is_final for run in runs):
             kept.put(jobs, keys[name], shapes[name])
     return shapes
 
 
-def _in_a_row(runs: Sequence[Execution]) -> int:
-    """Failures since the last success, among the runs that are shown."""
+def _streak(runs: Sequence[Execution]) -> tuple[int, str | None]:
+    """Failures since the last success among the runs that are shown, and the commit of the first of them."""
     found = failure_streak.newest(runs)
-    return 0 if found is None else found.count
+    return (0, None) if found is None else (found.count, found.first.commit)
 
 
 def _asked() -> dict[str, str]:

@@ -68,19 +68,22 @@
     stream.addEventListener("changed", soon);
     stream.addEventListener("open", () => { if (!isFirst) soon(); });
   }
-  async function refresh() {
+  let question = 0; // an answer to an earlier one comes too late
+  async function refresh(isAsked = false) {
     if (document.hidden) return;
     asked = Date.now();
+    const mine = ++question;
     const answer = await fetch(location.href, {headers: {Accept: "text/html"}, credentials: "same-origin"});
     if (!answer.ok || answer.redirected) return;
     rest = Math.min(EVERY, Math.max(1000, 10 * (Date.now() - asked)));
     const date = Date.parse(answer.headers.get("Date"));
     if (date && Math.abs(date - Date.now()) > 2000) ahead = date - Date.now();
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (mine !== question) return;
     document.title = fresh.title;
     for (const part of document.querySelectorAll("[data-live]")) {
       const next = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
-      if (!next || isBusy(part) || part.outerHTML === next.outerHTML) continue;
+      if (!next || (!isAsked && isBusy(part)) || part.outerHTML === next.outerHTML) continue;
       const link = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
       const at = [...part.querySelectorAll("[data-row]")].findIndex(row => row.classList.contains("at"));
       part.replaceWith(next);
@@ -89,6 +92,19 @@
     }
     count();
   }
+
+  // The list follows what is typed; without scripts the button does the same.
+  const find = document.querySelector("[data-find]");
+  let typed = 0;
+  find?.addEventListener("input", () => {
+    clearTimeout(typed);
+    typed = setTimeout(() => {
+      const given = [...new FormData(find)].filter(([, value]) => value !== "");
+      const query = new URLSearchParams(given).toString();
+      history.replaceState(null, "", find.action + (query ? `?${query}` : ""));
+      refresh(true).catch(() => {});
+    }, 150);
+  });
 
   const rows = () => [...document.querySelectorAll("[data-row]")];
   function move(step) {
