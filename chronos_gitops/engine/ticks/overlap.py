@@ -36,6 +36,7 @@ def turn(concurrency: Concurrency, trigger: Trigger, unfinished: int, *, waited:
     return Turn.SKIP if concurrency is Concurrency.FORBID else Turn.REPLACE
 
 
-def waited_behind_replay(scheduled_time: datetime, waiting: Iterable[datetime]) -> timedelta:
-    """From the oldest scheduled time in ``waiting`` to this one. Zero if none waits: the first waits for any item."""
-    return max(timedelta(0), scheduled_time - min(waiting, default=scheduled_time))
+def waited_behind_replay(scheduled_time: datetime, held_up: Iterable[datetime]) -> timedelta:
+    """From the oldest scheduled time that an item has held up, and that is unfinished, to this one. Zero if there is
+    none: the first waits for any item."""
+    return max(timedelta(0), scheduled_time - min(held_up, default=scheduled_time))

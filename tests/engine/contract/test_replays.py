@@ -291,6 +291,33 @@ def test_a_tick_never_loses_to_it(bench: Bench, concurrency: str) -> None:
     assert max(ticks) < second
 
 
+@pytest.mark.parametrize("concurrency", ["forbid", "replace"])
+def test_a_tick_that_an_item_held_up_costs_the_next_one_nothing(bench: Bench, concurrency: str) -> None:
+    """It runs late and alone: the next one falls on it, which it would not have done without the replay."""
+    engine = bench.start(bench.job(schedule=NEVER, path="/hold/item", concurrency=concurrency))
+    replay = of_ticks(bench, engine, last(bench, 2))
+    engine.replay(replay)
+    assert bench.receiver.wait_for(1, 30)
+    since = bench.clock.now()
+    often = bench.job(schedule="* * * * * *", path="/hold/tick", concurrency=concurrency)
+    engine.apply(jobset(often, version=2))
+
+    def fallen() -> list[Execution]:
+        return list(engine.ticks(JOB, since, bench.clock.now()))[:2]
+
+    bench.clock.turn(SECOND)
+    eventually(fallen, PATIENCE)
+    bench.receiver.release("item")
+    assert bench.receiver.wait_for(2, 30)
+    bench.clock.turn(SECOND)
+    eventually(lambda: len(fallen()) == 2, PATIENCE)
+    assert [row.reason for row in fallen()] == [None, None]
+    engine.apply(jobset(bench.job(schedule=NEVER, path="/ok", concurrency=concurrency), version=3))
+    bench.receiver.release("tick")
+    eventually(lambda: [(row.status, row.reason) for row in fallen()] == [(Status.SUCCESS, None)] * 2, PATIENCE)
+    assert over(engine, replay).state is ReplayState.DONE
+
+
 @pytest.mark.parametrize("concurrency", ["forbid", "replace", "allow", "queue"])
 def test_no_tick_waits_for_it_without_limit(bench: Bench, concurrency: str) -> None:
     """The item hangs for longer than ticks wait for it: later ones meet the rule of the job, which spares the item."""

@@ -102,7 +102,7 @@ def claim(
     if decision.busy:
         decision.live = replica.live(session)
         found = session.execute(queries.REPLAYING, {"jobs": list(decision.busy)}).fetchall()
-        decision.replaying = frozenset(row["job"] for row in found)
+        decision.replaying = {row["job"]: milliseconds.maybe_instant(row["item_ended"]) for row in found}
         is_item = ((job, one.trigger == Trigger.REPLAY) for job, owned in decision.busy.items() for one in owned)
         decision.items = frozenset(job for job, found in is_item if found)
     judged = [decision.on(each) for each in claims]
@@ -122,7 +122,6 @@ class _Owned(NamedTuple):
     owner: str | None
     trigger: str
     scheduled_time: datetime
-    is_pending: bool
 
 
 @dataclass(slots=True)
@@ -135,7 +134,8 @@ class _Decision:
     now: datetime
     room: int
     live: frozenset[str] = frozenset()
-    replaying: frozenset[str] = frozenset()
+    replaying: dict[str, datetime | None] = field(default_factory=dict)
+    """Jobs with a replay under way, and when its newest item ended."""
     items: frozenset[str] = frozenset()
     added: list[dict[str, Any]] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
@@ -162,16 +162,18 @@ class _Decision:
             ours = self._replace([each for each in busy if each not in items])
             busy = items
         execution = self._add(claim, Status.PENDING, None, owner)
-        self.busy[job.name] = [*busy, _Owned(execution.id, owner, claim.trigger, claim.scheduled_time, is_pending=True)]
+        self.busy[job.name] = [*busy, _Owned(execution.id, owner, claim.trigger, claim.scheduled_time)]
         return Claimed(claim, Verdict.RUN, execution, owner, ours)
 
     def _waited_behind_replay(self, claim: Claim, busy: Sequence[_Owned]) -> timedelta | None:
         """None unless an item runs, or what has waited for one goes on."""
         job = claim.definition.job.name
-        if job not in self.items and (len(busy) <= 1 or job not in self.replaying):
+        scheduled = [each.scheduled_time for each in busy if each.trigger == Trigger.SCHEDULE]
+        item_ended = self.replaying.get(job)
+        has_waited = item_ended is not None and any(due <= item_ended for due in scheduled)
+        if job not in self.items and not (has_waited or (len(busy) > 1 and job in self.replaying)):
             return None
-        waiting = [each for each in busy if each.is_pending and each.trigger == Trigger.SCHEDULE]
-        return overlap.waited_behind_replay(claim.scheduled_time, (each.scheduled_time for each in waiting))
+        return overlap.waited_behind_replay(claim.scheduled_time, scheduled)
 
     def _owner(self, job: Job, busy: Sequence[_Owned]) -> str:
         """All that is unfinished of one job belongs to one runner, which lets nothing of it run side by side."""
@@ -234,8 +236,8 @@ def _unfinished(session: Session, claims: Sequence[Claim]) -> dict[str, list[_Ow
     found: dict[str, list[_Owned]] = defaultdict(list)
     jobs = list({claim.definition.job.name for claim in claims})
     for row in session.execute(queries.UNFINISHED_OF_JOBS, {"jobs": jobs}).fetchall():
-        due, is_pending = milliseconds.instant(row["scheduled_at"]), row["status"] == Status.PENDING
-        found[row["job"]].append(_Owned(row["id"], row["owner"], row["trigger_kind"], due, is_pending))
+        due = milliseconds.instant(row["scheduled_at"])
+        found[row["job"]].append(_Owned(row["id"], row["owner"], row["trigger_kind"], due))
     return dict(found)
 
 

@@ -28,11 +28,18 @@ INSERT INTO executions (
 """
 
 UNFINISHED_OF_JOBS = f"""
-SELECT id, job, owner, trigger_kind, status, scheduled_at FROM executions WHERE job IN (:jobs[]) AND {UNFINISHED_STATUS}
+SELECT id, job, owner, trigger_kind, scheduled_at FROM executions WHERE job IN (:jobs[]) AND {UNFINISHED_STATUS}
 ORDER BY created_at, id
 """
 
-REPLAYING = "SELECT job FROM replays WHERE job IN (:jobs[]) AND state = 'running'"
+# With the end of the newest item; NULL while it runs, or before the first one.
+REPLAYING = """
+SELECT job, (
+    SELECT completed_at FROM replay_items JOIN executions ON executions.id = replay_items.execution
+    WHERE replay_items.replay = replays.id ORDER BY position DESC LIMIT 1
+) AS item_ended
+FROM replays WHERE job IN (:jobs[]) AND state = 'running'
+"""
 
 DEFINITIONS = "SELECT digest FROM definitions WHERE digest IN (:digests[])"
 

@@ -141,8 +141,8 @@ class TimetableState:
     replay: ReplayTurn | None = None
     item: str | None = None
     """The item of a replay that runs; it goes on when its replay has ended."""
-    waiting_since: dict[str, int] = field(default_factory=dict)
-    """Scheduled times of those in ``waiting`` that wait behind a replay."""
+    held_up: dict[str, int] = field(default_factory=dict)
+    """Scheduled times of the unfinished executions that an item of a replay has made wait."""
     earlier_marks: list[int] = field(default_factory=list)
     """Marks that one decision has left far behind, the newest last."""
 

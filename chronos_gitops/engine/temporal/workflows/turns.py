@@ -13,7 +13,8 @@ from chronos_gitops.jobs.model import Concurrency
 
 def claim(state: TimetableState, order: Order, now: int, is_bounded: Callable[[], bool]) -> list[str]:
     """Gives the order its turn, a place in the queue, or its end; the executions that it replaces. ``is_bounded`` is
-    asked only once the wait behind a replay has reached its limit, which earlier releases did not have."""
+    asked only where earlier releases decide otherwise behind a replay: without a limit, and not for a single one that
+    it has held up."""
     row, applied = order.row, state.applied
     if applied is None or Status(row["status"]).is_final:
         if row.get("count", 1) == 1:
@@ -22,9 +23,7 @@ def claim(state: TimetableState, order: Order, now: int, is_bounded: Callable[[]
     free = not state.running and all(waiting in state.held for waiting in state.waiting)
     unfinished = 0 if free else len(state.running) + len(state.waiting)
     concurrency, trigger = Concurrency(applied.document["concurrency"]), Trigger(row["trigger"])
-    waited = _waited_behind_replay(state, order, unfinished)
-    if waited is not None and waited >= overlap.MAX_WAIT_BEHIND_REPLAY and not is_bounded():
-        waited = timedelta(0)
+    waited = _waited_behind_replay(state, order, unfinished, is_bounded)
     turn = overlap.turn(concurrency, trigger, unfinished, waited=waited)
     if turn is Turn.START:
         state.running.append(row["id"])
@@ -39,7 +38,7 @@ def claim(state: TimetableState, order: Order, now: int, is_bounded: Callable[[]
     order.is_held = True
     state.waiting.append(row["id"])
     if waited is not None and trigger is Trigger.SCHEDULE:
-        state.waiting_since[row["id"]] = row["scheduled_time"]
+        state.held_up[row["id"]] = row["scheduled_time"]
     return [execution_id for execution_id in replaced if execution_id != state.item]
 
 
@@ -51,7 +50,6 @@ def advance(state: TimetableState) -> str | None:
     execution_id = next((waiting for waiting in state.waiting if waiting not in state.held), None)
     if execution_id is not None:
         state.waiting.remove(execution_id)
-        state.waiting_since.pop(execution_id, None)
         state.running.append(execution_id)
     return execution_id
 
@@ -61,18 +59,20 @@ def hold(state: TimetableState) -> None:
     state.held = list(state.waiting) if is_queue(state.applied) else []
 
 
-def _waited_behind_replay(state: TimetableState, order: Order, unfinished: int) -> timedelta | None:
+def _waited_behind_replay(
+    state: TimetableState, order: Order, unfinished: int, is_bounded: Callable[[], bool]
+) -> timedelta | None:
     """None unless an item runs, or what has waited for one goes on."""
+    waited = overlap.waited_behind_replay(instant(order.row["scheduled_time"]), map(instant, state.held_up.values()))
     if state.item is None and (unfinished <= 1 or state.replay is None):
-        return None
-    waiting = [since for execution_id, since in state.waiting_since.items() if execution_id in state.waiting]
-    return overlap.waited_behind_replay(instant(order.row["scheduled_time"]), map(instant, waiting))
+        return waited if state.replay is not None and unfinished and state.held_up and is_bounded() else None
+    return waited if waited < overlap.MAX_WAIT_BEHIND_REPLAY or is_bounded() else timedelta(0)
 
 
 def forget(state: TimetableState, execution_id: str) -> None:
     if state.item == execution_id:
         state.item = None
-    state.waiting_since.pop(execution_id, None)
+    state.held_up.pop(execution_id, None)
     for ids in (state.running, state.waiting, state.held):
         if execution_id in ids:
             ids.remove(execution_id)
@@ -82,7 +82,7 @@ def clear(state: TimetableState) -> list[str]:
     """Empties the queue of a job that was disabled or deleted; what was in it."""
     if not is_queue(state.applied):
         return []
-    queued, state.waiting, state.held, state.waiting_since = state.waiting, [], [], {}
+    queued, state.waiting, state.held = state.waiting, [], []
     return queued
 
 
