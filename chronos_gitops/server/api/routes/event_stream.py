@@ -39,10 +39,14 @@ class StreamSlots:
         self._open: list[Reader] = []
 
     def take(self, reader: "Reader") -> None:
+        """The stream that the same tab of a browser had before, on another page, ends: it shows up as closed only when
+        something is sent."""
         with self._lock:
+            if reader.tab is not None:
+                self._open = [one for one in self._open if (one.caller, one.tab) != (reader.caller, reader.tab)]
             if len(self._open) >= self._most:
                 raise _too_many(f"{self._most} streams are open already.")
-            if reader.caller is not None and self._open.count(reader) >= self._per_caller:
+            if reader.caller is not None and self._of(reader.caller) >= self._per_caller:
                 raise _too_many(f"This caller has {self._per_caller} streams open already.")
             if reader.is_limited and sum(one.is_limited for one in self._open) >= LIMITED:
                 raise _too_many(f"{LIMITED} streams of callers who see only some jobs are open already.")
@@ -50,19 +54,27 @@ class StreamSlots:
 
     def give_back(self, reader: "Reader") -> None:
         with self._lock:
-            self._open.remove(reader)
+            self._open = [one for one in self._open if one is not reader]
+
+    def holds(self, reader: "Reader") -> bool:
+        """False once it was given back, or another stream of its tab took its place."""
+        return any(one is reader for one in self._open)
+
+    def _of(self, caller: str) -> int:
+        return sum(one.caller == caller for one in self._open)
 
     @property
     def taken(self) -> int:
         return len(self._open)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Reader:
-    """Whose stream it is; ``caller`` is None where the runner knows no callers."""
+    """Whose stream it is; ``caller`` is None where the runner knows no callers. ``tab`` is one of a browser."""
 
     caller: str | None = None
     is_limited: bool = False
+    tab: str | None = None
 
 
 def _too_many(message: str) -> TooManyStreams:

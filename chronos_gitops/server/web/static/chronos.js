@@ -55,6 +55,12 @@
   let rest = 1000; // between two refreshes: ten times as long as one takes
   let due = 0;
   let stream = null;
+  let tab; // its next page takes the stream of this one over
+  try { tab = sessionStorage.getItem("chronos-tab"); } catch { /* a stream for each page, then */ }
+  if (!tab) {
+    tab = Math.random().toString(36).slice(2);
+    try { sessionStorage.setItem("chronos-tab", tab); } catch { /* as above */ }
+  }
   const isStreaming = () => stream !== null && stream.readyState === EventSource.OPEN;
   function soon() {
     due = due || setTimeout(() => { due = 0; refresh().catch(() => {}); }, Math.max(0, asked + rest - Date.now()));
@@ -64,7 +70,7 @@
     if (document.hidden) { stream?.close(); stream = null; return; }
     if (stream && stream.readyState !== EventSource.CLOSED) return;
     const isFirst = stream === null && Date.now() - asked < EVERY;
-    stream = new EventSource(document.body.dataset.stream);
+    stream = new EventSource(`${document.body.dataset.stream}?tab=${tab}`);
     stream.addEventListener("changed", soon);
     stream.addEventListener("open", () => { if (!isFirst) soon(); });
   }

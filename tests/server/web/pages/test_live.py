@@ -66,6 +66,21 @@ def test_pages_leave_streams_and_threads_to_others(http: httpx.Client, app: Flas
     eventually(lambda: slots.taken == 0)
 
 
+def test_a_tab_that_goes_on_to_other_pages_has_one_stream(http: httpx.Client, app: Flask) -> None:
+    """A browser closes the old one, which nothing tells a server that sends nothing."""
+    slots: StreamSlots = app.extensions[live.STREAMS]
+    with ExitStack() as stack:
+        streams = [stack.enter_context(http.stream("GET", "/live?tab=one")) for _ in range(live.MOST * 2)]
+        assert [stream.status_code for stream in streams] == [200] * live.MOST * 2
+        assert slots.taken == 1
+        for old in streams[:-1]:
+            assert old.read().startswith(b"retry: 5000")  # it ended
+        assert slots.taken == 1
+        stack.enter_context(http.stream("GET", "/live?tab=two"))
+        assert slots.taken == 2
+    eventually(lambda: slots.taken == 0)
+
+
 def test_it_needs_the_role_read_and_ends_when_the_runner_drains(service: Service, http: httpx.Client) -> None:
     assert app_of(service, token_of("reader", "read")[1]).test_client().get("/live").status_code == 401
     with http.stream("GET", "/live") as response:
