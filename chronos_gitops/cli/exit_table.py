@@ -55,6 +55,7 @@ TABLE: Final[Mapping[str, Ends]] = {
     "status": Ends(f"{_REFUSED}, or no new commit can be applied"),
     "jobs": Ends(_REFUSED),
     "executions": Ends(_REFUSED),
+    "mcp": Ends(),
     "preflight": Ends(f"{_REFUSED}, or a check failed", "No execution is coming"),
     "trigger": Ends(f"{_REFUSED}. With --wait: the execution did not succeed", "No job matches"),
     "logs": Ends(f"{_REFUSED}, or the execution did not succeed"),

@@ -76,6 +76,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "status": CommandEntry("remote.status", "Show runner and sync status."),
         "jobs": CommandEntry("remote.jobs", "List jobs, with their state and next run."),
         "executions": CommandEntry("remote.executions", "List executions, newest first."),
+        "mcp": CommandEntry("agents.mcp", "Serve read-only tools to AI agents (Model Context Protocol)."),
         "preflight": CommandEntry("remote.preflight", "Check coming executions without sending their requests."),
         "trigger": CommandEntry("remote.trigger", "Trigger jobs now."),
         "logs": CommandEntry("remote.logs", "Show what an execution sent and got."),

@@ -32,8 +32,13 @@ class RunnerRefused(ChronosError):
 
 def runner_options(command: _F) -> _F:
     """``--server``, ``--token`` and ``--format``."""
+    style = click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+    return server_options(style(command))
+
+
+def server_options(command: _F) -> _F:
+    """``--server`` and ``--token``."""
     for option in (
-        click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True),
         click.option("--token", metavar="TOKEN", help="A bearer token.  [env var: CHRONOS_TOKEN]"),
         click.option(
             "--server",
