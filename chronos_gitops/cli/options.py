@@ -1,8 +1,14 @@
-"""Instants on the command line: RFC 3339 in, RFC 3339 in UTC out."""
+"""Instants and tags on the command line."""
 
+import re
 from datetime import UTC, datetime
+from typing import Final
 
 import click
+
+from chronos_gitops.schedule import durations
+
+_DURATION: Final = re.compile(r"[0-9.]+[a-zµ]+.*")
 
 
 def read_instant(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
@@ -14,3 +20,21 @@ def read_instant(_context: click.Context, _option: click.Parameter, value: str |
         return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise click.BadParameter(f'"{value}" is not a time; write one like 2026-03-08T07:00:00Z') from error
+
+
+def read_past(context: click.Context, option: click.Parameter, value: str | None) -> datetime | None:
+    """The same, or a duration: so long before now."""
+    if value is None or not _DURATION.fullmatch(value):
+        return read_instant(context, option, value)
+    try:
+        return datetime.now(UTC) - durations.parse(value)
+    except ValueError as error:
+        raise click.BadParameter(f'"{value}" is not a duration; write one like 1h or 30m') from error
+
+
+def read_tag(text: str) -> tuple[str, str]:
+    """``team=billing`` as the parameter of the API."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise click.BadParameter(f'"{text}" is not KEY=VALUE', param_hint="--tag")
+    return f"tag.{key}", value

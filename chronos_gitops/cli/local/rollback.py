@@ -4,10 +4,13 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import click
 
 from chronos_gitops.cli import job_words
+from chronos_gitops.cli.client.api_client import job_path
+from chronos_gitops.cli.client.reverts import on_runner, server_options
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports.reverts import planned_commit, print_problems
 from chronos_gitops.jobs.validation.quoting import printable
@@ -23,11 +26,26 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Show the change and the commit message without writing anything.")
 @click.option("--repo", type=click.Path(path_type=Path), default=".", help="The checkout.  [default: .]")
 @click.option("--jobs", metavar="FOLDER", default="jobs", show_default=True, help="The jobs folder in the checkout.")
+@server_options
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def command(job: str, version: str, reason: str, dry_run: bool, repo: Path, jobs: str, style: Format) -> None:
+def command(
+    job: str,
+    version: str,
+    reason: str,
+    dry_run: bool,
+    repo: Path,
+    jobs: str,
+    server: str | None,
+    token: str | None,
+    style: Format,
+) -> None:
     """Restore JOB to VERSION (a number, or the beginning of a commit) as one new commit on the branch that is checked
-    out. Only that file is written; whatever else is not committed yet stays as it is.
+    out. Only that file is written; whatever else is not committed yet stays as it is. With --server the runner makes
+    the commit, pushes it and applies it.
     """
+    if server is not None:
+        path, given = job_path(job, f"/rollback/{quote(version, safe='')}"), {"reason": reason, "dry_run": dry_run}
+        return on_runner(server, token, path, given, style=style, subject=job)
     from chronos_gitops.rollback.local_checkout import Offline
     from chronos_gitops.rollback.revert import Reverter
     from chronos_gitops.rollback.to_version import RollbackRequest

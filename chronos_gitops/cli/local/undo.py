@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chronos_gitops.cli.client.reverts import on_runner, server_options
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports.reverts import planned_commit, print_problems
 from chronos_gitops.jobs.validation.quoting import printable
@@ -21,17 +22,32 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Show the change and the commit message without writing anything.")
 @click.option("--repo", type=click.Path(path_type=Path), default=".", help="The checkout.  [default: .]")
 @click.option("--jobs", metavar="FOLDER", default="jobs", show_default=True, help="The jobs folder in the checkout.")
+@server_options
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def command(commit: str, reason: str, dry_run: bool, repo: Path, jobs: str, style: Format) -> None:
+def command(
+    commit: str,
+    reason: str,
+    dry_run: bool,
+    repo: Path,
+    jobs: str,
+    server: str | None,
+    token: str | None,
+    style: Format,
+) -> None:
     """Restore every job, layer, policy and calendar that COMMIT changed to what it was before, all or nothing, as one
     new commit. COMMIT is an id of the branch that is checked out, or its first four or more digits. Nothing is written
-    if one of the files has changed since, or if a job would be invalid.
+    if one of the files has changed since, or if a job would be invalid. With --server the runner makes the commit,
+    pushes it and applies it.
 
     \b
     Examples:
       chronos-gitops undo 3f2a9c1 --dry-run
       chronos-gitops undo 3f2a9c1 --reason "payments timed out"
     """
+    if server is not None:
+        given = {"commit": commit.strip(), "reason": reason, "dry_run": dry_run}
+        subject = f"what commit {commit.strip()[:12]} changed"
+        return on_runner(server, token, "/api/v1/rollback", given, style=style, subject=subject)
     from chronos_gitops.rollback.before_commit import UndoRequest
     from chronos_gitops.rollback.local_checkout import Offline
     from chronos_gitops.rollback.revert import Reverter

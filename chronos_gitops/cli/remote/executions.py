@@ -8,7 +8,7 @@ import click
 
 from chronos_gitops.cli import job_words
 from chronos_gitops.cli.client.api_client import RunnerClient, job_path, runner_options
-from chronos_gitops.cli.options import read_instant
+from chronos_gitops.cli.options import read_instant, read_past, read_tag
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports.tables import cut, facts, table
 from chronos_gitops.schedule.timestamps import rfc3339
@@ -21,14 +21,20 @@ _STATUSES = ("pending", "running", "success", "failed", "skipped", "cancelled")
 
 @click.command("executions")
 @click.argument("job", required=False, shell_complete=job_words.from_runner)
-@click.option("--status", type=click.Choice(_STATUSES), help="Only executions with this status.")
+@click.option("--status", "statuses", type=click.Choice(_STATUSES), multiple=True, help="Only this status; repeatable.")
+@click.option("--since", callback=read_past, metavar="TIME", help="Scheduled from this time on, or so long ago: 1h.")
+@click.option("--until", callback=read_past, metavar="TIME", help="Scheduled before this time, or so long ago.")
+@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Only jobs with this tag; repeatable.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Maximum number of items.")
 @click.option("--id", "execution_id", metavar="ID", help="One execution, with its attempts.")
 @click.option("--at", callback=read_instant, metavar="TIME", help="Explain why JOB ran, or did not run, at this time.")
 @runner_options
 def command(
     job: str | None,
-    status: str | None,
+    statuses: tuple[str, ...],
+    since: datetime | None,
+    until: datetime | None,
+    tags: tuple[str, ...],
     limit: int,
     execution_id: str | None,
     at: datetime | None,
@@ -36,7 +42,13 @@ def command(
     token: str | None,
     style: Format,
 ) -> None:
-    """List executions of JOB, or of all jobs, newest first."""
+    """List executions of JOB, or of all jobs, newest first.
+
+    \b
+    Examples:
+      chronos-gitops executions --status failed --since 1h
+      chronos-gitops executions daily-backup --at 2026-03-08T02:00:00Z
+    """
     runner = RunnerClient(server, token)
     if execution_id:
         execution = runner.get(f"/api/v1/executions/{quote(execution_id, safe='')}")
@@ -46,9 +58,10 @@ def command(
             raise click.UsageError("--at asks about one job; name it")
         why = runner.get(job_path(job, "/executions"), {"at": rfc3339(at)})
         return tell(style, why, lambda: _why(why))
-    query = {"limit": str(min(limit, 1000))} | ({"status": status} if status else {})
-    path = job_path(job, "/executions") if job else "/api/v1/executions"
-    items = list(runner.items(path, query, limit))
+    between = {name: rfc3339(at) for name, at in (("since", since), ("until", until)) if at is not None}
+    given = {"limit": str(min(limit, 1000)), "job": job or "", "status": ",".join(statuses)}
+    query = {name: text for name, text in given.items() if text} | between | dict(map(read_tag, tags))
+    items = list(runner.items("/api/v1/executions", query, limit))
     return tell(style, {"items": items}, lambda: table(_HEADER, map(_row, items)) if items else "no executions")
 
 

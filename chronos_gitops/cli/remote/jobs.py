@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from chronos_gitops.cli.client.api_client import RunnerClient, runner_options
+from chronos_gitops.cli.options import read_tag
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports.tables import table
 
@@ -33,17 +34,10 @@ def command(
     style: Format,
 ) -> None:
     """List jobs, with their state and next run."""
-    query = dict(_tag(tag) for tag in tags)
+    query = dict(map(read_tag, tags))
     query.update({key: value for key, value in (("state", state), ("q", search), ("sort", sort)) if value})
     items = list(RunnerClient(server, token).items("/api/v1/jobs", query))
     tell(style, {"items": items}, lambda: table(_HEADER, map(_row, items)) if items else "no jobs")
-
-
-def _tag(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise click.BadParameter(f'"{text}" is not KEY=VALUE', param_hint="--tag")
-    return f"tag.{key}", value
 
 
 def _row(job: dict[str, Any]) -> tuple[str, ...]:

@@ -117,6 +117,21 @@ def test_more_executions_than_a_page_holds(capsys: pytest.CaptureFixture[str], s
     assert len(list(runner.items("/api/v1/jobs/daily-backup/executions", {"limit": "2"}, 3))) == 3
 
 
+def test_executions_by_status_time_and_tag(capsys: pytest.CaptureFixture[str]) -> None:
+    execution = asked(capsys, "trigger", "weekly-report", "--wait")
+
+    def ids(*options: str) -> list[str]:
+        return [item["id"] for item in asked(capsys, "executions", *options)["items"]]
+
+    assert execution["id"] in ids("--status", "failed", "--status", "success", "--since", "1h", "--tag", "team=growth")
+    assert execution["id"] in ids("weekly-report", "--since", execution["scheduled_time"], "--until", "2100-01-01")
+    assert execution["id"] not in ids("--status", "failed")
+    assert execution["id"] not in ids("--until", "1h")
+    assert execution["id"] not in ids("--tag", "team=platform")
+    for wrong in (("--since", "1 hour"), ("--since", "1x"), ("--tag", "team")):
+        assert main(["executions", *wrong]) == 2
+
+
 def test_executions_at_tells_why(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["executions", "daily-backup", "--at", "2001-01-01 02:00"]) == 0
     assert "The job did not exist yet: version 1" in capsys.readouterr().out

@@ -1,0 +1,41 @@
+"""``rollback`` and ``undo`` with ``--server``: the runner makes the commit, pushes it and applies it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from chronos_gitops.cli.client.api_client import RunnerClient
+from chronos_gitops.cli.output import Format, tell
+from chronos_gitops.cli.reports.reverts import planned_commit
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def server_options(command: _F) -> _F:
+    """No variable of the environment names the runner: a command of a checkout asks one only where it is told to."""
+    for option in (
+        click.option("--token", metavar="TOKEN", help="A bearer token for --server.  [env var: CHRONOS_TOKEN]"),
+        click.option("--server", metavar="URL", help="Runner that makes the commit, in place of this checkout."),
+    ):
+        command = option(command)
+    return command
+
+
+def on_runner(
+    server: str, token: str | None, path: str, given: Mapping[str, Any], *, style: Format, subject: str
+) -> None:
+    """``given`` are the fields of the call; ``subject`` is what goes back, as it stands in a sentence."""
+    answer = RunnerClient(server, token).post(path, {name: value for name, value in given.items() if value})
+    tell(style, answer, lambda: _in_words(answer, subject))
+
+
+def _in_words(answer: Mapping[str, Any], subject: str) -> str:
+    if not answer["changed"]:
+        return f"{subject} is what it was: nothing to do"
+    if answer.get("dry_run"):
+        return planned_commit(answer["unified"], answer["message"])
+    commit = str(answer["commit"])[:12]
+    if answer.get("branch"):
+        return f"commit {commit} waits for review on branch {answer['branch']}: {subject} goes back when it is merged"
+    return f"commit {commit} takes {subject} back; the runner applies it"
