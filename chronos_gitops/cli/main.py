@@ -43,9 +43,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "next": CommandEntry("local.next", "Show the next runs of a job or a schedule."),
         "explain": CommandEntry("local.explain", "Explain a validation rule."),
-        "import": CommandEntry(
-            "local.import_", "Convert a crontab, Kubernetes CronJobs or Chronos jobs into job files."
-        ),
+        "import": CommandEntry("local.import_", "Convert a crontab, Kubernetes CronJobs, or jobs of Chronos or Dkron."),
         "layers": CommandEntry("local.layers", "Share the common fields of many jobs in _defaults.yaml files."),
         "schema": CommandEntry("local.schema", "Print the JSON schema of a job file, or of a layer."),
     },

@@ -85,7 +85,7 @@ def test_standard_input(capsys: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "message"),
     [
         (["crontab", "nowhere"], "error: nowhere cannot be read: No such file"),
-        (["cron", "crontab"], "error: Invalid value for '{crontab|k8s|chronos|ics}'"),
+        (["cron", "crontab"], "error: Invalid value for '{crontab|k8s|chronos|dkron|ics}'"),
         (["crontab", "crontab", "--output", "crontab/x"], "error: crontab/x cannot be written: "),
     ],
 )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chronos_gitops.cli.importers.convert import ConvertedJob, Imported
     from chronos_gitops.jobs.layers.tree import Layers
 
-_MODULES = {"crontab": "crontab", "k8s": "kubernetes", "chronos": "chronos"}
+_MODULES = {"crontab": "crontab", "k8s": "kubernetes", "chronos": "chronos", "dkron": "dkron"}
 _ICS = "ics"
 _LARGEST_BYTES = 16 * 1024 * 1024
 _LONGEST = 100
@@ -44,8 +44,8 @@ _JOBS = "jobs"
 def command(
     kind: str, file: str, folder: Path | None, timezone: str | None, name: str | None, enable: bool, style: Format
 ) -> int:
-    """Turn a crontab, Kubernetes CronJobs or jobs of Chronos into job files, or an iCalendar file into a calendar.
-    FILE is a path, or - for standard input.
+    """Turn a crontab, Kubernetes CronJobs, or jobs of Chronos or Dkron into job files, or an iCalendar file into a
+    calendar. FILE is a path, or - for standard input.
 
     Without --output nothing is written: the files are shown. What exists is never overwritten. Calls of curl and wget
     become webhooks, everything else is listed with the reason. A value that a job would inherit from a _defaults.yaml,
@@ -60,6 +60,7 @@ def command(
       crontab -l | chronos-gitops import crontab - --timezone Europe/Paris
       chronos-gitops import crontab /etc/crontab --output jobs
       kubectl get cronjobs -o yaml | chronos-gitops import k8s - --output jobs/cluster
+      curl -s http://dkron:8080/v1/jobs | chronos-gitops import dkron - --output jobs
       chronos-gitops import ics holidays.ics --name fr-holidays --output jobs
     """
     from chronos_gitops.cli.importers.convert import finish
