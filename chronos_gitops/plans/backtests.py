@@ -15,7 +15,12 @@ _NOT_SIMULATED: Final = "Backtests do not simulate load, response bodies, requir
 
 
 def document(found: Backtest | None) -> dict[str, Any] | None:
-    return None if found is None else asdict(found) | {"since": rfc3339(found.since)}
+    if found is None:
+        return None
+    made = asdict(found) | {"since": rfc3339(found.since)}
+    if found.actual is not None:
+        made["actual"] |= {"begins": rfc3339(found.actual.begins)}
+    return made
 
 
 def limits_of(plan: Plan) -> str:
@@ -32,9 +37,10 @@ def lines(change: JobChange) -> Iterator[str]:
     if not found.complete:
         span += f", of which it read those since {rfc3339(found.since)}"
     if found.before is None or found.after is None or found.actual is None:
-        yield f"{span}: nothing to learn from"
+        yield f"{span}: nothing to learn from{_because(found.rows)}"
         return
     yield f"{span}: {_on_record(found.actual)}"
+    yield from _short(found.actual)
     yield f"  before: {_outlook(found.before)}"
     yield f"  after:  {_outlook(found.after)}"
     yield from _effects(change, found.before, found.after, found.actual)
@@ -44,6 +50,21 @@ def _on_record(actual: OnRecord) -> str:
     overlap = f", {actual.overlap:,} skipped for overlap" if actual.overlap else ""
     replaced = f", {actual.replaced:,} replaced" if actual.replaced else ""
     return f"{plural(actual.ran, 'scheduled run')} on record{overlap}{replaced}{_p95(actual.p95_ms)}"
+
+
+def _because(rows: int) -> str:
+    none_sent = (
+        f"; none of its {plural(rows, 'execution')} was sent" if rows > 1 else "; its one execution was not sent"
+    )
+    return none_sent if rows else "; the runner has no execution of it in these days"
+
+
+def _short(actual: OnRecord) -> Iterator[str]:
+    """Where the record does not go back as far as the backtest."""
+    if actual.earlier:
+        times = plural(actual.earlier, "scheduled time")
+        takes = verb(actual.earlier, "is older and takes", "are older and take")
+        yield f"  the record begins {rfc3339(actual.begins)}; {times} {takes} the duration of its first run"
 
 
 def _outlook(outlook: Outlook) -> str:

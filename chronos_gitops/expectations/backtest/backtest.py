@@ -40,7 +40,7 @@ def backtest(before: Job, after: Job, rows: Sequence[Execution], *, days: int, n
         since,
         _outlook(before, before, kept, sent, since, now),
         _outlook(after, before, kept, sent, since, now),
-        _on_record(kept, sent),
+        _on_record(before, kept, sent, since),
     )
 
 
@@ -118,7 +118,9 @@ def _guarded(sent: Sequence[Execution], executions: int) -> int:
     return paused
 
 
-def _on_record(kept: Sequence[Execution], sent: Sequence[Execution]) -> OnRecord:
+def _on_record(before: Job, kept: Sequence[Execution], sent: Sequence[Execution], since: datetime) -> OnRecord:
+    begins = min(row.range_start or row.scheduled_time for row in kept)
+    is_short = before.enabled and begins > since
     return OnRecord(
         sum(row.trigger is not Trigger.MANUAL for row in sent),
         sum(row.count for row in kept if row.reason == Reason.OVERLAP),
@@ -126,6 +128,8 @@ def _on_record(kept: Sequence[Execution], sent: Sequence[Execution]) -> OnRecord
         sum(row.status is Status.SUCCESS for row in sent),
         sum(row.status is Status.FAILED for row in sent),
         p95([_duration(row) // _MS for row in sent]),
+        begins,
+        before.timing.count(since - _INSTANT, begins - _INSTANT) if is_short else 0,
     )
 
 

@@ -29,7 +29,8 @@ class Outlook:
 @dataclass(frozen=True, slots=True)
 class OnRecord:
     """Recorded results: ``ran`` scheduled times were sent, ``overlap`` skipped and ``replaced`` cancelled. Outcomes and
-    durations include manual triggers; drafts and replays are left out."""
+    durations include manual triggers; drafts and replays are left out. The first record is of ``begins``; ``earlier``
+    scheduled times of the old definition lie before it, as far as the backtest goes back."""
 
     ran: int
     overlap: int
@@ -37,6 +38,8 @@ class OnRecord:
     success: int
     failed: int
     p95_ms: int | None
+    begins: datetime
+    earlier: int
 
 
 @dataclass(frozen=True, slots=True)

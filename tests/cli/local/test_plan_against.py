@@ -100,7 +100,10 @@ def test_without_executions_there_is_nothing_to_learn_from(copy: Path, server: s
     found = backtest_of(copy, server, capsys)
     assert (found["rows"], found["before"], found["after"], found["actual"]) == (0, None, None, None)
     assert plan(copy, "--against", server, "--backtest", "2d") == 0
-    assert "      backtest of 2 days: nothing to learn from\n" in capsys.readouterr().out
+    assert (
+        "      backtest of 2 days: nothing to learn from; the runner has no execution of it in these days\n"
+        in capsys.readouterr().out
+    )
 
 
 def test_of_a_job_that_the_runner_does_not_know_there_is_nothing(edited: Path, server: str, capsys: Capture) -> None:

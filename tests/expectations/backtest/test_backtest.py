@@ -138,6 +138,19 @@ def test_more_scheduled_times_than_it_simulates_begin_later(monkeypatch: pytest.
     assert found.before.ticks == 10
 
 
+def test_a_record_that_begins_late_says_how_many_scheduled_times_are_older() -> None:
+    """They take the duration of its first run, so their numbers are no record."""
+    actual = outlook_of(job(), job(timeout="30s"), rows()[-7:]).actual
+    assert actual is not None
+    assert (actual.ran, actual.begins, actual.earlier) == (7, NOW - timedelta(hours=2), 276)
+    whole = outlook_of(job(), job(timeout="30s"), rows()).actual
+    assert whole is not None
+    assert whole.earlier == 1, "the very beginning of the two days"
+    yearly = outlook_of(job("0 12 * * *"), job("0 12 * * *", timeout="30s"), [row(NOW - timedelta(hours=12))]).actual
+    assert yearly is not None
+    assert yearly.earlier == 1
+
+
 def test_of_two_as_near_the_earlier_run_counts() -> None:
     times = [NOW, NOW + 10 * MINUTE]
     assert [nearest_to(NOW + minute * MINUTE, times) for minute in (-1, 0, 5, 6, 11)] == [0, 0, 0, 1, 1]
