@@ -96,7 +96,8 @@ def _one(execution: dict[str, Any]) -> str:
     shown = ("id", "job", "status", "reason", "trigger", *times, "version", "commit", "error", *_OF_CALLBACKS)
     given = ", ".join(f"{name}={text}" for name, text in (execution.get("variables") or {}).items())
     named = [(name, str(execution.get(name) or "")) for name in shown]
-    lines = facts((*named, ("variables", given), ("requires", _gate(execution.get("requires")))))
+    more = (("variables", given), ("requires", _gate(execution.get("requires"))))
+    lines = facts((*named, *more, ("since success", execution.get("since_success") or "")))
     attempts = [
         (str(one["attempt"]), one["started_at"], f"{one['duration_ms']}", _phases(one["phases"]), _answer(one))
         for one in execution["attempts"]

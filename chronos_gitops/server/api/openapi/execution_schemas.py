@@ -37,6 +37,8 @@ def executions() -> dict[str, Schema]:
         "context": nullable(ref("AttemptContext")),
         "changed": nullable(listed(ref("OtherChange")))
         | {"description": "Of a failed execution: differences from the last success that no commit explains"},
+        "since_success": nullable(TEXT)
+        | {"description": "Of a failed execution: the last success, and the changes since, in words"},
     }
     sent = {"request": nullable(ref("SentRequest")), "curl": nullable(TEXT)}
     return {

@@ -105,7 +105,10 @@ def list_of_job(name: str) -> Response | dict[str, Any]:
 def one_execution(execution_id: str) -> dict[str, Any]:
     detail = found(execution_id)
     compared = other_changes.compared(detail.execution)
-    return responses.execution_detail(detail) | {"changed": other_changes.documents(compared)}
+    return responses.execution_detail(detail) | {
+        "changed": other_changes.documents(compared),
+        "since_success": other_changes.sentence(detail.execution, compared),
+    }
 
 
 @blueprint.post(

@@ -1,5 +1,6 @@
 """A secret that is rotated between a success and a failure, through the whole runner."""
 
+import html
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -118,5 +119,7 @@ def test_commits_come_before_what_else_changed(
     failed = run(client, "failed")
     page = client.get(f"/executions/{failed['id']}").get_data(as_text=True)
     besides = "Besides: the secret backup-token changed at 2026-11-28T01:12:07Z."
+    said = client.get(f"/api/v1/executions/{failed['id']}").get_json()["since_success"]
+    assert html.escape(said) in page
     assert f"1 commit changed the job since then: {revision[:8]} by " in page
     assert f"(version 2). {besides}" in page
