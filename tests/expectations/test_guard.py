@@ -141,6 +141,8 @@ def test_third_failure_pauses_and_an_edit_gives_up_what_fell_in_the_pause(story:
     [(_, letter)] = story.letters()
     assert (letter.type, letter.title) == ("job.paused", "daily-backup is paused: a new version only fails")
     assert "Go back: chronos-gitops rollback daily-backup 1" in letter.lines
+    errors = [line for line in letter.lines if line.startswith("Error")]
+    assert errors == ["Error, 3 times: the target responded with 503 Service Unavailable"]
     before = len(story.rows())
     story.hour(2)
     assert len(story.rows()) == before

@@ -1,5 +1,6 @@
 """A message about a version that the guard has stopped."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -23,7 +24,9 @@ def of_guard(
 ) -> Notification:
     """``failures`` are the first executions of the version, oldest first."""
     good = past.good
-    facts = [f"The guard has paused it: {record.reason}.", *(f"Error: {message.error_of(one)}" for one in failures)]
+    errors = Counter(message.error_of(one) for one in failures)
+    said = (f"Error: {text}" if count == 1 else f"Error, {count} times: {text}" for text, count in errors.items())
+    facts = [f"The guard has paused it: {record.reason}.", *said]
     action = f"Run it on: chronos-gitops resume {job.name}"
     if past.good_version is not None and past.good_version.number is not None:
         action = back_to(job.name, past.good_version.number)
