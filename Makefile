@@ -59,6 +59,7 @@ dist: $(VENV)/.dist ## wheel, sdist, a single file that runs, an SBOM (CycloneDX
 	@ls -1sh $(OUT)
 test: $(READY) $(TOOLS) ## linters, types, import direction and the whole test suite
 	@$(MAKE) --no-print-directory check
+	@$(BIN)/python -m compileall -q -j 0 chronos_gitops tests/harness # where PYTHONDONTWRITEBYTECODE is set, each start would compile
 	@$(BIN)/python tests/harness/again.py -n auto -m "not full" --durations=5 --ignore=tests/browser
 	@$(MAKE) --no-print-directory test-browser
 
