@@ -5,7 +5,9 @@ thread gives back is not there for others (8 MB with 10,000 jobs).
 """
 
 import contextlib
+import ctypes
 import gc
+import sys
 from collections.abc import Iterator
 from typing import Final
 
@@ -25,3 +27,12 @@ def loading() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+        _give_back()
+
+
+def _give_back() -> None:
+    """Memory that only the loading needed goes back to the system: 114 -> 104 MB with 10,000 jobs. glibc only, see
+    malloc_trim(3)."""
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)

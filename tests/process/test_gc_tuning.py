@@ -2,6 +2,8 @@
 
 import gc
 import re
+import subprocess
+import sys
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,3 +59,23 @@ def test_collections_are_rare_afterwards() -> None:
 def test_the_image_and_the_unit_keep_one_arena(path: str) -> None:
     text = (Path(__file__).parents[2] / path).read_text()
     assert re.search(r"^(ENV|Environment=).*\bMALLOC_ARENA_MAX=1\b", text, re.MULTILINE)
+
+
+def test_memory_that_only_the_loading_needed_goes_back_to_the_system() -> None:
+    """``last`` stands above what is freed, so that glibc keeps that unless it is told."""
+    program = """
+from pathlib import Path
+from chronos_gitops.process import gc_tuning
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+with gc_tuning.loading():
+    kept = [bytearray(2_000) for _ in range(20_000)]
+    last = bytearray(2_000)
+    largest = resident()
+    del kept
+print(largest - resident())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 5_000, "pages of 4 KiB, of 10,000 that were freed"
