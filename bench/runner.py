@@ -39,6 +39,11 @@ class Runner:
     def descriptors(self) -> int:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
+    def switches(self) -> int:
+        """How often its threads went to sleep until now."""
+        texts = [(task / "status").read_text() for task in Path(f"/proc/{self.process.pid}/task").iterdir()]
+        return sum(int(text.partition("\nvoluntary_ctxt_switches:")[2].split()[0]) for text in texts)
+
     def processor_seconds(self) -> float:
         return processor_seconds(self.process.pid)
 
@@ -49,8 +54,9 @@ class Runner:
 
 
 def processor_seconds(pid: int) -> float:
+    """Of the process and its children that have ended, git for one."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    return sum(map(int, fields[11:15])) / _TICKS
 
 
 def job(name: str, schedule: str, url: str, jitter: str = "0s") -> str:

@@ -3,18 +3,21 @@
     python bench/start.py [--size smallest|quick|full] [--json FILE]
 
 Ready means that every job is scheduled and its ticks are claimed. APScheduler 3 has the same jobs in memory, each with
-its own CronTrigger; it reads no files and records nothing. The floor is a runner without a job.
+its own CronTrigger; it reads no files and records nothing. The floor is a runner without a job. Processor time while
+nothing is due has that of ended children (git) in it. All is compiled before the first start.
 """
 
+import compileall
 import importlib.util
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from figures import Figures, options
-from runner import job, repository, run
+from runner import Runner, job, repository, run
 
 SIZES = {"smallest": ((20,), 1), "quick": ((1, 1_000, 10_000), 10), "full": ((1, 10_000, 100_000), 60)}
 _PATIENCE = 300.0
@@ -35,18 +38,23 @@ print(took, memory, (time.process_time() - before) / (time.monotonic() - at) * 1
 """
 
 
+HOURLY = "{minute} * * * *"
+NEVER_NOW = "{minute} 0 29 2 *"
+
+
 def main() -> None:
     given = options(__doc__).parse_args()
     (counts, idle), figures = SIZES[given.size], Figures("start")
+    compileall.compile_dir(Path(__file__).parents[1] / "chronos_gitops", quiet=2)
     for count in counts:
         ours(figures, count, idle)
+        nothing_due(figures, count, idle)
         theirs(figures, count, idle)
     figures.save(given.json)
 
 
 def ours(figures: Figures, count: int, idle: float) -> None:
-    files = ((f"job-{n}", job(f"job-{n}", f"{n % 60} * * * *", "http://127.0.0.1:9/")) for n in range(count))
-    with repository(files) as folder, tempfile.TemporaryDirectory() as data:
+    with repository(files_of(count, HOURLY)) as folder, tempfile.TemporaryDirectory() as data:
         for start in ("first start", "start again"):
             with run(folder, Path(data)) as runner:
                 processor = runner.processor_seconds()
@@ -54,11 +62,33 @@ def ours(figures: Figures, count: int, idle: float) -> None:
                 figures.add(f"{count:,} jobs, {start}, processor time", "chronos-gitops", processor, "s")
                 if start == "start again":
                     time.sleep(min(5.0, idle))  # what the start left to do
-                    before, at = runner.processor_seconds(), time.monotonic()
-                    time.sleep(idle)
-                    used = (runner.processor_seconds() - before) / (time.monotonic() - at) * 100
+                    used, _ = waited(runner, idle)
                     figures.add(f"{count:,} jobs, resident memory", "chronos-gitops", runner.memory(), "MB")
                     figures.add(f"{count:,} jobs due hourly, idle", "chronos-gitops", used, "% of a core")
+
+
+def nothing_due(figures: Figures, count: int, idle: float) -> None:
+    with (
+        repository(files_of(count, NEVER_NOW)) as folder,
+        tempfile.TemporaryDirectory() as data,
+        run(folder, Path(data)) as runner,
+    ):
+        time.sleep(min(15.0, idle))
+        used, woken = waited(runner, idle)
+    figures.add(f"{count:,} jobs, nothing due, idle", "chronos-gitops", used, "% of a core")
+    figures.add(f"{count:,} jobs, nothing due, wake-ups", "chronos-gitops", woken, "/s")
+
+
+def waited(runner: Runner, seconds: float) -> tuple[float, float]:
+    """What it used meanwhile, in percent of a core, and how often a second its threads woke up."""
+    before, woken, at = runner.processor_seconds(), runner.switches(), time.monotonic()
+    time.sleep(seconds)
+    took = time.monotonic() - at
+    return (runner.processor_seconds() - before) / took * 100, (runner.switches() - woken) / took
+
+
+def files_of(count: int, schedule: str) -> Iterator[tuple[str, str]]:
+    return ((f"job-{n}", job(f"job-{n}", schedule.format(minute=n % 60), "http://127.0.0.1:9/")) for n in range(count))
 
 
 def theirs(figures: Figures, count: int, idle: float) -> None:
