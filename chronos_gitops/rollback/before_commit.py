@@ -1,7 +1,7 @@
 """Undo: every job and layer that one commit changed becomes what it was before that commit, all or nothing."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from chronos_gitops.errors import ConflictError, NotFoundError
@@ -142,16 +142,18 @@ class UndoDraft:
 
 @dataclass(frozen=True, slots=True)
 class UndoRequest:
-    """``commit`` is its id or the beginning of it; a repeated ``request_id`` gets the first answer."""
+    """``commit`` is its id or the beginning of it; a repeated ``request_id`` gets the first answer. ``check`` raises
+    for a commit that the caller may not undo, before anything else is said of it."""
 
     commit: str
     reason: str
     requested_by: Person
     request_id: str = ""
+    check: Callable[[UndoneCommit], None] = field(default=lambda undone: None, compare=False)  # noqa: ARG005
 
     def draft(self, history: HeadHistory) -> UndoDraft:
         index = history.index
-        undone = _undone(history, self.commit)
+        undone = _undone(history, self.commit, self.check)
         left = [one for one in undone.jobs if not one.is_back(index)]
         layers = [one for one in undone.layers if not one.is_back]
         _refuse_changed_since(left, layers, index)
@@ -167,7 +169,7 @@ class UndoRequest:
         return UndoDraft(undone, content, self, deleted)
 
     def repeated(self, history: HeadHistory, commit: Commit, trailers: Mapping[str, str]) -> UndoResult | None:
-        undone = _undone(history, self.commit)
+        undone = _undone(history, self.commit, self.check)
         if trailers.get(UNDONE) != undone.sha:
             return None
         return UndoResult(undone.sha, undone.jobs, undone.paths, commit.sha, changed=True)
@@ -185,28 +187,35 @@ class UndoRequest:
         )
 
 
-def _undone(history: HeadHistory, commit: str) -> UndoneCommit:
-    """By job name. NotFoundError when no commit, or more than one, begins so."""
+def _undone(history: HeadHistory, commit: str, check: Callable[[UndoneCommit], None]) -> UndoneCommit:
+    """By job name. NotFoundError when no commit, or more than one, begins so; ``check`` raises its own errors."""
     index, git = history.index, history.followed.source.git
     found = index.made_by(commit)
     commits = {version.commit for version in found}
     if len(commits) > 1:
         raise NotFoundError(f'"{commit[:40]}" begins {len(commits)} commits', hint="give more digits")
     sha = next(iter(commits), None) or on_chain(git, commit, index.head)
+    layers = () if sha is None else undone_layers(history, sha)
+    if sha is None or not (found or layers):
+        raise no_such_commit(commit)
+    jobs = tuple(RevertedJob(version.job, version, index.previous(version)) for version in found)
+    undone = UndoneCommit(sha, recent(git, sha, 1)[0].subject, jobs, layers)
+    check(undone)
     unknown = [version.job for version in found if version.change is VersionChange.UNKNOWN]
     if unknown:
         raise ConflictError(
             f"the content before that commit is not in this clone: {_named(unknown)}",
             hint="fetch the rest: git fetch --unshallow, git fetch --refetch",
         )
-    layers = () if sha is None else undone_layers(history, sha)
-    if sha is None or not (found or layers):
-        raise NotFoundError(
-            f'no commit "{commit[:40]}" of the followed branch changed a job',
-            hint="give four digits or more; a merged branch is undone by its merge commit",
-        )
-    jobs = tuple(RevertedJob(version.job, version, index.previous(version)) for version in found)
-    return UndoneCommit(sha, recent(git, sha, 1)[0].subject, jobs, layers)
+    return undone
+
+
+def no_such_commit(commit: str) -> NotFoundError:
+    """``commit`` is as it was asked for."""
+    return NotFoundError(
+        f'no commit "{commit[:40]}" of the followed branch changed a job',
+        hint="give four digits or more; a merged branch is undone by its merge commit",
+    )
 
 
 def _refuse_changed_since(left: Sequence[RevertedJob], layers: Sequence[UndoneLayer], index: Index) -> None:

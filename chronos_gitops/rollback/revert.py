@@ -41,6 +41,12 @@ PlanOut = TypeVar("PlanOut", covariant=True)
 ResultOut = TypeVar("ResultOut", covariant=True)
 
 
+class CommitOutsideFolders(ChronosError):
+    """A defect: the request was let through, and its commit is not the caller's to make. Nothing was written."""
+
+    kind = "commit-outside-folders"
+
+
 @dataclass(frozen=True, slots=True)
 class FormerContent:
     """The files that a revert writes, those that go away first.
@@ -181,9 +187,14 @@ class Reverter:
             unified = "".join(diff(file.path, self._before(file), file.content) for file in checked.files)
             return checked.draft.plan(changed=checked.changed, diff=unified)
 
-    def perform(self, request: RevertRequest[Plan, Result]) -> Result:
-        """One new commit, applied when this returns, or proposed for review. Raises what ``plan`` raises."""
-        done = self._committer.retry_on_conflict(lambda head: self._attempt(request, head))
+    def perform(
+        self,
+        request: RevertRequest[Plan, Result],
+        may_write: Callable[[str], bool] = lambda path: True,  # noqa: ARG005 - every path
+    ) -> Result:
+        """One new commit, applied when this returns, or proposed for review. Raises what ``plan`` raises, and
+        CommitOutsideFolders before it would change a path that ``may_write`` denies."""
+        done = self._committer.retry_on_conflict(lambda head: self._attempt(request, head, may_write))
         result = done.result if done.proposed is None else self._reviewed(*done.proposed)
         if result.changed:
             self._followed.sync(expecting=None if result.branch else result.commit)
@@ -207,7 +218,9 @@ class Reverter:
         changes = planning.plan(_job_set(before), _job_set(effect.after), at=effect.now)
         return Proposal(commit.branch, base, checked.draft.content.message, changes)
 
-    def _attempt(self, request: RevertRequest[Plan, Result], head: str) -> _Done[Plan, Result] | None:
+    def _attempt(
+        self, request: RevertRequest[Plan, Result], head: str, may_write: Callable[[str], bool]
+    ) -> _Done[Plan, Result] | None:
         made = self._committer.find_by_request_id(request.request_id, request.requested_by, head)
         if made is not None:
             answered = request.repeated(self._history(head), *made)
@@ -217,6 +230,8 @@ class Reverter:
         checked = self._checked(request, head)
         if not checked.changed:
             return _Done(checked.draft.result(None))
+        if not all(may_write(file.path) for file in checked.files if file.blob != file.before):
+            raise CommitOutsideFolders("the commit would change files outside the caller's folders")
         content = checked.draft.content
         landed = self._committer.land(
             checked.files, head, message=content.message, author=request.requested_by, proposal=content.proposal

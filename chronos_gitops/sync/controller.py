@@ -36,7 +36,7 @@ from chronos_gitops.sync.reconcile import (
     reconcile,
 )
 from chronos_gitops.sync.source import Source, TreeSnapshot
-from chronos_gitops.sync.status import Mode, OnInvalid, SyncStatus
+from chronos_gitops.sync.status import HeldDeletions, Mode, OnInvalid, SyncStatus
 from chronos_gitops.sync.status_recorder import StatusRecorder
 from chronos_gitops.versions.history import History, Index
 from chronos_gitops.versions.history_cache import HistoryCache
@@ -144,8 +144,13 @@ class SyncController:
             self._sync_safely()
             return self.status()
 
-    def approve(self, checksum: str) -> SyncStatus:
-        """Lets exactly the held deletions with this checksum happen. ConflictError when others, or none, are held."""
+    def approve(
+        self,
+        checksum: str,
+        check: Callable[[HeldDeletions], None] = lambda held: None,  # noqa: ARG005 - everything is allowed
+    ) -> SyncStatus:
+        """Lets exactly the held deletions with this checksum happen, unless ``check`` raises. ConflictError when
+        others, or none, are held."""
         with self._passing:
             held = self.status().held
             if held is None or held.checksum != checksum:
@@ -154,6 +159,7 @@ class SyncController:
                     hint="GET /api/v1/sync tells the checksum of what is",
                     command_hint="`chronos-gitops status` tells the checksum of what is",
                 )
+            check(held)
             self._sync_safely(consent=checksum, refresh=False)
             return self.status()
 

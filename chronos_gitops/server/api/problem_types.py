@@ -92,6 +92,18 @@ KINDS: tuple[ProblemType, ...] = (
         "Ask the operator for a token with the role that the detail names: read, operate or rollback.",
     ),
     ProblemType(
+        "outside-folders",
+        403,
+        "The call would change what is outside of the caller's folders",
+        "Ask a caller whose folders hold all of it, or one without folders.",
+    ),
+    ProblemType(
+        "commit-outside-folders",
+        500,
+        "The commit would have changed files outside of the caller's folders",
+        "Nothing was committed. Please report it, with the request id.",
+    ),
+    ProblemType(
         "job-request",
         403,
         "A job may not call a runner",

@@ -65,7 +65,7 @@ def _shared() -> dict[str, Any]:
         "own_errors": status.without_layers,
         "freezes": calendars.freezes(),
         "may_operate": roles.may(OPERATE),
-        "may_approve": roles.may(OPERATE) and not caller_scope.is_limited() and _operators_approve(),
+        "may_approve": roles.may(OPERATE) and _operators_approve() and _sees_all_held(),
         "may_roll_back": roles.may(ROLLBACK),
         "is_limited": caller_scope.is_limited(),
         "has_login": roles.has_callers(),
@@ -78,6 +78,11 @@ def _shared() -> dict[str, Any]:
         "notice": form_redirect.notice(),
         "pages_of_all": page_links.PAGES,
     }
+
+
+def _sees_all_held() -> bool:
+    held = service().follower.status().held
+    return held is None or not caller_scope.hidden((*held.names, *held.disabled))
 
 
 def _operators_approve() -> bool:

@@ -17,7 +17,7 @@ from chronos_gitops.server.api.endpoint import Endpoint
 from chronos_gitops.server.api.problems import ApiError
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.sync.content.last_valid import last_valid_version
-from chronos_gitops.sync.status import SyncStatus
+from chronos_gitops.sync.status import SyncState, SyncStatus
 
 Row = TypeVar("Row")
 _CHUNK = 1000
@@ -39,6 +39,18 @@ def grants() -> tuple[Grant, ...]:
 
 def is_limited() -> bool:
     return bool(grants())
+
+
+class OutsideFolders(ApiError):
+    """The call is about more than the caller's jobs; the message has counts, no names."""
+
+    kind = "outside-folders"
+
+    def __init__(self, verb: str, others: str) -> None:
+        super().__init__(
+            f"it {verb} {others} outside {_reach(grants())}",
+            hint="Ask a caller whose folders hold all of it, or one without folders.",
+        )
 
 
 def check(declared: Endpoint) -> None:
@@ -89,6 +101,17 @@ def sees_path(path: str) -> bool:
     """True if a file lies in the folders of the caller."""
     found = grants()
     return not found or any(grant.covers(path) for grant in found)
+
+
+def sees_layer(path: str) -> bool:
+    """True if the caller may change a layer, policy or calendar there: tags narrow a grant to jobs."""
+    found = grants()
+    return not found or any(grant.covers(path) and not grant.tags for grant in found)
+
+
+def hidden(names: Iterable[str]) -> int:
+    """The number of these jobs that the caller does not see."""
+    return sum(not sees(name) for name in names)
 
 
 def check_path(path: str) -> None:
@@ -143,22 +166,35 @@ def status(found: SyncStatus) -> SyncStatus:
     visible = jobs()
     paths = {definition.path for definition in visible}
     held = found.held and replace(found.held, names=_seen(found.held.names), disabled=_seen(found.held.disabled))
-    return replace(
-        found,
-        message="",
-        unverified=(),
-        vouched=(),
-        problems=tuple(
-            without_other_jobs(_without_owner(problem, paths)) for problem in found.problems if problem.file in paths
-        ),
-        held=held if held and (held.names or held.disabled) else None,
-        jobs=len(visible),
-        quarantined=_seen(found.quarantined),
-        not_running=_seen(found.not_running),
-        broken_layers=tuple(
-            replace(layer, quarantined=names) for layer in found.broken_layers if (names := _seen(layer.quarantined))
-        ),
+    return _without_degradation_of_others(
+        replace(
+            found,
+            message="",
+            unverified=(),
+            vouched=(),
+            problems=tuple(
+                without_other_jobs(_without_owner(problem, paths))
+                for problem in found.problems
+                if problem.file in paths
+            ),
+            held=held if held and (held.names or held.disabled) else None,
+            jobs=len(visible),
+            quarantined=_seen(found.quarantined),
+            not_running=_seen(found.not_running),
+            broken_layers=tuple(
+                replace(layer, quarantined=names)
+                for layer in found.broken_layers
+                if (names := _seen(layer.quarantined))
+            ),
+        )
     )
+
+
+def _without_degradation_of_others(seen: SyncStatus) -> SyncStatus:
+    """What only others have to mend is no state of the caller's jobs."""
+    if seen.state is not SyncState.DEGRADED or seen.quarantined or seen.not_running or seen.held is not None:
+        return seen
+    return replace(seen, state=SyncState.SYNCED, reason=None)
 
 
 def _seen(names: Iterable[str]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from chronos_gitops.observability.audit_log import AuditAction
 from chronos_gitops.observability.event_log import EventKind
+from chronos_gitops.plurals import verb
 from chronos_gitops.server.api import form_notice
 from chronos_gitops.server.api.auth import caller_scope
 from chronos_gitops.server.api.endpoint import OPERATE, READ, SYNC, ApiOperation, Audited, Endpoint, JsonBody, answer
@@ -17,7 +18,7 @@ from chronos_gitops.server.api.request_context import service
 from chronos_gitops.server.api.routes import calendars
 
 if TYPE_CHECKING:
-    from chronos_gitops.sync.status import SyncStatus
+    from chronos_gitops.sync.status import HeldDeletions, SyncStatus
 
 
 class ApprovalByCommit(ApiError):
@@ -73,11 +74,13 @@ def sync_now() -> tuple[dict[str, Any], int]:
             "approveDeletions",
             "git",
             "Let held deletions through",
-            "Exactly those with this checksum, which GET /api/v1/sync tells.",
+            "Exactly those with this checksum, which GET /api/v1/sync tells. A caller with folders approves when all "
+            "of the jobs are there.",
             {200: _STATUS},
             errors=(403, 409),
         ),
         role=OPERATE,
+        is_scoped=True,
         audit=Audited(AuditAction.APPROVE, EventKind.DELETIONS_APPROVED, target="checksum"),
         notice=form_notice.approved,
         body=JsonBody("ApproveRequest"),
@@ -90,7 +93,13 @@ def approve() -> dict[str, Any]:
             "Deletions are approved in git here, by review and not by an operator.",
             hint="Commit with the trailer Chronos-Allow-Deletes and the number of deleted and disabled jobs.",
         )
-    return _told(service().follower.approve(given["checksum"]))
+    return _told(service().follower.approve(given["checksum"], check=_refuse_others))
+
+
+def _refuse_others(held: "HeldDeletions") -> None:
+    others = caller_scope.hidden((*held.names, *held.disabled))
+    if others:
+        raise caller_scope.OutsideFolders("concerns", f"{others:,} more {verb(others, 'job', 'jobs')}")
 
 
 def _told(status: "SyncStatus") -> dict[str, Any]:

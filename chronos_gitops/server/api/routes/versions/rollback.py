@@ -15,6 +15,7 @@ from chronos_gitops.observability.event_log import EventKind
 from chronos_gitops.rollback.revert import RevertRequest, RevertResult
 from chronos_gitops.rollback.to_version import RollbackPlan, RollbackRequest
 from chronos_gitops.server.api import endpoint, form_notice
+from chronos_gitops.server.api.auth import caller_scope
 from chronos_gitops.server.api.endpoint import ROLLBACK, ApiOperation, Audited, Endpoint, JsonBody, answer
 from chronos_gitops.server.api.middleware import conditional
 from chronos_gitops.server.api.openapi.shapes import ref
@@ -90,7 +91,7 @@ def planned(plan: RollbackPlan) -> dict[str, Any]:
 def perform(asked: RevertRequest[Plan, Result]) -> tuple[Result, int]:
     """The result with its status, counted by its outcome."""
     with _counted_refusal():
-        result = service().reverter.perform(asked)
+        result = service().reverter.perform(asked, caller_scope.sees_path)
     outcome, status = _outcome(result)
     service().metrics.rollback(outcome)
     return result, status

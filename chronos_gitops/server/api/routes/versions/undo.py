@@ -7,8 +7,10 @@ from flask import Blueprint
 from chronos_gitops.jobs.secrets import masking
 from chronos_gitops.observability.audit_log import AuditAction
 from chronos_gitops.observability.event_log import EventKind
-from chronos_gitops.rollback.before_commit import UndoRequest
+from chronos_gitops.plurals import plural
+from chronos_gitops.rollback.before_commit import RevertedJob, UndoneCommit, UndoRequest, no_such_commit
 from chronos_gitops.server.api import form_notice
+from chronos_gitops.server.api.auth import caller_scope
 from chronos_gitops.server.api.endpoint import ROLLBACK, ApiOperation, Audited, Endpoint, JsonBody, answer
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import body, idempotency
@@ -32,9 +34,10 @@ Answer = tuple[dict[str, Any], int]
                 201: answer("Committed", ref("Undo")),
                 202: answer("Proposed on a branch, because this one is protected", ref("Undo")),
             },
-            errors=(404, 409, 422),
+            errors=(403, 404, 409, 422),
         ),
         role=ROLLBACK,
+        is_scoped=True,
         audit=Audited(AuditAction.UNDO, EventKind.COMMIT_UNDONE, target="commit", makes_commit=True),
         notice=form_notice.undone,
         body=JsonBody("UndoRequest"),
@@ -47,9 +50,28 @@ def undo() -> Answer:
         reason=given.get("reason", "").strip(),
         requested_by=person(),
         request_id=idempotency.key() or unrepeated(request_id()),
+        check=lambda undone: _refuse_others(undone, given["commit"].strip()),
     )
     if given.get("dry_run"):
         plan = service().reverter.plan(asked)
         return plan.document() | {"unified": masking.masked_file(plan.diff, None)}, 200
     result, status = perform(asked)
     return result.document(), status
+
+
+def _refuse_others(undone: UndoneCommit, asked: str) -> None:
+    """Every path that the commit changed is the caller's, before and after. A commit without any is not there."""
+    if not caller_scope.is_limited():
+        return
+    jobs, layers = list(map(_sees, undone.jobs)), list(map(caller_scope.sees_layer, undone.paths))
+    if not any((*jobs, *layers)):
+        raise no_such_commit(asked)
+    counted = ((jobs.count(False), "more job"), (layers.count(False), "file"))
+    others = " and ".join(plural(number, noun) for number, noun in counted if number)
+    if others:
+        raise caller_scope.OutsideFolders("changes", others)
+
+
+def _sees(undone: RevertedJob) -> bool:
+    paths = [version.path for version in (undone.made, undone.restored) if version is not None]
+    return caller_scope.sees(undone.job) and all(map(caller_scope.sees_path, paths))
