@@ -1,6 +1,7 @@
 """Waits for the end of an execution; the exit code says how it ended."""
 
 import time
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import quote
@@ -8,6 +9,7 @@ from urllib.parse import quote
 import click
 
 from chronos_gitops.cli.client.api_client import RunnerClient
+from chronos_gitops.engine.answers.held_sentences import not_held
 from chronos_gitops.exit_codes import ExitCode
 from chronos_gitops.process.sleep import sleep
 from chronos_gitops.schedule import durations
@@ -39,6 +41,11 @@ def wait(runner: RunnerClient, execution: dict[str, Any], within: timedelta | No
         pause = min(pause * 1.5, _LONGEST_S)
         execution = runner.get(f"/api/v1/executions/{quote(execution['id'], safe='')}")
     return execution
+
+
+def closed_notes(answers: Iterable[Mapping[str, Any]], call: str) -> list[str]:
+    """Lines that name the calendars in whose closed time these answers of a ``trigger`` or ``replay`` run jobs."""
+    return [f"note: {clause}" for clause in not_held((one["closed"] for one in answers), call)]
 
 
 def exit_code(execution: dict[str, Any]) -> ExitCode:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import click
 
 from chronos_gitops.cli import job_words
+from chronos_gitops.cli.client import outcome
 from chronos_gitops.cli.client.api_client import RunnerClient, job_path, runner_options
 from chronos_gitops.cli.options import read_instant
 from chronos_gitops.cli.output import Format, tell
@@ -91,7 +92,8 @@ def _replay(
         click.echo(_plan(planned, count), err=True)
         click.confirm(f"Run {count} again?", abort=True, err=True)
     begun = runner.post(path, {**body, "checksum": planned["checksum"]})
-    tell(style, begun, lambda: f"{plural(count, 'scheduled time')} run again: replay {begun['id']}")
+    words = f"{plural(count, 'scheduled time')} run again: replay {begun['id']}"
+    tell(style, begun, lambda: "\n".join([words, *outcome.closed_notes([begun], "replay")]))
     return ExitCode.FINE
 
 
@@ -101,7 +103,8 @@ def _plan(planned: Mapping[str, Any], count: int) -> str:
         return "nothing was due in this range"
     rows = [(item["scheduled_time"], item["now"], item["becomes"], item["why"]) for item in items[:_SHOWN]]
     more = [f"and {len(items) - _SHOWN} more"] if len(items) > _SHOWN else []
-    return "\n".join([table(("scheduled", "now", "becomes", "why"), rows), *more, "", f"{count} of {len(items)} run"])
+    summary = [f"{count} of {len(items)} run", *outcome.closed_notes([planned], "replay")]
+    return "\n".join([table(("scheduled", "now", "becomes", "why"), rows), *more, "", *summary])
 
 
 def _progress(found: Mapping[str, Any]) -> str:

@@ -57,14 +57,13 @@ def command(
             tell(style, planned, lambda: str(planned["curl"]))
             return ExitCode.FINE
         execution = runner.post(path, given or None)
+        noted = outcome.closed_notes([execution], "trigger")
         if waits:
             ended = outcome.wait(runner, execution, timeout)
-            tell(style, ended, lambda: outcome.sentence(ended))
+            tell(style, ended, lambda: "\n".join([outcome.sentence(ended), *noted]))
             return outcome.exit_code(ended)
         words = f"{execution['job']} is {execution['status']}: execution {execution['id']}"
-        if execution.get("closed"):
-            words += f"\nnote: the job is {execution['closed']}; a trigger runs all the same"
-        tell(style, execution, lambda: words)
+        tell(style, execution, lambda: "\n".join([words, *noted]))
         return ExitCode.FINE
     if waits:
         raise UsageError("--wait is for one job", hint="`chronos-gitops executions` shows how several ended")

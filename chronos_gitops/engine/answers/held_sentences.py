@@ -1,10 +1,12 @@
 """Sentences about a scheduled time that a calendar held, and about one that took its place."""
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 
 from chronos_gitops.engine.model import Execution, HeldBy
 from chronos_gitops.jobs.model import Job
-from chronos_gitops.plurals import plural
+from chronos_gitops.plurals import plural, verb
 from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.schedule.zones import timezones
 
@@ -42,6 +44,15 @@ def in_place_of(row: Execution) -> str:
 def closed_until(calendar: str, opens: datetime | None) -> str:
     """Of an instant at which somebody asks for a run."""
     return f"closed by {calendar}" + ("" if opens is None else f" until {rfc3339(opens)}")
+
+
+def not_held(closed: Iterable[str | None], call: str) -> list[str]:
+    """A clause for each ``closed_until`` of jobs that somebody runs, None for open ones. ``call``: trigger, replay."""
+    counts = Counter(text for text in closed if text)
+    return [
+        f"{plural(count, 'job')} {verb(count, 'is', 'are')} {text}; a {call} is not held"
+        for text, count in sorted(counts.items())
+    ]
 
 
 def _because(calendar: HeldBy | None, tick: datetime, job: Job | None) -> str:

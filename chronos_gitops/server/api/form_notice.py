@@ -2,10 +2,11 @@
 
 Each endpoint that takes such a form declares its notice (``Endpoint.notice``)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from chronos_gitops.engine.answers.held_sentences import not_held
 from chronos_gitops.engine.operations.bulk import BulkOutcome
 from chronos_gitops.plurals import plural
 
@@ -22,8 +23,7 @@ DONE: Final = FormNotice("Done.")
 
 
 def triggered(answer: Mapping[str, Any]) -> FormNotice:
-    closed = f" The job is {answer['closed']}; a trigger runs all the same." if answer.get("closed") else ""
-    text = f"Triggered {answer['job']}: execution {answer['id'][:8]} is {answer['status']}.{closed}"
+    text = f"Triggered {answer['job']}: execution {answer['id'][:8]} is {answer['status']}.{_closed([answer])}"
     return FormNotice(text, f"/executions/{answer['id']}", "Open the execution")
 
 
@@ -93,8 +93,13 @@ def bulk(did: str) -> Callable[[Mapping[str, Any]], FormNotice]:
 def _bulk(did: str, answer: Mapping[str, Any]) -> FormNotice:
     failed = sum(item["outcome"] == BulkOutcome.FAILED for item in answer["items"])
     left = f"; {plural(failed, 'job')} failed" if failed else ""
-    text = f"{plural(answer['changed'], 'job')} of {len(answer['items'])} {did}{left}."
+    text = f"{plural(answer['changed'], 'job')} of {len(answer['items'])} {did}{left}.{_closed(answer['items'])}"
     return FormNotice(text, "/changes", "See changes")
+
+
+def _closed(items: Sequence[Mapping[str, Any]]) -> str:
+    clauses = not_held((item["closed"] for item in items), "trigger")
+    return "".join(f" {clause}." for clause in clauses)
 
 
 def _next(run: str | None) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from chronos_gitops.cli.client.api_client import RunnerClient
 from chronos_gitops.cli.main import main
 
 GROWTH = ("--tag", "team=growth")
@@ -44,6 +45,16 @@ def test_a_dry_run_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
         assert main([*command, *WHY, "--dry-run"]) == 0
         assert "nothing was done" in capsys.readouterr().out
     assert paused(capsys) == []
+
+
+def test_a_call_in_closed_time_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once for jobs that the same calendar closes."""
+    closed = "closed by year-end until 2027-01-04T05:00:00Z"
+    item = {"outcome": "triggered", "until": None, "execution": None, "error": None, "closed": closed}
+    answer = {"id": "1", "changed": 2, "items": [item | {"job": "one"}, item | {"job": "two"}]}
+    monkeypatch.setattr(RunnerClient, "post", lambda *_arguments, **_options: answer)
+    assert main(["trigger", "--all", *WHY, "--expect-jobs", "2", "--yes"]) == 0
+    assert f"note: 2 jobs are {closed}; a trigger is not held" in capsys.readouterr().out
 
 
 def test_nobody_is_asked_where_nobody_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ from chronos_gitops.engine.callbacks import Told
 from chronos_gitops.engine.model import Status, Trigger
 from chronos_gitops.expectations.other_changes import Watched
 from chronos_gitops.server.api.openapi.shapes import (
+    CLOSED_NOW,
     COUNT,
     FLAG,
     INSTANT,
@@ -30,7 +31,6 @@ _OUTCOME: Final[dict[str, Schema]] = {
 
 
 def executions() -> dict[str, Schema]:
-    about_closed = "Like `closed by year-end until 2027-01-04T05:00:00Z`, where a calendar closes the moment"
     fields = _execution()
     attempt = {"attempt": NUMBER, "started_at": INSTANT, "duration_ms": COUNT} | _OUTCOME
     compared = {
@@ -44,7 +44,7 @@ def executions() -> dict[str, Schema]:
     return {
         "Explanation": shape(_explanation(), description="What became of one instant of one job."),
         "Execution": shape(fields),
-        "TriggeredExecution": shape(fields | {"closed": nullable(TEXT) | {"description": about_closed}}),
+        "TriggeredExecution": shape(fields | {"closed": CLOSED_NOW}),
         "DraftBase": shape(
             {"version": nullable(NUMBER), "commit": nullable(TEXT)},
             description="The last committed version under a draft; null for a file that was never committed.",

@@ -2,6 +2,7 @@
 
 from chronos_gitops.engine.operations.bulk import BulkOutcome
 from chronos_gitops.server.api.openapi.shapes import (
+    CLOSED_NOW,
     COUNT,
     DURATION,
     FLAG,
@@ -76,7 +77,7 @@ def _bulk() -> dict[str, Schema]:
     item = {"job": TEXT, "outcome": one_of(BulkOutcome), "until": nullable(INSTANT), "execution": nullable(TEXT)}
     answer = {
         "id": nullable(TEXT) | {"description": "Of the call, for `select.bulk` of a resume; null for a dry run"},
-        "items": listed(shape(item | {"error": nullable(TEXT)})),
+        "items": listed(shape(item | {"error": nullable(TEXT), "closed": CLOSED_NOW})),
         "changed": COUNT | {"description": "Number of jobs that the call paused, resumed or triggered"},
     }
     optional = ("for", "until", "expect_jobs", "dry_run")

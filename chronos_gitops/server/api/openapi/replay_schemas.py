@@ -3,6 +3,7 @@
 from chronos_gitops.engine.model import Status
 from chronos_gitops.engine.operations.replays import ReplayClass, ReplayState
 from chronos_gitops.server.api.openapi.shapes import (
+    CLOSED_NOW,
     DURATION,
     FLAG,
     INSTANT,
@@ -56,7 +57,9 @@ def replays() -> dict[str, Schema]:
     }
     return {
         "ReplayRequest": shape(request, optional=("only", "again", "new_key", "pace", "dry_run", "checksum")),
-        "ReplayPlan": shape({"id": nullable(TEXT), "checksum": TEXT, "items": listed(ref("ReplayPlanItem"))}),
+        "ReplayPlan": shape(
+            {"id": nullable(TEXT), "checksum": TEXT, "items": listed(ref("ReplayPlanItem")), "closed": CLOSED_NOW}
+        ),
         "ReplayPlanItem": shape(planned),
         "Replay": shape(about),
     }

@@ -26,6 +26,11 @@ def nullable(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
+CLOSED_NOW: Schema = nullable(TEXT) | {
+    "description": "Like `closed by year-end until 2027-01-04T05:00:00Z`, where a calendar closes the moment"
+}
+
+
 def one_of(values: Any) -> Schema:
     return {"type": "string", "enum": [str(value) for value in values]}
 

@@ -36,6 +36,19 @@ def client(service: Service) -> FlaskClient:
     return app_of(service).test_client()
 
 
+def test_the_answers_of_calls_that_run_jobs_say_what_is_closed(client: FlaskClient) -> None:
+    """Dry runs: nothing is sent. A pause runs nothing."""
+    works = f"closed by works until {YEAR}-01-04T00:00:00Z"
+    selected = {"select": {"jobs": ["one", "two"]}, "reason": "a test", "dry_run": True}
+    items = {
+        action: client.post(f"/api/v1/bulk/{action}", json=selected).json["items"] for action in ("trigger", "pause")
+    }
+    assert next(item["closed"] for item in items["trigger"] if item["job"] == "two") == works
+    assert all(item["closed"] is None for item in items["pause"])
+    window = {"from": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z", "reason": "a test", "dry_run": True}
+    assert client.post("/api/v1/jobs/two/replays", json=window).json["closed"] == works
+
+
 def of(client: FlaskClient, path: str) -> Any:
     answer = client.get(f"/api/v1{path}")
     assert answer.status_code == 200, answer.json

@@ -27,7 +27,7 @@ from chronos_gitops.observability.event_log import EventKind
 from chronos_gitops.plurals import plural
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.durations import DurationError
-from chronos_gitops.server.api import endpoint
+from chronos_gitops.server.api import endpoint, held_times
 from chronos_gitops.server.api.auth import caller_scope
 from chronos_gitops.server.api.endpoint import OPERATE, READ, ApiOperation, Audited, Endpoint, JsonBody, answer
 from chronos_gitops.server.api.openapi import responses
@@ -51,8 +51,8 @@ _BEFORE = timedelta(milliseconds=1)
             "Run scheduled times again",
             "Those in [from, until) that failed or were missed, oldest first and one at a time, as the job is now, "
             "with the scheduled time of then. Each has the Idempotency-Key of its first execution while that has no "
-            "success. An item begins only while nothing else of the job is pending or running. With `dry_run` nothing "
-            "runs.",
+            "success. An item begins only while nothing else of the job is pending or running. In closed time it runs, "
+            "too, and `closed` says so. With `dry_run` nothing runs.",
             {
                 200: answer("A dry run: what would run", ref("ReplayPlan")),
                 202: answer("The replay has begun", ref("ReplayPlan")),
@@ -74,21 +74,21 @@ def replay(name: str) -> ResponseReturnValue:
     replay_id = str(uuid.uuid4() if key is None else uuid.uuid5(_NAMESPACE, f"{definition.job.name}#{key}"))
     known = None if key is None or given.get("dry_run") else _known(replay_id)
     if known is not None:
-        return _begun(known.id, _items_of(known), replays.checksum(known.items))
+        return _begun(definition, known.id, _items_of(known), replays.checksum(known.items))
     items = _plan(definition, request)
     run = replays.to_run(items)
     checksum = replays.checksum(run)
     times = f"{responses.instant(request.since)} to {responses.instant(request.until)}"
     record_target(f"{replay_id}: {plural(len(run), 'item')} of {times}")
     if given.get("dry_run"):
-        return jsonify({"id": None, "checksum": checksum, "items": [_planned(item) for item in items]}), 200
+        return jsonify(_answer(definition, None, [_planned(item) for item in items], checksum)), 200
     if given.get("checksum", checksum) != checksum:
         raise ConflictError("Something else would run by now.", hint="Repeat the dry run, and look at its items.")
     if not run:
         raise ConflictError("Nothing in this range would run.", hint="Look at the items of a dry run.")
     begun = Replay(replay_id, definition.job.name, caller(), given["reason"].strip(), service().now(), pace, items=run)
     service().engine.replay(begun)
-    return _begun(replay_id, [_planned(item) for item in items], checksum)
+    return _begun(definition, replay_id, [_planned(item) for item in items], checksum)
 
 
 @blueprint.get(
@@ -201,9 +201,16 @@ def _ticks(definition: JobVersion, row: Execution, request: ReplayRequest) -> Se
     return found
 
 
-def _begun(replay_id: str, items: list[dict[str, Any]], checksum: str) -> ResponseReturnValue:
+def _begun(definition: JobVersion, replay_id: str, items: list[dict[str, Any]], checksum: str) -> ResponseReturnValue:
     location = url_for("replays.one_replay", replay_id=replay_id)
-    return jsonify({"id": replay_id, "checksum": checksum, "items": items}), 202, {"Location": location}
+    return jsonify(_answer(definition, replay_id, items, checksum)), 202, {"Location": location}
+
+
+def _answer(
+    definition: JobVersion, replay_id: str | None, items: list[dict[str, Any]], checksum: str
+) -> dict[str, Any]:
+    closed = held_times.closed_now(definition.job.timing, service().now())
+    return {"id": replay_id, "checksum": checksum, "items": items, "closed": closed}
 
 
 def _planned(item: PlannedItem) -> dict[str, Any]:

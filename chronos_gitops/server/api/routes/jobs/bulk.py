@@ -13,7 +13,7 @@ from chronos_gitops.errors import ConflictError
 from chronos_gitops.observability.audit_log import AuditAction
 from chronos_gitops.observability.event_log import EventKind
 from chronos_gitops.plurals import plural
-from chronos_gitops.server.api import form_notice
+from chronos_gitops.server.api import form_notice, held_times
 from chronos_gitops.server.api.endpoint import OPERATE, ApiOperation, Audited, Endpoint, JsonBody, answer
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import ref
@@ -87,7 +87,8 @@ def resume() -> dict[str, Any]:
     declared=_endpoint(
         "triggerJobs",
         "Run many jobs once, now",
-        "At most 1,000 jobs; each obeys its concurrency policy (`skipped` while it is busy). ",
+        "At most 1,000 jobs; each obeys its concurrency policy (`skipped` while it is busy). In closed time jobs run, "
+        "too, and `closed` says so. ",
         "BulkTriggerRequest",
         Audited(AuditAction.BULK_TRIGGER, EventKind.JOBS_TRIGGERED),
         "triggered",
@@ -103,8 +104,8 @@ def _answer(action: BulkAction) -> dict[str, Any]:
     number = plural(len(call.jobs), "job")
     record_target(f"{call.id}: {number} ({selection.text(given['select'])})")
     if given.get("dry_run"):
-        return _rendered(None, bulk.preview(call, service().engine.pauses()))
-    return _rendered(call.id, service().engine.bulk(call))
+        return _rendered(action, None, bulk.preview(call, service().engine.pauses()))
+    return _rendered(action, call.id, service().engine.bulk(call))
 
 
 def _first(action: BulkAction, given: dict[str, Any]) -> BulkCall | None:
@@ -159,8 +160,15 @@ def _fingerprint(given: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
 
 
-def _rendered(call_id: str | None, items: Sequence[BulkItem]) -> dict[str, Any]:
-    return {"id": call_id, "items": [_item(item) for item in items], "changed": bulk.changed(items)}
+def _rendered(action: BulkAction, call_id: str | None, items: Sequence[BulkItem]) -> dict[str, Any]:
+    closed = _closed_now(items) if action is BulkAction.TRIGGER else {}
+    rendered = [_item(item) | {"closed": closed.get(item.job)} for item in items]
+    return {"id": call_id, "items": rendered, "changed": bulk.changed(items)}
+
+
+def _closed_now(items: Sequence[BulkItem]) -> dict[str, str | None]:
+    now, jobs = service().now(), service().jobs().definitions
+    return {item.job: held_times.closed_now(jobs[item.job].job.timing, now) for item in items if item.job in jobs}
 
 
 def _item(item: BulkItem) -> dict[str, Any]:
