@@ -6,32 +6,21 @@ in closed time but what a pause or outage made late, and nothing runs twice, its
 
 import contextlib
 import tempfile
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
 from harness.clock import HandClock
-from harness.engine_harness import Bench, Seen, jobset
+from harness.engine_harness import Bench, Seen
 from harness.engines import EngineMaker, on_postgres, on_sqlite
+from harness.machine.calendar_jobs import DAY, EVERYTHING, HOUR, NAMES, START, job_set, judge
 from harness.machine.seeds import seeded
 from harness.programs.postgres import database
 
 from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.engine.engine import Engine
-from chronos_gitops.engine.model import Execution, ExecutionQuery, Reason, Status, Trigger
-from chronos_gitops.jobs.bound_jobs import bound
-from chronos_gitops.jobs.calendar_set import CalendarFile, CalendarSet
-from chronos_gitops.jobs.model import Job, JobSet
-from chronos_gitops.schedule.calendars import parser
-
-START = datetime(2026, 3, 2, 12, tzinfo=UTC)
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-SCHEDULE = ["0 9 * * *", "30 2 * * MON-FRI"]
-NAMES = ("drop", "next", "previous")
-EVERYTHING = ExecutionQuery(limit=100_000)
+from chronos_gitops.jobs.model import JobSet
 
 
 class Story:
@@ -49,17 +38,7 @@ class Story:
 
     def made(self) -> JobSet:
         self.commits += 1
-        commit = f"{self.commits:040x}"
-        content = parser.parse("fr", {"closed": self.closed, "timezone": "Europe/Paris"})
-        files = {"fr": CalendarFile("fr", "jobs/_calendars/fr.yaml", commit, content, commit=commit)}
-        known = CalendarSet.in_force(files)
-        jobs = (bound(job, f"jobs/{job.name}.yaml", None, known) for job in self.definitions())
-        return JobSet.of(commit, jobset(*jobs), known)
-
-    def definitions(self) -> Iterator[Job]:
-        fields = {"timezone": "Europe/Paris", "skip": ["fr"], "concurrency": "allow", "schedule": SCHEDULE}
-        for name in NAMES:
-            yield self.bench.job(name, on_skip=name, catchup_window="100h", missed_run_policy="execute_all", **fields)
+        return job_set(self.bench, self.closed, self.commits)
 
     def started(self) -> Engine:
         engine = self.bench.build()
@@ -123,30 +102,7 @@ class Story:
         self.settle()
 
     def judge(self) -> None:
-        for definition in self.jobs:
-            rows = [row for row in self.engine.executions(EVERYTHING) if row.job == definition.job.name]
-            self.judge_rows(definition.job, rows)
-
-    def judge_rows(self, job: Job, rows: Sequence[Execution]) -> None:
-        ran = Counter(row.scheduled_time for row in rows if row.status is not Status.SKIPPED)
-        assert [tick for tick, count in ran.items() if count > 1] == [], f"{job.name}: law 2"
-        origins = [row.moved_from for row in rows if row.moved_from is not None and row.status is not Status.SKIPPED]
-        assert not {*origins} & ran.keys(), f"{job.name}: ran, and ran moved"
-        held = Counter(tick for row in rows if row.reason == Reason.CALENDAR for tick in self.covered(job, row))
-        assert not held.keys() & ran.keys(), f"{job.name}: held and ran"
-        for row in rows:
-            if row.trigger is Trigger.SCHEDULE and row.status is not Status.SKIPPED:
-                assert row.created_at is not None
-                assert row.created_at - row.scheduled_time <= timedelta(minutes=2), f"{job.name}: late {row}"
-        # The row of a held date is written when its last held tick passes.
-        nominal = list(job.timing.nominal_between(START, self.clock.now() - DAY))
-        known = {tick for row in rows for tick in self.covered(job, row)}
-        assert [tick for tick in nominal if tick not in known] == [], f"{job.name}: law 5"
-
-    def covered(self, job: Job, row: Execution) -> Iterator[datetime]:
-        if row.range_start is None:
-            return iter([row.scheduled_time])
-        return job.timing.nominal_between(row.range_start - timedelta(milliseconds=1), row.scheduled_time)
+        judge(self.jobs, self.engine.executions(EVERYTHING), self.clock.now())
 
 
 def run(maker: EngineMaker, chance: Random, steps: int) -> None:

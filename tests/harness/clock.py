@@ -6,6 +6,9 @@ from datetime import datetime, timedelta
 
 from chronos_gitops.engine.clock import SystemClock
 
+_PATIENCE_S = 60.0
+"""A loaded machine gives an engine its turn late."""
+
 
 class HandClock:
     """Implements engine.clock.Clock. ``turn`` returns when the engine has looked at the new time and waits again."""
@@ -81,15 +84,21 @@ class HandClock:
         with self._changed:
             assert self._changed.wait_for(lambda: len(self._parked) > self._waiting, timeout), "nothing sleeps"
 
+    def advance(self, duration: timedelta) -> None:
+        """As ``turn``, at once: of time in which nothing is due."""
+        self._move(wall=duration, elapsed=duration)
+
     def _move(self, *, wall: timedelta, elapsed: timedelta) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: self._waiting > 0, 5.0), "the engine never came to wait"
+            assert self._changed.wait_for(lambda: self._waiting > 0, _PATIENCE_S), "the engine never came to wait"
             before = self._waits
             self._now += wall
             self._elapsed += elapsed
             for loop, turned in self._parked:
                 loop.call_soon_threadsafe(turned.set)
-            assert self._changed.wait_for(lambda: self._waits > before, 5.0), "the engine did not look at the clock"
+            assert self._changed.wait_for(lambda: self._waits > before, _PATIENCE_S), (
+                "the engine did not look at the clock"
+            )
 
 
 class RealClock(SystemClock):

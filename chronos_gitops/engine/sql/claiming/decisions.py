@@ -129,7 +129,7 @@ class Decision:
         watermarks.add_contents(session, self.contents)
         watermarks.set_watermarks(session, self.marks)
         watermarks.drop_watermarks(session, self.dropped)
-        if claimed:
+        if claimed or skipped:
             failpoints.reach("before-claim-commit")
         marks = {job: mark for job, mark in held.items() if job not in self.dropped}
         marks |= {mark.job: mark for mark in self.marks}
