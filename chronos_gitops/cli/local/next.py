@@ -118,7 +118,10 @@ def _timings(job: str | None, text: str | None, zone: str, wanted: _Wanted) -> l
         return [_parsed(text, zone)]
     if job is not None:
         return [_of_job(job, wanted.folder, wanted.environment)]
-    return [found.timing for found in wanted.jobs()[0]]
+    found, left_out = wanted.jobs()
+    if left_out:
+        click.echo(f"note: --disabled includes {plural(left_out, 'disabled job')}", err=True)
+    return [one.timing for one in found]
 
 
 def _window(begin: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:

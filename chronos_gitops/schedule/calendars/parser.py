@@ -14,6 +14,16 @@ from chronos_gitops.schedule.zones.wall_time import DAY
 
 MOST_ENTRIES = 1_000
 FIELDS = ("description", "timezone", "covers_until", "closed", "open", "applies_to", "except")
+_IMPORT = "import the dates with `chronos-gitops import ics`"
+_INSTEAD: Mapping[object, str] = {
+    "only": "close the other days with closed, or list the times of the job as @at",
+    "include": "name each calendar in skip of the job",
+    "country": _IMPORT,
+    "url": _IMPORT,
+    "ics": _IMPORT,
+    "rrule": f"{_IMPORT}, or write MM-DD for each year",
+}
+"""Fields that people expect of a calendar and that TIME section 13 refuses."""
 _EXAMPLES = "write SAT, 12-25, 2027-03-29 or {from: 2027-05-06, to: 2027-05-07}"
 _LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
@@ -57,7 +67,8 @@ class _Reader:
     def calendar(self, name: str, document: Mapping[str, Any]) -> Calendar | None:
         for key in document:
             if key not in FIELDS:
-                self._refuse((key,), f'a calendar has no field "{str(key)[:40]}"', f"it has {', '.join(FIELDS)}")
+                hint = _INSTEAD.get(key, f"it has {', '.join(FIELDS)}")
+                self._refuse((key,), f'a calendar has no field "{str(key)[:40]}"', hint)
         closed = self._entries(document, "closed", weekdays=True)
         opened = self._entries(document, "open", weekdays=False)
         if {entry.weekday for entry in closed} >= set(range(7)):

@@ -213,6 +213,14 @@ def test_count_only_counts_the_runs_of_each_day(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.usefixtures("held")
+def test_count_only_says_how_many_jobs_are_disabled(capsys: pytest.CaptureFixture[str]) -> None:
+    file = Path("jobs/nightly-report.yaml")
+    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | {"enabled": False}), "utf-8")
+    assert main(["next", "--count-only"]) == 0
+    assert "note: --disabled includes 1 disabled job" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("held")
 @pytest.mark.parametrize(
     "wrong", [["--from", "2026-12-24"], ["--from", "2027-01-02", "--until", "2027-01-01", "--count-only"]]
 )

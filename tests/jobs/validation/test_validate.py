@@ -312,3 +312,15 @@ def test_a_thousand_files_load_in_a_moment() -> None:
 
 def test_reading_never_raises_for_a_text_that_cannot_be_decoded() -> None:
     assert [problem.rule for problem in validation_document.read("a.yaml", b"\xc3\x28").problems] == ["encoding"]
+
+
+def test_a_one_off_in_a_gap_is_told_of_once() -> None:
+    content = b"""name: daily-a
+enabled: true
+timeout: 30s
+webhook: {url: https://api.example.com/report}
+timezone: Europe/Paris
+schedule: ["@at 2027-03-28T02:30", "0 9 * * *"]
+"""
+    found = validate_file("jobs/daily-a.yaml", content, today=datetime(2026, 11, 29, tzinfo=UTC)).problems
+    assert [problem.rule for problem in found] == ["at-clock-change"]

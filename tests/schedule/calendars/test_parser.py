@@ -107,6 +107,17 @@ def test_all_faults_are_named_at_once() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("field", "hint"),
+    [("only", "list the times of the job as @at"), ("url", "import ics"), ("rrule", "MM-DD"), ("x", "it has descr")],
+)
+def test_a_field_that_people_expect_is_answered_with_what_to_write(field: str, hint: str) -> None:
+    with pytest.raises(CalendarError) as refusal:
+        parser.parse("c", {"closed": ["SAT"], field: "x"})
+    (problem,) = refusal.value.problems
+    assert hint in problem.hint
+
+
 def test_a_freeze() -> None:
     document = {
         "timezone": "Europe/Paris",

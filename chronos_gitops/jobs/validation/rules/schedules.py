@@ -198,4 +198,6 @@ def _ended(source: Document, timing: Timing, today: datetime) -> Iterator[Proble
 
 @lru_cache(maxsize=4096)
 def _first_moved(timing: Timing, today: datetime) -> datetime | None:
-    return next(iter(timing.gap_ticks(today, today + _YEAR)), None)
+    """The first tick that a gap moves, but for one-offs: of those a note tells by itself."""
+    one_offs = {one.one_off.instant for one in timing.schedules.schedules if one.one_off is not None}
+    return next((tick for tick in timing.gap_ticks(today, today + _YEAR) if tick not in one_offs), None)
