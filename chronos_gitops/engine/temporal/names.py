@@ -17,7 +17,9 @@ IDENTITY = "ChronosIdentity"
 APPLIED_REVISION = "ChronosAppliedRevision"
 ENCRYPTION = "ChronosEncryption"
 ZONE_DATA = "ChronosZoneData"
+NEWEST_ZONE_DATA = "ChronosNewestZoneData"
 BULK_CALL = "ChronosBulkCall"
+DECISION = "ChronosDecision"
 REPLAY = "ChronosReplay"
 
 RECLAIM = "reclaim"
@@ -45,6 +47,11 @@ RECLAIM_PATCH = "reclaim-times-to-come"
 HEARTBEAT = timedelta(seconds=1)
 HEARTBEAT_TIMEOUT = timedelta(seconds=15)
 """A runner that is silent for so long has lost its requests; they are sent again, under the same ids."""
+
+
+def decisions(release: str) -> str:
+    """The task queue of the runners with this release of the time zone database."""
+    return f"chronos-decisions/{release}"
 
 
 def timetable_id(job: str) -> str:

@@ -118,6 +118,7 @@ class Session:
         self.poll_watch = PollWatch(client)
         self.clock_correction = ClockCorrection(client, self.visibility, now)
         self._lag = Lag()
+        self._zones = timing.zones
         self._now = now
         self._reconciler = Reconciler(client, self.visibility, timing.ancestry)
         self._workers = Workers(
@@ -139,6 +140,7 @@ class Session:
         await encryption_mark.check(self._client, self._keys)
         await claim_environment(self._client, claim)
         self.zone_data_before = await zone_data_mark.note(self._client, rules_version())
+        await self._zones.look(self._client)
         await self._see()
 
     async def run(self) -> None:
@@ -298,6 +300,7 @@ class Session:
 
     async def _follow(self) -> None:
         await self._read(await self.clock_correction.check(await self._see()))
+        await self._zones.look(self._client)
 
     async def _see(self) -> Mapping[str, TimetableView]:
         """Read the published state of all timetables, including those of other runners, and the number of unfinished

@@ -265,7 +265,7 @@ def test_no_value_of_a_secret_enters_a_history(bench: Bench, client: Callable[[]
     assert bench.receiver.requests[0].header("Authorization") == "Bearer hunter2-hunter2"
     everything = run(histories(client))
     kinds = [kind.partition("-")[0] for kind in everything]
-    marks = (names.IDENTITY, names.SIGNING_KEY, names.APPLIED_REVISION, names.ZONE_DATA)
+    marks = (names.IDENTITY, names.SIGNING_KEY, names.APPLIED_REVISION, names.ZONE_DATA, names.NEWEST_ZONE_DATA)
     assert sorted(kinds) == sorted([names.TIMETABLE, names.EXECUTION, *marks])
     for kind, history in everything.items():
         assert "hunter2" not in decoded(history)

@@ -25,6 +25,7 @@ from chronos_gitops.engine.temporal.status.fleet_backlog import FleetBacklog
 from chronos_gitops.engine.temporal.timetables import reconciler
 from chronos_gitops.engine.temporal.timetables.revision_order import Ancestry
 from chronos_gitops.engine.temporal.worker.activity_heartbeat import ActivityHeartbeat
+from chronos_gitops.engine.temporal.worker.zone_releases import ZoneReleases
 from chronos_gitops.engine.temporal.workflows import decisions, messages
 from chronos_gitops.engine.temporal.workflows.decisions import Decision
 from chronos_gitops.engine.temporal.workflows.embedded_calendars import files_of, with_embedded
@@ -79,6 +80,7 @@ class Timing:
         """False while nothing could be sent."""
         self.on_planned: Callable[[str, Plan], None] = lambda _job, _plan: None
         """Hears what was decided here, before visibility shows it."""
+        self.zones = ZoneReleases()
         self.namespace = uuid.UUID(int=0)
         """That of the server's namespace, once there is a session."""
 
@@ -89,6 +91,8 @@ class Timing:
 
     @activity.defn(name=names.DECIDE)
     async def decide(self, situation: Situation) -> Verdict:
+        if (verdict := await self.zones.ask(names.DECIDE, situation)) is not None:
+            return verdict
         applied, mark, now = situation.before, maybe_instant(situation.mark), instant(situation.now)
         if applied is None or mark is None:
             return Verdict(situation.mark)
@@ -139,6 +143,8 @@ class Timing:
     @activity.defn(name=names.SETTLE)
     async def settle(self, situation: Situation) -> Verdict:
         """Without ``after`` the job was removed."""
+        if (verdict := await self.zones.ask(names.SETTLE, situation)) is not None:
+            return verdict
         before, after = situation.before, situation.after
         applied = before or after
         if applied is None:

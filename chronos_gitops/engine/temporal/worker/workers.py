@@ -1,4 +1,4 @@
-"""The three workers of a runner: timetables, executions, attempts; a drain ends them in an order that loses nothing."""
+"""The workers of a runner: timetables, decisions, executions, attempts. A drain ends them without losing anything."""
 
 import asyncio
 import contextlib
@@ -15,6 +15,7 @@ from chronos_gitops.engine.temporal.worker.activities import Sending, Timing
 from chronos_gitops.engine.temporal.worker.gate_watch import GateWatch
 from chronos_gitops.engine.temporal.worker.reclaiming import Reclaiming
 from chronos_gitops.engine.temporal.worker.watching import Watching
+from chronos_gitops.engine.temporal.workflows.decision_workflow import DecisionWorkflow
 from chronos_gitops.engine.temporal.workflows.execution_workflow import ExecutionWorkflow
 from chronos_gitops.engine.temporal.workflows.replay_workflow import ReplayWorkflow
 from chronos_gitops.engine.temporal.workflows.schedule_workflow import TimetableWorkflow
@@ -59,6 +60,14 @@ class Workers:
             max_concurrent_activities=_ATTEMPTS,
             **common | {"graceful_shutdown_timeout": timedelta(0)},
         )
+        self._decisions = Worker(
+            client,
+            task_queue=names.decisions(timing.zones.release),
+            workflows=[DecisionWorkflow],
+            activities=[timing.decide, timing.settle],
+            no_remote_activities=True,
+            **common | {"graceful_shutdown_timeout": timedelta(0)},
+        )
         self._executions = Worker(
             client,
             task_queue=names.EXECUTIONS,
@@ -77,7 +86,7 @@ class Workers:
 
     async def run(self) -> None:
         """Returns after ``drain``; raises what one of them failed with, once the others have ended, too."""
-        workers = (self._timetables, self._executions, self._attempts)
+        workers = (self._timetables, self._decisions, self._executions, self._attempts)
         running = [asyncio.create_task(worker.run()) for worker in workers]
         try:
             for ended in asyncio.as_completed(running):
@@ -101,7 +110,7 @@ class Workers:
         self._is_draining = True
         self._sending.begin_drain()
         self._gates.stop()
-        stopping = asyncio.gather(self._timetables.shutdown(), self._attempts.shutdown())
+        stopping = asyncio.gather(self._timetables.shutdown(), self._decisions.shutdown(), self._attempts.shutdown())
         await asyncio.wait([stopping], timeout=grace)
         self._sending.cut_off()
         await stopping
