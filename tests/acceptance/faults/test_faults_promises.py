@@ -104,7 +104,9 @@ def rows(runner: Runner, job: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("point", ["after-guard-decision", "after-guard-pause", "before-notice"])
+@pytest.mark.parametrize(
+    "point", ["after-guard-decision", pytest.param("after-guard-pause", marks=pytest.mark.full), "before-notice"]
+)
 def test_a_version_is_stopped_and_told_once_when_both_runners_are_killed_while_they_stop_it(
     fleet: Fleet, point: str
 ) -> None:
@@ -144,6 +146,7 @@ def test_a_version_is_stopped_and_told_once_when_both_runners_are_killed_while_t
     assert max(Counter(fleet.sent("v=3")).values()) == 1
 
 
+@pytest.mark.full
 @pytest.mark.timeout(300)
 def test_a_version_that_was_resumed_is_not_stopped_again_by_another_runner(fleet: Fleet) -> None:
     """Half a minute: real processes, each second a scheduled time."""
@@ -221,7 +224,7 @@ def test_a_gate_that_a_killed_runner_found_open_is_not_decided_again(fleet: Flee
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("otherwise", ["skip", "run"])
+@pytest.mark.parametrize("otherwise", ["skip", pytest.param("run", marks=pytest.mark.full)])
 def test_the_end_of_a_wait_is_that_of_the_row_whichever_runner_is_alive(fleet: Fleet, otherwise: str) -> None:
     """Half a minute: a lease, or a heartbeat, has to run out."""
     gate = GATE | {"wait": "4s", "otherwise": otherwise}
