@@ -96,9 +96,9 @@ class FileWatcher:
                 if time.monotonic() > until or ((fresh or paths) and self._moved(folders, paths)):
                     return
                 fresh = False
-                # What the bell heard before these changes is among them: it is not looked for again.
+                # After changes it may have heard one that watchfiles has not read yet: that one is looked for, too.
                 if can_hear:
-                    is_heard = self._bell.wait(0.0 if paths else until - time.monotonic()) and not paths
+                    is_heard = self._bell.wait(0.0 if paths else until - time.monotonic())
 
     def _moved(self, folders: frozenset[Path], paths: Collection[str]) -> bool:
         # A folder that was removed and made again may carry the same inode: any event at a folder itself counts.
