@@ -1,6 +1,7 @@
 """Shared wording of the renderings of a plan: operations, values, instants and sums."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from chronos_gitops.plurals import plural, verb
 from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.schedule.zones import timezones as zones
 
+_WHOLE_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_ID_SHOWN = 12
 SIGNS = {
     Operation.ADDED: "+",
     Operation.CHANGED: "~",
@@ -71,15 +74,25 @@ def held(plan: Plan) -> str:
 
 
 def title(sides: Sides) -> str:
-    return f"Plan {sides.base}..{sides.head}" if sides.base and sides.head else "Plan"
+    return f"Plan {_short(sides.base)}..{_short(sides.head)}" if sides.base and sides.head else "Plan"
+
+
+def _short(revision: str) -> str:
+    """The beginning of a whole commit id, as CI gives it; any other name as it is."""
+    return revision[:_ID_SHOWN] if _WHOLE_ID.fullmatch(revision) else revision
+
+
+def _named(revision: str, commit: str) -> str:
+    """``main (0123456789ab)``, or the id alone where it was named by that."""
+    return _short(revision) if revision == commit else f"{revision} ({commit[:_ID_SHOWN]})"
 
 
 def basis(sides: Sides) -> str:
     """Which two trees were compared, in one sentence; "" when nobody said."""
     if sides.base_commit is None:
         return ""
-    base = f"{sides.base} ({sides.base_commit[:12]})"
-    head = sides.head if sides.head_commit is None else f"{sides.head} ({sides.head_commit[:12]})"
+    base = _named(sides.base, sides.base_commit)
+    head = sides.head if sides.head_commit is None else _named(sides.head, sides.head_commit)
     return f"What merging {head} into {base} gives." if sides.is_merged else f"{base} compared with {head}."
 
 

@@ -36,6 +36,7 @@ REMOVED = JobChange("daily-d", Operation.REMOVED, "jobs/d.yaml", None, runs_befo
 FORMATTED = JobChange("daily-e", Operation.FORMATTING, "jobs/e.yaml", "jobs/e.yaml", (), NEVER, NEVER)
 PEAKS = (None, BusyMinute(datetime(2026, 1, 1, 2, tzinfo=UTC), 1_200))
 PLAN = Plan((CHANGED, ADDED, MOVED, REMOVED, FORMATTED), ("daily-d",), deletion_checksum(["daily-d"]), PEAKS)
+CI_SIDES = Sides("3" * 40, "HEAD", "3" * 40, "2" * 40)
 SIDES = Sides("main", "HEAD", "1" * 40, "2" * 40, is_merged=True)
 
 
@@ -193,3 +194,10 @@ def test_a_flag_takes_no_markup_and_no_line_break_with_it() -> None:
     flag = ReviewFlag(FlagKind.PAUSED, "it is paused: <b>\n# x")
     text = markdown.render(Plan((JobChange("a", Operation.MOVED, "j", "k", flags=(flag,)),)))
     assert "- ⚠ paused: it is paused: &#60;b&#62;&#92;n&#35; x\n" in text
+
+
+def test_a_commit_that_ci_names_by_its_whole_id_is_shown_by_its_beginning() -> None:
+    text = markdown.render(Plan(()), CI_SIDES)
+    assert text.splitlines()[2] == "### Plan 333333333333..HEAD: no changes"
+    assert f"{'3' * 12} compared with HEAD ({'2' * 12})." in text
+    assert "3" * 13 not in text
