@@ -27,9 +27,11 @@ class FileParts:
 def parts_of(document: Document) -> FileParts:
     """The document itself where it has neither environments nor a null."""
     blocks = document.value.get(ENVIRONMENTS)
-    if not isinstance(blocks, dict):
+    if ENVIRONMENTS not in document.value:
         return FileParts(_with_nulls(document))
     base = {key: value for key, value in document.value.items() if key != ENVIRONMENTS}
+    if not isinstance(blocks, dict):
+        return FileParts(_with_nulls(replace(document, value=base)))
     keys, values = _rerooted(document.keys), _rerooted(document.values)
     named = {
         name: _with_nulls(

@@ -17,6 +17,7 @@ from chronos_gitops.jobs.validation.quoting import short
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
 from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS
 
+_HOW_TO_FILL: Final = "write rules, or remove the file"
 _MOST_SUGGESTIONS: Final = 20
 
 
@@ -55,7 +56,8 @@ def _refused(file: PolicyFile, message: str) -> PolicyFile:
 def read_policy(name: str, read: Document) -> tuple[Policy | None, tuple[Problem, ...]]:
     """The policy of one file, None where it cannot be read; and what is wrong with it."""
     if not read.complete or any(map(is_error, read.problems)):
-        return None, read.problems
+        about_text = (replace(one, hint=_HOW_TO_FILL) if one.rule == "empty-file" else one for one in read.problems)
+        return None, tuple(about_text)
     from chronos_gitops.jobs.policies.parser import parse
 
     policy, about_form = parse(name, read)

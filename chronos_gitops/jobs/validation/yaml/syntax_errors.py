@@ -68,6 +68,10 @@ def explain(error: YAMLError, lines: tuple[str, ...]) -> Finding:
         start, end, hint = unquoted
         message = f'a value cannot start with "{line[start]}" unless it is quoted'
         return "syntax", (line_number, start, line_number, end), message, hint
+    opened = _opened(lines) if "node content" in (getattr(error, "problem", None) or "") else None
+    if opened is not None and not "".join((line[column:], *lines[line_number + 1 :])).strip():
+        kind, closing = ("list", "]") if lines[opened[0]][opened[1]] == "[" else ("map", "}")
+        return _at("syntax", *opened, f"the {kind} that opens here is never closed", f"close it with {closing}")
     message, meant = _meaning(error)
     return _at("syntax", line_number, column, message, meant or _colon_hint(line, lines, line_number))
 
@@ -109,6 +113,21 @@ def _place(error: YAMLError) -> tuple[int, int]:
     at_context = any(word in (error.context or "") for word in _AT_CONTEXT) and "escape" not in (error.problem or "")
     mark = (error.context_mark if at_context else None) or error.problem_mark or error.context_mark
     return (mark.line, mark.column) if mark is not None else (0, 0)
+
+
+def _opened(lines: Sequence[str]) -> tuple[int, int] | None:
+    """The last bracket of a text that nothing after it closes."""
+    depth = 0
+    for number in range(len(lines) - 1, -1, -1):
+        for column in range(len(lines[number]) - 1, -1, -1):
+            char = lines[number][column]
+            if char in "]}":
+                depth += 1
+            elif char in "[{":
+                if not depth:
+                    return number, column
+                depth -= 1
+    return None
 
 
 def _meaning(error: YAMLError) -> tuple[str, str]:

@@ -192,7 +192,7 @@ def test_broken_layer_stops_the_jobs_below_it_and_no_other() -> None:
     }
     loaded = tree(texts)
     assert list(loaded.jobs) == ["two-job"]
-    assert [line.partition(": ")[0] for line in findings(loaded)] == ["jobs/a/_defaults.yaml:1:11"]
+    assert [line.partition(": ")[0] for line in findings(loaded)] == ["jobs/a/_defaults.yaml:1:10"]
     assert [file.path for file in loaded.files if file.job is None] == ["jobs/a/one-job.yaml"]
     linked = validate_tree(Texts({"a/one-job.yaml": JOB.format(name="one-job")}, links=["a/_defaults.yaml"]))
     assert linked.jobs == {}
