@@ -46,7 +46,7 @@ def test_commands_of_the_page_end_well_and_show_what_it_says(
                 subprocess.run(line[2:], shell=True, cwd=repository.root, check=True)
             else:
                 assert line in shown.splitlines(), line
-    assert commands == 5
+    assert commands == 6
 
 
 def test_lines_of_the_effective_job_are_those_it_shows(

@@ -1,8 +1,9 @@
 """``undo``: what one commit changed goes back, as a new commit."""
 
+import re
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -14,6 +15,9 @@ from chronos_gitops.plurals import plural
 
 if TYPE_CHECKING:
     from chronos_gitops.rollback.before_commit import UndoPlan, UndoResult
+
+
+_DIGITS: Final = re.compile("[0-9a-fA-F]{4,64}")
 
 
 @click.command("undo")
@@ -35,13 +39,13 @@ def command(
     style: Format,
 ) -> None:
     """Restore every job, layer, policy and calendar that COMMIT changed to what it was before, all or nothing, as one
-    new commit. COMMIT is an id of the branch that is checked out, or its first four or more digits. Nothing is written
-    if one of the files has changed since, or if a job would be invalid. With --server the runner makes the commit,
-    pushes it and applies it.
+    new commit. COMMIT is an id of the branch that is checked out, its first four or more digits, or a name such as
+    HEAD. Nothing is written if one of the files has changed since, or if a job would be invalid. With --server the
+    runner makes the commit, pushes it and applies it; COMMIT is an id then.
 
     \b
     Examples:
-      chronos-gitops undo 3f2a9c1 --dry-run
+      chronos-gitops undo HEAD --dry-run
       chronos-gitops undo 3f2a9c1 --reason "payments timed out"
     """
     if server is not None:
@@ -54,7 +58,9 @@ def command(
 
     checkout = Offline(repo, jobs)
     reverter = Reverter(checkout)
-    asked = UndoRequest(commit.strip(), reason, checkout.author(), str(uuid.uuid4()))
+    given = commit.strip()
+    named = given if _DIGITS.fullmatch(given) else checkout.git.resolve(given) or given
+    asked = UndoRequest(named, reason, checkout.author(), str(uuid.uuid4()))
     with print_problems():
         if dry_run:
             plan = reverter.plan(asked)

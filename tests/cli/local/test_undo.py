@@ -34,6 +34,20 @@ def test_a_dry_run_shows_the_commit_and_writes_nothing(
     assert (answer["changed"], answer["commit"], repository.head()) == (True, None, made)
 
 
+@pytest.mark.parametrize("name", ["HEAD", "HEAD~0", "main", "@"])
+def test_a_commit_has_names_besides_its_digits(
+    repository: Repository, made: str, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert main(["undo", name, "--repo", str(repository.root), "--dry-run"]) == 0
+    assert f"It would undo {made[:12]}: 2 jobs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["nowhere", "--output=x"])
+def test_a_name_of_no_commit_is_refused(repository: Repository, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert main(["undo", "--repo", str(repository.root), "--", name]) == 1
+    assert f'no commit "{name}" of the followed branch' in capsys.readouterr().err
+
+
 def test_the_files_go_back_in_one_commit_and_a_second_undo_has_nothing_to_do(
     repository: Repository, made: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
