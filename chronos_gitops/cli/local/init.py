@@ -142,7 +142,13 @@ chronos-validate:
 _VSCODE = """\
 {{
   "yaml.schemas": {{
-    "./schemas/job.schema.json": ["{jobs}/**/*.yaml", "{jobs}/**/*.yml"]
+    "./schemas/job.schema.json": [
+      "{jobs}/**/*.yaml", "{jobs}/**/*.yml", "!{jobs}/**/_defaults.yaml", "!{jobs}/_*/**"
+    ],
+    "./schemas/defaults.schema.json": ["{jobs}/**/_defaults.yaml"],
+    "./schemas/environment.schema.json": ["{jobs}/_environments/*.yaml"],
+    "./schemas/policy.schema.json": ["{jobs}/_policies/*.yaml"],
+    "./schemas/calendar.schema.json": ["{jobs}/_calendars/*.yaml"]
   }}
 }}
 """

@@ -70,9 +70,9 @@ def test_files_for_the_editor_are_json_about_the_chosen_folder(name: str, folder
     assert main(["init", "--jobs", "cron"]) == 0
     settings = json.loads((folder / name).read_text())
     if "yaml.schemas" in settings:
-        ((schema, patterns),) = settings["yaml.schemas"].items()
-        assert (folder / schema).is_file()
-        assert all(pattern.startswith("cron/") for pattern in patterns)
+        for schema, patterns in settings["yaml.schemas"].items():
+            assert (folder / schema).is_file()
+            assert all(pattern.removeprefix("!").startswith("cron/") for pattern in patterns)
 
 
 def test_the_workflow_asks_for_no_more_than_it_needs_and_finds_its_own_comment(folder: Path) -> None:

@@ -8,22 +8,31 @@ from typing import Any
 
 
 class LanguageServer:
-    """Errors of files as the server publishes them, with one schema for all of them."""
+    """Errors of files as the server publishes them, with one schema for all of them, or a workspace with its own."""
 
-    def __init__(self, command: Sequence[str], schema: Path) -> None:
+    def __init__(
+        self, command: Sequence[str], schema: Path | Mapping[str, Sequence[str]], root: Path | None = None
+    ) -> None:
+        workspace = None if root is None else [{"uri": root.as_uri(), "name": root.name}]
         self._settings = {
             "yaml": {
                 "validate": True,
                 "completion": True,
                 "yamlVersion": "1.2",
                 "schemaStore": {"enable": False},
-                "schemas": {schema.as_uri(): "*.yaml"},
+                "schemas": {schema.as_uri(): "*.yaml"} if isinstance(schema, Path) else dict(schema),
             },
             "http": {},
             "[yaml]": {},
         }
         self._server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self._send("initialize", id=0, params={"processId": None, "rootUri": None, "capabilities": _CAPABILITIES})
+        about = {
+            "processId": None,
+            "rootUri": None if root is None else root.as_uri(),
+            "capabilities": _CAPABILITIES,
+            "workspaceFolders": workspace,
+        }
+        self._send("initialize", id=0, params=about)
         self._until(lambda message: message.get("id") == 0 and "result" in message)
         self._send("initialized", params={})
         self._send("workspace/didChangeConfiguration", params={"settings": self._settings})
@@ -35,7 +44,7 @@ class LanguageServer:
         found = self._until(
             lambda message: (
                 message.get("method") == "textDocument/publishDiagnostics"
-                and message["params"]["uri"].rpartition("/")[2] == path.name
+                and message["params"]["uri"].endswith(f"/{path.parent.name}/{path.name}")
             )
         )
         return [one["message"] for one in found["params"]["diagnostics"] if one.get("severity", 1) == 1]

@@ -37,6 +37,9 @@ def _rows(schema: Schema, whole: Schema, prefix: str) -> Iterator[tuple[str, str
         default = "required" if required else code(json.dumps(field["default"])) if "default" in field else ""
         yield code(prefix + name), _type(field), default, field.get("description", "")
         yield from _rows(field, whole, f"{prefix}{name}.")
+        each = field.get("additionalProperties")
+        if isinstance(each, dict) and "properties" in each:
+            yield from _rows(each, whole, f"{prefix}{name}.NAME.")
 
 
 def _examples(schema: Schema, whole: Schema, prefix: str) -> Iterator[str]:
@@ -60,7 +63,9 @@ def _type(field: Schema) -> str:
     kind = field.get("type", "")
     words = [kind] if isinstance(kind, str) else list(kind)
     if isinstance(field.get("additionalProperties"), dict):
-        words = [f"map of {field['additionalProperties']['type']}s"]
+        each = field["additionalProperties"]["type"]
+        kinds = [each] if isinstance(each, str) else [one for one in each if one != "null"]
+        words = [f"map of {' or '.join(f'{one}s' for one in kinds)}"]
     if "title" in field:
         words = [field["title"]]
     low, high = field.get("minimum"), field.get("maximum")

@@ -3,6 +3,7 @@
 The server is yaml-language-server of npm, pinned in tests/node, which `make test` installs.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,3 +101,28 @@ def test_each_kind_of_file_is_completed_and_checked_by_its_own_schema(
     broken = path.with_name(f"broken-{path.name}")
     broken.write_text(f"{modeline}\n{wrong}")
     assert server.errors(broken)
+
+
+OF_EACH_KIND = {
+    "jobs/{}/some-job.yaml": ("name: some-job\nschedule: '@daily'\n", "timeout: 30s\n"),
+    "jobs/{}/_defaults.yaml": ("timeout: 30s\n", "name: some-job\n"),
+    "jobs/_environments/{}.yaml": ("variables: {api: x}\n", "name: some-job\n"),
+    "jobs/_policies/{}.yaml": ("rules: [{id: owner, tags: [owner]}]\n", "timeout: 30s\n"),
+    "jobs/_calendars/{}.yaml": ("closed: [2026-12-25]\n", "timeout: 30s\n"),
+}
+
+
+def test_settings_of_init_give_each_kind_of_file_its_schema(tmp_path: Path) -> None:
+    """Without the first line that names a schema: a file that an author adds later has none."""
+    assert main(["init", str(tmp_path)]) == 0
+    schemas = json.loads((tmp_path / ".vscode/settings.json").read_text())["yaml.schemas"]
+    server = LanguageServer([tool("yaml-language-server"), "--stdio"], schemas, tmp_path)
+    try:
+        for name, (right, wrong) in OF_EACH_KIND.items():
+            for folder, text, is_wrong in (("right", right, False), ("wrong", wrong, True)):
+                path = tmp_path / name.format(folder)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text)
+                assert bool(server.errors(path)) == is_wrong, path
+    finally:
+        server.close()
