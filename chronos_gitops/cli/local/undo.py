@@ -58,8 +58,8 @@ def command(
 
     checkout = Offline(repo, jobs)
     reverter = Reverter(checkout)
-    given = commit.strip()
-    named = given if _DIGITS.fullmatch(given) else checkout.git.resolve(given) or given
+    name = commit.strip()
+    named = name if _DIGITS.fullmatch(name) else checkout.git.resolve(name) or name
     asked = UndoRequest(named, reason, checkout.author(), str(uuid.uuid4()))
     with print_problems():
         if dry_run:
