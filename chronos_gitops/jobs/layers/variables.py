@@ -12,6 +12,9 @@ from chronos_gitops.jobs.validation.yaml.positions import Path
 VARIABLES: Final = "variables"
 MOST_VARIABLES: Final = 100
 LONGEST_VALUE: Final = 8192
+LONGEST_TEXT: Final = 262_144
+"""Characters of a text with its variables in place, which are the bytes of the largest job file."""
+_LONGEST_TIME: Final = 400
 OPENING: Final = "${var:"
 _REFERENCE: Final = re.compile(r"(?P<escape>\$)?\$\{var:(?P<name>[^${}]{0,120})\}")
 _OPEN: Final = re.compile(r"(?<!\$)\$\{var:[\w-]{0,40}")
@@ -89,10 +92,17 @@ def fill(value: Mapping[str, Any], times: Callable[[str, Any], str | None] = lam
         names = references(text)
         if names:
             used[field] = names
-        replaced[field] = _REFERENCE.sub(_with(known, keeps_escapes=has_times), text)
+        if filled_length(text, known) <= LONGEST_TEXT:  # a longer one is refused, and never built
+            replaced[field] = _REFERENCE.sub(_with(known, keeps_escapes=has_times), text)
     for field, text in replaced.items():
         filled = _set(filled, field, text)
     return FilledJob(filled, used)
+
+
+def filled_length(text: str, known: Mapping[str, Any]) -> int:
+    """Characters of the text with these values, texts or not yet rendered times, in place of references."""
+    lengths = {name: _LONGEST_TIME if is_time(one) else len(text_of(one) or "") for name, one in known.items()}
+    return len(text) + sum(lengths.get(name, 0) for name in references(text))
 
 
 def with_texts(value: dict[str, Any], known: Mapping[str, str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from chronos_gitops.jobs.problem import Problem, counts_in, is_error
 from chronos_gitops.jobs.secrets.references import texts
 from chronos_gitops.jobs.validation.document import Document
 from chronos_gitops.jobs.validation.layers import form
-from chronos_gitops.jobs.validation.layers.variable_values import check_value, sampled
+from chronos_gitops.jobs.validation.layers.variable_values import check_lengths, check_value, sampled
 from chronos_gitops.jobs.validation.quoting import short
 from chronos_gitops.jobs.validation.rules.gates import NamedGate, named_gate
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
@@ -159,6 +159,7 @@ def _variables(job: EffectiveJob, own: FileParts, environment: str | None, layer
         for written in variables.unclosed(text):
             spot = job.document.text_spot(field, written)
             yield spot.problem("unknown-variable", f'the reference "{written}" is never closed', "close it with }")
+    yield from check_lengths(job)
     for name, value in known.items():
         yield from check_value(job, name, value)
 

@@ -15,7 +15,7 @@ from chronos_gitops.jobs.problem import Problem, is_error
 from chronos_gitops.jobs.secrets.bindings import Bindings
 from chronos_gitops.jobs.templates import templates
 from chronos_gitops.jobs.validation.layers.effective import judge_by_policies
-from chronos_gitops.jobs.validation.layers.variable_values import sampled
+from chronos_gitops.jobs.validation.layers.variable_values import check_lengths, sampled
 from chronos_gitops.jobs.validation.quoting import short
 from chronos_gitops.jobs.validation.rules import checks
 from chronos_gitops.jobs.validation.schema import json_schema
@@ -60,7 +60,8 @@ def job_with_inputs(
     value = filled.value | {variables.VARIABLES: merged[variables.VARIABLES]}
     job = EffectiveJob(merged, replace(made.document, value=value))
     document = sampled(job)
-    errors = tuple(filter(is_error, (*json_schema.check(document), *checks.check(document, bindings=bindings))))
+    found = (*json_schema.check(document), *checks.check(document, bindings=bindings), *check_lengths(job))
+    errors = tuple(filter(is_error, found))
     if not errors and layers.policies.files:
         errors = tuple(filter(is_error, judge_by_policies(job, layers, environment)[1]))
     if errors:

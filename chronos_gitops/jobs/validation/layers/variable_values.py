@@ -7,7 +7,8 @@ from typing import Any, Final
 from chronos_gitops.jobs.layers import variables
 from chronos_gitops.jobs.layers.effective import EffectiveDocument, EffectiveJob
 from chronos_gitops.jobs.problem import Problem
-from chronos_gitops.jobs.validation.quoting import short
+from chronos_gitops.jobs.secrets.references import texts
+from chronos_gitops.jobs.validation.quoting import dotted, short
 
 _RULE: Final = "variable-value"
 _INPUT_FIELDS: Final = ("value", "trigger")
@@ -28,6 +29,20 @@ def check_value(job: EffectiveJob, name: str, value: Any) -> Iterator[Problem]:
     text = variables.text_of(value)
     if text is not None:
         yield from _text(job, name, text)
+
+
+def check_lengths(job: EffectiveJob) -> Iterator[Problem]:
+    """Texts that variables make longer than a file can be: references are short, and values are not."""
+    given = job.merged.get(variables.VARIABLES)
+    if not isinstance(given, dict):
+        return
+    for field, text in texts(job.merged.get("webhook")):
+        length = variables.filled_length(text, given) if variables.OPENING in text else 0
+        if length > variables.LONGEST_TEXT:
+            message = (
+                f"{dotted(field)} has {length:,} characters with its variables; at most {variables.LONGEST_TEXT:,}"
+            )
+            yield job.document.text_spot(field, variables.OPENING).problem("range", message, "use shorter variables")
 
 
 def _text(job: EffectiveJob, name: str, text: str) -> Iterator[Problem]:

@@ -110,3 +110,20 @@ def test_values_replace_and_are_never_merged() -> None:
     made = tree(texts).jobs["day-report"].job
     assert made is not None
     assert made.document()["variables"]["day"] == {"time": "previous", "format": "rfc3339"}
+
+
+def test_variables_cannot_make_a_text_longer_than_a_file() -> None:
+    """20,000 references to 8,000 characters would be a body of 160 MB."""
+    text = "name: some-job\nschedule: '@daily'\nwebhook:\n  url: https://a.example.com/\n  method: POST\n  body: '{}'\n"
+    files = {
+        "_defaults.yaml": f"variables: {{long: {'y' * 8000}}}\n",
+        "some-job.yaml": text.format("${var:long}" * 20_000),
+    }
+    found = tree(files)
+    assert [one.message for one in found.problems if one.rule == "range"] == [
+        "webhook.body has 160,220,000 characters with its variables; at most 262,144"
+    ]
+    assert not found.jobs
+    (made,) = tree(files | {"some-job.yaml": text.format("${var:long}" * 32)}).jobs.values()
+    assert made.job is not None
+    assert made.job.webhook.body == "y" * 256_000
