@@ -8,6 +8,7 @@ from harness.machine.calendar_story import FR, FREEZE, HOUR, at, short
 
 from chronos_gitops.engine.sql.retention import Keep, Retention
 from chronos_gitops.jobs.model import JobSet
+from chronos_gitops.schedule.schedule import jitter
 
 EXAMPLES: dict[str, tuple[Any, dict[str, Any], str, str, list[str]]] = {
     "last working day": (
@@ -268,3 +269,41 @@ def test_the_next_runs_are_those_of_the_engine(story: Any) -> None:
     told.apply("0 2 25 12 *", on_skip="next", fr=FR)
     told.turn("2026-12-26T12:00", timedelta(hours=6))
     assert [short(tick) for tick in told.engine.next_runs("daily-backup", 1)] == ["2026-12-28T01:00"]
+
+
+def test_a_held_time_without_an_open_day_says_why(story: Any) -> None:
+    """Law 8, in the row that a user sees."""
+    told = story("2026-12-24T12:00")
+    told.apply("0 2 25 12 *", on_skip="next", long=[{"from": "2026-12-25", "to": "2027-01-26"}])
+    told.turn("2026-12-25T12:00", timedelta(hours=6))
+    (held,) = told.rows()
+    assert (held.moved_to, held.message) == (None, "no day within 31 days is open at that time")
+
+
+def test_an_outage_catches_up_open_times_and_no_held_one(story: Any) -> None:
+    """Law 4, with a policy that catches up all there is."""
+    told = story("2026-06-08T12:00")  # a Monday
+    fields = {"schedule": "0 9 * * *", "timezone": "Europe/Paris", "skip": ["fr"], "concurrency": "allow"}
+    policy = {"missed_run_policy": "execute_all", "catchup_window": "100h"}
+    told.apply_set(told.bench.job(**fields, **policy), {"fr": ["2026-06-10"]})
+    told.outage("2026-06-12T06:00")
+    told.start()
+    told.settle()
+    assert told.ran() == ["2026-06-09T07:00", "2026-06-11T07:00"]
+    assert told.held() == [("2026-06-10T07:00", None)]
+
+
+def test_a_moved_time_has_the_jitter_of_its_target(story: Any) -> None:
+    """Law 10: the request is sent at the target and the delay of that instant, not of the origin's."""
+    told = story("2026-12-24T12:00")
+    fields = {"schedule": "0 2 25 12 *", "timezone": "Europe/Paris", "skip": ["fr"], "on_skip": "next"}
+    told.apply_set(told.bench.job(**fields, jitter="30m"), {"fr": FR})
+    target = at("2026-12-28T01:00")
+    delay = jitter("daily-backup", target, timedelta(minutes=30))
+    told.turn("2026-12-28T00:59")
+    told.clock.turn(timedelta(minutes=32))
+    told.settle()
+    (ran,) = [row for row in told.rows() if row.status == "success"]
+    assert ran.scheduled_time == target
+    assert ran.started_at is not None
+    assert timedelta(0) <= ran.started_at - target - delay <= timedelta(minutes=2)
