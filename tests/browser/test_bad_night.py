@@ -1,0 +1,147 @@
+"""The table of docs/how-to/get-through-a-bad-night.md: each task with its clicks on the page, and its command."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from browser.conftest import Site
+from harness.repositories.sample_company import company
+from playwright.sync_api import Browser, Page, expect
+
+ROOT = Path(__file__).parents[2]
+GUIDE = ROOT / "docs/how-to/get-through-a-bad-night.md"
+_ROW = re.compile(r"^\| ([^|]+) \| [^|]+ \| (\d+) \| `([^`]+)` \|$", re.MULTILINE)
+TABLE = {task: (int(clicks), command) for task, clicks, command in _ROW.findall(GUIDE.read_text())}
+
+
+@pytest.fixture(scope="module")
+def firm(tmp_path_factory: pytest.TempPathFactory, _guarded_environment: None) -> Iterator[Site]:
+    with company(tmp_path_factory.mktemp("company")) as found:
+        yield found
+
+
+class Operator:
+    """Somebody at the first page, whose clicks are counted."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        self.clicks = 0
+        page.goto(address)
+
+    def click(self, selector: str) -> None:
+        self.clicks += 1
+        self.page.locator(selector).first.click()
+
+    def sees(self, selector: str, text: str | re.Pattern[str]) -> None:
+        expect(self.page.locator(selector).first).to_contain_text(text)
+
+
+COMMIT = "[data-row] a[title^='version 2 by Tomasz Nowak']"
+
+
+def fails(operator: Operator) -> None:
+    operator.sees("[data-row]", re.compile("failing.*invoice-run", re.DOTALL))
+
+
+def since(operator: Operator) -> None:
+    expect(operator.page.locator(COMMIT)).to_be_visible()
+
+
+def changed(operator: Operator) -> None:
+    operator.click(COMMIT)
+    operator.sees("main", "Send invoices through the new gateway")
+    operator.sees("table.fields", "webhook.url")
+
+
+def differ(operator: Operator) -> None:
+    operator.click("text=invoice-run")
+    operator.click("text=compare…")
+    operator.sees("h1", "version 1 and version 2")
+    expect(operator.page.locator(".sides .add").first).to_be_visible()
+
+
+def why(operator: Operator) -> None:
+    operator.click("text=newsletter-digest")
+    operator.page.fill("input[name=at]", "2026-11-29T02:00:00")
+    operator.click("text=Ask")
+    expect(operator.page.locator(".answer")).to_have_text(re.compile(r"\w.*\."))
+
+
+def failed(operator: Operator) -> None:
+    operator.click("text=Executions")
+    operator.click("text=failed in the last hour")
+    expect(operator.page).to_have_url(re.compile("status=failed&within=1h"))
+
+
+def find(operator: Operator) -> None:
+    operator.page.keyboard.press("/")
+    operator.page.keyboard.type("reindex")
+    expect(operator.page.locator("[data-row]")).to_have_count(1)
+    operator.sees("[data-row]", "search-reindex")
+
+
+def pause(operator: Operator) -> None:
+    operator.click("text=team=billing")
+    operator.click("summary:has-text('Pause…')")
+    operator.page.fill("#bulk-pause input[name=reason]", "the gateway is down")
+    operator.click("#bulk-pause button")
+    operator.sees(".banner.done", "4 jobs of 4 paused")
+
+
+def roll_back(operator: Operator) -> None:
+    operator.click("text=invoice-run")
+    operator.click("text=Roll back to version 1")
+    operator.page.fill("input[name=reason]", "the gateway refuses")
+    expect(operator.page.locator("text=Commit the rollback")).to_be_enabled()
+    operator.clicks += 1  # test_pages makes that commit; here the commit is undone below
+
+
+def undo(operator: Operator) -> None:
+    operator.click(COMMIT)
+    operator.click("text=Undo this commit")
+    operator.page.fill("input[name=reason]", "the gateway refuses")
+    operator.click("text=Commit the undo")
+    operator.sees(".banner.done", "Undid commit")
+
+
+TASKS: dict[str, Callable[[Operator], None]] = {
+    "What fails?": fails,
+    "Since which commit?": since,
+    "What did that commit change?": changed,
+    "How do two versions differ?": differ,
+    "Why did it (not) run at 02:00?": why,
+    "Which executions failed in the last hour?": failed,
+    "Find a job": find,
+    "Pause a team": pause,
+    "Roll a job back": roll_back,
+    "Undo a commit": undo,
+}
+
+
+def test_every_task_takes_the_clicks_that_the_guide_says(firm: Site, chromium: Browser) -> None:
+    assert list(TABLE) == list(TASKS)
+    context = chromium.new_context(viewport={"width": 1280, "height": 860})
+    page = firm.watch(context.new_page())
+    for task, act in TASKS.items():
+        operator = Operator(page, firm.url("/"))
+        act(operator)
+        assert operator.clicks == TABLE[task][0], task
+    assert firm.troubles == []
+    context.close()
+
+
+def test_every_command_of_the_guide_works(firm: Site) -> None:
+    """After the page has undone the commit, so that the last two say that nothing is left to do."""
+    bad = next(one["commit"] for one in firm.runner.get("/jobs/invoice-run/versions")["items"] if one["version"] == 2)
+    environ = {**os.environ, "CHRONOS_SERVER": firm.runner.address}
+    for task, (_, command) in TABLE.items():
+        line = command.replace("COMMIT", bad).replace("$CHRONOS_SERVER", firm.runner.address)
+        words = [sys.executable, "-m", "chronos_gitops", *shlex.split(line)[1:]]
+        done = subprocess.run(words, cwd=firm.repository.root, env=environ, capture_output=True, text=True)
+        assert done.returncode == 0, f"{task}: {done.stdout}{done.stderr}"
+        assert done.stdout.strip(), task
