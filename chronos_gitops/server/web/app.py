@@ -36,7 +36,7 @@ def create_app(service: "Service") -> Flask:
     app = api_app.create_app(service, layout.blueprint, login.blueprint, api_docs.blueprint)
     app.extensions[layout.IN_WORDS] = lru_cache(maxsize=10_000)(Timing.describe)
     app.extensions[layout.CHARTS], app.extensions[layout.SHAPES] = PageCache(64), PageCache(5_000)
-    app.extensions[live.STREAMS] = event_stream.StreamSlots(live.MOST, live.PER_CALLER)
+    app.extensions[live.STREAMS] = event_stream.StreamSlots(live.MOST, live.PER_CALLER, displaces=True)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     return app

@@ -32,8 +32,10 @@ class StreamSlots:
     take the last one from an operator.
     """
 
-    def __init__(self, most: int = MOST, per_caller: int = PER_CALLER) -> None:
+    def __init__(self, most: int = MOST, per_caller: int = PER_CALLER, *, displaces: bool = False) -> None:
+        """``displaces``: where all are taken, the oldest one ends in place of a refusal."""
         self._most = most
+        self._displaces = displaces
         self._per_caller = per_caller
         self._lock = threading.Lock()
         self._open: list[Reader] = []
@@ -44,12 +46,11 @@ class StreamSlots:
         with self._lock:
             if reader.tab is not None:
                 self._open = [one for one in self._open if (one.caller, one.tab) != (reader.caller, reader.tab)]
-            if len(self._open) >= self._most:
-                raise _too_many(f"{self._most} streams are open already.")
-            if reader.caller is not None and self._of(reader.caller) >= self._per_caller:
-                raise _too_many(f"This caller has {self._per_caller} streams open already.")
-            if reader.is_limited and sum(one.is_limited for one in self._open) >= LIMITED:
-                raise _too_many(f"{LIMITED} streams of callers who see only some jobs are open already.")
+            while (full := self._full(reader)) is not None:
+                if not self._displaces:
+                    raise _too_many(full[0])
+                oldest = full[1][0]
+                self._open = [one for one in self._open if one is not oldest]
             self._open.append(reader)
 
     def give_back(self, reader: "Reader") -> None:
@@ -60,8 +61,17 @@ class StreamSlots:
         """False once it was given back, or another stream of its tab took its place."""
         return any(one is reader for one in self._open)
 
-    def _of(self, caller: str) -> int:
-        return sum(one.caller == caller for one in self._open)
+    def _full(self, reader: "Reader") -> tuple[str, list["Reader"]] | None:
+        """The limit that is reached, in words, and the streams that it counts, oldest first."""
+        own = [one for one in self._open if one.caller == reader.caller]
+        limited = [one for one in self._open if one.is_limited]
+        if len(self._open) >= self._most:
+            return f"{self._most} streams are open already.", self._open
+        if reader.caller is not None and len(own) >= self._per_caller:
+            return f"This caller has {self._per_caller} streams open already.", own
+        if reader.is_limited and len(limited) >= LIMITED:
+            return f"{LIMITED} streams of callers who see only some jobs are open already.", limited
+        return None
 
     @property
     def taken(self) -> int:

@@ -14,7 +14,7 @@ from chronos_gitops.server.web.layout import blueprint
 
 STREAMS = "chronos_gitops.page_streams"
 MOST, PER_CALLER = 6, 3
-"""Beside those of the API. A page that gets none asks every few seconds."""
+"""Beside those of the API. A page whose stream another one displaces asks for a stream again after some seconds."""
 
 
 TAB = query.text("tab", "A name that the browser gives its tab: the stream of the page before ends")
