@@ -163,12 +163,12 @@ def run(store: str, programmes: list[Programme], *, days: int, replicas: int, ki
     assert any(row.moved_to is not None for row in held)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_kills_lose_and_double_nothing_that_calendars_hold_or_move(tmp_path: Path, programmes: list[Programme]) -> None:
     run(str(tmp_path / "ledger.db"), programmes, days=10, replicas=1, kills=3)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_kills_of_two_replicas_lose_and_double_nothing(postgres_url: str, programmes: list[Programme]) -> None:
     run(postgres_url, programmes, days=10, replicas=2, kills=3)
 
