@@ -63,7 +63,7 @@ class Tools:
         return self._get("/api/v1/sync")
 
     def plan_change(self, base: str = "HEAD", head: str = "") -> dict[str, Any]:
-        """What a change in the checkout means: jobs added, changed and removed, field by field, next runs before and
+        """Effects of a change in the checkout: jobs added, changed and removed, field by field, next runs before and
         after, and what to look at. Without `head`, the files on disk are compared with `base`."""
         return self._command("plan", ["--jobs", self._jobs, "--format", "json", "--", base, *([head] if head else [])])
 

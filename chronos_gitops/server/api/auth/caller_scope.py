@@ -191,7 +191,7 @@ def status(found: SyncStatus) -> SyncStatus:
 
 
 def _without_degradation_of_others(seen: SyncStatus) -> SyncStatus:
-    """What only others have to mend is no state of the caller's jobs."""
+    """Faults that only others can mend do not degrade the state of the caller's jobs."""
     if seen.state is not SyncState.DEGRADED or seen.quarantined or seen.not_running or seen.held is not None:
         return seen
     return replace(seen, state=SyncState.SYNCED, reason=None)
