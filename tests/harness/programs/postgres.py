@@ -69,8 +69,13 @@ class Server:
         return cls(primary=primary, programs=primary._programs)
 
     def promote(self) -> None:
+        """Asks again and again: a standby that is behind cancels a statement that waits for its own promotion."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute("SELECT pg_promote(true, 60)")
+            connection.execute("SELECT pg_promote(false)")
+            deadline = monotonic() + 60
+            while connection.execute("SELECT pg_is_in_recovery()").fetchone() != (False,):
+                assert monotonic() < deadline, "the standby is not promoted after 60 s"
+                sleep(0.05)
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
