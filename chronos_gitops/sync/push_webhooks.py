@@ -68,7 +68,7 @@ _READERS: Final[Mapping[Forge, push_payloads.Reader]] = {
     Forge.AZURE: push_payloads.of_azure,
     Forge.CODECOMMIT: push_payloads.of_codecommit,
 }
-_PUSHES: Final = ("push", "MovedRef Hook", "System Hook", "repo:push", "repo:refs_changed")
+_PUSHES: Final = ("push", "Push Hook", "System Hook", "repo:push", "repo:refs_changed")
 _PINGS: Final = ("ping", "diagnostics:ping")
 
 
