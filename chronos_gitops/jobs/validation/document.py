@@ -17,6 +17,7 @@ from chronos_gitops.jobs.validation.yaml import decoding, fast_path
 from chronos_gitops.jobs.validation.yaml.positions import Mark, Path
 
 _LONGEST_EXCERPT: Final = 1_000
+_LFS: Final = b"version https://git-lfs.github.com/spec/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,8 @@ def spot_at(file: str, lines: tuple[str, ...], mark: Mark) -> SourceSpan:
 
 def read(file: str, content: bytes) -> Document:
     """Everything the file says; never raises, whatever the bytes are."""
+    if content.startswith(_LFS):
+        return _lfs_pointer(file)
     try:
         decoded = decoding.decode(content)
     except decoding.TextError as error:
@@ -151,6 +154,14 @@ def _parsed(file: str, decoded: str, lines: tuple[str, ...]) -> Document:
         for rule, mark, *words in reader.findings
     )
     return Document(file, lines, reader.root, reader.keys, reader.values, frozenset(reader.suspect), problems, complete)
+
+
+def _lfs_pointer(file: str) -> Document:
+    hint = "take files below the jobs folder out of .gitattributes and commit the content"
+    problem = SourceSpan(file, 1, 1, 2, "").problem(
+        "lfs-pointer", "the file is a Git LFS pointer, not the content", hint
+    )
+    return Document(file, ("",), {}, {}, {}, frozenset(), (problem,), complete=False)
 
 
 def _undecodable(file: str, error: decoding.TextError) -> Document:

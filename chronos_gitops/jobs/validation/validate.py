@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     pass
 
 # What a command may not need is imported where it is used: one file is validated in 80 ms instead of 140.
-_LFS: Final = b"version https://git-lfs.github.com/spec/"
 _BATCH_BYTES: Final = 16 * 1024 * 1024
 _NO_INCUMBENTS: Final = NoIncumbents()
 
@@ -108,7 +107,7 @@ def validate_file(
     ``calendars``, those that there are, a name of any other one is an error.
     """
     blob = blob or git_blob_id(content)
-    read = _lfs_pointer(path) if content.startswith(_LFS) else document.read(path, content)
+    read = document.read(path, content)
 
     named: dict[str, None] = {}
 
@@ -165,12 +164,6 @@ def _judged(
     problems, gate = read.problems + check(read), named_gate(read)
     value = None if any(map(is_error, problems)) else read.value
     return effective.Judgement(problems, value, gates=() if gate is None else (gate,))
-
-
-def _lfs_pointer(path: str) -> Document:
-    hint = "take job files out of .gitattributes and commit the content"
-    problem = _first_line(path).problem("lfs-pointer", "the file is a Git LFS pointer, not the content", hint)
-    return Document(path, ("",), {}, {}, {}, frozenset(), (problem,), complete=False)
 
 
 def validate_tree(
