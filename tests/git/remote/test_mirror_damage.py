@@ -257,7 +257,7 @@ def test_a_remote_that_is_damaged_itself_is_asked_at_the_pace_of_failures(
     following.wait_for_status(lambda status: status.state is SyncState.FAILED)
     time.sleep(1.5)
     assert following.follower.status().state is SyncState.FAILED
-    assert len(fetched) <= 2
+    assert fetched.count("failed") <= 2, fetched  # one may have begun before the damage
 
 
 @pytest.mark.parametrize(
