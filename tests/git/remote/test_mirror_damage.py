@@ -222,7 +222,10 @@ def test_a_pack_that_is_overwritten_while_it_is_used(server: Repository, follow:
     with contextlib.suppress(GitError):  # a pass of the follower may have met it first, and mended it
         following.follower.read(server.git("rev-parse", OBJECTS["blob"]))
     until_whole(following)
-    mirror.git("fsck", "--strict")
+    until = time.monotonic() + 30
+    while subprocess.run(["git", "fsck", "--strict"], cwd=mirror.root, check=False).returncode != 0:
+        assert time.monotonic() < until, following.follower.status()
+        threading.Event().wait(0.1)
 
 
 def test_damage_waits_for_a_remote_that_is_away_and_jobs_go_on(
