@@ -11,6 +11,7 @@ from chronos_gitops.notifications import message
 from chronos_gitops.notifications.incidents import IncidentChange
 from chronos_gitops.notifications.message import Notification, Past
 from chronos_gitops.notifications.messages.action import back_to
+from chronos_gitops.plurals import plural
 
 
 def of_guard(
@@ -25,7 +26,9 @@ def of_guard(
     """``failures`` are the first executions of the version, oldest first."""
     good = past.good
     errors = Counter(message.error_of(one) for one in failures)
-    said = (f"Error: {text}" if count == 1 else f"Error, {count} times: {text}" for text, count in errors.items())
+    said = (
+        f"Error, {plural(count, 'time')}: {text}" if count > 1 else f"Error: {text}" for text, count in errors.items()
+    )
     facts = [f"The guard has paused it: {record.reason}.", *said]
     action = f"Run it on: chronos-gitops resume {job.name}"
     if past.good_version is not None and past.good_version.number is not None:
