@@ -195,13 +195,13 @@ def _undone(history: HeadHistory, commit: str, check: Callable[[UndoneCommit], N
     if len(commits) > 1:
         raise NotFoundError(f'"{commit[:40]}" begins {len(commits)} commits', hint="give more digits")
     sha = next(iter(commits), None) or on_chain(git, commit, index.head)
-    layers = () if sha is None else undone_layers(history, sha)
+    unknown = [version.job for version in found if version.change is VersionChange.UNKNOWN]
+    layers = () if sha is None or unknown else undone_layers(history, sha)
     if sha is None or not (found or layers):
         raise no_such_commit(commit)
     jobs = tuple(RevertedJob(version.job, version, index.previous(version)) for version in found)
     undone = UndoneCommit(sha, recent(git, sha, 1)[0].subject, jobs, layers)
     check(undone)
-    unknown = [version.job for version in found if version.change is VersionChange.UNKNOWN]
     if unknown:
         raise ConflictError(
             f"the content before that commit is not in this clone: {_named(unknown)}",
