@@ -138,9 +138,10 @@ class _Moment:
         if early is not None and not arriving and not origins:
             # Its entry was removed since: it does not run again.
             return Step(self.at, moves, held=(HeldTicks(self.at, self.at, moved_to=early),))
-        is_due = self.is_nominal or arriving or origins
+        is_own = self.is_nominal and early is None
         moved_from = min((*arriving, *origins), default=None)
-        return Step(self.at, moves, self.at if is_due else None, None if self.is_nominal else moved_from)
+        is_due = is_own or moved_from is not None
+        return Step(self.at, moves, self.at if is_due else None, None if is_own else moved_from)
 
     def held_again(self) -> Step:
         closure, arriving, rest = self.timing.closure(self.at), self._arriving, _left(self.moves, self.at)

@@ -88,6 +88,15 @@ def test_a_tick_that_ran_early_does_not_run_again_when_its_entry_is_removed() ->
     assert (held.tick, held.held[0].moved_to, held.held[0].closure) == (None, at("2026-05-13T07:00"), None)
 
 
+def test_a_day_whose_tick_ran_early_runs_for_a_later_day_that_moves_to_it() -> None:
+    """The calendar closed the 14th first, and closes the 15th in its place now."""
+    moves = ((at("2026-05-14T07:00"), at("2026-05-13T07:00")),)
+    subject = timing("0 9 14,15 5 *", calendar("2026-05-15"), on_skip="previous")
+    runs, held = walked(subject, "2026-05-13T12:00", "2026-05-20T00:00", moves)
+    assert (runs.tick, runs.moved_from) == (at("2026-05-14T07:00"), at("2026-05-15T07:00"))
+    assert (held.tick, held.held[0].moved_to) == (None, at("2026-05-14T07:00"))
+
+
 def test_moves_and_regular_ticks_that_meet_are_one_tick() -> None:
     subject = timing("0 9 * * *", calendar("SAT", "SUN"), on_skip="next")
     found = walked(subject, "2026-11-27T12:00", "2026-12-01T12:00")
