@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from time import monotonic
@@ -194,9 +194,9 @@ class World:
 
     def _newest(self, job: str) -> int:
         """The newest scheduled time with a row that is not of a time to come."""
-        page = self.runners[0].get(f"/api/v1/jobs/{job}/executions?limit=200")
-        times = [] if page is None else [_ms(row["scheduled_time"]) for row in page["items"]]
-        return max((time for time in times if time <= now_ms()), default=0)
+        now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        page = self.runners[0].get(f"/api/v1/jobs/{job}/executions?limit=1&until={now}")
+        return max((_ms(row["scheduled_time"]) for row in (page or {"items": []})["items"]), default=0)
 
     def _applied(self, runner: SupervisedRunner) -> object:
         status = runner.get("/api/v1/sync")
