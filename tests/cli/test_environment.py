@@ -53,6 +53,7 @@ COMMANDS: Mapping[str, str] = {
     "restore": "restore --from nowhere",
     "config": "config check",
     "completion": "completion bash",
+    "mcp": "mcp --server 127.0.0.1:1",
     "doctor": "doctor",
     "help": "help next",
 }

@@ -1,6 +1,7 @@
 """``mcp``: read-only tools for agents, by the Model Context Protocol over standard input and output."""
 
 import functools
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,4 +56,15 @@ def command(server: str | None, token: str | None, checkout: Path, jobs: str) ->
     served = MCPServer("chronos-gitops", instructions=_INSTRUCTIONS, version=__version__, log_level="WARNING")
     for tool in Tools(RunnerClient(server, token), checkout.resolve(), jobs).all():
         served.tool(annotations=ToolAnnotations(read_only_hint=True, destructive_hint=False))(told(tool))
-    served.run("stdio")
+    if sys.stdin is None:
+        raise UsageError("standard input is closed", hint="let an agent's program start it, which writes to it")
+    try:
+        served.run("stdio")
+    except ExceptionGroup as group:
+        raise _cause(group) from None
+
+
+def _cause(group: ExceptionGroup[Exception]) -> Exception:
+    """The first error of the tasks that have failed together."""
+    first = group.exceptions[0]
+    return _cause(first) if isinstance(first, ExceptionGroup) else first
