@@ -11,12 +11,12 @@ from chronos_gitops.process.small_files import read_small_file
 _MOST_BYTES: Final = 4096
 _MOST_STEPS: Final = 5
 """As many symbolic refs as git follows, one to the next."""
-_SHARED: Final = ("packed-refs", "reftable/tables.list")
+_SHARED: Final = ("packed-refs", "reftable/tables.list", "shallow")
 Answer = TypeVar("Answer")
 
 
 def ref_files(place: RepositoryPaths, ref: str) -> Hashable:
-    """Equal values mean the same commit behind ``ref``; None where the repository cannot be read.
+    """Equal values mean the same commit behind ``ref``, with as much history; None where the repository cannot be read.
 
     A loose ref is its content. Git replaces the other files by renaming, so each version has an inode of its own.
     """

@@ -128,7 +128,7 @@ def test_a_run_by_hand_appears_without_a_reload(own_site: Site, context: Browser
 def test_an_open_page_asks_nothing_until_something_happens(own_site: Site, context: BrowserContext) -> None:
     page = own_site.watch(context.new_page())
     page.clock.install()
-    with page.expect_request("**/live"):
+    with page.expect_request("**/live?tab=*"):
         page.goto(own_site.url("/jobs/daily-backup"))
     page.wait_for_timeout(2_000)  # of the machine: the stream is open, and has nothing to tell
     asked: list[str] = []

@@ -45,6 +45,15 @@ def test_the_commit_never_moves_without_its_files(form: str, repository: Reposit
     assert len({*seen.values()}) >= 3
 
 
+def test_the_rest_of_the_history_of_a_shallow_clone_is_another_answer(repository: Repository, tmp_path: Path) -> None:
+    repository.git("commit", "--allow-empty", "-qm", "next")
+    repository.git("clone", "-q", "--depth=1", f"file://{repository.root}", str(tmp_path / "shallow"))
+    clone = Repository(tmp_path / "shallow")
+    before = ref_files(discover(clone.root), "HEAD")
+    clone.git("fetch", "-q", "--unshallow")
+    assert ref_files(discover(clone.root), "HEAD") != before
+
+
 def test_a_repository_that_cannot_be_read_has_no_files(repository: Repository) -> None:
     place = discover(repository.root)
     place.git_dir.rename(place.git_dir.with_name("away"))
