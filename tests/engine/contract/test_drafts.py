@@ -33,7 +33,7 @@ def ran(engine: Engine) -> Execution:
 @pytest.mark.parametrize("base", BASES)
 def test_a_draft_names_no_commit_and_stays_one(bench: Bench, base: str) -> None:
     version, commit = BASES[base]
-    job = bench.job(schedule="@yearly")
+    job = bench.job(schedule="@yearly", concurrency="allow")
     engine = bench.start(job)
     [definition] = jobset(job)
     draft = replace(definition, version=version, commit=commit, draft=True, runs_draft=True)
@@ -42,7 +42,7 @@ def test_a_draft_names_no_commit_and_stays_one(bench: Bench, base: str) -> None:
     [first, *_] = bench.seen.wait(1)
     engine.apply(JobSet.of("e" * 40, [replace(definition, version=5, commit="e" * 40)]))
     eventually(lambda: ran(engine).version == 5)
-    bench.seen.wait(2)
+    bench.seen.wait_until(lambda: any(row.version == 5 for row in bench.seen.ended))
     drafts = [row for row in bench.seen.ended if row.draft]
     assert first in drafts
     for told in drafts:
