@@ -1,6 +1,7 @@
 """``rollback`` and ``undo`` with ``--server``: the runner makes the commit, pushes it and applies it."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -12,11 +13,21 @@ from chronos_gitops.cli.reports.reverts import planned_commit
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def server_options(command: _F) -> _F:
-    """No variable of the environment names the runner: a command of a checkout asks one only where it is told to."""
+def revert_options(command: _F) -> _F:
+    """The options of both commands. ``--server`` has no environment variable, because these commands change a checkout
+    unless the user names a runner."""
     for option in (
+        click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True),
         click.option("--token", metavar="TOKEN", help="A bearer token for --server.  [env var: CHRONOS_TOKEN]"),
         click.option("--server", metavar="URL", help="Runner that makes the commit, in place of this checkout."),
+        click.option(
+            "--jobs", metavar="FOLDER", default="jobs", show_default=True, help="The jobs folder in the checkout."
+        ),
+        click.option("--repo", type=click.Path(path_type=Path), default=".", help="The checkout.  [default: .]"),
+        click.option(
+            "--dry-run", is_flag=True, help="Show the change and the commit message without writing anything."
+        ),
+        click.option("--reason", metavar="TEXT", default="", help="Reason, recorded in the commit message."),
     ):
         command = option(command)
     return command

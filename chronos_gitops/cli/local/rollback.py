@@ -10,7 +10,7 @@ import click
 
 from chronos_gitops.cli import job_words
 from chronos_gitops.cli.client.api_client import job_path
-from chronos_gitops.cli.client.reverts import on_runner, server_options
+from chronos_gitops.cli.client.reverts import on_runner, revert_options
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports.reverts import planned_commit, print_problems
 from chronos_gitops.jobs.validation.quoting import printable
@@ -22,12 +22,7 @@ if TYPE_CHECKING:
 @click.command("rollback")
 @click.argument("job", shell_complete=job_words.from_checkout)
 @click.argument("version")
-@click.option("--reason", metavar="TEXT", default="", help="Reason, recorded in the commit message.")
-@click.option("--dry-run", is_flag=True, help="Show the change and the commit message without writing anything.")
-@click.option("--repo", type=click.Path(path_type=Path), default=".", help="The checkout.  [default: .]")
-@click.option("--jobs", metavar="FOLDER", default="jobs", show_default=True, help="The jobs folder in the checkout.")
-@server_options
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@revert_options
 def command(
     job: str,
     version: str,

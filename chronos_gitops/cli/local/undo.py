@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from chronos_gitops.cli.client.reverts import on_runner, server_options
+from chronos_gitops.cli.client.reverts import on_runner, revert_options
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports.reverts import planned_commit, print_problems
 from chronos_gitops.jobs.validation.quoting import printable
@@ -22,12 +22,7 @@ _DIGITS: Final = re.compile("[0-9a-fA-F]{4,64}")
 
 @click.command("undo")
 @click.argument("commit")
-@click.option("--reason", metavar="TEXT", default="", help="Reason, recorded in the commit message.")
-@click.option("--dry-run", is_flag=True, help="Show the change and the commit message without writing anything.")
-@click.option("--repo", type=click.Path(path_type=Path), default=".", help="The checkout.  [default: .]")
-@click.option("--jobs", metavar="FOLDER", default="jobs", show_default=True, help="The jobs folder in the checkout.")
-@server_options
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@revert_options
 def command(
     commit: str,
     reason: str,
