@@ -6,7 +6,6 @@ By the clock on the wall, so each test takes some seconds.
 import json
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import Any
 
 import pytest
 from harness.processes.subprocess_runner import Runner
-from harness.programs.temporal import TemporalServer
 
 from chronos_gitops.cli.demo.receiver import Receiver
 
@@ -28,21 +26,6 @@ def repo(tmp_path: Path) -> Path:
     (folder / "jobs").mkdir(parents=True)
     subprocess.run(["git", "init", "-q", "-b", "main", str(folder)], check=True)
     return folder
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture(params=["sqlite", "postgresql", "temporal"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "temporal":
-        with TemporalServer(tmp_path) as server:
-            yield server.url(server.namespace())
-    else:
-        yield request.getfixturevalue("postgres_url") if request.param == "postgresql" else "sqlite"
 
 
 def write(repo: Path, url: str, **fields: Any) -> None:

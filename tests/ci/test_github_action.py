@@ -1,7 +1,6 @@
 """The action of GitHub: judged by the published schema and zizmor; bash runs its steps, GitHub's gh its comment."""
 
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,6 +11,7 @@ import yaml
 from ci.composite_action import ActionRun, run_action
 from ci.conftest import JOB, ROOT, git
 from harness.programs.tools import tool
+from harness.serving import serving
 from test_ci_files import check, lint, ran
 
 from chronos_gitops.cli.main import main
@@ -67,12 +67,8 @@ class _Comments(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def forge() -> Iterator[Forge]:
-    with Forge() as found:
-        thread = threading.Thread(target=found.serve_forever)
-        thread.start()
+    with serving(Forge()) as found:
         yield found
-        found.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")

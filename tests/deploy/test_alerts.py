@@ -19,6 +19,7 @@ from harness.programs.faketime import SteppedClock
 from harness.programs.prometheus import MONITORING, Prometheus
 from harness.programs.tools import tool
 from harness.repositories.repository import Repository
+from harness.serving import serving
 
 JOB = """\
 name: {name}
@@ -61,12 +62,8 @@ class _Answer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def target() -> Iterator[Target]:
-    with Target() as found:
-        thread = threading.Thread(target=found.serve_forever)
-        thread.start()
+    with serving(Target()) as found:
         yield found
-        found.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Spans of a real runner, received as OTLP over HTTP and decoded by OpenTelemetry's own messages."""
 
 import sys
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 from harness.processes.subprocess_runner import Runner
 from harness.repositories.repository import Repository
+from harness.serving import serving
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from chronos_gitops.config.groups import OpenTelemetry
@@ -63,12 +63,8 @@ class _Answer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as found:
-        thread = threading.Thread(target=found.serve_forever)
-        thread.start()
+    with serving(Server()) as found:
         yield found
-        found.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ import httpx
 import pytest
 from harness.machine.seeds import seeded
 from harness.processes.subprocess_runner import Runner
-from harness.programs.temporal import TemporalServer
 from harness.repositories.repository import Repository
 
 from chronos_gitops.cli.demo.receiver import Receiver
@@ -27,21 +26,6 @@ Start = Callable[..., Runner]
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
     return Repository.init(tmp_path / "repo")
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture(params=["sqlite", "postgresql", "temporal"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "temporal":
-        with TemporalServer(tmp_path) as server:
-            yield server.url(server.namespace())
-    else:
-        yield request.getfixturevalue("postgres_url") if request.param == "postgresql" else "sqlite"
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import subprocess
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 from cli.importers.commands.command_lines import LOST, REDIRECTS, REFUSED, SAME
+from harness.serving import serving
 
 from chronos_gitops.cli.importers import commands
 from chronos_gitops.cli.importers.commands.shell_words import read
@@ -85,12 +85,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[EchoServer]:
-    with EchoServer() as found:
-        thread = threading.Thread(target=found.serve_forever)
-        thread.start()
+    with serving(EchoServer()) as found:
         yield found
-        found.shutdown()
-        thread.join()
 
 
 def really_sent(line: str, server: EchoServer, folder: Path) -> list[Seen]:
