@@ -30,8 +30,8 @@ class Posts(Protocol):
 
 
 class StatusPoster(BackgroundThread):
-    """``wanted`` is the status that the forge should show now, None for none; ``holds`` says whether this runner is the
-    one of all that posts; ``hear`` is told each call's result: posted, failed or dropped."""
+    """``wanted`` is the status that the forge should show now, None for none; ``holds`` is True on the runner
+    that posts for all; ``hear`` gets the result of each call: posted, failed or dropped."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class StatusPoster(BackgroundThread):
         while not self.stopping.is_set():
             try:
                 self.look()
-            except ChronosError as error:  # the engine's store: its own trouble is told elsewhere
+            except ChronosError as error:  # of the engine's store, which reports it itself
                 log.debug("forge_not_looked", extra={"error": error.message})
             except Exception:
                 log.exception("forge_failed")

@@ -1,6 +1,6 @@
 """The API and the pages of a runner, made for the first request.
 
-Flask, templates and all routes cost a sixth of a start's processor time and 9 MB; a runner that nobody asks needs none.
+Flask, templates and all routes cost a sixth of a start's processor time and 9 MB; a runner without requests needs none.
 """
 
 import threading

@@ -42,12 +42,12 @@ def in_place_of(row: Execution) -> str:
 
 
 def closed_until(calendar: str, opens: datetime | None) -> str:
-    """Of an instant at which somebody asks for a run."""
+    """The clause about an instant at which a run is requested."""
     return f"closed by {calendar}" + ("" if opens is None else f" until {rfc3339(opens)}")
 
 
 def not_held(closed: Iterable[str | None], call: str) -> list[str]:
-    """A clause for each ``closed_until`` of jobs that somebody runs, None for open ones. ``call``: trigger, replay."""
+    """A clause for each ``closed_until`` text of the jobs, None for open ones. ``call``: trigger, replay."""
     counts = Counter(text for text in closed if text)
     return [
         f"{plural(count, 'job')} {verb(count, 'is', 'are')} {text}; a {call} is not held"
