@@ -23,7 +23,7 @@ from chronos_gitops.expectations.preflight.events import PreflightEvents
 from chronos_gitops.expectations.preflight.gauges import PreflightGauges
 from chronos_gitops.expectations.preflight.service import OnLook, Preflights
 from chronos_gitops.expectations.watch import ExpectationWatch
-from chronos_gitops.forge.forge import Forge
+from chronos_gitops.forge.forge import ForgeIntegration
 from chronos_gitops.git.log import continues
 from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.jobs.secrets.binding_lines import binding_lines
@@ -87,7 +87,7 @@ class Service:
     expectations: ExpectationWatch
     preflights: Preflights
     secrets: SecretWatch
-    forge: Forge
+    forge: ForgeIntegration
     issuer: Issuer | None = None
     is_desk_shared: bool = True
     deliveries: Deliveries = field(default_factory=Deliveries)
@@ -283,7 +283,9 @@ def _assembled(settings: Settings, lock: DataLock, chosen: EngineSetup, is_stopp
     signers = sync_factory.signers(settings)
     on_fetch, apply = partial(_fetched, metrics, spans, clock), spans.reload(lambda jobs: service.apply(jobs))
     follower = sync_factory.controller(settings, signers, apply, on_fetch, clock.now)
-    forge = Forge(settings, chosen, follower.status, lambda: runner_name(listener.port), metrics.forge_status)
+    forge = ForgeIntegration(
+        settings, chosen, follower.status, lambda: runner_name(listener.port), metrics.forge_status
+    )
     reverter = Reverter(
         follower,
         signing_key=settings.signing_key,

@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -133,6 +134,17 @@ def test_threads_are_started_by_one_class() -> None:
 def test_only_the_room_of_git_starts_programs() -> None:
     starters = callers_of("Popen", "create_subprocess_exec") - {"cli/demo/runner_process.py"}
     assert {path.partition("/")[0] for path in starters} == {"git"}
+
+
+def test_a_class_name_has_one_meaning() -> None:
+    """A leading underscore makes no other name: grep answers with the one class that is meant."""
+    places = defaultdict(list)
+    for path in (ROOT / "chronos_gitops").rglob("*.py"):
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.ClassDef):
+                places[node.name.lstrip("_")].append(str(path.relative_to(ROOT)))
+    assert len(places) > 900
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
 def modules(folder: Path) -> list[Path]:

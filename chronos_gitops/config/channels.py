@@ -22,7 +22,7 @@ class SecretValue:
 
 
 @dataclass(frozen=True, slots=True)
-class Webhook:
+class WebhookChannel:
     """A POST of JSON; with ``secret`` signed as Standard Webhooks says."""
 
     url: SecretValue
@@ -49,7 +49,7 @@ class Email:
     password: SecretValue | None = None
 
 
-Way: TypeAlias = Webhook | Slack | Email
+Way: TypeAlias = WebhookChannel | Slack | Email
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,17 @@ from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
 
 from chronos_gitops.config import parsers
-from chronos_gitops.config.channels import MOST_FAILURES, Channel, Email, Kind, SecretValue, Slack, Tls, Way, Webhook
+from chronos_gitops.config.channels import (
+    MOST_FAILURES,
+    Channel,
+    Email,
+    Kind,
+    SecretValue,
+    Slack,
+    Tls,
+    Way,
+    WebhookChannel,
+)
 from chronos_gitops.config.tables import refuse_unknown, tags_of
 from chronos_gitops.jobs.templates.templates import is_secret_name, secrets
 
@@ -67,7 +77,7 @@ def _channel(entry: Entry, number: int, base: Path) -> Channel:
 
 
 def _webhook(entry: Entry, base: Path) -> Way:
-    return Webhook(_url(entry, base), hidden(entry, "secret", base))
+    return WebhookChannel(_url(entry, base), hidden(entry, "secret", base))
 
 
 def _slack(entry: Entry, base: Path) -> Way:

@@ -73,7 +73,7 @@ class Engine(Protocol):
 
     def bulk(self, call: BulkCall) -> Sequence[BulkItem]:
         """Pauses, resumes or triggers many jobs, with an outcome for each. A call that came before under its id is
-        continued, or answered as it was answered; KeyReused when its body was another one."""
+        continued, or answered as it was answered; BulkKeyReused when its body was another one."""
 
     def bulk_call(self, call_id: str) -> BulkCall | None:
         """The call with an Idempotency-Key that came first under this id."""

@@ -91,10 +91,10 @@ def _on_postgres(
     claim: EnvironmentClaim,
 ) -> EngineSetup:
     from chronos_gitops.engine.sql.postgres.clock import DatabaseClock
-    from chronos_gitops.engine.sql.postgres.connection import Address
+    from chronos_gitops.engine.sql.postgres.connection import DatabaseAddress
     from chronos_gitops.engine.sql.postgres.store import PostgresStore
 
-    address = Address(settings.engine)
+    address = DatabaseAddress(settings.engine)
     shared = DatabaseClock(clock or SystemClock())
 
     def open_store() -> Store:

@@ -37,9 +37,9 @@ def probe(settings: Settings) -> EngineProbe:
 def _postgres(settings: Settings) -> EngineProbe:
     import psycopg
 
-    from chronos_gitops.engine.sql.postgres.connection import Address
+    from chronos_gitops.engine.sql.postgres.connection import DatabaseAddress
 
-    address = Address(settings.engine)
+    address = DatabaseAddress(settings.engine)
     try:
         with address.connect() as connection:
             begun = time.monotonic()

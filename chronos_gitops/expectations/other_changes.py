@@ -57,7 +57,7 @@ class OtherChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ChangesSinceSuccess:
     """``good`` is the last success before the failure; ``changes`` is None where either of the two was not recorded."""
 
     good: Execution | None = None
@@ -94,11 +94,11 @@ def between(
     return tuple(_differences(good, failed, addresses))
 
 
-def since_last_success(engine: Engine, failed: Execution) -> Comparison:
+def since_last_success(engine: Engine, failed: Execution) -> ChangesSinceSuccess:
     """Of an execution that has failed."""
     before = (failed.scheduled_time, failed.id)
     good = next(iter(engine.executions(ExecutionQuery(failed.job, (Status.SUCCESS,), 1, before))), None)
-    return Comparison(good, compared(engine, good, failed))
+    return ChangesSinceSuccess(good, compared(engine, good, failed))
 
 
 def compared(engine: Engine, good: Execution | None, failed: Execution) -> tuple[OtherChange, ...] | None:

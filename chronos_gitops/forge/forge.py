@@ -17,7 +17,7 @@ _DUTY: Final = "commit status"
 _GOODBYE_S: Final = 1.0
 
 
-class Forge:
+class ForgeIntegration:
     """Without a forge in the settings it does nothing. Where the engine cannot tell of the other runners though there
     may be some, each has a status of its own, with its ``name`` in the context. ``hear``: see StatusPoster."""
 

@@ -23,7 +23,7 @@ def between_stars(parts: Sequence[str], letter: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _LiteralPart:
     """The text between two stars. ``expression`` is None where the part has no ``?``."""
 
     text: str
@@ -65,14 +65,14 @@ def matches(glob: str, text: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _parts(glob: str) -> tuple[_Part, ...]:
+def _parts(glob: str) -> tuple[_LiteralPart, ...]:
     """At least two where the glob has a star."""
     first, *others = glob.split("*")
     return tuple(map(_part, (first, *filter(None, others[:-1]), *others[-1:])))
 
 
-def _part(text: str) -> _Part:
+def _part(text: str) -> _LiteralPart:
     if "?" not in text:
-        return _Part(text, None)
+        return _LiteralPart(text, None)
     letters = ("." if letter == "?" else re.escape(letter) for letter in text)
-    return _Part(text, re.compile("".join(letters), re.DOTALL))
+    return _LiteralPart(text, re.compile("".join(letters), re.DOTALL))

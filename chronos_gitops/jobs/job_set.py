@@ -46,7 +46,7 @@ class JobSetDiff:
 _KINDS = ("redefined", "retimed", "moved", "reversioned", "requarantined")
 
 
-class _Compared:
+class _LastDiff:
     """The two sets that were compared last: everything that follows a change compares the same two."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class _Compared:
         self._last = weakref.ref(before), weakref.ref(after), found
 
 
-_compared: Final = _Compared()
+_compared: Final = _LastDiff()
 
 
 def diff(before: JobSet, after: JobSet) -> JobSetDiff:

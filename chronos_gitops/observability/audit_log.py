@@ -73,7 +73,9 @@ class AuditLog:
     def __init__(self, path: Path, *, max_size: int = 64 * 1024**2, keep: int = 8) -> None:
         self._files = AuditFiles(path, max_size=max_size, keep=keep)
         self._lock = threading.Lock()
-        self._refusals: BoundedDict[Hashable, _Refusal] = BoundedDict(_WINDOWS, lambda oldest: oldest.log_count())
+        self._refusals: BoundedDict[Hashable, _RepeatedRefusal] = BoundedDict(
+            _WINDOWS, lambda oldest: oldest.log_count()
+        )
 
     def append(self, entry: Entry) -> None:
         """Durable when it returns. OSError when it cannot be, and then nothing of it is kept."""
@@ -90,7 +92,7 @@ class AuditLog:
             refusal = self._refusals.get(key)
             if refusal is None:
                 _log(entry, 1)
-                self._refusals[key] = _Refusal(self._written(entry), entry, now)
+                self._refusals[key] = _RepeatedRefusal(self._written(entry), entry, now)
                 return True
             refusal.count += 1
             self._files.overwrite_end(refusal.number, _count(refusal.count))
@@ -127,7 +129,7 @@ class AuditLog:
 
 
 @dataclass(slots=True)
-class _Refusal:
+class _RepeatedRefusal:
     """Equal refusals since ``began_at``: their entry, its number and how many they are."""
 
     number: int

@@ -22,7 +22,7 @@ def fields_of(record: logging.LogRecord) -> dict[str, object]:
 
 
 @dataclass(slots=True)
-class _Written:
+class _LastLine:
     at: float
     left_out: int = 0
 
@@ -36,7 +36,7 @@ class RepeatedLines(logging.Filter):
         super().__init__()
         self._elapsed = elapsed
         self._lock = threading.Lock()
-        self._written: dict[str, BoundedDict[Hashable, _Written]] = defaultdict(lambda: BoundedDict(_LINES))
+        self._written: dict[str, BoundedDict[Hashable, _LastLine]] = defaultdict(lambda: BoundedDict(_LINES))
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.INFO:
@@ -54,7 +54,7 @@ class RepeatedLines(logging.Filter):
             before.left_out += 1
             lines[key] = before
             return False
-        lines[key] = _Written(now)
+        lines[key] = _LastLine(now)
         if before is not None and before.left_out:
             record.repeated = before.left_out
         return True

@@ -25,7 +25,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST, _LAST = datetime(2, 1, 1, tzinfo=UTC), datetime(9980, 1, 1, tzinfo=UTC)
 
 
-class Ticks(Protocol):
+class TickSource(Protocol):
     """The interface of cron expressions and intervals; ranges are (after, until], results ascending and in UTC."""
 
     @property
@@ -51,7 +51,7 @@ class Schedule:
     text: str
     timezone: str = "UTC"
     key: str = ""
-    _ticks: Ticks = field(init=False, repr=False, compare=False)
+    _ticks: TickSource = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not cron.is_hashed(self.text):
@@ -170,7 +170,7 @@ def _shared(text: str, timezone: str, key: str, _: ZoneData | None) -> Schedule:
 
 
 @lru_cache(maxsize=16_384)
-def _parse(text: str, timezone: str, key: str, _: ZoneData | None) -> Ticks:
+def _parse(text: str, timezone: str, key: str, _: ZoneData | None) -> TickSource:
     """Jobs of one schedule share its ticks, for only ``H`` tells them apart."""
     if not text.strip():
         raise ScheduleError("the schedule is empty", hint="write one like 0 2 * * *, @daily or @every 5m")

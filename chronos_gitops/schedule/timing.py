@@ -37,7 +37,7 @@ class OnSkip(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ClosedTick:
     """A nominal tick in closed time; ``move`` is None where it is dropped."""
 
     time: datetime
@@ -262,14 +262,14 @@ class Timing:
     def has_calendars(self) -> bool:
         return bool(self._closures)
 
-    def held(self, after: datetime, until: datetime) -> Iterator[Held]:
+    def held(self, after: datetime, until: datetime) -> Iterator[ClosedTick]:
         """The held ticks in (after, until], ascending; costs them and open stretches, not open ticks."""
         tick = self._nominal.next_after(after) if self._closures else None
         while tick is not None and tick <= until and (edge := self._closures.unchanged_until(tick)) is not None:
             stop = min(until, edge - _INSTANT)
             if (closure := self.closure(tick)) is not None:
                 for held in self._nominal.between(tick - _INSTANT, stop):
-                    yield Held(held, closure, None if self.on_skip is OnSkip.DROP else self.move(held))
+                    yield ClosedTick(held, closure, None if self.on_skip is OnSkip.DROP else self.move(held))
             tick = self._nominal.next_after(stop)
 
     def held_ranges(self, after: datetime, until: datetime) -> Iterator[HeldRange]:

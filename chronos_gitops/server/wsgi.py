@@ -79,7 +79,7 @@ class Server:
             max_request_body_size=LARGEST_BODY,
             clear_untrusted_proxy_headers=False,  # api/proxied_requests decides which of them count
         )
-        self._server.channel_class = _Channel
+        self._server.channel_class = _HttpChannel
         self._server.accept = self._accept
         self._thread = BackgroundThread("http", self._run)
         self._thread.launch()
@@ -164,7 +164,7 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc]  # waitress is untyped
         self.write(body)
 
 
-class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress is untyped
+class _HttpChannel(HTTPChannel):  # type: ignore[misc]  # waitress is untyped
     error_task_class = _ErrorTask
     begun = 0.0
     """When the first byte came of the request that is not whole yet."""

@@ -27,7 +27,7 @@ _REMEMBERED: Final = 10_000
 _LONGEST_ID: Final = 200
 
 
-class Forge(StrEnum):
+class PushSender(StrEnum):
     GITHUB = "github"
     GITLAB = "gitlab"
     GITEA = "gitea"
@@ -38,35 +38,35 @@ class Forge(StrEnum):
 
 # The first header that is there decides: a wrong strong signature is never made good by a weaker one.
 _SIGNATURES: Final = {
-    Forge.GITHUB: ("X-Hub-Signature-256",),
-    Forge.GITEA: ("X-Forgejo-Signature", "X-Gitea-Signature", "X-Gogs-Signature", "X-Hub-Signature-256"),
-    Forge.BITBUCKET: ("X-Hub-Signature",),
+    PushSender.GITHUB: ("X-Hub-Signature-256",),
+    PushSender.GITEA: ("X-Forgejo-Signature", "X-Gitea-Signature", "X-Gogs-Signature", "X-Hub-Signature-256"),
+    PushSender.BITBUCKET: ("X-Hub-Signature",),
 }
-_PASSWORDS: Final = {Forge.AZURE: None, Forge.CODECOMMIT: "X-Api-Key"}
+_PASSWORDS: Final = {PushSender.AZURE: None, PushSender.CODECOMMIT: "X-Api-Key"}
 """The header that may hold the secret in place of a password (RFC 7617)."""
 _EVENTS: Final = {
-    Forge.GITHUB: ("X-GitHub-Event",),
-    Forge.GITLAB: ("X-Gitlab-Event",),
-    Forge.GITEA: ("X-Forgejo-Event", "X-Gitea-Event", "X-Gogs-Event", "X-GitHub-Event"),
-    Forge.BITBUCKET: ("X-Event-Key",),
-    Forge.AZURE: (),
-    Forge.CODECOMMIT: (),
+    PushSender.GITHUB: ("X-GitHub-Event",),
+    PushSender.GITLAB: ("X-Gitlab-Event",),
+    PushSender.GITEA: ("X-Forgejo-Event", "X-Gitea-Event", "X-Gogs-Event", "X-GitHub-Event"),
+    PushSender.BITBUCKET: ("X-Event-Key",),
+    PushSender.AZURE: (),
+    PushSender.CODECOMMIT: (),
 }
 _IDS: Final = {
-    Forge.GITHUB: ("X-GitHub-Delivery",),
-    Forge.GITLAB: ("webhook-id", "Idempotency-Key", "X-Gitlab-Event-UUID"),
-    Forge.GITEA: ("X-Forgejo-Delivery", "X-Gitea-Delivery", "X-Gogs-Delivery", "X-GitHub-Delivery"),
-    Forge.BITBUCKET: ("X-Request-UUID", "X-Request-Id"),
-    Forge.AZURE: (),
-    Forge.CODECOMMIT: (),
+    PushSender.GITHUB: ("X-GitHub-Delivery",),
+    PushSender.GITLAB: ("webhook-id", "Idempotency-Key", "X-Gitlab-Event-UUID"),
+    PushSender.GITEA: ("X-Forgejo-Delivery", "X-Gitea-Delivery", "X-Gogs-Delivery", "X-GitHub-Delivery"),
+    PushSender.BITBUCKET: ("X-Request-UUID", "X-Request-Id"),
+    PushSender.AZURE: (),
+    PushSender.CODECOMMIT: (),
 }
-_READERS: Final[Mapping[Forge, push_payloads.Reader]] = {
-    Forge.GITHUB: push_payloads.of_git_hook,
-    Forge.GITLAB: push_payloads.of_git_hook,
-    Forge.GITEA: push_payloads.of_git_hook,
-    Forge.BITBUCKET: push_payloads.of_bitbucket,
-    Forge.AZURE: push_payloads.of_azure,
-    Forge.CODECOMMIT: push_payloads.of_codecommit,
+_READERS: Final[Mapping[PushSender, push_payloads.Reader]] = {
+    PushSender.GITHUB: push_payloads.of_git_hook,
+    PushSender.GITLAB: push_payloads.of_git_hook,
+    PushSender.GITEA: push_payloads.of_git_hook,
+    PushSender.BITBUCKET: push_payloads.of_bitbucket,
+    PushSender.AZURE: push_payloads.of_azure,
+    PushSender.CODECOMMIT: push_payloads.of_codecommit,
 }
 _PUSHES: Final = ("push", "Push Hook", "System Hook", "repo:push", "repo:refs_changed")
 _PINGS: Final = ("ping", "diagnostics:ping")
@@ -78,7 +78,7 @@ class BadSignature(ChronosError):
     kind = "bad-signature"
 
 
-def verify(forge: Forge, header: Header, body: bytes, secrets: Sequence[str], now: datetime) -> None:
+def verify(forge: PushSender, header: Header, body: bytes, secrets: Sequence[str], now: datetime) -> None:
     """BadSignature unless the raw ``body`` was signed with one of the secrets, as this forge signs.
 
     GitHub: "Validating webhook deliveries"; Gitea and its kin: services/webhook/deliver.go; GitLab: its signing token
@@ -90,7 +90,7 @@ def verify(forge: Forge, header: Header, body: bytes, secrets: Sequence[str], no
         header_name = _PASSWORDS[forge]
         given = header(header_name) if header_name is not None else None
         right = _is_any(_raw(given) if given is not None else _password(header), keys)
-    elif forge is not Forge.GITLAB:
+    elif forge is not PushSender.GITLAB:
         right = _is_signed(header, _SIGNATURES[forge], body, secrets)
     elif header("webhook-signature") is not None:
         right = _is_signed_standard(header, body, secrets, now)
@@ -101,12 +101,12 @@ def verify(forge: Forge, header: Header, body: bytes, secrets: Sequence[str], no
         raise BadSignature("The signature is missing or wrong.", hint="Give the forge and the runner the same secret.")
 
 
-def is_ping(forge: Forge, header: Header) -> bool:
+def is_ping(forge: PushSender, header: Header) -> bool:
     """True if the request is the forge's test of its webhook."""
     return _first(header, _EVENTS[forge]) in _PINGS
 
 
-def delivery(forge: Forge, header: Header, body: bytes) -> str | None:
+def delivery(forge: PushSender, header: Header, body: bytes) -> str | None:
     """The forge's id of this delivery; a redelivery has the same one."""
     found = _first(header, _IDS[forge])
     if found is None and forge in _PASSWORDS:
@@ -115,7 +115,7 @@ def delivery(forge: Forge, header: Header, body: bytes) -> str | None:
     return f"{forge}:{found[:_LONGEST_ID]}" if found else None
 
 
-def push_to(ref: str | None, forge: Forge, header: Header, body: bytes) -> MovedRef | None:
+def push_to(ref: str | None, forge: PushSender, header: Header, body: bytes) -> MovedRef | None:
     """The push that moved, made or deleted exactly this full ref; any branch when it is None (not known yet).
 
     UnreadablePayload, UnsupportedMedia.
@@ -193,8 +193,8 @@ def _password(header: Header) -> bytes:
         return b""
 
 
-def _payload(forge: Forge, header: Header, body: bytes) -> Mapping[str, Any]:
-    return push_payloads.parse(header("Content-Type") or "", body, takes_form=forge is Forge.GITHUB)
+def _payload(forge: PushSender, header: Header, body: bytes) -> Mapping[str, Any]:
+    return push_payloads.parse(header("Content-Type") or "", body, takes_form=forge is PushSender.GITHUB)
 
 
 def _is_any(given: bytes, right: Sequence[bytes]) -> bool:

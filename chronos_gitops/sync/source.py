@@ -15,7 +15,7 @@ from chronos_gitops.git.ignore_file import without_ignored_at, without_ignored_o
 from chronos_gitops.git.incomplete_clone import PresentObjects
 from chronos_gitops.git.ref_files import LastAnswer, is_ref_file, ref_files
 from chronos_gitops.git.refs import branch_name, heads
-from chronos_gitops.git.remote.address import Address
+from chronos_gitops.git.remote.address import RemoteAddress
 from chronos_gitops.git.remote.credentials import GitCredentials
 from chronos_gitops.git.remote.mirror import Mirror, OnFetch
 from chronos_gitops.git.symlinks import location, symbolic_links
@@ -112,7 +112,7 @@ def open_source(
     on_fetch: OnFetch | None = None,
 ) -> Source:
     """A checkout is followed by its files unless a mode says "branch"; a URL or a bare repository by its branch."""
-    address = Address.parse(repository)
+    address = RemoteAddress.parse(repository)
     jobs = jobs_folder(jobs)
     name = None if branch is None else branch_name(branch)
     place = _place_of(address, data, jobs)
@@ -235,7 +235,7 @@ class BranchSource:
 
     def __init__(
         self,
-        address: Address,
+        address: RemoteAddress,
         place: RepositoryPaths | None,
         *,
         branch: str | None,
@@ -355,7 +355,7 @@ class BranchSource:
         self.mirror.close()
 
 
-def _place_of(address: Address, data: Path, jobs: str) -> RepositoryPaths | None:
+def _place_of(address: RemoteAddress, data: Path, jobs: str) -> RepositoryPaths | None:
     """None for a URL, and for a folder that is away now but was followed by its branch before."""
     if address.path is None:
         return None
@@ -382,10 +382,10 @@ def jobs_in(jobs: str, path: Path | None, place: RepositoryPaths | None) -> str:
     return str(PurePosixPath(part.as_posix(), jobs))
 
 
-def _at(address: Address, place: RepositoryPaths) -> Address:
+def _at(address: RemoteAddress, place: RepositoryPaths) -> RemoteAddress:
     """The repository itself where the address is a folder somewhere inside it."""
     path = place.root or place.git_dir
-    return Address(str(path), address.protocols, path)
+    return RemoteAddress(str(path), address.protocols, path)
 
 
 def _depth(jobs: str) -> int:

@@ -93,7 +93,7 @@ def _row(version: Version, commit: int) -> list[Any]:
     return row if rest == _USUAL else row + rest
 
 
-class _Reader:
+class _RowReader:
     """Takes the rows one after the other into a log."""
 
     def __init__(self) -> None:
@@ -182,7 +182,7 @@ def _commit(sha: str, name: str, email: str, when: int, subject: str, body: str)
 
 
 def _ledger(rows: Iterable[list[Any]]) -> VersionLog:
-    reader = _Reader()
+    reader = _RowReader()
     for kind, *row in rows:
         reader.take(kind, row)
     return reader.ledger

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chronos_gitops.config import load
-from chronos_gitops.config.channels import Email, SecretValue, Webhook
+from chronos_gitops.config.channels import Email, SecretValue, WebhookChannel
 from chronos_gitops.config.groups import Heartbeat
 from chronos_gitops.config.model import SettingsError
 
@@ -46,7 +46,7 @@ def test_channels_and_the_heartbeat(tmp_path: Path) -> None:
     (tmp_path / "chronos.toml").write_text(NOTIFY)
     found = load.load({}, {}, tmp_path / "chronos.toml")
     oncall, team, mail = found.channels
-    assert oncall.way == Webhook(SecretValue(file=tmp_path / "url"), SecretValue("${secret:signing}"))
+    assert oncall.way == WebhookChannel(SecretValue(file=tmp_path / "url"), SecretValue("${secret:signing}"))
     assert (oncall.threshold, oncall.reminder, oncall.recovery) == (1, timedelta(hours=24), True)
     assert oncall.kinds == {"job", "sync"}
     assert (team.threshold, team.reminder, team.recovery) == (3, timedelta(0), False)

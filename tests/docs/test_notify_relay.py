@@ -21,7 +21,7 @@ from harness.engine_harness import eventually
 from harness.servers import Hostile, answer, answering
 from jsonschema import Draft7Validator
 
-from chronos_gitops.config.channels import Channel, SecretValue, Webhook
+from chronos_gitops.config.channels import Channel, SecretValue, WebhookChannel
 from chronos_gitops.config.settings import Settings
 from chronos_gitops.notifications.message import Notification
 from chronos_gitops.notifications.transports.http import NotificationSender, NotSent
@@ -130,7 +130,7 @@ def relayed(service: str, target: str, data: Path, *, secret: str = SECRET) -> I
     command = [sys.executable, str(RELAY), service, str(port)]
     process = subprocess.Popen(command, env={**os.environ, **given}, stderr=subprocess.DEVNULL)
     sender = NotificationSender.of(Settings("r", data), lambda: datetime.now(UTC))
-    channel = Channel("oncall", Webhook(SecretValue(f"http://127.0.0.1:{port}/"), SecretValue(secret)))
+    channel = Channel("oncall", WebhookChannel(SecretValue(f"http://127.0.0.1:{port}/"), SecretValue(secret)))
 
     def listens() -> bool:
         with socket.socket() as probe:

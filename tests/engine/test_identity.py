@@ -15,8 +15,8 @@ from harness.programs.temporal import TemporalServer, run
 from chronos_gitops.engine.clock_watch import ClockWatch
 from chronos_gitops.engine.model import Trigger, tick_execution_id
 from chronos_gitops.engine.sql.claiming import claims
-from chronos_gitops.engine.sql.claiming.claims import Claim, Verdict
-from chronos_gitops.engine.sql.postgres.connection import Address
+from chronos_gitops.engine.sql.claiming.claims import Claim, ClaimOutcome
+from chronos_gitops.engine.sql.postgres.connection import DatabaseAddress
 from chronos_gitops.engine.sql.postgres.store import PostgresStore
 from chronos_gitops.engine.sql.store.sqlite import SqliteStore
 from chronos_gitops.engine.sql.store.store import Store
@@ -34,7 +34,10 @@ def installations(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tu
         return
     server = request.getfixturevalue("postgres_server")
     with database(server) as one, database(server) as two:
-        yield lambda: PostgresStore(Address(one), place="a"), lambda: PostgresStore(Address(two), place="b")
+        yield (
+            lambda: PostgresStore(DatabaseAddress(one), place="a"),
+            lambda: PostgresStore(DatabaseAddress(two), place="b"),
+        )
 
 
 def definition() -> JobVersion:
@@ -67,7 +70,7 @@ def test_an_installation_makes_the_same_ids_after_a_restart_and_on_each_replica(
         first.close()
     again = installations[0]()
     assert again.replica.namespace == first.replica.namespace
-    assert [(one.verdict, one.execution.id) for one in claimed(again)] == [(Verdict.KNOWN, one) for one in ids]
+    assert [(one.verdict, one.execution.id) for one in claimed(again)] == [(ClaimOutcome.KNOWN, one) for one in ids]
     again.close()
     if not isinstance(first, SqliteStore):
         first.close()
@@ -78,7 +81,7 @@ def test_rows_of_an_earlier_release_keep_their_ids_and_are_no_ticks_again(instal
     ids = [one.execution.id for one in claimed(store)]
     store.write(lambda session: session.execute("UPDATE executions SET id = 'old-' || id")).result(5)
     assert [(one.verdict, one.execution.id) for one in claimed(store)] == [
-        (Verdict.KNOWN, f"old-{identity}") for identity in ids
+        (ClaimOutcome.KNOWN, f"old-{identity}") for identity in ids
     ]
     store.close()
 
@@ -96,12 +99,12 @@ def test_a_backup_of_the_ledger_keeps_the_identity(tmp_path: Path) -> None:
 
 
 def test_a_dump_keeps_the_identity(postgres_url: str, postgres_server: str) -> None:
-    store = PostgresStore(Address(postgres_url), place="a")
+    store = PostgresStore(DatabaseAddress(postgres_url), place="a")
     dump = subprocess.run([PROGRAMS / "bin" / "pg_dump", postgres_url], capture_output=True, check=True)
     with database(postgres_server) as elsewhere:
         restore = [PROGRAMS / "bin" / "psql", "--quiet", "--output", "/dev/null", elsewhere]
         subprocess.run(restore, input=dump.stdout, check=True)
-        restored = PostgresStore(Address(elsewhere), place="b")
+        restored = PostgresStore(DatabaseAddress(elsewhere), place="b")
         assert restored.replica.namespace == store.replica.namespace
         restored.close()
     store.close()
@@ -109,15 +112,17 @@ def test_a_dump_keeps_the_identity(postgres_url: str, postgres_server: str) -> N
 
 @pytest.mark.timeout(60)
 def test_runners_on_one_temporal_namespace_share_it_and_others_do_not(temporal: TemporalServer) -> None:
-    from chronos_gitops.engine.temporal.session import Session
+    from chronos_gitops.engine.temporal.session import WorkerSession
     from chronos_gitops.engine.temporal.status.fleet_backlog import FleetBacklog
-    from chronos_gitops.engine.temporal.worker.activities import Sending, Timing
+    from chronos_gitops.engine.temporal.worker.activities import Sending, TimingActivities
 
     async def namespace_of(name: str) -> object:
         clock, backlog = HandClock(NOON), FleetBacklog()
-        timing = Timing(late=timedelta(minutes=1), backlog=backlog, clock_watch=ClockWatch())
+        timing = TimingActivities(late=timedelta(minutes=1), backlog=backlog, clock_watch=ClockWatch())
         sending = Sending(delivery=None, clock=clock, observer=None, random=None, key=None)  # type: ignore[arg-type]  # nothing is sent
-        session = Session(await temporal.client(name), timing=timing, sending=sending, backlog=backlog, now=clock.now)
+        session = WorkerSession(
+            await temporal.client(name), timing=timing, sending=sending, backlog=backlog, now=clock.now
+        )
         return await session.execution_namespace()
 
     first, other = temporal.namespace(), temporal.namespace()

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from chronos_gitops.config.groups import TemporalAccess
-from chronos_gitops.engine.sql.postgres.connection import Address, is_plain
+from chronos_gitops.engine.sql.postgres.connection import DatabaseAddress, is_plain
 from chronos_gitops.engine.temporal.connection.connection import TemporalConnection
 
 
@@ -30,7 +30,7 @@ def test_postgresql_is_plain_by_the_address_that_is_connected_to(hostaddr: bytes
 
 def test_a_connection_to_this_machine_is_no_warning(postgres_url: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
-    with Address(postgres_url).connect() as connection:
+    with DatabaseAddress(postgres_url).connect() as connection:
         assert is_plain(b"192.0.2.1", has_tls=connection.pgconn.ssl_in_use)
     assert "engine_plain" not in caplog.text
 

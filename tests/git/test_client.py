@@ -14,7 +14,7 @@ from chronos_gitops.git import errors
 from chronos_gitops.git.client import Git
 from chronos_gitops.git.discovery import discover
 from chronos_gitops.git.refs import branch_name
-from chronos_gitops.git.remote.address import Address, redact
+from chronos_gitops.git.remote.address import RemoteAddress, redact
 from chronos_gitops.git.remote.mirror import Mirror
 from chronos_gitops.jobs.validation.validate import git_blob_id
 
@@ -34,7 +34,7 @@ from chronos_gitops.jobs.validation.validate import git_blob_id
     ],
 )
 def test_addresses(text: str, location: str, protocols: str) -> None:
-    address = Address.parse(text)
+    address = RemoteAddress.parse(text)
     assert (address.location, address.protocols) == (location, protocols)
 
 
@@ -44,7 +44,7 @@ def test_addresses(text: str, location: str, protocols: str) -> None:
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
-        Address.parse(text)
+        RemoteAddress.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_credentials_are_never_shown(text: str) -> None:
 
 
 def test_an_address_shows_no_credentials_at_all() -> None:
-    address = Address.parse("https://user:secret@host/x")
+    address = RemoteAddress.parse("https://user:secret@host/x")
     assert "secret" not in f"{address} {address!r}"
     assert address.config[0][0] == "http.https://host/.extraHeader"
 
@@ -254,7 +254,7 @@ def test_an_odd_folder_name_is_only_a_folder(tmp_path: Path) -> None:
     repository = Repository.init(tmp_path / "--upload-pack=touch canary; 'x' \"y\" \\z")
     repository.write_job("one")
     repository.commit()
-    mirror = Mirror(Address.parse(str(repository.root)), tmp_path / "data")
+    mirror = Mirror(RemoteAddress.parse(str(repository.root)), tmp_path / "data")
     mirror.open()
     assert mirror.fetch("main") == repository.head()
     mirror.close()
@@ -264,7 +264,7 @@ def test_a_folder_of_another_user_is_followed_because_the_operator_named_it(
     repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """GIT_TEST_ASSUME_DIFFERENT_OWNER is git's own switch for this; it reaches only the child that is under test."""
-    mirror = Mirror(Address.parse(str(repository.root)), tmp_path / "data")
+    mirror = Mirror(RemoteAddress.parse(str(repository.root)), tmp_path / "data")
     mirror.open()
     foreign = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1", "GIT_ALLOW_PROTOCOL": "file"}
     refspec = "+refs/heads/main:refs/chronos/remote/main"
@@ -279,7 +279,7 @@ def test_a_folder_of_another_user_is_followed_because_the_operator_named_it(
 
 def test_only_the_protocol_of_the_address_is_spoken(repository: Repository, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        mirror = Mirror(Address.parse(str(repository.root)), tmp_path / "data")
+        mirror = Mirror(RemoteAddress.parse(str(repository.root)), tmp_path / "data")
         mirror.open()
         with pytest.raises(errors.ProtocolNotAllowed):
             mirror.git.run("ls-remote", f"git://127.0.0.1:{server.getsockname()[1]}/x")

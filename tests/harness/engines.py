@@ -10,7 +10,7 @@ from harness.clock import HandClock, RealClock
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.sql.engine import SqlEngine
-from chronos_gitops.engine.sql.postgres.connection import Address
+from chronos_gitops.engine.sql.postgres.connection import DatabaseAddress
 from chronos_gitops.engine.sql.postgres.store import PostgresStore
 from chronos_gitops.engine.sql.store.sqlite import SqliteStore
 from chronos_gitops.engine.ticks.backlog import MAX_PENDING
@@ -28,7 +28,7 @@ class EngineMaker(Protocol):
 def on_postgres(url: str, place: str = "test", *, max_pending: int = MAX_PENDING) -> EngineMaker:
     def make(delivery: Callable[[], Delivery], clock: HandClock | RealClock, observer: Observer) -> Engine:
         return SqlEngine(
-            lambda: PostgresStore(Address(url), place=place),
+            lambda: PostgresStore(DatabaseAddress(url), place=place),
             delivery=delivery,
             clock=clock,
             observer=observer,

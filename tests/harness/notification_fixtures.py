@@ -12,7 +12,7 @@ from harness.engine_harness import NOON, Bench, Seen
 from harness.engines import EngineMaker
 
 from chronos_gitops.cli.demo.receiver import Receiver
-from chronos_gitops.config.channels import Channel, SecretValue, Webhook
+from chronos_gitops.config.channels import Channel, SecretValue, WebhookChannel
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, Pause
 from chronos_gitops.engine.observer import Observers
@@ -29,7 +29,7 @@ from chronos_gitops.versions.history import Index
 from chronos_gitops.versions.version import Version, VersionChange
 
 SYNCED = SyncStatus(SyncState.SYNCED, Mode.BRANCH, "repo", "main", Revision("c1", "c1", "c1"))
-WAY = Webhook(SecretValue("http://127.0.0.1:9/"))
+WAY = WebhookChannel(SecretValue("http://127.0.0.1:9/"))
 
 
 def channel(name: str = "ops", **fields: Any) -> Channel:

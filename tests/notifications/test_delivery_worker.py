@@ -10,7 +10,7 @@ from harness.engine_harness import eventually
 from harness.servers import Hostile, answer, answering
 
 from chronos_gitops.cli.demo.receiver import Receiver
-from chronos_gitops.config.channels import Channel, SecretValue, Webhook
+from chronos_gitops.config.channels import Channel, SecretValue, WebhookChannel
 from chronos_gitops.engine.sql.store.sqlite import SqliteStore
 from chronos_gitops.notifications.delivery_worker import (
     BACKOFF,
@@ -38,7 +38,7 @@ class World:
         self.folder = folder
         self.outlet = outlet
         self.reports: list[DeliveryReport] = []
-        self.channel = Channel("ops", Webhook(SecretValue(url)))
+        self.channel = Channel("ops", WebhookChannel(SecretValue(url)))
         self.start()
 
     def start(self) -> None:

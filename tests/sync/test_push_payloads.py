@@ -9,7 +9,7 @@ import pytest
 
 from chronos_gitops.sync import push_webhooks
 from chronos_gitops.sync.push_payloads import MovedRef, UnreadablePayload
-from chronos_gitops.sync.push_webhooks import BadSignature, Forge
+from chronos_gitops.sync.push_webhooks import BadSignature, PushSender
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MAIN = "refs/heads/main"
@@ -67,23 +67,23 @@ CODECOMMIT = {
         "oldCommitId": OLD,
     },
 }
-SAMPLES: list[tuple[Forge, dict[str, str], dict[str, Any]]] = [
-    (Forge.BITBUCKET, {"X-Event-Key": "repo:push"}, BITBUCKET_CLOUD),
-    (Forge.BITBUCKET, {"X-Event-Key": "repo:refs_changed"}, BITBUCKET_DATA_CENTER),
-    (Forge.AZURE, {}, AZURE),
-    (Forge.CODECOMMIT, {}, CODECOMMIT),
+SAMPLES: list[tuple[PushSender, dict[str, str], dict[str, Any]]] = [
+    (PushSender.BITBUCKET, {"X-Event-Key": "repo:push"}, BITBUCKET_CLOUD),
+    (PushSender.BITBUCKET, {"X-Event-Key": "repo:refs_changed"}, BITBUCKET_DATA_CENTER),
+    (PushSender.AZURE, {}, AZURE),
+    (PushSender.CODECOMMIT, {}, CODECOMMIT),
 ]
 NAMES = ["bitbucket-cloud", "bitbucket-data-center", "azure", "codecommit"]
 
 
-def push(forge: Forge, headers: dict[str, str], payload: object, ref: str | None = MAIN) -> MovedRef | None:
+def push(forge: PushSender, headers: dict[str, str], payload: object, ref: str | None = MAIN) -> MovedRef | None:
     given = {"Content-Type": "application/json"} | headers
     return push_webhooks.push_to(ref, forge, given.get, json.dumps(payload).encode())
 
 
 @pytest.mark.parametrize(("forge", "headers", "payload"), SAMPLES, ids=NAMES)
 def test_a_push_to_the_followed_branch_names_its_commit(
-    forge: Forge, headers: dict[str, str], payload: dict[str, Any]
+    forge: PushSender, headers: dict[str, str], payload: dict[str, Any]
 ) -> None:
     assert push(forge, headers, payload) == MovedRef(MAIN, NEW)
     assert push(forge, headers, payload, ref=None) == MovedRef(MAIN, NEW)
@@ -92,7 +92,7 @@ def test_a_push_to_the_followed_branch_names_its_commit(
 
 @pytest.mark.parametrize(("forge", "headers", "payload"), SAMPLES, ids=NAMES)
 def test_what_lacks_a_part_is_an_error_or_no_push_and_never_a_crash(
-    forge: Forge, headers: dict[str, str], payload: dict[str, Any]
+    forge: PushSender, headers: dict[str, str], payload: dict[str, Any]
 ) -> None:
     """Each value of the sample in turn is left out, or is something else."""
     for mutant in mutants(payload):
@@ -117,24 +117,24 @@ def mutants(value: Any) -> list[Any]:
 def test_a_deleted_branch_of_bitbucket_is_a_push_without_a_commit() -> None:
     change = {"new": None, "old": {"type": "branch", "name": "main", "target": {"hash": OLD}}}
     deleted = {"push": {"changes": [change]}}
-    assert push(Forge.BITBUCKET, {"X-Event-Key": "repo:push"}, deleted) == MovedRef(MAIN, None)
+    assert push(PushSender.BITBUCKET, {"X-Event-Key": "repo:push"}, deleted) == MovedRef(MAIN, None)
     tagged = {"push": {"changes": [{"new": {"type": "tag", "name": "main", "target": {"hash": NEW}}, "old": None}]}}
-    assert push(Forge.BITBUCKET, {"X-Event-Key": "repo:push"}, tagged) is None
+    assert push(PushSender.BITBUCKET, {"X-Event-Key": "repo:push"}, tagged) is None
 
 
 def test_other_events_are_no_push() -> None:
-    assert push(Forge.BITBUCKET, {"X-Event-Key": "pullrequest:created"}, BITBUCKET_CLOUD) is None
-    assert push(Forge.AZURE, {}, AZURE | {"eventType": "git.pullrequest.created"}) is None
-    assert push(Forge.CODECOMMIT, {}, CODECOMMIT | {"source": "aws.s3"}) is None
+    assert push(PushSender.BITBUCKET, {"X-Event-Key": "pullrequest:created"}, BITBUCKET_CLOUD) is None
+    assert push(PushSender.AZURE, {}, AZURE | {"eventType": "git.pullrequest.created"}) is None
+    assert push(PushSender.CODECOMMIT, {}, CODECOMMIT | {"source": "aws.s3"}) is None
 
 
 def test_bitbucket_tries_out_its_hook() -> None:
-    assert push_webhooks.is_ping(Forge.BITBUCKET, {"X-Event-Key": "diagnostics:ping"}.get)
-    assert not push_webhooks.is_ping(Forge.AZURE, {}.get)
+    assert push_webhooks.is_ping(PushSender.BITBUCKET, {"X-Event-Key": "diagnostics:ping"}.get)
+    assert not push_webhooks.is_ping(PushSender.AZURE, {}.get)
 
 
-@pytest.mark.parametrize(("forge", "payload"), [(Forge.AZURE, AZURE), (Forge.CODECOMMIT, CODECOMMIT)])
-def test_a_delivery_without_a_header_goes_by_its_id(forge: Forge, payload: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("forge", "payload"), [(PushSender.AZURE, AZURE), (PushSender.CODECOMMIT, CODECOMMIT)])
+def test_a_delivery_without_a_header_goes_by_its_id(forge: PushSender, payload: dict[str, Any]) -> None:
     headers = {"Content-Type": "application/json"}
     body = json.dumps(payload).encode()
     assert push_webhooks.delivery(forge, headers.get, body) == f"{forge}:{payload['id']}"
@@ -147,21 +147,21 @@ def password(text: str, user: str = "azure") -> dict[str, str]:
 @pytest.mark.parametrize(
     ("forge", "headers", "is_right"),
     [
-        (Forge.AZURE, password("s"), True),
-        (Forge.AZURE, password("new"), True),
-        (Forge.AZURE, password("s", user=""), True),
-        (Forge.CODECOMMIT, password("s"), True),
-        (Forge.CODECOMMIT, {"X-Api-Key": "s"}, True),
-        (Forge.CODECOMMIT, {"X-Api-Key": "wrong"} | password("s"), False),
-        (Forge.AZURE, {"X-Api-Key": "s"}, False),
-        (Forge.AZURE, password("wrong"), False),
-        (Forge.AZURE, password(""), False),
-        (Forge.AZURE, {"Authorization": "Basic !"}, False),
-        (Forge.AZURE, {"Authorization": "Bearer s"}, False),
-        (Forge.AZURE, {}, False),
+        (PushSender.AZURE, password("s"), True),
+        (PushSender.AZURE, password("new"), True),
+        (PushSender.AZURE, password("s", user=""), True),
+        (PushSender.CODECOMMIT, password("s"), True),
+        (PushSender.CODECOMMIT, {"X-Api-Key": "s"}, True),
+        (PushSender.CODECOMMIT, {"X-Api-Key": "wrong"} | password("s"), False),
+        (PushSender.AZURE, {"X-Api-Key": "s"}, False),
+        (PushSender.AZURE, password("wrong"), False),
+        (PushSender.AZURE, password(""), False),
+        (PushSender.AZURE, {"Authorization": "Basic !"}, False),
+        (PushSender.AZURE, {"Authorization": "Bearer s"}, False),
+        (PushSender.AZURE, {}, False),
     ],
 )
-def test_who_signs_nothing_sends_the_secret(forge: Forge, headers: dict[str, str], is_right: bool) -> None:
+def test_who_signs_nothing_sends_the_secret(forge: PushSender, headers: dict[str, str], is_right: bool) -> None:
     try:
         push_webhooks.verify(forge, headers.get, b"{}", ("s", "new"), NOW)
         found = True

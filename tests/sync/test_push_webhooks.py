@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 
 from chronos_gitops.sync import push_webhooks
 from chronos_gitops.sync.push_payloads import UnreadablePayload, UnsupportedMedia
-from chronos_gitops.sync.push_webhooks import BadSignature, Deliveries, Forge
+from chronos_gitops.sync.push_webhooks import BadSignature, Deliveries, PushSender
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 BODY = b'{"ref": "refs/heads/main"}'
@@ -33,7 +33,9 @@ def standard(token: str = TOKEN, body: bytes = BODY, at: datetime = NOW, id: str
     }
 
 
-def is_genuine(forge: Forge, headers: dict[str, str], *secrets: str, body: bytes = BODY, now: datetime = NOW) -> bool:
+def is_genuine(
+    forge: PushSender, headers: dict[str, str], *secrets: str, body: bytes = BODY, now: datetime = NOW
+) -> bool:
     lowered = {name.lower(): value for name, value in headers.items()}
     try:
         push_webhooks.verify(forge, lambda name: lowered.get(name.lower()), body, secrets, now)
@@ -45,29 +47,29 @@ def is_genuine(forge: Forge, headers: dict[str, str], *secrets: str, body: bytes
 def test_the_vector_of_githubs_own_documentation() -> None:
     signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
     headers = {"X-Hub-Signature-256": signature}
-    assert is_genuine(Forge.GITHUB, headers, "It's a Secret to Everybody", body=b"Hello, World!")
-    assert not is_genuine(Forge.GITHUB, headers, "It's a Secret to Everybody", body=b"Hello, World?")
+    assert is_genuine(PushSender.GITHUB, headers, "It's a Secret to Everybody", body=b"Hello, World!")
+    assert not is_genuine(PushSender.GITHUB, headers, "It's a Secret to Everybody", body=b"Hello, World?")
 
 
 GENUINE = [
-    (Forge.BITBUCKET, {"X-Hub-Signature": f"sha256={hexed('s')}"}, "s"),
-    (Forge.GITHUB, {"X-Hub-Signature-256": f"sha256={hexed('s')}"}, "s"),
-    (Forge.GITLAB, {"X-Gitlab-Token": "s"}, "s"),
-    (Forge.GITLAB, {"X-Gitlab-Token": "gehe\u0069m"}, "geheim"),
-    (Forge.GITLAB, standard(), TOKEN),
-    (Forge.GITLAB, standard() | {"webhook-signature": f"v1,AAAA {standard()['webhook-signature']} v2,x"}, TOKEN),
-    (Forge.GITLAB, standard(at=NOW - timedelta(minutes=5)), TOKEN),
-    (Forge.GITLAB, standard(at=NOW + timedelta(minutes=5)), TOKEN),
-    (Forge.GITEA, {"X-Gitea-Signature": hexed("s")}, "s"),
-    (Forge.GITEA, {"X-Forgejo-Signature": hexed("s"), "X-Gitea-Signature": hexed("s")}, "s"),
-    (Forge.GITEA, {"X-Gogs-Signature": hexed("s")}, "s"),
-    (Forge.GITEA, {"X-Hub-Signature-256": f"sha256={hexed('s')}"}, "s"),
+    (PushSender.BITBUCKET, {"X-Hub-Signature": f"sha256={hexed('s')}"}, "s"),
+    (PushSender.GITHUB, {"X-Hub-Signature-256": f"sha256={hexed('s')}"}, "s"),
+    (PushSender.GITLAB, {"X-Gitlab-Token": "s"}, "s"),
+    (PushSender.GITLAB, {"X-Gitlab-Token": "gehe\u0069m"}, "geheim"),
+    (PushSender.GITLAB, standard(), TOKEN),
+    (PushSender.GITLAB, standard() | {"webhook-signature": f"v1,AAAA {standard()['webhook-signature']} v2,x"}, TOKEN),
+    (PushSender.GITLAB, standard(at=NOW - timedelta(minutes=5)), TOKEN),
+    (PushSender.GITLAB, standard(at=NOW + timedelta(minutes=5)), TOKEN),
+    (PushSender.GITEA, {"X-Gitea-Signature": hexed("s")}, "s"),
+    (PushSender.GITEA, {"X-Forgejo-Signature": hexed("s"), "X-Gitea-Signature": hexed("s")}, "s"),
+    (PushSender.GITEA, {"X-Gogs-Signature": hexed("s")}, "s"),
+    (PushSender.GITEA, {"X-Hub-Signature-256": f"sha256={hexed('s')}"}, "s"),
 ]
 
 
 @pytest.mark.parametrize(("forge", "headers", "secret"), GENUINE)
 def test_what_the_forge_signed_is_genuine_with_old_and_new_secrets(
-    forge: Forge, headers: dict[str, str], secret: str
+    forge: PushSender, headers: dict[str, str], secret: str
 ) -> None:
     assert is_genuine(forge, headers, secret)
     assert is_genuine(forge, headers, "another", secret)
@@ -79,32 +81,32 @@ def test_what_the_forge_signed_is_genuine_with_old_and_new_secrets(
 @pytest.mark.parametrize(
     ("forge", "headers"),
     [
-        (Forge.GITHUB, {}),
-        (Forge.GITHUB, {"X-Hub-Signature-256": ""}),
-        (Forge.GITHUB, {"X-Hub-Signature-256": hexed("s")}),
-        (Forge.GITHUB, {"X-Hub-Signature-256": "sha256=\xff\xfe"}),
-        (Forge.GITHUB, {"X-Hub-Signature": "sha1=" + hmac.new(b"s", BODY, hashlib.sha1).hexdigest()}),
-        (Forge.GITHUB, {"X-Gitlab-Token": "s"}),
-        (Forge.GITHUB, {"X-Gitea-Signature": hexed("s")}),
-        (Forge.GITLAB, {"X-Gitlab-Token": ""}),
-        (Forge.GITLAB, {"X-Gitlab-Token": TOKEN}),
-        (Forge.GITLAB, {"X-Hub-Signature-256": f"sha256={hexed('s')}"}),
-        (Forge.GITLAB, standard() | {"webhook-signature": "", "X-Gitlab-Token": "s"}),
-        (Forge.GITLAB, standard() | {"webhook-signature": "v1,AAAA", "X-Gitlab-Token": "s"}),
-        (Forge.GITLAB, standard() | {"webhook-id": "d-2"}),
-        (Forge.GITLAB, standard() | {"webhook-timestamp": ""}),
-        (Forge.GITLAB, standard() | {"webhook-timestamp": "x"}),
-        (Forge.GITLAB, standard() | {"webhook-timestamp": "9" * 5000}),
-        (Forge.GITLAB, standard() | {"webhook-timestamp": "\xb2"}),
-        (Forge.GITLAB, standard(at=NOW - timedelta(minutes=5, seconds=1))),
-        (Forge.GITLAB, standard(at=NOW + timedelta(minutes=5, seconds=1))),
-        (Forge.GITEA, {"X-Gitea-Signature": ""}),
-        (Forge.GITEA, {"X-Gitea-Signature": "wrong", "X-Hub-Signature-256": f"sha256={hexed('s')}"}),
-        (Forge.GITEA, {"X-Forgejo-Signature": "", "X-Gitea-Signature": hexed("s")}),
+        (PushSender.GITHUB, {}),
+        (PushSender.GITHUB, {"X-Hub-Signature-256": ""}),
+        (PushSender.GITHUB, {"X-Hub-Signature-256": hexed("s")}),
+        (PushSender.GITHUB, {"X-Hub-Signature-256": "sha256=\xff\xfe"}),
+        (PushSender.GITHUB, {"X-Hub-Signature": "sha1=" + hmac.new(b"s", BODY, hashlib.sha1).hexdigest()}),
+        (PushSender.GITHUB, {"X-Gitlab-Token": "s"}),
+        (PushSender.GITHUB, {"X-Gitea-Signature": hexed("s")}),
+        (PushSender.GITLAB, {"X-Gitlab-Token": ""}),
+        (PushSender.GITLAB, {"X-Gitlab-Token": TOKEN}),
+        (PushSender.GITLAB, {"X-Hub-Signature-256": f"sha256={hexed('s')}"}),
+        (PushSender.GITLAB, standard() | {"webhook-signature": "", "X-Gitlab-Token": "s"}),
+        (PushSender.GITLAB, standard() | {"webhook-signature": "v1,AAAA", "X-Gitlab-Token": "s"}),
+        (PushSender.GITLAB, standard() | {"webhook-id": "d-2"}),
+        (PushSender.GITLAB, standard() | {"webhook-timestamp": ""}),
+        (PushSender.GITLAB, standard() | {"webhook-timestamp": "x"}),
+        (PushSender.GITLAB, standard() | {"webhook-timestamp": "9" * 5000}),
+        (PushSender.GITLAB, standard() | {"webhook-timestamp": "\xb2"}),
+        (PushSender.GITLAB, standard(at=NOW - timedelta(minutes=5, seconds=1))),
+        (PushSender.GITLAB, standard(at=NOW + timedelta(minutes=5, seconds=1))),
+        (PushSender.GITEA, {"X-Gitea-Signature": ""}),
+        (PushSender.GITEA, {"X-Gitea-Signature": "wrong", "X-Hub-Signature-256": f"sha256={hexed('s')}"}),
+        (PushSender.GITEA, {"X-Forgejo-Signature": "", "X-Gitea-Signature": hexed("s")}),
     ],
 )
 def test_what_is_not_signed_well_is_refused_and_nothing_weaker_makes_it_good(
-    forge: Forge, headers: dict[str, str]
+    forge: PushSender, headers: dict[str, str]
 ) -> None:
     assert not is_genuine(forge, headers, "s", TOKEN)
 
@@ -112,7 +114,7 @@ def test_what_is_not_signed_well_is_refused_and_nothing_weaker_makes_it_good(
 @pytest.mark.parametrize("token", ["whsec_", "whsec_!", "whsec_QQ"])
 def test_a_signing_token_that_is_none_signs_nothing(token: str) -> None:
     empty = base64.b64encode(hmac.digest(b"", f"d-1.{int(NOW.timestamp())}.".encode() + BODY, "sha256")).decode()
-    assert not is_genuine(Forge.GITLAB, standard() | {"webhook-signature": f"v1,{empty}"}, token)
+    assert not is_genuine(PushSender.GITLAB, standard() | {"webhook-signature": f"v1,{empty}"}, token)
 
 
 @given(st.integers(0, len(BODY) * 8 - 1))
@@ -124,21 +126,23 @@ def test_a_flipped_bit_breaks_every_signature(bit: int) -> None:
             assert not is_genuine(forge, headers, secret, body=bytes(body))
 
 
-def is_push(forge: Forge, headers: dict[str, str], body: bytes = BODY, ref: str | None = "refs/heads/main") -> bool:
+def is_push(
+    forge: PushSender, headers: dict[str, str], body: bytes = BODY, ref: str | None = "refs/heads/main"
+) -> bool:
     return push_webhooks.push_to(ref, forge, (JSON | headers).get, body) is not None
 
 
 @pytest.mark.parametrize(
     ("forge", "headers"),
     [
-        (Forge.GITHUB, {"X-GitHub-Event": "push"}),
-        (Forge.GITLAB, {"X-Gitlab-Event": "Push Hook"}),
-        (Forge.GITLAB, {"X-Gitlab-Event": "System Hook"}),
-        (Forge.GITEA, {"X-Gitea-Event": "push"}),
-        (Forge.GITEA, {"X-Forgejo-Event": "push", "Content-Type": "application/json; charset=utf-8"}),
+        (PushSender.GITHUB, {"X-GitHub-Event": "push"}),
+        (PushSender.GITLAB, {"X-Gitlab-Event": "Push Hook"}),
+        (PushSender.GITLAB, {"X-Gitlab-Event": "System Hook"}),
+        (PushSender.GITEA, {"X-Gitea-Event": "push"}),
+        (PushSender.GITEA, {"X-Forgejo-Event": "push", "Content-Type": "application/json; charset=utf-8"}),
     ],
 )
-def test_a_push_counts_when_it_names_exactly_the_followed_branch(forge: Forge, headers: dict[str, str]) -> None:
+def test_a_push_counts_when_it_names_exactly_the_followed_branch(forge: PushSender, headers: dict[str, str]) -> None:
     assert is_push(forge, headers)
     assert is_push(forge, headers, json.dumps({"ref": "refs/heads/main", "deleted": True, "after": "0" * 40}).encode())
     for other in ("main", "refs/tags/main", "refs/heads/main2", "refs/heads/Main", "refs/heads/feature/main"):
@@ -149,40 +153,40 @@ def test_a_push_counts_when_it_names_exactly_the_followed_branch(forge: Forge, h
 @pytest.mark.parametrize(
     ("forge", "headers"),
     [
-        (Forge.GITHUB, {"X-GitHub-Event": "pull_request"}),
-        (Forge.GITHUB, {}),
-        (Forge.GITLAB, {"X-Gitlab-Event": "Tag Push Hook"}),
-        (Forge.GITEA, {"X-Gitea-Event": "create"}),
+        (PushSender.GITHUB, {"X-GitHub-Event": "pull_request"}),
+        (PushSender.GITHUB, {}),
+        (PushSender.GITLAB, {"X-Gitlab-Event": "Tag Push Hook"}),
+        (PushSender.GITEA, {"X-Gitea-Event": "create"}),
     ],
 )
-def test_other_events_are_not_even_read(forge: Forge, headers: dict[str, str]) -> None:
+def test_other_events_are_not_even_read(forge: PushSender, headers: dict[str, str]) -> None:
     assert not is_push(forge, headers, b"not json")
 
 
 def test_a_system_hook_of_gitlab_tells_in_its_body_what_it_is() -> None:
     body = json.dumps({"ref": "refs/heads/main", "object_kind": "tag_push"}).encode()
-    assert not is_push(Forge.GITLAB, {"X-Gitlab-Event": "System Hook"}, body)
+    assert not is_push(PushSender.GITLAB, {"X-Gitlab-Event": "System Hook"}, body)
 
 
 @pytest.mark.parametrize("event", ["project_create", "user_add_to_team", "key_create", "repository_update"])
 def test_a_system_hook_without_a_ref_is_no_push(event: str) -> None:
-    assert not is_push(Forge.GITLAB, {"X-Gitlab-Event": "System Hook"}, json.dumps({"event_name": event}).encode())
+    assert not is_push(PushSender.GITLAB, {"X-Gitlab-Event": "System Hook"}, json.dumps({"event_name": event}).encode())
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"ref": 7}', b"{}", b"[" * 100_000, b"\xff"])
 def test_a_payload_that_cannot_be_read_is_an_error_of_its_own(body: bytes) -> None:
     with pytest.raises(UnreadablePayload):
-        is_push(Forge.GITHUB, {"X-GitHub-Event": "push"}, body)
+        is_push(PushSender.GITHUB, {"X-GitHub-Event": "push"}, body)
 
 
 def test_github_may_send_a_form_and_nobody_else() -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded", "X-GitHub-Event": "push"}
     body = b"payload=%7B%22ref%22%3A%20%22refs%2Fheads%2Fmain%22%7D"
-    assert is_push(Forge.GITHUB, form, body)
+    assert is_push(PushSender.GITHUB, form, body)
     with pytest.raises(UnreadablePayload):
-        is_push(Forge.GITHUB, form, b"other=1")
+        is_push(PushSender.GITHUB, form, b"other=1")
     with pytest.raises(UnsupportedMedia):
-        is_push(Forge.GITEA, form | {"X-Gitea-Event": "push"}, body)
+        is_push(PushSender.GITEA, form | {"X-Gitea-Event": "push"}, body)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +205,7 @@ def test_github_may_send_a_form_and_nobody_else() -> None:
 def test_the_commit_that_a_push_names(after: object, commit: str | None) -> None:
     headers = {"X-GitHub-Event": "push", "Content-Type": "application/json"}
     body = json.dumps({"ref": "refs/heads/main", "after": after}).encode()
-    push = push_webhooks.push_to("refs/heads/main", Forge.GITHUB, headers.get, body)
+    push = push_webhooks.push_to("refs/heads/main", PushSender.GITHUB, headers.get, body)
     assert push is not None
     assert push.commit == commit
 
@@ -220,4 +224,6 @@ def test_ids_are_remembered_within_bounds() -> None:
     assert all(seen.is_new(str(number), NOW) for number in range(10_001))
     assert not seen.is_new("10000", NOW)
     assert seen.is_new("0", NOW)
-    assert push_webhooks.delivery(Forge.GITHUB, {"X-GitHub-Delivery": "x" * 9000}.get, b"") == f"github:{'x' * 200}"
+    assert (
+        push_webhooks.delivery(PushSender.GITHUB, {"X-GitHub-Delivery": "x" * 9000}.get, b"") == f"github:{'x' * 200}"
+    )

@@ -14,7 +14,7 @@ from chronos_gitops.versions.history import History, LazyIndex
 
 
 @dataclass(frozen=True)
-class Tree:
+class CurrentTree:
     files: Files
     loaded: TreeResult
 
@@ -30,7 +30,7 @@ class Tree:
         return self.files.read(entries).get(path, b"")
 
 
-def current(git: Git, jobs: str, environment: str | None = None) -> Tree:
+def current(git: Git, jobs: str, environment: str | None = None) -> CurrentTree:
     """PathMissing when there is no jobs folder."""
     root, head = git.place.root, git.resolve("HEAD")
     if root is None:
@@ -39,13 +39,13 @@ def current(git: Git, jobs: str, environment: str | None = None) -> Tree:
     return _judged(files, git, head, jobs, environment)
 
 
-def at_commit(git: Git, commit: str, jobs: str, environment: str | None = None) -> Tree:
+def at_commit(git: Git, commit: str, jobs: str, environment: str | None = None) -> CurrentTree:
     """The files of the commit, by today's rules. PathMissing when it has no jobs folder."""
     files = without_ignored_at(CommitFiles(git, commit, jobs), git, commit, jobs)
     return _judged(files, git, commit, jobs, environment)
 
 
-def _judged(files: Files, git: Git, head: str | None, jobs: str, environment: str | None) -> Tree:
+def _judged(files: Files, git: Git, head: str | None, jobs: str, environment: str | None) -> CurrentTree:
     incumbents = LazyIndex(History(git, jobs), head)
     layers = read_layers_at(files, git, head)
-    return Tree(files, validate_tree(files, incumbents=incumbents, environment=environment, layers=layers))
+    return CurrentTree(files, validate_tree(files, incumbents=incumbents, environment=environment, layers=layers))

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from chronos_gitops.cli.checkout.environments import check_environment
 from chronos_gitops.cli.checkout.job_past import Digest, JobPast
-from chronos_gitops.cli.checkout.plan_sides import Comparison, Side
+from chronos_gitops.cli.checkout.plan_sides import ComparedTrees, Side
 from chronos_gitops.cli.checkout.runner_answers import RunnerAnswers
 from chronos_gitops.git.client import Git
 from chronos_gitops.jobs.bound_jobs import bound
@@ -16,7 +16,7 @@ from chronos_gitops.jobs.layers.tree import Layers
 from chronos_gitops.jobs.model import JobSet, JobVersion
 from chronos_gitops.jobs.planning.environments import combine
 from chronos_gitops.jobs.planning.layers import layer_effects
-from chronos_gitops.jobs.planning.layers.layer_effects import Compared, TreeSide
+from chronos_gitops.jobs.planning.layers.layer_effects import ComparedEnvironment, TreeSide
 from chronos_gitops.jobs.planning.layers.layer_values import LayerValue, changed_values
 from chronos_gitops.jobs.planning.plan import EnvironmentPlan, EnvironmentStatus, JobChange, Plan, plan, runs_per_day
 from chronos_gitops.jobs.planning.refusals import refusals
@@ -32,7 +32,7 @@ from chronos_gitops.versions.version import Version
 
 
 def plan_change(
-    compared: Comparison,
+    compared: ComparedTrees,
     git: Git,
     jobs: str,
     *,
@@ -48,7 +48,7 @@ def plan_change(
 
 
 def _change_of_runs(
-    compared: Comparison,
+    compared: ComparedTrees,
     git: Git,
     jobs: str,
     environment: str | None,
@@ -56,7 +56,7 @@ def _change_of_runs(
     asked: RunnerAnswers | None,
     zone_data: ZoneData | None,
 ) -> Plan:
-    before, after = _Tree(compared.before), _Tree(compared.after)
+    before, after = _EnvironmentTrees(compared.before), _EnvironmentTrees(compared.after)
     declared = sorted({*before.layers.environments, *after.layers.environments})
     check_environment(environment, declared, is_required=False)
     values = changed_values(before.layers, after.layers)
@@ -71,7 +71,7 @@ def _change_of_runs(
 
 
 @dataclass(frozen=True)
-class _Tree:
+class _EnvironmentTrees:
     """One side in each of its environments; files are read again only where an environment or a layer asks for it."""
 
     side: Side
@@ -97,8 +97,8 @@ class _Tree:
 
 @dataclass(frozen=True, slots=True)
 class _Planner:
-    before: _Tree
-    after: _Tree
+    before: _EnvironmentTrees
+    after: _EnvironmentTrees
     git: Git
     committed: CommittedLayers
     values: tuple[LayerValue, ...]
@@ -111,7 +111,7 @@ class _Planner:
     def live(self) -> RunnerState | None:
         return None if self.asked is None else self.asked.state
 
-    def environment(self, name: str) -> tuple[EnvironmentPlan, Compared | None]:
+    def environment(self, name: str) -> tuple[EnvironmentPlan, ComparedEnvironment | None]:
         """Of one that comes or goes beside others, only that. The first ones that are declared are compared with the
         jobs before, and the jobs after with the last ones that are gone."""
         old, new = self.before.layers.environments, self.after.layers.environments
@@ -120,7 +120,7 @@ class _Planner:
             status = EnvironmentStatus.NEW
         elif name not in new:
             status = EnvironmentStatus.GONE
-        sides: Compared | None = None
+        sides: ComparedEnvironment | None = None
         found = Plan(())
         if status is EnvironmentStatus.STAYS or not old or not new:
             found, sides = self.between(name, name if name in old else None, name if name in new else None)
@@ -130,7 +130,7 @@ class _Planner:
         per_day = runs_per_day(jobs, at=self.at) if status is EnvironmentStatus.NEW else 0.0
         return EnvironmentPlan(name, status, len(jobs), enabled, per_day, found), sides
 
-    def between(self, name: str | None, before: str | None, after: str | None) -> tuple[Plan, Compared]:
+    def between(self, name: str | None, before: str | None, after: str | None) -> tuple[Plan, ComparedEnvironment]:
         """Compare two environments; None stands for the jobs as they are in every environment of a side."""
         judged_before, judged_after = self.before.judged(before), self.after.judged(after)
         running = self._job_set(self.before, judged_before, before, JobSet())
@@ -143,7 +143,7 @@ class _Planner:
             past = JobPast(self.asked, running, wanted, self.before.versions, self._digest_in(after), self.at)
             found = replace(found, changes=tuple(map(past.told, found.changes)))
         is_needed = bool(self.values)
-        sides = Compared(
+        sides = ComparedEnvironment(
             name,
             self.before.seen_in(before, judged_before, is_needed=is_needed),
             self.after.seen_in(after, judged_after, is_needed=is_needed),
@@ -164,10 +164,10 @@ class _Planner:
 
         return digest
 
-    def _with_layers(self, change: JobChange, sides: Compared) -> JobChange:
+    def _with_layers(self, change: JobChange, sides: ComparedEnvironment) -> JobChange:
         return replace(change, inherited_from=layer_effects.inherited_from(change, self.values, sides))
 
-    def _job_set(self, tree: _Tree, judged: TreeResult, environment: str | None, running: JobSet) -> JobSet:
+    def _job_set(self, tree: _EnvironmentTrees, judged: TreeResult, environment: str | None, running: JobSet) -> JobSet:
         """As a runner that runs ``running`` would apply it, by its rules for invalid files (CONTRACT 3)."""
         judge = self._judge_in(environment)
         last_good = last_valid_jobs(judged, running, tree.versions, self.git.read_many, judge)

@@ -33,7 +33,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ComparedTrees:
     """Both sides; ``notes`` are about why these. ``allowed_deletions`` is what the commit after says of them."""
 
     before: Side
@@ -43,7 +43,7 @@ class Comparison:
     allowed_deletions: int | None = None
 
 
-def compare(git: Git, base: str, head: str | None, jobs: str, *, is_direct: bool) -> Comparison:
+def compare(git: Git, base: str, head: str | None, jobs: str, *, is_direct: bool) -> ComparedTrees:
     """``is_direct``: the two sides as they are, without looking for what both branches have in common."""
     if head is None:
         return _with_worktree(git, base, jobs, is_direct=is_direct)
@@ -60,13 +60,13 @@ def compare(git: Git, base: str, head: str | None, jobs: str, *, is_direct: bool
     # A merge goes on from the base: who owned a name there keeps it.
     stands_on = before if is_merged else head_commit
     after_side = _at(git, after, jobs, LazyIndex(history, stands_on), head=stands_on)
-    return Comparison(before_side, after_side, sides, notes, None if is_merged else _allowed(git, head_commit))
+    return ComparedTrees(before_side, after_side, sides, notes, None if is_merged else _allowed(git, head_commit))
 
 
-def _with_worktree(git: Git, base: str, jobs: str, *, is_direct: bool) -> Comparison:
+def _with_worktree(git: Git, base: str, jobs: str, *, is_direct: bool) -> ComparedTrees:
     """Where the branch left ``base``, so that what ``base`` got since then does not look taken away here."""
     if base == "HEAD" and git.resolve("HEAD") is None:
-        return Comparison(Side(_NOTHING, Index(), NoFiles()), _on_disk(git, jobs, Index()), Sides(base, WORKTREE))
+        return ComparedTrees(Side(_NOTHING, Index(), NoFiles()), _on_disk(git, jobs, Index()), Sides(base, WORKTREE))
     given = _commit(git, base)
     left = given if is_direct else _common(git, given, "HEAD") or given
     moved_on = f"note: {base} has moved on since this branch left it at {left[:12]}"
@@ -74,7 +74,7 @@ def _with_worktree(git: Git, base: str, jobs: str, *, is_direct: bool) -> Compar
     history = History(git, jobs)
     before = _at(git, left, jobs, LazyIndex(history, left), is_base=True)
     after = _on_disk(git, jobs, LazyIndex(history, git.resolve("HEAD")))
-    return Comparison(before, after, Sides(base, WORKTREE, left, vouched=claimed(git, left, "HEAD")), notes)
+    return ComparedTrees(before, after, Sides(base, WORKTREE, left, vouched=claimed(git, left, "HEAD")), notes)
 
 
 def _allowed(git: Git, head: str) -> int | None:

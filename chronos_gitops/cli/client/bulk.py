@@ -40,7 +40,7 @@ def selection_options(command: _F) -> _F:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class BulkSelection:
     jobs: tuple[str, ...]
     tags: tuple[str, ...]
     folder: str | None

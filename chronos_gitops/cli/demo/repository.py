@@ -22,22 +22,22 @@ DEFAULTS = "platform/_defaults.yaml"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class DemoJob:
     """The schedule and webhook path that the demo gives a job of jobs.example."""
 
     schedule: str
     path: str
 
 
-PARTS: Mapping[str, Part] = MappingProxyType(
+PARTS: Mapping[str, DemoJob] = MappingProxyType(
     {
-        BACKUP: Part("@every 1s", "/ok"),
-        PROBE: Part("@every 1s", "/status/204"),
-        CLEANUP: Part("@every 2s", "/ok"),
-        ROLLUP: Part("@every 3s", "/flaky/1"),  # answers 503 first: retried
-        INVOICES: Part("@every 2s", "/slow/2.5"),  # still running at the next tick: skipped, it forbids overlap
-        RATES: Part("@every 2s", "/slow/2.5"),  # the same, but it replaces: cancelled
-        REPORT: Part("@every 5s", "/status/404"),  # a 4xx fails at once
+        BACKUP: DemoJob("@every 1s", "/ok"),
+        PROBE: DemoJob("@every 1s", "/status/204"),
+        CLEANUP: DemoJob("@every 2s", "/ok"),
+        ROLLUP: DemoJob("@every 3s", "/flaky/1"),  # answers 503 first: retried
+        INVOICES: DemoJob("@every 2s", "/slow/2.5"),  # still running at the next tick: skipped, it forbids overlap
+        RATES: DemoJob("@every 2s", "/slow/2.5"),  # the same, but it replaces: cancelled
+        REPORT: DemoJob("@every 5s", "/status/404"),  # a 4xx fails at once
     }
 )
 
@@ -118,7 +118,7 @@ class DemoRepository:
         return self._git.run("log", "--format=%H %s").decode().splitlines()
 
 
-def turned(text: str, part: Part, url: str) -> str:
+def turned(text: str, part: DemoJob, url: str) -> str:
     """The job file with the schedule and address of its part; without jitter, which would pass for lateness, and
     without calendars, for a demo runs on holidays, too."""
     text = re.sub(r"(?m)^schedule: .*$", f'schedule: "{part.schedule}"', text)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-from chronos_gitops.cli.importers.model import ImportedJob, ImportResult, NotReadable, Refusal, reading
+from chronos_gitops.cli.importers.model import ImportedJob, ImportResult, NotReadable, RefusedEntry, reading
 from chronos_gitops.schedule import durations
 
 _FIELDS: Final = ("description", "schedule", "timezone", "enabled", "webhook", "timeout", "retry_policy", "concurrency")
@@ -47,13 +47,13 @@ def _items(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _entry(place: str, item: Any) -> ImportedJob | Refusal:
+def _entry(place: str, item: Any) -> ImportedJob | RefusedEntry:
     if not isinstance(item, dict):
-        return Refusal(place, "", "it is not a job")
+        return RefusedEntry(place, "", "it is not a job")
     if "spec" not in item and "kind" not in item:
         return _found(place, item, {}, item)
     if item.get("kind") != "ChronosJob" or not isinstance(item.get("spec"), dict):
-        return Refusal(place, "", f"its kind is {item.get('kind')}, not ChronosJob")
+        return RefusedEntry(place, "", f"its kind is {item.get('kind')}, not ChronosJob")
     metadata = item["metadata"] if isinstance(item.get("metadata"), dict) else {}
     return _found(place, metadata, metadata.get("labels") or {}, item["spec"])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
-from chronos_gitops.cli.importers.model import ImportedJob, ImportResult, Refusal
+from chronos_gitops.cli.importers.model import ImportedJob, ImportResult, RefusedEntry
 from chronos_gitops.cli.importers.uninherited import uninherited
 from chronos_gitops.jobs.layers.tree import NO_LAYERS, Layers
 from chronos_gitops.jobs.problem import is_error
@@ -37,7 +37,7 @@ class ConvertedJob:
 @dataclass(frozen=True, slots=True)
 class Imported:
     drafts: tuple[ConvertedJob, ...]
-    refusals: tuple[Refusal, ...]
+    refusals: tuple[RefusedEntry, ...]
     notes: tuple[str, ...]
 
 
@@ -50,9 +50,9 @@ def finish(read: ImportResult, layers: Layers = NO_LAYERS, folder: str = "") -> 
     inherited = layers.inherited(f"{folder}/job.yaml")
     taken: set[str] = set()
     drafts: list[ConvertedJob] = []
-    refusals: list[Refusal] = []
+    refusals: list[RefusedEntry] = []
     for entry in read.entries:
-        one = entry if isinstance(entry, Refusal) else _draft(entry, taken, inherited)
+        one = entry if isinstance(entry, RefusedEntry) else _draft(entry, taken, inherited)
         if isinstance(one, ConvertedJob):
             taken.add(one.name)
             drafts.append(one)
@@ -61,7 +61,7 @@ def finish(read: ImportResult, layers: Layers = NO_LAYERS, folder: str = "") -> 
     return Imported(tuple(drafts), tuple(refusals), read.notes)
 
 
-def _draft(found: ImportedJob, taken: set[str], inherited: Mapping[str, Any]) -> ConvertedJob | Refusal:
+def _draft(found: ImportedJob, taken: set[str], inherited: Mapping[str, Any]) -> ConvertedJob | RefusedEntry:
     name = _free(_name(found), taken)
     document = {"name": name, **found.document}
     lost, before = list(found.lost), set(_secrets(document))
@@ -73,7 +73,7 @@ def _draft(found: ImportedJob, taken: set[str], inherited: Mapping[str, Any]) ->
         lost.append(f'the name "{found.name[:60]}" is now {name}')
     wrong = next(filter(is_error, validate_file(f"{name}.yaml", yaml_of(document).encode()).problems), None)
     if wrong is not None:
-        return Refusal(found.place, "", f"{wrong.message}{f' ({wrong.hint})' if wrong.hint else ''}")
+        return RefusedEntry(found.place, "", f"{wrong.message}{f' ({wrong.hint})' if wrong.hint else ''}")
     secrets = tuple(dict.fromkeys(_secrets(document)))
     lost += [f"the value of {secret}: hand it to the runner as a secret" for secret in secrets if secret not in before]
     return ConvertedJob(found.place, name, yaml_of(uninherited(document, inherited)), tuple(lost), secrets)

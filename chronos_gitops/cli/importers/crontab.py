@@ -6,7 +6,7 @@ from typing import Final
 
 from chronos_gitops.cli.importers import commands
 from chronos_gitops.cli.importers.commands import shell_words
-from chronos_gitops.cli.importers.model import ImportedJob, ImportResult, Refusal, Unconvertible, reading
+from chronos_gitops.cli.importers.model import ImportedJob, ImportResult, RefusedEntry, Unconvertible, reading
 
 _VARIABLE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)\Z")
 _LINE: Final = re.compile(r"(?P<schedule>@\w+|\S+(?:[ \t]+\S+){4})[ \t]+(?P<command>\S.*)\Z")
@@ -24,7 +24,7 @@ def read(content: bytes, *, timezone: str, is_enabled: bool) -> ImportResult:
     lines = content.decode("utf-8", "replace").splitlines()
     notes = [] if is_enabled else [_OFF]
     variables: dict[str, str] = {}
-    entries: list[ImportedJob | Refusal] = []
+    entries: list[ImportedJob | RefusedEntry] = []
     comment = ""
     for number, line in enumerate(map(str.strip, lines), 1):
         assigned = _VARIABLE.match(line)
@@ -47,18 +47,18 @@ def _unquoted(text: str) -> str:
 
 def _entry(
     number: int, line: str, variables: dict[str, str], timezone: str, comment: str, *, is_enabled: bool
-) -> ImportedJob | Refusal:
+) -> ImportedJob | RefusedEntry:
     place, match = f"line {number}", _LINE.match(line)
     if match is None:
-        return Refusal(place, line, "it is not a schedule and a command")
+        return RefusedEntry(place, line, "it is not a schedule and a command")
     if match["schedule"].lower() == "@reboot":
-        return Refusal(place, line, "there is no start of a machine here")
+        return RefusedEntry(place, line, "there is no start of a machine here")
     command, *stdin = (part.replace("\\%", "%") for part in _NEWLINE.split(_without_user(match["command"])))
     try:
         read = shell_words.read(command, variables)
         made, lost = commands.webhook(replace(read, stdin="\n".join([*stdin, ""])) if stdin else read)
     except Unconvertible as why:
-        return Refusal(place, line, str(why))
+        return RefusedEntry(place, line, str(why))
     head = {"description": comment, "schedule": " ".join(match["schedule"].split()), "timezone": timezone}
     document = {key: value for key, value in head.items() if value} | {"enabled": is_enabled}
     return ImportedJob(place, "", document | made, tuple(lost))

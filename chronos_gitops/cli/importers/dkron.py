@@ -7,7 +7,14 @@ from typing import Any, Final
 
 from chronos_gitops.cli.importers import commands
 from chronos_gitops.cli.importers.commands import parts, shell_words
-from chronos_gitops.cli.importers.model import ImportedJob, ImportResult, NotReadable, Refusal, Unconvertible, reading
+from chronos_gitops.cli.importers.model import (
+    ImportedJob,
+    ImportResult,
+    NotReadable,
+    RefusedEntry,
+    Unconvertible,
+    reading,
+)
 
 _OFF: Final = "every job is written with enabled: false; enable one when Dkron has it disabled (--enable for all)"
 _DEFAULT_TIMEOUT: Final = "30"
@@ -41,7 +48,7 @@ def read(content: bytes, *, timezone: str, is_enabled: bool) -> ImportResult:
     return reading(entries, notes)
 
 
-def _entry(number: int, job: Mapping[str, Any], timezone: str, *, is_enabled: bool) -> ImportedJob | Refusal:
+def _entry(number: int, job: Mapping[str, Any], timezone: str, *, is_enabled: bool) -> ImportedJob | RefusedEntry:
     name = str(job.get("name") or "")
     place = f"job {number}, {name[:60] or 'without a name'}"
     try:
@@ -57,7 +64,7 @@ def _entry(number: int, job: Mapping[str, Any], timezone: str, *, is_enabled: bo
             "tags": _tags(job) or None,
         }
     except Unconvertible as why:
-        return Refusal(place, "", str(why))
+        return RefusedEntry(place, "", str(why))
     lost += [text for field, text in _LOST.items() if job.get(field)]
     return ImportedJob(place, name, {key: value for key, value in document.items() if value is not None}, tuple(lost))
 

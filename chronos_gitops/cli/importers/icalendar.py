@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from chronos_gitops.cli.importers.model import NotReadable, Refusal, Unconvertible
+from chronos_gitops.cli.importers.model import NotReadable, RefusedEntry, Unconvertible
 from chronos_gitops.errors import UsageError
 from chronos_gitops.jobs.layers.file_roles import calendar_path
 from chronos_gitops.jobs.validation.calendar_files import MOST_BYTES, parse_calendar
@@ -37,7 +37,7 @@ class ImportedCalendar:
 
     text: str
     entries: int
-    refusals: tuple[Refusal, ...]
+    refusals: tuple[RefusedEntry, ...]
     notes: tuple[str, ...]
 
 
@@ -52,13 +52,13 @@ def read(content: bytes, *, name: str, timezone: str | None) -> ImportedCalendar
         _check_zone(timezone)
     zone = timezone or next((found for event in events if (found := _zone_of(event.first("DTSTART")))), None)
     happening = [event for event in events if event.text("STATUS").strip().upper() != "CANCELLED"]
-    entries, refusals, has_times = dict[str, str](), list[Refusal](), False
+    entries, refusals, has_times = dict[str, str](), list[RefusedEntry](), False
     for event in happening:
         try:
             key, is_timed = _entry(event, zone)
         except Unconvertible as error:
             line, reason = error.args
-            refusals.append(Refusal(f"line {line}", _reason(event), reason))
+            refusals.append(RefusedEntry(f"line {line}", _reason(event), reason))
         else:
             entries.setdefault(key, _reason(event))
             has_times = has_times or is_timed

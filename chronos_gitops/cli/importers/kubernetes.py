@@ -10,7 +10,14 @@ import yaml
 from chronos_gitops.cli.importers import commands
 from chronos_gitops.cli.importers.commands import shell_words
 from chronos_gitops.cli.importers.commands.shell_words import Command
-from chronos_gitops.cli.importers.model import ImportedJob, ImportResult, NotReadable, Refusal, Unconvertible, reading
+from chronos_gitops.cli.importers.model import (
+    ImportedJob,
+    ImportResult,
+    NotReadable,
+    RefusedEntry,
+    Unconvertible,
+    reading,
+)
 
 _ZONE_INSIDE: Final = re.compile(r"(?:CRON_)?TZ=(\S+)\s+(.*)\Z")
 _VARIABLE: Final = re.compile(r"(\$?)\$\(([A-Za-z_.-][A-Za-z0-9_.-]*)\)")
@@ -65,13 +72,13 @@ def _text(value: Any) -> str:
     return str(value) if isinstance(value, str | int | float | date) else ""
 
 
-def _entry(place: str, item: Mapping[str, Any], timezone: str, *, is_enabled: bool) -> ImportedJob | Refusal:
+def _entry(place: str, item: Mapping[str, Any], timezone: str, *, is_enabled: bool) -> ImportedJob | RefusedEntry:
     if item.get("kind") != "CronJob":
-        return Refusal(place, "", "it is not a CronJob")
+        return RefusedEntry(place, "", "it is not a CronJob")
     try:
         return _cron_job(place, item, timezone, is_enabled=is_enabled)
     except Unconvertible as why:
-        return Refusal(place, "", str(why))
+        return RefusedEntry(place, "", str(why))
 
 
 def _cron_job(place: str, item: Mapping[str, Any], timezone: str, *, is_enabled: bool) -> ImportedJob:

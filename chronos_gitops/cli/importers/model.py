@@ -28,7 +28,7 @@ class ImportedJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedEntry:
     """One entry that is no job: its place, what stands there, and why not."""
 
     place: str
@@ -40,9 +40,9 @@ class Refusal:
 class ImportResult:
     """Everything of one source, in its order; ``notes`` are about the source as a whole."""
 
-    entries: tuple[ImportedJob | Refusal, ...]
+    entries: tuple[ImportedJob | RefusedEntry, ...]
     notes: tuple[str, ...] = ()
 
 
-def reading(entries: Iterable[ImportedJob | Refusal], notes: Iterable[str] = ()) -> ImportResult:
+def reading(entries: Iterable[ImportedJob | RefusedEntry], notes: Iterable[str] = ()) -> ImportResult:
     return ImportResult(tuple(entries), tuple(dict.fromkeys(notes)))

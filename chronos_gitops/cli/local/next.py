@@ -20,7 +20,7 @@ from chronos_gitops.plurals import plural
 from chronos_gitops.schedule.calendars.applied import origin_of
 from chronos_gitops.schedule.errors import ScheduleError
 from chronos_gitops.schedule.timestamps import rfc3339
-from chronos_gitops.schedule.timing import Held, Timing
+from chronos_gitops.schedule.timing import ClosedTick, Timing
 from chronos_gitops.schedule.zones import timezones as zones
 
 if TYPE_CHECKING:
@@ -74,14 +74,14 @@ def command(
     if job is not None and text is not None:
         raise UsageError("name a job or give --schedule, not both", hint=f"chronos-gitops next {job}")
     if count_only:
-        found = _timings(job, text, zone or "UTC", _Wanted(jobs, environment, disabled))
+        found = _timings(job, text, zone or "UTC", _FolderJobs(jobs, environment, disabled))
         days = heat.by_day(found, *_window(begin, until))
         tell(style, heat.document(days), lambda: heat.text(days))
         return
     if begin is not None or until is not None:
         raise UsageError("--from and --until go with --count-only", hint="use --after and --count to list runs")
     if job is None and text is None:
-        runs, left_out = _runs(_Wanted(jobs, environment, disabled), since, count)
+        runs, left_out = _runs(_FolderJobs(jobs, environment, disabled), since, count)
         document = {
             "items": [rfc3339(run.tick) for run in runs],
             "runs": [{"job": run.job, "time": rfc3339(run.tick)} for run in runs],
@@ -99,7 +99,7 @@ def command(
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _FolderJobs:
     """All jobs of a folder, the disabled ones only where they were asked for."""
 
     folder: str
@@ -113,7 +113,7 @@ class _Wanted:
         return wanted, len(found) - len(wanted)
 
 
-def _timings(job: str | None, text: str | None, zone: str, wanted: _Wanted) -> list[Timing]:
+def _timings(job: str | None, text: str | None, zone: str, wanted: _FolderJobs) -> list[Timing]:
     if text is not None:
         return [_parsed(text, zone)]
     if job is not None:
@@ -136,7 +136,7 @@ def _moved(tick: datetime, origin: datetime | None) -> dict[str, str | None]:
     return {"time": rfc3339(tick), "moved_from": None if origin is None else rfc3339(origin)}
 
 
-def _closed(held: Held) -> dict[str, str | None]:
+def _closed(held: ClosedTick) -> dict[str, str | None]:
     moved = held.move.target if held.move is not None else None
     return {
         "time": rfc3339(held.time),
@@ -147,16 +147,16 @@ def _closed(held: Held) -> dict[str, str | None]:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class _Run:
+class _UpcomingRun:
     tick: datetime
     job: str
     zone: str
 
 
-def _runs(wanted: _Wanted, since: datetime, count: int) -> tuple[list[_Run], int]:
+def _runs(wanted: _FolderJobs, since: datetime, count: int) -> tuple[list[_UpcomingRun], int]:
     """The first ``count`` runs of all jobs together, by time and name, and the number of jobs left out."""
     jobs, left_out = wanted.jobs()
-    runs = (_Run(tick, job.name, job.timezone) for job in jobs for tick in job.timing.upcoming(since, count))
+    runs = (_UpcomingRun(tick, job.name, job.timezone) for job in jobs for tick in job.timing.upcoming(since, count))
     return heapq.nsmallest(count, runs), left_out
 
 
@@ -189,7 +189,7 @@ def _parsed(text: str, zone: str) -> Timing:
         raise UsageError(f"--{error.field}: {error}", hint=error.hint) from error
 
 
-def _text(timing: Timing, ticks: Sequence[datetime], held: Sequence[Held]) -> str:
+def _text(timing: Timing, ticks: Sequence[datetime], held: Sequence[ClosedTick]) -> str:
     """Each tick in UTC and on the wall of the schedule's zone, and those that calendars hold."""
     lines = [(tick, f"{rfc3339(tick)}  {_wall(tick, timing.timezone)}") for tick in ticks]
     lines += [(one.time, f"{_of_held(one, timing.timezone)}") for one in held]
@@ -197,14 +197,14 @@ def _text(timing: Timing, ticks: Sequence[datetime], held: Sequence[Held]) -> st
     return "\n".join([f"{timing.describe()}, {timing.timezone}", *(shown if ticks else [*shown, "never again"])])
 
 
-def _of_held(held: Held, zone: str) -> str:
+def _of_held(held: ClosedTick, zone: str) -> str:
     why = held.closure.entry.reason or held.closure.entry.text
     target = held.move.target if held.move is not None else None
     moved = "" if target is None else f", moved to {_wall(target, zone)}"
     return f"{rfc3339(held.time)}  {_wall(held.time, zone)}  held: {held.closure.calendar} ({why}){moved}"
 
 
-def _table(runs: Sequence[_Run], left_out: int) -> str:
+def _table(runs: Sequence[_UpcomingRun], left_out: int) -> str:
     if not runs:
         more = f"; --disabled includes {plural(left_out, 'disabled job')}" if left_out else ""
         return f"no enabled job runs again{more}"

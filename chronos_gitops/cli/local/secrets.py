@@ -14,7 +14,7 @@ from chronos_gitops.exit_codes import ExitCode
 from chronos_gitops.jobs.secrets.usage import FAILING, SecretState
 
 if TYPE_CHECKING:
-    from chronos_gitops.cli.checkout.current_tree import Tree
+    from chronos_gitops.cli.checkout.current_tree import CurrentTree
     from chronos_gitops.config.settings import Settings
     from chronos_gitops.jobs.secrets.references import Field
     from chronos_gitops.jobs.secrets.usage import SecretReport, SecretUse
@@ -103,13 +103,13 @@ def _unknown(_name: str) -> SecretState:
     return SecretState.UNKNOWN
 
 
-def _note_invalid(tree: "Tree") -> None:
+def _note_invalid(tree: "CurrentTree") -> None:
     broken = sum(1 for parsed in tree.loaded.files if parsed.job is None)
     if broken:
         click.echo(f"note: {broken} invalid file{'s are' if broken > 1 else ' is'} not looked at", err=True)
 
 
-def _next_use(found: "SecretReport", tree: "Tree") -> datetime | None:
+def _next_use(found: "SecretReport", tree: "CurrentTree") -> datetime | None:
     now = datetime.now(UTC)
     names = {use.job for use in found.uses}
     enabled = [one.job for one in tree.jobs if one.job.name in names and one.job.enabled]
@@ -119,7 +119,7 @@ def _next_use(found: "SecretReport", tree: "Tree") -> datetime | None:
 class _Places:
     """Places of references, each file read once."""
 
-    def __init__(self, tree: "Tree", environment: str | None) -> None:
+    def __init__(self, tree: "CurrentTree", environment: str | None) -> None:
         self._tree = tree
         self._environment = environment
         self._known: dict[str, Mapping[tuple[Field, str], SourceSpan]] = {}

@@ -45,7 +45,7 @@ def command(
     if length and until:
         raise UsageError("--for and --until both say when the pause ends", hint="give one of them")
     end = {"for": length} if length else {"until": rfc3339(until)} if until else {}
-    selection, runner = bulk.Selection(jobs, tags, folder, every), RunnerClient(server, token)
+    selection, runner = bulk.BulkSelection(jobs, tags, folder, every), RunnerClient(server, token)
     if selection.one_job and not dry_run and expect_jobs is None:
         paused = runner.post(job_path(selection.one_job, "/pause"), {"reason": reason, **end})
         ended = f" until {paused['pause']['until']}" if end else ""

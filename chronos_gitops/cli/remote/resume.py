@@ -35,7 +35,7 @@ def command(
       chronos-gitops resume daily-backup
       chronos-gitops resume --bulk 0d9a6f5e-3a3e-5a57-9f43-0f6f1c1f7f10
     """
-    selection, runner = bulk.Selection(jobs, tags, folder, every, call), RunnerClient(server, token)
+    selection, runner = bulk.BulkSelection(jobs, tags, folder, every, call), RunnerClient(server, token)
     if selection.one_job and not dry_run and expect_jobs is None:
         resumed = runner.post(job_path(selection.one_job, "/resume"))
         following = resumed["next_run"] or "never"

@@ -48,7 +48,7 @@ def command(
     """
     if timeout is not None and not waits:
         raise UsageError("--timeout goes with --wait", hint="add --wait")
-    selection, runner = bulk.Selection(jobs, tags, folder, every), RunnerClient(server, token)
+    selection, runner = bulk.BulkSelection(jobs, tags, folder, every), RunnerClient(server, token)
     if selection.one_job and expect_jobs is None:
         path = job_path(selection.one_job, "/trigger")
         given = {"variables": _given(variables)} if variables else {}

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from chronos_gitops.cli.checkout.current_tree import Tree, at_commit, current
+from chronos_gitops.cli.checkout.current_tree import CurrentTree, at_commit, current
 from chronos_gitops.cli.setup.finding import Finding, failed, ok, warning
 from chronos_gitops.config.settings import Settings
 from chronos_gitops.engine.clock import is_ahead
 from chronos_gitops.git.client import Git
 from chronos_gitops.git.discovery import RepositoryPaths, discover
 from chronos_gitops.git.refs import heads
-from chronos_gitops.git.remote.address import Address
+from chronos_gitops.git.remote.address import RemoteAddress
 from chronos_gitops.git.remote.credentials import GitCredentials
 from chronos_gitops.jobs.secrets.usage import FAILING, report, uses
 from chronos_gitops.plurals import plural
@@ -22,7 +22,7 @@ from chronos_gitops.webhooks.credentials.secrets import Secrets
 
 def check(settings: Settings) -> Iterator[Finding]:
     """A server is asked; a folder is read."""
-    path = Address.parse(settings.repo).path
+    path = RemoteAddress.parse(settings.repo).path
     yield from _remote(settings) if path is None else _local(path, settings)
 
 
@@ -97,7 +97,7 @@ def _future(git: Git, head: str) -> Iterator[Finding]:
         yield warning("clock", message, "compare this clock and the author's with a time server")
 
 
-def _jobs(tree: Tree) -> Iterator[Finding]:
+def _jobs(tree: CurrentTree) -> Iterator[Finding]:
     broken = [parsed for parsed in tree.loaded.files if parsed.job is None]
     enabled = sum(one.job.enabled for one in tree.jobs)
     if not tree.loaded.files:
@@ -109,7 +109,7 @@ def _jobs(tree: Tree) -> Iterator[Finding]:
         yield failed("jobs", message, "chronos-gitops validate shows each error with its line")
 
 
-def _secrets(tree: Tree, settings: Settings) -> Iterator[Finding]:
+def _secrets(tree: CurrentTree, settings: Settings) -> Iterator[Finding]:
     secrets = Secrets(settings.secret_values, settings.secrets_folder, settings.bindings)
     known = secrets.names() | settings.bindings.by_name.keys()
     reports = report(uses(tree.jobs, settings.bindings), settings.bindings, secrets.state, known)

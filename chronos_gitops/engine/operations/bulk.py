@@ -39,7 +39,7 @@ class BulkOutcome(StrEnum):
         return self in (BulkOutcome.PAUSED, BulkOutcome.RESUMED, BulkOutcome.TRIGGERED)
 
 
-class KeyReused(ConflictError):
+class BulkKeyReused(ConflictError):
     """The Idempotency-Key belongs to a call with another body."""
 
     kind = "idempotency-key-reused"
@@ -107,9 +107,9 @@ def call_id(action: BulkAction, by: str, key: str | None) -> str:
 
 
 def check_same(first: str | None, again: str | None) -> None:
-    """KeyReused unless the second call under a key has the fingerprint of the first one."""
+    """BulkKeyReused unless the second call under a key has the fingerprint of the first one."""
     if first != again:
-        raise KeyReused(
+        raise BulkKeyReused(
             "The Idempotency-Key was used for a call with another body.", hint="Use a new key for a new call."
         )
 

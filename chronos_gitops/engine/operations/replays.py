@@ -17,7 +17,7 @@ MOST_ITEMS: Final = 1000
 MOST_ROWS: Final = 10_000
 
 
-class TooManyItems(ChronosError):
+class TooManyReplayItems(ChronosError):
     kind = "too-many-items"
 
 
@@ -124,7 +124,7 @@ def plan(
     """An item for each scheduled time of the rows in the range, oldest first.
 
     ``ticks_of`` enumerates a row that stands for several, None where that cannot be told; ``tick_id`` is the execution
-    id of a scheduled time. TooManyItems for more than MOST_ITEMS that would run.
+    id of a scheduled time. TooManyReplayItems for more than MOST_ITEMS that would run.
     """
     replays = defaultdict(list)
     found: dict[datetime, PlannedItem] = {}
@@ -146,7 +146,7 @@ def plan(
     running = [item for item in items if item.runs]
     if len(running) > MOST_ITEMS:
         beyond = running[MOST_ITEMS].scheduled_time
-        raise TooManyItems(
+        raise TooManyReplayItems(
             f"One replay runs at most {MOST_ITEMS} scheduled times; the first one beyond is {beyond.isoformat()}.",
             hint="Replay the time before it first.",
         )

@@ -26,7 +26,7 @@ class Passage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class GateCondition:
     """Successes of ``job`` that open a gate: ended in (``after``, ``until``]. Of a replay the scheduled time counts,
     too: it lies no longer than ``within`` before ``since``, or before its end where that is later."""
 
@@ -67,10 +67,10 @@ def _start(execution: Execution, job: Job, now: datetime) -> datetime:
     return now if waits_for_turn or is_ahead(at, now) else at
 
 
-def wanted(gate: Gate, required: Requires, now: datetime) -> Wanted:
+def wanted(gate: Gate, required: Requires, now: datetime) -> GateCondition:
     """``now`` bounds what a clock that was ahead has written."""
     within = required.success_within
-    return Wanted(gate.job, gate.since - within, min(gate.until, max(now, gate.since)), gate.since, within)
+    return GateCondition(gate.job, gate.since - within, min(gate.until, max(now, gate.since)), gate.since, within)
 
 
 def looked(gate: Gate, success: Execution | None) -> Gate:
@@ -87,7 +87,7 @@ def passage(gate: Gate, required: Requires, now: datetime) -> Passage:
     return Passage.START if required.otherwise is Unmet.RUN else Passage.SKIP
 
 
-def newest(found: Iterable[Execution], asked: Wanted) -> Execution | None:
+def newest(found: Iterable[Execution], asked: GateCondition) -> Execution | None:
     """The success that opens the gate: of several the one that ended last."""
     admitted = {(one.completed_at, one.id): one for one in found if one.completed_at and asked.admits(one)}
     return admitted[max(admitted)] if admitted else None

@@ -19,9 +19,9 @@ from chronos_gitops.engine.operations.pauses import with_pause
 from chronos_gitops.engine.operations.replays import Replay
 from chronos_gitops.engine.sql.claiming import decisions, watermarks
 from chronos_gitops.engine.sql.claiming.claim_status import ClaimStatus
-from chronos_gitops.engine.sql.claiming.claims import Claim, Claimed, Verdict
+from chronos_gitops.engine.sql.claiming.claims import Claim, Claimed, ClaimOutcome
 from chronos_gitops.engine.sql.claiming.clock_correction import take_back
-from chronos_gitops.engine.sql.claiming.decisions import Decision, Written
+from chronos_gitops.engine.sql.claiming.decisions import CommittedWrites, PendingWrites
 from chronos_gitops.engine.sql.claiming.timetable import Timetable
 from chronos_gitops.engine.sql.execution.executor import Executor
 from chronos_gitops.engine.sql.execution.pending_run import PendingRun
@@ -144,13 +144,13 @@ class Scheduler:
         changes = diff(before, jobs)
         news = None if first or self._replica.is_shared else decisions.edited_jobs(changes)
 
-        def operation(session: Session) -> tuple[bool, Written, Mapping[str, Pause]]:
+        def operation(session: Session) -> tuple[bool, CommittedWrites, Mapping[str, Pause]]:
             standing = self._replica.join(session, jobs.revision)
             held = watermarks.hold_all(session) if news is None else watermarks.hold_due(session, news, len(news))
             held, correction = take_back(session, held, now, self._replica.namespace)
             if not standing.leads:
                 gone = self.timetable.watermarks.keys() - held.keys()
-                return False, Written([], [], held, gone, correction=correction), pauses
+                return False, CommittedWrites([], [], held, gone, correction=correction), pauses
             released = pausing.release(session, jobs, now, self._replica)
             missed_by_all = first and standing.alone
             names = jobs.definitions.keys() if news is None else news
@@ -181,10 +181,10 @@ class Scheduler:
                 made = replace(definition, job=inputs.job)
                 claim = replace(claim, definition=made, variables=inputs.variables)
 
-            def operation(session: Session) -> Written:
+            def operation(session: Session) -> CommittedWrites:
                 self._replica.hold(session, name)
                 watermarks.hold(session, name)
-                return Decision(claims=[claim]).write(session, self._replica, {}, now)
+                return PendingWrites(claims=[claim]).write(session, self._replica, {}, now)
 
             written = await self._write(operation)
             self._told(written)
@@ -244,7 +244,7 @@ class Scheduler:
         self._wake.set()
 
     async def _resume(self, name: str, now: datetime, is_over: Callable[[Pause], bool]) -> None:
-        def operation(session: Session) -> tuple[Pause | None, Written]:
+        def operation(session: Session) -> tuple[Pause | None, CommittedWrites]:
             return pausing.resume(session, self.timetable.jobs, name, now, is_over, self._replica)
 
         pause, written = await self._write(operation)
@@ -303,10 +303,10 @@ class Scheduler:
         names = [entry.job for entry in due]
         jobs, known, room = self.timetable.jobs, self.timetable.watermarks, self._room()
 
-        def operation(session: Session) -> Written:
+        def operation(session: Session) -> CommittedWrites:
             held = watermarks.hold_due(session, names, self._replica.claims_at_once)
             if self._replica.look_at_releases(session):
-                return Written([], [], held)
+                return CommittedWrites([], [], held)
             held, correction = take_back(session, held, now, self._replica.namespace)
             paused = repository.paused(session, names)
             decided = decisions.on_due(due, jobs, known, held, paused, now)
@@ -325,9 +325,9 @@ class Scheduler:
         """Correct deadlines and watermarks after the clock was set back: they may lie as far ahead as the clock did."""
         self._executor.bound_deadlines(now)
 
-        def operation(session: Session) -> Written:
+        def operation(session: Session) -> CommittedWrites:
             held, correction = take_back(session, watermarks.hold_all(session), now, self._replica.namespace)
-            return Written([], [], held, self.timetable.watermarks.keys() - held.keys(), correction=correction)
+            return CommittedWrites([], [], held, self.timetable.watermarks.keys() - held.keys(), correction=correction)
 
         self._told(await self._write(operation))
         await self.timetable.reschedule(list(self.timetable.jobs.definitions))
@@ -363,7 +363,7 @@ class Scheduler:
         self.timetable.hold(pauses)
         self._executor.hold(pauses)
 
-    def _told(self, written: Written) -> None:
+    def _told(self, written: CommittedWrites) -> None:
         """Takes over what a transaction has written: watermarks, observers, and what is to run now."""
         if written.claimed:
             failpoints.reach("after-claim")
@@ -380,10 +380,10 @@ class Scheduler:
         job = claimed.claim.definition.job
         if claimed.replaced:
             self._executor.cancel(dict.fromkeys(claimed.replaced, Reason.REPLACED))
-        if claimed.verdict is Verdict.SKIPPED:
+        if claimed.verdict is ClaimOutcome.SKIPPED:
             self._observer.execution_finished(claimed.execution)
         elif claimed.owner == self._replica.id and not self._executor.has(claimed.execution.id):
-            if claimed.verdict is Verdict.RUN:
+            if claimed.verdict is ClaimOutcome.RUN:
                 not_before = claimed.claim.not_before
                 self._executor.start(PendingRun(claimed.execution, job, not_before, losses=losses))
             elif not claimed.execution.status.is_final:

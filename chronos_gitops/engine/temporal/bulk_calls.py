@@ -24,7 +24,7 @@ from chronos_gitops.engine.model import Status
 from chronos_gitops.engine.operations.bulk import BulkAction, BulkCall, BulkItem, BulkOutcome, check_same
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.errors import told
-from chronos_gitops.engine.temporal.workflows.messages import BulkAnswer, BulkResume, Held, Row, TriggerRequest
+from chronos_gitops.engine.temporal.workflows.messages import BulkAnswer, BulkResume, PauseRecord, Row, TriggerRequest
 from chronos_gitops.jobs.model import JobSet, JobVersion
 
 WITHIN: Final = 90.0
@@ -102,7 +102,7 @@ class BulkCalls:
         if call.action is BulkAction.TRIGGER:
             return await self._triggered(call, definition, namespace)
         if call.action is BulkAction.PAUSE:
-            answer = await self._send(definition, names.BULK_PAUSE, Held.of(call.pause))
+            answer = await self._send(definition, names.BULK_PAUSE, PauseRecord.of(call.pause))
         else:
             answer = await self._send(definition, names.BULK_RESUME, BulkResume(call.id, call.bulk))
         held = None if answer.held is None else answer.held.pause(name)

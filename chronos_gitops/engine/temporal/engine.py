@@ -32,14 +32,14 @@ from chronos_gitops.engine.temporal.bulk_calls import WITHIN
 from chronos_gitops.engine.temporal.connection.connection import TemporalConnection
 from chronos_gitops.engine.temporal.errors import Unavailable, told, unavailable
 from chronos_gitops.engine.temporal.replay_calls import ReplayCalls
-from chronos_gitops.engine.temporal.session import Session, connect, held_now, missing
+from chronos_gitops.engine.temporal.session import WorkerSession, connect, held_now, missing
 from chronos_gitops.engine.temporal.status.answers import AnswerStatus
 from chronos_gitops.engine.temporal.status.fleet_backlog import FleetBacklog
 from chronos_gitops.engine.temporal.timetables import planned_runs
 from chronos_gitops.engine.temporal.timetables.revision_order import Ancestry
 from chronos_gitops.engine.temporal.visibility.visibility import Visibility
 from chronos_gitops.engine.temporal.visibility.visibility_reads import VisibilityReads
-from chronos_gitops.engine.temporal.worker.activities import Sending, Timing
+from chronos_gitops.engine.temporal.worker.activities import Sending, TimingActivities
 from chronos_gitops.engine.temporal.workflows import messages
 from chronos_gitops.engine.temporal.workflows.messages import Posted, TriggerRequest
 from chronos_gitops.engine.ticks.backlog import MAX_PENDING
@@ -90,7 +90,9 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
         self._random = random
         self._backlog = FleetBacklog(max_pending)
         self._clock_watch = ClockWatch()
-        self._timing = Timing(late=late, backlog=self._backlog, clock_watch=self._clock_watch, ancestry=ancestry)
+        self._timing = TimingActivities(
+            late=late, backlog=self._backlog, clock_watch=self._clock_watch, ancestry=ancestry
+        )
         self._thread = BackgroundThread("engine", self._main)
         self._ready = threading.Event()
         self._tried = threading.Event()
@@ -99,7 +101,7 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
         self._key = b""
         self._jobs = JobSet()
         self._is_applied = False
-        self._session: Session | None = None
+        self._session: WorkerSession | None = None
         self._answers = AnswerStatus(access)
         self._heartbeat = LoopHeartbeat()
         self._loop: asyncio.AbstractEventLoop
@@ -181,7 +183,7 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
             raise CallbackLate(heard.late)
         return messages.execution(heard.row)
 
-    async def _signing_key(self, session: Session | None) -> bytes:
+    async def _signing_key(self, session: WorkerSession | None) -> bytes:
         if not self._key:
             if session is None:
                 raise unavailable(self._access, self._answers.trouble)
@@ -284,7 +286,7 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
         except NotFoundError as error:
             raise missing(job) from error
 
-    def _ask(self, question: Callable[[Session], Coroutine[Any, Any, T]], *, within: float = _ANSWER_WITHIN) -> T:
+    def _ask(self, question: Callable[[WorkerSession], Coroutine[Any, Any, T]], *, within: float = _ANSWER_WITHIN) -> T:
         """Runs in the engine's loop and waits here for the answer."""
         if not self._is_running():
             raise not_running()
@@ -367,7 +369,9 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
     async def _connected(self) -> None:
         keys = self._access.encryption_keys()
         client, now = await connect(self._access, keys), self._clock.now
-        session = Session(client, timing=self._timing, sending=self._sending, backlog=self._backlog, now=now, keys=keys)
+        session = WorkerSession(
+            client, timing=self._timing, sending=self._sending, backlog=self._backlog, now=now, keys=keys
+        )
         await session.open(self._claim)
         self._timing.namespace = await session.execution_namespace()
         if self._is_applied:
@@ -387,7 +391,7 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
             count += 1
             await asyncio.sleep(_BEAT)
 
-    async def _probe(self, session: Session) -> None:
+    async def _probe(self, session: WorkerSession) -> None:
         try:
             await session.probe()
             trouble = ""

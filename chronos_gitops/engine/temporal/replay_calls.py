@@ -9,8 +9,8 @@ from chronos_gitops.engine.operations.replays import (
     Replay,
     ReplayUnderWay,
 )
-from chronos_gitops.engine.temporal.session import Session
-from chronos_gitops.engine.temporal.worker.activities import Timing
+from chronos_gitops.engine.temporal.session import WorkerSession
+from chronos_gitops.engine.temporal.worker.activities import TimingActivities
 from chronos_gitops.engine.temporal.workflows.replay_messages import News
 from chronos_gitops.jobs.model import JobVersion
 
@@ -20,9 +20,9 @@ T = TypeVar("T")
 class ReplayCalls:
     """The part of the Engine protocol that is about replays; ``_ask`` runs in the engine's loop."""
 
-    _timing: Timing
+    _timing: TimingActivities
 
-    def _ask(self, question: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+    def _ask(self, question: Callable[[WorkerSession], Coroutine[Any, Any, T]]) -> T:
         raise NotImplementedError
 
     def _definition(self, name: str) -> JobVersion:

@@ -26,12 +26,12 @@ from chronos_gitops.engine.operations.replays import (
 from chronos_gitops.engine.temporal import names, updates
 from chronos_gitops.engine.temporal.visibility import search_attributes
 from chronos_gitops.engine.temporal.visibility.visibility import Visibility
-from chronos_gitops.engine.temporal.workflows.replay_messages import Item, Progress, ReplayRun
+from chronos_gitops.engine.temporal.workflows.replay_messages import Item, ReplayMemo, ReplayRun
 from chronos_gitops.errors import NotFoundError
 
 _ID: Final = re.compile(r"[0-9a-f-]{36}\Z")
 _CHUNK: Final = 200
-_BEFORE_ITS_FIRST_TASK: Final = Progress(ReplayState.RUNNING.value)
+_BEFORE_ITS_FIRST_TASK: Final = ReplayMemo(ReplayState.RUNNING.value)
 
 
 class Replays:
@@ -77,7 +77,7 @@ class Replays:
             raise
         if described.status is WorkflowExecutionStatus.FAILED:
             raise _unknown(replay_id)
-        told: Progress = await described.memo_value(names.PROGRESS, _BEFORE_ITS_FIRST_TASK, type_hint=Progress)
+        told: ReplayMemo = await described.memo_value(names.PROGRESS, _BEFORE_ITS_FIRST_TASK, type_hint=ReplayMemo)
         state, ended_at = ReplayState(told.state), maybe_instant(told.ended_at)
         if state is ReplayState.RUNNING and described.status is not WorkflowExecutionStatus.RUNNING:
             state, ended_at = ReplayState.CANCELLED, described.close_time  # somebody ended it behind our back

@@ -39,15 +39,15 @@ from chronos_gitops.engine.temporal.timetables.followed import Followed
 from chronos_gitops.engine.temporal.timetables.reconciler import Reconciler
 from chronos_gitops.engine.temporal.visibility import search_attributes
 from chronos_gitops.engine.temporal.visibility.visibility import TimetableView, Visibility
-from chronos_gitops.engine.temporal.worker.activities import Sending, Timing
+from chronos_gitops.engine.temporal.worker.activities import Sending, TimingActivities
 from chronos_gitops.engine.temporal.worker.gate_watch import GateWatch
 from chronos_gitops.engine.temporal.worker.workers import Workers
 from chronos_gitops.engine.temporal.workflows.messages import (
     BulkAnswer,
     Heard,
-    Held,
-    Plan,
+    PauseRecord,
     Posted,
+    PublishedSchedule,
     Row,
     TriggerRequest,
 )
@@ -96,14 +96,14 @@ async def connect(access: TemporalConnection, keys: Sequence[Key] = ()) -> Clien
     )
 
 
-class Session:
+class WorkerSession:
     """``run`` it until it fails or is drained; the rest may be asked meanwhile, in the same loop."""
 
     def __init__(
         self,
         client: Client,
         *,
-        timing: Timing,
+        timing: TimingActivities,
         sending: Sending,
         backlog: FleetBacklog,
         now: Callable[[], datetime],
@@ -128,7 +128,7 @@ class Session:
         self._news = asyncio.Event()
         self._settled = asyncio.Event()
         self.pauses: Followed[Pause] = Followed()
-        self.plans: Followed[Plan] = Followed()
+        self.plans: Followed[PublishedSchedule] = Followed()
         self.trouble = ""
         self.zone_data_before: str | None = None
         timing.on_planned = self.plans.note
@@ -177,7 +177,7 @@ class Session:
 
     async def pause(self, definition: JobVersion, pause: Pause) -> bool:
         """False: one of the guard that came too late."""
-        is_made: bool | None = await self._update(definition, names.PAUSE, Held.of(pause), bool)
+        is_made: bool | None = await self._update(definition, names.PAUSE, PauseRecord.of(pause), bool)
         if is_made is not False:  # a runner of an earlier release answers nothing
             self.pauses.note(pause.job, combined(self.pauses.values.get(pause.job), pause))
         return is_made is not False

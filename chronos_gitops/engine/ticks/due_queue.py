@@ -39,7 +39,7 @@ class CatchUp:
     missed: Missed | None = None
 
 
-class Ticks(Protocol):
+class DueTicks(Protocol):
     """Ticks that are due; ranges are (since, until]."""
 
     def next_after(self, instant: datetime) -> datetime | None: ...
@@ -63,7 +63,7 @@ class ListedTicks:
         return [tick for tick in self.ticks if after < tick <= until][-limit:]
 
 
-def catch_up(job: Job, since: datetime, until: datetime, ticks: Ticks | None = None) -> CatchUp:
+def catch_up(job: Job, since: datetime, until: datetime, ticks: DueTicks | None = None) -> CatchUp:
     """Decides over the ticks in (since, until] by the job's ``missed_run_policy`` and ``catchup_window``.
 
     They are those of its timing unless ``ticks`` are given. A decision in closed time gives all of them up.
@@ -76,7 +76,7 @@ def catch_up(job: Job, since: datetime, until: datetime, ticks: Ticks | None = N
     return CatchUp(tuple(run), given_up(due, since, run[0] - _INSTANT if run else until))
 
 
-def given_up(ticks: Ticks, since: datetime, until: datetime) -> Missed | None:
+def given_up(ticks: DueTicks, since: datetime, until: datetime) -> Missed | None:
     """The ticks in (since, until] as one range, or None when there are none."""
     first = ticks.next_after(since)
     if first is None or first > until:

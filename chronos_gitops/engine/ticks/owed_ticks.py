@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chronos_gitops.engine.model import HeldBy
-from chronos_gitops.engine.ticks.due_queue import ListedTicks, Ticks
+from chronos_gitops.engine.ticks.due_queue import DueTicks, ListedTicks
 from chronos_gitops.jobs.calendar_set import CalendarSet
 from chronos_gitops.schedule.calendars.closures import Closure
 from chronos_gitops.schedule.calendars.steps import HeldTicks, Moves, held_rows, steps
@@ -16,7 +16,7 @@ from chronos_gitops.schedule.timing import OnSkip, Timing
 class OwedTicks:
     """``moves`` are those under way at the end of the gap."""
 
-    ticks: Ticks
+    ticks: DueTicks
     held: Sequence[HeldTicks] = ()
     moves: Moves = ()
 

@@ -19,7 +19,7 @@ def redact(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class RemoteAddress:
     """``location`` is what git is given and never holds a password; ``path`` is set for a local folder.
 
     ``protocols`` is the value of GIT_ALLOW_PROTOCOL (git(1)). ``config`` holds git settings that carry the credentials
@@ -32,7 +32,7 @@ class Address:
     config: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @classmethod
-    def parse(cls, text: str) -> "Address":
+    def parse(cls, text: str) -> "RemoteAddress":
         """A path, ``scheme://...`` with https, http, ssh, git or file, or ``[user@]host:path`` as ssh has it."""
         if not text or "\0" in text or "\n" in text:
             raise UsageError("the repository is empty or holds a line break", hint="give a folder or a URL")
@@ -49,7 +49,7 @@ class Address:
         return cls(str(path), "file", path)
 
     @classmethod
-    def _of_url(cls, text: str, scheme: str) -> "Address":
+    def _of_url(cls, text: str, scheme: str) -> "RemoteAddress":
         if scheme not in _SCHEMES:
             raise UsageError(f'"{redact(text)}" has an unknown scheme', hint="use https, ssh, git, file or a folder")
         parts = urlsplit(text)
@@ -64,7 +64,7 @@ class Address:
         return cls(urlunsplit(bare), _SCHEMES[scheme], config=(_authorization(parts, bare),))
 
     @classmethod
-    def _of_scp(cls, text: str) -> "Address":
+    def _of_scp(cls, text: str) -> "RemoteAddress":
         if text.startswith("-"):
             raise UsageError(f'"{text}" names no host', hint="write it as git@host:path.git")
         return cls(text, "ssh")

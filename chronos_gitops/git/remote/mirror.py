@@ -27,7 +27,7 @@ from chronos_gitops.git.incomplete_clone import boundary
 from chronos_gitops.git.ref_files import ref_files
 from chronos_gitops.git.refs import arriving, branch_name, heads, tracked
 from chronos_gitops.git.remote import partial_clone
-from chronos_gitops.git.remote.address import Address
+from chronos_gitops.git.remote.address import RemoteAddress
 from chronos_gitops.git.remote.credentials import GitCredentials
 from chronos_gitops.git.remote.former_tips import carry_over
 from chronos_gitops.git.remote.integrity import is_intact
@@ -71,7 +71,7 @@ class Mirror:
 
     def __init__(
         self,
-        address: Address,
+        address: RemoteAddress,
         data: Path,
         access: GitCredentials | None = None,
         *,

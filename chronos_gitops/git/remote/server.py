@@ -17,7 +17,7 @@ from chronos_gitops.git.errors import (
     failure,
 )
 from chronos_gitops.git.remote import http_trace
-from chronos_gitops.git.remote.address import Address, redact
+from chronos_gitops.git.remote.address import RemoteAddress, redact
 from chronos_gitops.git.remote.credentials import GitCredentials
 from chronos_gitops.git.remote.http_trace import Response
 
@@ -41,7 +41,7 @@ class GitReply:
 class Remote:
     """One address, and how the runner shows itself to it. Files are read at each command."""
 
-    def __init__(self, address: Address, access: GitCredentials) -> None:
+    def __init__(self, address: RemoteAddress, access: GitCredentials) -> None:
         self.address = address
         self._access = access
         self._is_http = urlsplit(address.location).scheme in _HTTP
@@ -91,7 +91,7 @@ class Remote:
         return {**credentials, "GIT_ALLOW_PROTOCOL": self.address.protocols, **transport}
 
 
-def _refused(address: Address, response: Response, error: GitError) -> GitError:
+def _refused(address: RemoteAddress, response: Response, error: GitError) -> GitError:
     """nginx and what is built on it answer 400 over HTTPS for a missing or unknown client certificate, and over HTTP
     for a port that speaks TLS (ngx_http_ssl_module, error processing); the page that says so is not printed by git."""
     if response.status not in _NGINX_STATUSES or not response.fields.get("server", "").lower().startswith(_NGINX):
@@ -106,7 +106,7 @@ def _refused(address: Address, response: Response, error: GitError) -> GitError:
     )
 
 
-def _moved(address: Address, response: Response) -> GitError:
+def _moved(address: RemoteAddress, response: Response) -> GitError:
     """Redirects are not followed: our credentials are for the host that the operator named."""
     target = redact(response.fields.get("location", "")).partition("/info/refs")[0][:200]
     place = f" to {target}" if target else ""

@@ -42,7 +42,7 @@ def unified(old: Sequence[str], new: Sequence[str], *, before: str, after: str) 
 def matching(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int, int]]:
     """Equal stretches as (start in old, start in new, length), in order, without overlaps."""
     found: list[tuple[int, int, int]] = []
-    for start, other, size in _Stretches(old, new).blocks(0, len(old), 0, len(new), 0):
+    for start, other, size in _MatchingBlocks(old, new).blocks(0, len(old), 0, len(new), 0):
         if found and (found[-1][0] + found[-1][2], found[-1][1] + found[-1][2]) == (start, other):
             found[-1] = (found[-1][0], found[-1][1], found[-1][2] + size)
         elif size:
@@ -61,7 +61,7 @@ class _Matcher(SequenceMatcher[str]):
         return [*(Match(*one) for one in matching(self.a, self.b)), Match(len(self.a), len(self.b), 0)]
 
 
-class _Stretches:
+class _MatchingBlocks:
     def __init__(self, old: Sequence[str], new: Sequence[str]) -> None:
         self._old, self._new = old, new
         self._left = _ALL_STRETCHES

@@ -47,7 +47,7 @@ class ZoneDataChange:
 
 def zone_changes(jobs: JobSet, data: ZoneData, at: datetime) -> ZoneDataChange:
     """Of the jobs that are enabled, from ``at`` on; it costs the days whose clocks differ."""
-    seen, found = _Comparison(data, at), []
+    seen, found = _ZoneDataComparison(data, at), []
     for definition in jobs:
         job = definition.job
         if job.enabled and (change := seen.change(job.timing, job.name)) is not None:
@@ -64,7 +64,7 @@ def merged(found: Iterable[ZoneDataChange | None]) -> ZoneDataChange | None:
     return replace(several[0], jobs=tuple(by_job[name] for name in sorted(by_job)))
 
 
-class _Comparison:
+class _ZoneDataComparison:
     def __init__(self, data: ZoneData, at: datetime) -> None:
         self._data, self._at, self._until = data, at, at + YEAR
         self._known: dict[str, ZoneChange | None] = {}

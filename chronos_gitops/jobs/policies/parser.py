@@ -34,13 +34,13 @@ _SEVERITIES: Final = tuple(severity.value for severity in Severity)
 
 def parse(name: str, document: Document) -> tuple[Policy | None, tuple[Problem, ...]]:
     """The policy, None where there are problems; all problems of the file, at most 100."""
-    reader = _Reader(document)
+    reader = _PolicyReader(document)
     policy = reader.policy(name)
     problems = tuple(dict.fromkeys(reader.problems))[:MAX_FINDINGS]
     return (None if problems else policy), problems
 
 
-class _Reader:
+class _PolicyReader:
     def __init__(self, document: Document) -> None:
         self.problems: list[Problem] = []
         self._document = document

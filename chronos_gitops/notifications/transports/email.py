@@ -100,7 +100,7 @@ def message(way: Email, letter: Notification) -> EmailMessage:
 
 
 def _delivered(way: Email, letter: Notification, password: str, connection: socket.socket, route: MailRoute) -> None:
-    with _Session(connection, way, route) as smtp:
+    with _SmtpSession(connection, way, route) as smtp:
         if way.tls == "starttls":
             smtp.starttls(context=route.trust.of(way.host))
         if way.username:
@@ -110,7 +110,7 @@ def _delivered(way: Email, letter: Notification, password: str, connection: sock
             log.warning("mail_not_for_everybody", extra={"host": way.host, "recipients": sorted(refused)})
 
 
-class _Session(smtplib.SMTP):
+class _SmtpSession(smtplib.SMTP):
     """On a connection that was judged before it was opened."""
 
     def __init__(self, connection: socket.socket, way: Email, route: MailRoute) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Self, assert_never
 
-from chronos_gitops.config.channels import Channel, Email, SecretValue, Slack, Webhook
+from chronos_gitops.config.channels import Channel, Email, SecretValue, Slack, WebhookChannel
 from chronos_gitops.config.settings import Settings
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.jobs.secrets.masking import MASK
@@ -81,7 +81,7 @@ class NotificationSender:
 
     def _sent(self, channel: Channel, letter: Notification, hidden: dict[str, str]) -> None:
         match channel.way:
-            case Webhook(url, secret):
+            case WebhookChannel(url, secret):
                 address = self._text(url, hidden)
                 key = None if secret is None else self._text(secret, hidden)
                 body = _webhook_body(letter.scrubbed(hidden))

@@ -23,7 +23,7 @@ _FIRST_DAY = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CalendarEntry:
     """One line of ``closed`` or ``open``: a weekday, a day of each year, or a range of wall-clock seconds.
 
     ``weekday``: Monday 0. ``month_day``: (month, day). ``start`` and ``stop``: seconds, the stop not included.
@@ -54,16 +54,16 @@ class Calendar:
     """
 
     name: str
-    closed: tuple[Entry, ...]
-    open: tuple[Entry, ...] = ()
+    closed: tuple[CalendarEntry, ...]
+    open: tuple[CalendarEntry, ...] = ()
     timezone: str = ""
     description: str = ""
     covers_until: date | None = None
     applies_to: Selection | None = None
     _weekdays: tuple[int | None, ...] = field(init=False, repr=False, compare=False)
     _month_days: Mapping[tuple[int, int], int] = field(init=False, repr=False, compare=False)
-    _closed: "_Stretches" = field(init=False, repr=False, compare=False)
-    _open: "_Stretches" = field(init=False, repr=False, compare=False)
+    _closed: "_DisjointRanges" = field(init=False, repr=False, compare=False)
+    _open: "_DisjointRanges" = field(init=False, repr=False, compare=False)
     _open_days: frozenset[tuple[int, int]] = field(init=False, repr=False, compare=False)
     digest: str = field(init=False, repr=False, compare=False)
     """Of all that decides which instants are closed and what is said of them; lines do not count."""
@@ -86,13 +86,13 @@ class Calendar:
                 month_days.setdefault(entry.month_day, number)
         object.__setattr__(self, "_weekdays", tuple(weekdays))
         object.__setattr__(self, "_month_days", month_days)
-        object.__setattr__(self, "_closed", _Stretches.of(self.closed, self._horizon))
-        object.__setattr__(self, "_open", _Stretches.of(self.open, self._horizon))
+        object.__setattr__(self, "_closed", _DisjointRanges.of(self.closed, self._horizon))
+        object.__setattr__(self, "_open", _DisjointRanges.of(self.open, self._horizon))
         open_days = frozenset(entry.month_day for entry in self.open if entry.month_day is not None)
         object.__setattr__(self, "_open_days", open_days)
         object.__setattr__(self, "digest", self._content_digest())
 
-    def entry_at(self, wall: int) -> Entry | None:
+    def entry_at(self, wall: int) -> CalendarEntry | None:
         """The entry that closes a second, the first in the order of the file; None where it is open."""
         day = to_date(wall)
         if self._open.at(wall) is not None or (day.month, day.day) in self._open_days:
@@ -136,7 +136,7 @@ class Calendar:
         return _NEVER if self.covers_until is None else (self.covers_until - _FIRST_DAY).days * DAY + DAY
 
     @property
-    def beyond_horizon(self) -> tuple[Entry, ...]:
+    def beyond_horizon(self) -> tuple[CalendarEntry, ...]:
         """Entries that name a time after ``covers_until``, where dates count for nothing."""
         return tuple(entry for entry in (*self.closed, *self.open) if entry.dated and entry.stop > self._horizon)
 
@@ -155,14 +155,14 @@ class Calendar:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stretches:
+class _DisjointRanges:
     """Ranges cut into stretches that do not overlap: at each edge, the lowest number of the entries from there on."""
 
     edges: tuple[int, ...]
     numbers: tuple[int | None, ...]
 
     @classmethod
-    def of(cls, entries: Iterable[Entry], horizon: int) -> "_Stretches":
+    def of(cls, entries: Iterable[CalendarEntry], horizon: int) -> "_DisjointRanges":
         """Of all dated entries up to the horizon, in the time of sorting their edges."""
         dated = [
             (entry.start, min(entry.stop, horizon), number)

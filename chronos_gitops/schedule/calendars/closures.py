@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from chronos_gitops.schedule.calendars.calendar import Calendar, Entry
+from chronos_gitops.schedule.calendars.calendar import Calendar, CalendarEntry
 from chronos_gitops.schedule.calendars.zoned import ZonedCalendar
 from chronos_gitops.schedule.zones import timezones
 from chronos_gitops.schedule.zones.wall_time import DAY
@@ -20,7 +20,7 @@ class Closure:
     """Why an instant is closed: the calendar, and the entry of its file."""
 
     calendar: str
-    entry: Entry
+    entry: CalendarEntry
 
 
 @dataclass(frozen=True, slots=True)

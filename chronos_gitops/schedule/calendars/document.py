@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chronos_gitops.schedule.calendars import parser
-from chronos_gitops.schedule.calendars.calendar import Calendar, Entry
+from chronos_gitops.schedule.calendars.calendar import Calendar, CalendarEntry
 from chronos_gitops.schedule.calendars.selection import Selection
 
 _RANGE = " to "
@@ -48,7 +48,7 @@ def _selection(selection: Selection) -> dict[str, Any]:
     return applies | ({"except": {"jobs": sorted(selection.except_jobs)}} if selection.except_jobs else {})
 
 
-def _entry(entry: Entry) -> str | dict[str, str]:
+def _entry(entry: CalendarEntry) -> str | dict[str, str]:
     reason = {"reason": entry.reason} if entry.reason else {}
     if _RANGE in entry.text:
         first, _, last = entry.text.partition(_RANGE)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from chronos_gitops.schedule.calendars.calendar import WEEKDAYS, Calendar, Entry
+from chronos_gitops.schedule.calendars.calendar import WEEKDAYS, Calendar, CalendarEntry
 from chronos_gitops.schedule.calendars.selection import FIELDS as SELECTION_FIELDS
 from chronos_gitops.schedule.calendars.selection import Selection, is_list_of_names, parse_selection
 from chronos_gitops.schedule.errors import ScheduleError
@@ -52,14 +52,14 @@ def parse(name: str, document: Mapping[str, Any], line: Callable[[Path], int] = 
 
     Raises CalendarError with all problems.
     """
-    reader = _Reader(line)
+    reader = _CalendarReader(line)
     calendar = reader.calendar(name, document)
     if reader.problems or calendar is None:
         raise CalendarError(reader.problems)
     return calendar
 
 
-class _Reader:
+class _CalendarReader:
     def __init__(self, line: Callable[[Path], int]) -> None:
         self.problems: list[CalendarProblem] = []
         self._line = line
@@ -95,7 +95,7 @@ class _Reader:
             applies_to=applies_to,
         )
 
-    def _entries(self, document: Mapping[str, Any], key: str, *, weekdays: bool) -> list[Entry]:
+    def _entries(self, document: Mapping[str, Any], key: str, *, weekdays: bool) -> list[CalendarEntry]:
         if key not in document:
             if key == "closed":
                 self._refuse((), "closed is missing", "add closed: with the days on which jobs do not run")
@@ -112,7 +112,7 @@ class _Reader:
         found = (self._entry(value, (key, number), weekdays=weekdays) for number, value in enumerate(listed))
         return [entry for entry in found if entry is not None]
 
-    def _entry(self, value: Any, path: Path, *, weekdays: bool) -> Entry | None:
+    def _entry(self, value: Any, path: Path, *, weekdays: bool) -> CalendarEntry | None:
         if isinstance(value, str):
             return self._day(value, path, "", weekdays=weekdays)
         if not isinstance(value, dict):
@@ -130,21 +130,21 @@ class _Reader:
         self._refuse(path, "an entry has date, or from and to, and a reason", _EXAMPLES)
         return None
 
-    def _day(self, text: str, path: Path, reason: str, *, weekdays: bool) -> Entry | None:
+    def _day(self, text: str, path: Path, reason: str, *, weekdays: bool) -> CalendarEntry | None:
         line = self._line(path)
         if weekdays and text.upper() in WEEKDAYS:
-            return Entry(text.upper(), reason, line, weekday=WEEKDAYS.index(text.upper()))
+            return CalendarEntry(text.upper(), reason, line, weekday=WEEKDAYS.index(text.upper()))
         month_day = _month_day(text)
         if month_day is not None:
-            return Entry(text, reason, line, month_day=month_day)
+            return CalendarEntry(text, reason, line, month_day=month_day)
         midnight = wall_time.parse_date(text)
         if midnight is not None:
-            return Entry(text, reason, line, start=midnight, stop=midnight + DAY)
+            return CalendarEntry(text, reason, line, start=midnight, stop=midnight + DAY)
         kinds = "weekday, date, MM-DD or range" if weekdays else "date, MM-DD or range"
         self._refuse(path, f'"{text[:40]}" is no {kinds}', _EXAMPLES if weekdays else "write 2026-10-10")
         return None
 
-    def _range(self, first: Any, last: Any, path: Path, reason: str) -> Entry | None:
+    def _range(self, first: Any, last: Any, path: Path, reason: str) -> CalendarEntry | None:
         start, _ = _boundary(first)
         stop, whole_day = _boundary(last)
         for value, wall in ((first, start), (last, stop)):
@@ -158,7 +158,7 @@ class _Reader:
         if start >= stop:
             self._refuse(path, "from is not before to", "a time as to is open again; a date as to includes its day")
             return None
-        return Entry(f"{first} to {last}", reason, self._line(path), start=start, stop=stop)
+        return CalendarEntry(f"{first} to {last}", reason, self._line(path), start=start, stop=stop)
 
     def _date(self, document: Mapping[str, Any], key: str) -> date | None:
         if key not in document:

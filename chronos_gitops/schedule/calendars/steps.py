@@ -32,7 +32,7 @@ class HeldTicks:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ScheduleStep:
     """The decision at one instant: every scheduled time up to ``at`` is decided. ``tick`` is the one that runs, if
     any."""
 
@@ -43,17 +43,19 @@ class Step:
     held: tuple[HeldTicks, ...] = ()
 
 
-def next_step(timing: Timing, after: datetime, moves: Moves, *, revision: str = "") -> Step | None:
+def next_step(timing: Timing, after: datetime, moves: Moves, *, revision: str = "") -> ScheduleStep | None:
     """The first step after an instant up to which all is decided. ``revision`` is named where an edit held a tick."""
     if not timing.has_calendars and not moves:
         tick = timing.next_after(after)
-        return None if tick is None else Step(tick, tick=tick)
+        return None if tick is None else ScheduleStep(tick, tick=tick)
     if timing.on_skip is OnSkip.DROP:
         return _dropping(timing, after, moves)
     return _moving(timing, after, moves, revision)
 
 
-def steps(timing: Timing, after: datetime, until: datetime, moves: Moves, *, revision: str = "") -> Iterator[Step]:
+def steps(
+    timing: Timing, after: datetime, until: datetime, moves: Moves, *, revision: str = ""
+) -> Iterator[ScheduleStep]:
     """Every step in (after, until]."""
     step = next_step(timing, after, moves, revision=revision)
     while step is not None and step.at <= until:
@@ -82,22 +84,22 @@ def _of_range(found: HeldRange) -> HeldTicks:
     return HeldTicks(found.first, found.last, found.count, found.closure)
 
 
-def _dropping(timing: Timing, after: datetime, moves: Moves) -> Step | None:
+def _dropping(timing: Timing, after: datetime, moves: Moves) -> ScheduleStep | None:
     """A held date is one step, at its last held tick."""
     tick = timing.nominal_after(after)
     if tick is None:
         return None
     if timing.closure(tick) is None:
-        return Step(tick, _left(moves, tick), tick)
+        return ScheduleStep(tick, _left(moves, tick), tick)
     held = next(timing.held_ranges(tick - _INSTANT, tick + _TWO_DAYS))
-    return Step(held.last, _left(moves, held.last), held=(_of_range(held),))
+    return ScheduleStep(held.last, _left(moves, held.last), held=(_of_range(held),))
 
 
 def _left(moves: Moves, at: datetime) -> Moves:
     return tuple(pair for pair in moves if max(pair) > at)
 
 
-def _moving(timing: Timing, after: datetime, moves: Moves, revision: str) -> Step | None:
+def _moving(timing: Timing, after: datetime, moves: Moves, revision: str) -> ScheduleStep | None:
     nominal = timing.nominal_after(after)
     found = [target for origin, target in moves if origin < target and target > after]
     found += [nominal] if nominal is not None else []
@@ -129,7 +131,7 @@ class _Moment:
     def _ran_early(self) -> datetime | None:
         return next((target for origin, target in self.moves if origin == self.at and target < origin), None)
 
-    def runs(self) -> Step | None:
+    def runs(self) -> ScheduleStep | None:
         """An open instant."""
         paired = {origin for origin, _ in self.moves}
         origins = [one for one in self.timing.origins_of(self.at) if one not in paired]
@@ -137,13 +139,13 @@ class _Moment:
         early, arriving = self._ran_early, self._arriving
         if early is not None and not arriving and not origins:
             # Its entry was removed since: it does not run again.
-            return Step(self.at, moves, held=(HeldTicks(self.at, self.at, moved_to=early),))
+            return ScheduleStep(self.at, moves, held=(HeldTicks(self.at, self.at, moved_to=early),))
         is_own = self.is_nominal and early is None
         moved_from = min((*arriving, *origins), default=None)
         is_due = is_own or moved_from is not None
-        return Step(self.at, moves, self.at if is_due else None, None if is_own else moved_from)
+        return ScheduleStep(self.at, moves, self.at if is_due else None, None if is_own else moved_from)
 
-    def held_again(self) -> Step:
+    def held_again(self) -> ScheduleStep:
         closure, arriving, rest = self.timing.closure(self.at), self._arriving, _left(self.moves, self.at)
         if self.timing.on_skip is OnSkip.PREVIOUS:
             why = ""
@@ -153,7 +155,7 @@ class _Moment:
                 change = f"when {self.revision[:8]} was applied" if self.revision else "before the entry was applied"
                 why = move.why or f"its earlier day had passed {change}"
             held = HeldTicks(self.at, self.at, closure=closure, moved_to=early, why=why)
-            return Step(self.at, rest, held=(held,) if self.is_nominal or arriving else ())
+            return ScheduleStep(self.at, rest, held=(held,) if self.is_nominal or arriving else ())
         first = min(arriving, default=self.at)
         origins = [*arriving, *([self.at] if self.is_nominal else [])]
         targets = {origin: self.timing.move(origin, beyond=self.at) for origin in origins}
@@ -167,4 +169,4 @@ class _Moment:
             moved_from=first if arriving else None,
             why=shown.why,
         )
-        return Step(self.at, moves, held=(held,))
+        return ScheduleStep(self.at, moves, held=(held,))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from chronos_gitops.schedule.calendars.calendar import Calendar, Entry
+from chronos_gitops.schedule.calendars.calendar import Calendar, CalendarEntry
 from chronos_gitops.schedule.zones import timezones
 from chronos_gitops.schedule.zones.wall_time import DAY
 
@@ -19,7 +19,7 @@ class ZonedCalendar:
     def of(cls, calendar: Calendar, job_timezone: str) -> "ZonedCalendar":
         return cls(calendar, timezones.load(calendar.timezone or job_timezone))
 
-    def entry_at(self, second: int) -> Entry | None:
+    def entry_at(self, second: int) -> CalendarEntry | None:
         """The entry that closes the instant; None where it is open."""
         return self.calendar.entry_at(timezones.reached(self.zone, second))
 

@@ -10,14 +10,14 @@ from typing import Any, Final
 from chronos_gitops.engine.answers.held_sentences import closed_until
 from chronos_gitops.jobs.planning.load_forecast import Alike
 from chronos_gitops.schedule.calendars.applied import AppliedTiming, origin_of
-from chronos_gitops.schedule.timing import Held, Timing
+from chronos_gitops.schedule.timing import ClosedTick, Timing
 from chronos_gitops.server.api.openapi import responses
 
 MOST: Final = 1000
 _INSTANT: Final = timedelta(microseconds=1)
 
 
-def closed(held: Held) -> dict[str, Any]:
+def closed(held: ClosedTick) -> dict[str, Any]:
     """A scheduled time that a calendar holds."""
     return {
         "time": responses.instant(held.time),
@@ -61,7 +61,7 @@ def closed_now(timing: Timing, now: datetime) -> str | None:
 
 def _held(
     timing: Timing, names: Sequence[str], start: datetime, stop: datetime
-) -> Iterator[tuple[datetime, Held, str]]:
+) -> Iterator[tuple[datetime, ClosedTick, str]]:
     for held in timing.held(start - _INSTANT, stop - _INSTANT):
         yield from ((held.time, held, name) for name in names)
 

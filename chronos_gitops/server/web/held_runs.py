@@ -10,7 +10,7 @@ from chronos_gitops.plurals import plural
 from chronos_gitops.schedule.calendars.applied import AppliedTiming, origin_of
 from chronos_gitops.schedule.calendars.state import state_at
 from chronos_gitops.schedule.timestamps import rfc3339
-from chronos_gitops.schedule.timing import Held, Timing
+from chronos_gitops.schedule.timing import ClosedTick, Timing
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -63,7 +63,7 @@ def _notes(timing: Timing, after: datetime, until: datetime) -> Iterator[tuple[d
         return
     for found in timing.held_ranges(after, until):
         many = f", {plural(found.count, 'time')} until {rfc3339(found.last)}" if found.count > 1 else ""
-        yield found.first, held_note(Held(found.first, found.closure, None)) + many
+        yield found.first, held_note(ClosedTick(found.first, found.closure, None)) + many
 
 
 def moved_note(timing: Timing | AppliedTiming, tick: datetime) -> str:
@@ -72,7 +72,7 @@ def moved_note(timing: Timing | AppliedTiming, tick: datetime) -> str:
     return "" if origin is None else f"moved from {rfc3339(origin)}"
 
 
-def held_note(held: Held) -> str:
+def held_note(held: ClosedTick) -> str:
     entry, target = held.closure.entry, held.move.target if held.move is not None else None
     moved = "" if target is None else f", moved to {rfc3339(target)}"
     return f"held: {held.closure.calendar} ({entry.reason or entry.text}){moved}"

@@ -184,7 +184,7 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self, resolve: Resolve, listener: Listener | None, peers: PeerReader) -> None:
         super().__init__(
-            resolver=_Resolver(resolve),
+            resolver=_EgressResolver(resolve),
             socket_factory=self._socket,
             limit=0,  # ConcurrencyLimiter does it, outside the deadline
             keepalive_timeout=IDLE_SECONDS,
@@ -272,7 +272,7 @@ class _Connector(aiohttp.TCPConnector):
             connection.close()
 
 
-class _Resolver(AbstractResolver):
+class _EgressResolver(AbstractResolver):
     def __init__(self, resolve: Resolve) -> None:
         self._resolve = resolve
 

@@ -9,7 +9,7 @@ from harness.engine_harness import Bench, eventually, statuses
 
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Trigger
-from chronos_gitops.engine.operations.bulk import BulkAction, BulkCall, BulkItem, KeyReused, call_id
+from chronos_gitops.engine.operations.bulk import BulkAction, BulkCall, BulkItem, BulkKeyReused, call_id
 
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
 NEVER = "@yearly"
@@ -89,7 +89,7 @@ def test_a_repeated_key_changes_nothing_more(bench: Bench) -> None:
     found = engine.bulk_call(first.id)
     assert found is not None
     assert found.jobs == NAMES
-    with pytest.raises(KeyReused):
+    with pytest.raises(BulkKeyReused):
         engine.bulk(call(bench, BulkAction.PAUSE, "key", hours=2))
     assert engine.bulk_call(call_id(BulkAction.PAUSE, "bob", "key")) is None
 

@@ -9,7 +9,7 @@ from chronos_gitops.engine.operations.replays import (
     PlannedItem,
     ReplayClass,
     ReplayRequest,
-    TooManyItems,
+    TooManyReplayItems,
     checksum,
     plan,
     to_run,
@@ -99,7 +99,7 @@ def test_a_range_is_enumerated_or_left() -> None:
 def test_more_than_a_thousand_name_the_first_beyond() -> None:
     rows = [row(Status.FAILED, at=number) for number in range(1001)]
     assert len(planned(*rows[:1000])) == 1000
-    with pytest.raises(TooManyItems, match="2026-03-03T04:40:00"):
+    with pytest.raises(TooManyReplayItems, match="2026-03-03T04:40:00"):
         planned(*rows)
 
 

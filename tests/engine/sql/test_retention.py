@@ -15,7 +15,7 @@ from chronos_gitops.engine.sql.claiming import claims, skips
 from chronos_gitops.engine.sql.claiming.claims import Claim
 from chronos_gitops.engine.sql.claiming.skips import Skip
 from chronos_gitops.engine.sql.operations import replays
-from chronos_gitops.engine.sql.postgres.connection import Address
+from chronos_gitops.engine.sql.postgres.connection import DatabaseAddress
 from chronos_gitops.engine.sql.postgres.store import PostgresStore
 from chronos_gitops.engine.sql.retention import BATCH, Keep, Retention
 from chronos_gitops.engine.sql.store import repository
@@ -34,7 +34,7 @@ def store(request: pytest.FixtureRequest, data_folder: Path) -> Iterator[Store]:
     store: Store = SqliteStore(data_folder / "ledger.db")
     if request.param == "postgres":
         store.close()
-        store = PostgresStore(Address(request.getfixturevalue("postgres_url")), place="test")
+        store = PostgresStore(DatabaseAddress(request.getfixturevalue("postgres_url")), place="test")
     yield store
     store.close()
 

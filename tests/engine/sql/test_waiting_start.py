@@ -15,7 +15,7 @@ from harness.programs.postgres import Server
 from chronos_gitops.engine.clock import SystemClock
 from chronos_gitops.engine.engine import NotRunning
 from chronos_gitops.engine.sql.engine import SqlEngine
-from chronos_gitops.engine.sql.postgres.connection import Address
+from chronos_gitops.engine.sql.postgres.connection import DatabaseAddress
 from chronos_gitops.engine.sql.postgres.store import PostgresStore
 from chronos_gitops.engine.sql.store.sqlite import SqliteStore
 from chronos_gitops.engine.sql.store.store import Store
@@ -116,7 +116,7 @@ def test_a_start_whose_connection_is_lost_goes_on(caplog: pytest.LogCaptureFixtu
     with contextlib.closing(Server()) as server, psycopg.connect(server.url(), autocommit=True) as admin:
 
         def open_store() -> Store:
-            store = PostgresStore(Address(server.url()), place="test")
+            store = PostgresStore(DatabaseAddress(server.url()), place="test")
             admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
             return store
 

@@ -16,7 +16,7 @@ from psycopg import pq
 from chronos_gitops.engine.clock import SystemClock
 from chronos_gitops.engine.model import Status
 from chronos_gitops.engine.sql.engine import SqlEngine
-from chronos_gitops.engine.sql.postgres.connection import Address, PostgresSession
+from chronos_gitops.engine.sql.postgres.connection import DatabaseAddress, PostgresSession
 from chronos_gitops.engine.sql.postgres.store import PostgresStore
 from chronos_gitops.engine.sql.store.sqlite import SqliteStore
 from chronos_gitops.engine.sql.store.store import LEASE_S, Session, StoreError
@@ -87,7 +87,7 @@ def other_error(session: Session) -> None:
 def test_after_any_error_the_next_write_and_the_next_read_work(
     postgres_url: str, fault: Callable[[Session], None]
 ) -> None:
-    store = PostgresStore(Address(postgres_url), place="test")
+    store = PostgresStore(DatabaseAddress(postgres_url), place="test")
     with pytest.raises((StoreError, ValueError)):
         store.write(fault).result(5)
     for name in "ab":
@@ -224,7 +224,7 @@ def test_the_embedded_ledger_that_cannot_be_written_fails_liveness_and_recovers(
 def test_one_operation_that_always_fails_is_no_ledger_that_cannot_be_written(
     postgres_url: str, data_folder: Path
 ) -> None:
-    for store in (PostgresStore(Address(postgres_url), place="test"), SqliteStore(data_folder / "ledger.db")):
+    for store in (PostgresStore(DatabaseAddress(postgres_url), place="test"), SqliteStore(data_folder / "ledger.db")):
         for _ in range(3):
             with pytest.raises(StoreError):
                 store.write(lambda session: session.execute("SELECT nothing FROM nowhere")).result(5)
@@ -235,7 +235,7 @@ def test_one_operation_that_always_fails_is_no_ledger_that_cannot_be_written(
 def test_pipeline_status_is_what_decides(postgres_url: str) -> None:
     from chronos_gitops.engine.sql.postgres.connection import is_reusable
 
-    connection = Address(postgres_url).connect()
+    connection = DatabaseAddress(postgres_url).connect()
     assert is_reusable(connection)
     connection.execute("BEGIN")
     assert is_reusable(connection)

@@ -18,7 +18,7 @@ from chronos_gitops.engine.temporal import names, updates
 from chronos_gitops.engine.temporal.timetables.reconciler import applied
 from chronos_gitops.engine.temporal.visibility import search_attributes
 from chronos_gitops.engine.temporal.workflows import schedule_workflow
-from chronos_gitops.engine.temporal.workflows.messages import Held
+from chronos_gitops.engine.temporal.workflows.messages import PauseRecord
 
 JOBS = 4
 
@@ -89,7 +89,7 @@ class Storm:
         described = await self._described(job)
         if described.typed_search_attributes.get(search_attributes.STATUS) != search_attributes.PAUSED_STATUS:
             return None
-        held: list[Held] = await described.memo_value(names.PAUSES, [], type_hint=list[Held])
+        held: list[PauseRecord] = await described.memo_value(names.PAUSES, [], type_hint=list[PauseRecord])
         return held[-1].reason
 
     async def _described(self, job: str) -> Any:

@@ -15,7 +15,7 @@ from harness.servers import Connection, Hostile, answer
 
 from chronos_gitops.engine.clock import SystemClock
 from chronos_gitops.engine.sql.engine import SqlEngine
-from chronos_gitops.engine.sql.postgres.connection import Address
+from chronos_gitops.engine.sql.postgres.connection import DatabaseAddress
 from chronos_gitops.engine.sql.postgres.store import PostgresStore
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.webhooks.attempt import Delivery
@@ -125,7 +125,7 @@ class Fleet:
         per_host: int = 50,
         release: str | None = None,
     ) -> SqlEngine:
-        address, seen, place = Address(url or self.url), Seen(), f"place-{len(self.engines)}"
+        address, seen, place = DatabaseAddress(url or self.url), Seen(), f"place-{len(self.engines)}"
         engine = SqlEngine(
             lambda: PostgresStore(address, place=place, lease_s=lease_s, release=release),
             delivery=lambda: Delivery(

@@ -41,10 +41,10 @@ from chronos_gitops.engine.temporal.status.fleet_backlog import FleetBacklog
 from chronos_gitops.engine.temporal.timetables.reconciler import applied
 from chronos_gitops.engine.temporal.visibility import search_attributes
 from chronos_gitops.engine.temporal.visibility.visibility import Visibility
-from chronos_gitops.engine.temporal.worker.activities import Sending, Timing
+from chronos_gitops.engine.temporal.worker.activities import Sending, TimingActivities
 from chronos_gitops.engine.temporal.worker.gate_watch import GateWatch
 from chronos_gitops.engine.temporal.worker.workers import Workers
-from chronos_gitops.engine.temporal.workflows.messages import Situation, TimetableState, Verdict
+from chronos_gitops.engine.temporal.workflows.messages import Situation, TimetableOrders, TimetableState
 from chronos_gitops.engine.ticks.backlog import MAX_PENDING
 from chronos_gitops.engine.ticks.due_queue import LATE
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
@@ -172,7 +172,7 @@ def asleep(server: TemporalServer, namespace: str) -> Callable[[Bench, Job, time
     return leave
 
 
-class AheadTiming(Timing):
+class AheadTiming(TimingActivities):
     """Decides as it would while the server's clock is ahead."""
 
     def __init__(self, by: timedelta) -> None:
@@ -180,7 +180,7 @@ class AheadTiming(Timing):
         self._by = by
 
     @activity.defn(name=names.DECIDE)
-    async def decide(self, situation: Situation) -> Verdict:
+    async def decide(self, situation: Situation) -> TimetableOrders:
         return await super().decide(replace(situation, now=situation.now + self._by // timedelta(milliseconds=1)))
 
 

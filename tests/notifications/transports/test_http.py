@@ -14,7 +14,7 @@ from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
 from chronos_gitops.cli.demo.receiver import Receiver
-from chronos_gitops.config.channels import Channel, SecretValue, Slack, Webhook
+from chronos_gitops.config.channels import Channel, SecretValue, Slack, WebhookChannel
 from chronos_gitops.config.groups import Egress
 from chronos_gitops.config.model import HostTls
 from chronos_gitops.notifications.message import Notification
@@ -34,7 +34,7 @@ def hook() -> Iterator[Receiver]:
 
 def to(url: str | SecretValue, secret: str | SecretValue | None = None) -> Channel:
     given = SecretValue(secret) if isinstance(secret, str) else secret
-    return Channel("ops", Webhook(SecretValue(url) if isinstance(url, str) else url, given))
+    return Channel("ops", WebhookChannel(SecretValue(url) if isinstance(url, str) else url, given))
 
 
 def refused(outlet: NotificationSender, channel: Channel, letter: Notification) -> NotSent:

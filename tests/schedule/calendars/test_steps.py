@@ -7,7 +7,7 @@ import pytest
 
 from chronos_gitops.schedule.calendars import parser
 from chronos_gitops.schedule.calendars.calendar import Calendar
-from chronos_gitops.schedule.calendars.steps import Moves, Step, held_rows, next_step, steps, withdrawn
+from chronos_gitops.schedule.calendars.steps import Moves, ScheduleStep, held_rows, next_step, steps, withdrawn
 from chronos_gitops.schedule.timing import Timing
 
 DAY = timedelta(days=1)
@@ -28,11 +28,11 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def walked(subject: Timing, after: str, until: str, moves: Moves = ()) -> list[Step]:
+def walked(subject: Timing, after: str, until: str, moves: Moves = ()) -> list[ScheduleStep]:
     return list(steps(subject, at(after), at(until), moves))
 
 
-def ran(found: list[Step]) -> list[datetime]:
+def ran(found: list[ScheduleStep]) -> list[datetime]:
     return [one.tick for one in found if one.tick is not None]
 
 

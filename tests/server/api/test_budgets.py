@@ -12,7 +12,14 @@ from harness.api_fixtures import app_of
 from chronos_gitops.app import Service
 from chronos_gitops.server.api import budgets
 from chronos_gitops.server.api.budgets import HeavyWork, Limits, Rate, TooManyRequests, TooSlow
-from chronos_gitops.server.api.routes.event_stream import LIMITED, MOST, PER_CALLER, Reader, StreamSlots, TooManyStreams
+from chronos_gitops.server.api.routes.event_stream import (
+    LIMITED,
+    MOST,
+    PER_CALLER,
+    StreamSlots,
+    StreamSubscriber,
+    TooManyStreams,
+)
 from chronos_gitops.server.wsgi import THREADS, Server
 
 PATIENCE = 20.0
@@ -127,14 +134,14 @@ def test_many_heavy_questions_leave_the_probes_alone(app: Flask, http: httpx.Cli
 
 def test_streams_of_one_caller_and_of_limited_ones_leave_places_to_others() -> None:
     places = StreamSlots()
-    greedy = Reader("greedy", is_limited=True)
+    greedy = StreamSubscriber("greedy", is_limited=True)
     for _ in range(PER_CALLER):
         places.take(greedy)
     with pytest.raises(TooManyStreams):
         places.take(greedy)
     for number in range(LIMITED - PER_CALLER):
-        places.take(Reader(f"other-{number}", is_limited=True))
+        places.take(StreamSubscriber(f"other-{number}", is_limited=True))
     with pytest.raises(TooManyStreams):
-        places.take(Reader("late", is_limited=True))
-    places.take(Reader("administrator"))
+        places.take(StreamSubscriber("late", is_limited=True))
+    places.take(StreamSubscriber("administrator"))
     assert places.taken == LIMITED + 1

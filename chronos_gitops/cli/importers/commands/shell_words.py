@@ -40,7 +40,7 @@ def read(text: str, variables: Mapping[str, str]) -> Command:
 
     Unconvertible for pipes, lists, substitutions, files that it reads and variables that are not set.
     """
-    return _command(_Reader(text, variables).run())
+    return _command(_ShellReader(text, variables).run())
 
 
 def secret_or_value(name: str, value: str) -> str:
@@ -59,7 +59,7 @@ class _Operator:
     here: str = ""
 
 
-class _Reader:
+class _ShellReader:
     """One pass over the text."""
 
     def __init__(self, text: str, variables: Mapping[str, str]) -> None:
@@ -211,7 +211,7 @@ class _Reader:
                 lines.append(f"{line}\n")
             body = "".join(lines)
             self._done[place] = _Operator(
-                "<<", here=body if is_literal_text else _Reader(body, self._variables)._filled("")
+                "<<", here=body if is_literal_text else _ShellReader(body, self._variables)._filled("")
             )
         self._awaited.clear()
 

@@ -69,7 +69,7 @@ class Claim:
         return self.definition.job.name, self.request_key or self.id
 
 
-class Verdict(StrEnum):
+class ClaimOutcome(StrEnum):
     RUN = "run"
     SKIPPED = "skipped"
     KNOWN = "known"
@@ -81,7 +81,7 @@ class Claimed:
     ``owner`` is who runs it, ``replaced`` are the executions of this runner that it takes the place of."""
 
     claim: Claim
-    verdict: Verdict
+    verdict: ClaimOutcome
     execution: Execution
     owner: str | None
     replaced: tuple[str, ...] = ()
@@ -98,7 +98,7 @@ def claim(
     if not claims:
         return []
     claims = [one.recorded_in(replica.namespace) for one in claims]
-    decision = _Decision(_known(session, claims), _unfinished(session, claims), replica, now, room)
+    decision = _ClaimBatch(_known(session, claims), _unfinished(session, claims), replica, now, room)
     if decision.busy:
         decision.live = replica.live(session)
         found = session.execute(queries.REPLAYING, {"jobs": list(decision.busy)}).fetchall()
@@ -125,7 +125,7 @@ class _Owned(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Decision:
+class _ClaimBatch:
     """Outcomes of the claims of one transaction; each claim sees those before it."""
 
     known: dict[_Key, tuple[Execution, str | None]]
@@ -145,15 +145,17 @@ class _Decision:
         job = claim.definition.job
         known = self.known.get(claim.key)
         if known is not None:
-            return Claimed(claim, Verdict.KNOWN, known[0], known[1])
+            return Claimed(claim, ClaimOutcome.KNOWN, known[0], known[1])
         busy = self.busy.get(job.name, [])
         waited = self._waited_behind_replay(claim, busy)
         turn = overlap.turn(job.concurrency, claim.trigger, len(busy), waited=waited)
         if turn is Turn.SKIP:
-            return Claimed(claim, Verdict.SKIPPED, self._add(claim, Status.SKIPPED, Reason.OVERLAP, None), None)
+            return Claimed(claim, ClaimOutcome.SKIPPED, self._add(claim, Status.SKIPPED, Reason.OVERLAP, None), None)
         if job.concurrency is Concurrency.ALLOW and claim.trigger is Trigger.SCHEDULE:
             if self.room <= 0:
-                return Claimed(claim, Verdict.SKIPPED, self._add(claim, Status.SKIPPED, Reason.BACKLOG, None), None)
+                return Claimed(
+                    claim, ClaimOutcome.SKIPPED, self._add(claim, Status.SKIPPED, Reason.BACKLOG, None), None
+                )
             self.room -= 1
         owner = self._owner(job, busy)
         ours: tuple[str, ...] = ()
@@ -163,7 +165,7 @@ class _Decision:
             busy = items
         execution = self._add(claim, Status.PENDING, None, owner)
         self.busy[job.name] = [*busy, _Owned(execution.id, owner, claim.trigger, claim.scheduled_time)]
-        return Claimed(claim, Verdict.RUN, execution, owner, ours)
+        return Claimed(claim, ClaimOutcome.RUN, execution, owner, ours)
 
     def _waited_behind_replay(self, claim: Claim, busy: Sequence[_Owned]) -> timedelta | None:
         """None unless an item runs, or what has waited for one goes on."""
@@ -241,14 +243,14 @@ def _unfinished(session: Session, claims: Sequence[Claim]) -> dict[str, list[_Ow
     return dict(found)
 
 
-def _replace(session: Session, decision: _Decision) -> set[str]:
+def _replace(session: Session, decision: _ClaimBatch) -> set[str]:
     if not decision.replaced:
         return set()
     parameters = {"ids": decision.replaced, "at": milliseconds.to_ms(decision.now)}
     return {row["id"] for row in session.execute(queries.REPLACE_UNFINISHED, parameters).fetchall()}
 
 
-def _write(session: Session, decision: _Decision, claims: Sequence[Claim]) -> None:
+def _write(session: Session, decision: _ClaimBatch, claims: Sequence[Claim]) -> None:
     if not decision.added:
         return
     add_definitions(session, [claim.definition.job for claim in claims])

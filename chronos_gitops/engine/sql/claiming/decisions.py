@@ -24,7 +24,7 @@ from chronos_gitops.schedule.timing import Timing
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class CommittedWrites:
     """The result of a transaction. ``marks`` are the watermarks after it, ``dropped`` those that were removed.
     ``cancelled`` are the ids of executions that were queued here. ``losses`` is the replica's count before the commit:
     another replica may have taken over the claims since."""
@@ -39,7 +39,7 @@ class Written:
 
 
 @dataclass(slots=True)
-class Decision:
+class PendingWrites:
     """Grows until it is written. ``emptied`` says why what waits in the queue of a job is cancelled."""
 
     claims: list[Claim] = field(default_factory=list)
@@ -118,7 +118,7 @@ class Decision:
         held: Mapping[str, Watermark],
         now: datetime,
         room: int = sys.maxsize,
-    ) -> Written:
+    ) -> CommittedWrites:
         """In the caller's transaction, which holds the watermarks ``held``; ``room`` is that of ``claims.claim``."""
         losses = replica.losses
         skipped = skips.skip(session, self.skips, now, replica)
@@ -133,7 +133,7 @@ class Decision:
             failpoints.reach("before-claim-commit")
         marks = {job: mark for job, mark in held.items() if job not in self.dropped}
         marks |= {mark.job: mark for mark in self.marks}
-        return Written(skipped, claimed, marks, self.dropped, losses, cancelled=cancelled)
+        return CommittedWrites(skipped, claimed, marks, self.dropped, losses, cancelled=cancelled)
 
 
 def on_due(
@@ -143,10 +143,10 @@ def on_due(
     held: Mapping[str, Watermark],
     paused: Collection[str],
     now: datetime,
-) -> Decision:
+) -> PendingWrites:
     """Over the entries whose watermark is held. Where it is not the one that was ``known``, somebody else has decided
     or another revision says when the job is due: then nothing is, until the timetable has followed."""
-    decision = Decision(calendars=jobs.calendars)
+    decision = PendingWrites(calendars=jobs.calendars)
     for entry in entries:
         mark = held.get(entry.job)
         if mark is None or mark != known.get(entry.job) or entry.job in paused:
@@ -169,11 +169,11 @@ def on_apply(
     now: datetime,
     contents: Contents,
     released: Collection[str] = (),
-) -> Decision:
+) -> PendingWrites:
     """A JobSet begins to count: over the jobs of these names, and what is ``held`` besides. The ticks of ``owed`` jobs
     since their watermarks were missed by everybody; those of jobs ``released`` from the guard fell in its pause.
     ``contents`` are those of calendars that watermarks were under."""
-    decision = Decision(calendars=jobs.calendars)
+    decision = PendingWrites(calendars=jobs.calendars)
     found = (jobs.get(name) for name in names)
     active = {one.job.name: one for one in found if one is not None and one.job.enabled}
     for name, definition in active.items():
@@ -197,7 +197,7 @@ def on_apply(
 
 
 def _give_up_old_ticks(
-    decision: Decision,
+    decision: PendingWrites,
     mark: Watermark,
     old: JobVersion | None,
     new: JobVersion | None,
@@ -235,7 +235,7 @@ def on_resume(
     pause: Pause,
     now: datetime,
     contents: Contents,
-    decision: Decision,
+    decision: PendingWrites,
 ) -> None:
     """Decide the scheduled times within a pause by the job's missed-run policy; those that a calendar closes are
     skipped."""

@@ -12,7 +12,7 @@ from chronos_gitops.engine.sql.claiming import claims
 from chronos_gitops.engine.sql.store import queries
 from chronos_gitops.engine.sql.store.store import Replica, Session
 from chronos_gitops.engine.ticks import tick_rows
-from chronos_gitops.engine.ticks.due_queue import Missed, Ticks, given_up
+from chronos_gitops.engine.ticks.due_queue import DueTicks, Missed, given_up
 from chronos_gitops.jobs.model import Job, JobVersion
 from chronos_gitops.schedule.calendars.steps import HeldTicks
 
@@ -27,7 +27,7 @@ class Skip:
     job: str
     definition: JobVersion | None
     missed: Missed
-    ticks: Ticks
+    ticks: DueTicks
     calendar: HeldBy | None = None
 
     @property

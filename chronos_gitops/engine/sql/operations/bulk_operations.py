@@ -11,9 +11,9 @@ from chronos_gitops.engine.model import Pause, Trigger
 from chronos_gitops.engine.operations import bulk
 from chronos_gitops.engine.operations.bulk import BulkAction, BulkCall, BulkItem, BulkOutcome
 from chronos_gitops.engine.sql.claiming import decisions, watermarks
-from chronos_gitops.engine.sql.claiming.claims import Claim, Claimed, Verdict
+from chronos_gitops.engine.sql.claiming.claims import Claim, Claimed, ClaimOutcome
 from chronos_gitops.engine.sql.claiming.clock_correction import take_back
-from chronos_gitops.engine.sql.claiming.decisions import Decision, Written
+from chronos_gitops.engine.sql.claiming.decisions import CommittedWrites, PendingWrites
 from chronos_gitops.engine.sql.store import queries, repository
 from chronos_gitops.engine.sql.store.store import Replica, Session
 from chronos_gitops.jobs.model import JobSet
@@ -25,7 +25,7 @@ class Performed:
 
     items: tuple[BulkItem, ...]
     pauses: Mapping[str, Pause]
-    written: Written
+    written: CommittedWrites
 
 
 def recorded(session: Session, call_id: str) -> tuple[BulkCall, tuple[BulkItem, ...]] | None:
@@ -50,7 +50,7 @@ class BulkOperation:
     def __call__(self, session: Session) -> Performed:
         known = recorded(session, self._call.id)
         if known is not None:
-            return Performed(known[1], repository.pauses(session), Written([], [], {}))
+            return Performed(known[1], repository.pauses(session), CommittedWrites([], [], {}))
         perform = {
             BulkAction.PAUSE: self._pause,
             BulkAction.RESUME: self._resume,
@@ -60,7 +60,7 @@ class BulkOperation:
         self._remember(session, items)
         return Performed(items, repository.pauses(session), written)
 
-    def _pause(self, session: Session) -> tuple[tuple[BulkItem, ...], Written]:
+    def _pause(self, session: Session) -> tuple[tuple[BulkItem, ...], CommittedWrites]:
         watermarks.hold_several(session, self._call.jobs)
         before, items = repository.pauses(session), []
         for job in self._call.jobs:
@@ -70,13 +70,13 @@ class BulkOperation:
             if after is not held:
                 repository.set_pause(session, after)
         self._replica.tell(session)
-        return tuple(items), Written([], [], {})
+        return tuple(items), CommittedWrites([], [], {})
 
-    def _resume(self, session: Session) -> tuple[tuple[BulkItem, ...], Written]:
+    def _resume(self, session: Session) -> tuple[tuple[BulkItem, ...], CommittedWrites]:
         held = watermarks.hold_several(session, self._call.jobs)
         held, correction = take_back(session, held, self._now, self._replica.namespace)
         contents = watermarks.contents_of(session, decisions.foreign_timings(held, self._jobs))
-        before, items, decision = repository.pauses(session), [], Decision()
+        before, items, decision = repository.pauses(session), [], PendingWrites()
         for job in self._call.jobs:
             pause = before.get(job)
             after = bulk.left_by(pause, self._call.bulk, self._now)
@@ -92,11 +92,11 @@ class BulkOperation:
         written = decision.write(session, self._replica, held, self._now)
         return tuple(items), replace(written, correction=correction)
 
-    def _trigger(self, session: Session) -> tuple[tuple[BulkItem, ...], Written]:
+    def _trigger(self, session: Session) -> tuple[tuple[BulkItem, ...], CommittedWrites]:
         for job in sorted(self._call.jobs):
             self._replica.hold(session, job)
         watermarks.hold_several(session, self._call.jobs)
-        decision = Decision(claims=[self._claim(job) for job in self._call.jobs])
+        decision = PendingWrites(claims=[self._claim(job) for job in self._call.jobs])
         written = decision.write(session, self._replica, {}, self._now)
         return tuple(map(_triggered, written.claimed)), written
 
@@ -117,7 +117,7 @@ class BulkOperation:
 
 
 def _triggered(claimed: Claimed) -> BulkItem:
-    outcome = BulkOutcome.SKIPPED if claimed.verdict is Verdict.SKIPPED else BulkOutcome.TRIGGERED
+    outcome = BulkOutcome.SKIPPED if claimed.verdict is ClaimOutcome.SKIPPED else BulkOutcome.TRIGGERED
     return BulkItem(claimed.execution.job, outcome, execution=claimed.execution.id)
 
 

@@ -8,7 +8,7 @@ from chronos_gitops.engine.model import Pause, Reason
 from chronos_gitops.engine.operations.pauses import combined, is_ended_by, is_same_stop, without_guard
 from chronos_gitops.engine.sql.claiming import decisions, waiting, watermarks
 from chronos_gitops.engine.sql.claiming.clock_correction import take_back
-from chronos_gitops.engine.sql.claiming.decisions import Decision, Written
+from chronos_gitops.engine.sql.claiming.decisions import CommittedWrites, PendingWrites
 from chronos_gitops.engine.sql.store import repository
 from chronos_gitops.engine.sql.store.store import Replica, Session
 from chronos_gitops.jobs.model import JobSet
@@ -42,15 +42,15 @@ def stop_version(
 
 def resume(
     session: Session, jobs: JobSet, name: str, now: datetime, is_over: Callable[[Pause], bool], replica: Replica
-) -> tuple[Pause | None, Written]:
+) -> tuple[Pause | None, CommittedWrites]:
     """The pause that goes on, and what was written. The runner that ends a pause catches up; another one that wanted to
     end it finds nothing to do."""
     mark = watermarks.hold(session, name)
     held, correction = take_back(session, {} if mark is None else {name: mark}, now, replica.namespace)
     pause = repository.pause_of(session, name)
     if pause is None or not is_over(pause):
-        return pause, Written([], [], held, correction=correction)
-    decided = Decision()
+        return pause, CommittedWrites([], [], held, correction=correction)
+    decided = PendingWrites()
     contents = watermarks.contents_of(session, decisions.foreign_timings(held, jobs))
     decisions.on_resume(jobs, name, held.get(name), pause, now, contents, decided)
     repository.end_pause(session, name, now)

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chronos_gitops.engine.operations.replays import Replay, ReplayEnd, ReplayState, ReplayUnderWay
-from chronos_gitops.engine.sql.claiming.decisions import Written
+from chronos_gitops.engine.sql.claiming.decisions import CommittedWrites
 from chronos_gitops.engine.sql.operations import replays
-from chronos_gitops.engine.sql.operations.replays import ActiveReplay, Progress, Step
+from chronos_gitops.engine.sql.operations.replays import ActiveReplay, ReplayStep, ReplayStepResult
 from chronos_gitops.engine.sql.store.store import Operation, Replica, Session
 from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.process import failpoints
@@ -62,20 +62,20 @@ class ReplayDriver:
         await self.read()
         return self._told(found) if is_ended else found
 
-    async def step(self, jobs: JobSet | None, now: datetime) -> list[Written]:
+    async def step(self, jobs: JobSet | None, now: datetime) -> list[CommittedWrites]:
         """Begins the next item of each replay whose turn it is; the replays of deleted jobs end. No ``jobs``: they are
         not known yet."""
-        begun: list[Written] = []
+        begun: list[CommittedWrites] = []
         for active in list(self.active.values()) if jobs is not None else ():
             definition = None if jobs is None else jobs.get(active.job)
             if definition is None:
                 await self.cancel(active.id, now)
             elif active.next_at <= now and not self._is_occupied(active.job):
-                progress, written = await self._write(Step(active, definition, now, self._replica))
-                if progress is Progress.BUSY:
+                progress, written = await self._write(ReplayStep(active, definition, now, self._replica))
+                if progress is ReplayStepResult.BUSY:
                     self.active[active.job] = replace(active, next_at=now + _LOOK_AGAIN)
                     continue
-                if progress is Progress.DONE:
+                if progress is ReplayStepResult.DONE:
                     self._told(await self._find(active.id))
                 if written is not None:
                     failpoints.reach("after-replay-item")

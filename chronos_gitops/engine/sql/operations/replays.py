@@ -11,7 +11,7 @@ from chronos_gitops.engine.model import Status, Trigger
 from chronos_gitops.engine.operations.replays import Replay, ReplayItem, ReplayState, item_id
 from chronos_gitops.engine.sql.claiming import watermarks
 from chronos_gitops.engine.sql.claiming.claims import Claim
-from chronos_gitops.engine.sql.claiming.decisions import Decision, Written
+from chronos_gitops.engine.sql.claiming.decisions import CommittedWrites, PendingWrites
 from chronos_gitops.engine.sql.store import queries
 from chronos_gitops.engine.sql.store.row_mapping import Row
 from chronos_gitops.engine.sql.store.store import Replica, Session
@@ -43,7 +43,7 @@ _PACED = "UPDATE replays SET next_at = :next_at WHERE id = :id"
 _END = "UPDATE replays SET state = :state, ended_at = :at WHERE id = :id AND state = 'running'"
 
 
-class Progress(StrEnum):
+class ReplayStepResult(StrEnum):
     BEGUN = "begun"
     BUSY = "busy"
     DONE = "done"
@@ -114,7 +114,7 @@ def end(session: Session, replay_id: str, state: ReplayState, now: datetime) -> 
     return ended.rowcount == 1
 
 
-class Step:
+class ReplayStep:
     """Begins the next item of a replay when nothing of its job is unfinished, in one transaction that may run twice."""
 
     def __init__(self, replay: ActiveReplay, definition: JobVersion, now: datetime, replica: Replica) -> None:
@@ -123,25 +123,25 @@ class Step:
         self._now = milliseconds.whole(now)
         self._replica = replica
 
-    def __call__(self, session: Session) -> tuple[Progress, Written | None]:
+    def __call__(self, session: Session) -> tuple[ReplayStepResult, CommittedWrites | None]:
         job = self._replay.job
         self._replica.hold(session, job)
         watermarks.hold(session, job)
         held = session.execute(_HOLD, {"id": self._replay.id}).fetchone()
         if held is None or held["state"] != ReplayState.RUNNING:
-            return Progress.GONE, None
+            return ReplayStepResult.GONE, None
         if session.execute(queries.UNFINISHED_OF_JOBS, {"jobs": [job]}).fetchone() is not None:
-            return Progress.BUSY, None
+            return ReplayStepResult.BUSY, None
         item = session.execute(_NEXT, {"id": self._replay.id}).fetchone()
         if item is None:
             end(session, self._replay.id, ReplayState.DONE, self._now)
-            return Progress.DONE, None
-        written = Decision(claims=[self._claim(item)]).write(session, self._replica, {}, self._now)
+            return ReplayStepResult.DONE, None
+        written = PendingWrites(claims=[self._claim(item)]).write(session, self._replica, {}, self._now)
         begun = {"id": self._replay.id, "position": item["position"], "execution": written.claimed[0].execution.id}
         session.execute(_BEGUN, begun)
         pace = timedelta(milliseconds=held["pace_ms"])
         session.execute(_PACED, {"id": self._replay.id, "next_at": milliseconds.to_ms(self._now + pace)})
-        return Progress.BEGUN, written
+        return ReplayStepResult.BEGUN, written
 
     def _claim(self, item: Row) -> Claim:
         return Claim(

@@ -48,7 +48,7 @@ class Standby(psycopg.OperationalError):
     """The server only follows another one: what it shows may be old, and it takes no writes."""
 
 
-class Address:
+class DatabaseAddress:
     """Where the database is. ``str`` of it has no password."""
 
     def __init__(self, url: str) -> None:

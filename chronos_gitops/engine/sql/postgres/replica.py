@@ -15,7 +15,7 @@ import psycopg
 from chronos_gitops.engine.clock import elapsed
 from chronos_gitops.engine.sql.postgres import leases
 from chronos_gitops.engine.sql.postgres.clock import DatabaseClock, instant
-from chronos_gitops.engine.sql.postgres.connection import Address, Connection, PostgresSession, Severable
+from chronos_gitops.engine.sql.postgres.connection import Connection, DatabaseAddress, PostgresSession, Severable
 from chronos_gitops.engine.sql.store.store import LEASE_S, ReplicaView, Session
 from chronos_gitops.engine.sql.write_watchdog import WriteWatch
 from chronos_gitops.process.background_thread import BackgroundThread
@@ -41,7 +41,7 @@ class PostgresReplica:
 
     def __init__(
         self,
-        address: Address,
+        address: DatabaseAddress,
         *,
         place: str,
         clock: DatabaseClock | None,

@@ -10,7 +10,7 @@ import psycopg
 
 from chronos_gitops.engine.clock import elapsed
 from chronos_gitops.engine.engine import NotRunning
-from chronos_gitops.engine.sql.postgres.connection import Address, Connection, Standby
+from chronos_gitops.engine.sql.postgres.connection import Connection, DatabaseAddress, Standby
 from chronos_gitops.engine.sql.store.store import StoreUnusable
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ _MAY_MEND: Final = (
 )
 
 
-def persevere(address: Address, attempt: Callable[[], T], is_stopping: Callable[[], bool]) -> T:
+def persevere(address: DatabaseAddress, attempt: Callable[[], T], is_stopping: Callable[[], bool]) -> T:
     """Retry ``attempt`` until it returns: a database that starts together with its runners may take a while, and may go
     away once more. StoreUnusable when it refuses or does not come up; NotRunning when the runner is to stop."""
     began, said_at, said = elapsed(), 0.0, ""
@@ -86,7 +86,7 @@ def pause(is_stopping: Callable[[], bool], seconds: float) -> None:
         raise NotRunning("the runner was stopped while it waited for the database")
 
 
-def refuse_pooled_transactions(address: Address, connection: Connection) -> None:
+def refuse_pooled_transactions(address: DatabaseAddress, connection: Connection) -> None:
     """A pooler that hands the server's connection to others between two transactions takes locks and LISTEN with it.
     StoreUnusable. PostgreSQL tells a client the process of its connection; that of another one answers behind a pooler.
     """
@@ -103,7 +103,7 @@ def refuse_pooled_transactions(address: Address, connection: Connection) -> None
                 raise _pooled(address)
 
 
-def _pooled(address: Address) -> StoreUnusable:
+def _pooled(address: DatabaseAddress) -> StoreUnusable:
     return StoreUnusable(
         f"{address} is a connection pooler (pgbouncer) in transaction mode: leases, locks and LISTEN need a session",
         hint="connect to PostgreSQL itself, or set pool_mode = session for this database",

@@ -11,7 +11,13 @@ from typing import Any
 import psycopg
 
 from chronos_gitops.engine.sql.postgres.clock import DatabaseClock
-from chronos_gitops.engine.sql.postgres.connection import Address, Connection, PostgresSession, Severable, is_reusable
+from chronos_gitops.engine.sql.postgres.connection import (
+    Connection,
+    DatabaseAddress,
+    PostgresSession,
+    Severable,
+    is_reusable,
+)
 from chronos_gitops.engine.sql.postgres.migrate import migrate
 from chronos_gitops.engine.sql.postgres.readers import Readers
 from chronos_gitops.engine.sql.postgres.replica import PostgresReplica
@@ -48,7 +54,7 @@ class PostgresStore:
 
     def __init__(
         self,
-        address: Address,
+        address: DatabaseAddress,
         *,
         place: str,
         clock: DatabaseClock | None = None,

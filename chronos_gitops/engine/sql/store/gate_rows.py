@@ -7,7 +7,7 @@ from datetime import datetime
 from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.model import Execution, Gate, Reason, Status
 from chronos_gitops.engine.requires import gate_document
-from chronos_gitops.engine.requires.gates import Passage, Wanted, looked, passage, wanted
+from chronos_gitops.engine.requires.gates import GateCondition, Passage, looked, passage, wanted
 from chronos_gitops.engine.sql.store import queries, row_mapping
 from chronos_gitops.engine.sql.store.store import Session
 from chronos_gitops.jobs.promises.requires import Requires
@@ -30,7 +30,7 @@ def look(
     return (does, after) if is_written else None
 
 
-def _success(session: Session, asked: Wanted) -> Execution | None:
+def _success(session: Session, asked: GateCondition) -> Execution | None:
     parameters = {
         "job": asked.job,
         "after": milliseconds.to_ms(asked.after),

@@ -19,7 +19,7 @@ _BATCH = 1000
 _PROBE_EVERY_S = 1.0
 
 
-class _Entry(NamedTuple):
+class _QueuedOperations(NamedTuple):
     operations: Sequence[Operation[Any]]
     tell: Callable[[list[Result]], None]
 
@@ -39,7 +39,7 @@ class Writer:
         self._run = transaction
         self._probe = probe
         self._watch = watch
-        self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_QueuedOperations | None] = queue.SimpleQueue()
         self._thread = BackgroundThread("ledger", self._work)
         self._thread.launch()
 
@@ -60,7 +60,7 @@ class Writer:
         """``tell`` hears what became of them, in this order and in the writer's thread; it must not raise. Who comes
         after the end hears StoreAway."""
         engine_priority.at_work(self)
-        self._queue.put(_Entry(operations, tell))
+        self._queue.put(_QueuedOperations(operations, tell))
         if not self._thread.is_alive():
             self._refuse()
 
@@ -93,7 +93,7 @@ class Writer:
                 count += len(following.operations)
             self._write(batch)
 
-    def _next(self) -> _Entry | None:
+    def _next(self) -> _QueuedOperations | None:
         if self._queue.empty():
             engine_priority.at_rest(self)
         while True:
@@ -121,7 +121,7 @@ class Writer:
         self._watch.succeed()
         return results[: len(operations)]
 
-    def _write(self, batch: list[_Entry]) -> None:
+    def _write(self, batch: list[_QueuedOperations]) -> None:
         results = iter(self._results([operation for entry in batch for operation in entry.operations]))
         for entry in batch:
             entry.tell([next(results) for _ in entry.operations])

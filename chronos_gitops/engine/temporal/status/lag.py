@@ -10,7 +10,7 @@ from typing import Final
 
 from chronos_gitops.engine.model import Pause
 from chronos_gitops.engine.temporal.timetables import planned_runs
-from chronos_gitops.engine.temporal.workflows.messages import Plan
+from chronos_gitops.engine.temporal.workflows.messages import PublishedSchedule
 from chronos_gitops.engine.ticks.due_queue import LATE
 from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.plurals import plural, verb
@@ -19,7 +19,7 @@ from chronos_gitops.schedule.timestamps import rfc3339
 BEHIND_AFTER: Final = LATE + timedelta(seconds=30)
 """A tick is missed after LATE; a workflow task that was lost with its worker is made again within 10 s."""
 
-_Known = tuple[Plan, Pause | None]
+_Known = tuple[PublishedSchedule, Pause | None]
 
 
 class Lag:
@@ -29,7 +29,9 @@ class Lag:
         self._due: dict[str, tuple[_Known, datetime | None]] = {}
         self.trouble = ""
 
-    def look(self, plans: Mapping[str, Plan], pauses: Mapping[str, Pause], jobs: JobSet, now: datetime) -> None:
+    def look(
+        self, plans: Mapping[str, PublishedSchedule], pauses: Mapping[str, Pause], jobs: JobSet, now: datetime
+    ) -> None:
         """``jobs`` are those that this runner knows; of others it says nothing."""
         before, self._due = self._due, {}
         for job, plan in plans.items():

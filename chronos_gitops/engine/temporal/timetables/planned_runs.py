@@ -6,7 +6,7 @@ from datetime import datetime
 from chronos_gitops.engine.milliseconds import instant
 from chronos_gitops.engine.model import Pause
 from chronos_gitops.engine.temporal.timetables.followed import Followed
-from chronos_gitops.engine.temporal.workflows.messages import Plan
+from chronos_gitops.engine.temporal.workflows.messages import PublishedSchedule
 from chronos_gitops.engine.ticks import due_queue
 from chronos_gitops.jobs.model import JobSet, JobVersion
 from chronos_gitops.schedule.calendars.applied import AppliedTiming
@@ -15,7 +15,7 @@ from chronos_gitops.schedule.timing import Timing
 
 
 def next_runs(
-    plan: Plan | None, pause: Pause | None, name: str, known: JobVersion | None, now: datetime, count: int
+    plan: PublishedSchedule | None, pause: Pause | None, name: str, known: JobVersion | None, now: datetime, count: int
 ) -> tuple[datetime, ...]:
     """``known`` is the job as this runner applied it; the timetable may follow another version of it."""
     if plan is None or plan.mark is None or not plan.is_awake:
@@ -23,7 +23,9 @@ def next_runs(
     return due_queue.upcoming(_timing(plan, name, known), pause, instant(plan.mark), now, count, _moves(plan))
 
 
-def moving(plans: Followed[Plan], pauses: Followed[Pause], jobs: JobSet, now: datetime) -> dict[str, AppliedTiming]:
+def moving(
+    plans: Followed[PublishedSchedule], pauses: Followed[Pause], jobs: JobSet, now: datetime
+) -> dict[str, AppliedTiming]:
     """The jobs that move scheduled times, with the moves under way."""
     found = {}
     for name, plan in plans.values.items():
@@ -37,16 +39,16 @@ def moving(plans: Followed[Plan], pauses: Followed[Pause], jobs: JobSet, now: da
     return found
 
 
-def _moves(plan: Plan) -> Moves:
+def _moves(plan: PublishedSchedule) -> Moves:
     return tuple((instant(origin), instant(target)) for origin, target in plan.moves)
 
 
-def decided_until(plans: Mapping[str, Plan], now: datetime) -> dict[str, datetime]:
+def decided_until(plans: Mapping[str, PublishedSchedule], now: datetime) -> dict[str, datetime]:
     marks = {job: instant(plan.mark) for job, plan in plans.items() if plan.mark is not None}
     return {job: mark for job, mark in marks.items() if mark > now}
 
 
-def _timing(plan: Plan, name: str, known: JobVersion | None) -> Timing:
+def _timing(plan: PublishedSchedule, name: str, known: JobVersion | None) -> Timing:
     if known is not None and (known.job.timing.definition, known.job.timezone) == (plan.schedule, plan.timezone):
         return known.job.timing  # parsed already
     return Timing.from_definition(plan.schedule, plan.timezone, key=name)

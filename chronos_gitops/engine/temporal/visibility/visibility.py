@@ -23,7 +23,7 @@ from chronos_gitops.engine.model import (
     cancelled_because,
 )
 from chronos_gitops.engine.operations.pauses import parts
-from chronos_gitops.engine.requires.gates import Wanted, newest
+from chronos_gitops.engine.requires.gates import GateCondition, newest
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.visibility import search_attributes
 from chronos_gitops.engine.temporal.workflows import messages
@@ -32,9 +32,9 @@ from chronos_gitops.engine.temporal.workflows.messages import (
     OVERDUE,
     RESTING,
     AttemptReport,
-    Held,
     Order,
-    Plan,
+    PauseRecord,
+    PublishedSchedule,
 )
 from chronos_gitops.errors import NotFoundError
 from chronos_gitops.jobs.model import Job
@@ -72,7 +72,7 @@ _STOPPED_QUERY = "ExecutionStatus IN ('Terminated', 'Canceled', 'Failed', 'Timed
 class TimetableView:
     """``lacks_plan``: it is the workflow of an earlier release, which has not published what it will do."""
 
-    plan: Plan | None
+    plan: PublishedSchedule | None
     pause: Pause | None
     lacks_plan: bool
 
@@ -201,7 +201,7 @@ class Visibility:
         ended = [(row.completed_at, row.id, row) for row in found if row.completed_at and row.completed_at <= until]
         return max(ended)[2] if ended else None
 
-    async def success_wanted(self, asked: Wanted) -> Execution | None:
+    async def success_wanted(self, asked: GateCondition) -> Execution | None:
         """The success that opens a gate: a server lists those first that it has just closed."""
         if not _NAME.match(asked.job):
             return None
@@ -290,7 +290,7 @@ class Visibility:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return []
             raise
-        held: list[Held] = await described.memo_value(names.PAUSES, [], type_hint=list[Held])
+        held: list[PauseRecord] = await described.memo_value(names.PAUSES, [], type_hint=list[PauseRecord])
         pauses = [part for one in held for part in parts(one.pause(job))]
         return [pause for pause in pauses if pause.until is None or pause.until >= since]
 
@@ -306,8 +306,8 @@ class Visibility:
 
 async def _view(job: str, found: WorkflowExecution) -> TimetableView:
     status = found.typed_search_attributes.get(search_attributes.STATUS)
-    plan: Plan | None = await found.memo_value(names.PLAN, None, type_hint=Plan)
-    held: list[Held] = await found.memo_value(names.PAUSES, [], type_hint=list[Held])
+    plan: PublishedSchedule | None = await found.memo_value(names.PLAN, None, type_hint=PublishedSchedule)
+    held: list[PauseRecord] = await found.memo_value(names.PAUSES, [], type_hint=list[PauseRecord])
     is_paused = status == search_attributes.PAUSED_STATUS and bool(held)
     is_planned = status in (search_attributes.PAUSED_STATUS, search_attributes.SCHEDULED_STATUS)
     return TimetableView(plan, held[-1].pause(job) if is_paused else None, is_planned and plan is None)

@@ -27,7 +27,7 @@ from chronos_gitops.engine.temporal.timetables.revision_order import Ancestry
 from chronos_gitops.engine.temporal.worker.activity_heartbeat import ActivityHeartbeat
 from chronos_gitops.engine.temporal.worker.zone_releases import ZoneReleases
 from chronos_gitops.engine.temporal.workflows import decisions, messages
-from chronos_gitops.engine.temporal.workflows.decisions import Decision
+from chronos_gitops.engine.temporal.workflows.decisions import TimetableDecision
 from chronos_gitops.engine.temporal.workflows.embedded_calendars import files_of, with_embedded
 from chronos_gitops.engine.temporal.workflows.messages import (
     CUT_OFF,
@@ -37,10 +37,10 @@ from chronos_gitops.engine.temporal.workflows.messages import (
     Awaited,
     Order,
     Pairs,
-    Plan,
+    PublishedSchedule,
     Row,
     Situation,
-    Verdict,
+    TimetableOrders,
 )
 from chronos_gitops.engine.temporal.workflows.replay_messages import ReplayRun
 from chronos_gitops.engine.ticks import tick_rows
@@ -63,7 +63,7 @@ _LOADED_WITHIN_S = 60.0
 """A runner has read its jobs by then; one that has not stops holding up what it does not know better."""
 
 
-class Timing:
+class TimingActivities:
     """``decide`` and ``settle``: the schedule is asked here, in a local activity, so that a replay does not ask it."""
 
     def __init__(
@@ -78,7 +78,7 @@ class Timing:
         self._revision: str | None = None
         self.may_claim: Callable[[], bool] = lambda: True
         """False while nothing could be sent."""
-        self.on_planned: Callable[[str, Plan], None] = lambda _job, _plan: None
+        self.on_planned: Callable[[str, PublishedSchedule], None] = lambda _job, _plan: None
         """Hears what was decided here, before visibility shows it."""
         self.zones = ZoneReleases()
         self.namespace = uuid.UUID(int=0)
@@ -90,12 +90,12 @@ class Timing:
         self._expected = {one.job.name: reconciler.applied(one, calendars) for one in jobs}
 
     @activity.defn(name=names.DECIDE)
-    async def decide(self, situation: Situation) -> Verdict:
+    async def decide(self, situation: Situation) -> TimetableOrders:
         if (verdict := await self.zones.ask(names.DECIDE, situation)) is not None:
             return verdict
         applied, mark, now = situation.before, maybe_instant(situation.mark), instant(situation.now)
         if applied is None or mark is None:
-            return Verdict(situation.mark)
+            return TimetableOrders(situation.mark)
         job = _readable(applied)
         if job is None:
             raise ApplicationError(f"{applied.path}: this release cannot read the job", non_retryable=True)
@@ -110,9 +110,9 @@ class Timing:
             revision=_revision(applied),
         )
         if decided.follows_an_outage and not situation.is_resumed and await self._is_outdated(applied):
-            return Verdict(situation.mark, to_ms(now + _SOON), moves=situation.moves)
+            return TimetableOrders(situation.mark, to_ms(now + _SOON), moves=situation.moves)
         if decided.claims and not situation.is_resumed and not self.may_claim():
-            return Verdict(situation.mark, to_ms(now + _SOON), moves=situation.moves)
+            return TimetableOrders(situation.mark, to_ms(now + _SOON), moves=situation.moves)
         self.on_planned(job.name, _plan(job, decided))
         return self._bounded(_verdict(decided, applied, situation.now, self.namespace), job)
 
@@ -120,7 +120,7 @@ class Timing:
         """A mark is taken back."""
         self._clock_watch.note(Correction(1, mark - now), now)
 
-    def _bounded(self, verdict: Verdict, job: Job) -> Verdict:
+    def _bounded(self, verdict: TimetableOrders, job: Job) -> TimetableOrders:
         """Beyond limits.pending the ticks of a job that may overlap are skipped."""
         if job.concurrency is Concurrency.ALLOW:
             for order in verdict.orders:
@@ -141,14 +141,14 @@ class Timing:
         return applied.revision is None or await self.ancestry.leads(applied.revision, self._revision)
 
     @activity.defn(name=names.SETTLE)
-    async def settle(self, situation: Situation) -> Verdict:
+    async def settle(self, situation: Situation) -> TimetableOrders:
         """Without ``after`` the job was removed."""
         if (verdict := await self.zones.ask(names.SETTLE, situation)) is not None:
             return verdict
         before, after = situation.before, situation.after
         applied = before or after
         if applied is None:
-            return Verdict(situation.mark)
+            return TimetableOrders(situation.mark)
         was = None if before is None else _readable(before)
         becomes = None if after is None else with_embedded(Job.from_document(after.document), after.calendars)
         decided = decisions.settle(
@@ -343,12 +343,12 @@ def _revision(applied: Applied) -> str:
     return next((file.commit for file in files if file.commit is not None), "")
 
 
-def _plan(job: Job, decided: Decision) -> Plan:
+def _plan(job: Job, decided: TimetableDecision) -> PublishedSchedule:
     is_awake, moves = decided.wake_at is not None, _pairs(decided.moves)
-    return Plan(job.timing.definition, job.timezone, maybe_ms(decided.mark), is_awake, moves)
+    return PublishedSchedule(job.timing.definition, job.timezone, maybe_ms(decided.mark), is_awake, moves)
 
 
-def _verdict(decided: Decision, applied: Applied, now: int, namespace: uuid.UUID) -> Verdict:
+def _verdict(decided: TimetableDecision, applied: Applied, now: int, namespace: uuid.UUID) -> TimetableOrders:
     ended = [] if decided.missed is None else [_missed(decided.missed, applied, now, namespace)]
     ended += [_held(held, applied, now, namespace) for held in decided.held]
     # A replay enumerates the ticks of such a row by the job whose ticks they were.
@@ -356,7 +356,7 @@ def _verdict(decided: Decision, applied: Applied, now: int, namespace: uuid.UUID
     for claim in decided.claims:
         execution = replace(_execution(applied, claim.tick, claim.trigger, now, namespace), moved_from=claim.moved_from)
         orders.append(Order(messages.row(execution), not_before=maybe_ms(claim.not_before)))
-    return Verdict(maybe_ms(decided.mark), maybe_ms(decided.wake_at), orders, _pairs(decided.moves))
+    return TimetableOrders(maybe_ms(decided.mark), maybe_ms(decided.wake_at), orders, _pairs(decided.moves))
 
 
 def _held(held: HeldTicks, applied: Applied, now: int, namespace: uuid.UUID) -> Execution:

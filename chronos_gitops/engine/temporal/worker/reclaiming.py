@@ -15,12 +15,12 @@ from chronos_gitops.engine.milliseconds import instant, to_ms
 from chronos_gitops.engine.model import Trigger
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.visibility.visibility import Visibility
-from chronos_gitops.engine.temporal.worker.activities import Timing
+from chronos_gitops.engine.temporal.worker.activities import TimingActivities
 from chronos_gitops.engine.temporal.workflows.messages import AheadMark
 
 
 class Reclaiming:
-    def __init__(self, client: Client, visibility: Visibility, timing: Timing) -> None:
+    def __init__(self, client: Client, visibility: Visibility, timing: TimingActivities) -> None:
         self._client = client
         self._visibility = visibility
         self._timing = timing

@@ -11,7 +11,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.visibility.visibility import Visibility
-from chronos_gitops.engine.temporal.worker.activities import Sending, Timing
+from chronos_gitops.engine.temporal.worker.activities import Sending, TimingActivities
 from chronos_gitops.engine.temporal.worker.gate_watch import GateWatch
 from chronos_gitops.engine.temporal.worker.reclaiming import Reclaiming
 from chronos_gitops.engine.temporal.worker.watching import Watching
@@ -31,7 +31,7 @@ class Workers:
     """``run`` them until one fails, ``drain`` them to stop."""
 
     def __init__(
-        self, client: Client, visibility: Visibility, *, timing: Timing, sending: Sending, gates: GateWatch
+        self, client: Client, visibility: Visibility, *, timing: TimingActivities, sending: Sending, gates: GateWatch
     ) -> None:
         self._sending = sending
         self._gates = gates

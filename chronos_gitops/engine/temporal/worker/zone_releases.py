@@ -12,7 +12,7 @@ from temporalio.service import RPCError
 
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.connection.namespace_mark import NamespaceMark
-from chronos_gitops.engine.temporal.workflows.messages import Situation, Verdict
+from chronos_gitops.engine.temporal.workflows.messages import Situation, TimetableOrders
 from chronos_gitops.schedule.zones.timezones import release_order, rules_version
 
 log = logging.getLogger(__name__)
@@ -42,18 +42,18 @@ class ZoneReleases:
             log.warning("time_zone_release", extra={"release": self.release, "newer": newer})
         self._newer = newer
 
-    async def ask(self, question: str, situation: Situation) -> Verdict | None:
+    async def ask(self, question: str, situation: Situation) -> TimetableOrders | None:
         """The verdict of a runner with a newer release; None where there is none, so that this one decides."""
         client, newer = self._client, self._newer
         if client is None or newer is None:
             return None
         try:
-            verdict: Verdict = await client.execute_workflow(
+            verdict: TimetableOrders = await client.execute_workflow(
                 names.DECISION,
                 args=[question, situation],
                 id=f"decision/{uuid.uuid4()}",
                 task_queue=names.decisions(newer),
-                result_type=Verdict,
+                result_type=TimetableOrders,
                 execution_timeout=_ANSWERS_WITHIN,
             )
             return verdict

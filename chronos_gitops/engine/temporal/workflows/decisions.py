@@ -8,7 +8,7 @@ from chronos_gitops.engine.model import Trigger
 from chronos_gitops.engine.ticks.due_queue import CATCHUP_LIMIT, LATE, Missed, catch_up, given_up
 from chronos_gitops.engine.ticks.owed_ticks import OwedTicks, owed
 from chronos_gitops.jobs.model import Job
-from chronos_gitops.schedule.calendars.steps import HeldTicks, Moves, Step, next_step
+from chronos_gitops.schedule.calendars.steps import HeldTicks, Moves, ScheduleStep, next_step
 from chronos_gitops.schedule.schedule import jitter
 
 AT_ONCE = 20
@@ -16,7 +16,7 @@ AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class TickClaim:
     tick: datetime
     trigger: Trigger
     not_before: datetime | None = None
@@ -24,14 +24,14 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class TimetableDecision:
     """``mark``: every tick up to here is decided, None while the job is disabled. ``wake_at`` is when the next step is
     due, jitter included; None: never, or not before somebody says something. ``held`` are ticks that calendars held,
     ``moves`` those under way."""
 
     mark: datetime | None
     wake_at: datetime | None = None
-    claims: tuple[Claim, ...] = ()
+    claims: tuple[TickClaim, ...] = ()
     missed: Missed | None = None
     held: tuple[HeldTicks, ...] = ()
     moves: Moves = ()
@@ -50,10 +50,10 @@ def decide(
     is_resumed: bool = False,
     late: timedelta = LATE,
     revision: str = "",
-) -> Decision:
+) -> TimetableDecision:
     """Decide the scheduled times due at ``now``. A gap longer than ``late``, or one made by a pause, follows the
     missed-run policy."""
-    claims: list[Claim] = []
+    claims: list[TickClaim] = []
     held: list[HeldTicks] = []
     while (due := _due(job, mark, moves, revision)) is not None and due[1] <= now:
         if len(claims) + len(held) >= AT_ONCE:
@@ -65,8 +65,8 @@ def decide(
         mark, moves = step.at, step.moves
         held += step.held
         if step.tick is not None:
-            claims.append(Claim(step.tick, Trigger.SCHEDULE, moved_from=step.moved_from))
-    return Decision(mark, None if due is None else due[1], tuple(claims), held=tuple(held), moves=moves)
+            claims.append(TickClaim(step.tick, Trigger.SCHEDULE, moved_from=step.moved_from))
+    return TimetableDecision(mark, None if due is None else due[1], tuple(claims), held=tuple(held), moves=moves)
 
 
 def settle(
@@ -80,35 +80,39 @@ def settle(
     is_released: bool = False,
     late: timedelta = LATE,
     revision: str = "",
-) -> Decision:
+) -> TimetableDecision:
     """An edit or a removal (``after`` is None) fires nothing: ticks that the old schedule still owed are given up, and
     moves under way end; so are those that fell in the guard's pause, which the edit ends (``is_released``). Where only
     contents of calendars changed, what is open under both is owed as before."""
     is_enabled = after is not None and after.enabled
     if before is None or mark is None:
-        return Decision(now if is_enabled else None)
+        return TimetableDecision(now if is_enabled else None)
     old = before.timing
     if is_enabled and after is not None and old.own_digest == after.timing.own_digest and not is_released:
         if old.digest == after.timing.digest:
-            return Decision(mark, moves=moves)
+            return TimetableDecision(mark, moves=moves)
         gap = owed(after.timing, mark, now, moves, old=old, revision=revision)
         return _retimed(after, mark, now, gap, is_paused=is_paused, late=late)
     gap = owed(old, mark, now, moves)
     missed = given_up(gap.ticks, mark, now)
-    return Decision(now if is_enabled else None, missed=missed, held=_without_moves(gap, now))
+    return TimetableDecision(now if is_enabled else None, missed=missed, held=_without_moves(gap, now))
 
 
-def _retimed(job: Job, mark: datetime, now: datetime, gap: OwedTicks, *, is_paused: bool, late: timedelta) -> Decision:
+def _retimed(
+    job: Job, mark: datetime, now: datetime, gap: OwedTicks, *, is_paused: bool, late: timedelta
+) -> TimetableDecision:
     first = gap.ticks.next_after(mark)
     if is_paused:
-        return Decision(max(mark, now), missed=given_up(gap.ticks, mark, now), held=tuple(gap.held), moves=gap.moves)
+        return TimetableDecision(
+            max(mark, now), missed=given_up(gap.ticks, mark, now), held=tuple(gap.held), moves=gap.moves
+        )
     if first is not None and now - first > late:
         return _caught_up(job, mark, now, gap, (), [])
     claims = (
-        Claim(tick, Trigger.SCHEDULE, tick + jitter(job.name, tick, job.jitter))
+        TickClaim(tick, Trigger.SCHEDULE, tick + jitter(job.name, tick, job.jitter))
         for tick in gap.ticks.latest(mark, now, CATCHUP_LIMIT)
     )
-    return Decision(max(mark, now), claims=tuple(claims), held=tuple(gap.held), moves=gap.moves)
+    return TimetableDecision(max(mark, now), claims=tuple(claims), held=tuple(gap.held), moves=gap.moves)
 
 
 def _without_moves(gap: OwedTicks, now: datetime) -> tuple[HeldTicks, ...]:
@@ -119,16 +123,18 @@ def _without_moves(gap: OwedTicks, now: datetime) -> tuple[HeldTicks, ...]:
 
 
 def _caught_up(
-    job: Job, mark: datetime, now: datetime, gap: OwedTicks, claims: tuple[Claim, ...], held: Sequence[HeldTicks]
-) -> Decision:
+    job: Job, mark: datetime, now: datetime, gap: OwedTicks, claims: tuple[TickClaim, ...], held: Sequence[HeldTicks]
+) -> TimetableDecision:
     decided = catch_up(job, mark, now, gap.ticks)
-    run = [Claim(tick, Trigger.CATCHUP, now + jitter(job.name, tick, job.jitter)) for tick in decided.run]
+    run = [TickClaim(tick, Trigger.CATCHUP, now + jitter(job.name, tick, job.jitter)) for tick in decided.run]
     due = _due(job, now, gap.moves)
     wake_at = None if due is None else due[1]
-    return Decision(max(mark, now), wake_at, (*claims, *run), decided.missed, held=(*held, *gap.held), moves=gap.moves)
+    return TimetableDecision(
+        max(mark, now), wake_at, (*claims, *run), decided.missed, held=(*held, *gap.held), moves=gap.moves
+    )
 
 
-def _due(job: Job, mark: datetime, moves: Moves, revision: str = "") -> tuple[Step, datetime] | None:
+def _due(job: Job, mark: datetime, moves: Moves, revision: str = "") -> tuple[ScheduleStep, datetime] | None:
     step = next_step(job.timing, mark, moves, revision=revision)
     if step is None:
         return None

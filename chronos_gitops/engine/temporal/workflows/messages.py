@@ -62,7 +62,7 @@ class Applied:
 
 
 @dataclass(frozen=True)
-class Held:
+class PauseRecord:
     """A pause; ``until`` is its end, and for one that is over the end it had."""
 
     reason: str
@@ -70,13 +70,13 @@ class Held:
     at: int
     until: int | None = None
     bulk: str | None = None
-    extends: "Held | None" = None
+    extends: "PauseRecord | None" = None
     version: int | None = None
     content: str | None = None
-    beside: "Held | None" = None
+    beside: "PauseRecord | None" = None
 
     @classmethod
-    def of(cls, pause: Pause) -> "Held":
+    def of(cls, pause: Pause) -> "PauseRecord":
         extends, beside = (None if one is None else cls.of(one) for one in (pause.extends, pause.beside))
         about = pause.bulk, extends, pause.version, pause.content, beside
         return cls(pause.reason, pause.by, to_ms(pause.at), maybe_ms(pause.until), *about)
@@ -94,8 +94,8 @@ class BulkAnswer:
 
     id: str
     outcome: str
-    held: Held | None = None
-    current: Held | None = None
+    held: PauseRecord | None = None
+    current: PauseRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class BulkResume:
 
 
 @dataclass(frozen=True)
-class Plan:
+class PublishedSchedule:
     """Scheduled times that a timetable will claim, as published in its memo: those of this schedule after ``mark``.
     None while ``mark`` is None (the job is disabled), or unless ``is_awake`` (none is due, or the job is unreadable).
     """
@@ -128,8 +128,8 @@ class TimetableState:
     applied: Applied | None = None
     is_removed: bool = False
     mark: int | None = None
-    pause: Held | None = None
-    ended_pauses: list[Held] = field(default_factory=list)
+    pause: PauseRecord | None = None
+    ended_pauses: list[PauseRecord] = field(default_factory=list)
     running: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     newest: str = ""
@@ -185,7 +185,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TimetableOrders:
     """The answer of ``decide`` and ``settle``: orders, oldest first; ``wake_at`` None: nothing is due by itself."""
 
     mark: int | None

@@ -87,7 +87,7 @@ class ReplayNews:
 
 
 @dataclass(frozen=True)
-class Progress:
+class ReplayMemo:
     """State of a replay as published in its memo."""
 
     state: str

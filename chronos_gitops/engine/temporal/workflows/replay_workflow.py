@@ -14,8 +14,8 @@ from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.workflows.replay_messages import (
     BATCH,
     News,
-    Progress,
     ReplayBatch,
+    ReplayMemo,
     ReplayNews,
     ReplayRun,
 )
@@ -115,7 +115,7 @@ class ReplayWorkflow:
 
     def _publish(self) -> None:
         run = self._run
-        workflow.upsert_memo({names.PROGRESS: Progress(run.state, run.begun, run.ended_at)})
+        workflow.upsert_memo({names.PROGRESS: ReplayMemo(run.state, run.begun, run.ended_at)})
 
     async def _continue_if_long(self) -> None:
         """A call under way would be lost with the run, so it ends first."""

@@ -26,14 +26,14 @@ from chronos_gitops.engine.temporal.workflows.messages import (
     Applied,
     BulkAnswer,
     BulkResume,
-    Held,
     Order,
-    Plan,
+    PauseRecord,
+    PublishedSchedule,
     Row,
     Situation,
+    TimetableOrders,
     TimetableState,
     TriggerRequest,
-    Verdict,
 )
 from chronos_gitops.engine.temporal.workflows.replay_messages import ReplayBatch
 from chronos_gitops.engine.temporal.workflows.replay_turns import ReplayTurns
@@ -60,7 +60,7 @@ class TimetableWorkflow:
         self._wake_at: int | None = to_ms(workflow.now())
         self._is_stirred = False
         self._claimed = 0
-        self._published: Plan | None = None
+        self._published: PublishedSchedule | None = None
 
     @workflow.run
     async def run(self, state: TimetableState) -> None:  # noqa: ARG002  # workflow.init asks for the same signature
@@ -115,7 +115,7 @@ class TimetableWorkflow:
             return was_there
 
     @workflow.update(name=names.PAUSE)
-    async def pause(self, held: Held) -> bool:
+    async def pause(self, held: PauseRecord) -> bool:
         async with self._turns:
             if held == self._state.pause:
                 return True  # said again, for its sender did not hear that it arrived
@@ -135,7 +135,7 @@ class TimetableWorkflow:
             await self._resume(self._now())
 
     @workflow.update(name=names.BULK_PAUSE)
-    async def bulk_pause(self, wanted: Held) -> BulkAnswer:
+    async def bulk_pause(self, wanted: PauseRecord) -> BulkAnswer:
         """A call that is repeated under its id changes nothing more, whatever happened to the pause since."""
         async with self._turns:
             if self._state.bulk is None or self._state.bulk.id != wanted.bulk:
@@ -232,9 +232,9 @@ class TimetableWorkflow:
         state = self._state
         return Situation(self._now(), state.mark, before, after, moves=state.moves, is_paused=state.pause is not None)
 
-    async def _ask(self, question: str, situation: Situation) -> Verdict:
-        verdict: Verdict = await workflow.execute_local_activity(
-            question, situation, result_type=Verdict, start_to_close_timeout=_LOCAL, retry_policy=_AGAIN
+    async def _ask(self, question: str, situation: Situation) -> TimetableOrders:
+        verdict: TimetableOrders = await workflow.execute_local_activity(
+            question, situation, result_type=TimetableOrders, start_to_close_timeout=_LOCAL, retry_policy=_AGAIN
         )
         return verdict
 
@@ -325,13 +325,13 @@ class TimetableWorkflow:
             self._published = self._plan()
             workflow.upsert_memo({names.NEWEST: execution_id, names.PLAN: self._published})
 
-    def _plan(self) -> Plan | None:
+    def _plan(self) -> PublishedSchedule | None:
         applied = self._state.applied
         if applied is None:
             return None
         document = applied.document
         state, is_awake = self._state, self._wake_at is not None
-        return Plan(definition_of(document), document["timezone"], state.mark, is_awake, state.moves)
+        return PublishedSchedule(definition_of(document), document["timezone"], state.mark, is_awake, state.moves)
 
     def _publish_plan(self) -> None:
         """Where no claim has: most plans go with the newest execution."""

@@ -37,7 +37,7 @@ class TreeSide:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedEnvironment:
     """Both sides of one environment, and what changes there."""
 
     name: str | None
@@ -46,7 +46,7 @@ class Compared:
     changes: Sequence[JobChange]
 
 
-def layer_changes(values: Sequence[LayerValue], compared: Sequence[Compared]) -> tuple[LayerChange, ...]:
+def layer_changes(values: Sequence[LayerValue], compared: Sequence[ComparedEnvironment]) -> tuple[LayerChange, ...]:
     """Of values that reach no environment that is compared, nothing."""
     found = []
     for value in values:
@@ -57,12 +57,12 @@ def layer_changes(values: Sequence[LayerValue], compared: Sequence[Compared]) ->
     return tuple(found)
 
 
-def inherited_from(change: JobChange, values: Sequence[LayerValue], compared: Compared) -> tuple[str, ...]:
+def inherited_from(change: JobChange, values: Sequence[LayerValue], compared: ComparedEnvironment) -> tuple[str, ...]:
     """The layers whose edited values reach the job there."""
     return tuple(dict.fromkeys(value.file for value in values if _is_reached(value, change, compared)))
 
 
-def _effect(value: LayerValue, compared: Compared) -> LayerEffect:
+def _effect(value: LayerValue, compared: ComparedEnvironment) -> LayerEffect:
     reached = [change for change in compared.changes if _is_reached(value, change, compared)]
     return LayerEffect(
         changed=tuple(change.job for change in reached),
@@ -82,7 +82,7 @@ def _new_hosts(value: LayerValue, changes: Sequence[JobChange]) -> tuple[str, ..
     return tuple(sorted({flag.subject for one in changes for flag in flags_of(value, one) if flag.subject}))
 
 
-def _invalid(value: LayerValue, compared: Compared) -> Iterator[str]:
+def _invalid(value: LayerValue, compared: ComparedEnvironment) -> Iterator[str]:
     """Valid jobs that get an error at the value."""
     for parsed in compared.after.tree.files:
         if parsed.name in compared.before.tree.jobs and any(
@@ -91,7 +91,7 @@ def _invalid(value: LayerValue, compared: Compared) -> Iterator[str]:
             yield parsed.name or parsed.path
 
 
-def _is_reached(value: LayerValue, change: JobChange, compared: Compared) -> bool:
+def _is_reached(value: LayerValue, change: JobChange, compared: ComparedEnvironment) -> bool:
     if change.path_before is None or change.path_after is None or value.environment not in (None, compared.name):
         return False
     before, after = compared.before.job(change.path_before), compared.after.job(change.path_after)
@@ -124,7 +124,7 @@ def _value(job: EffectiveJob, value: LayerValue) -> Any:
     return found
 
 
-def _overridden(value: LayerValue, sides: Sequence[Compared]) -> tuple[str, ...]:
+def _overridden(value: LayerValue, sides: Sequence[ComparedEnvironment]) -> tuple[str, ...]:
     names: set[str] = set()
     for parsed in sides[0].after.tree.files:
         if parsed.name is not None and _inherits(value, parsed, sides[0]) and not _decides(value, parsed, sides):
@@ -132,9 +132,9 @@ def _overridden(value: LayerValue, sides: Sequence[Compared]) -> tuple[str, ...]
     return tuple(sorted(names))
 
 
-def _inherits(value: LayerValue, parsed: FileResult, compared: Compared) -> bool:
+def _inherits(value: LayerValue, parsed: FileResult, compared: ComparedEnvironment) -> bool:
     return any(value.reaches(side.layers, parsed.path) for side in (compared.before, compared.after))
 
 
-def _decides(value: LayerValue, parsed: FileResult, sides: Sequence[Compared]) -> bool:
+def _decides(value: LayerValue, parsed: FileResult, sides: Sequence[ComparedEnvironment]) -> bool:
     return any(_is_decided(value, one.before.job(parsed.path), one.after.job(parsed.path)) for one in sides)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from chronos_gitops.jobs.model import Job
 
 
-class Check(Protocol):
+class FieldCheck(Protocol):
     """Validates a document by schema and rules, as far as these fields decide the result."""
 
     def __call__(self, source: Document, *, fields: Set[str]) -> tuple[Problem, ...]: ...
@@ -55,7 +55,7 @@ class KeptValues:
         entries: Sequence[TreeEntry],
         files: Files,
         former: Mapping[str, FileResult],
-        check: Check,
+        check: FieldCheck,
         environment: str | None,
         on_file: Callable[[], None],
     ) -> Iterator[FileResult]:
@@ -96,7 +96,9 @@ class KeptValues:
                 values = FileParts(base, MappingProxyType(blocks)) if blocks else FileParts(base)
                 self._own[path] = blobs[path], values
 
-    def _decide(self, known: FileResult, own: FileParts, check: Check, environment: str | None) -> FileResult | None:
+    def _decide(
+        self, known: FileResult, own: FileParts, check: FieldCheck, environment: str | None
+    ) -> FileResult | None:
         layers, changed = self._layers, self._changed_above(known) or frozenset()
         key = layers.verdict_key(known.path)
         if not changed and not layers.policies.files:
@@ -139,7 +141,7 @@ def _decide_sent(
     own: FileParts,
     layers: Layers,
     environment: str | None,
-    check: Check,
+    check: FieldCheck,
     changed: Set[str],
     key: str,
 ) -> FileResult | None:

@@ -30,7 +30,7 @@ _MOST_STEPS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _LongestRun:
     """The longest that a run takes from its scheduled time on; ``attempts`` of ``timeout`` each."""
 
     attempts: int
@@ -78,7 +78,7 @@ def dated_notes(source: Document, today: datetime) -> Iterator[Problem]:
         yield _tight(source, timing, run, tight)
 
 
-def _tight(source: Document, timing: Timing, run: _Run, tick: datetime) -> Problem:
+def _tight(source: Document, timing: Timing, run: _LongestRun, tick: datetime) -> Problem:
     begins = f"{tick.astimezone(timezones.load(timing.timezone)):%H:%M}"
     attempts = f"{plural(run.attempts, 'attempt')} of {durations.render(run.timeout)} and their waits take"
     if run.attempts == 1:
@@ -100,14 +100,14 @@ def _clock(source: Document) -> Iterator[Problem]:
     yield source.spot(("expect", "finish_by")).problem("expect-time", message, fix=f'"{meant}"' if is_time else "")
 
 
-def _run(source: Document) -> _Run:
+def _run(source: Document) -> _LongestRun:
     policy = RetryPolicy()
     attempts = source.get("retry_policy", "max_attempts")
     attempts = attempts if isinstance(attempts, int) and attempts > 0 else policy.max_attempts
     timeout = _length(source, ("webhook", "timeout")) or _length(source, ("timeout",)) or timedelta(minutes=5)
     interval = _length(source, ("retry_policy", "max_interval")) or policy.max_interval
     jitter = _length(source, ("jitter",)) or timedelta(0)
-    return _Run(attempts, timeout, longest(attempts, timeout, interval), jitter)
+    return _LongestRun(attempts, timeout, longest(attempts, timeout, interval), jitter)
 
 
 def _length(source: Document, path: Path) -> timedelta | None:

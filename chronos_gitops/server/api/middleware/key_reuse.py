@@ -22,7 +22,7 @@ _REMEMBERED: Final = 10_000
 Owner = tuple[str, str]
 
 
-class KeyReused(ApiError):
+class IdempotencyKeyReused(ApiError):
     kind = "idempotency-key-reused"
 
 
@@ -34,13 +34,13 @@ class UsedKeys:
         self._lock = threading.Lock()
 
     def claim(self, owner: Owner, call: bytes) -> bool:
-        """True when the key is new; KeyReused when it stands for another call."""
+        """True when the key is new; IdempotencyKeyReused when it stands for another call."""
         with self._lock:
             is_new = owner not in self._calls
             known = self._calls.get(owner, call)
             self._calls[owner] = known
         if known != call:
-            raise KeyReused(
+            raise IdempotencyKeyReused(
                 "The Idempotency-Key was used for another target or body.",
                 hint="Use a new key for a new call; repeat a call with the key it had.",
             )

@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 
 from chronos_gitops.errors import NotFoundError
 from chronos_gitops.jobs.calendar_set import CalendarFile
-from chronos_gitops.schedule.calendars.calendar import Entry
+from chronos_gitops.schedule.calendars.calendar import CalendarEntry
 from chronos_gitops.schedule.calendars.document import selection_document
 from chronos_gitops.schedule.calendars.entry_changes import EntryChanges
 from chronos_gitops.schedule.calendars.state import state_at
@@ -172,5 +172,5 @@ def _jobs(name: str) -> int:
     return sum(any(one.name == name for one in (*timing.skip, *timing.freezes)) for timing in timings)
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
+def _entry(entry: CalendarEntry) -> dict[str, Any]:
     return {"entry": entry.text, "reason": entry.reason, "line": entry.line}

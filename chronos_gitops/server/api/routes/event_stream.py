@@ -38,9 +38,9 @@ class StreamSlots:
         self._displaces = displaces
         self._per_caller = per_caller
         self._lock = threading.Lock()
-        self._open: list[Reader] = []
+        self._open: list[StreamSubscriber] = []
 
-    def take(self, reader: "Reader") -> None:
+    def take(self, reader: "StreamSubscriber") -> None:
         """The stream that the same tab of a browser had before, on another page, ends: it shows up as closed only when
         something is sent."""
         with self._lock:
@@ -53,15 +53,15 @@ class StreamSlots:
                 self._open = [one for one in self._open if one is not oldest]
             self._open.append(reader)
 
-    def give_back(self, reader: "Reader") -> None:
+    def give_back(self, reader: "StreamSubscriber") -> None:
         with self._lock:
             self._open = [one for one in self._open if one is not reader]
 
-    def holds(self, reader: "Reader") -> bool:
+    def holds(self, reader: "StreamSubscriber") -> bool:
         """False once it was given back, or another stream of its tab took its place."""
         return any(one is reader for one in self._open)
 
-    def _full(self, reader: "Reader") -> tuple[str, list["Reader"]] | None:
+    def _full(self, reader: "StreamSubscriber") -> tuple[str, list["StreamSubscriber"]] | None:
         """The limit that is reached, in words, and the streams that it counts, oldest first."""
         own = [one for one in self._open if one.caller == reader.caller]
         limited = [one for one in self._open if one.is_limited]
@@ -79,7 +79,7 @@ class StreamSlots:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reader:
+class StreamSubscriber:
     """Whose stream it is; ``caller`` is None where the runner knows no callers. ``tab`` is one of a browser."""
 
     caller: str | None = None
@@ -148,7 +148,7 @@ def _paced(look: Callable[[], Iterator[bytes]], pace: StreamTiming, is_over: Cal
             spoken = time.monotonic()
 
 
-def response(chunks: Iterator[bytes], places: StreamSlots, reader: Reader) -> Response:
+def response(chunks: Iterator[bytes], places: StreamSlots, reader: StreamSubscriber) -> Response:
     """A stream whose place is taken already; it is given back when the stream ends."""
     found = Response(_Body(stream_with_context(chunks), places, reader), mimetype=MEDIA_TYPE)
     found.headers["X-Accel-Buffering"] = "no"
@@ -158,7 +158,7 @@ def response(chunks: Iterator[bytes], places: StreamSlots, reader: Reader) -> Re
 class _Body:
     """Gives its place back exactly once, also when the stream was never begun: WSGI closes every body (PEP 3333)."""
 
-    def __init__(self, chunks: Iterator[bytes], places: StreamSlots, reader: Reader) -> None:
+    def __init__(self, chunks: Iterator[bytes], places: StreamSlots, reader: StreamSubscriber) -> None:
         self._chunks = chunks
         self._reader = reader
         self._places: StreamSlots | None = places

@@ -22,7 +22,7 @@ from chronos_gitops.server.api.params import pagination, query
 from chronos_gitops.server.api.problems import ApiError
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.server.api.routes import event_stream
-from chronos_gitops.server.api.routes.event_stream import Reader, StreamSlots, StreamTiming
+from chronos_gitops.server.api.routes.event_stream import StreamSlots, StreamSubscriber, StreamTiming
 
 blueprint = Blueprint("events", __name__, url_prefix="/api/v1/events")
 PLACES, PACE = "chronos_gitops.streams", "chronos_gitops.pace"
@@ -74,7 +74,7 @@ def list_events() -> Response:
 
 
 def _page() -> Response:
-    start, wanted = pagination.position(lambda values: int(values[0])), _Wanted()
+    start, wanted = pagination.position(lambda values: int(values[0])), _EventFilter()
 
     def read(count: int, after: Numbered | None) -> list[Numbered]:
         return service().events.newest(count, before=start if after is None else after[0], wanted=wanted)
@@ -98,20 +98,20 @@ def _streamed() -> Response:
     for name in pagination.ON_THE_WAY:
         if name in request.args:
             raise query.InvalidParameter(f"{name} does not go with a stream; Last-Event-ID says where it goes on.")
-    events, wanted, after = service().events, _Wanted(), _last_seen()
+    events, wanted, after = service().events, _EventFilter(), _last_seen()
     places, pace = cast(StreamSlots, current_app.extensions[PLACES]), cast(StreamTiming, current_app.extensions[PACE])
     draining, ended = service().draining, roles.has_ended()
 
     def shown(number: int, event: Event) -> dict[str, Any] | None:
         return _shown(number, event) if wanted(event) else None
 
-    reader = Reader(roles.caller_name(), caller_scope.is_limited())
+    reader = StreamSubscriber(roles.caller_name(), caller_scope.is_limited())
     places.take(reader)
     found = event_stream.lines(events, after, shown, pace=pace, is_over=lambda: draining() or ended())
     return event_stream.response(found, places, reader)
 
 
-class _Wanted:
+class _EventFilter:
     """The filters ``type`` and ``job`` of the request; to a caller who does not see the job, it is in no event."""
 
     def __init__(self) -> None:

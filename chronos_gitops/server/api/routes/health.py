@@ -21,7 +21,7 @@ _GOOD, _BAD = (answer(words, TEXT, media="text/plain") for words in ("Good", "No
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class HealthCheck:
     """``status`` is pass, warn or fail; a warning never makes a runner unready: the last good jobs keep running."""
 
     name: str
@@ -143,7 +143,7 @@ def version() -> dict[str, Any]:
     }
 
 
-def checks() -> list[Check]:
+def checks() -> list[HealthCheck]:
     return [
         _liveness(),
         *_disk(),
@@ -158,75 +158,77 @@ def checks() -> list[Check]:
     ]
 
 
-def told_checks() -> list[Check]:
+def told_checks() -> list[HealthCheck]:
     """For a page: details name files and hosts of any job, so a limited token gets the verdicts."""
     return [replace(check, detail="") for check in checks()] if caller_scope.is_limited() else checks()
 
 
-def _liveness() -> Check:
+def _liveness() -> HealthCheck:
     failure = service().liveness_failure()
-    return Check("scheduler", "fail" if failure else "pass", failure)
+    return HealthCheck("scheduler", "fail" if failure else "pass", failure)
 
 
-def _disk() -> list[Check]:
+def _disk() -> list[HealthCheck]:
     """None but while a start waits for room: a restart would wait as long, so that liveness does not fail."""
     found = service().shortage
-    return [Check("disk", "fail", found)] if found else []
+    return [HealthCheck("disk", "fail", found)] if found else []
 
 
-def _engine() -> Check:
+def _engine() -> HealthCheck:
     found = service().engine.health()
-    return Check("engine", "pass" if found.ok else "fail", found.detail)
+    return HealthCheck("engine", "pass" if found.ok else "fail", found.detail)
 
 
-def _backlog() -> list[Check]:
+def _backlog() -> list[HealthCheck]:
     """None while there is room."""
     found = service().engine.health().backlog
-    return [Check("backlog", "warn", found)] if found else []
+    return [HealthCheck("backlog", "warn", found)] if found else []
 
 
-def _targets() -> Check:
+def _targets() -> HealthCheck:
     hosts = service().engine.health().open_circuits
-    return Check("targets", "warn" if hosts else "pass", f"left alone for a while: {', '.join(hosts)}" if hosts else "")
+    return HealthCheck(
+        "targets", "warn" if hosts else "pass", f"left alone for a while: {', '.join(hosts)}" if hosts else ""
+    )
 
 
-def _sync() -> Check:
+def _sync() -> HealthCheck:
     status = service().follower.status()
     if status.state == "starting":
-        return Check("git", "fail", "nothing is loaded yet")
+        return HealthCheck("git", "fail", "nothing is loaded yet")
     if not status.has_job_set:
-        return Check("git", "fail", f"no jobs are loaded: {status.reason}: {status.message}")
-    return Check("git", "pass" if status.state == "synced" else "warn", status.message)
+        return HealthCheck("git", "fail", f"no jobs are loaded: {status.reason}: {status.message}")
+    return HealthCheck("git", "pass" if status.state == "synced" else "warn", status.message)
 
 
-def _secrets() -> list[Check]:
+def _secrets() -> list[HealthCheck]:
     """None where no job uses a secret. Never a failure: one team's secret must not take the runner out."""
     if not service().secrets.uses():
         return []
     found = service().secrets.summary()
-    return [Check("secrets", "warn" if found else "pass", found)]
+    return [HealthCheck("secrets", "warn" if found else "pass", found)]
 
 
-def _notifications() -> list[Check]:
+def _notifications() -> list[HealthCheck]:
     """None where nobody wants to be told."""
     told = service().notifier.standing()
     return (
-        [Check("notifications", "warn" if service().notifier.is_troubled() else "pass", "; ".join(told))]
+        [HealthCheck("notifications", "warn" if service().notifier.is_troubled() else "pass", "; ".join(told))]
         if told
         else []
     )
 
 
-def _forge() -> list[Check]:
+def _forge() -> list[HealthCheck]:
     """None while the forge takes the commit statuses, or where there is none."""
     found = service().forge.trouble
-    return [Check("forge", "warn", found)] if found else []
+    return [HealthCheck("forge", "warn", found)] if found else []
 
 
-def _draining() -> Check:
+def _draining() -> HealthCheck:
     if service().draining():
-        return Check("draining", "fail", "the runner is shutting down")
-    return Check("draining", "pass")
+        return HealthCheck("draining", "fail", "the runner is shutting down")
+    return HealthCheck("draining", "pass")
 
 
 def _tells_all() -> bool:
@@ -234,12 +236,12 @@ def _tells_all() -> bool:
     return roles.may(READ) and not caller_scope.is_limited()
 
 
-def _worst(checks: Iterable[Check]) -> str:
+def _worst(checks: Iterable[HealthCheck]) -> str:
     found = {check.status for check in checks}
     return next(status for status in ("fail", "warn", "pass") if status in found)
 
 
-def _plain(checks: list[Check], probe: str) -> Response:
+def _plain(checks: list[HealthCheck], probe: str) -> Response:
     """As Kubernetes' API server says it: a word, or with ``verbose`` a line for each check and the verdict."""
     failed = _worst(checks) == "fail"
     lines = [f"{probe} check failed" if failed else "ok"]
@@ -248,6 +250,6 @@ def _plain(checks: list[Check], probe: str) -> Response:
     return Response("\n".join(lines) + "\n", 503 if failed else 200, mimetype="text/plain")
 
 
-def _line(check: Check) -> str:
+def _line(check: HealthCheck) -> str:
     mark = {"pass": "[+]{} ok", "warn": "[!]{} warn", "fail": "[-]{} failed"}[check.status].format(check.name)
     return mark + (f": {check.detail}" if check.detail else "")

@@ -10,12 +10,12 @@ from chronos_gitops.server.api.endpoint import JSON, ApiOperation, Endpoint, Raw
 from chronos_gitops.server.api.openapi.shapes import one_of, ref
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.sync import push_webhooks
-from chronos_gitops.sync.push_webhooks import Forge
+from chronos_gitops.sync.push_webhooks import PushSender
 
 blueprint = Blueprint("hooks", __name__, url_prefix="/api/v1/hooks")
 
 
-FORGE = endpoint.path("forge", "Whose hook it is", one_of(Forge))
+FORGE = endpoint.path("forge", "Whose hook it is", one_of(PushSender))
 
 
 @blueprint.post(
@@ -43,7 +43,7 @@ def receive(forge: str) -> tuple[dict[str, Any], int]:
     secrets = service().settings.push_secrets.of(forge)
     if not secrets:
         abort(404)
-    sender, header, body = Forge(forge), request.headers.get, request.get_data()
+    sender, header, body = PushSender(forge), request.headers.get, request.get_data()
     push_webhooks.verify(sender, header, body, secrets, service().now())
     if push_webhooks.is_ping(sender, header):
         return {"status": "pong"}, 200

@@ -9,7 +9,7 @@ from chronos_gitops.server.api.endpoint import READ, Endpoint
 from chronos_gitops.server.api.params import query
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.server.api.routes import event_stream, events
-from chronos_gitops.server.api.routes.event_stream import Reader, StreamSlots, StreamTiming
+from chronos_gitops.server.api.routes.event_stream import StreamSlots, StreamSubscriber, StreamTiming
 from chronos_gitops.server.web.layout import blueprint
 
 STREAMS = "chronos_gitops.page_streams"
@@ -28,7 +28,9 @@ def live() -> Response:
     pace = cast(StreamTiming, current_app.extensions[events.PACE])
     feed, draining, ended = found.feed, found.draining, roles.has_ended()
     tab = TAB.value()
-    reader = Reader(roles.caller_name(), caller_scope.is_limited(), None if tab is None else tab[:_LONGEST_NAME])
+    reader = StreamSubscriber(
+        roles.caller_name(), caller_scope.is_limited(), None if tab is None else tab[:_LONGEST_NAME]
+    )
     slots.take(reader)
     chunks = event_stream.changes(
         found.events,

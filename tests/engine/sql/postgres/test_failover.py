@@ -16,7 +16,7 @@ from harness.repositories.repository import Repository
 
 from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.engine.engine import NotRunning
-from chronos_gitops.engine.sql.postgres.connection import Address
+from chronos_gitops.engine.sql.postgres.connection import DatabaseAddress
 from chronos_gitops.engine.sql.postgres.store import PostgresStore
 from chronos_gitops.engine.sql.store.store import Session, StoreError
 
@@ -45,7 +45,7 @@ def both(primary: Server, standby: Server) -> str:
 def test_after_a_failover_nobody_reads_from_the_old_server(primary: Server, standby: Server) -> None:
     """The old primary lives on and shows what is old; the address leads to whichever server takes writes."""
     hosts = f"127.0.0.1:{standby.port},127.0.0.1:{primary.port}"
-    address = Address(f"postgresql://postgres@{hosts}/postgres?target_session_attrs=read-write")
+    address = DatabaseAddress(f"postgresql://postgres@{hosts}/postgres?target_session_attrs=read-write")
     store = PostgresStore(address, place="a")
     try:
         add = "INSERT INTO definitions VALUES (:name, '{}')"
@@ -81,7 +81,7 @@ def test_a_standby_is_waited_on_and_not_used(standby: Server, caplog: pytest.Log
     stopping = threading.Event()
     threading.Timer(2.0, stopping.set).start()
     with pytest.raises(NotRunning), caplog.at_level(logging.WARNING):
-        PostgresStore(Address(standby.url()), place="a", is_stopping=stopping.is_set)
+        PostgresStore(DatabaseAddress(standby.url()), place="a", is_stopping=stopping.is_set)
     assert "standby" in str(caplog.records[0].__dict__["error"])
 
 

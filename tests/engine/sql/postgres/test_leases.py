@@ -9,7 +9,7 @@ import pytest
 from harness.engine_harness import eventually
 
 from chronos_gitops.engine.sql.postgres import leases
-from chronos_gitops.engine.sql.postgres.connection import Address, Connection, PostgresSession
+from chronos_gitops.engine.sql.postgres.connection import Connection, DatabaseAddress, PostgresSession
 from chronos_gitops.engine.sql.postgres.migrate import migrate
 from chronos_gitops.engine.sql.postgres.replica import PostgresReplica
 from chronos_gitops.engine.sql.store.store import Session
@@ -28,10 +28,10 @@ def connect(postgres_url: str) -> Iterator[Callable[[], Connection]]:
     opened: list[Connection] = []
 
     def connection() -> Connection:
-        opened.append(Address(postgres_url).connect())
+        opened.append(DatabaseAddress(postgres_url).connect())
         return opened[-1]
 
-    with closing(Address(postgres_url).connect()) as first:
+    with closing(DatabaseAddress(postgres_url).connect()) as first:
         migrate(first, "here")
         first.execute(OWNED)
     yield connection
@@ -92,7 +92,7 @@ def test_a_loss_is_noticed_also_when_the_answer_that_tells_of_it_is_lost(
     connect: Callable[[], Connection], postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replica = PostgresReplica(
-        Address(postgres_url), place="one", clock=None, lease_s=0.6, watch=WriteWatch(), lost=lambda: None
+        DatabaseAddress(postgres_url), place="one", clock=None, lease_s=0.6, watch=WriteWatch(), lost=lambda: None
     )
     replica.register()
     before = replica.losses

@@ -22,7 +22,7 @@ from harness.repositories.repository import Repository
 from chronos_gitops.engine.clock import SystemClock
 from chronos_gitops.engine.engine import NotRunning
 from chronos_gitops.engine.sql.engine import SqlEngine
-from chronos_gitops.engine.sql.postgres.connection import Address
+from chronos_gitops.engine.sql.postgres.connection import DatabaseAddress
 from chronos_gitops.engine.sql.postgres.store import PostgresStore
 from chronos_gitops.engine.sql.store.store import StoreUnusable
 from chronos_gitops.errors import UsageError
@@ -42,13 +42,13 @@ def test_a_pooler_in_transaction_mode_is_refused_by_name(server: Server) -> None
             PgBouncer(server, "transaction") as pooler,
             pytest.raises(StoreUnusable, match="transaction mode") as refused,
         ):
-            PostgresStore(Address(pooler.url()), place="a")
+            PostgresStore(DatabaseAddress(pooler.url()), place="a")
         assert "pool_mode = session" in str(refused.value.hint)
 
 
 def test_a_pooler_in_session_mode_will_do(server: Server) -> None:
     with PgBouncer(server, "session") as pooler:
-        store = PostgresStore(Address(pooler.url()), place="a")
+        store = PostgresStore(DatabaseAddress(pooler.url()), place="a")
         assert store.write(lambda session: session.execute("SELECT 7 AS n").fetchone()).result(5) == {"n": 7}
         store.close()
 
@@ -77,14 +77,14 @@ def test_what_will_not_change_ends_the_start_at_once(
     url, words = refused(server, tmp_path)[fault]
     began = monotonic()
     with pytest.raises(StoreUnusable, match=words):
-        PostgresStore(Address(url), place="a")
+        PostgresStore(DatabaseAddress(url), place="a")
     assert monotonic() - began < 8
     assert caplog.messages == []
 
 
 def test_an_option_that_libpq_does_not_know_is_named_without_the_address() -> None:
     with pytest.raises(UsageError, match='"colour"') as told:
-        Address("postgresql://u:hunter2@127.0.0.1/db?colour=red")
+        DatabaseAddress("postgresql://u:hunter2@127.0.0.1/db?colour=red")
     assert "hunter2" not in str(told.value)
 
 
@@ -93,7 +93,7 @@ def test_waiting_says_so_once_and_ends_when_the_runner_is_to_stop(caplog: pytest
     threading.Timer(2.0, stopping.set).start()
     began = monotonic()
     with pytest.raises(NotRunning):
-        PostgresStore(Address("postgresql://postgres@127.0.0.1:1/x"), place="a", is_stopping=stopping.is_set)
+        PostgresStore(DatabaseAddress("postgresql://postgres@127.0.0.1:1/x"), place="a", is_stopping=stopping.is_set)
     assert monotonic() - began < 5
     assert caplog.messages == ["waiting for the database"]
 
@@ -106,12 +106,12 @@ def test_waiting_for_anothers_migration_says_so_and_is_per_schema(
     with psycopg.connect(postgres_url, autocommit=True) as other:
         other.execute("CREATE SCHEMA elsewhere")
         other.execute(f"SELECT pg_advisory_lock({key})".encode())
-        apart = PostgresStore(Address(f"{postgres_url}?options=-c%20search_path%3Delsewhere"), place="b")
+        apart = PostgresStore(DatabaseAddress(f"{postgres_url}?options=-c%20search_path%3Delsewhere"), place="b")
         apart.close()
         assert caplog.messages == []
         threading.Timer(2.0, stopping.set).start()
         with pytest.raises(NotRunning):
-            PostgresStore(Address(postgres_url), place="a", is_stopping=stopping.is_set)
+            PostgresStore(DatabaseAddress(postgres_url), place="a", is_stopping=stopping.is_set)
     assert [line for line in caplog.messages if "migrates" in line] == [
         "waiting for another runner that migrates the schema"
     ]
@@ -188,7 +188,7 @@ def test_a_connection_that_is_lost_within_a_start_is_made_again(
         admin.execute(f"SELECT pg_advisory_lock({key})".encode())
         threading.Timer(1.0, proxy.cut).start()
         threading.Timer(2.5, lambda: admin.execute("SELECT pg_advisory_unlock_all()")).start()
-        store = PostgresStore(Address(f"postgresql://postgres@127.0.0.1:{proxy.port}/postgres"), place="a")
+        store = PostgresStore(DatabaseAddress(f"postgresql://postgres@127.0.0.1:{proxy.port}/postgres"), place="a")
         assert store.write(lambda session: session.execute("SELECT 7 AS n").fetchone()).result(10) == {"n": 7}
         store.close()
     assert "waiting for the database" in caplog.messages
@@ -201,7 +201,7 @@ def test_a_start_that_failed_can_be_stopped_again_and_again(postgres_url: str) -
         raise UsageError("no webhooks here")
 
     engine = SqlEngine(
-        lambda: PostgresStore(Address(postgres_url), place="a"),
+        lambda: PostgresStore(DatabaseAddress(postgres_url), place="a"),
         delivery=delivery,
         clock=SystemClock(),
         observer=Seen(),
@@ -211,7 +211,7 @@ def test_a_start_that_failed_can_be_stopped_again_and_again(postgres_url: str) -
         engine.start()
     engine.stop()
     engine.stop()
-    store = PostgresStore(Address(postgres_url), place="a")
+    store = PostgresStore(DatabaseAddress(postgres_url), place="a")
     store.close()
     store.close()
 
@@ -219,7 +219,7 @@ def test_a_start_that_failed_can_be_stopped_again_and_again(postgres_url: str) -
 def test_reading_connections_are_bounded_and_given_back(postgres_url: str) -> None:
     from chronos_gitops.engine.sql.postgres.readers import MOST
 
-    store = PostgresStore(Address(postgres_url), place="a")
+    store = PostgresStore(DatabaseAddress(postgres_url), place="a")
     most = [0]
 
     def count() -> int:

@@ -14,7 +14,7 @@ from harness.programs.postgres import Server
 from chronos_gitops.engine.clock import elapsed
 from chronos_gitops.engine.sql.claiming import watermarks
 from chronos_gitops.engine.sql.postgres.clock import DatabaseClock
-from chronos_gitops.engine.sql.postgres.connection import Address
+from chronos_gitops.engine.sql.postgres.connection import DatabaseAddress
 from chronos_gitops.engine.sql.postgres.store import PostgresStore
 from chronos_gitops.engine.sql.store import repository
 from chronos_gitops.engine.sql.store.store import Session, StoreAway, StoreError, StoreUnusable, migrations
@@ -23,7 +23,7 @@ from chronos_gitops.errors import UsageError
 
 @pytest.fixture
 def store(postgres_url: str) -> Iterator[PostgresStore]:
-    store = PostgresStore(Address(postgres_url), place="test")
+    store = PostgresStore(DatabaseAddress(postgres_url), place="test")
     yield store
     store.close()
 
@@ -49,7 +49,7 @@ def test_commits_are_synced_even_where_the_server_would_not(postgres_url: str) -
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         name = postgres_url.rpartition("/")[2]
         connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off".encode())
-    store = PostgresStore(Address(postgres_url), place="test")
+    store = PostgresStore(DatabaseAddress(postgres_url), place="test")
     shown = store.write(lambda session: session.execute("SHOW synchronous_commit").fetchone()).result(5)
     assert shown == {"synchronous_commit": "on"}
     store.close()
@@ -82,7 +82,7 @@ def test_a_server_that_only_reads_is_left_for_a_new_connection(store: PostgresSt
 
 def test_while_it_is_away_every_question_fails_at_once_and_then_works_again() -> None:
     server = Server()
-    store = PostgresStore(Address(server.url()), place="test")
+    store = PostgresStore(DatabaseAddress(server.url()), place="test")
     server.stop(signal.SIGQUIT)
     with pytest.raises(StoreAway, match="does not answer"):
         store.write(add("a")).result(10)
@@ -109,14 +109,14 @@ def test_a_newer_schema_is_refused_and_the_last_step_is_written_down(store: Post
         assert [number for (number,) in found] == sorted(migrations("postgres"))
         connection.execute("INSERT INTO schema_version VALUES (99)")
     with pytest.raises(StoreUnusable, match="newer chronos-gitops"):
-        PostgresStore(Address(postgres_url), place="other")
+        PostgresStore(DatabaseAddress(postgres_url), place="other")
 
 
 def test_many_first_starts_at_once_make_one_schema(postgres_url: str) -> None:
     stores: list[PostgresStore] = []
 
     def begin(number: int) -> None:
-        stores.append(PostgresStore(Address(postgres_url), place=str(number)))
+        stores.append(PostgresStore(DatabaseAddress(postgres_url), place=str(number)))
 
     threads = [threading.Thread(target=begin, args=(number,)) for number in range(6)]
     for thread in threads:
@@ -130,11 +130,11 @@ def test_many_first_starts_at_once_make_one_schema(postgres_url: str) -> None:
 
 
 def test_an_address_is_shown_without_its_password_and_one_that_means_nothing_not_at_all() -> None:
-    address = Address("postgresql://chronos:hunter2@db.example.com:5433/jobs?sslmode=verify-full")
+    address = DatabaseAddress("postgresql://chronos:hunter2@db.example.com:5433/jobs?sslmode=verify-full")
     assert str(address) == "PostgreSQL at db.example.com:5433/jobs"
     for wrong in ("postgresql://chronos:hunter2@db:port/jobs?nonsense", "postgresql://a:hunter2@[::1/x"):
         with pytest.raises(UsageError) as refused:
-            Address(wrong)
+            DatabaseAddress(wrong)
         assert "hunter2" not in f"{refused.value}{refused.value.__cause__}"
 
 
@@ -156,7 +156,7 @@ def test_the_clock_follows_the_database_and_no_step_of_the_machine() -> None:
 def test_a_watermark_that_one_decides_over_is_left_out_for_the_other(store: PostgresStore, postgres_url: str) -> None:
     marks = [watermarks.Watermark(name, "* * * * *", "UTC", datetime(2026, 3, 2, tzinfo=UTC)) for name in ("a", "b")]
     store.write(lambda session: watermarks.set_watermarks(session, marks)).result(5)
-    other = PostgresStore(Address(postgres_url), place="other")
+    other = PostgresStore(DatabaseAddress(postgres_url), place="other")
     decides, go_on = threading.Event(), threading.Event()
 
     def decide(session: Session) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chronos_gitops.engine.sql.postgres.connection import Address
+from chronos_gitops.engine.sql.postgres.connection import DatabaseAddress
 from chronos_gitops.engine.sql.postgres.store import PostgresStore
 from chronos_gitops.engine.sql.store.sqlite import SqliteStore
 from chronos_gitops.engine.sql.store.store import Operation, Session, Store, StoreError, StoreUnusable, migrations
@@ -32,7 +32,7 @@ def opened(request: pytest.FixtureRequest, path: Path) -> Callable[[], Store]:
     """Opens the same ledger each time it is called."""
     if request.param == "sqlite":
         return lambda: SqliteStore(path)
-    address = Address(request.getfixturevalue("postgres_url"))
+    address = DatabaseAddress(request.getfixturevalue("postgres_url"))
     return lambda: PostgresStore(address, place="test")
 
 

@@ -11,11 +11,11 @@ from harness.programs.temporal import run, sleep_since
 
 from chronos_gitops.engine.model import Pause
 from chronos_gitops.engine.temporal.status.lag import BEHIND_AFTER, Lag
-from chronos_gitops.engine.temporal.workflows.messages import Plan, to_ms
+from chronos_gitops.engine.temporal.workflows.messages import PublishedSchedule, to_ms
 from chronos_gitops.jobs.model import Job, JobSet
 
 SECOND = timedelta(seconds=1)
-EACH_MINUTE = Plan("* * * * *", "UTC", to_ms(NOON), is_awake=True)
+EACH_MINUTE = PublishedSchedule("* * * * *", "UTC", to_ms(NOON), is_awake=True)
 DUE = NOON + MINUTE
 PAUSE = Pause("a", "maintenance", "ada", NOON)
 
@@ -26,7 +26,7 @@ def jobs(*names: str, **fields: str) -> JobSet:
     return jobset(*(Job.from_document(document | fields) for document in documents))
 
 
-def trouble(plan: Plan, now: datetime, pause: Pause | None = None, **fields: str) -> str:
+def trouble(plan: PublishedSchedule, now: datetime, pause: Pause | None = None, **fields: str) -> str:
     lag = Lag()
     lag.look({"a": plan}, {} if pause is None else {"a": pause}, jobs("a", **fields), now)
     return lag.trouble
@@ -57,7 +57,7 @@ def test_what_is_due_and_not_claimed_is_told_with_its_time() -> None:
     ],
     ids=["disabled", "asleep", "paused", "paused until then", "jittered", "not due"],
 )
-def test_what_is_not_due_is_not_late(plan: Plan, pause: Pause | None, fields: dict[str, str]) -> None:
+def test_what_is_not_due_is_not_late(plan: PublishedSchedule, pause: Pause | None, fields: dict[str, str]) -> None:
     assert trouble(plan, NOON + HOUR, pause, **fields) == ""
 
 

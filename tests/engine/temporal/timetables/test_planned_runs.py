@@ -14,13 +14,13 @@ from chronos_gitops.engine.clock import SystemClock
 from chronos_gitops.engine.milliseconds import to_ms
 from chronos_gitops.engine.model import Pause
 from chronos_gitops.engine.temporal.timetables.planned_runs import decided_until, next_runs
-from chronos_gitops.engine.temporal.workflows.messages import Plan
+from chronos_gitops.engine.temporal.workflows.messages import PublishedSchedule
 from chronos_gitops.jobs.model import Job, JobVersion
 
-EACH_MINUTE = Plan("* * * * *", "UTC", to_ms(NOON), is_awake=True)
+EACH_MINUTE = PublishedSchedule("* * * * *", "UTC", to_ms(NOON), is_awake=True)
 
 
-def shown(plan: Plan, pause: Pause | None = None, known: JobVersion | None = None) -> tuple[datetime, ...]:
+def shown(plan: PublishedSchedule, pause: Pause | None = None, known: JobVersion | None = None) -> tuple[datetime, ...]:
     return next_runs(plan, pause, "daily-backup", known, NOON + 10 * MINUTE, 1)
 
 
@@ -41,12 +41,12 @@ def test_it_follows_the_version_that_the_timetable_has(schedule: str) -> None:
 @pytest.mark.parametrize(
     "plan",
     [
-        Plan("* * * * *", "UTC", None, is_awake=True),
-        Plan("* * * * *", "UTC", to_ms(NOON), is_awake=False),
+        PublishedSchedule("* * * * *", "UTC", None, is_awake=True),
+        PublishedSchedule("* * * * *", "UTC", to_ms(NOON), is_awake=False),
     ],
     ids=["disabled", "stands still"],
 )
-def test_a_timetable_that_will_claim_nothing_has_none(plan: Plan) -> None:
+def test_a_timetable_that_will_claim_nothing_has_none(plan: PublishedSchedule) -> None:
     assert shown(plan) == ()
 
 
@@ -57,7 +57,7 @@ def test_a_pause_holds_it_until_its_end() -> None:
 
 
 def test_marks_later_than_now_are_decided_over_already() -> None:
-    plans = {"a": Plan("* * * * *", "UTC", to_ms(NOON + MINUTE), is_awake=True), "b": EACH_MINUTE}
+    plans = {"a": PublishedSchedule("* * * * *", "UTC", to_ms(NOON + MINUTE), is_awake=True), "b": EACH_MINUTE}
     assert decided_until(plans, NOON) == {"a": NOON + MINUTE}
 
 

@@ -19,7 +19,7 @@ from chronos_gitops.engine.temporal.status.fleet_backlog import FleetBacklog
 from chronos_gitops.engine.temporal.timetables.reconciler import Reconciler, applied
 from chronos_gitops.engine.temporal.timetables.revision_order import Ancestry, Place, RevisionOrder
 from chronos_gitops.engine.temporal.visibility.visibility import Visibility
-from chronos_gitops.engine.temporal.worker.activities import Timing
+from chronos_gitops.engine.temporal.worker.activities import TimingActivities
 from chronos_gitops.engine.temporal.workflows.messages import Situation
 from chronos_gitops.engine.ticks.due_queue import LATE
 from chronos_gitops.git.client import Git
@@ -174,7 +174,9 @@ def test_edit_that_has_not_arrived_after_an_outage_is_waited_for(bench: Bench, c
     }
 
     async def claims(expected: str, given: str) -> int:
-        timing = Timing(late=LATE, backlog=FleetBacklog(), clock_watch=ClockWatch(), ancestry=company.ancestry())
+        timing = TimingActivities(
+            late=LATE, backlog=FleetBacklog(), clock_watch=ClockWatch(), ancestry=company.ancestry()
+        )
         timing.expect(sets[expected])
         before = applied(sets[given].definitions[JOB], revision=sets[given].revision)
         verdict = await timing.decide(Situation(to_ms(NOW), to_ms(NOW - timedelta(hours=6)), before))

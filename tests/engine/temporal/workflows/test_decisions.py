@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chronos_gitops.engine.model import Trigger
-from chronos_gitops.engine.temporal.workflows.decisions import AT_ONCE, Claim, Decision, decide, settle
+from chronos_gitops.engine.temporal.workflows.decisions import AT_ONCE, TickClaim, TimetableDecision, decide, settle
 from chronos_gitops.engine.ticks.due_queue import LATE, Missed
 from chronos_gitops.jobs.model import Job
 
@@ -20,7 +20,7 @@ def job(**fields: object) -> Job:
 
 def test_a_tick_that_is_due_is_claimed_and_the_next_one_is_told() -> None:
     decided = decide(job(), NOON, NOON + MINUTE)
-    assert decided.claims == (Claim(NOON + MINUTE, Trigger.SCHEDULE),)
+    assert decided.claims == (TickClaim(NOON + MINUTE, Trigger.SCHEDULE),)
     assert (decided.mark, decided.wake_at) == (NOON + MINUTE, NOON + 2 * MINUTE)
 
 
@@ -42,7 +42,7 @@ def test_one_decision_claims_only_so_many_and_is_asked_again() -> None:
 
 def test_a_gap_is_downtime_whatever_made_it_as_a_forward_step_of_the_clock() -> None:
     decided = decide(job(), NOON, NOON + 2 * HOUR)
-    assert decided.claims == (Claim(NOON + 2 * HOUR, Trigger.CATCHUP, NOON + 2 * HOUR),)
+    assert decided.claims == (TickClaim(NOON + 2 * HOUR, Trigger.CATCHUP, NOON + 2 * HOUR),)
     assert decided.missed == Missed(119, NOON + MINUTE, NOON + 2 * HOUR - MINUTE)
     assert (decided.mark, decided.wake_at) == (NOON + 2 * HOUR, NOON + 2 * HOUR + MINUTE)
 
@@ -64,7 +64,7 @@ def test_a_resumed_job_follows_its_policy_however_short_the_pause_was() -> None:
     assert decide(job(missed_run_policy="ignore"), NOON, soon, is_resumed=True).missed == Missed(
         1, NOON + MINUTE, NOON + MINUTE
     )
-    assert decide(job(missed_run_policy="ignore"), NOON, soon).claims == (Claim(NOON + MINUTE, Trigger.SCHEDULE),)
+    assert decide(job(missed_run_policy="ignore"), NOON, soon).claims == (TickClaim(NOON + MINUTE, Trigger.SCHEDULE),)
 
 
 def test_late_is_measured_from_the_jittered_time() -> None:
@@ -105,5 +105,5 @@ def test_an_edit_keeps_the_mark_or_counts_from_now(
 )
 def test_what_an_edited_schedule_still_owed_is_given_up(after: dict[str, object] | None, mark: datetime | None) -> None:
     decided = settle(job(), None if after is None else job(**after), NOON, NOON + 5 * MINUTE)
-    assert decided == Decision(mark, missed=Missed(5, NOON + MINUTE, NOON + 5 * MINUTE))
+    assert decided == TimetableDecision(mark, missed=Missed(5, NOON + MINUTE, NOON + 5 * MINUTE))
     assert settle(job(), None if after is None else job(**after), NOON, NOON + SECOND).missed is None

@@ -12,7 +12,7 @@ from chronos_gitops.config.model import Token
 from chronos_gitops.server.api import endpoint
 from chronos_gitops.server.api.app import url_map
 from chronos_gitops.server.api.endpoint import DeclaredRule
-from chronos_gitops.server.api.middleware.key_reuse import KeyReused, UsedKeys
+from chronos_gitops.server.api.middleware.key_reuse import IdempotencyKeyReused, UsedKeys
 
 POSTS = [rule for rule in endpoint.declared(url_map()) if "POST" in (rule.methods or ())]
 PAUSE = "/api/v1/jobs/daily-backup/pause"
@@ -65,7 +65,7 @@ def test_a_refused_call_gives_its_key_back(own: FlaskClient) -> None:
 def test_the_oldest_keys_are_forgotten_first() -> None:
     used = UsedKeys(most=2)
     assert [used.claim(("a", key), b"call") for key in ("1", "2", "1", "3")] == [True, True, False, True]
-    with pytest.raises(KeyReused):
+    with pytest.raises(IdempotencyKeyReused):
         used.claim(("a", "1"), b"other")
     assert used.claim(("a", "2"), b"other")
     assert used.claim(("b", "1"), b"other")

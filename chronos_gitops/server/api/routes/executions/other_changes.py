@@ -4,23 +4,23 @@ from typing import Any
 
 from chronos_gitops.engine.model import Execution, Status
 from chronos_gitops.expectations import other_changes
-from chronos_gitops.expectations.other_changes import Comparison
+from chronos_gitops.expectations.other_changes import ChangesSinceSuccess
 from chronos_gitops.notifications import message
 from chronos_gitops.notifications.detection import suspects
 from chronos_gitops.server.api.request_context import service
 
 
-def compared(execution: Execution) -> Comparison:
+def compared(execution: Execution) -> ChangesSinceSuccess:
     if execution.status is not Status.FAILED:
-        return Comparison()
+        return ChangesSinceSuccess()
     return other_changes.since_last_success(service().engine, execution)
 
 
-def documents(found: Comparison) -> list[dict[str, Any]] | None:
+def documents(found: ChangesSinceSuccess) -> list[dict[str, Any]] | None:
     return None if found.changes is None else [change.document() for change in found.changes]
 
 
-def sentence(execution: Execution, found: Comparison) -> str | None:
+def sentence(execution: Execution, found: ChangesSinceSuccess) -> str | None:
     """In the words of a notification; None where no success is known."""
     if found.good is None:
         return None

@@ -18,7 +18,7 @@ from chronos_gitops.engine.operations.replays import (
     ReplayClass,
     ReplayRequest,
     ReplayState,
-    TooManyItems,
+    TooManyReplayItems,
 )
 from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.jobs.model import JobVersion
@@ -168,7 +168,7 @@ def _plan(definition: JobVersion, request: ReplayRequest) -> tuple[PlannedItem, 
     engine, name = service().engine, definition.job.name
     rows = list(engine.executions(ExecutionQuery(job=name, since=request.since, until=request.until, limit=MOST_ROWS)))
     if len(rows) == MOST_ROWS:
-        raise TooManyItems(f"The range has {MOST_ROWS} executions or more.", hint="Narrow it.")
+        raise TooManyReplayItems(f"The range has {MOST_ROWS} executions or more.", hint="Narrow it.")
     last = request.until - _BEFORE
     known = {row.id for row in rows}
     rows += [row for row in engine.ticks(name, last, last) if row.id not in known]
@@ -197,7 +197,7 @@ def _ticks(definition: JobVersion, row: Execution, request: ReplayRequest) -> Se
     for tick in job.timing.between(since, min(row.scheduled_time, request.until)):
         found.append(tick)
         if len(found) > MOST_ROWS:
-            raise TooManyItems(f"The range has more than {MOST_ROWS} scheduled times.", hint="Narrow it.")
+            raise TooManyReplayItems(f"The range has more than {MOST_ROWS} scheduled times.", hint="Narrow it.")
     return found
 
 

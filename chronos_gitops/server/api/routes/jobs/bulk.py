@@ -30,7 +30,7 @@ _SELECTORS = (
 _REPEATED = "A repeated Idempotency-Key answers the first call, or continues with the jobs that it did not reach."
 
 
-class TooManyItems(ApiError):
+class TooManyJobs(ApiError):
     kind = "too-many-items"
 
 
@@ -153,7 +153,7 @@ def _check_number(action: BulkAction, given: dict[str, Any], number: int) -> Non
             command_hint="Give --expect-jobs the number that --dry-run shows.",
         )
     if number > MOST_TRIGGERED:
-        raise TooManyItems(f"The selection has {plural(number, 'job')}; one call triggers at most {MOST_TRIGGERED}.")
+        raise TooManyJobs(f"The selection has {plural(number, 'job')}; one call triggers at most {MOST_TRIGGERED}.")
 
 
 def _fingerprint(given: dict[str, Any]) -> str:
