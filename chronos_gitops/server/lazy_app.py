@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from chronos_gitops.app import Service
+    from chronos_gitops.service import Service
 
 
 class LazyApp:

@@ -17,7 +17,7 @@ from harness.clock import HandClock
 from harness.machine.seeds import seeded
 from harness.repositories.calendar_tree import write_calendar_tree
 
-from chronos_gitops.app import Service, build
+from chronos_gitops.app import build
 from chronos_gitops.cli.main import main
 from chronos_gitops.config import load
 from chronos_gitops.jobs.model import JobSet
@@ -26,6 +26,7 @@ from chronos_gitops.jobs.planning.plan import plan
 from chronos_gitops.schedule.calendars.steps import steps
 from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.server.web.app import create_app
+from chronos_gitops.service import Service
 
 NOW = datetime(2026, 10, 24, 21, 13, 7, tzinfo=UTC)  # hours before summer time ends in Europe
 JOBS = 500

@@ -19,8 +19,9 @@ from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, app_of, job_yaml, settings_of
 from harness.clock import HandClock
 
-from chronos_gitops.app import Service, build
+from chronos_gitops.app import build
 from chronos_gitops.jobs.validation.validate import validate_file
+from chronos_gitops.service import Service
 
 _ROOT: Final = Path(__file__).parents[2]
 _GOLDEN: Final = Path(__file__).parent / "golden" / "without_layers.json"

@@ -17,11 +17,11 @@ from harness.openapi_check import check_answer, conform, operation_of
 from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
-from chronos_gitops.app import Service
 from chronos_gitops.config.model import Token
 from chronos_gitops.config.settings import Settings
 from chronos_gitops.server.api import budgets
 from chronos_gitops.server.web.app import create_app
+from chronos_gitops.service import Service
 
 XSS = '<script>alert("x")</script>'
 

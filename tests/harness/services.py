@@ -8,7 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, Receiver, app_of, fill, settings_of
 
-from chronos_gitops.app import Service, build
+from chronos_gitops.app import build
+from chronos_gitops.service import Service
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from harness.api_fixtures import app_of
 
-from chronos_gitops.app import Service
 from chronos_gitops.server.wsgi import AddressInUse, Server
+from chronos_gitops.service import Service
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from chronos_gitops.process import file_descriptors, gc_tuning
 from chronos_gitops.process.systemd import SystemdNotifier
 
 if TYPE_CHECKING:
-    from chronos_gitops.app import Service
+    from chronos_gitops.service import Service
     from chronos_gitops.sync.status import SyncStatus
 
 

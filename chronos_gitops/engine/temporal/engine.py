@@ -41,7 +41,6 @@ from chronos_gitops.engine.temporal.visibility.visibility import Visibility
 from chronos_gitops.engine.temporal.visibility.visibility_reads import VisibilityReads
 from chronos_gitops.engine.temporal.worker.activities import Sending, TimingActivities
 from chronos_gitops.engine.temporal.workflows import messages
-from chronos_gitops.engine.temporal.workflows.messages import Posted, TriggerRequest
 from chronos_gitops.engine.ticks.backlog import MAX_PENDING
 from chronos_gitops.engine.ticks.due_queue import LATE
 from chronos_gitops.errors import ChronosError, ConflictError, NotFoundError
@@ -88,17 +87,14 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
         self._clock = clock
         self._observer = observer
         self._random = random
-        self._backlog = FleetBacklog(max_pending)
-        self._clock_watch = ClockWatch()
-        self._timing = TimingActivities(
-            late=late, backlog=self._backlog, clock_watch=self._clock_watch, ancestry=ancestry
-        )
+        self._backlog = backlog = FleetBacklog(max_pending)
+        self._clock_watch = watch = ClockWatch()
+        self._timing = TimingActivities(late=late, backlog=backlog, clock_watch=watch, ancestry=ancestry)
         self._thread = BackgroundThread("engine", self._main)
         self._ready = threading.Event()
         self._tried = threading.Event()
         self._failure: BaseException | None = None
-        self._grace = 0.0
-        self._key = b""
+        self._grace, self._key = 0.0, b""
         self._jobs = JobSet()
         self._is_applied = False
         self._session: WorkerSession | None = None
@@ -147,7 +143,7 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
     def trigger(self, name: str, *, key: str | None = None, inputs: TriggerInputs | None = None) -> Execution:
         definition = self._definition(name)
         identity = uuid.uuid4() if key is None else uuid.uuid5(self._timing.namespace, f"{name}#{key}")
-        request = TriggerRequest(str(identity), to_ms(self._clock.now()))
+        request = messages.TriggerRequest(str(identity), to_ms(self._clock.now()))
         if inputs is not None:
             request = replace(request, document=inputs.job.document(), variables=dict(inputs.variables))
         row = self._ask(lambda session: session.trigger(definition, request))
@@ -172,7 +168,7 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
             raise callbacks.unknown() from error
         spacing = callbacks.spacing(found.execution, found.job)
         scrubbed = callbacks.scrubbed(report, found, signature, self._delivery.excerpt)
-        posted = Posted(scrubbed.told.value, scrubbed.message, spacing // timedelta(milliseconds=1))
+        posted = messages.Posted(scrubbed.told.value, scrubbed.message, spacing // timedelta(milliseconds=1))
         is_over = found.execution.status.is_final
         heard = None if is_over else self._ask(lambda session: session.call_back(execution_id, posted))
         if heard is None:

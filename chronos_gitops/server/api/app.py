@@ -45,7 +45,7 @@ from chronos_gitops.server.api.routes.jobs import actions, bulk, calendar_feed, 
 from chronos_gitops.server.api.routes.versions import draft, rollback, undo, versions
 
 if TYPE_CHECKING:
-    from chronos_gitops.app import Service
+    from chronos_gitops.service import Service
 
 BODY_LIMIT = 1024 * 1024
 SUBJECTS = (

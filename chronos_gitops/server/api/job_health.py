@@ -10,7 +10,7 @@ from chronos_gitops.engine.ticks.due_queue import LATE
 from chronos_gitops.jobs.model import JobVersion
 
 if TYPE_CHECKING:
-    from chronos_gitops.app import Service
+    from chronos_gitops.service import Service
 
 
 class JobHealth(StrEnum):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from flask import Flask, current_app, g, request
 
 if TYPE_CHECKING:
-    from chronos_gitops.app import Service
+    from chronos_gitops.service import Service
 
 EXTENSION = "chronos_gitops"
 ANONYMOUS = "anonymous"

@@ -13,7 +13,7 @@ from chronos_gitops.jobs.secrets.usage import SecretUse, missing_problem, places
 from chronos_gitops.jobs.validation.document import SourceSpan
 
 if TYPE_CHECKING:
-    from chronos_gitops.app import Service
+    from chronos_gitops.service import Service
 
 Places = Mapping[tuple[Field, str], SourceSpan]
 

@@ -26,7 +26,7 @@ from chronos_gitops.server.web.pages import (
 )
 
 if TYPE_CHECKING:
-    from chronos_gitops.app import Service
+    from chronos_gitops.service import Service
 
 PAGES = (jobs, job, compare, commit, execution, executions, upcoming, changes, live)
 """Each of them puts its routes on the blueprint of ``frame``."""

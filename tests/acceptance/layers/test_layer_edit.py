@@ -12,7 +12,8 @@ import pytest
 from harness.api_fixtures import Checkout, app_of, eventually, settings_of
 from harness.clock import HandClock
 
-from chronos_gitops.app import Service, build
+from chronos_gitops.app import build
+from chronos_gitops.service import Service
 
 _JOB = "name: one-job\nschedule: '0 2 * * *'\nenabled: true\nwebhook: {url: 'http://127.0.0.1:9/'}\n"
 

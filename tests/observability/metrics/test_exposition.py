@@ -9,11 +9,12 @@ from harness.api_fixtures import Checkout, Receiver, eventually, finished, job_y
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from chronos_gitops.app import Service, build
+from chronos_gitops.app import build
 from chronos_gitops.config.groups import Series
 from chronos_gitops.engine.model import Execution, Status, Trigger
 from chronos_gitops.observability.metrics.exposition import Metrics
 from chronos_gitops.server.web.app import create_app
+from chronos_gitops.service import Service
 
 SEED_NAMES = (
     "jobs_total",

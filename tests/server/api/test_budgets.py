@@ -9,7 +9,6 @@ import pytest
 from flask import Flask
 from harness.api_fixtures import app_of
 
-from chronos_gitops.app import Service
 from chronos_gitops.server.api import budgets
 from chronos_gitops.server.api.budgets import HeavyWork, Limits, Rate, TooManyRequests, TooSlow
 from chronos_gitops.server.api.routes.event_stream import (
@@ -21,6 +20,7 @@ from chronos_gitops.server.api.routes.event_stream import (
     TooManyStreams,
 )
 from chronos_gitops.server.wsgi import THREADS, Server
+from chronos_gitops.service import Service
 
 PATIENCE = 20.0
 LARGE = ("name: a\nschedule: '@daily'\nwebhook:\n  url: https://a.example.com/\n" + "# token:${ x\n" * 20_000)[:250_000]

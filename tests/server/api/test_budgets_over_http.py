@@ -8,11 +8,11 @@ import httpx
 import pytest
 from harness.api_fixtures import app_of, token_of
 
-from chronos_gitops.app import Service
 from chronos_gitops.server.api import budgets
 from chronos_gitops.server.api.budgets import Budgets, Limits
 from chronos_gitops.server.api.routes.event_stream import LIMITED, PER_CALLER
 from chronos_gitops.server.wsgi import Server
+from chronos_gitops.service import Service
 
 ADA, OPS = token_of("ada", "read", "operate"), token_of("ops", "read", "operate")
 SCOPED = [dataclasses.replace(token_of(f"scoped-{n}", "read")[1], tags=(("team", "backend"),)) for n in range(3)]

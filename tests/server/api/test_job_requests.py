@@ -5,8 +5,8 @@ from flask import Flask
 from harness.api_fixtures import app_of, token_of
 from server.api.auth.test_roles import STRANGER, routes
 
-from chronos_gitops.app import Service
 from chronos_gitops.server.api.endpoint import Endpoint
+from chronos_gitops.service import Service
 
 FROM_A_JOB = {"X-Chronos-Execution-ID": "0f8fad5b-d9cb-469f-a165-70867728950e"}
 ROLES = ("read", "operate", "rollback")

@@ -2,7 +2,7 @@ import pytest
 from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout
 
-from chronos_gitops.app import Service
+from chronos_gitops.service import Service
 
 SECRETS = ("hunter2-token", "hunter2-header", "hunter2-query", "hunter2-folded", "hunter2-cookie", "hunter2-body")
 FILE = """\

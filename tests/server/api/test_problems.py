@@ -6,10 +6,10 @@ from flask.testing import FlaskClient
 from harness.api_fixtures import XSS, app_of
 
 import chronos_gitops
-from chronos_gitops.app import Service
 from chronos_gitops.server.api import problem_types
 from chronos_gitops.server.api.endpoint import Endpoint
 from chronos_gitops.server.api.problem_types import KINDS
+from chronos_gitops.service import Service
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import re
 from flask.testing import FlaskClient
 from harness.api_fixtures import app_of, token_of
 
-from chronos_gitops.app import Service
 from chronos_gitops.server.api import budgets
 from chronos_gitops.server.api.budgets import Limits
+from chronos_gitops.service import Service
 
 SECRET, TOKEN = token_of("ops", "read", "operate")
 HEADERS = {"Authorization": f"Bearer {SECRET}"}

@@ -4,7 +4,7 @@ import pytest
 from flask.testing import FlaskClient
 from harness.api_fixtures import app_of, token_of
 
-from chronos_gitops.app import Service
+from chronos_gitops.service import Service
 
 
 @pytest.mark.parametrize("path", ["/api", "/api/v1", "/docs"])

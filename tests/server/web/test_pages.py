@@ -9,8 +9,9 @@ import pytest
 from flask.testing import FlaskClient
 from harness.api_fixtures import XSS, Checkout, app_of, finished, job_yaml, settings_of, token_of
 
-from chronos_gitops.app import Service, build
+from chronos_gitops.app import build
 from chronos_gitops.server.web import formatting
+from chronos_gitops.service import Service
 
 
 class Strict(HTMLParser):

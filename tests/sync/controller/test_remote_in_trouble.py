@@ -11,9 +11,10 @@ from harness.programs.git_http_server import HttpGit
 from harness.repositories.repository import Repository
 from harness.servers import Hostile, answer, answering
 
-from chronos_gitops.app import Service, build
+from chronos_gitops.app import build
 from chronos_gitops.config.settings import Settings
 from chronos_gitops.engine.model import Execution, ExecutionQuery
+from chronos_gitops.service import Service
 from chronos_gitops.sync.status import SyncStatus
 
 LATEST = timedelta(seconds=0.5)

@@ -23,8 +23,8 @@ from chronos_gitops.server.api.problems import ApiError
 from chronos_gitops.server.api.request_context import service
 
 if TYPE_CHECKING:
-    from chronos_gitops.app import Service
     from chronos_gitops.config.model import Token
+    from chronos_gitops.service import Service
 
 _EXTENSION = "chronos_gitops.callers"
 _KNOWN = "known_caller"

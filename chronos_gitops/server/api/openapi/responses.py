@@ -26,9 +26,9 @@ from chronos_gitops.webhooks.observed import Observed
 from chronos_gitops.webhooks.request import AttemptContext, MaskedRequest, masked
 
 if TYPE_CHECKING:
-    from chronos_gitops.app import Service
     from chronos_gitops.expectations.judging.state import Expectation
     from chronos_gitops.expectations.preflight.records import PreflightFailure
+    from chronos_gitops.service import Service
     from chronos_gitops.sync.status import HeldDeletions, SyncStatus
     from chronos_gitops.versions.version import Version
 

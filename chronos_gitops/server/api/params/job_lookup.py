@@ -10,7 +10,7 @@ from chronos_gitops.server.api import endpoint
 from chronos_gitops.server.api.auth import caller_scope
 
 if TYPE_CHECKING:
-    from chronos_gitops.app import Service
+    from chronos_gitops.service import Service
     from chronos_gitops.versions.version import Version
 
 NAME = endpoint.path("name", "The job's name or id")

@@ -10,11 +10,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, Receiver, app_of, eventually, fill, finished, job_yaml, settings_of, token_of
 
-from chronos_gitops.app import Service, build
+from chronos_gitops.app import build
 from chronos_gitops.config.model import Token
 from chronos_gitops.server.api import endpoint
 from chronos_gitops.server.api.auth import caller_scope
 from chronos_gitops.server.api.endpoint import Endpoint
+from chronos_gitops.service import Service
 
 ROLES = ("read", "operate", "rollback")
 HIDDEN = ("failing", "nightly", "secret-plan", "gone-frontend")

@@ -8,11 +8,12 @@ import pytest
 from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, Receiver, app_of, eventually, finished, job_yaml, settings_of, token_of
 
-from chronos_gitops.app import Service, build
+from chronos_gitops.app import build
 from chronos_gitops.config.model import Grant, Token
 from chronos_gitops.server.api import endpoint
 from chronos_gitops.server.api.app import url_map
 from chronos_gitops.server.api.auth.callers import Caller
+from chronos_gitops.service import Service
 
 ROLES = ("read", "operate", "rollback")
 EVERYTHING = token_of("all", *ROLES)[1]

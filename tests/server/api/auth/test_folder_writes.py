@@ -8,11 +8,11 @@ import pytest
 from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, Receiver, app_of, eventually, job_yaml, token_of
 
-from chronos_gitops.app import Service
 from chronos_gitops.config.model import Token
 from chronos_gitops.git.commit import Person
 from chronos_gitops.rollback.before_commit import UndoRequest
 from chronos_gitops.rollback.revert import CommitOutsideFolders
+from chronos_gitops.service import Service
 
 ROLES = ("read", "operate", "rollback")
 Write = Callable[..., str]

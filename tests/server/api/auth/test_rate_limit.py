@@ -2,10 +2,10 @@ import pytest
 from flask import Flask
 from harness.api_fixtures import app_of, token_of
 
-from chronos_gitops.app import Service
 from chronos_gitops.config.callers import tokens
 from chronos_gitops.config.model import Token
 from chronos_gitops.server.api.auth.rate_limit import FAILURES, Throttle
+from chronos_gitops.service import Service
 
 WRONG = {"Authorization": "Bearer wrong"}
 STRANGER = {"REMOTE_ADDR": "192.0.2.9"}

@@ -8,9 +8,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from harness.api_fixtures import app_of, token_of
 
-from chronos_gitops.app import Service
 from chronos_gitops.server.api import endpoint
 from chronos_gitops.server.api.endpoint import Endpoint
+from chronos_gitops.service import Service
 
 ROLES = ("read", "operate", "rollback")
 STRANGER = {"REMOTE_ADDR": "192.0.2.3"}

@@ -11,7 +11,6 @@ from harness.clock import HandClock
 from harness.engine_harness import NOON, Bench, Seen
 from harness.engines import on_postgres
 
-from chronos_gitops.app import Service
 from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.config.settings import Settings
 from chronos_gitops.engine.factory import build_engine_setup
@@ -19,6 +18,7 @@ from chronos_gitops.engine.login_sessions import LoginSessions
 from chronos_gitops.server.api.auth.callers import Caller
 from chronos_gitops.server.api.auth.session_cookie import COOKIE
 from chronos_gitops.server.api.auth.sessions import SessionLookup, claims_of, grants
+from chronos_gitops.service import Service
 
 SECRET, READER = token_of("reader", "read", "operate")
 OWN = {"Origin": "http://localhost"}

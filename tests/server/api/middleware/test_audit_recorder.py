@@ -11,9 +11,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, app_of, settings_of, token_of
 
-from chronos_gitops.app import Service, build
+from chronos_gitops.app import build
 from chronos_gitops.server.api import budgets
 from chronos_gitops.server.api.auth.session_cookie import COOKIE
+from chronos_gitops.service import Service
 
 ROLES = ("read", "operate", "rollback")
 ADA, EVE = token_of("ada", *ROLES), token_of("eve", "read")

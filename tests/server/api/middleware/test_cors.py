@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 from harness.api_fixtures import app_of, token_of
 
-from chronos_gitops.app import Service
+from chronos_gitops.service import Service
 
 DASHBOARD = "https://dashboard.example.com"
 SECRET, READER = token_of("read", "read")

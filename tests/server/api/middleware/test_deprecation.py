@@ -7,12 +7,12 @@ import pytest
 from flask import Blueprint
 from flask.testing import FlaskClient
 
-from chronos_gitops.app import Service
 from chronos_gitops.server.api.app import create_app
 from chronos_gitops.server.api.endpoint import ApiOperation, Deprecation, Endpoint, answer
 from chronos_gitops.server.api.openapi import generator
 from chronos_gitops.server.api.openapi.shapes import TEXT
 from chronos_gitops.server.api.params import query
+from chronos_gitops.service import Service
 
 OLD = Deprecation(since=date(2026, 3, 1), sunset=date(2026, 12, 1), instead="GET /api/v1/jobs lists the jobs.")
 OLDER = Deprecation(since=date(2026, 1, 15), sunset=date(2027, 1, 15), instead="`health` is the same filter.")

@@ -6,13 +6,13 @@ import pytest
 from flask.testing import FlaskClient
 from harness.api_fixtures import app_of
 
-from chronos_gitops.app import Service
 from chronos_gitops.config.callers import tokens
 from chronos_gitops.config.model import Token
 from chronos_gitops.server.api import endpoint
 from chronos_gitops.server.api.app import url_map
 from chronos_gitops.server.api.endpoint import DeclaredRule
 from chronos_gitops.server.api.middleware.key_reuse import IdempotencyKeyReused, UsedKeys
+from chronos_gitops.service import Service
 
 POSTS = [rule for rule in endpoint.declared(url_map()) if "POST" in (rule.methods or ())]
 PAUSE = "/api/v1/jobs/daily-backup/pause"

@@ -7,9 +7,9 @@ from harness.openapi_check import SPECIFICATION
 from harness.reference import ROOT
 from openapi_spec_validator import validate
 
-from chronos_gitops.app import Service
 from chronos_gitops.server.api import endpoint
 from chronos_gitops.server.api.openapi import generator
+from chronos_gitops.service import Service
 
 
 def test_the_document_is_valid_openapi() -> None:

@@ -9,7 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, app_of, job_yaml, settings_of
 
-from chronos_gitops.app import Service, build
+from chronos_gitops.app import build
+from chronos_gitops.service import Service
 
 FR = "timezone: Europe/Paris\ncovers_until: 2027-12-31\n"
 FR += "closed:\n  - SAT\n  - {date: 12-25, reason: Christmas}\n  - FRI\n  - SUN\n"

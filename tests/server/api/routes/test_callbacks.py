@@ -13,11 +13,12 @@ from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, app_of, eventually, job_yaml, settings_of, token_of
 from werkzeug.test import TestResponse
 
-from chronos_gitops.app import Service, build
+from chronos_gitops.app import build
 from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.config.settings import Settings
 from chronos_gitops.engine.callbacks import sign
 from chronos_gitops.server.api.auth.rate_limit import FAILURES
+from chronos_gitops.service import Service
 
 OPERATOR, TOKEN = token_of("operator", "read", "operate")
 HEADERS = {"Authorization": f"Bearer {OPERATOR}"}

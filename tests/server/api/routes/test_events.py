@@ -12,11 +12,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, app_of, eventually, finished, job_yaml
 
-from chronos_gitops.app import Service
 from chronos_gitops.server.api.routes import event_stream
 from chronos_gitops.server.api.routes import events as api_events
 from chronos_gitops.server.api.routes.event_stream import StreamSlots, StreamTiming
 from chronos_gitops.server.wsgi import THREADS, Server
+from chronos_gitops.service import Service
 
 STREAM = {"Accept": "text/event-stream"}
 

@@ -6,7 +6,8 @@ from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, app_of, job_yaml, settings_of
 
 import chronos_gitops
-from chronos_gitops.app import Service, build
+from chronos_gitops.app import build
+from chronos_gitops.service import Service
 
 
 def test_a_running_runner_is_live_and_ready(client: FlaskClient) -> None:

@@ -6,8 +6,8 @@ from types import MappingProxyType
 
 from harness.api_fixtures import app_of, token_of
 
-from chronos_gitops.app import Service
 from chronos_gitops.jobs.secrets.audiences import Audiences
+from chronos_gitops.service import Service
 from chronos_gitops.webhooks.identity.issuer import Issuer, Workload
 from chronos_gitops.webhooks.identity.signing_keys import SigningKeys, new_key
 

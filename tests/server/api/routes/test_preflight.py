@@ -10,8 +10,9 @@ from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, app_of, eventually, job_yaml, settings_of, token_of
 from harness.servers import Hostile, silent
 
-from chronos_gitops.app import Service, build
+from chronos_gitops.app import build
 from chronos_gitops.expectations.preflight.records import PreflightFailure
+from chronos_gitops.service import Service
 from chronos_gitops.webhooks.preflight.checks import PreflightCheck
 
 EVERY_MINUTE = "* * * * *"

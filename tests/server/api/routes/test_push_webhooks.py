@@ -13,11 +13,12 @@ from flask.testing import FlaskClient
 from harness.api_fixtures import CheckedClient, Checkout, eventually, job_yaml, token_of
 from werkzeug.test import TestResponse
 
-from chronos_gitops.app import Service, build
+from chronos_gitops.app import build
 from chronos_gitops.config.groups import PushSecrets
 from chronos_gitops.config.model import Token
 from chronos_gitops.config.settings import Settings
 from chronos_gitops.server.web.app import create_app
+from chronos_gitops.service import Service
 
 SECRET = "the forge's and ours"
 PUSH = {"ref": "refs/heads/main", "after": "0" * 40}

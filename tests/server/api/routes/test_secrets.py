@@ -8,9 +8,10 @@ import pytest
 from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, app_of, settings_of, token_of
 
-from chronos_gitops.app import Service, build
+from chronos_gitops.app import build
 from chronos_gitops.jobs.origins.origin import OriginPattern
 from chronos_gitops.jobs.secrets.bindings import SecretBinding
+from chronos_gitops.service import Service
 
 VALUE = "the-value-itself-9f2c"
 KEYED = """name: {name}

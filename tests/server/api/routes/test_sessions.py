@@ -12,10 +12,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from harness.api_fixtures import app_of, token_of
 
-from chronos_gitops.app import Service
 from chronos_gitops.config.model import Token
 from chronos_gitops.server.api.auth.session_cookie import COOKIE
 from chronos_gitops.server.wsgi import Server
+from chronos_gitops.service import Service
 
 ADA, EVE, OPS = token_of("ada", "read"), token_of("eve", "read"), token_of("ops", "read", "operate")
 LIMITED = "limited", dataclasses.replace(token_of("limited", "read", "operate")[1], tags=(("team", "backend"),))

@@ -2,8 +2,8 @@
 
 from harness.api_fixtures import app_of
 
-from chronos_gitops.app import Service
 from chronos_gitops.config.runner_commits import RunnerCommits
+from chronos_gitops.service import Service
 
 
 def test_an_operator_is_told_which_trailer_approves(service: Service) -> None:

@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from harness.api_fixtures import XSS, app_of, token_of
 from harness.openapi_check import SPECIFICATION
 
-from chronos_gitops.app import Service
 from chronos_gitops.server.api.auth.rate_limit import FAILURES
+from chronos_gitops.service import Service
 
 
 @pytest.fixture

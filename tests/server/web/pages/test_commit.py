@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, app_of, finished, job_yaml, token_of
 from server.web.test_pages import page
 
-from chronos_gitops.app import Service
+from chronos_gitops.service import Service
 
 
 def commit_of(client: FlaskClient, job: str, version: int) -> str:

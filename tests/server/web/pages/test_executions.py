@@ -8,8 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 from harness.api_fixtures import finished
 
-from chronos_gitops.app import Service
 from chronos_gitops.schedule.timestamps import rfc3339
+from chronos_gitops.service import Service
 
 
 @pytest.fixture(autouse=True)

@@ -8,11 +8,11 @@ import pytest
 from flask import Flask
 from harness.api_fixtures import app_of, eventually, token_of
 
-from chronos_gitops.app import Service
 from chronos_gitops.server.api.routes import events
 from chronos_gitops.server.api.routes.event_stream import MOST, StreamSlots, StreamTiming
 from chronos_gitops.server.web.pages import live
 from chronos_gitops.server.wsgi import THREADS, Server
+from chronos_gitops.service import Service
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from flask.testing import FlaskClient
 from harness.api_fixtures import app_of, token_of
 from werkzeug.test import TestResponse
 
-from chronos_gitops.app import Service
 from chronos_gitops.config.model import Token
 from chronos_gitops.server.api.auth.session_cookie import COOKIE, SECURE_COOKIE
 from chronos_gitops.server.api.params.form_origin import own_path
+from chronos_gitops.service import Service
 
 SECRET, READER = token_of("reader", "read", "operate")
 HTML = {"Accept": "text/html"}

@@ -18,7 +18,7 @@ from chronos_gitops.sync.content.last_valid import last_valid_version
 from chronos_gitops.versions.version import counting
 
 if TYPE_CHECKING:
-    from chronos_gitops.app import Service
+    from chronos_gitops.service import Service
     from chronos_gitops.versions.version import Version
 
 _NEXT = timedelta(milliseconds=1)

@@ -15,11 +15,11 @@ from harness.api_fixtures import app_of, token_of
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
-from chronos_gitops.app import Service
 from chronos_gitops.config.callers.issuers import Callers, ClaimGrant, TokenIssuer
 from chronos_gitops.config.model import Grant
 from chronos_gitops.server.api.auth.sso.issuer_keys import IssuerKeys, KeysUnavailable
 from chronos_gitops.server.api.auth.sso.issuers import Issuers, NoGrant, TokenExpired, TokenRefused
+from chronos_gitops.service import Service
 
 ISSUER, AUDIENCE = "https://token.example.com", "https://ops.example.com"
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, job_yaml
 
-from chronos_gitops.app import Service
+from chronos_gitops.service import Service
 
 BASE = "/api/v1/jobs/daily-backup/executions"
 

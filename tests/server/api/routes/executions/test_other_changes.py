@@ -12,9 +12,10 @@ from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, app_of, eventually, finished, job_yaml, settings_of
 from harness.servers import Connection, Hostile, answer
 
-from chronos_gitops.app import Service, build
+from chronos_gitops.app import build
 from chronos_gitops.engine.sql.engine import SqlEngine
 from chronos_gitops.engine.sql.store import queries
+from chronos_gitops.service import Service
 
 CANARIES = "canary-of-the-first-value", "canary-of-the-second-value"
 ROTATED = 1_795_828_327.0  # 2026-11-28T01:12:07Z

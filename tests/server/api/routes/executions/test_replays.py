@@ -8,8 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, app_of, eventually, job_yaml, token_of
 
-from chronos_gitops.app import Service
 from chronos_gitops.engine.operations import replays
+from chronos_gitops.service import Service
 
 JOB = "each-second"
 PATH = f"/api/v1/jobs/{JOB}/replays"

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, app_of, job_yaml, token_of
 from werkzeug.test import TestResponse
 
-from chronos_gitops.app import Service
+from chronos_gitops.service import Service
 
 EVERY = {"all": True}
 OWN = {"tags": {"team": "backend"}}

@@ -9,11 +9,12 @@ from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, app_of, job_yaml, settings_of, token_of
 from icalendar import Calendar, Event
 
-from chronos_gitops.app import Service, build
+from chronos_gitops.app import build
 from chronos_gitops.config.callers import tokens
 from chronos_gitops.server.api import endpoint
 from chronos_gitops.server.api.app import url_map
 from chronos_gitops.server.api.routes.jobs import calendar_feed
+from chronos_gitops.service import Service
 
 FEED = "/api/v1/next-runs.ics"
 URL = "https://hooks.example.com/"

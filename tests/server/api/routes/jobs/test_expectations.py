@@ -3,7 +3,7 @@
 from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, eventually, finished, job_yaml
 
-from chronos_gitops.app import Service
+from chronos_gitops.service import Service
 
 
 def test_broken_expectation_is_shown_and_filtered(own: FlaskClient, checkout: Checkout, service: Service) -> None:

@@ -2,9 +2,9 @@ import pytest
 from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, finished
 
-from chronos_gitops.app import Service
 from chronos_gitops.jobs.identity import job_id
 from chronos_gitops.server.api.job_health import JobHealth
+from chronos_gitops.service import Service
 
 SEED_FIELDS = {"id", "name", "description", "schedule", "timezone", "webhook", "retry_policy", "timeout", "concurrency"}
 SEED_FIELDS |= {"tags", "enabled", "created_at", "updated_at", "next_run"}

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, Receiver, job_yaml
 
-from chronos_gitops.app import Service
+from chronos_gitops.service import Service
 
 DAY = {"from": "2026-03-01T00:00:00Z", "until": "2026-03-02T00:00:00Z"}
 

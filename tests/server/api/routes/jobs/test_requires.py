@@ -8,7 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, Receiver, app_of, eventually, finished, job_yaml, settings_of, token_of
 
-from chronos_gitops.app import Service, build
+from chronos_gitops.app import build
+from chronos_gitops.service import Service
 
 EVERYTHING = token_of("all", "read", "operate")[1]
 TEAM = dataclasses.replace(token_of("team", "read")[1], folders=("jobs/a",))

@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, finished, job_yaml
 
-from chronos_gitops.app import Service
+from chronos_gitops.service import Service
 
 LAYER = "_defaults"
 

@@ -3,8 +3,9 @@ from pathlib import Path
 from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, app_of, job_yaml, token_of
 
-from chronos_gitops.app import Service, build
+from chronos_gitops.app import build
 from chronos_gitops.config.settings import Settings
+from chronos_gitops.service import Service
 
 BASE = "/api/v1/jobs/daily-backup"
 

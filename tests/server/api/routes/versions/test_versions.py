@@ -2,8 +2,8 @@ import pytest
 from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, finished
 
-from chronos_gitops.app import Service
 from chronos_gitops.server.api.openapi import responses
+from chronos_gitops.service import Service
 
 BASE = "/api/v1/jobs/daily-backup"
 
