@@ -36,7 +36,7 @@ sys.path.insert(0, str(ROOT / "tests"))  # the server that the tests start
 from figures import Figures, options  # noqa: E402
 
 from chronos_gitops.cli.demo.receiver import Receiver  # noqa: E402
-from chronos_gitops.jobs.identity import DefinitionId  # noqa: E402
+from chronos_gitops.jobs.job_ids import DefinitionId  # noqa: E402
 from chronos_gitops.schedule.schedule import jitter  # noqa: E402
 
 if TYPE_CHECKING:

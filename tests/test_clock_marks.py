@@ -11,7 +11,7 @@ import pytest
 
 from chronos_gitops.engine.model import Execution, Status, Trigger
 from chronos_gitops.engine.sql.execution.pending_run import PendingRun
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.job_set import diff
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.notifications.incidents import IncidentRule, Watch, fold

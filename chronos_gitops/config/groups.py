@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 
-from chronos_gitops.config import notifications, parsers, tables
+from chronos_gitops.config import notifications, parsers, toml_tables
 from chronos_gitops.config.channels import SecretValue
 from chronos_gitops.config.model import EgressLevel, FolderEgress, HostTls, Responses
 from chronos_gitops.config.setting import Setting, setting
@@ -60,7 +60,7 @@ class Egress:
     )
     hosts: Mapping[str, HostTls] = setting(
         "egress.hosts",
-        tables.hosts,
+        toml_tables.hosts,
         '`[egress.hosts."HOST"]` with `ca_file`, `cert_file`, `key_file`: TLS of one host.',
         default=_NO_HOSTS,
     )
@@ -73,7 +73,7 @@ class Egress:
     )
     folders: Mapping[str, FolderEgress] = setting(
         "egress.folders",
-        tables.egress_folders,
+        toml_tables.egress_folders,
         '`[egress.folders."jobs/billing"]` with `level`, `allow`, `responses`: for jobs of one folder.',
         default=_NO_FOLDERS,
     )
@@ -216,7 +216,7 @@ class Identity:
     )
     audiences: Mapping[str, AudienceBinding] = setting(
         "identity.audiences",
-        tables.audiences,
+        toml_tables.audiences,
         '`[identity.audiences."NAME"]` with `folders` and `origins`: which jobs may ask for tokens of another audience '
         "than the origin of their url.",
         default=_NO_AUDIENCES,

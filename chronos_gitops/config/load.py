@@ -18,7 +18,7 @@ from chronos_gitops.config.model import SettingsError
 from chronos_gitops.config.repository_url import is_address
 from chronos_gitops.config.setting import Setting, values
 from chronos_gitops.config.settings import TABLE, Settings
-from chronos_gitops.config.tables import EntryError, one_of
+from chronos_gitops.config.toml_tables import EntryError, one_of
 from chronos_gitops.errors import UsageError
 from chronos_gitops.jobs.folders import is_path_in
 from chronos_gitops.jobs.templates.templates import is_secret_name

@@ -20,7 +20,7 @@ from chronos_gitops.config.channels import (
     Way,
     WebhookChannel,
 )
-from chronos_gitops.config.tables import refuse_unknown, tags_of
+from chronos_gitops.config.toml_tables import refuse_unknown, tags_of
 from chronos_gitops.jobs.templates.templates import is_secret_name, secrets
 
 MOST: Final = 20

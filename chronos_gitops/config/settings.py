@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 from urllib.parse import urlsplit
 
-from chronos_gitops.config import notifications, parsers, tables
+from chronos_gitops.config import notifications, parsers, toml_tables
 from chronos_gitops.config.callers.issuers import Callers
 from chronos_gitops.config.callers.proxy import Proxy
 from chronos_gitops.config.channels import Channel
@@ -184,13 +184,13 @@ class Settings:
     )
     secret_bindings: Mapping[str, SecretBinding] = setting(
         "secrets.bind",
-        tables.bindings,
+        toml_tables.bindings,
         "`[secrets.bind.NAME]` with `folders` and `origins`: who may use a secret, and where it may go.",
         default=_UNBOUND,
     )
     tokens: tuple[Token, ...] = setting(
         "tokens",
-        tables.tokens,
+        toml_tables.tokens,
         "`[[tokens]]` with `name`, `sha256`, `roles` (read, operate, rollback; or metrics, feed, sync), and `folders`, "
         "`tags`, `expires` if wanted; `chronos-gitops token create` makes one.",
         default=(),

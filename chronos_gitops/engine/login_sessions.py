@@ -12,7 +12,7 @@ from typing import Any, Final
 from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.loop_thread import not_running
-from chronos_gitops.engine.sql.store.repository import signing_key
+from chronos_gitops.engine.sql.store.ledger import signing_key
 from chronos_gitops.engine.sql.store.row_mapping import Row
 from chronos_gitops.engine.sql.store.store import Session, Store
 

@@ -9,7 +9,6 @@ from typing import Final
 
 from chronos_gitops.git import process
 from chronos_gitops.git.discovery import RepositoryPaths
-from chronos_gitops.git.environment import quarantine
 from chronos_gitops.git.errors import (
     Corrupt,
     GitError,
@@ -23,6 +22,7 @@ from chronos_gitops.git.errors import (
 )
 from chronos_gitops.git.objects.cat_file import lines, parsed
 from chronos_gitops.git.objects.object_reader import HEADER_BYTES, NoAnswer, ObjectReader
+from chronos_gitops.git.process_environment import quarantine
 
 MAX_BLOB_BYTES: Final = 1 << 20
 _READ_CHUNK_BYTES: Final = 32 << 20

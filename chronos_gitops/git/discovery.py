@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from chronos_gitops.git.environment import gitpython, object_directory_hint
 from chronos_gitops.git.errors import NotARepository
+from chronos_gitops.git.process_environment import gitpython, object_directory_hint
 from chronos_gitops.process.small_files import read_small_file
 
 _BUNDLE: Final = b"# v"  # gitformat-bundle(5), "# v2 git bundle" and "# v3 git bundle"

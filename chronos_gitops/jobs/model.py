@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from chronos_gitops.jobs.calendar_set import NO_CALENDARS, CalendarSet
-from chronos_gitops.jobs.identity import DefinitionId, job_id
+from chronos_gitops.jobs.job_ids import DefinitionId, job_id
 from chronos_gitops.jobs.layers import variables
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.promises.expect import Expect

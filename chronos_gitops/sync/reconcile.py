@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from chronos_gitops.jobs.bound_jobs import bound
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.jobs.planning.held import deletion_checksum, disabled_by_layers, held_deletions
 from chronos_gitops.jobs.problem import is_error

@@ -15,7 +15,7 @@ from chronos_gitops.git.incomplete_clone import Depth, PresentObjects
 from chronos_gitops.git.log import Chronicle, Commit, chronicle, continues
 from chronos_gitops.jobs.files.name_owner import Incumbent, Incumbents, PathsFromRoot
 from chronos_gitops.jobs.folders import is_path_in
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.layers.file_roles import DEFAULTS
 from chronos_gitops.jobs.model import JobVersion
 from chronos_gitops.jobs.validation.suggestions import did_you_mean

@@ -11,7 +11,7 @@ from chronos_gitops.jobs.files.job_files import IgnoreRules, ignore_file
 from chronos_gitops.jobs.folders import inside
 from chronos_gitops.jobs.layers.file_roles import FileRole, place_of
 from chronos_gitops.jobs.validation import document
-from chronos_gitops.jobs.validation.rules.names import is_name
+from chronos_gitops.jobs.validation.rules.file_name import is_name
 from chronos_gitops.jobs.validation.yaml.decoding import MAX_BYTES
 
 _AT_ONCE: Final = 2_000

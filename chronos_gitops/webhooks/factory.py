@@ -10,7 +10,7 @@ from chronos_gitops.webhooks.attempt import Delivery, OnAttempt
 from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.identity.issuer import Issuer, Workload
 from chronos_gitops.webhooks.identity.signing_keys import IdentityError, SigningKeys
-from chronos_gitops.webhooks.preflight.run import PreflightProbe
+from chronos_gitops.webhooks.preflight.preflight_run import PreflightProbe
 from chronos_gitops.webhooks.request_factory import RequestFactory
 from chronos_gitops.webhooks.transport.egress.egress_folders import EgressPolicies
 from chronos_gitops.webhooks.transport.egress.own_listener import Listener

@@ -18,7 +18,7 @@ from chronos_gitops.engine.model import Execution, Pause
 from chronos_gitops.engine.observer import Observers
 from chronos_gitops.engine.sql.engine import SqlEngine
 from chronos_gitops.jobs.calendar_set import NO_CALENDARS, CalendarSet
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.notifications.detection.calendar_incidents import CalendarIncidents
 from chronos_gitops.notifications.detection.detector import DetectorInputs, IncidentDetector

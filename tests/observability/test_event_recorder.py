@@ -10,7 +10,7 @@ import pytest
 from chronos_gitops.engine.model import Execution, Status, Trigger
 from chronos_gitops.engine.operations.replays import ReplayEnd, ReplayState
 from chronos_gitops.jobs.calendar_set import CalendarFile, CalendarSet
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.observability.event_log import EventLog, LayerReach
 from chronos_gitops.observability.event_recorder import AppliedJobs, EventRecorder

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from chronos_gitops.cli import job_words
-from chronos_gitops.cli.client import outcome
+from chronos_gitops.cli.client import execution_wait
 from chronos_gitops.cli.client.api_client import RunnerAway, RunnerClient
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports.tables import table
@@ -136,7 +136,7 @@ def _text(answer: Mapping[str, Any]) -> str:
         summary = f"{answer['changed']} of {plural(len(items), 'job')} would change; nothing was done"
     else:
         summary += f", bulk {answer['id']}"
-    return "\n".join([*lines, "", summary, *outcome.closed_notes(items, "trigger")])
+    return "\n".join([*lines, "", summary, *execution_wait.closed_notes(items, "trigger")])
 
 
 def _outcome(item: Mapping[str, Any]) -> str:

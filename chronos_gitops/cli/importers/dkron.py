@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from chronos_gitops.cli.importers import commands
-from chronos_gitops.cli.importers.commands import parts, shell_words
+from chronos_gitops.cli.importers.commands import request_fields, shell_words
 from chronos_gitops.cli.importers.model import (
     ImportedJob,
     ImportResult,
@@ -87,7 +87,7 @@ def _retries(job: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, Any]:
     own: dict[str, Any] = made.get("retry_policy") or {}
     if own.get("max_attempts", 1) > 1:
         return own
-    return {"max_attempts": parts.limited((retries if isinstance(retries, int) and retries > 0 else 0) + 1)}
+    return {"max_attempts": request_fields.limited((retries if isinstance(retries, int) and retries > 0 else 0) + 1)}
 
 
 def _tags(job: Mapping[str, Any]) -> dict[str, str]:
@@ -109,11 +109,11 @@ def _call(job: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 def _http(config: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     lost = [f"{name[:60]} of executor_config is not known here" for name in config if name not in _OF_HTTP]
-    headers = parts.Headers(lost)
+    headers = request_fields.Headers(lost)
     for name, value in _headers(config.get("headers", "")):
         headers.add(name, value)
-    method = parts.method(config.get("method", ""), lost)
-    made = parts.document(config.get("url", ""), method, headers, config.get("body"), None)
+    method = request_fields.method(config.get("method", ""), lost)
+    made = request_fields.document(config.get("url", ""), method, headers, config.get("body"), None)
     if config.get("body") and not headers.has("Content-Type"):
         lost.append("it sent no Content-Type; the runner sends the one of its body")
     if config.get("expectCode"):
@@ -122,7 +122,7 @@ def _http(config: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
         lost.append("every status code counted as a success; webhook.success_codes says which do")
     if config.get("expectBody"):
         lost.append("expectBody: write it as webhook.success")
-    made["timeout"] = f"{parts.seconds(config.get('timeout') or _DEFAULT_TIMEOUT)}s"
+    made["timeout"] = f"{request_fields.seconds(config.get('timeout') or _DEFAULT_TIMEOUT)}s"
     return made, [*lost, "redirects are not followed: name the address that answers"]
 
 

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import click
 
-from chronos_gitops.cli.client import outcome
+from chronos_gitops.cli.client import execution_wait
 from chronos_gitops.cli.client.api_client import RunnerClient, runner_options
 from chronos_gitops.cli.output import Format, tell
 
@@ -17,11 +17,11 @@ def command(execution: str, server: str | None, token: str | None, style: Format
     """Show the request of EXECUTION (an id) and each attempt with its response. Exits with 1 unless it succeeded."""
     found = RunnerClient(server, token).get(f"/api/v1/executions/{quote(execution, safe='')}")
     tell(style, found, lambda: _text(found))
-    return outcome.exit_code(found)
+    return execution_wait.exit_code(found)
 
 
 def _text(execution: dict[str, Any]) -> str:
-    parts = [outcome.sentence(execution)]
+    parts = [execution_wait.sentence(execution)]
     request = execution["request"]
     if request is not None:
         headers = [f"{name}: {value}" for name, value in request["headers"].items()]

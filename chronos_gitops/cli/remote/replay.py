@@ -9,7 +9,7 @@ from urllib.parse import quote
 import click
 
 from chronos_gitops.cli import job_words
-from chronos_gitops.cli.client import outcome
+from chronos_gitops.cli.client import execution_wait
 from chronos_gitops.cli.client.api_client import RunnerClient, job_path, runner_options
 from chronos_gitops.cli.options import read_instant
 from chronos_gitops.cli.output import Format, tell
@@ -93,7 +93,7 @@ def _replay(
         click.confirm(f"Run {count} again?", abort=True, err=True)
     begun = runner.post(path, {**body, "checksum": planned["checksum"]})
     words = f"{plural(count, 'scheduled time')} run again: replay {begun['id']}"
-    tell(style, begun, lambda: "\n".join([words, *outcome.closed_notes([begun], "replay")]))
+    tell(style, begun, lambda: "\n".join([words, *execution_wait.closed_notes([begun], "replay")]))
     return ExitCode.FINE
 
 
@@ -103,7 +103,7 @@ def _plan(planned: Mapping[str, Any], count: int) -> str:
         return "nothing was due in this range"
     rows = [(item["scheduled_time"], item["now"], item["becomes"], item["why"]) for item in items[:_SHOWN]]
     more = [f"and {len(items) - _SHOWN} more"] if len(items) > _SHOWN else []
-    summary = [f"{count} of {len(items)} run", *outcome.closed_notes([planned], "replay")]
+    summary = [f"{count} of {len(items)} run", *execution_wait.closed_notes([planned], "replay")]
     return "\n".join([table(("scheduled", "now", "becomes", "why"), rows), *more, "", *summary])
 
 

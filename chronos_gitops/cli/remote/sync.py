@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from chronos_gitops.cli.client import outcome
+from chronos_gitops.cli.client import execution_wait
 from chronos_gitops.cli.client.api_client import RunnerClient, runner_options
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.exit_codes import ExitCode
@@ -20,7 +20,7 @@ _EVERY_S = 0.5
 @click.option("--wait", "waits", is_flag=True, help="Wait until the newest commit is applied or refused.")
 @click.option(
     "--timeout",
-    callback=outcome.read_duration,
+    callback=execution_wait.read_duration,
     default="5m",
     show_default=True,
     metavar="DURATION",

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import click
 
-from chronos_gitops.cli.client import bulk, outcome
+from chronos_gitops.cli.client import bulk, execution_wait
 from chronos_gitops.cli.client.api_client import RunnerClient, job_path, runner_options
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.errors import UsageError
@@ -20,7 +20,10 @@ from chronos_gitops.exit_codes import ExitCode
 @click.option("--variable", "variables", metavar="NAME=TEXT", multiple=True, help="Text for an input of one job.")
 @click.option("--wait", "waits", is_flag=True, help="One job: wait for its end, and exit with 1 unless it succeeds.")
 @click.option(
-    "--timeout", callback=outcome.read_duration, metavar="DURATION", help="With --wait: the longest time to wait."
+    "--timeout",
+    callback=execution_wait.read_duration,
+    metavar="DURATION",
+    help="With --wait: the longest time to wait.",
 )
 @runner_options
 def command(
@@ -57,11 +60,11 @@ def command(
             tell(style, planned, lambda: str(planned["curl"]))
             return ExitCode.FINE
         execution = runner.post(path, given or None)
-        noted = outcome.closed_notes([execution], "trigger")
+        noted = execution_wait.closed_notes([execution], "trigger")
         if waits:
-            ended = outcome.wait(runner, execution, timeout)
-            tell(style, ended, lambda: "\n".join([outcome.sentence(ended), *noted]))
-            return outcome.exit_code(ended)
+            ended = execution_wait.wait(runner, execution, timeout)
+            tell(style, ended, lambda: "\n".join([execution_wait.sentence(ended), *noted]))
+            return execution_wait.exit_code(ended)
         words = f"{execution['job']} is {execution['status']}: execution {execution['id']}"
         tell(style, execution, lambda: "\n".join([words, *noted]))
         return ExitCode.FINE

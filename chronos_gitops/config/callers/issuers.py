@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from chronos_gitops.config import parsers, tables
+from chronos_gitops.config import parsers, toml_tables
 from chronos_gitops.config.model import ROLES, Grant
 from chronos_gitops.config.setting import setting
 
@@ -80,7 +80,7 @@ def issuers(value: Any, base: Path) -> tuple[TokenIssuer, ...]:
 def _issuer(entry: Mapping[str, Any], base: Path) -> TokenIssuer:
     name = parsers.text(entry.get("name", ""))
     try:
-        tables.refuse_unknown(entry, ("name", "issuer", "audience", "user", "jwks_file", "login"))
+        toml_tables.refuse_unknown(entry, ("name", "issuer", "audience", "user", "jwks_file", "login"))
         if not _NAME.match(name) or name in _TAKEN:
             raise ValueError("name is kebab-case, like sso or github, and no other way in: " + ", ".join(_TAKEN))
         issuer, audience = (parsers.text(entry.get(key, "")) for key in ("issuer", "audience"))
@@ -94,13 +94,13 @@ def _issuer(entry: Mapping[str, Any], base: Path) -> TokenIssuer:
             raise ValueError(f'issuer "{issuer}" is no https address, and login asks it for the way there')
         return TokenIssuer(name, issuer, audience, parsers.text(entry.get("user", "sub")), file, login)
     except ValueError as error:
-        raise tables.EntryError(name or "(without a name)", str(error)) from error
+        raise toml_tables.EntryError(name or "(without a name)", str(error)) from error
 
 
 def _login(value: Any, base: Path) -> Login:
     if not isinstance(value, dict):
         raise ValueError('login is a table, like { client_secret_file = "/run/secrets/oidc", scopes = ["openid"] }')
-    tables.refuse_unknown(value, ("client_secret_file", "scopes"))
+    toml_tables.refuse_unknown(value, ("client_secret_file", "scopes"))
     file = parsers.path(value["client_secret_file"], base) if "client_secret_file" in value else None
     scopes = parsers.texts(value.get("scopes", ("openid", "email")))
     if "openid" not in scopes:
@@ -116,17 +116,17 @@ def grants(value: Any, _base: Path) -> tuple[ClaimGrant, ...]:
 
 def _grant(number: int, entry: Mapping[str, Any]) -> ClaimGrant:
     try:
-        tables.refuse_unknown(entry, ("from", "match", "roles", "folders", "tags"))
+        toml_tables.refuse_unknown(entry, ("from", "match", "roles", "folders", "tags"))
         origin, roles = parsers.text(entry.get("from", "")), parsers.texts(entry.get("roles", ()))
         if unknown := next((role for role in roles if role not in ROLES), "" if roles else "none"):
             raise ValueError(f"roles are some of {', '.join(ROLES)}; got {unknown}")
-        tags, folders = tables.tags_of(entry), tables.some(entry, "folders")
+        tags, folders = toml_tables.tags_of(entry), toml_tables.some(entry, "folders")
         if tags and not folders:
             raise ValueError('tags do not limit a grant by themselves; add folders = ["jobs/..."]')
         match = _match(entry.get("match"))
         return ClaimGrant(origin, match, Grant(frozenset(roles), tuple(map(parsers.folder, folders)), tags))
     except ValueError as error:
-        raise tables.EntryError(str(number), str(error)) from error
+        raise toml_tables.EntryError(str(number), str(error)) from error
 
 
 def _match(value: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:

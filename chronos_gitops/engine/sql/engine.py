@@ -36,7 +36,7 @@ from chronos_gitops.engine.sql.operations import replays
 from chronos_gitops.engine.sql.operations.bulk_operations import recorded
 from chronos_gitops.engine.sql.retention import Keep, Retention
 from chronos_gitops.engine.sql.scheduler import Scheduler
-from chronos_gitops.engine.sql.store import repository, zone_data
+from chronos_gitops.engine.sql.store import ledger, zone_data
 from chronos_gitops.engine.sql.store.store import Store, StoreError
 from chronos_gitops.engine.sql.waiting_start import WaitingStart
 from chronos_gitops.engine.sql.write_batcher import WriteBatcher
@@ -117,7 +117,7 @@ class SqlEngine:
         self._retention.start()
 
     def _callback_key(self, opened: Store, fresh: bytes) -> bytes:
-        return opened.write(lambda session: repository.signing_key(session, "callback", fresh)).result()
+        return opened.write(lambda session: ledger.signing_key(session, "callback", fresh)).result()
 
     def _abandon_start(self) -> None:
         """Nothing runs that ``stop`` could wait for."""
@@ -176,7 +176,7 @@ class SqlEngine:
         if not self._key:
             raise not_running()
         callbacks.verify(self._key, execution_id, signature)
-        found = self._store.read(lambda session: repository.execution(session, execution_id))
+        found = self._store.read(lambda session: ledger.execution(session, execution_id))
         if found is None:
             raise callbacks.unknown()
         spacing = callbacks.spacing(found.execution, found.job)
@@ -236,34 +236,34 @@ class SqlEngine:
         return self._zone_data_before
 
     def executions(self, query: ExecutionQuery) -> Sequence[Execution]:
-        return self._store.read(lambda session: repository.executions(session, query))
+        return self._store.read(lambda session: ledger.executions(session, query))
 
     def execution(self, execution_id: str) -> ExecutionDetail:
-        found = self._store.read(lambda session: repository.execution(session, execution_id))
+        found = self._store.read(lambda session: ledger.execution(session, execution_id))
         if found is None:
             raise NotFoundError(f'there is no execution "{execution_id[:64]}"')
         return found
 
     def latest(self, names: Sequence[str]) -> Mapping[str, Execution]:
-        return self._store.read(lambda session: repository.latest(session, names, self._latest()))
+        return self._store.read(lambda session: ledger.latest(session, names, self._latest()))
 
     def recent(self, names: Sequence[str], count: int) -> Mapping[str, Sequence[Execution]]:
-        return self._store.read(lambda session: repository.recent(session, names, count, self._latest()))
+        return self._store.read(lambda session: ledger.recent(session, names, count, self._latest()))
 
     def last_success(self, name: str, until: datetime) -> Execution | None:
-        return self._store.read(lambda session: repository.last_success(session, name, until))
+        return self._store.read(lambda session: ledger.last_success(session, name, until))
 
     def running(self, name: str) -> Sequence[Execution]:
-        return self._store.read(lambda session: repository.running(session, name))
+        return self._store.read(lambda session: ledger.running(session, name))
 
     def outcomes(self, name: str) -> Mapping[str, VersionOutcomes]:
-        return of_groups(self._store.read(lambda session: repository.ended_of_versions(session, name)), complete=True)
+        return of_groups(self._store.read(lambda session: ledger.ended_of_versions(session, name)), complete=True)
 
     def ticks(self, name: str, since: datetime, until: datetime) -> Sequence[Execution]:
-        return self._store.read(lambda session: repository.ticks(session, name, since, until))
+        return self._store.read(lambda session: ledger.ticks(session, name, since, until))
 
     def pauses_of(self, name: str, since: datetime) -> Sequence[Pause]:
-        return self._store.read(lambda session: repository.pauses_of(session, name, since))
+        return self._store.read(lambda session: ledger.pauses_of(session, name, since))
 
     def health(self) -> EngineHealth:
         if not (self._ready.is_set() and self._thread.is_alive()):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chronos_gitops.engine.clock import TOLERANCE, elapsed
-from chronos_gitops.engine.sql.store import repository
+from chronos_gitops.engine.sql.store import ledger
 from chronos_gitops.engine.sql.store.store import Store, StoreError
 from chronos_gitops.process.background_thread import BackgroundThread
 
@@ -50,9 +50,9 @@ class Retention:
 
     def sweep(self) -> int:
         """Deletes what need not be kept any more; how many executions that were. StoreError."""
-        deleted = sum(self._sweep_job(job) for job in self._store.read(repository.jobs))
+        deleted = sum(self._sweep_job(job) for job in self._store.read(ledger.jobs))
         oldest = self._now() - self._keep.age * self._keep.failures
-        while self._delete(lambda session: repository.forget_leftovers(session, oldest, BATCH)):
+        while self._delete(lambda session: ledger.forget_leftovers(session, oldest, BATCH)):
             pass
         if deleted:
             log.info("history deleted by the retention rule", extra={"executions": deleted})
@@ -66,11 +66,11 @@ class Retention:
 
     def _sweep_class(self, job: str, *, failed: bool, factor: int) -> int:
         oldest, rows = self._now() - self._keep.age * factor, self._keep.rows * factor
-        edge = self._store.read(lambda session: repository.edge(session, job, failed=failed, keep=rows))
+        edge = self._store.read(lambda session: ledger.edge(session, job, failed=failed, keep=rows))
         until = oldest if edge is None else max(oldest, edge)
         deleted = 0
         while count := self._delete(
-            lambda session: repository.forget(session, job, failed=failed, until=until, limit=BATCH)
+            lambda session: ledger.forget(session, job, failed=failed, until=until, limit=BATCH)
         ):
             deleted += count
         return deleted

@@ -17,18 +17,18 @@ from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.operations.bulk import BulkCall, BulkItem
 from chronos_gitops.engine.operations.pauses import with_pause
 from chronos_gitops.engine.operations.replays import Replay
-from chronos_gitops.engine.sql.claiming import decisions, watermarks
+from chronos_gitops.engine.sql.claiming import pending_writes, watermarks
 from chronos_gitops.engine.sql.claiming.claim_status import ClaimStatus
 from chronos_gitops.engine.sql.claiming.claims import Claim, Claimed, ClaimOutcome
 from chronos_gitops.engine.sql.claiming.clock_correction import take_back
-from chronos_gitops.engine.sql.claiming.decisions import CommittedWrites, PendingWrites
+from chronos_gitops.engine.sql.claiming.pending_writes import CommittedWrites, PendingWrites
 from chronos_gitops.engine.sql.claiming.timetable import Timetable
 from chronos_gitops.engine.sql.execution.executor import Executor
 from chronos_gitops.engine.sql.execution.pending_run import PendingRun
 from chronos_gitops.engine.sql.operations import pausing
 from chronos_gitops.engine.sql.operations.bulk_operations import BulkOperation
 from chronos_gitops.engine.sql.operations.replay_driver import ReplayDriver
-from chronos_gitops.engine.sql.store import repository
+from chronos_gitops.engine.sql.store import ledger
 from chronos_gitops.engine.sql.store.store import Operation, Replica, Session, StoreError
 from chronos_gitops.engine.sql.write_batcher import WriteBatcher
 from chronos_gitops.engine.ticks.due_queue import DueTick
@@ -82,7 +82,7 @@ class Scheduler:
     async def open(self) -> None:
         """Reads what earlier runners left and goes on with their unfinished executions, under the same ids."""
         await self._write(self._replica.take_over)
-        self._hold(await self._write(repository.pauses))
+        self._hold(await self._write(ledger.pauses))
         await self._sync_with_other_replicas()
         await self.replays.read()
 
@@ -142,7 +142,7 @@ class Scheduler:
         pauses = self.timetable.pauses
         # Nobody else writes these watermarks: those of the jobs that stay as they are need not be looked at again.
         changes = diff(before, jobs)
-        news = None if first or self._replica.is_shared else decisions.edited_jobs(changes)
+        news = None if first or self._replica.is_shared else pending_writes.edited_jobs(changes)
 
         def operation(session: Session) -> tuple[bool, CommittedWrites, Mapping[str, Pause]]:
             standing = self._replica.join(session, jobs.revision)
@@ -155,11 +155,11 @@ class Scheduler:
             missed_by_all = first and standing.alone
             names = jobs.definitions.keys() if news is None else news
             owed = jobs.definitions.keys() - pauses.keys() if missed_by_all else set()
-            contents = watermarks.contents_of(session, decisions.foreign_timings(held, jobs))
+            contents = watermarks.contents_of(session, pending_writes.foreign_timings(held, jobs))
             owed -= released
-            decided = decisions.on_apply(before, jobs, names, held, owed, pauses, now, contents, released)
+            decided = pending_writes.on_apply(before, jobs, names, held, owed, pauses, now, contents, released)
             written = replace(decided.write(session, self._replica, held, now), correction=correction)
-            return True, written, repository.pauses(session) if released else pauses
+            return True, written, ledger.pauses(session) if released else pauses
 
         self._led, written, after = await self._write(operation)
         if after is not pauses:
@@ -168,7 +168,7 @@ class Scheduler:
         self._told(written)
         self.timetable.jobs, self._was_applied = jobs, True
         absent = self.timetable.retain_active()
-        await self.timetable.reschedule(edited | absent | decisions.jittered_otherwise(changes, before, jobs))
+        await self.timetable.reschedule(edited | absent | pending_writes.jittered_otherwise(changes, before, jobs))
 
     async def trigger(self, name: str, *, key: str | None, inputs: TriggerInputs | None = None) -> Execution:
         async with self._decisions:
@@ -193,7 +193,7 @@ class Scheduler:
     async def cancel(self, execution_id: str, *, by: str) -> Execution:
         async with self._decisions:
             now = milliseconds.whole(self._clock.now())
-            found = await self._write(lambda session: repository.cancel(session, execution_id, by, now, self._replica))
+            found = await self._write(lambda session: ledger.cancel(session, execution_id, by, now, self._replica))
             if found is None:
                 raise NotFoundError(f'there is no execution "{execution_id[:64]}"')
             if found.status is not Status.CANCELLED:
@@ -207,7 +207,7 @@ class Scheduler:
         now = milliseconds.whole(self._clock.now())
         replica = self._replica
         found = await self._write(
-            lambda session: repository.receive(session, execution_id, report, at=now, spacing=spacing, replica=replica)
+            lambda session: ledger.receive(session, execution_id, report, at=now, spacing=spacing, replica=replica)
         )
         if found is None:
             raise unknown()
@@ -308,8 +308,8 @@ class Scheduler:
             if self._replica.look_at_releases(session):
                 return CommittedWrites([], [], held)
             held, correction = take_back(session, held, now, self._replica.namespace)
-            paused = repository.paused(session, names)
-            decided = decisions.on_due(due, jobs, known, held, paused, now)
+            paused = ledger.paused(session, names)
+            decided = pending_writes.on_due(due, jobs, known, held, paused, now)
             written = decided.write(session, self._replica, held, now, room)
             gone = set() if held else set(names) - watermarks.marked(session, names)
             return replace(written, dropped=gone, correction=correction)
@@ -346,7 +346,7 @@ class Scheduler:
         """End executions that were cancelled or taken over elsewhere, and start those that were left to this runner."""
         runs, awaiting = self._executor.ids(), self._executor.awaiting_callback()
         me, losses = self._replica.id, self._replica.losses
-        called_back, lost, new = await self._write(lambda session: repository.changes(session, runs, awaiting, me))
+        called_back, lost, new = await self._write(lambda session: ledger.changes(session, runs, awaiting, me))
         self._executor.called_back(called_back)
         self._executor.cancel({one: None if reason is None else Reason(reason) for one, reason in lost.items()})
         # Who waits for a callback is busy already, so that what waits for its turn goes on waiting.
@@ -354,7 +354,7 @@ class Scheduler:
             self._executor.start(PendingRun(left.execution, left.job, left.next_attempt_at, left.fence, losses))
 
     async def _agree_on_pauses(self) -> None:
-        pauses = await self._write(repository.pauses)
+        pauses = await self._write(ledger.pauses)
         ended = self.timetable.pauses.keys() - pauses.keys()
         self._hold(pauses)
         await self.timetable.reschedule(ended)

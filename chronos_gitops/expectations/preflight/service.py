@@ -21,7 +21,7 @@ from chronos_gitops.jobs.model import JobSet, JobVersion
 from chronos_gitops.process.rounds import RoundThread
 from chronos_gitops.schedule.daily import daily
 from chronos_gitops.webhooks.preflight.checks import PlannedJob, PreflightItem
-from chronos_gitops.webhooks.preflight.run import PreflightProbe
+from chronos_gitops.webhooks.preflight.preflight_run import PreflightProbe
 
 log = logging.getLogger(__name__)
 _LAP_S: Final = 15.0

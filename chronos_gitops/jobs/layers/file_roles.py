@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from chronos_gitops.jobs.validation.rules.names import is_name
+from chronos_gitops.jobs.validation.rules.file_name import is_name
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
 
 DEFAULTS: Final = "_defaults.yaml"

@@ -20,7 +20,7 @@ from chronos_gitops.jobs.policies.rules import (
 from chronos_gitops.jobs.problem import Problem, Severity
 from chronos_gitops.jobs.validation.document import Document
 from chronos_gitops.jobs.validation.quoting import short
-from chronos_gitops.jobs.validation.rules.names import is_name
+from chronos_gitops.jobs.validation.rules.file_name import is_name
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
 from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS
 from chronos_gitops.schedule import durations

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from chronos_gitops.jobs.identity import job_id
+from chronos_gitops.jobs.job_ids import job_id
 from chronos_gitops.jobs.origins.origin import Origin, OriginError, split
 from chronos_gitops.jobs.templates import templates
 

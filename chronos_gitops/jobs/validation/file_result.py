@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.problem import Problem, counts_in, is_error
 from chronos_gitops.jobs.validation.document import SourceSpan
 from chronos_gitops.jobs.validation.files import FileKind

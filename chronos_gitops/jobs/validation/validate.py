@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from chronos_gitops.jobs.bound_jobs import BoundJobs
 from chronos_gitops.jobs.calendar_set import NO_CALENDARS, CalendarFile, CalendarSet, LastGood
 from chronos_gitops.jobs.files.name_owner import Incumbents, NoIncumbents, owner
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.layers.tree import NO_LAYERS, Layers
 from chronos_gitops.jobs.problem import Problem, is_error, ordered
 from chronos_gitops.jobs.secrets.bindings import Bindings
@@ -26,9 +26,9 @@ from chronos_gitops.jobs.validation.layers.findings import fold_findings
 from chronos_gitops.jobs.validation.layers.layer_files import jobs_among, read_layers, reserved
 from chronos_gitops.jobs.validation.required_jobs import judge_gates
 from chronos_gitops.jobs.validation.rules import calendars as calendar_rules
-from chronos_gitops.jobs.validation.rules import checks
+from chronos_gitops.jobs.validation.rules import document_rules
+from chronos_gitops.jobs.validation.rules.file_name import is_name
 from chronos_gitops.jobs.validation.rules.gates import named_gate
-from chronos_gitops.jobs.validation.rules.names import is_name
 from chronos_gitops.jobs.validation.schema import json_schema
 from chronos_gitops.jobs.validation.validation_cache import ValidationCache
 from chronos_gitops.schedule.calendars.calendar import Calendar
@@ -147,7 +147,7 @@ def _check_alone(
 ) -> tuple[Problem, ...]:
     """Of a job that was valid, with ``fields``, only what these decide."""
     found = json_schema.check(source, fields=fields)
-    return found + checks.check(source, today=today, secrets=secrets, bindings=bindings, fields=fields)
+    return found + document_rules.check(source, today=today, secrets=secrets, bindings=bindings, fields=fields)
 
 
 def _judged(

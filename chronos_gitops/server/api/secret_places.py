@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from chronos_gitops.git.errors import GitError
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.model import JobVersion
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.secrets.references import Field

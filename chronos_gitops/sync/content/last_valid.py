@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice, takewhile
 from typing import Final
 
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.jobs.validation.validate import FileResult, TreeResult, validate_file
 from chronos_gitops.sync.reconcile import broken_files, is_deleted_since, make_definition

@@ -8,7 +8,7 @@ from chronos_gitops.jobs.bound_jobs import bound
 from chronos_gitops.jobs.calendar_set import CalendarFile, CalendarSet
 from chronos_gitops.jobs.model import JobSet, JobVersion
 from chronos_gitops.schedule.calendars.calendar import Calendar
-from chronos_gitops.schedule.calendars.document import from_document, to_document
+from chronos_gitops.schedule.calendars.calendar_json import from_document, to_document
 
 
 def calendar_rows(jobs: JobSet) -> list[dict[str, Any]]:

@@ -18,11 +18,11 @@ from chronos_gitops.engine.sql.operations import replays
 from chronos_gitops.engine.sql.postgres.connection import DatabaseAddress
 from chronos_gitops.engine.sql.postgres.store import PostgresStore
 from chronos_gitops.engine.sql.retention import BATCH, Keep, Retention
-from chronos_gitops.engine.sql.store import repository
+from chronos_gitops.engine.sql.store import ledger
 from chronos_gitops.engine.sql.store.sqlite import SqliteStore
 from chronos_gitops.engine.sql.store.store import Session, Store
 from chronos_gitops.engine.ticks.due_queue import Missed
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.model import Job, JobVersion
 
 DAY = timedelta(days=1)
@@ -60,14 +60,14 @@ def add(store: Store, *ticks: datetime, status: Status = Status.SUCCESS, of: Job
     for each in found if status.is_final else ():
         execution, attempt = finished(each.execution, status, at=NOON), Attempt(1, NOON, 5)
         store.write(
-            lambda connection, execution=execution, attempt=attempt: repository.record_attempt(
+            lambda connection, execution=execution, attempt=attempt: ledger.record_attempt(
                 connection, execution, attempt, None, 0
             )
         ).result(10)
 
 
 def kept(store: Store, job: str = "daily-backup") -> list[datetime]:
-    rows = store.read(lambda connection: repository.executions(connection, ExecutionQuery(job=job, limit=10_000)))
+    rows = store.read(lambda connection: ledger.executions(connection, ExecutionQuery(job=job, limit=10_000)))
     return [row.scheduled_time for row in reversed(rows)]
 
 
@@ -124,10 +124,10 @@ def test_definitions_and_pauses_that_nothing_needs_go_too(store: Store) -> None:
     add(store, NOON - DAY)
     for age in (300, 1):
         pause = Pause("daily-backup", "x", "ada", NOON - age * DAY)
-        store.write(lambda connection, pause=pause: repository.set_pause(connection, pause)).result(10)
-        store.write(
-            lambda connection, at=pause.at: repository.end_pause(connection, "daily-backup", at + MINUTE)
-        ).result(10)
+        store.write(lambda connection, pause=pause: ledger.set_pause(connection, pause)).result(10)
+        store.write(lambda connection, at=pause.at: ledger.end_pause(connection, "daily-backup", at + MINUTE)).result(
+            10
+        )
     assert (count(store, "definitions"), count(store, "ended_pauses")) == (2, 2)
     assert sweep(store) == 1
     assert (count(store, "definitions"), count(store, "ended_pauses")) == (1, 1)

@@ -19,7 +19,7 @@ from chronos_gitops.notifications.detection.detector import DetectorInputs
 from chronos_gitops.notifications.detection.preflight_incidents import PreflightIncidents
 from chronos_gitops.observability.event_log import EventLog
 from chronos_gitops.webhooks.credentials.secrets import Secrets
-from chronos_gitops.webhooks.preflight.run import PreflightProbe
+from chronos_gitops.webhooks.preflight.preflight_run import PreflightProbe
 from chronos_gitops.webhooks.request_factory import RequestFactory
 from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy
 from chronos_gitops.webhooks.transport.egress.egress_folders import EgressPolicies, FolderPolicy

@@ -15,7 +15,7 @@ from chronos_gitops.engine.operations.replays import ReplayEnd
 from chronos_gitops.engine.sql.engine import SqlEngine
 from chronos_gitops.engine.sql.store.sqlite import SqliteStore
 from chronos_gitops.errors import ChronosError
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.process import failpoints
 from chronos_gitops.webhooks.attempt import Delivery

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 
 from harness.processes.egress_probe import FRIEND, HOSTS, METADATA, Sentinel, answering, attempt, prepare
 
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.model import Job, JobVersion, Webhook
 from chronos_gitops.schedule.timing import Timing
 from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.preflight.checks import CheckResult, PlannedJob
-from chronos_gitops.webhooks.preflight.run import PreflightProbe
+from chronos_gitops.webhooks.preflight.preflight_run import PreflightProbe
 from chronos_gitops.webhooks.request_factory import RequestFactory
 from chronos_gitops.webhooks.transport.dns import Resolve
 from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy

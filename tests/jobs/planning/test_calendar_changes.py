@@ -7,7 +7,7 @@ import pytest
 
 from chronos_gitops.jobs.bound_jobs import bound
 from chronos_gitops.jobs.calendar_set import CalendarFile, CalendarSet
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.jobs.planning.plan import plan
 from chronos_gitops.plans import json as json_report

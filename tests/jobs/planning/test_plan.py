@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.model import JobSet, JobVersion
 from chronos_gitops.jobs.planning import plan
 from chronos_gitops.jobs.planning.load_forecast import busiest_minute

@@ -9,7 +9,7 @@ import tzdata
 from harness.repositories.zone_data import RELEASE, wheel
 
 from chronos_gitops.cli.checkout.zone_data_file import read_zone_data
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.jobs.planning.zone_changes import MOST_SHOWN, YEAR, zone_changes
 from chronos_gitops.schedule.calendars.parser import parse

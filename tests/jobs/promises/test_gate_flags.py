@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.jobs.planning.plan import plan
 from chronos_gitops.jobs.planning.review_flags import FlagKind, RunnerState, StoppedVersion

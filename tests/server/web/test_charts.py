@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronos_gitops.engine.model import Execution, Pause, Status, Trigger
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.jobs.problem import Problem, Severity
 from chronos_gitops.server.api.job_health import JobHealth, standing

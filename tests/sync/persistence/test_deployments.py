@@ -7,7 +7,7 @@ import pytest
 from harness.repositories.repo_fixtures import Follow, Following
 from harness.repositories.repository import Repository
 
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.job_set import diff
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.sync.persistence.deployments import Deployments

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from harness.repositories.repository import job_text
 
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.model import JobSet, JobVersion
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.validation.validate import FileResult, validate_file

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.model import JobSet, JobVersion
 from chronos_gitops.jobs.origins.origin import OriginPattern
 from chronos_gitops.jobs.secrets.bindings import Bindings, SecretBinding

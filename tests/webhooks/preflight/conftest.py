@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.model import Job, JobVersion, Webhook
 from chronos_gitops.schedule.timing import Timing
 from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.preflight.checks import PlannedJob
-from chronos_gitops.webhooks.preflight.run import PreflightProbe
+from chronos_gitops.webhooks.preflight.preflight_run import PreflightProbe
 from chronos_gitops.webhooks.request_factory import RequestFactory
 from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy
 from chronos_gitops.webhooks.transport.egress.egress_folders import EgressPolicies, FolderPolicy

@@ -22,7 +22,7 @@ from chronos_gitops.jobs.templates.time_variables import TimeVariable
 from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.preflight import connection
 from chronos_gitops.webhooks.preflight.checks import CheckResult, PlannedJob, PreflightCheck, PreflightItem
-from chronos_gitops.webhooks.preflight.run import PreflightProbe
+from chronos_gitops.webhooks.preflight.preflight_run import PreflightProbe
 from chronos_gitops.webhooks.transport.dns import AddressInfo
 from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy
 from chronos_gitops.webhooks.transport.egress.egress_folders import EgressPolicies, FolderPolicy

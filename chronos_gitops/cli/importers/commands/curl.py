@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from chronos_gitops.cli.importers.commands import options
+from chronos_gitops.cli.importers.commands import option_table
 from chronos_gitops.cli.importers.commands.addresses import address
 from chronos_gitops.cli.importers.commands.curl_options import CURL
-from chronos_gitops.cli.importers.commands.options import Call
-from chronos_gitops.cli.importers.commands.parts import (
+from chronos_gitops.cli.importers.commands.option_table import Call
+from chronos_gitops.cli.importers.commands.request_fields import (
     FORM,
     Headers,
     count,
@@ -29,7 +29,7 @@ _BRACKETED: Final = re.compile(r"\A(?:[a-zA-Z]+://)?(?:[^/?#]*@)?\[[0-9A-Fa-f:.]
 
 def webhook(words: Sequence[str], stdin: str) -> tuple[dict[str, Any], list[str]]:
     """The fields of a job that this call makes, and what of it was lost; ``words`` begin after the program."""
-    call = options.read(words, CURL)
+    call = option_table.read(words, CURL)
     lost = list(call.lost)
     urls = [*call.urls, *call.all("url")]
     if len(urls) != 1:

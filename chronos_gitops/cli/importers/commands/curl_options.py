@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from chronos_gitops.cli.importers.commands.options import OptionTable, table
+from chronos_gitops.cli.importers.commands.option_table import OptionTable, table
 
 REDIRECTS: Final = "redirects are not followed: name the address that answers"
 CERTIFICATES: Final = "certificates are always checked"

@@ -4,11 +4,11 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from chronos_gitops.cli.importers.commands import options
+from chronos_gitops.cli.importers.commands import option_table
 from chronos_gitops.cli.importers.commands.addresses import address
 from chronos_gitops.cli.importers.commands.curl_options import REDIRECTS
-from chronos_gitops.cli.importers.commands.options import Call
-from chronos_gitops.cli.importers.commands.parts import (
+from chronos_gitops.cli.importers.commands.option_table import Call
+from chronos_gitops.cli.importers.commands.request_fields import (
     FORM,
     Headers,
     count,
@@ -28,7 +28,7 @@ _FOR_EVER: Final = ("0", "inf")
 
 def webhook(words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     """The fields of a job that this call makes, and what of it was lost; ``words`` begin after the program."""
-    call = options.read(words, WGET)
+    call = option_table.read(words, WGET)
     lost = list(call.lost)
     if len(call.urls) != 1:
         raise Unconvertible("it names no address" if not call.urls else "it names more than one address")

@@ -13,7 +13,7 @@ from chronos_gitops.cli.importers.commands.curl_options import (
     READS_FILE,
     TLS,
 )
-from chronos_gitops.cli.importers.commands.options import OptionTable, table
+from chronos_gitops.cli.importers.commands.option_table import OptionTable, table
 
 _FETCHES_MORE: Final = "fetches more than one address"
 _BY_FILE: Final = "makes the request depend on a file that may be there"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from chronos_gitops.engine.model import Pause
-from chronos_gitops.engine.sql.claiming import decisions
+from chronos_gitops.engine.sql.claiming import pending_writes
 from chronos_gitops.engine.sql.claiming.watermarks import Watermark
 from chronos_gitops.engine.ticks.due_queue import DueQueue, DueTick, moving
 from chronos_gitops.jobs.model import JobSet, JobVersion
@@ -26,7 +26,9 @@ class Timetable:
 
     def next_runs(self, name: str, count: int, now: datetime) -> tuple[datetime, ...]:
         """From any thread."""
-        return decisions.next_runs(self.jobs.get(name), self.watermarks.get(name), self.pauses.get(name), now, count)
+        return pending_writes.next_runs(
+            self.jobs.get(name), self.watermarks.get(name), self.pauses.get(name), now, count
+        )
 
     def moving(self, now: datetime) -> dict[str, AppliedTiming]:
         """The jobs that move scheduled times, with the moves under way. From any thread."""
@@ -38,7 +40,7 @@ class Timetable:
         mark = self.watermarks.get(name)
         if mark is None:
             return None
-        timing = decisions.timing_of(mark, definition)
+        timing = pending_writes.timing_of(mark, definition)
         return moving(timing, mark.at, now, mark.moves, is_paused=name in self.pauses)
 
     def decided_until(self, now: datetime) -> dict[str, datetime]:

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.model import Pause, Reason, Status, Trigger
-from chronos_gitops.engine.sql.store import queries, repository, row_mapping
+from chronos_gitops.engine.sql.store import ledger, queries, row_mapping
 from chronos_gitops.engine.sql.store.store import Replica, Session
 from chronos_gitops.jobs.model import Concurrency
 
@@ -24,7 +24,7 @@ def cancel(session: Session, reasons: Mapping[str, Reason], now: datetime, repli
     The one whose turn it is runs to its end."""
     if not reasons:
         return {}
-    pauses = repository.pauses(session)
+    pauses = ledger.pauses(session)
     rows = session.execute(queries.UNFINISHED_WITH_DEFINITIONS, {"jobs": list(reasons)}).fetchall()
     ours: dict[str, Reason] = {}
     for job, found in groupby(sorted(rows, key=lambda row: row["job"]), key=lambda row: row["job"]):

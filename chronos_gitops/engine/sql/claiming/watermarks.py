@@ -13,7 +13,7 @@ from chronos_gitops.engine.sql.store import queries, row_mapping
 from chronos_gitops.engine.sql.store.store import Session
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.schedule.calendars.calendar import Calendar
-from chronos_gitops.schedule.calendars.document import from_document, to_document
+from chronos_gitops.schedule.calendars.calendar_json import from_document, to_document
 from chronos_gitops.schedule.calendars.steps import Moves
 from chronos_gitops.schedule.timing import Timing
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from chronos_gitops.engine.clock import Clock
 from chronos_gitops.engine.model import Attempt, Execution, Reason, cancelled_because
 from chronos_gitops.engine.sql.execution.pending_run import PendingRun, after_deadline
-from chronos_gitops.engine.sql.store import repository
+from chronos_gitops.engine.sql.store import ledger
 from chronos_gitops.engine.sql.store.store import Operation, Session, StoreError
 from chronos_gitops.engine.sql.write_batcher import WriteBatcher
 from chronos_gitops.process import failpoints
@@ -30,14 +30,14 @@ class ResultWriter:
 
     def started(self, run: PendingRun, at: datetime) -> None:
         """Soon, and without waiting for it."""
-        self._outbox.write_soon(lambda session: repository.start(session, run.execution.id, run.fence, at))
+        self._outbox.write_soon(lambda session: ledger.start(session, run.execution.id, run.fence, at))
 
     async def attempt(self, run: PendingRun, execution: Execution, attempt: Attempt, wait: timedelta | None) -> bool:
         """``execution`` as it is after this attempt; False when it has ended meanwhile, or another runner has it."""
         failpoints.reach("before-record")
         next_attempt_at = None if wait is None else self._clock.now() + wait
         return await self.until_written(
-            lambda session: repository.record_attempt(session, execution, attempt, next_attempt_at, run.fence)
+            lambda session: ledger.record_attempt(session, execution, attempt, next_attempt_at, run.fence)
         )
 
     async def overdue(self, run: PendingRun, wait: timedelta | None, now: datetime) -> Execution | None:
@@ -47,12 +47,12 @@ class ResultWriter:
         assert deadline is not None
 
         def operation(session: Session) -> Execution | None:
-            held = repository.hold(session, run.execution.id)
+            held = ledger.hold(session, run.execution.id)
             if held is None or held[0].attempts != number:
                 return None
             after = after_deadline(held[0], run.job, is_over=wait is None, now=now)
             next_attempt_at = None if wait is None else now + wait
-            is_first = repository.record_overdue(session, after, deadline, next_attempt_at, run.fence)
+            is_first = ledger.record_overdue(session, after, deadline, next_attempt_at, run.fence)
             return after if is_first else None
 
         return await self.until_written(operation)
@@ -61,12 +61,10 @@ class ResultWriter:
         """A request under way when the execution was cancelled. Soon, and without waiting for it."""
         if reason is not None:
             cut = replace(attempt, error_class="cancelled", error=f"cut off: {cancelled_because(reason)}")
-            self._outbox.write_soon(
-                lambda session: repository.record_cancelled(session, run.execution.id, cut, run.fence)
-            )
+            self._outbox.write_soon(lambda session: ledger.record_cancelled(session, run.execution.id, cut, run.fence))
 
     async def is_ours(self, run: PendingRun) -> bool:
-        return await self.until_written(lambda session: repository.is_ours(session, run.execution.id, run.fence))
+        return await self.until_written(lambda session: ledger.is_ours(session, run.execution.id, run.fence))
 
     async def until_written(self, operation: Operation[T]) -> T:
         """Tries again each second for as long as the ledger cannot be written."""

@@ -10,11 +10,11 @@ from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.model import Pause, Trigger
 from chronos_gitops.engine.operations import bulk
 from chronos_gitops.engine.operations.bulk import BulkAction, BulkCall, BulkItem, BulkOutcome
-from chronos_gitops.engine.sql.claiming import decisions, watermarks
+from chronos_gitops.engine.sql.claiming import pending_writes, watermarks
 from chronos_gitops.engine.sql.claiming.claims import Claim, Claimed, ClaimOutcome
 from chronos_gitops.engine.sql.claiming.clock_correction import take_back
-from chronos_gitops.engine.sql.claiming.decisions import CommittedWrites, PendingWrites
-from chronos_gitops.engine.sql.store import queries, repository
+from chronos_gitops.engine.sql.claiming.pending_writes import CommittedWrites, PendingWrites
+from chronos_gitops.engine.sql.store import ledger, queries
 from chronos_gitops.engine.sql.store.store import Replica, Session
 from chronos_gitops.jobs.model import JobSet
 
@@ -50,7 +50,7 @@ class BulkOperation:
     def __call__(self, session: Session) -> Performed:
         known = recorded(session, self._call.id)
         if known is not None:
-            return Performed(known[1], repository.pauses(session), CommittedWrites([], [], {}))
+            return Performed(known[1], ledger.pauses(session), CommittedWrites([], [], {}))
         perform = {
             BulkAction.PAUSE: self._pause,
             BulkAction.RESUME: self._resume,
@@ -58,36 +58,36 @@ class BulkOperation:
         }
         items, written = perform[self._call.action](session)
         self._remember(session, items)
-        return Performed(items, repository.pauses(session), written)
+        return Performed(items, ledger.pauses(session), written)
 
     def _pause(self, session: Session) -> tuple[tuple[BulkItem, ...], CommittedWrites]:
         watermarks.hold_several(session, self._call.jobs)
-        before, items = repository.pauses(session), []
+        before, items = ledger.pauses(session), []
         for job in self._call.jobs:
             held = before.get(job)
             after = bulk.paused(held, replace(self._call.pause, job=job))
             items.append(bulk.pause_item(job, held, after))
             if after is not held:
-                repository.set_pause(session, after)
+                ledger.set_pause(session, after)
         self._replica.tell(session)
         return tuple(items), CommittedWrites([], [], {})
 
     def _resume(self, session: Session) -> tuple[tuple[BulkItem, ...], CommittedWrites]:
         held = watermarks.hold_several(session, self._call.jobs)
         held, correction = take_back(session, held, self._now, self._replica.namespace)
-        contents = watermarks.contents_of(session, decisions.foreign_timings(held, self._jobs))
-        before, items, decision = repository.pauses(session), [], PendingWrites()
+        contents = watermarks.contents_of(session, pending_writes.foreign_timings(held, self._jobs))
+        before, items, decision = ledger.pauses(session), [], PendingWrites()
         for job in self._call.jobs:
             pause = before.get(job)
             after = bulk.left_by(pause, self._call.bulk, self._now)
             items.append(bulk.resume_item(job, pause, after))
             if pause is None or after is pause:
                 continue
-            repository.end_pause(session, job, self._now)
+            ledger.end_pause(session, job, self._now)
             if after is not None:
-                repository.set_pause(session, after)
+                ledger.set_pause(session, after)
             else:
-                decisions.on_resume(self._jobs, job, held.get(job), pause, self._now, contents, decision)
+                pending_writes.on_resume(self._jobs, job, held.get(job), pause, self._now, contents, decision)
         self._replica.tell(session)
         written = decision.write(session, self._replica, held, self._now)
         return tuple(items), replace(written, correction=correction)

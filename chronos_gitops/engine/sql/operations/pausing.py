@@ -6,10 +6,10 @@ from datetime import datetime
 
 from chronos_gitops.engine.model import Pause, Reason
 from chronos_gitops.engine.operations.pauses import combined, is_ended_by, is_same_stop, without_guard
-from chronos_gitops.engine.sql.claiming import decisions, waiting, watermarks
+from chronos_gitops.engine.sql.claiming import pending_writes, waiting, watermarks
 from chronos_gitops.engine.sql.claiming.clock_correction import take_back
-from chronos_gitops.engine.sql.claiming.decisions import CommittedWrites, PendingWrites
-from chronos_gitops.engine.sql.store import repository
+from chronos_gitops.engine.sql.claiming.pending_writes import CommittedWrites, PendingWrites
+from chronos_gitops.engine.sql.store import ledger
 from chronos_gitops.engine.sql.store.store import Replica, Session
 from chronos_gitops.jobs.model import JobSet
 
@@ -17,8 +17,8 @@ from chronos_gitops.jobs.model import JobSet
 def pause(session: Session, wanted: Pause, replica: Replica) -> Pause:
     """The job's pause afterwards."""
     watermarks.hold(session, wanted.job)
-    after = combined(repository.pause_of(session, wanted.job), wanted)
-    repository.set_pause(session, after, wanted.at)
+    after = combined(ledger.pause_of(session, wanted.job), wanted)
+    ledger.set_pause(session, after, wanted.at)
     replica.tell(session)
     return after
 
@@ -34,8 +34,8 @@ def stop_version(
     if not is_current or not replica.join(session, jobs.revision).leads:
         return None
     watermarks.hold(session, wanted.job)  # after the lock of join, as where jobs are applied
-    if any(is_same_stop(one, wanted) for one in repository.pauses_of(session, wanted.job, wanted.at)):
-        return repository.pause_of(session, wanted.job), {}
+    if any(is_same_stop(one, wanted) for one in ledger.pauses_of(session, wanted.job, wanted.at)):
+        return ledger.pause_of(session, wanted.job), {}
     ended = waiting.cancel(session, {wanted.job: Reason.GUARD}, wanted.at, replica)
     return pause(session, wanted, replica), ended
 
@@ -47,13 +47,13 @@ def resume(
     end it finds nothing to do."""
     mark = watermarks.hold(session, name)
     held, correction = take_back(session, {} if mark is None else {name: mark}, now, replica.namespace)
-    pause = repository.pause_of(session, name)
+    pause = ledger.pause_of(session, name)
     if pause is None or not is_over(pause):
         return pause, CommittedWrites([], [], held, correction=correction)
     decided = PendingWrites()
-    contents = watermarks.contents_of(session, decisions.foreign_timings(held, jobs))
-    decisions.on_resume(jobs, name, held.get(name), pause, now, contents, decided)
-    repository.end_pause(session, name, now)
+    contents = watermarks.contents_of(session, pending_writes.foreign_timings(held, jobs))
+    pending_writes.on_resume(jobs, name, held.get(name), pause, now, contents, decided)
+    ledger.end_pause(session, name, now)
     replica.tell(session)
     return None, replace(decided.write(session, replica, held, now), correction=correction)
 
@@ -61,15 +61,15 @@ def resume(
 def release(session: Session, jobs: JobSet, now: datetime, replica: Replica) -> set[str]:
     """Ends what the guard holds of jobs whose content is another one now; which jobs."""
     released = set()
-    for name, held in repository.pauses(session).items():
+    for name, held in ledger.pauses(session).items():
         definition = jobs.get(name)
         if not is_ended_by(held, None if definition is None else definition.job):
             continue
         left = without_guard(held)
         if left is None:
-            repository.end_pause(session, name, now)
+            ledger.end_pause(session, name, now)
         else:
-            repository.set_pause(session, left, now)
+            ledger.set_pause(session, left, now)
         released.add(name)
     if released:
         replica.tell(session)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chronos_gitops.engine.operations.replays import Replay, ReplayEnd, ReplayState, ReplayUnderWay
-from chronos_gitops.engine.sql.claiming.decisions import CommittedWrites
+from chronos_gitops.engine.sql.claiming.pending_writes import CommittedWrites
 from chronos_gitops.engine.sql.operations import replays
 from chronos_gitops.engine.sql.operations.replays import ActiveReplay, ReplayStep, ReplayStepResult
 from chronos_gitops.engine.sql.store.store import Operation, Replica, Session

@@ -11,7 +11,7 @@ from chronos_gitops.engine.model import Status, Trigger
 from chronos_gitops.engine.operations.replays import Replay, ReplayItem, ReplayState, item_id
 from chronos_gitops.engine.sql.claiming import watermarks
 from chronos_gitops.engine.sql.claiming.claims import Claim
-from chronos_gitops.engine.sql.claiming.decisions import CommittedWrites, PendingWrites
+from chronos_gitops.engine.sql.claiming.pending_writes import CommittedWrites, PendingWrites
 from chronos_gitops.engine.sql.store import queries
 from chronos_gitops.engine.sql.store.row_mapping import Row
 from chronos_gitops.engine.sql.store.store import Replica, Session

@@ -22,7 +22,7 @@ from chronos_gitops.engine.sql.postgres.migrate import migrate
 from chronos_gitops.engine.sql.postgres.readers import Readers
 from chronos_gitops.engine.sql.postgres.replica import PostgresReplica
 from chronos_gitops.engine.sql.postgres.startup import HINT, persevere, refuse_pooled_transactions, words_of
-from chronos_gitops.engine.sql.store import repository
+from chronos_gitops.engine.sql.store import ledger
 from chronos_gitops.engine.sql.store.store import (
     LEASE_S,
     Operation,
@@ -94,7 +94,7 @@ class PostgresStore:
         with contextlib.closing(self._address.connect()) as connection:
             refuse_pooled_transactions(self._address, connection)
             migrate(connection, str(self._address), is_stopping)
-            self.replica.namespace = repository.namespace(PostgresSession(connection))
+            self.replica.namespace = ledger.namespace(PostgresSession(connection))
         self.replica.register()
 
     def write(self, operation: Operation[T]) -> "Future[T]":

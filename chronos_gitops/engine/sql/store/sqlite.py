@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from chronos_gitops.engine.sql.store import dialect, queries, repository
+from chronos_gitops.engine.sql.store import dialect, ledger, queries
 from chronos_gitops.engine.sql.store.store import (
     LEASE_S,
     Operation,
@@ -124,7 +124,7 @@ class SqliteStore:
         self._watch = WriteWatch()
         self._session = SqliteSession(self._connection, self._watch.answered)
         self._files = [OpenFile(path), OpenFile(path.with_name(f"{path.name}-wal"))]
-        self.replica = SingleReplica(path, repository.namespace(self._session), self._watch, lease_s, self._loss)
+        self.replica = SingleReplica(path, ledger.namespace(self._session), self._watch, lease_s, self._loss)
         self._writer = Writer(self._transaction, probe=self._probe, watch=self._watch)
 
     def write(self, operation: Operation[T]) -> "Future[T]":

@@ -5,7 +5,7 @@ from typing import Any
 
 from chronos_gitops.jobs.calendar_set import NO_CALENDARS, CalendarFile, CalendarSet
 from chronos_gitops.jobs.model import Job
-from chronos_gitops.schedule.calendars.document import from_document, to_document
+from chronos_gitops.schedule.calendars.calendar_json import from_document, to_document
 
 
 def embed(job: Job, calendars: CalendarSet) -> dict[str, Any] | None:

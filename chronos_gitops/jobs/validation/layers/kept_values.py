@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.layers import variables
 from chronos_gitops.jobs.layers.comparison import bare_document
 from chronos_gitops.jobs.layers.effective import content_digest
@@ -22,7 +22,7 @@ from chronos_gitops.jobs.validation.document import Document
 from chronos_gitops.jobs.validation.file_result import FileResult
 from chronos_gitops.jobs.validation.files import Files, TreeEntry
 from chronos_gitops.jobs.validation.layers import effective
-from chronos_gitops.jobs.validation.rules import checks, names
+from chronos_gitops.jobs.validation.rules import document_rules, file_name
 
 _SENT: Final = frozenset({"webhook", variables.VARIABLES})
 _CROSS_FILES: Final = frozenset({"skip", "requires"})
@@ -74,7 +74,7 @@ class KeptValues:
         self._own = {path: own for path, own in self._own.items() if path in paths}
 
     def _may_decide(self, known: FileResult) -> bool:
-        if not {one.rule for one in known.problems} <= names.STYLE:
+        if not {one.rule for one in known.problems} <= file_name.STYLE:
             return False
         if known.job is None or any(gate.at.file != known.path for gate in known.gates):
             return False
@@ -129,7 +129,7 @@ def _bare(part: Document, path: str) -> Document:
 def _differing(values: Collection[Mapping[str, Any]], changed: Set[str]) -> Iterator[Mapping[str, Any]]:
     """Without those that are, in all that is judged, made of the same objects as one before."""
     judged: list[Mapping[str, Any]] = []
-    fields = checks.read_with(changed)
+    fields = document_rules.read_with(changed)
     for value in values:
         if not any(all(value.get(name) is one.get(name) for name in fields) for one in judged):
             judged.append(value)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.layers.parts import FileParts, parts_of
 from chronos_gitops.jobs.validation import document
 from chronos_gitops.jobs.validation.file_result import FileResult

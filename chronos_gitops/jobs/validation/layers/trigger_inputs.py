@@ -17,7 +17,7 @@ from chronos_gitops.jobs.templates import templates
 from chronos_gitops.jobs.validation.layers.effective import judge_by_policies
 from chronos_gitops.jobs.validation.layers.variable_values import check_lengths, sampled
 from chronos_gitops.jobs.validation.quoting import short
-from chronos_gitops.jobs.validation.rules import checks
+from chronos_gitops.jobs.validation.rules import document_rules
 from chronos_gitops.jobs.validation.schema import json_schema
 
 _FORBIDDEN: Final = re.compile(r'\$\{|\{\{|[\x00-\x1f\x7f"\\<>&]')
@@ -60,7 +60,7 @@ def job_with_inputs(
     value = filled.value | {variables.VARIABLES: merged[variables.VARIABLES]}
     job = EffectiveJob(merged, replace(made.document, value=value))
     document = sampled(job)
-    found = (*json_schema.check(document), *checks.check(document, bindings=bindings), *check_lengths(job))
+    found = (*json_schema.check(document), *document_rules.check(document, bindings=bindings), *check_lengths(job))
     errors = tuple(filter(is_error, found))
     if not errors and layers.policies.files:
         errors = tuple(filter(is_error, judge_by_policies(job, layers, environment)[1]))

@@ -4,7 +4,7 @@ import hashlib
 
 from flask import Flask, Response, request
 
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.server.api import problem_types, problems
 from chronos_gitops.server.api.params import form_origin
 from chronos_gitops.server.api.problems import ApiError

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from chronos_gitops.engine.answers.explain import TickOutcome
+from chronos_gitops.engine.answers.explanation import TickOutcome
 from chronos_gitops.engine.callbacks import Told
 from chronos_gitops.engine.model import Status, Trigger
 from chronos_gitops.expectations.other_changes import Watched

@@ -10,7 +10,7 @@ from chronos_gitops import __version__
 from chronos_gitops.engine.answers.version_outcomes import VersionOutcomes
 from chronos_gitops.engine.model import Attempt, Execution, ExecutionDetail, Gate, Pause, Status
 from chronos_gitops.git.errors import GitError
-from chronos_gitops.jobs.identity import DefinitionId
+from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.layers.effective import EffectiveDocument
 from chronos_gitops.jobs.layers.value_sources import value_sources
 from chronos_gitops.jobs.model import Job, JobVersion

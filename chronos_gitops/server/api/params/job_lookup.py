@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from chronos_gitops.errors import NotFoundError
-from chronos_gitops.jobs.identity import job_id
+from chronos_gitops.jobs.job_ids import job_id
 from chronos_gitops.jobs.model import JobVersion
 from chronos_gitops.jobs.validation.suggestions import closest
 from chronos_gitops.server.api import endpoint

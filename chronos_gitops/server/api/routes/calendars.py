@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 from chronos_gitops.errors import NotFoundError
 from chronos_gitops.jobs.calendar_set import CalendarFile
 from chronos_gitops.schedule.calendars.calendar import CalendarEntry
-from chronos_gitops.schedule.calendars.document import selection_document
+from chronos_gitops.schedule.calendars.calendar_json import selection_document
 from chronos_gitops.schedule.calendars.entry_changes import EntryChanges
 from chronos_gitops.schedule.calendars.state import state_at
 from chronos_gitops.server.api import endpoint

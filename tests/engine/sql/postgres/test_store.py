@@ -16,7 +16,7 @@ from chronos_gitops.engine.sql.claiming import watermarks
 from chronos_gitops.engine.sql.postgres.clock import DatabaseClock
 from chronos_gitops.engine.sql.postgres.connection import DatabaseAddress
 from chronos_gitops.engine.sql.postgres.store import PostgresStore
-from chronos_gitops.engine.sql.store import repository
+from chronos_gitops.engine.sql.store import ledger
 from chronos_gitops.engine.sql.store.store import Session, StoreAway, StoreError, StoreUnusable, migrations
 from chronos_gitops.errors import UsageError
 
@@ -172,5 +172,5 @@ def test_a_watermark_that_one_decides_over_is_left_out_for_the_other(store: Post
     go_on.set()
     deciding.result(5)
     assert set(other.write(lambda session: watermarks.hold_due(session, ["a", "b"], 1)).result(5)) == {"a"}
-    assert other.read(lambda session: repository.pauses(session)) == {}
+    assert other.read(lambda session: ledger.pauses(session)) == {}
     other.close()

@@ -9,7 +9,7 @@ from harness.engine_harness import NOON
 
 from chronos_gitops.engine.model import ExecutionQuery, Status
 from chronos_gitops.engine.sql.claiming import watermarks
-from chronos_gitops.engine.sql.store import repository
+from chronos_gitops.engine.sql.store import ledger
 from chronos_gitops.engine.sql.store.sqlite import SqliteStore as Store
 from chronos_gitops.engine.sql.store.store import Session, migrations
 
@@ -42,7 +42,7 @@ def test_work_that_waits_for_a_callback_gets_the_status_that_earlier_releases_le
     row = store.read(lambda session: session.execute("SELECT status FROM executions").fetchone())
     assert row is not None
     assert row["status"] == "waiting"
-    [execution] = store.read(lambda session: repository.executions(session, ExecutionQuery(statuses=(Status.RUNNING,))))
+    [execution] = store.read(lambda session: ledger.executions(session, ExecutionQuery(statuses=(Status.RUNNING,))))
     assert (execution.status, execution.waiting_for) == (Status.RUNNING, "callback")
     store.close()
 
@@ -60,15 +60,13 @@ def test_a_ledger_of_each_version_becomes_todays(version: int, data_folder: Path
     written_by(version, data_folder / "old.db")
     migrated, fresh = Store(data_folder / "old.db"), Store(data_folder / "fresh.db")
     assert migrated.read(shape) == fresh.read(shape)
-    detail = migrated.read(lambda connection: repository.execution(connection, "one"))
+    detail = migrated.read(lambda connection: ledger.execution(connection, "one"))
     assert detail is not None
     assert (detail.execution.duration_ms, len(detail.attempts)) == (2, 1)
     assert detail.attempts[0].phases is None
-    assert migrated.read(repository.pauses)["daily-backup"].by == "ada"
+    assert migrated.read(ledger.pauses)["daily-backup"].by == "ada"
     assert set(migrated.read(watermarks.hold_all)) == {"daily-backup"}
-    migrated.write(
-        lambda connection: repository.end_pause(connection, "daily-backup", NOON + timedelta(hours=1))
-    ).result(5)
-    assert migrated.read(repository.pauses) == {}
+    migrated.write(lambda connection: ledger.end_pause(connection, "daily-backup", NOON + timedelta(hours=1))).result(5)
+    assert migrated.read(ledger.pauses) == {}
     migrated.close()
     fresh.close()

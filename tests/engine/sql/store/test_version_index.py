@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from chronos_gitops.engine.answers.version_outcomes import EndedExecution, by_commit, of_groups
-from chronos_gitops.engine.sql.store import queries, repository
+from chronos_gitops.engine.sql.store import ledger, queries
 from chronos_gitops.engine.sql.store.dialect import sqlite
 from chronos_gitops.engine.sql.store.sqlite import SqliteStore
 from chronos_gitops.engine.sql.store.store import Session
@@ -41,7 +41,7 @@ def test_the_database_counts_as_the_rows_are_counted(data_folder: Path) -> None:
         session.executemany(ROW, rows)
 
     store.write(insert).result()
-    found = store.read(lambda session: repository.ended_of_versions(session, "a"))
+    found = store.read(lambda session: ledger.ended_of_versions(session, "a"))
     expected = [
         EndedExecution(
             one["commit"],

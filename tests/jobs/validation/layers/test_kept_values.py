@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from chronos_gitops.jobs.schemas.schemas import load_schema
 from chronos_gitops.jobs.validation import document
-from chronos_gitops.jobs.validation.rules import checks, names
-from chronos_gitops.jobs.validation.rules.checks import RULES_BY_FIELDS, Rule
+from chronos_gitops.jobs.validation.rules import document_rules, file_name
+from chronos_gitops.jobs.validation.rules.document_rules import RULES_BY_FIELDS, Rule
 from chronos_gitops.jobs.validation.validate import ValidationCache, validate_tree
 
 ROOT = Path(__file__).parents[4]
@@ -107,13 +107,13 @@ def test_every_rule_of_the_schema_is_asked_about_a_field_that_changed() -> None:
     assert set().union(*RULES_BY_FIELDS.values()) <= load_schema()["properties"].keys()
     source = document.read("job.yaml", WHOLE)
     everything = frozenset(load_schema()["properties"])
-    assert checks.check(source, fields=everything) == checks.check(source)
-    assert checks.check(source, fields=frozenset()) == ()
+    assert document_rules.check(source, fields=everything) == document_rules.check(source)
+    assert document_rules.check(source, fields=frozenset()) == ()
 
 
 def test_style_of_names_is_what_the_rule_on_names_finds() -> None:
-    found = names.check(document.read("other.yaml", b"name: one\n"))
-    assert {problem.rule for problem in found} == names.STYLE
+    found = file_name.check(document.read("other.yaml", b"name: one\n"))
+    assert {problem.rule for problem in found} == file_name.STYLE
 
 
 VALUES: Mapping[str, tuple[str, ...]] = {

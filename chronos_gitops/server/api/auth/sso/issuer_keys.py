@@ -9,8 +9,8 @@ from chronos_gitops.config.callers.issuers import TokenIssuer
 from chronos_gitops.engine import clock
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.process.small_files import read_small_file
-from chronos_gitops.server.api.auth.sso import discovery
-from chronos_gitops.server.api.auth.sso.discovery import FRESH_S, Fetch
+from chronos_gitops.server.api.auth.sso import issuer_metadata
+from chronos_gitops.server.api.auth.sso.issuer_metadata import FRESH_S, Fetch
 
 if TYPE_CHECKING:
     from joserfc.jwk import Key
@@ -34,7 +34,7 @@ class IssuerKeys:
         self, issuer: TokenIssuer, fetch: Fetch | None = None, elapsed: Callable[[], float] = clock.elapsed
     ) -> None:
         self._issuer = issuer
-        self._fetch = fetch or discovery.fetch_json
+        self._fetch = fetch or issuer_metadata.fetch_json
         self._elapsed = elapsed
         self._lock = threading.Lock()
         self._keys: tuple[Key, ...] = ()
@@ -75,4 +75,4 @@ class IssuerKeys:
     def _document(self) -> Any:
         if self._issuer.jwks_file is not None:
             return json.loads(read_small_file(self._issuer.jwks_file))
-        return self._fetch(discovery.address(discovery.discover(self._issuer, self._fetch), "jwks_uri"))
+        return self._fetch(issuer_metadata.address(issuer_metadata.discover(self._issuer, self._fetch), "jwks_uri"))

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from chronos_gitops.config.callers.issuers import Login, TokenIssuer
 from chronos_gitops.process.small_files import read_secret
 from chronos_gitops.server.api.auth.callers import Caller
-from chronos_gitops.server.api.auth.sso.discovery import Discovery, address, request_json
+from chronos_gitops.server.api.auth.sso.issuer_metadata import Discovery, address, request_json
 from chronos_gitops.server.api.auth.sso.issuers import Issuers
 from chronos_gitops.server.api.problems import ApiError
 

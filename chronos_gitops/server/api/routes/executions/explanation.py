@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import request
 
-from chronos_gitops.engine.answers.explain import NEAR, Explanation, JobAtTime, explain
+from chronos_gitops.engine.answers.explanation import NEAR, Explanation, JobAtTime, explain
 from chronos_gitops.engine.model import ExecutionQuery, Trigger
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import TEXT

@@ -17,7 +17,7 @@ from chronos_gitops.server.api import form_notice, held_times
 from chronos_gitops.server.api.endpoint import OPERATE, ApiOperation, Audited, Endpoint, JsonBody, answer
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import ref
-from chronos_gitops.server.api.params import body, idempotency, pause_end, selection
+from chronos_gitops.server.api.params import body, bulk_select, idempotency, pause_end
 from chronos_gitops.server.api.params.body import InvalidBody
 from chronos_gitops.server.api.problems import ApiError
 from chronos_gitops.server.api.request_context import caller, record_target, service
@@ -102,7 +102,7 @@ def _answer(action: BulkAction) -> dict[str, Any]:
     given = body.fields()
     call = _first(action, given) or _call(action, given)
     number = plural(len(call.jobs), "job")
-    record_target(f"{call.id}: {number} ({selection.text(given['select'])})")
+    record_target(f"{call.id}: {number} ({bulk_select.text(given['select'])})")
     if given.get("dry_run"):
         return _rendered(action, None, bulk.preview(call, service().engine.pauses()))
     return _rendered(action, call.id, service().engine.bulk(call))
@@ -121,7 +121,7 @@ def _first(action: BulkAction, given: dict[str, Any]) -> BulkCall | None:
 
 def _call(action: BulkAction, given: dict[str, Any]) -> BulkCall:
     now, key = service().now(), idempotency.callers_key()
-    jobs = selection.jobs(given["select"])
+    jobs = bulk_select.jobs(given["select"])
     _check_number(action, given, len(jobs))
     return BulkCall(
         id=bulk.call_id(action, caller(), key),

@@ -2,7 +2,7 @@ import pytest
 from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, finished
 
-from chronos_gitops.jobs.identity import job_id
+from chronos_gitops.jobs.job_ids import job_id
 from chronos_gitops.server.api.job_health import JobHealth
 from chronos_gitops.service import Service
 

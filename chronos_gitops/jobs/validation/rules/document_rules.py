@@ -13,11 +13,11 @@ from chronos_gitops.jobs.validation.document import Document
 from chronos_gitops.jobs.validation.rules import (
     body_rules,
     expectations,
+    file_name,
     gates,
     headers,
     identity,
     literal_credentials,
-    names,
     placeholders,
     schedules,
     secret_bindings,
@@ -34,7 +34,7 @@ _REQUEST: Final = frozenset({"name", "webhook"})
 _DURATIONS: Final = frozenset({"timeout", "webhook", "retry_policy", "catchup_window", "jitter", "expect", "requires"})
 RULES_BY_FIELDS: Final[Mapping[Rule, frozenset[str]]] = MappingProxyType(
     {
-        names.check: frozenset({"name"}),
+        file_name.check: frozenset({"name"}),
         timing.check: _TIMING | _DURATIONS | {"enabled", "concurrency"},
         schedules.check: _TIMING,
         url.check: _REQUEST,

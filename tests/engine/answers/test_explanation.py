@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chronos_gitops.engine.answers.explain import Explanation, JobAtTime, TickOutcome, explain
+from chronos_gitops.engine.answers.explanation import Explanation, JobAtTime, TickOutcome, explain
 from chronos_gitops.engine.model import Execution, Gate, HeldBy, Pause, Reason, Status, Trigger
 from chronos_gitops.jobs.bound_jobs import bound
 from chronos_gitops.jobs.calendar_set import CalendarFile, CalendarSet
