@@ -129,12 +129,20 @@ class Mover:
         days = (self._days.latest(time, second, farthest) for time in self._times_of_day(instant))
         return datetime.fromtimestamp(min(days, default=second), UTC) - _INSTANT
 
+    def last_moved_across(self, instant: datetime) -> datetime:
+        """No tick held after this has its target at or before the instant, for each time of day has an open day by
+        then."""
+        return datetime.fromtimestamp(max(self._first_open(instant)), UTC)
+
     def _earliest_target(self, instant: datetime) -> datetime:
         """No tick held after the instant has its target before this, but one at or before the instant."""
+        return datetime.fromtimestamp(min(self._first_open(instant)), UTC)
+
+    def _first_open(self, instant: datetime) -> list[int]:
+        """For each time of day, the second in which it is first open after the instant."""
         second, farthest = int(instant.timestamp()) + 1, int((instant + _REACH).timestamp())
         found = (self._days.following(time, second, farthest) for time in self._times_of_day(instant))
-        days = [farthest if at is None else at for at in found]
-        return datetime.fromtimestamp(min(days, default=second), UTC)
+        return [farthest if at is None else at for at in found] or [second]
 
     def _times_of_day(self, instant: datetime) -> set[int]:
         """The times of day, in seconds, of the ticks that could be moved across the instant."""

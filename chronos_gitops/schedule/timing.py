@@ -253,6 +253,10 @@ class Timing:
         """The first tick in (after, until] to which ``previous`` moves a later one, or one at its own time."""
         return self._mover.next_after(after, until) if self.on_skip is OnSkip.PREVIOUS and self._closures else None
 
+    def last_moved_across(self, instant: datetime) -> datetime:
+        """``previous`` moves no held tick after this to the instant or before it."""
+        return self._mover.last_moved_across(instant)
+
     @property
     def moves_ticks(self) -> bool:
         """True if held ticks go to other days."""

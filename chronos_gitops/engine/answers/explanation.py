@@ -15,9 +15,11 @@ from chronos_gitops.jobs.model import Concurrency, Job, MissedRunPolicy
 from chronos_gitops.jobs.promises.guard import GUARD
 from chronos_gitops.plurals import plural
 from chronos_gitops.schedule import durations
+from chronos_gitops.schedule.calendars.applied import AppliedTiming, origin_of
+from chronos_gitops.schedule.moves import Move
 from chronos_gitops.schedule.schedule import jitter
 from chronos_gitops.schedule.timestamps import rfc3339
-from chronos_gitops.schedule.timing import OnSkip
+from chronos_gitops.schedule.timing import OnSkip, Timing
 
 NEAR = timedelta(minutes=1)
 """People say 02:00 and mean the tick at 02:00:07."""
@@ -47,7 +49,8 @@ class TickOutcome(StrEnum):
 class JobAtTime:
     """The job's definition in git at that time. ``job`` is None when it did not exist (``is_absent``) or never was
     valid; ``version`` and ``commit`` are those that it came from, ``base`` the committed version under a draft;
-    ``is_stale``: a newer, invalid version was quarantined. ``begins``: when that version created an absent job."""
+    ``is_stale``: a newer, invalid version was quarantined. ``begins``: when that version created an absent job.
+    ``applied``: the timing with the moves under way, where it is the job that runs now."""
 
     job: Job | None
     version: int | None = None
@@ -57,6 +60,7 @@ class JobAtTime:
     calendars: CalendarSet = NO_CALENDARS
     base: str | None = None
     begins: datetime | None = None
+    applied: AppliedTiming | None = None
 
     @property
     def source(self) -> str:
@@ -197,8 +201,8 @@ def _without_row(
         return TickOutcome.NOT_DUE, None, _not_due(job, at, standing)
     closed = held_by(job.timing.closure(tick), standing.calendars)
     if closed is not None:
-        move = None if job.timing.on_skip is OnSkip.DROP else job.timing.move(tick).target
-        said = held_sentences.to_come(tick, closed, move, job, is_past=tick <= now)
+        move = None if job.timing.on_skip is OnSkip.DROP else _move(standing.applied or job.timing, tick)
+        said = held_sentences.to_come(tick, closed, move, job, now)
         return TickOutcome.CLOSED, str(Reason.CALENDAR), said
     pause = _holding(pauses, tick)
     if pause is not None:
@@ -210,8 +214,13 @@ def _without_row(
     starts = tick + jitter(job.name, tick, job.jitter)
     if starts > now:
         delay = f", {durations.render(starts - tick)} later by its jitter" if starts > tick else ""
-        return TickOutcome.UPCOMING, None, f"The scheduled time {_clock(tick)} is still to come{delay}."
+        origin = held_sentences.takes_place_of(origin_of(standing.applied or job.timing, tick))
+        return TickOutcome.UPCOMING, None, f"The scheduled time {_clock(tick)} is still to come{delay}.{origin}"
     return TickOutcome.UNKNOWN, None, _unknown(tick, standing)
+
+
+def _move(timing: Timing | AppliedTiming, tick: datetime) -> Move | None:
+    return next((one.move for one in timing.held(tick - _INSTANT, tick)), None)
 
 
 def _not_due(job: Job, at: datetime, standing: JobAtTime) -> str:

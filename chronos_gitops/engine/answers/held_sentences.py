@@ -7,6 +7,7 @@ from datetime import datetime
 from chronos_gitops.engine.model import Execution, HeldBy
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.plurals import plural, verb
+from chronos_gitops.schedule.moves import Move
 from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.schedule.zones import timezones
 
@@ -29,11 +30,20 @@ def many(row: Execution) -> str:
     return f"; one record stands for {plural(row.count, 'scheduled time')} from {rfc3339(row.range_start)}"
 
 
-def to_come(tick: datetime, calendar: HeldBy, moves_to: datetime | None, job: Job, *, is_past: bool) -> str:
-    """Of a scheduled time without a row yet."""
-    verb = "was" if is_past else "is"
-    moves = "" if moves_to is None else f"; it moves to {rfc3339(moves_to)}"
+def to_come(tick: datetime, calendar: HeldBy, move: Move | None, job: Job, now: datetime) -> str:
+    """Of a scheduled time without a row yet; ``move`` is None where it is dropped."""
+    verb, moves = "was" if tick <= now else "is", ""
+    if move is not None and move.target is None:
+        moves = f"; {move.why}"
+    elif move is not None and move.target is not None:
+        words = "it ran early, at" if move.target < tick and move.target <= now else "it moves to"
+        moves = f"; {words} {rfc3339(move.target)}"
     return f"The scheduled time {rfc3339(tick)} {verb} held{_because(calendar, tick, job)}{moves}."
+
+
+def takes_place_of(origin: datetime | None) -> str:
+    """Of the target of a move that is still to come."""
+    return "" if origin is None else f" It takes the place of {rfc3339(origin)}, which is held."
 
 
 def in_place_of(row: Execution) -> str:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from chronos_gitops.schedule.calendars.steps import Moves, steps
-from chronos_gitops.schedule.moves import FARTHEST_DAYS
-from chronos_gitops.schedule.timing import OnSkip, Timing
+from chronos_gitops.schedule.moves import FARTHEST_DAYS, Move
+from chronos_gitops.schedule.timing import ClosedTick, OnSkip, Timing
 
 _INSTANT = timedelta(microseconds=1)
 _REACH = timedelta(days=FARTHEST_DAYS + 3)
@@ -47,12 +47,28 @@ class AppliedTiming:
     def count(self, after: datetime, until: datetime) -> int:
         return sum(1 for _ in self.between(after, until))
 
+    def held(self, after: datetime, until: datetime) -> Iterator[ClosedTick]:
+        """Ascending; those up to ``decided`` are as the files say. A move that was not made has no target."""
+        if not self.timing.moves_ticks:
+            yield from self.timing.held(after, until)
+            return
+        if after < self.decided:
+            yield from self.timing.held(after, min(until, self.decided))
+        border = self.decided + _REACH
+        for step in steps(self.timing, self.decided, min(until, border), self.moves):
+            for one in step.held:
+                if one.closure is not None and one.last > after:
+                    yield ClosedTick(one.last, one.closure, Move(one.moved_to, one.why))
+        if border < until:
+            yield from self.timing.held(max(after, border), until)
+
 
 def as_applied(timing: Timing, decided: datetime, moves: Moves = ()) -> Timing | AppliedTiming:
     """The timing itself where the moves under way are those of the files."""
     if timing.on_skip is OnSkip.NEXT and timing.has_calendars:
         return AppliedTiming(timing, decided, moves)
-    is_as_filed = all(timing.closure(origin) and timing.move(origin).target == target for origin, target in moves)
+    to_come = (pair for pair in moves if max(pair) > decided)
+    is_as_filed = sorted(to_come) == sorted(under_way(timing, decided))
     return timing if is_as_filed else AppliedTiming(timing, decided, moves)
 
 
@@ -60,20 +76,25 @@ def under_way(timing: Timing, at: datetime) -> Moves:
     """The moves under way at an instant where the files have not changed for a month."""
     if not timing.moves_ticks:
         return ()
-    window = (at - _REACH, at) if timing.on_skip is OnSkip.NEXT else (at, at + _REACH)
+    window = (at - _REACH, at) if timing.on_skip is OnSkip.NEXT else (at, timing.last_moved_across(at))
     pairs = ((one.time, one.move.target) for one in timing.held(*window) if one.move is not None)
     return tuple(
         (origin, target) for origin, target in pairs if target is not None and (origin <= at) != (target <= at)
     )
 
 
+def filed(timing: Timing | AppliedTiming) -> Timing:
+    """As the files of the job stand."""
+    return timing.timing if isinstance(timing, AppliedTiming) else timing
+
+
 def origin_of(timing: Timing | AppliedTiming, tick: datetime) -> datetime | None:
     """The first held tick that this one takes the place of; None for one at its own time."""
-    filed = timing.timing if isinstance(timing, AppliedTiming) else timing
+    as_filed = filed(timing)
     moves = timing.moves if isinstance(timing, AppliedTiming) else ()
-    if not (filed.moves_ticks or moves) or filed.nominal_after(tick - _INSTANT) == tick:
+    if not (as_filed.moves_ticks or moves) or as_filed.nominal_after(tick - _INSTANT) == tick:
         return None
     made = [origin for origin, target in moves if target == tick]
-    near = filed.held(tick - _REACH, tick + _REACH) if filed.moves_ticks else ()
+    near = as_filed.held(tick - _REACH, tick + _REACH) if as_filed.moves_ticks else ()
     filed_origins = [one.time for one in near if one.move is not None and one.move.target == tick]
     return min([*made, *filed_origins], default=None)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from chronos_gitops.engine.answers.held_sentences import closed_until
 from chronos_gitops.jobs.planning.load_forecast import Alike
-from chronos_gitops.schedule.calendars.applied import AppliedTiming, origin_of
+from chronos_gitops.schedule.calendars.applied import AppliedTiming, filed, origin_of
 from chronos_gitops.schedule.timing import ClosedTick, Timing
 from chronos_gitops.server.api.openapi import responses
 
@@ -27,14 +27,14 @@ def closed(held: ClosedTick) -> dict[str, Any]:
     }
 
 
-def closed_of(timing: Timing, after: datetime, until: datetime) -> list[dict[str, Any]]:
+def closed_of(timing: Timing | AppliedTiming, after: datetime, until: datetime) -> list[dict[str, Any]]:
     """The first of (after, until], MOST of them."""
     return [closed(held) for held in islice(timing.held(after, until), MOST)]
 
 
 def closed_of_all(due: Alike, start: datetime, stop: datetime) -> list[dict[str, Any]]:
     """The first of [start, stop) of many jobs with the job of each, in order of time, MOST of them."""
-    several = (_held(_filed(one.timing), names, max(start, one.since), stop) for one, names in due.items())
+    several = (_held(one.timing, names, max(start, one.since), stop) for one, names in due.items())
     merged = heapq.merge(*several, key=itemgetter(0))
     return [closed(held) | {"job": name} for _, held, name in islice(merged, MOST)]
 
@@ -48,7 +48,7 @@ def runs(timing: Timing | AppliedTiming, ticks: Sequence[datetime]) -> list[dict
 
 def moved_from(due: Alike, ticks: Iterable[tuple[datetime, str]]) -> Mapping[tuple[datetime, str], str | None]:
     """Of the ticks, with their jobs, those that take the place of held ones."""
-    timings = {name: one.timing for one, names in due.items() if _filed(one.timing).moves_ticks for name in names}
+    timings = {name: one.timing for one, names in due.items() if filed(one.timing).moves_ticks for name in names}
     origins = ((at, name, origin_of(timings[name], at)) for at, name in ticks if name in timings)
     return {(at, name): responses.instant(origin) for at, name, origin in origins if origin is not None}
 
@@ -60,11 +60,7 @@ def closed_now(timing: Timing, now: datetime) -> str | None:
 
 
 def _held(
-    timing: Timing, names: Sequence[str], start: datetime, stop: datetime
+    timing: Timing | AppliedTiming, names: Sequence[str], start: datetime, stop: datetime
 ) -> Iterator[tuple[datetime, ClosedTick, str]]:
     for held in timing.held(start - _INSTANT, stop - _INSTANT):
         yield from ((held.time, held, name) for name in names)
-
-
-def _filed(timing: Timing | AppliedTiming) -> Timing:
-    return timing.timing if isinstance(timing, AppliedTiming) else timing

@@ -1,4 +1,4 @@
-"""Held and moved runs for the pages: columns of a strip, lines of a list, the boxes of a job. Pure."""
+"""ClosedTick and moved runs for the pages: columns of a strip, lines of a list, the boxes of a job. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from chronos_gitops.jobs.calendar_set import CalendarSet
 from chronos_gitops.jobs.planning.load_forecast import Alike
 from chronos_gitops.plurals import plural
-from chronos_gitops.schedule.calendars.applied import AppliedTiming, origin_of
+from chronos_gitops.schedule.calendars.applied import AppliedTiming, filed, origin_of
 from chronos_gitops.schedule.calendars.state import state_at
 from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.schedule.timing import ClosedTick, Timing
@@ -41,7 +41,7 @@ def held_counts(due: Alike, start: datetime, bucket: timedelta, buckets: int) ->
     """Scheduled times that calendars hold, by bucket."""
     counts, stop = [0] * buckets, start + bucket * buckets
     for one, names in due.items():
-        timing = _filed(one.timing)
+        timing = filed(one.timing)
         for held in timing.held_ranges(max(start, one.since) - _INSTANT, stop - _INSTANT):
             for index in range((held.first - start) // bucket, (held.last - start) // bucket + 1):
                 begin = max(held.first, start + bucket * index)
@@ -53,17 +53,17 @@ def held_counts(due: Alike, start: datetime, bucket: timedelta, buckets: int) ->
 def held_lines(due: Alike, start: datetime, stop: datetime) -> Iterator[ListedRun]:
     """Not in order. Those that are dropped are one line for each date and entry."""
     for one, names in due.items():
-        notes = _notes(_filed(one.timing), max(start, one.since) - _INSTANT, stop)
+        notes = _notes(one.timing, max(start, one.since) - _INSTANT, stop)
         yield from (ListedRun(at, name, note, is_held=True) for at, note in notes for name in names)
 
 
-def _notes(timing: Timing, after: datetime, until: datetime) -> Iterator[tuple[datetime, str]]:
-    if timing.moves_ticks:
-        yield from ((held.time, held_note(held)) for held in timing.held(after, until))
+def _notes(timing: Timing | AppliedTiming, after: datetime, until: datetime) -> Iterator[tuple[datetime, str]]:
+    if filed(timing).moves_ticks:
+        yield from ((held.time, held_note(held, after)) for held in timing.held(after, until))
         return
-    for found in timing.held_ranges(after, until):
+    for found in filed(timing).held_ranges(after, until):
         many = f", {plural(found.count, 'time')} until {rfc3339(found.last)}" if found.count > 1 else ""
-        yield found.first, held_note(ClosedTick(found.first, found.closure, None)) + many
+        yield found.first, held_note(ClosedTick(found.first, found.closure, None), after) + many
 
 
 def moved_note(timing: Timing | AppliedTiming, tick: datetime) -> str:
@@ -72,9 +72,14 @@ def moved_note(timing: Timing | AppliedTiming, tick: datetime) -> str:
     return "" if origin is None else f"moved from {rfc3339(origin)}"
 
 
-def held_note(held: ClosedTick) -> str:
-    entry, target = held.closure.entry, held.move.target if held.move is not None else None
-    moved = "" if target is None else f", moved to {rfc3339(target)}"
+def held_note(held: ClosedTick, now: datetime) -> str:
+    """With the target of its move, or the reason why it has none."""
+    entry, move, moved = held.closure.entry, held.move, ""
+    if move is not None and move.target is None:
+        moved = f", {move.why}"
+    elif move is not None and move.target is not None:
+        words = "ran early, at" if move.target < held.time and move.target <= now else "moved to"
+        moved = f", {words} {rfc3339(move.target)}"
     return f"held: {held.closure.calendar} ({entry.reason or entry.text}){moved}"
 
 
@@ -94,10 +99,6 @@ def boxes(timing: Timing, calendars: CalendarSet, now: datetime) -> list[Calenda
 def timings_by_job(due: Alike) -> Mapping[str, Timing | AppliedTiming]:
     """The timing of each job."""
     return {name: one.timing for one, names in due.items() for name in names}
-
-
-def _filed(timing: Timing | AppliedTiming) -> Timing:
-    return timing.timing if isinstance(timing, AppliedTiming) else timing
 
 
 def in_order(lines: Iterable[ListedRun], most: int) -> list[ListedRun]:

@@ -7,7 +7,7 @@ import pytest
 from chronos_gitops.engine.model import Pause
 from chronos_gitops.engine.ticks.due_queue import upcoming
 from chronos_gitops.schedule.calendars import parser
-from chronos_gitops.schedule.calendars.applied import as_applied, under_way
+from chronos_gitops.schedule.calendars.applied import AppliedTiming, as_applied, under_way
 from chronos_gitops.schedule.schedule_list import ScheduleList
 from chronos_gitops.schedule.timing import OnSkip, Timing
 
@@ -61,3 +61,32 @@ def test_a_move_out_of_a_pause_is_shown() -> None:
     pause = Pause("a", "maintenance", "ada", day("2026-11-06"), day("2026-11-08"))
     now = day("2026-11-06", 12)
     assert upcoming(SATURDAY, pause, day("2026-11-05"), now, 2) == (day("2026-11-09"), day("2026-11-16"))
+
+
+def test_an_earlier_day_that_had_passed_is_no_target() -> None:
+    noon, saturday = day("2026-11-06", 12), day("2026-11-07")
+    late = as_applied(FRIDAY, noon)
+    held = [(one.time, one.move.target, one.move.why) for one in late.held(noon, day("2026-11-15")) if one.move]
+    passed = "its earlier day had passed before the entry was applied"
+    assert held == [(saturday, None, passed), (day("2026-11-14"), day("2026-11-13"), "")]
+    made = as_applied(FRIDAY, noon, ((saturday, day("2026-11-06")),))
+    [early] = [one.move for one in made.held(noon, saturday)]
+    assert early is not None
+    assert early.target == day("2026-11-06")
+
+
+def test_what_is_held_again_at_its_target_is_held_there() -> None:
+    closed = timing("0 9 * * SAT", "SAT", "SUN", "2026-11-09", on_skip="next")
+    applied = as_applied(closed, day("2026-11-08"), ((day("2026-11-07"), day("2026-11-09")),))
+    [again] = [one for one in applied.held(day("2026-11-08"), day("2026-11-10")) if one.move]
+    assert (again.time, again.move.target if again.move else None) == (day("2026-11-09"), day("2026-11-10"))
+
+
+@pytest.mark.parametrize("subject", [SATURDAY, FRIDAY], ids=["next", "previous"])
+def test_files_that_stay_say_what_a_runner_will_hold(subject: Timing) -> None:
+    for hours in range(0, 14 * 24, 7):
+        at = day("2026-11-02") + timedelta(hours=hours)
+        applied = AppliedTiming(subject, at, under_way(subject, at))
+        for after in (at - timedelta(days=9), at, at + timedelta(days=50)):
+            until = after + timedelta(days=60)
+            assert list(applied.held(after, until)) == list(subject.held(after, until))

@@ -149,8 +149,9 @@ def _next_runs(name: str) -> list[dict[str, Any]]:
         return []
     timing, ticks = definition.job.timing, service().next_runs(name, _NEXT)
     applied = service().engine.moving().get(name, timing) if timing.moves_ticks else timing
-    held = islice(timing.held(service().now(), ticks[-1]), _MOST_HELD) if ticks else ()
-    notes = {one.time: held_runs.held_note(one) for one in held}
+    now = service().now()
+    held = islice(applied.held(now, ticks[-1]), _MOST_HELD) if ticks else ()
+    notes = {one.time: held_runs.held_note(one, now) for one in held}
     said = notes | {tick: held_runs.moved_note(applied, tick) for tick in ticks}
     zone = zones.load(timing.timezone)
     return [

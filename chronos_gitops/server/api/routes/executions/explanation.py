@@ -37,6 +37,8 @@ def answer(service: "Service", name: str, at: datetime) -> dict[str, Any]:
     rows = service.engine.ticks(name, at - NEAR, at + NEAR)
     pauses = service.engine.pauses_of(name, at - NEAR)
     told = replace(standing(service, name, at), calendars=service.jobs().calendars)
+    if at >= service.now() and told.job is not None and told.job.timing.moves_ticks:
+        told = replace(told, applied=service.engine.moving().get(name))
     found = explain(at, service.now(), told, rows, pauses)
     return _rendered(found if found.tick is None else _with_replays(service, name, found, found.tick))
 

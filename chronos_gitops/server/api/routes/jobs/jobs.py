@@ -137,7 +137,7 @@ def next_runs(name: str) -> dict[str, Any]:
     }
     if CLOSED.value() is Flag.TRUE:
         until = upcoming[-1] if upcoming else service().now() + _YEAR
-        found["closed"] = held_times.closed_of(timing, service().now(), until)
+        found["closed"] = held_times.closed_of(applied, service().now(), until)
     return found
 
 
