@@ -1,7 +1,7 @@
 """The ticks that a gap owes: those that were due and not decided, and those that calendars held. Pure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from chronos_gitops.engine.model import HeldBy
@@ -14,11 +14,13 @@ from chronos_gitops.schedule.timing import OnSkip, Timing
 
 @dataclass(frozen=True, slots=True)
 class OwedTicks:
-    """``moves`` are those under way at the end of the gap."""
+    """``moves`` are those under way at the end of the gap; ``origins`` has the held tick whose place one of ``ticks``
+    takes."""
 
     ticks: DueTicks
     held: Sequence[HeldTicks] = ()
     moves: Moves = ()
+    origins: Mapping[datetime, datetime] = field(default_factory=dict)
 
 
 def owed(
@@ -32,6 +34,7 @@ def owed(
         both = timing if old is None else timing.with_calendars(timing.skip, (*timing.freezes, *old.skip, *old.freezes))
         return OwedTicks(both, held_rows(both, since, until), tuple(pair for pair in moves if max(pair) > until))
     ticks: list[datetime] = []
+    origins: dict[datetime, datetime] = {}
     held: list[HeldTicks] = []
     for step in steps(timing if old is None else old, since, until, moves, revision=revision):
         held += step.held
@@ -41,7 +44,9 @@ def owed(
             held.append(HeldTicks(step.tick, step.tick, closure=closure, moved_from=step.moved_from))
         elif step.tick is not None:
             ticks.append(step.tick)
-    return OwedTicks(ListedTicks(tuple(ticks)), held, moves)
+            if step.moved_from is not None:
+                origins[step.tick] = step.moved_from
+    return OwedTicks(ListedTicks(tuple(ticks)), held, moves, origins)
 
 
 def held_by(closure: Closure | None, calendars: CalendarSet) -> HeldBy | None:

@@ -1,4 +1,4 @@
-"""ClosedTick and moved runs for the pages: columns of a strip, lines of a list, the boxes of a job. Pure."""
+"""Held and moved runs for the pages: columns of a strip, lines of a list, the boxes of a job. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -119,6 +119,20 @@ def test_a_held_row_names_calendar_file_line_and_commit(story: Any) -> None:
     assert (ran.status, short(ran.moved_from)) == ("success", "2026-12-25T01:00")
 
 
+@pytest.mark.parametrize("is_recent", [True, False], ids=["an edit", "caught up"])
+def test_what_ran_late_names_the_scheduled_time_whose_place_it_took(story: Any, *, is_recent: bool) -> None:
+    """Of an outage across the target, and of an edit of the calendar in the very minute before it."""
+    told = story("2026-12-24T12:00")
+    told.apply("0 2 25 12 *", on_skip="next", fr=FR)
+    told.turn("2026-12-26T12:00", timedelta(hours=6))
+    told.outage("2026-12-28T01:00:30" if is_recent else "2026-12-28T01:30")
+    told.apply("0 2 25 12 *", on_skip="next", fr=[*FR, "12-30"] if is_recent else FR)
+    told.settle()
+    held, ran = told.rows()
+    assert (held.reason, short(held.moved_to)) == ("calendar", "2026-12-28T01:00")
+    assert (ran.status, short(ran.moved_from)) == ("success", "2026-12-25T01:00")
+
+
 def test_an_outage_over_a_freeze_leaves_a_row_for_each_date(story: Any) -> None:
     told = story("2026-12-24T16:50")
     told.apply("* * * * *", freeze=FREEZE)

@@ -63,7 +63,7 @@ class PendingWrites:
             self.skips.append(Skip(job.name, definition, decided.missed, due.ticks, calendar))
         for tick in decided.run:
             not_before = now + jitter(job.name, tick, job.jitter)
-            self.claims.append(Claim.of_tick(definition, tick, Trigger.CATCHUP, not_before))
+            self.claims.append(Claim.of_tick(definition, tick, Trigger.CATCHUP, not_before, due.origins.get(tick)))
         self.mark(job, max(mark.at, now), due.moves)
 
     def retime(self, definition: JobVersion, mark: Watermark, now: datetime, old: Timing) -> None:
@@ -77,7 +77,7 @@ class PendingWrites:
         self.hold(job.name, definition, due.held)
         for tick in due.ticks.latest(mark.at, now, CATCHUP_LIMIT):
             not_before = tick + jitter(job.name, tick, job.jitter)
-            self.claims.append(Claim.of_tick(definition, tick, Trigger.SCHEDULE, not_before))
+            self.claims.append(Claim.of_tick(definition, tick, Trigger.SCHEDULE, not_before, due.origins.get(tick)))
         self.mark(job, max(mark.at, now), due.moves)
 
     def step(self, definition: JobVersion, mark: Watermark) -> None:

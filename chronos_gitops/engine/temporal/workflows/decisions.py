@@ -109,7 +109,7 @@ def _retimed(
     if first is not None and now - first > late:
         return _caught_up(job, mark, now, gap, (), [])
     claims = (
-        TickClaim(tick, Trigger.SCHEDULE, tick + jitter(job.name, tick, job.jitter))
+        TickClaim(tick, Trigger.SCHEDULE, tick + jitter(job.name, tick, job.jitter), gap.origins.get(tick))
         for tick in gap.ticks.latest(mark, now, CATCHUP_LIMIT)
     )
     return TimetableDecision(max(mark, now), claims=tuple(claims), held=tuple(gap.held), moves=gap.moves)
@@ -126,7 +126,10 @@ def _caught_up(
     job: Job, mark: datetime, now: datetime, gap: OwedTicks, claims: tuple[TickClaim, ...], held: Sequence[HeldTicks]
 ) -> TimetableDecision:
     decided = catch_up(job, mark, now, gap.ticks)
-    run = [TickClaim(tick, Trigger.CATCHUP, now + jitter(job.name, tick, job.jitter)) for tick in decided.run]
+    run = [
+        TickClaim(tick, Trigger.CATCHUP, now + jitter(job.name, tick, job.jitter), gap.origins.get(tick))
+        for tick in decided.run
+    ]
     due = _due(job, now, gap.moves)
     wake_at = None if due is None else due[1]
     return TimetableDecision(

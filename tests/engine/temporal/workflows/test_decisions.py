@@ -1,5 +1,6 @@
 """What a timetable decides, purely: these are the rules that need a clock which can be turned."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from chronos_gitops.engine.model import Trigger
 from chronos_gitops.engine.temporal.workflows.decisions import AT_ONCE, TickClaim, TimetableDecision, decide, settle
 from chronos_gitops.engine.ticks.due_queue import LATE, Missed
 from chronos_gitops.jobs.model import Job
+from chronos_gitops.schedule.calendars import parser
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -107,3 +109,25 @@ def test_what_an_edited_schedule_still_owed_is_given_up(after: dict[str, object]
     decided = settle(job(), None if after is None else job(**after), NOON, NOON + 5 * MINUTE)
     assert decided == TimetableDecision(mark, missed=Missed(5, NOON + MINUTE, NOON + 5 * MINUTE))
     assert settle(job(), None if after is None else job(**after), NOON, NOON + SECOND).missed is None
+
+
+FRIDAY_NOON = datetime(2026, 12, 25, 12, tzinfo=UTC)
+"""Its scheduled time goes to Monday the 28th."""
+
+
+def closing(*days: str) -> Job:
+    calendar = parser.parse("fr", {"closed": list(days)})
+    found = job(schedule="0 12 25 12 *", skip=["fr"], on_skip="next")
+    return replace(found, timing=found.timing.with_calendars((calendar,), ()))
+
+
+@pytest.mark.parametrize("late", [30 * MINUTE, 30 * SECOND])
+def test_what_ran_late_names_the_scheduled_time_whose_place_it_took(late: timedelta) -> None:
+    """Of an outage across the target, and of an edit of the calendar."""
+    target = FRIDAY_NOON + timedelta(days=3)
+    moves = ((FRIDAY_NOON, target),)
+    before, after = closing("12-25", "SAT", "SUN"), closing("12-25", "SAT", "SUN", "12-30")
+    outage = decide(before, target - HOUR, target + late, moves=moves)
+    edit = settle(before, after, target - HOUR, target + late, moves=moves)
+    for decided in (outage, edit):
+        assert [(claim.tick, claim.moved_from) for claim in decided.claims] == [(target, FRIDAY_NOON)]
