@@ -153,7 +153,7 @@ REFUSED = [
     ("", "empty", "0 2 * * *"),
     ("   ", "empty", "0 2 * * *"),
     ("* * * *", "this one has 4", "five fields"),
-    ("* * * * * * *", "this one has 7", "no field for years"),
+    ("* * * * * * *", "the seventh field is a year", "no field for years"),
     ("0 22-2 * * *", "runs backwards", "22-23,0-2"),
     ("50-10 * * * *", "runs backwards", "50-59,0-10"),
     ("0 23-0 * * *", "runs backwards", "23,0"),
@@ -238,14 +238,26 @@ def test_refused_expressions_say_why_and_what_to_write(text: str, message: str, 
     assert len(str(refusal.value)) < 300
 
 
+LAST_DAY = "the last working day is LW; with a calendar of days off, L and on_skip: previous"
+NO_YEARS = "; there is no field for years: start and end bound a job"
+AWS_CRON = "cron(...) is the syntax of AWS, with a year as its sixth field"
+AWS_RATE = "rate(...) is the syntax of AWS"
+SIXTH, SEVENTH = "the sixth field is a year, as in AWS", "the seventh field is a year, as in Quartz"
 FOREIGN = {
-    "0 18 L-2 * *": "L minus days is not supported",
-    "0 22, 10 * * *": 'a space stands in the list "22, 10"',
-    "0 22 ,10 * * *": 'a space stands in the list "22 ,10"',
-    "0 10 * * ? *": "the sixth field is a year, as in AWS",
-    "0 10 1 * ? 2027": "the sixth field is a year, as in AWS",
-    "0 12 ? * MON *": "the sixth field is a year, as in AWS",
-    "0 0 10 * * ? *": "a schedule has five or six fields, this one has 7",
+    "0 18 L-2 * *": ("L minus days is not supported", LAST_DAY),
+    "0 22, 10 * * *": ('a space stands in the list "22, 10"', "write 22,10"),
+    "0 22 ,10 * * *": ('a space stands in the list "22 ,10"', "write 22,10"),
+    "0 10 * * ? *": (SIXTH, "write 0 10 * * *" + NO_YEARS),
+    "0 10 1 * ? 2027": (SIXTH, "write 0 10 1 * *" + NO_YEARS),
+    "0 12 ? * MON *": (SIXTH, "write 0 12 * * MON" + NO_YEARS),
+    "0 12 ? * 2-6 *": (SIXTH, "write 0 12 * * MON-FRI" + NO_YEARS),
+    "0 12 ? * 1,7 *": (SIXTH, "write 0 12 * * SUN,SAT" + NO_YEARS),
+    "0 12 ? * 6L 2026-2027": (SIXTH, "write 0 12 * * 5L" + NO_YEARS),
+    "0 0 10 * * ? *": (SEVENTH, "write 0 0 10 * * *" + NO_YEARS),
+    "0 0 10 ? * 2#1 2027": (SEVENTH, "write 0 0 10 * * MON#1" + NO_YEARS),
+    "cron(0 12 * * ? *)": (AWS_CRON, "write 0 12 * * *" + NO_YEARS),
+    "rate(5 minutes)": (AWS_RATE, "write @every 5m"),
+    "rate(1 day)": (AWS_RATE, "write @every 24h"),
 }
 
 
@@ -253,8 +265,10 @@ FOREIGN = {
 def test_what_other_schedulers_write_is_named_with_what_to_write_instead(text: str) -> None:
     with pytest.raises(ScheduleError) as refusal:
         Schedule.parse(text)
-    assert str(refusal.value) == FOREIGN[text]
-    assert refusal.value.hint
+    assert (str(refusal.value), refusal.value.hint) == FOREIGN[text]
+    written = refusal.value.hint.removeprefix("write ").partition(";")[0]
+    if len(written.split()) > 1 and refusal.value.hint != LAST_DAY:
+        assert Schedule.parse(written)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from chronos_gitops.schedule.cron import foreign
 from chronos_gitops.schedule.cron.expression import CronExpression, DaysOfMonth, DaysOfWeek, shapes
 from chronos_gitops.schedule.cron.field import CronField, is_special
 from chronos_gitops.schedule.errors import ScheduleError
@@ -17,9 +18,7 @@ MACROS = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-_SHAPE = "write five fields: minute hour day-of-month month day-of-week, or six with the seconds first"
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-_WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 
 _SECOND = CronField("second", 0, 59, top=59, spread=59)
 _FIELDS = (
@@ -27,14 +26,11 @@ _FIELDS = (
     CronField("hour", 0, 23, top=23, spread=23),
     CronField("day of month", 1, 31, top=31, spread=28, days=True),  # every month has the day of an H
     CronField("month", 1, 12, top=12, spread=12, names=_MONTHS),
-    CronField("day of week", 0, 7, top=6, spread=6, names=_WEEKDAYS, days=True),
+    CronField("day of week", 0, 7, top=6, spread=6, names=foreign.WEEKDAYS, days=True),
 )
 _MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY = range(5)
 _HASHED = re.compile(r"(?<![A-Za-z])[Hh](?![A-Za-z])")
-_BEFORE_LAST = re.compile(r"L-[0-9]+W?", re.IGNORECASE)
-_YEAR = re.compile(r"(?:19|20)[0-9]{2}(?:[-,/].*)?")
 _STEP = re.compile(r"\*/[0-9]{1,2}")
-_NO_YEARS = "there is no field for years: start and end bound a job"
 _ASSIGNMENT = re.compile(r"(?:CRON_TZ|TZ)=(\S*)", re.IGNORECASE)
 
 
@@ -86,25 +82,10 @@ def _words(text: str) -> Sequence[str]:
     if words and (assignment := _ASSIGNMENT.match(words[0])):
         hint = f"put it into its own field, timezone: {assignment.group(1) or 'Europe/Paris'}"
         raise ScheduleError("a zone cannot stand inside a schedule", hint=hint)
-    _refuse_foreign(words)
+    foreign.refuse(words)
     if len(words) not in (5, 6):
-        hint = _NO_YEARS if len(words) == 7 else _SHAPE
-        raise ScheduleError(f"a schedule has five or six fields, this one has {len(words)}", hint=hint)
+        raise ScheduleError(f"a schedule has five or six fields, this one has {len(words)}", hint=foreign.SHAPE)
     return [word.upper() for word in words]
-
-
-def _refuse_foreign(words: Sequence[str]) -> None:
-    """Refuse other schedulers' syntax and typing errors: a list with a space, day counts before the last day, a
-    year."""
-    at = next((at for at in range(len(words) - 1) if words[at].endswith(",") or words[at + 1].startswith(",")), None)
-    if at is not None and len(words) > 5:
-        written = f"{words[at]} {words[at + 1]}"
-        raise ScheduleError(f'a space stands in the list "{written}"', hint=f"write {written.replace(' ', '')}")
-    if any(_BEFORE_LAST.fullmatch(item) for word in words for item in word.split(",")):
-        hint = "the last working day is LW; with a calendar of days off, L and on_skip: previous"
-        raise ScheduleError("L minus days is not supported", hint=hint)
-    if len(words) == 6 and ("?" in (words[2], words[4]) or _YEAR.fullmatch(words[5])):
-        raise ScheduleError("the sixth field is a year, as in AWS", hint=f"write {' '.join(words[:5])}; {_NO_YEARS}")
 
 
 def uneven_steps(text: str) -> list[tuple[str, str, list[int]]]:
