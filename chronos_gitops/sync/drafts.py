@@ -21,28 +21,48 @@ def has_layers(loaded: TreeResult, committed: Mapping[str, str]) -> bool:
     return bool(loaded.layers.all) or any("/_" in f"/{path}" for path in committed)
 
 
-def jobs_of_changed_layers(
-    loaded: TreeResult, committed: Layers, files: Files, environment: str | None
-) -> Mapping[str, tuple[str, ...]]:
-    """By the path of each job whose content in the environment is another one with the committed layers: the layers
-    that differ. A comment in a layer changes no content."""
-    changed = changed_layers(loaded.layers, committed)
-    touched = {
-        parsed.path
-        for parsed in loaded.jobs.values()
-        if changed and parsed.layers != committed.verdict_key(parsed.path)
-    }
-    contents = files.read([entry for entry in files.entries if entry.path in touched]) if touched else {}
-    found: dict[str, tuple[str, ...]] = {}
-    for parsed in loaded.jobs.values():
-        if parsed.path not in contents:
-            continue
-        own = parts_of(document.read(parsed.path, contents[parsed.path]))
-        here, there = (side.job(parsed.path, own, environment).content for side in (loaded.layers, committed))
-        if here != there:
-            above = {layer.path for side in (loaded.layers, committed) for layer in side.of(parsed.path)}
-            found[parsed.path] = tuple(sorted(changed & above))
-    return found
+class JobsOfChangedLayers:
+    """Which jobs changed layers make others than at HEAD. What the layers of HEAD make of a file is remembered: a saved
+    layer over 10,000 jobs reads no job file."""
+
+    def __init__(self) -> None:
+        self._at_head: dict[str, tuple[_Key, str]] = {}
+
+    def find(
+        self, loaded: TreeResult, committed: Layers, files: Files, environment: str | None
+    ) -> Mapping[str, tuple[str, ...]]:
+        """By the path of each job whose content in the environment is another one with the committed layers: the layers
+        that differ. A comment in a layer changes no content."""
+        changed = changed_layers(loaded.layers, committed)
+        keys = {one.path: _key(one, committed, environment) for one in loaded.jobs.values()}
+        here = {one.path: one.identity.content for one in loaded.jobs.values()}
+        touched = [path for path in keys if loaded.layers.fingerprint(path) != committed.fingerprint(path)]
+        for path in keys.keys() - set(touched):
+            self._at_head[path] = keys[path], here[path]
+        known = {path: one for path, one in self._at_head.items() if keys.get(path) == one[0] and one[1]}
+        unknown = {path for path in touched if path not in known or not here[path]}
+        for path, content in files.read([entry for entry in files.entries if entry.path in unknown]).items():
+            own = parts_of(document.read(path, content))
+            here[path] = loaded.layers.job(path, own, environment).content
+            known[path] = keys[path], committed.job(path, own, environment).content
+        self._at_head = known
+        return {
+            path: tuple(sorted(changed & _layers_above(path, loaded.layers, committed)))
+            for path in touched
+            if path in known and here[path] != known[path][1]
+        }
+
+
+_Key = tuple[str, str, str | None]
+"""Blob, layers and environment."""
+
+
+def _key(parsed: FileResult, committed: Layers, environment: str | None) -> _Key:
+    return parsed.identity.blob, committed.fingerprint(parsed.path), environment
+
+
+def _layers_above(path: str, *sides: Layers) -> frozenset[str]:
+    return frozenset(layer.path for side in sides for layer in side.of(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +90,14 @@ class DraftedJobs:
         drafts: Collection[str],
     ) -> frozenset[str]:
         """Paths. ``drafts`` are those that a changed layer makes another definition of."""
-        edited = [
-            one
-            for one in loaded.jobs.values()
-            if committed.blobs.get(one.path) != one.identity.blob or one.path in drafts
-        ]
+        edited = [one for one in loaded.jobs.values() if committed.blobs.get(one.path) != one.identity.blob]
         keys = {one.path: self._key(one, committed, environment) for one in edited if one.path in committed.blobs}
         unknown = [one for one in edited if one.path in keys and keys[one.path] not in self._known]
         compared = _compared(unknown, loaded.layers, committed, files, environment)
         known = self._known | {keys[path]: differs for path, differs in compared.items()}
         self._known = {key: known[key] for key in keys.values() if key in known}
-        return frozenset(one.path for one in edited if one.path not in keys or known.get(keys[one.path], True))
+        own = {one.path: one.path not in keys or known.get(keys[one.path], True) for one in edited}
+        return frozenset(path for path, differs in own.items() if differs) | (frozenset(drafts) - own.keys())
 
     @staticmethod
     def _key(parsed: FileResult, committed: CommittedJobs, environment: str | None) -> tuple[object, ...]:

@@ -12,11 +12,10 @@ from chronos_gitops.git.errors import ObjectMissing
 from chronos_gitops.git.log import Edit
 from chronos_gitops.jobs.folders import inside
 from chronos_gitops.jobs.layers.comparison import comparable
-from chronos_gitops.jobs.layers.effective import content_of
 from chronos_gitops.jobs.layers.file_roles import MOST_ENVIRONMENTS, FileRole, place_of
 from chronos_gitops.jobs.layers.parts import FileParts, parts_of
 from chronos_gitops.jobs.layers.tree import NO_LAYERS, Layer, Layers
-from chronos_gitops.jobs.layers.variables import VARIABLES
+from chronos_gitops.jobs.layers.variables import VARIABLES, used_names
 from chronos_gitops.jobs.validation import document
 from chronos_gitops.jobs.validation.layers.layer_files import is_readable, layer_document
 from chronos_gitops.versions.layer_history import LayerEdit
@@ -161,4 +160,10 @@ def _differs(before: Any, after: Any) -> bool:
     fields = (before.keys() | after.keys()) - {VARIABLES}
     if any(field not in before or field not in after or before[field] != after[field] for field in fields):
         return True
-    return content_of(before) != content_of(after)
+    was, now = (_given(value) for value in (before, after))
+    return any((name in was, was.get(name)) != (name in now, now.get(name)) for name in used_names(after))
+
+
+def _given(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    given = value.get(VARIABLES)
+    return given if isinstance(given, dict) else {}

@@ -53,19 +53,26 @@ def only_used(value: Mapping[str, Any]) -> dict[str, Any]:
     given = value.get(VARIABLES)
     if not isinstance(given, dict):
         return {}
-    used = {name for _, text in texts(value.get("webhook")) if OPENING in text for name in references(text)}
+    used = used_names(value)
     return {name: one for name, one in given.items() if name in used}
+
+
+def used_names(value: Mapping[str, Any]) -> frozenset[str]:
+    """The variables that a text of a merged job refers to, whether or not they have a value."""
+    filled = (text for _, text in texts(value.get("webhook")) if OPENING in text)
+    return frozenset(name for text in filled for name in references(text))
 
 
 def text_of(value: Any) -> str | None:
     """The text of a variable: its own, or that of an input of a trigger; None for a time, which has none yet."""
-    if isinstance(value, Mapping):
-        value = value.get("value")
-    return value if isinstance(value, str) else None
+    if isinstance(value, str):
+        return value
+    text = value.get("value") if isinstance(value, Mapping) else None
+    return text if isinstance(text, str) else None
 
 
 def is_time(value: Any) -> bool:
-    return isinstance(value, Mapping) and "time" in value
+    return not isinstance(value, str) and isinstance(value, Mapping) and "time" in value
 
 
 def has_time(given: Any) -> bool:
@@ -101,8 +108,11 @@ def fill(value: Mapping[str, Any], times: Callable[[str, Any], str | None] = lam
 
 def filled_length(text: str, known: Mapping[str, Any]) -> int:
     """Characters of the text with these values, texts or not yet rendered times, in place of references."""
-    lengths = {name: _LONGEST_TIME if is_time(one) else len(text_of(one) or "") for name, one in known.items()}
-    return len(text) + sum(lengths.get(name, 0) for name in references(text))
+    return len(text) + sum(_length(known[name]) for name in references(text) if name in known)
+
+
+def _length(value: Any) -> int:
+    return _LONGEST_TIME if is_time(value) else len(text_of(value) or "")
 
 
 def with_texts(value: dict[str, Any], known: Mapping[str, str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from chronos_gitops.git.client import Git
 from chronos_gitops.git.errors import GitError
 from chronos_gitops.git.tree import CommitFiles
 from chronos_gitops.jobs.folders import inside
+from chronos_gitops.jobs.layers.file_roles import FileRole, place_of
 from chronos_gitops.jobs.layers.tree import NO_LAYERS, Layers
 from chronos_gitops.jobs.validation.files import TreeEntry
 from chronos_gitops.jobs.validation.layers.layer_files import read_layers
@@ -16,6 +17,7 @@ from chronos_gitops.sync.content.tree_layers import read_layers_at
 from chronos_gitops.versions.version import Version
 
 _MOST_KNOWN: Final = 64
+_LAYERS: Final = (FileRole.DEFAULTS, FileRole.ENVIRONMENT)
 
 
 def layers_of(git: Git, jobs: str, blobs: Mapping[str, str]) -> Layers:
@@ -52,6 +54,14 @@ class CommittedLayers:
         """Those of a commit that cannot be read are none."""
         try:
             return NO_LAYERS if commit is None else self._known(commit)
+        except GitError:
+            return NO_LAYERS
+
+    def at_head(self, commit: str | None, blobs: Mapping[str, str]) -> Layers:
+        """Those of a commit whose files are listed already, by path; policies are none of them."""
+        try:
+            layers = tuple(one for one in blobs.items() if place_of(inside(one[0], self._jobs)).role in _LAYERS)
+            return NO_LAYERS if commit is None else self._blobs(layers)
         except GitError:
             return NO_LAYERS
 

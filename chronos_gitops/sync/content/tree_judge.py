@@ -26,7 +26,7 @@ from chronos_gitops.sync.content.committed_calendars import CommittedCalendars
 from chronos_gitops.sync.content.committed_layers import CommittedLayers
 from chronos_gitops.sync.content.last_valid import judge_alone, last_valid_jobs
 from chronos_gitops.sync.content.tree_layers import read_layers_at, readable
-from chronos_gitops.sync.drafts import CommittedJobs, DraftedJobs, has_layers, jobs_of_changed_layers
+from chronos_gitops.sync.drafts import CommittedJobs, DraftedJobs, JobsOfChangedLayers, has_layers
 from chronos_gitops.sync.persistence.validator_fingerprint import validator_fingerprint
 from chronos_gitops.sync.reconcile import DesiredState
 from chronos_gitops.sync.source import Source, TreeSnapshot
@@ -50,6 +50,7 @@ class TreeJudge:
         self._bindings = bindings
         self._cache = ValidationCache()
         self._drafted = DraftedJobs()
+        self._of_changed_layers = JobsOfChangedLayers()
         self._latest = NO_LAYERS
         self._committed = CommittedLayers(source.git, source.jobs)
         self._running = running
@@ -85,8 +86,8 @@ class TreeJudge:
             return DesiredState(tip.head, loaded, index, tip.committed, self.environment, drafts)
         committed = NO_LAYERS
         if has_layers(loaded, tip.committed):
-            committed = self._committed.at(tip.head)
-            drafts = jobs_of_changed_layers(loaded, committed, tip.files, self.environment)
+            committed = self._committed.at_head(tip.head, tip.committed)
+            drafts = self._of_changed_layers.find(loaded, committed, tip.files, self.environment)
         head = CommittedJobs(tip.committed, committed, self._source.git.read_many)
         drafted = self._drafted.find(loaded, head, tip.files, self.environment, drafts)
         return DesiredState(tip.head, loaded, index, tip.committed, self.environment, drafts, drafted)

@@ -22,6 +22,7 @@ from chronos_gitops.jobs.validation.document import Document
 from chronos_gitops.jobs.validation.file_result import FileResult
 from chronos_gitops.jobs.validation.files import Files, TreeEntry
 from chronos_gitops.jobs.validation.layers import effective
+from chronos_gitops.jobs.validation.layers.plain_variables import filled_values
 from chronos_gitops.jobs.validation.rules import document_rules, file_name
 
 _SENT: Final = frozenset({"webhook", variables.VARIABLES})
@@ -147,6 +148,15 @@ def _decide_sent(
 ) -> FileResult | None:
     """Where texts that are sent may differ, or policies have a say."""
     fields = changed if changed.isdisjoint(_SENT) else changed | {"webhook"}
+    if not layers.policies.files:
+        merged = layers.merged(known.path, own)
+        filled = filled_values(
+            known.path, own, merged.values(), fields, lambda source, read: not check(source, fields=read)
+        )
+        if filled is not None:
+            here = list(merged).index(environment) if environment in merged else 0
+            content = content_digest(list(merged.values())[here])
+            return replace(_made(known, filled[here], layers, key, content), policies=())
     found = effective.judge_parts(known.path, own, layers, environment, lambda source: check(source, fields=fields))
     if found.problems or found.value is None:
         return None

@@ -177,6 +177,10 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "enabled: true\ntimeout: 40s\nvariables: {host: 'https://a.example'}\nrequires: {job: two-jobs}\n",
         "enabled: true\ntimeout: [\n",
         "enabled: true\ntimeout: 40s\nname: no\nvariables: {host: 'https://a.example'}\n",
+        "enabled: true\ntimeout: 40s\nvariables: {host: 'https://a.example', unused: text}\n",
+        "enabled: true\ntimeout: 40s\nvariables: {host: 'https://a.example', Bad Name: text}\n",
+        "enabled: true\ntimeout: 40s\nvariables: {host: 'https://${secret:a}.example', unused: '${var:host}'}\n",
+        "enabled: true\ntimeout: 40s\nvariables: {host: https, unused: 5}\n",
     ),
     "a/_defaults.yaml": (
         "",
@@ -197,6 +201,9 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "name: one-job\nschedule: '@hourly'\nwebhook: {url: 'https://b.example'}\n"
         "environments: {staging: {jitter: 1s}}\n",
         "name: one-job\nschedule: '@every 50s'\ntimeout: null\nwebhook: {url: 'https://b.example'}\n",
+        "name: one-job\nschedule: '@daily'\nvariables: {path: p}\nwebhook: {url: '${var:host}/${var:path}$${var:x}'}\n",
+        "name: one-job\nschedule: '@hourly'\nvariables: {path: one}\nwebhook: {url: '${var:host}/${var:pth}'}\n",
+        "name: one-job\nschedule: '@hourly'\nvariables: {host: null}\nwebhook: {url: '${var:host}/${var:host'}\n",
         "name: one-job\nschedule: '@hourly'\nrequires: {job: two-jobs}\nwebhook: {url: 'https://b.example'}\n",
         "# chronos: ignore[enabled-absent] on purpose\nname: one-job\nschedule: '@hourly'\n"
         "webhook: {url: 'https://b.example'}\n",

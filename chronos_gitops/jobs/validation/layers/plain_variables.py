@@ -1,0 +1,81 @@
+"""A quick "valid" for jobs whose variables are plain texts. Like every fast path it never says what is wrong: what it
+does not accept is judged by ``effective``, which writes the messages."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from typing import Any
+
+from chronos_gitops.jobs.layers import variables
+from chronos_gitops.jobs.layers.comparison import bare_document
+from chronos_gitops.jobs.layers.parts import FileParts, nulls
+from chronos_gitops.jobs.secrets.references import texts
+from chronos_gitops.jobs.validation.document import Document
+from chronos_gitops.jobs.validation.rules import document_rules
+
+Value = Mapping[str, Any]
+FieldCheck = Callable[[Document, Set[str]], bool]
+"""True if the schema and the rules that read these fields find nothing in the document."""
+
+
+def filled_values(
+    path: str, own: FileParts, merged: Iterable[Value], fields: Set[str], has_no_findings: FieldCheck
+) -> list[Value] | None:
+    """The values of the job with its variables in place, in the order of ``merged``; equal ones may be the same object.
+    None where something may be wrong. ``fields`` are those in which the job may differ from one without a finding."""
+    if nulls(own.base.value):
+        return None
+    judged: list[tuple[Value, Mapping[str, str], Value]] = []
+    found: list[Value] = []
+    unused = set(own.base.value.get(variables.VARIABLES, ()))
+    together = document_rules.read_with(fields) - {variables.VARIABLES}
+    for value in merged:
+        used = _used_texts(value)
+        if used is None:
+            return None
+        unused -= used.keys()
+        filled = next((done for one, there, done in judged if used == there and _is_same(value, one, together)), None)
+        if filled is None:
+            filled = variables.fill(dict(value)).value
+            if not has_no_findings(bare_document(filled, path), fields - {variables.VARIABLES}):
+                return None
+            judged.append((value, used, filled))
+        found.append(filled)
+    return None if unused else found
+
+
+def _is_same(value: Value, other: Value, fields: Set[str]) -> bool:
+    return all(value.get(name) is other.get(name) for name in fields)
+
+
+def _used_texts(value: Value) -> Mapping[str, str] | None:
+    """The variables that the job uses. None if one has no value, or if a text is too long or a value not plain."""
+    given = value.get(variables.VARIABLES, {})
+    if not _is_plain(given):
+        return None
+    used: dict[str, str] = {}
+    for text in _with_variables(value):
+        names = variables.references(text)
+        if not given.keys() >= set(names) or any(variables.unclosed(text)):
+            return None
+        if variables.filled_length(text, given) > variables.LONGEST_TEXT:
+            return None
+        used.update((name, given[name]) for name in names)
+    return used
+
+
+def _with_variables(value: Value) -> Iterator[str]:
+    return (text for _, text in texts(value.get("webhook")) if variables.OPENING in text)
+
+
+def _is_plain(given: Any) -> bool:
+    """True if every value is a text of a valid length that no rule about variables can have a word on."""
+    return (
+        isinstance(given, dict)
+        and len(given) <= variables.MOST_VARIABLES
+        and all(
+            type(text) is str
+            and "$" not in text
+            and len(text) <= variables.LONGEST_VALUE
+            and variables.is_variable_name(name)
+            for name, text in given.items()
+        )
+    )
