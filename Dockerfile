@@ -1,5 +1,6 @@
 # Two stages: what builds stays behind; what runs has git, the package and its locked dependencies, and no root.
-FROM python:3.13-slim AS build
+ARG BASE=python:3.13-slim
+FROM ${BASE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/chronos && python -m venv /opt/build
 WORKDIR /src
@@ -12,7 +13,7 @@ COPY jobs.example jobs.example
 COPY chronos_gitops chronos_gitops
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . && /opt/chronos/bin/pip install --no-deps --no-index dist/*.whl
 
-FROM python:3.13-slim
+FROM ${BASE}
 LABEL org.opencontainers.image.title="chronos-gitops" \
       org.opencontainers.image.description="Scheduled webhooks whose definitions live in git" \
       org.opencontainers.image.licenses="Apache-2.0"

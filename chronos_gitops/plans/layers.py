@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from chronos_gitops.jobs.planning.layers.layer_change import LayerChange, flags_of
 from chronos_gitops.jobs.planning.plan import Cause, EnvironmentPlan, EnvironmentStatus, JobChange, Plan
-from chronos_gitops.jobs.planning.refusals import PolicyRefusal
+from chronos_gitops.jobs.planning.refusals import InvalidJob, PolicyRefusal
 from chronos_gitops.jobs.validation.quoting import printable
 from chronos_gitops.plans import backtests
 from chronos_gitops.plans.wording import number, value
@@ -39,20 +39,28 @@ def blocks(plan: Plan, *, show_all: bool = False) -> Iterator[LayerBlock]:
 
 
 def refusal_blocks(plan: Plan, *, show_all: bool = False) -> Iterator[LayerBlock]:
-    """``17 jobs would be refused by payments/owner``, then jobs whose error stands at no edited value of a layer."""
+    """``17 jobs would be refused by payments/owner``, then jobs whose error is at no edited value of a layer: of
+    new or edited files, and the others."""
     most = _most(plan, show_all=show_all)
     said = {name for change in plan.layers for name in change.everywhere.invalid}
     for one in plan.refusals.policies:
         said.update(one.new)
         yield LayerBlock((_refused(one),), (_names(one.new, most),) if one.new else ())
     rest = [one for one in plan.refusals.invalid if one.job not in said]
-    if rest:
-        shown = [f"! {one.job}: {printable(str(one.error))}" for one in rest[:most]]
-        more = [f"and {len(rest) - most:,} more{_REST}"] if len(rest) > most else []
-        line = "1 job becomes invalid without an edit of its file"
-        if len(rest) > 1:
-            line = f"{_jobs(len(rest))} become invalid without an edit of their files"
-        yield LayerBlock((line,), (*shown, *more))
+    edited, others = ([one for one in rest if one.is_edited is is_edited] for is_edited in (True, False))
+    if edited:
+        files = plural(len(edited), "new or edited file")
+        yield _invalid(f"{files} {verb(len(edited), 'is', 'are')} invalid", edited, most)
+    if others:
+        becomes = verb(len(others), "becomes", "become")
+        edit = verb(len(others), "an edit of its file", "an edit of their files")
+        yield _invalid(f"{_jobs(len(others))} {becomes} invalid without {edit}", others, most)
+
+
+def _invalid(line: str, found: Sequence[InvalidJob], most: int) -> LayerBlock:
+    shown = [f"! {one.job}: {printable(str(one.error))}" for one in found[:most]]
+    more = [f"and {len(found) - most:,} more{_REST}"] if len(found) > most else []
+    return LayerBlock((line,), (*shown, *more))
 
 
 def _refused(one: PolicyRefusal) -> str:

@@ -85,7 +85,7 @@ def command(
     Of two branches it shows what merging HEAD into BASE gives; with the files on disk, what they change since their
     branch left BASE. An edited layer is shown once, with the jobs that inherit it, in each environment. It needs no
     network and no secrets. Ends with 0; with --exit-code 1 when there are changes,
-    or when a layer or policy makes jobs invalid; 2 when there is no plan, whatever the reason.
+    or when files become invalid; 2 when there is no plan, whatever the reason.
 
     With --tzdata it also shows the jobs whose runs of the next 366 days differ between the installed release of the
     time zone database and the given one. These count as changes.

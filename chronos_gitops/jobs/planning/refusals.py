@@ -1,6 +1,6 @@
-"""Jobs that a change makes invalid though their own file may be fine: a layer, a calendar or a policy does it. Pure."""
+"""Jobs that a change makes invalid: an edit of their own file, a layer, a calendar or a policy does it. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chronos_gitops.jobs.problem import Problem, is_error
@@ -10,10 +10,11 @@ from chronos_gitops.jobs.validation.validate import TreeResult
 
 @dataclass(frozen=True, slots=True)
 class InvalidJob:
-    """A job that becomes invalid, and the first of its errors."""
+    """A job that becomes invalid, and the first of its errors. ``is_edited``: its own file changes, or is new."""
 
     job: str
     error: Problem
+    is_edited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,7 @@ class PolicyRefusal:
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """By name of the job, and by policy. An error that is written in the job's own file is no part of it, unless a
-    policy finds it."""
+    """By name of the job, and by policy."""
 
     invalid: tuple[InvalidJob, ...] = ()
     policies: tuple[PolicyRefusal, ...] = ()
@@ -39,7 +39,7 @@ class Refusals:
 
 
 def refusals(before: TreeResult, after: TreeResult) -> Refusals:
-    """Files that a runner refuses after the change and accepted before it."""
+    """Files that a runner refuses after the change, and accepted before it or did not have."""
     known = {parsed.path: parsed for parsed in before.files}
     invalid: list[InvalidJob] = []
     refused: dict[str, list[str]] = {}
@@ -49,8 +49,10 @@ def refusals(before: TreeResult, after: TreeResult) -> Refusals:
             continue
         for policy in dict.fromkeys(one.policy for one in errors if one.policy):
             refused.setdefault(policy, []).append(_label(parsed))
-        if _becomes_invalid(parsed, errors, known.get(parsed.path), before):
-            invalid.append(InvalidJob(_label(parsed), errors[0]))
+        was = known.get(parsed.path)
+        if _becomes_invalid(parsed, was, before):
+            is_edited = was is None or was.identity.blob != parsed.identity.blob
+            invalid.append(InvalidJob(_label(parsed), errors[0], is_edited))
     invalid.sort(key=lambda one: one.job)
     return Refusals(tuple(invalid), tuple(_by_policy(refused, {one.job for one in invalid})))
 
@@ -64,12 +66,10 @@ def _label(parsed: FileResult) -> str:
     return parsed.name or parsed.path
 
 
-def _becomes_invalid(parsed: FileResult, errors: Sequence[Problem], was: FileResult | None, before: TreeResult) -> bool:
-    if was is not None and any(map(is_error, was.problems)):
-        return False
-    is_untouched = was is not None and was.identity.blob == parsed.identity.blob
-    is_known_invalid = was is None and parsed.name is not None and _is_invalid(parsed.name, before)
-    return is_untouched or (any(one.policy for one in errors) and not is_known_invalid)
+def _becomes_invalid(parsed: FileResult, was: FileResult | None, before: TreeResult) -> bool:
+    if was is not None:
+        return not any(map(is_error, was.problems))
+    return parsed.name is None or not _is_invalid(parsed.name, before)
 
 
 def _is_invalid(name: str, before: TreeResult) -> bool:

@@ -24,7 +24,8 @@ class Counters:
         self.executions = counter("executions", "Executions that ended.", "job_name", "status", "trigger")
         self.duration = histogram("execution_duration_seconds", "First attempt to last byte.", _DURATIONS, "job_name")
         self.execution_attempts = histogram("execution_attempts", "Requests that one execution took.", _ATTEMPTS)
-        self.lag = histogram("schedule_lag_seconds", "Scheduled time to the start of the execution.", _LAGS)
+        text = "Scheduled time to the start of the execution, without jitter, requires and waits for its turn."
+        self.lag = histogram("schedule_lag_seconds", text, _LAGS)
         self.skipped = counter("skipped_runs", "Scheduled times that were not executed.", "job_name", "reason")
         self.missed = counter(
             "missed_runs", "Scheduled times that passed while no runner could execute them.", "job_name"

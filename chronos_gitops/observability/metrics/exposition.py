@@ -8,7 +8,8 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from chronos_gitops.config.groups import Series
-from chronos_gitops.engine.model import Execution, Reason, Status, Trigger
+from chronos_gitops.engine.model import Execution, Reason, Status
+from chronos_gitops.engine.ticks.lateness import lateness
 from chronos_gitops.jobs.model import Job, JobSet
 from chronos_gitops.observability.metrics.counters import Counters
 from chronos_gitops.observability.metrics.gauges import Gauges, GaugeSource
@@ -68,8 +69,13 @@ class Metrics:
             count.execution_attempts.observe(execution.attempts)
         if execution.duration_ms is not None:
             count.duration.labels(job).observe(execution.duration_ms / 1000)
-        if execution.trigger in (Trigger.SCHEDULE, Trigger.CATCHUP) and execution.started_at is not None:
-            count.lag.observe(max(0.0, (execution.started_at - execution.scheduled_time).total_seconds()))
+        late = lateness(execution, self._definition(execution.job))
+        if late is not None:
+            count.lag.observe(late.total_seconds())
+
+    def _definition(self, name: str) -> Job | None:
+        found = None if self._source is None else self._source.jobs().get(name)
+        return None if found is None else found.job
 
     def _skip(self, job: str, execution: Execution) -> None:
         self._count.skipped.labels(job, execution.reason or "none").inc(execution.count)

@@ -114,21 +114,44 @@ def test_markdown_for_a_pull_request(checkout: Checkout, capsys: pytest.CaptureF
     assert capsys.readouterr().out.startswith("<!-- chronos-gitops:plan -->")
 
 
-def test_an_invalid_file_changes_nothing_and_says_so(checkout: Checkout, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("style", ["text", "json", "markdown"])
+def test_an_edit_that_makes_a_job_invalid_is_a_change(
+    checkout: Checkout, capsys: pytest.CaptureFixture[str], style: str
+) -> None:
     checkout.write("daily-backup", "0 25 * * *")
-    assert checkout.plan("--exit-code") == 0
+    assert checkout.plan("--exit-code", "--format", style) == 1
     captured = capsys.readouterr()
-    assert captured.out.startswith("Plan HEAD..worktree: no changes\n")
+    if style == "json":
+        assert [one["job"] for one in json.loads(captured.out)["invalid"]] == ["daily-backup"]
+    else:
+        assert ": 1 becomes invalid\n" in captured.out
+        assert "1 new or edited file is invalid" in captured.out
+        assert "daily-backup: jobs/daily-backup.yaml:2:11: error" in captured.out
+        assert "hour 25 is out of range" in captured.out
     assert captured.err.startswith("jobs/daily-backup.yaml:2:")
     assert "a runner would keep what it runs for 1 invalid file\n" in captured.err
+
+
+def test_a_new_file_that_is_invalid_is_named_and_one_that_stays_invalid_is_none(
+    checkout: Checkout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkout.write("second", "0 25 * * *")
+    assert checkout.plan("--exit-code") == 1
+    assert "1 new or edited file is invalid\n      ! second: jobs/second.yaml:2:11: " in capsys.readouterr().out
+    checkout.commit()
+    checkout.write("second", "0 26 * * *")
+    assert checkout.plan("--exit-code") == 0
+    assert "no changes" in capsys.readouterr().out
 
 
 def test_a_file_that_cannot_be_read_at_all_removes_nothing(
     checkout: Checkout, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (checkout.root / "jobs/daily-backup.yaml").write_text("[\n")
-    assert checkout.plan("--exit-code") == 0
-    assert "no changes" in capsys.readouterr().out
+    assert checkout.plan("--exit-code") == 1
+    shown = capsys.readouterr().out
+    assert shown.startswith("Plan HEAD..worktree: 1 becomes invalid\n")
+    assert "remove" not in shown
 
 
 def test_everything_is_new_before_the_first_commit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
