@@ -85,8 +85,13 @@ def test_standard_input(capsys: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "message"),
     [
         (["crontab", "nowhere"], "error: nowhere cannot be read: No such file"),
-        (["cron", "crontab"], "error: Invalid value for '{crontab|k8s|chronos|dkron|ics}'"),
+        (
+            ["cron", "crontab"],
+            "error: Invalid value for '{crontab|k8s|chronos|dkron|cronicle|ofelia|'",
+        ),
         (["crontab", "crontab", "--output", "crontab/x"], "error: crontab/x cannot be written: "),
+        (["crontab", "crontab", "--target", "a=b"], "error: --target goes with eventbridge only"),
+        (["eventbridge", "crontab", "--target", "arn:x"], "error: Invalid value for '--target': \"arn:x\" is not of"),
     ],
 )
 def test_wrong_questions_end_with_2(crontab: Path, capsys: Shown, arguments: list[str], message: str) -> None:
@@ -123,3 +128,14 @@ def test_jobs_mean_in_a_folder_with_layers_what_the_source_meant(crontab: Path, 
         assert there.document() == parsed.job.document()
     assert "    x-team: own\n    A: null\n" in Path("jobs/old/x-y.yaml").read_text()
     assert "  headers: null\n" in Path("jobs/old/x-z.yaml").read_text()
+
+
+def test_a_target_of_eventbridge_gets_its_address(crontab: Path, capsys: Shown) -> None:
+    schedule = {"Name": "nightly", "ScheduleExpression": "rate(1 hour)", "Target": {"Arn": "arn:aws:lambda:x:1:f"}}
+    crontab.write_text(json.dumps(schedule))
+    assert main(["import", "eventbridge", "crontab"]) == 1
+    assert "no HTTP address; give one: --target ARN=URL" in capsys.readouterr().out
+    assert (
+        main(["import", "eventbridge", "crontab", "--target", "arn:aws:lambda:x:1:f=https://a.example.com/x?a=b"]) == 0
+    )
+    assert "url: https://a.example.com/x?a=b" in capsys.readouterr().out

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from chronos_gitops.cli.importers import commands
 from chronos_gitops.cli.importers.commands import request_fields, shell_words
+from chronos_gitops.cli.importers.documents import json_documents
 from chronos_gitops.cli.importers.model import (
     ImportedJob,
     ImportResult,
@@ -34,11 +35,8 @@ _LOST: Final = {
 
 def read(content: bytes, *, timezone: str, is_enabled: bool) -> ImportResult:
     """``timezone`` is for jobs that name none; a disabled one stays disabled whatever ``is_enabled`` says."""
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise NotReadable(f"this is not JSON: {error}") from error
-    jobs = document if isinstance(document, list) else [document]
+    documents = json_documents(content)
+    jobs = documents[0] if len(documents) == 1 and isinstance(documents[0], list) else documents
     if not all(isinstance(job, dict) and "executor" in job and "schedule" in job for job in jobs):
         raise NotReadable("this is not Dkron's list of jobs", hint="curl http://dkron:8080/v1/jobs > jobs.json")
     entries = [_entry(number, job, timezone, is_enabled=is_enabled) for number, job in enumerate(jobs, 1)]

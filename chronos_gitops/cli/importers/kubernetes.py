@@ -2,18 +2,15 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import date
 from typing import Any, Final
-
-import yaml
 
 from chronos_gitops.cli.importers import commands
 from chronos_gitops.cli.importers.commands import shell_words
 from chronos_gitops.cli.importers.commands.shell_words import Command
+from chronos_gitops.cli.importers.documents import at, text, yaml_documents
 from chronos_gitops.cli.importers.model import (
     ImportedJob,
     ImportResult,
-    NotReadable,
     RefusedEntry,
     Unconvertible,
     reading,
@@ -22,7 +19,6 @@ from chronos_gitops.cli.importers.model import (
 _ZONE_INSIDE: Final = re.compile(r"(?:CRON_)?TZ=(\S+)\s+(.*)\Z")
 _VARIABLE: Final = re.compile(r"(\$?)\$\(([A-Za-z_.-][A-Za-z0-9_.-]*)\)")
 _LISTS: Final = ("List", "CronJobList")
-_SHELLS: Final = frozenset({"sh", "bash", "ash", "dash"})
 _CONCURRENCY: Final = {"Allow": "allow", "Forbid": "forbid", "Replace": "replace"}
 _DEFAULT_RETRIES: Final = 6  # backoffLimit, batch/v1
 _OFF: Final = "every job is written with enabled: false; enable one when its CronJob is gone (--enable for all)"
@@ -31,11 +27,7 @@ _HISTORY: Final = ("successfulJobsHistoryLimit", "failedJobsHistoryLimit")
 
 def read(content: bytes, *, timezone: str, is_enabled: bool) -> ImportResult:
     """``timezone`` is for CronJobs that name none; a suspended one stays disabled whatever ``is_enabled`` says."""
-    try:
-        documents = list(yaml.safe_load_all(content))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise NotReadable(f"this is not YAML: {' '.join(str(error).split())[:200]}") from error
-    entries = [_entry(*each, timezone, is_enabled=is_enabled) for each in _objects(documents)]
+    entries = [_entry(*each, timezone, is_enabled=is_enabled) for each in _objects(yaml_documents(content))]
     zoneless = any(isinstance(entry, ImportedJob) and "no zone" in entry.lost for entry in entries)
     notes = [] if is_enabled else [_OFF]
     if zoneless:
@@ -56,20 +48,8 @@ def _objects(documents: list[Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
             if isinstance(item, dict):
                 # The items of a CronJobList need not say their kind.
                 item = {"kind": "CronJob"} | item if document.get("kind") == "CronJobList" else item
-                name = _text(_at(item, "metadata").get("name")) or "without a name"
-                yield f"document {number}, {_text(item.get('kind')) or 'no kind'} {name}", item
-
-
-def _at(value: Any, *keys: str) -> dict[str, Any]:
-    """The map at these keys, {} when there is none."""
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str:
-    """Of a scalar. Aliases can make lists whose text would have no end, and none of them is a name."""
-    return str(value) if isinstance(value, str | int | float | date) else ""
+                name = text(at(item, "metadata").get("name")) or "without a name"
+                yield f"document {number}, {text(item.get('kind')) or 'no kind'} {name}", item
 
 
 def _entry(place: str, item: Mapping[str, Any], timezone: str, *, is_enabled: bool) -> ImportedJob | RefusedEntry:
@@ -82,26 +62,26 @@ def _entry(place: str, item: Mapping[str, Any], timezone: str, *, is_enabled: bo
 
 
 def _cron_job(place: str, item: Mapping[str, Any], timezone: str, *, is_enabled: bool) -> ImportedJob:
-    spec, metadata = _at(item, "spec"), _at(item, "metadata")
-    job = _at(spec, "jobTemplate", "spec")
+    spec, metadata = at(item, "spec"), at(item, "metadata")
+    job = at(spec, "jobTemplate", "spec")
     made, lost = commands.webhook(_command(_container(job)))
-    schedule = _text(spec.get("schedule"))
+    schedule = text(spec.get("schedule"))
     inside = _ZONE_INSIDE.match(schedule)
     if inside:
         schedule = inside[2]
     zone = spec.get("timeZone") or (inside[1] if inside else None)
     document: dict[str, Any] = {
         "schedule": schedule,
-        "timezone": _text(zone) or timezone,
+        "timezone": text(zone) or timezone,
         "enabled": is_enabled and not spec.get("suspend"),
-        "concurrency": _CONCURRENCY.get(_text(spec.get("concurrencyPolicy")) or "Allow", "allow"),
+        "concurrency": _CONCURRENCY.get(text(spec.get("concurrencyPolicy")) or "Allow", "allow"),
     }
     document |= made | _limits(spec, job, made)
-    labels = {_text(key): _text(value) for key, value in _at(metadata, "labels").items()}
+    labels = {text(key): text(value) for key, value in at(metadata, "labels").items()}
     lost += [f"{field}: executions are kept by the runner's own rule" for field in _HISTORY if field in spec]
     lost += ["annotations are not kept"] if metadata.get("annotations") else []
     lost += [] if zone else ["no zone"]
-    return ImportedJob(place, _text(metadata.get("name")), document | ({"tags": labels} if labels else {}), tuple(lost))
+    return ImportedJob(place, text(metadata.get("name")), document | ({"tags": labels} if labels else {}), tuple(lost))
 
 
 def _limits(spec: Mapping[str, Any], job: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,29 +91,30 @@ def _limits(spec: Mapping[str, Any], job: Mapping[str, Any], made: Mapping[str, 
         limits["catchup_window"] = f"{spec['startingDeadlineSeconds']}s"
     if isinstance(job.get("activeDeadlineSeconds"), int) and "timeout" not in made:
         limits["timeout"] = f"{job['activeDeadlineSeconds']}s"
-    if _at(made, "retry_policy").get("max_attempts", 1) == 1:
+    if at(made, "retry_policy").get("max_attempts", 1) == 1:
         retries = job.get("backoffLimit", _DEFAULT_RETRIES)
         limits["retry_policy"] = {"max_attempts": min(retries, 99) + 1 if isinstance(retries, int) else 1}
     return limits
 
 
 def _container(job: Mapping[str, Any]) -> dict[str, Any]:
-    pod = _at(job, "template", "spec")
+    pod = at(job, "template", "spec")
     containers = pod.get("containers")
     if not isinstance(containers, list) or len(containers) != 1 or pod.get("initContainers"):
         raise Unconvertible("it has not one container but several, or none")
-    return _at({"container": containers[0]}, "container")
+    return at({"container": containers[0]}, "container")
 
 
 def _command(container: Mapping[str, Any]) -> Command:
     """command and args together; the image's own entry point counts when it is called like curl or wget."""
-    words = [_text(word) for field in ("command", "args") for word in _list(container.get(field))]
-    image = _text(container.get("image")).rpartition("/")[2].partition("@")[0].partition(":")[0]
+    words = [text(word) for field in ("command", "args") for word in _list(container.get(field))]
+    image = text(container.get("image")).rpartition("/")[2].partition("@")[0].partition(":")[0]
     if not container.get("command") and image in ("curl", "wget"):
         words = [image, *words]
     variables = dict(_variables(container))
-    if len(words) >= 3 and words[0].rpartition("/")[2] in _SHELLS and words[1].startswith("-") and "c" in words[1]:
-        return shell_words.read(_expanded(words[2], variables, is_shell=True), variables)
+    script = shell_words.script_of(words)
+    if script is not None:
+        return shell_words.read(_expanded(script, variables, is_shell=True), variables)
     return Command(tuple(_expanded(word, variables) for word in words))
 
 
@@ -161,10 +142,10 @@ def _variables(container: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Each may use those before it."""
     known: dict[str, str] = {}
     for one in _list(container.get("env")):
-        name, reference = _text(_at({"one": one}, "one").get("name")), _at(one, "valueFrom", "secretKeyRef")
+        name, reference = text(at({"one": one}, "one").get("name")), at(one, "valueFrom", "secretKeyRef")
         if reference:
-            key = f"{_text(reference.get('name'))}-{_text(reference.get('key'))}"
+            key = f"{text(reference.get('name'))}-{text(reference.get('key'))}"
             known[name] = f"${{secret:{re.sub(r'[^a-z0-9]+', '-', key.lower()).strip('-')}}}"
         elif isinstance(one, dict) and "value" in one:
-            known[name] = _expanded(_text(one["value"]), known, is_shell=True)
+            known[name] = _expanded(text(one["value"]), known, is_shell=True)
     yield from known.items()

@@ -18,12 +18,32 @@ if TYPE_CHECKING:
     from chronos_gitops.cli.importers.convert import ConvertedJob, Imported
     from chronos_gitops.jobs.layers.tree import Layers
 
-_MODULES = {"crontab": "crontab", "k8s": "kubernetes", "chronos": "chronos", "dkron": "dkron"}
+_MODULES = {
+    "crontab": "crontab",
+    "k8s": "kubernetes",
+    "chronos": "chronos",
+    "dkron": "dkron",
+    "cronicle": "cronicle",
+    "ofelia": "ofelia",
+    "eventbridge": "eventbridge",
+    "systemd": "systemd.timers",
+    "github-actions": "github_actions",
+}
 _ICS = "ics"
+_EVENTBRIDGE = "eventbridge"
 _LARGEST_BYTES = 16 * 1024 * 1024
 _LONGEST = 100
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 _JOBS = "jobs"
+
+
+def _read_targets(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """``ARN=URL``; an ARN has no equals sign."""
+    pairs = [value.partition("=") for value in values]
+    for arn, equals, url in pairs:
+        if not (arn and equals and url):
+            raise click.BadParameter(f'"{arn[:80]}{equals}{url[:80]}" is not of the form ARN=URL')
+    return {arn: url for arn, _, url in pairs}
 
 
 @click.command("import")
@@ -39,13 +59,29 @@ _JOBS = "jobs"
     help="Default time zone for entries without one; with ics, that of times.",
 )
 @click.option("--name", metavar="NAME", help="With ics: name of the calendar, in kebab-case.")
+@click.option(
+    "--target",
+    "targets",
+    metavar="ARN=URL",
+    multiple=True,
+    callback=_read_targets,
+    help="With eventbridge: address to call in place of a target; repeatable.",
+)
 @click.option("--enable", is_flag=True, help="Enable the new jobs; they then run in addition to the old ones.")
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(
-    kind: str, file: str, folder: Path | None, timezone: str | None, name: str | None, enable: bool, style: Format
+    kind: str,
+    file: str,
+    folder: Path | None,
+    timezone: str | None,
+    name: str | None,
+    targets: dict[str, str],
+    enable: bool,
+    style: Format,
 ) -> int:
-    """Turn a crontab, Kubernetes CronJobs, or jobs of Chronos or Dkron into job files, or an iCalendar file into a
-    calendar. FILE is a path, or - for standard input.
+    """Turn a crontab, Kubernetes CronJobs, systemd timers, or jobs of Chronos, Dkron, Cronicle, Ofelia or EventBridge
+    Scheduler into job files, or an iCalendar file into a calendar; list the schedules of GitHub Actions.
+    FILE is a path, or - for standard input.
 
     Without --output nothing is written: the files are shown. What exists is never overwritten. Calls of curl and wget
     become webhooks, everything else is listed with the reason. A value that a job would inherit from a _defaults.yaml,
@@ -61,6 +97,8 @@ def command(
       chronos-gitops import crontab /etc/crontab --output jobs
       kubectl get cronjobs -o yaml | chronos-gitops import k8s - --output jobs/cluster
       curl -s http://dkron:8080/v1/jobs | chronos-gitops import dkron - --output jobs
+      systemctl cat '*.timer' '*.service' | chronos-gitops import systemd - --output jobs
+      docker inspect $(docker ps -q) | chronos-gitops import ofelia -
       chronos-gitops import ics holidays.ics --name fr-holidays --output jobs
     """
     from chronos_gitops.cli.importers.convert import finish
@@ -69,8 +107,11 @@ def command(
         return _calendar(file, folder, name, timezone, style)
     if name is not None:
         raise UsageError("--name goes with ics only")
+    if targets and kind != _EVENTBRIDGE:
+        raise UsageError("--target goes with eventbridge only")
     reader = importlib.import_module(f"chronos_gitops.cli.importers.{_MODULES[kind]}")
-    read = reader.read(_content(file), timezone=timezone or "UTC", is_enabled=enable)
+    more = {"targets": targets} if kind == _EVENTBRIDGE else {}
+    read = reader.read(_content(file), timezone=timezone or "UTC", is_enabled=enable, **more)
     imported = finish(read) if folder is None else finish(read, _layers(folder), folder.as_posix())
     if folder is not None:
         _write(folder, imported)

@@ -1,7 +1,7 @@
 """The words of one simple shell command (POSIX.1-2024, 2.2 and 2.3); what needs a shell is refused with a reason."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ _SPECIAL: Final = re.compile(r"[0-9@*#?$!-]")
 _DELIMITER: Final = re.compile(r"[ \t]*(?:'([^'\n]+)'|\"([^\"\n]+)\"|\\?([^\s'\"\\|&;()<>$`]+))")
 _BLANK: Final = re.compile(r"[ \t\n]+")
 _REFERENCE: Final = "secret:"
+_SHELLS: Final = frozenset({"sh", "bash", "ash", "dash"})
 _DESCRIPTORS: Final = ("/dev/null", "/dev/stdout", "/dev/stderr", "1", "2", "-")
 _WHY: Final = {
     "|": "it sends its output to another command",
@@ -41,6 +42,12 @@ def read(text: str, variables: Mapping[str, str]) -> Command:
     Unconvertible for pipes, lists, substitutions, files that it reads and variables that are not set.
     """
     return _command(_ShellReader(text, variables).run())
+
+
+def script_of(words: Sequence[str]) -> str | None:
+    """The script of ``sh -c SCRIPT``; None for another command."""
+    is_shell = len(words) > 2 and words[0].rpartition("/")[2] in _SHELLS
+    return words[2] if is_shell and words[1].startswith("-") and "c" in words[1] else None
 
 
 def secret_or_value(name: str, value: str) -> str:

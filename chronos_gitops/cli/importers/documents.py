@@ -1,0 +1,49 @@
+"""JSON and YAML of another scheduler's file."""
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import yaml
+
+from chronos_gitops.cli.importers.model import NotReadable
+
+
+def json_documents(content: bytes) -> list[Any]:
+    """One document, or several one after the other, as a loop over commands prints them."""
+    try:
+        return list(_each(content.decode("utf-8-sig")))
+    except (ValueError, RecursionError) as error:
+        raise NotReadable(f"this is not JSON: {error}") from error
+
+
+def _each(text: str) -> Iterator[Any]:
+    decoder, rest = json.JSONDecoder(), text.strip()
+    if not rest:
+        raise ValueError("it is empty")
+    while rest:
+        found, end = decoder.raw_decode(rest)
+        yield found
+        rest = rest[end:].lstrip()
+
+
+def yaml_documents(content: bytes) -> list[Any]:
+    try:
+        return list(yaml.safe_load_all(content))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise NotReadable(f"this is not YAML: {' '.join(str(error).split())[:200]}") from error
+
+
+def at(value: Any, *keys: str) -> dict[str, Any]:
+    """The map at these keys, {} when there is none."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def text(value: Any) -> str:
+    """Of a scalar. Aliases can make lists whose text would have no end, and none of them is a name."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, str | int | float | date) else ""

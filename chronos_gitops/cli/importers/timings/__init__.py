@@ -1,0 +1,1 @@
+"""Times of other schedulers as schedules: sets of fields, calendar events of systemd, expressions of EventBridge."""
