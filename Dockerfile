@@ -1,4 +1,5 @@
 # Two stages: what builds stays behind; what runs has git, the package and its locked dependencies, and no root.
+# Another base: any Debian with python, its venv module and ca-certificates (tests/deploy/test_image_build.py makes one).
 ARG BASE=python:3.13-slim
 FROM ${BASE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1

@@ -11,11 +11,12 @@ GROFF    ?= /usr/bin/groff
 ANALYZE  ?= /usr/bin/systemd-analyze
 PGBOUNCER ?= /usr/sbin/pgbouncer
 PACKAGED := /usr/bin/curl /usr/bin/wget /usr/bin/gh /usr/bin/rsync
+CONTAINERS := /usr/bin/buildah /usr/bin/podman /usr/sbin/runc /usr/bin/mmdebstrap /usr/bin/podman-compose
 POSTGRES := $(or $(wildcard /usr/lib/postgresql/*/bin/postgres),debian-postgresql)
 TOOLS    := $(BIN)/promtool $(BIN)/prometheus $(BIN)/amtool $(BIN)/nginx $(VENV)/.tools $(VENV)/.node-tools $(FAKETIME) $(GROFF) $(ANALYZE) $(PGBOUNCER) $(PACKAGED) $(POSTGRES) $(VENV)/.dist
 
 .DEFAULT_GOAL := help
-.PHONY: help debian-postgresql demo dist test test-browser screenshots test-full faults check docs bench lock clean
+.PHONY: help debian-postgresql demo dist test test-browser screenshots test-full test-image faults check docs bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -124,7 +125,7 @@ $(PGBOUNCER):
 	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "make test puts pgbouncer before PostgreSQL: install Debian's package pgbouncer"; exit 1; }
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends pgbouncer >/dev/null
 
-$(PACKAGED):
+$(PACKAGED) $(CONTAINERS):
 	@echo "installing $(notdir $@) (once)"
 	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "make test runs $(notdir $@): install Debian's package $(notdir $@)"; exit 1; }
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(notdir $@) >/dev/null
@@ -136,7 +137,10 @@ debian-postgresql:
 	@mkdir -p /etc/postgresql-common/createcluster.d && echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.d/no-cluster.conf
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null
 
-test-full: $(READY) $(TOOLS) ## the long programmes too (every zone of tzdata)
+test-image: $(READY) $(CONTAINERS) ## build the image on a Debian base and run it with podman, alone and by compose (root, some minutes)
+	@$(BIN)/python -m pytest tests/deploy/test_image_build.py
+
+test-full: $(READY) $(TOOLS) $(CONTAINERS) ## the long programmes too (every zone of tzdata, the image)
 	@$(BIN)/python -m pytest -n auto
 
 ENGINE   ?= sqlite

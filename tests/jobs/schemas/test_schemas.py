@@ -87,7 +87,7 @@ def test_each_schema_is_printed_as_it_stands_in_the_folder(kind: str, capsys: py
 
 def test_the_folder_holds_nothing_else() -> None:
     names = {path.name for path in (ROOT / "schemas").iterdir()}
-    assert names == {"source.json", *(f"{kind}.schema.json" for kind in schemas.KINDS)}
+    assert names == {"source.json", "schemastore.json", *(f"{kind}.schema.json" for kind in schemas.KINDS)}
 
 
 @pytest.mark.parametrize(("kind", "text"), VALID)
