@@ -17,6 +17,7 @@ from harness.repositories.repository import Repository
 
 from chronos_gitops.git.commit import Person
 from chronos_gitops.git.errors import GitError
+from chronos_gitops.git.remote.integrity import damaged_packs
 from chronos_gitops.rollback.revert import Reverter
 from chronos_gitops.rollback.to_version import RollbackRequest
 from chronos_gitops.sync.status import SyncState
@@ -82,12 +83,15 @@ def damage_packs(mirror: Repository, which: str, suffix: str, how: str) -> None:
         if how == "missing":
             path.unlink()
         else:
-            changed = {"zeroed": b"", "garbage": b"\xa5" * len(content), "cut": content[: len(content) // 2]}
-            path.write_bytes(changed[how])
+            path.write_bytes(spoilt(content, how))
+
+
+def spoilt(content: bytes, how: str) -> bytes:
+    return {"zeroed": b"", "garbage": b"\xa5" * len(content), "cut": content[: len(content) // 2]}[how]
 
 
 def is_whole(following: Following) -> bool:
-    """Whether every version can be read, as a page does."""
+    """True if every version can be read, as a page does."""
     follower = following.follower
     try:
         for job in ("one", "two"):
@@ -103,6 +107,14 @@ def is_whole(following: Following) -> bool:
 def until_checked(following: Following) -> None:
     """The look over the mirror that a start makes is over; what is damaged from now on was sound then."""
     assert following.follower.source.check()
+
+
+def until_sound(following: Following, mirror: Repository) -> None:
+    until_whole(following)
+    until = time.monotonic() + 30
+    while subprocess.run(["git", "fsck", "--strict"], cwd=mirror.root, check=False).returncode != 0:
+        assert time.monotonic() < until, following.follower.status()
+        threading.Event().wait(0.1)
 
 
 def until_whole(following: Following) -> None:
@@ -221,11 +233,32 @@ def test_a_pack_that_is_overwritten_while_it_is_used(server: Repository, follow:
     pack.write_bytes(seeded(20261128).randbytes(size))
     with contextlib.suppress(GitError):  # a pass of the follower may have met it first, and mended it
         following.follower.read(server.git("rev-parse", OBJECTS["blob"]))
-    until_whole(following)
-    until = time.monotonic() + 30
-    while subprocess.run(["git", "fsck", "--strict"], cwd=mirror.root, check=False).returncode != 0:
-        assert time.monotonic() < until, following.follower.status()
-        threading.Event().wait(0.1)
+    until_sound(following, mirror)
+
+
+@pytest.mark.parametrize("how", ["zeroed", "garbage", "cut"])
+@pytest.mark.parametrize("suffix", [".pack", ".idx", ".rev", ".bitmap"])
+def test_a_damaged_pack_whose_objects_a_fetch_has_brought_again_goes(
+    server: Repository, follow: Follow, data_folder: Path, suffix: str, how: str
+) -> None:
+    """Before, nothing was missing then, so the mirror counted as whole and git complained of the pack each time."""
+    following = follow(server.root)
+    until_checked(following)
+    mirror = mirror_of(data_folder)
+    mirror.git("-c", "pack.writeReverseIndex=true", "repack", "-a", "-d", "-b", "--quiet")
+    (pack,) = mirror.root.glob("objects/pack/*.pack")
+    content, aside = pack.read_bytes(), [(path, path.read_bytes()) for path in pack.parent.glob(f"{pack.stem}.*")]
+    for path, _ in aside:
+        path.unlink()
+    subprocess.run(["git", "unpack-objects", "-q"], cwd=mirror.root, input=content, check=True)
+    for path, kept in aside:
+        path.write_bytes(spoilt(kept, how) if path.suffix == suffix else kept)
+    following.follower.source.git.reset()
+    assert is_whole(following)
+    assert not following.follower.source.check()
+    assert following.follower.sync().state is SyncState.SYNCED
+    until_sound(following, mirror)
+    assert not list(damaged_packs(mirror.root / "objects", "sha1"))
 
 
 def test_damage_waits_for_a_remote_that_is_away_and_jobs_go_on(
