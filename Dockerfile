@@ -26,7 +26,7 @@ RUN apt-get update \
     && groupadd --system --gid 10001 chronos \
     && useradd --system --uid 10001 --gid 10001 --home-dir /var/lib/chronos-gitops --create-home chronos
 COPY --from=build /opt/chronos /opt/chronos
-ENV PATH=/opt/chronos/bin:$PATH PYTHONUNBUFFERED=1 MALLOC_ARENA_MAX=1 CHRONOS_DATA=/var/lib/chronos-gitops
+ENV PATH=/opt/chronos/bin:$PATH PYTHONUNBUFFERED=1 CHRONOS_DATA=/var/lib/chronos-gitops
 USER 10001:10001
 WORKDIR /var/lib/chronos-gitops
 VOLUME /var/lib/chronos-gitops

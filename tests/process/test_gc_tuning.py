@@ -6,7 +6,6 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -55,10 +54,32 @@ def test_collections_are_rare_afterwards() -> None:
     assert gc.get_threshold()[0] >= 10_000
 
 
-@pytest.mark.parametrize("path", ["Dockerfile", "deploy/systemd/chronos-gitops.service"])
-def test_the_image_and_the_unit_keep_one_arena(path: str) -> None:
-    text = (Path(__file__).parents[2] / path).read_text()
-    assert re.search(r"^(ENV|Environment=).*\bMALLOC_ARENA_MAX=1\b", text, re.MULTILINE)
+def test_all_threads_of_a_runner_share_one_arena() -> None:
+    program = """
+import ctypes
+import threading
+from chronos_gitops.process import gc_tuning
+
+gc_tuning.share_one_arena()
+glibc = ctypes.CDLL(None)
+glibc.malloc.restype = ctypes.c_void_p
+together = threading.Barrier(8)
+
+def allocate():
+    together.wait()
+    for _ in range(1000):
+        assert glibc.malloc(2_000)
+    together.wait()
+
+threads = [threading.Thread(target=allocate) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+glibc.malloc_stats()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert re.findall(r"^Arena (\d+):$", done.stderr, re.MULTILINE) == ["0"]
 
 
 def test_memory_that_only_the_loading_needed_goes_back_to_the_system() -> None:

@@ -52,6 +52,7 @@ def _serve(chosen: Settings, supervisor: SystemdNotifier, *, is_renamed: bool = 
     from chronos_gitops.server.lazy_app import LazyApp
     from chronos_gitops.server.wsgi import Server
 
+    gc_tuning.share_one_arena()
     file_descriptors.provide(chosen.max_in_flight)
     stop = StopSignals()
     try:
