@@ -86,6 +86,49 @@ def test_a_restart_heals_what_another_process_left(bench: Bench) -> None:
     eventually(lambda: {now + MINUTE, now + 2 * MINUTE} <= set(times(engine)))
 
 
+@pytest.mark.parametrize("concurrency", ["forbid", "queue", "replace"])
+@pytest.mark.parametrize("is_restarted", [False, True], ids=["goes on", "restart"])
+def test_what_was_claimed_for_times_to_come_waits_for_them(bench: Bench, concurrency: str, is_restarted: bool) -> None:
+    """Before, it was sent at once, a year early, and not again at its time."""
+    job = bench.job(
+        path="/hold/first",
+        schedule="@every 1m",
+        concurrency=concurrency,
+        missed_run_policy="execute_all",
+        catchup_window="12h",
+    )
+    engine = bench.start(job)
+    bench.clock.step(8 * HOUR)  # a hundred are caught up, one after the other
+    assert bench.receiver.wait_for(1, 30)
+    if is_restarted:
+        bench.stop(engine, grace=0)
+        bench.clock._now -= 8 * HOUR  # nobody is there to see it go back
+        engine = bench.start(job)
+    else:
+        bench.clock.step(-8 * HOUR)
+
+    def to_come() -> list[datetime]:
+        rows = engine.executions(ExecutionQuery(limit=1000))
+        return [row.scheduled_time for row in rows if row.scheduled_time > bench.clock.now()]
+
+    (begun,) = eventually(lambda: found if len(found := to_come()) == 1 else [])
+    bench.receiver.release("first")
+    bench.seen.wait_until(lambda: any(row.scheduled_time == begun for row in bench.seen.ended))
+    bench.clock.turn(2 * MINUTE)
+    eventually(lambda: {NOON + MINUTE, NOON + 2 * MINUTE} <= set(times(engine)))
+    sent = [request.header("X-Chronos-Scheduled-Time") for request in bench.receiver.requests]
+    assert f"{begun + MINUTE:%Y-%m-%dT%H:%M:%SZ}" not in sent
+
+
+def test_what_waits_for_its_jitter_waits_for_its_time(bench: Bench) -> None:
+    engine = bench.start(bench.job(schedule="@every 1m", concurrency="allow", jitter="50s"))
+    bench.clock._now += 8 * HOUR  # before anybody looks
+    bench.clock.turn(MINUTE)
+    eventually(lambda: [row for row in engine.executions(ExecutionQuery()) if row.status is Status.PENDING])
+    bench.clock.step(-8 * HOUR)
+    eventually(lambda: not [row for row in engine.executions(ExecutionQuery()) if row.status is Status.PENDING])
+
+
 @pytest.mark.parametrize("way", ["edit", "pause"])
 def test_what_was_decided_while_it_was_ahead_does_not_last(bench: Bench, way: str) -> None:
     """Edited, or paused and resumed, in the time that never was."""

@@ -21,7 +21,8 @@ from faults.on_temporal import OnTemporal
 from faults.world import JOBS, PERIOD_MS, Engine, Fault, World, now_ms
 
 ENGINES: Mapping[str, Callable[[], Engine]] = {"sqlite": OnSqlite, "postgresql": OnPostgres, "temporal": OnTemporal}
-_FIRST_REQUESTS_S = 60.0
+_FIRST_REQUESTS_S = 180.0
+"""A busy machine starts two runners and their engine so late."""
 _END_S = 240.0
 
 

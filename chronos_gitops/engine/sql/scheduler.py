@@ -20,7 +20,7 @@ from chronos_gitops.engine.operations.replays import Replay
 from chronos_gitops.engine.sql.claiming import pending_writes, watermarks
 from chronos_gitops.engine.sql.claiming.claim_status import ClaimStatus
 from chronos_gitops.engine.sql.claiming.claims import Claim, Claimed, ClaimOutcome
-from chronos_gitops.engine.sql.claiming.clock_correction import take_back
+from chronos_gitops.engine.sql.claiming.clock_correction import changes_by_now, take_back
 from chronos_gitops.engine.sql.claiming.pending_writes import CommittedWrites, PendingWrites
 from chronos_gitops.engine.sql.claiming.timetable import Timetable
 from chronos_gitops.engine.sql.execution.executor import Executor
@@ -72,10 +72,8 @@ class Scheduler:
         self._decisions = asyncio.Lock()
         self._wake = wake
         self._clock_watch = ClockWatch()
-        self._has_news = False
+        self._has_news = self._stopping = self._was_applied = False
         self._led = True
-        self._stopping = False
-        self._was_applied = False
         self.claiming = ClaimStatus()
         self.heartbeat = LoopHeartbeat()
 
@@ -204,10 +202,9 @@ class Scheduler:
 
     async def call_back(self, execution_id: str, report: CallbackReport, *, spacing: timedelta) -> Execution:
         """Record a callback, whichever runner has the execution."""
-        now = milliseconds.whole(self._clock.now())
-        replica = self._replica
+        now, me = milliseconds.whole(self._clock.now()), self._replica
         found = await self._write(
-            lambda session: ledger.receive(session, execution_id, report, at=now, spacing=spacing, replica=replica)
+            lambda session: ledger.receive(session, execution_id, report, at=now, spacing=spacing, replica=me)
         )
         if found is None:
             raise unknown()
@@ -322,14 +319,16 @@ class Scheduler:
         return has_moved or bool(written.dropped)
 
     async def _follow_clock_back(self, now: datetime) -> None:
-        """Correct deadlines and watermarks after the clock was set back: they may lie as far ahead as the clock did."""
+        """Correct deadlines, watermarks and claims after the clock was set back: they may lie that far ahead."""
         self._executor.bound_deadlines(now)
+        await self._executor.withdraw_early(now)
 
         def operation(session: Session) -> CommittedWrites:
             held, correction = take_back(session, watermarks.hold_all(session), now, self._replica.namespace)
             return CommittedWrites([], [], held, self.timetable.watermarks.keys() - held.keys(), correction=correction)
 
         self._told(await self._write(operation))
+        await self._sync_with_other_replicas()
         await self.timetable.reschedule(list(self.timetable.jobs.definitions))
 
     async def _sync_with_peers(self) -> None:
@@ -345,8 +344,8 @@ class Scheduler:
     async def _sync_with_other_replicas(self) -> None:
         """End executions that were cancelled or taken over elsewhere, and start those that were left to this runner."""
         runs, awaiting = self._executor.ids(), self._executor.awaiting_callback()
-        me, losses = self._replica.id, self._replica.losses
-        called_back, lost, new = await self._write(lambda session: ledger.changes(session, runs, awaiting, me))
+        me, losses, now = self._replica.id, self._replica.losses, self._clock.now()
+        called_back, lost, new = await self._write(lambda session: changes_by_now(session, runs, awaiting, me, now))
         self._executor.called_back(called_back)
         self._executor.cancel({one: None if reason is None else Reason(reason) for one, reason in lost.items()})
         # Who waits for a callback is busy already, so that what waits for its turn goes on waiting.

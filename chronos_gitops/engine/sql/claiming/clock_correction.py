@@ -1,7 +1,8 @@
 """Watermarks that a clock which was ahead has left: they are taken back to now, or no job would run until then.
 
-Rows with a tick stay, so that the unique key (job, tick) keeps a tick that ran from running again. A row that says of
-ticks still to come that they were skipped is not true: it ends at now, or goes.
+Rows of what was sent stay, so that the unique key (job, tick) keeps a tick that ran from running again. A row of a
+tick still to come that was not sent goes, so that the tick runs when it comes; one that says of such ticks that they
+were skipped ends at now.
 """
 
 import uuid
@@ -10,12 +11,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chronos_gitops.engine import milliseconds
-from chronos_gitops.engine.clock import is_ahead
+from chronos_gitops.engine.clock import TOLERANCE, is_ahead
 from chronos_gitops.engine.clock_watch import Correction
-from chronos_gitops.engine.model import Reason, tick_execution_id
+from chronos_gitops.engine.model import Execution, Reason, Status, Trigger, tick_execution_id
 from chronos_gitops.engine.sql.claiming import watermarks
 from chronos_gitops.engine.sql.claiming.watermarks import Watermark
-from chronos_gitops.engine.sql.store import queries
+from chronos_gitops.engine.sql.store import ledger, queries
 from chronos_gitops.engine.sql.store.store import Session
 from chronos_gitops.engine.ticks.skipped_until import skipped_until
 
@@ -34,6 +35,23 @@ def take_back(
     corrected = {mark.job: _at(mark, milliseconds.whole(now)) for mark in ahead}
     watermarks.set_watermarks(session, corrected.values())
     return {**held, **corrected}, Correction(len(ahead), max(mark.at for mark in ahead) - now)
+
+
+def is_early(execution: Execution, now: datetime) -> bool:
+    """True for a scheduled execution of a tick still to come that was not sent yet."""
+    is_due = execution.trigger in (Trigger.SCHEDULE, Trigger.CATCHUP)
+    is_unsent = execution.status is Status.PENDING and not execution.attempts
+    return is_due and is_unsent and is_ahead(execution.scheduled_time, now)
+
+
+def changes_by_now(session: Session, runs: set[str], awaiting: set[str], owner: str, now: datetime) -> ledger.Changes:
+    """``ledger.changes`` once early executions are gone that the runner does not have."""
+    for row in session.execute(
+        queries.EARLY_OF_OWNER, {"owner": owner, "after": milliseconds.to_ms(now + TOLERANCE)}
+    ).fetchall():
+        if row["id"] not in runs:
+            session.execute(queries.DROP_EXECUTION, {"id": row["id"]})
+    return ledger.changes(session, runs, awaiting, owner)
 
 
 def _at(mark: Watermark, now: datetime) -> Watermark:

@@ -18,11 +18,13 @@ class Drain:
 
 @dataclass(slots=True, eq=False)
 class ExecutionControl:
-    """Of one task in the engine's loop. ``reason`` says why it was cancelled; None when another runner has it."""
+    """Of one task in the engine's loop. ``reason`` says why it was cancelled; None when another runner has it.
+    ``has_begun``: its request may be under way, or soon."""
 
     run: PendingRun
     drain: Drain
     is_called_back: bool = False
+    has_begun: bool = False
     reason: Reason | None = None
     task: "asyncio.Task[None]" = field(init=False)
     _is_resting: bool = field(default=False, init=False)

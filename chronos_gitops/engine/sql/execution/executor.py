@@ -9,6 +9,7 @@ from random import Random
 from chronos_gitops.engine.clock import Clock
 from chronos_gitops.engine.model import Pause, Reason, Status, finished
 from chronos_gitops.engine.observer import Observer
+from chronos_gitops.engine.sql.claiming.clock_correction import is_early
 from chronos_gitops.engine.sql.execution.callback_deadlines import CallbackDeadlines
 from chronos_gitops.engine.sql.execution.control import Drain, ExecutionControl
 from chronos_gitops.engine.sql.execution.gatekeeper import Gatekeeper
@@ -120,6 +121,17 @@ class Executor:
                 if reason is not None:
                     cancelled = finished(run.execution, Status.CANCELLED, at=self._clock.now(), reason=reason)
                     self._observer.execution_finished(cancelled)
+
+    async def withdraw_early(self, now: datetime) -> None:
+        """Lets go of what a clock that was ahead has claimed and what has not begun; the ledger still has it."""
+        for run in self._waiting.withdraw(lambda run: is_early(run.execution, now)):
+            del self._runs[run.execution.id]
+        controls = [control for found in self._tasks.values() for control in found.values()]
+        early = [one for one in controls if not one.has_begun and is_early(one.run.execution, now)]
+        for control in early:
+            control.cancel(None)
+        if early:
+            await asyncio.wait([control.task for control in early])
 
     def called_back(self, execution_ids: Iterable[str]) -> None:
         """A callback has ended these, which the ledger has already: nothing more is sent for them."""

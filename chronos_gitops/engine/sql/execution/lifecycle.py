@@ -91,6 +91,7 @@ class Lifecycle:
             if admitted is not None:
                 self._finished(admitted)
             return None
+        control.has_begun = True
         execution = replace(admitted, status=Status.RUNNING)
         started_at = execution.started_at or self._clock.now()
         self._results.started(run, started_at)

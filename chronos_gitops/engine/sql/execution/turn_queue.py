@@ -2,7 +2,7 @@
 
 from bisect import insort
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from chronos_gitops.engine.model import Pause, Status
@@ -44,6 +44,12 @@ class TurnQueue:
         if run is not None:
             self.remove(run)
         return run
+
+    def withdraw(self, is_withdrawn: Callable[[PendingRun], bool]) -> list[PendingRun]:
+        found = [run for runs in self._runs.values() for run in runs if is_withdrawn(run)]
+        for run in found:
+            self.remove(run)
+        return found
 
     def has(self, job: str) -> bool:
         return job in self._runs

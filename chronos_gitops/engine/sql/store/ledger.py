@@ -206,9 +206,10 @@ def lost(session: Session, ids: Iterable[str], owner: str) -> dict[str, str | No
     return {row["id"]: row["reason"] if row["status"] == Status.CANCELLED else None for row in found}
 
 
-def changes(
-    session: Session, runs: set[str], awaiting: set[str], owner: str
-) -> tuple[set[str], dict[str, str | None], list[Unfinished]]:
+Changes = tuple[set[str], dict[str, str | None], list[Unfinished]]
+
+
+def changes(session: Session, runs: set[str], awaiting: set[str], owner: str) -> Changes:
     """Of the executions that a runner has: what was called back, what it lost, and what is new for it."""
     ended = called_back(session, awaiting) if awaiting else set()
     gone = lost(session, runs - ended, owner) if runs else {}

@@ -210,6 +210,10 @@ SHORTEN_SKIPPED = (
 
 DROP_EXECUTION = "DELETE FROM executions WHERE id = :id"
 
+EARLY_OF_OWNER = """
+SELECT id FROM executions WHERE owner = :owner AND status = 'pending' AND attempts = 0 AND tick > :after
+"""
+
 # One step in the index over (job, tick) for each of many jobs, in one question.
 NEWEST_TICKS = """
 SELECT asked.value AS job, (SELECT max(tick) FROM executions WHERE job = asked.value) AS tick
