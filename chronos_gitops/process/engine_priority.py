@@ -7,6 +7,7 @@ at work, and a guest, which is a thread that may take its time, stops between tw
 
 import asyncio
 import contextlib
+import select
 import selectors
 import sys
 import threading
@@ -25,6 +26,10 @@ _HELD_UP: Final = 0.003
 _HAND_OVER: Final = 0.0002
 """Seconds after which a thread that computes lets another one, while there are guests. Python's own are 0.005; so few
 cost a burst of webhooks a few percent, which is why it is not done when nobody reads."""
+
+_SHORT: Final = 0.05
+"""Seconds up to which a wait is precise: epoll(7) rounds it up to whole milliseconds, select(2) does not."""
+_SELECTABLE: Final = 1024
 
 _at_work: set[object] = set()  # only added to and discarded from, which no other thread can come between
 _turn = 0
@@ -126,6 +131,9 @@ class _Selector(selectors.DefaultSelector):
             return super().select(timeout)
         at_rest(self)
         try:
+            if timeout is not None and timeout < _SHORT and self.fileno() < _SELECTABLE:
+                select.select((self.fileno(),), (), (), timeout)
+                timeout = 0
             return super().select(timeout)
         finally:
             at_work(self)

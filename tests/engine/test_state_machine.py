@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -26,14 +26,18 @@ from chronos_gitops.jobs.model import Job
 
 NAMES = ("forbid", "replace", "allow", "queue")
 ATTEMPTS = 2
+BELATED = timedelta(milliseconds=1)
+"""A manual trigger is scheduled for the moment of its call, in whole milliseconds."""
 EVERYTHING = ExecutionQuery(limit=100_000)
 
 
 class Desk:
     """Requests lie here until somebody answers them; who goes away takes theirs along."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
         self._lock = threading.Lock()
+        self.early: list[str] = []
         self._open: list[tuple[str, str, asyncio.Future[bytes]]] = []
         self.heard: set[str] = set()
 
@@ -45,6 +49,8 @@ class Desk:
             reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
             entry = (fields["X-Chronos-Job-Name"], fields["X-Chronos-Execution-ID"], reply)
             with self._lock:
+                if datetime.fromisoformat(fields["X-Chronos-Scheduled-Time"]) > self._now() + BELATED:
+                    self.early.append(entry[1])
                 self._open.append(entry)
                 self.heard.add(entry[1])
             gone = asyncio.ensure_future(connection.reader.read(1))
@@ -80,9 +86,9 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.closing = contextlib.ExitStack()
-        self.desk = Desk()
-        self.server = self.closing.enter_context(Hostile(self.desk.talk))
         self.clock = HandClock(NOON)
+        self.desk = Desk(self.clock.now)
+        self.server = self.closing.enter_context(Hostile(self.desk.talk))
         self.bench = Bench(self.maker(), self.closing.enter_context(Receiver()), self.clock, Seen())
         self.edits = 0
         self.ended: dict[str, Status] = {}
@@ -108,6 +114,12 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def a_moment_passes(self) -> None:
         self.clock.turn(timedelta(seconds=11))
+
+    @rule()
+    def the_next_minute_is_near(self) -> None:
+        """So near that it has been claimed."""
+        until = self.clock.now().replace(second=59, microsecond=995_000) - self.clock.now()
+        self.clock.turn(max(until, timedelta(milliseconds=1)))
 
     @rule(which=st.integers(0, 20), status=st.sampled_from(("200 OK", "200 OK", "503 Busy", "404 Gone")))
     def somebody_answers(self, which: int, status: str) -> None:
@@ -147,6 +159,10 @@ class Machine(RuleBasedStateMachine):
             assert row.attempts <= ATTEMPTS, row
             if row.status.is_final:
                 self.ended[row.id] = row.status
+
+    @invariant()
+    def nothing_is_sent_before_its_scheduled_time(self) -> None:
+        assert self.desk.early == []
 
     @invariant()
     def one_request_at_a_time_but_for_allow(self) -> None:

@@ -1,9 +1,10 @@
 """The loop that claims what is due, and the decisions that change what is due. One lock, one clock, one loop."""
 
 import asyncio
+import contextlib
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -18,9 +19,12 @@ from chronos_gitops.engine.operations.bulk import BulkCall, BulkItem
 from chronos_gitops.engine.operations.pauses import with_pause
 from chronos_gitops.engine.operations.replays import Replay
 from chronos_gitops.engine.sql.claiming import pending_writes, watermarks
+from chronos_gitops.engine.sql.claiming.apply_jobs import ApplyJobs
+from chronos_gitops.engine.sql.claiming.claim_due import ClaimDue
 from chronos_gitops.engine.sql.claiming.claim_status import ClaimStatus
 from chronos_gitops.engine.sql.claiming.claims import Claim, Claimed, ClaimOutcome
 from chronos_gitops.engine.sql.claiming.clock_correction import changes_by_now, take_back
+from chronos_gitops.engine.sql.claiming.early_claims import EarlyClaims
 from chronos_gitops.engine.sql.claiming.pending_writes import CommittedWrites, PendingWrites
 from chronos_gitops.engine.sql.claiming.timetable import Timetable
 from chronos_gitops.engine.sql.execution.executor import Executor
@@ -69,6 +73,7 @@ class Scheduler:
         self._observer = observer
         self.timetable = Timetable()
         self.replays = ReplayDriver(self._write, replica, executor.is_occupied, observer.replay_ended)
+        self.early = EarlyClaims(self._write, self.timetable, executor, replica, room)
         self._decisions = asyncio.Lock()
         self._wake = wake
         self._clock_watch = ClockWatch()
@@ -103,6 +108,8 @@ class Scheduler:
                 await self._after_trouble(f"the scheduler failed: {error}")
             await self._clock.wait(self._next_wake(), self._wake)
             self._wake.clear()
+        with contextlib.suppress(StoreError):  # then they are sent after the next start
+            await self.early.withdraw()
 
     async def _after_trouble(self, trouble: str) -> None:
         """A transaction may have been committed though nobody could say so: what it claimed is looked for."""
@@ -129,7 +136,7 @@ class Scheduler:
         return self._clock_watch.trouble(now)
 
     async def apply(self, jobs: JobSet) -> None:
-        async with self._decisions:
+        async with self._deciding():
             await self._apply(jobs)
         self._wake.set()
 
@@ -137,29 +144,12 @@ class Scheduler:
         if jobs.revision is None and not len(jobs) and not self._was_applied:
             return  # nothing is known yet, as when the remote is away: that is nobody's decision to end all jobs
         now, before, first = self._clock.now(), self.timetable.jobs, not self._was_applied
-        pauses = self.timetable.pauses
+        pauses, marked = self.timetable.pauses, self.timetable.watermarks.keys()
         # Nobody else writes these watermarks: those of the jobs that stay as they are need not be looked at again.
         changes = diff(before, jobs)
         news = None if first or self._replica.is_shared else pending_writes.edited_jobs(changes)
-
-        def operation(session: Session) -> tuple[bool, CommittedWrites, Mapping[str, Pause]]:
-            standing = self._replica.join(session, jobs.revision)
-            held = watermarks.hold_all(session) if news is None else watermarks.hold_due(session, news, len(news))
-            held, correction = take_back(session, held, now, self._replica.namespace)
-            if not standing.leads:
-                gone = self.timetable.watermarks.keys() - held.keys()
-                return False, CommittedWrites([], [], held, gone, correction=correction), pauses
-            released = pausing.release(session, jobs, now, self._replica)
-            missed_by_all = first and standing.alone
-            names = jobs.definitions.keys() if news is None else news
-            owed = jobs.definitions.keys() - pauses.keys() if missed_by_all else set()
-            contents = watermarks.contents_of(session, pending_writes.foreign_timings(held, jobs))
-            owed -= released
-            decided = pending_writes.on_apply(before, jobs, names, held, owed, pauses, now, contents, released)
-            written = replace(decided.write(session, self._replica, held, now), correction=correction)
-            return True, written, ledger.pauses(session) if released else pauses
-
-        self._led, written, after = await self._write(operation)
+        applied = ApplyJobs(before, jobs, news, pauses, marked, now, self._replica, is_first=first)
+        self._led, written, after = await self._write(applied)
         if after is not pauses:
             self._hold(after)
         edited = {mark.job for mark in written.marks.values() if mark != self.timetable.watermarks.get(mark.job)}
@@ -169,7 +159,7 @@ class Scheduler:
         await self.timetable.reschedule(edited | absent | pending_writes.jittered_otherwise(changes, before, jobs))
 
     async def trigger(self, name: str, *, key: str | None, inputs: TriggerInputs | None = None) -> Execution:
-        async with self._decisions:
+        async with self._deciding(name):
             definition = self.timetable.jobs.get(name)
             if definition is None:
                 raise NotFoundError(f'there is no job "{name}"')
@@ -217,7 +207,7 @@ class Scheduler:
         return execution
 
     async def pause(self, pause: Pause) -> None:
-        async with self._decisions:
+        async with self._deciding(pause.job):
             if self.timetable.jobs.get(pause.job) is None:
                 raise NotFoundError(f'there is no job "{pause.job}"')
             after = await self._write(lambda session: pausing.pause(session, pause, self._replica))
@@ -225,7 +215,7 @@ class Scheduler:
         self._wake.set()
 
     async def stop_version(self, pause: Pause) -> bool:
-        async with self._decisions:
+        async with self._deciding(pause.job):
             jobs = self.timetable.jobs
             made = await self._write(lambda session: pausing.stop_version(session, pause, self._replica, jobs))
             if made is None:
@@ -250,7 +240,7 @@ class Scheduler:
         await self.timetable.reschedule([name])
 
     async def bulk(self, call: BulkCall) -> tuple[BulkItem, ...]:
-        async with self._decisions:
+        async with self._deciding():
             operation = BulkOperation(call, self.timetable.jobs, self._clock.now(), self._replica)
             performed = await self._write(operation)
             resumed = self.timetable.pauses.keys() - performed.pauses.keys()
@@ -261,7 +251,7 @@ class Scheduler:
         return performed.items
 
     async def replay(self, replay: Replay) -> None:
-        async with self._decisions:
+        async with self._deciding(replay.job):
             await self.replays.begin(replay)
         self._wake.set()
 
@@ -271,6 +261,8 @@ class Scheduler:
                 self._has_news = False
                 await self._sync_with_peers()
             now = self._clock.now()
+            with self._reread_on_failure():
+                await self.early.pass_time(now)
             if self._clock_watch.went_back(now):
                 await self._follow_clock_back(now)
             self._executor.expire(now)
@@ -278,6 +270,7 @@ class Scheduler:
             for pause in [] if self._replica.defers else ended:
                 await self._resume(pause.job, now, lambda pause: not pause.holds_at(now))
             due = self.timetable.pop(now)
+            due += self.early.pop(now, self.replays.active.keys(), len(due))
             is_decided = not due or await self._decide(due, now)
             for begun in await self.replays.step(self.timetable.jobs if self._was_applied else None, now):
                 self._told(begun)
@@ -297,21 +290,10 @@ class Scheduler:
 
     async def _claim(self, due: list[DueTick], now: datetime) -> bool:
         """False when nothing was: others decide over all of these just now, or know of a pause that is news here."""
-        names = [entry.job for entry in due]
         jobs, known, room = self.timetable.jobs, self.timetable.watermarks, self._room()
-
-        def operation(session: Session) -> CommittedWrites:
-            held = watermarks.hold_due(session, names, self._replica.claims_at_once)
-            if self._replica.look_at_releases(session):
-                return CommittedWrites([], [], held)
-            held, correction = take_back(session, held, now, self._replica.namespace)
-            paused = ledger.paused(session, names)
-            decided = pending_writes.on_due(due, jobs, known, held, paused, now)
-            written = decided.write(session, self._replica, held, now, room)
-            gone = set() if held else set(names) - watermarks.marked(session, names)
-            return replace(written, dropped=gone, correction=correction)
-
-        written = await self._write(operation)
+        before = [known.get(entry.job) for entry in due]
+        written = await self._write(ClaimDue(due, jobs, known, now, room, self._replica))
+        self.early.note(due, before, written, now)
         has_moved = any(mark != known.get(job) for job, mark in written.marks.items())
         self._told(written)
         if not has_moved and written.marks:
@@ -388,8 +370,24 @@ class Scheduler:
             elif not claimed.execution.status.is_final:
                 self.hear()
 
+    @contextlib.asynccontextmanager
+    async def _deciding(self, *names: str) -> AsyncIterator[None]:
+        """Decide about these jobs, or all of them: what was claimed of them ahead of its instant is withdrawn first."""
+        async with self._decisions:
+            with self._reread_on_failure():
+                await self.early.withdraw(names or None)
+            yield
+
+    @contextlib.contextmanager
+    def _reread_on_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.hear()
+            raise
+
     def _next_wake(self) -> datetime | None:
-        due = self.timetable.next_at()
+        due = self.timetable.next_at(self.early.ahead)
         if self._replica.defers and due is not None:
             due = max(due, self._clock.now() + _OTHERS_ARE_NEWER)
         times = (due, self._executor.next_deadline(), self.replays.next_at())

@@ -116,11 +116,13 @@ def moving(timing: Timing, mark: datetime, now: datetime, moves: Moves, *, is_pa
 
 @dataclass(frozen=True, slots=True)
 class DueTick:
-    """One step of one job; ``at`` is its instant, of one that runs with the job's jitter."""
+    """One step of one job; ``at`` is its instant, of one that runs with the job's jitter. ``is_plain``: it runs, and
+    no calendar holds or moves anything."""
 
     at: datetime
     job: str
     tick: datetime
+    is_plain: bool = True
 
 
 class DueQueue:
@@ -139,7 +141,7 @@ class DueQueue:
             return
         tick = step.at
         at = tick + jitter(job.name, tick, job.jitter) if job.jitter and step.tick is not None else tick
-        due = DueTick(at, job.name, tick)
+        due = DueTick(at, job.name, tick, is_plain=step.tick is not None and not (step.held or step.moves or moves))
         self._next[job.name] = due
         heapq.heappush(self._heap, (due.at, next(self._order), due))
 

@@ -198,7 +198,8 @@ class _ClaimBatch:
             trigger=claim.trigger,
             status=status,
             reason=reason,
-            created_at=self.now,
+            # A scheduled time that is claimed ahead is decided as of its instant.
+            created_at=max(self.now, claim.scheduled_time) if claim.trigger is Trigger.SCHEDULE else self.now,
             completed_at=self.now if status.is_final else None,
             path=claim.definition.path,
             moved_from=claim.moved_from,

@@ -1,8 +1,8 @@
 """The next due time of each job, by the jobs, pauses and watermarks that this runner knows."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
 
 from chronos_gitops.engine.model import Pause
 from chronos_gitops.engine.sql.claiming import pending_writes
@@ -23,6 +23,7 @@ class Timetable:
         self.pauses: Mapping[str, Pause] = {}
         self.watermarks: dict[str, Watermark] = {}
         self._due = DueQueue()
+        self._seen_until: datetime | None = None
 
     def next_runs(self, name: str, count: int, now: datetime) -> tuple[datetime, ...]:
         """From any thread."""
@@ -47,10 +48,12 @@ class Timetable:
         """The watermarks that lie ahead of now. From any thread."""
         return {name: mark.at for name, mark in list(self.watermarks.items()) if mark.at > now}
 
-    def next_at(self) -> datetime | None:
-        """The next scheduled time, or the next end of a pause."""
+    def next_at(self, ahead: timedelta = timedelta(0)) -> datetime | None:
+        """The next scheduled time, ``ahead`` of it unless ``pop_ahead`` has left it, or the next end of a pause."""
         ends = [pause.ends_at for pause in self.pauses.values() if pause.ends_at is not None]
         at = self._due.next_at()
+        if at is not None and (self._seen_until is None or at > self._seen_until):
+            at -= ahead
         return min(ends if at is None else [*ends, at], default=None)
 
     def tick_of(self, name: str) -> datetime | None:
@@ -59,6 +62,16 @@ class Timetable:
 
     def pop(self, now: datetime) -> list[DueTick]:
         return self._due.pop(now)
+
+    def pop_ahead(self, until: datetime, is_certain: Callable[[DueTick], bool]) -> list[DueTick]:
+        """Of what comes due by ``until``, all that can be decided before its instant; the rest stays."""
+        self._seen_until = until
+        found = self._due.pop(until)
+        certain = [entry for entry in found if is_certain(entry)]
+        for entry in found if len(certain) < len(found) else ():
+            if entry not in certain:
+                self._due.requeue(entry)
+        return certain
 
     def move(self, marks: Mapping[str, Watermark], dropped: Iterable[str]) -> None:
         """Takes over the watermarks that a transaction has written."""

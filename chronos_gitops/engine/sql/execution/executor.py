@@ -133,6 +133,14 @@ class Executor:
         if early:
             await asyncio.wait([control.task for control in early])
 
+    def withdraw(self, execution_id: str) -> bool:
+        """Drop one that was claimed ahead of its scheduled time; False when that has come."""
+        _, control = self._find(execution_id)
+        if control is None or control.has_begun or control.run.ahead(self._clock.now()) is None:
+            return False
+        control.cancel(None)
+        return True
+
     def called_back(self, execution_ids: Iterable[str]) -> None:
         """A callback has ended these, which the ledger has already: nothing more is sent for them."""
         for execution_id in execution_ids:

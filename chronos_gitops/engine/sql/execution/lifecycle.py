@@ -86,6 +86,8 @@ class Lifecycle:
         """None: its gate did not open, or another runner has it."""
         if run.not_before is not None:
             await self._rest(control, run.wait(self._clock.now()))
+        while (left := run.ahead(self._clock.now())) is not None:
+            await self._rest(control, left)
         admitted = await self._gatekeeper.admitted(control, run)
         if admitted is None or admitted.status is Status.SKIPPED:
             if admitted is not None:

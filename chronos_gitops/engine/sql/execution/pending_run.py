@@ -4,9 +4,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chronos_gitops.engine import callbacks
-from chronos_gitops.engine.model import Attempt, Execution, Status, finished
+from chronos_gitops.engine.clock import is_ahead
+from chronos_gitops.engine.model import Attempt, Execution, Status, Trigger, finished
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.schedule import durations
+from chronos_gitops.schedule.schedule import jitter
 from chronos_gitops.webhooks.outcome import Outcome, OutcomeKind
 
 
@@ -26,6 +28,15 @@ class PendingRun:
         longest = max(self.job.jitter, 2 * self.job.retry_policy.max_interval)
         wait = timedelta(0) if self.not_before is None else self.not_before - now
         return wait if wait <= longest else timedelta(0)
+
+    def ahead(self, now: datetime) -> timedelta | None:
+        """The time until its instant, if it was claimed ahead of that: nothing is sent before. None for all others, and
+        for one of a clock that was ahead."""
+        tick = self.execution.scheduled_time
+        if now >= tick + self.job.jitter or self.execution.trigger is not Trigger.SCHEDULE or self.execution.attempts:
+            return None
+        instant = tick + jitter(self.job.name, tick, self.job.jitter)
+        return instant - now if now < instant and not is_ahead(instant, now) else None
 
 
 def after_attempt(
