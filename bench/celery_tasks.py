@@ -1,4 +1,4 @@
-"""What the Celery worker of bench/peers.py runs."""
+"""The tasks of the Celery worker of bench/peers.py."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""How late webhooks leave, and how fast a burst is sent: the whole runner beside what people would use instead.
+"""Lateness of webhooks and the time of a burst: the whole runner beside its alternatives.
 
     python bench/dispatch.py [--size smallest|quick|full] [--json FILE]
 
@@ -35,7 +35,7 @@ class Size:
     cron_burst: int
     rounds: int
     patience: float
-    """How many times HEAD_START a program has to get ready in."""
+    """Multiples of HEAD_START in which a program must get ready."""
 
 
 HEAD_START = {OURS: 1.5, "client": 0.2, "apscheduler": 0.5, peers.CRON: 1.5, "huey": 3.0, "celery": 2.0}
@@ -120,7 +120,7 @@ def bursts(
 
 
 def settled(arrivals: Receiver, wanted: int) -> list[float]:
-    """How late each was, once all are there or nothing has come for five seconds."""
+    """The lateness of each, once all are there or nothing has come for five seconds."""
     late: list[float] = []
     quiet_since = time.monotonic()
     while len(late) < wanted and time.monotonic() < quiet_since + 5:

@@ -62,7 +62,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is done; ``lateness`` holds (due a second, seconds)."""
+    """The amount of work; ``lateness`` holds (due a second, seconds)."""
 
     rounds: int
     workers: int
@@ -281,7 +281,7 @@ def lateness(name: str, rate: int, seconds: int) -> tuple[float, float]:
 
 
 def killed(name: str, in_flight: int) -> tuple[int, float, float]:
-    """How many were lost, and the seconds from the kill to the first and the last one that was sent again."""
+    """The number lost, and the seconds from the kill to the first and the last one that was sent again."""
     has_replicas = KINDS[name].workers[-1] > 1
     with contextlib.ExitStack() as closing:
         this = Round(name, closing)

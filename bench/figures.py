@@ -1,4 +1,4 @@
-"""What a bench found: shown as text, kept as JSON, described with the machine it was found on."""
+"""Results of a bench: shown as text, kept as JSON, with a description of the machine."""
 
 import argparse
 import json

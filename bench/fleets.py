@@ -1,4 +1,4 @@
-"""What two runners of one engine do, engine by engine: ``python bench/fleets.py [--engines sqlite] [--smallest]``.
+"""Two runners of one engine, engine by engine: ``python bench/fleets.py [--engines sqlite] [--smallest]``.
 
 The runners are the installed program, each following the same local bare repository; the embedded engine has one. The
 receiver is this process, on the same machine, and so is the server of the engine. What is told:
@@ -42,7 +42,7 @@ JOBS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is done: seconds of a race, cancellations, pushes."""
+    """The amount of work: seconds of a race, cancellations, pushes."""
 
     race_s: float
     cancels: int

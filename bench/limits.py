@@ -1,4 +1,4 @@
-"""What the machine itself can do, to be read beside every other figure: SQLite's commits, libyaml's parsing.
+"""Limits of the machine itself, to be read beside every other figure: SQLite's commits, libyaml's parsing.
 
     python bench/limits.py [--size smallest|quick|full] [--json FILE]
 

@@ -1,4 +1,4 @@
-"""What one next tick costs, beside croniter and, where it is installed, cronsim: ``python bench/next_after.py``.
+"""The cost of one next tick, beside croniter and, where it is installed, cronsim: ``python bench/next_after.py``.
 
 Every library gets the same random instants; rounds are interleaved, so that a busy machine slows all of them alike, and
 the ratio of each round is taken before the median. Nobody keeps state between the questions, as a scheduler asks after

@@ -40,7 +40,7 @@ class Runner:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def switches(self) -> int:
-        """How often its threads went to sleep until now."""
+        """The number of times its threads went to sleep until now."""
         texts = [(task / "status").read_text() for task in Path(f"/proc/{self.process.pid}/task").iterdir()]
         return sum(int(text.partition("\nvoluntary_ctxt_switches:")[2].split()[0]) for text in texts)
 

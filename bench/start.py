@@ -80,7 +80,7 @@ def nothing_due(figures: Figures, count: int, idle: float) -> None:
 
 
 def waited(runner: Runner, seconds: float) -> tuple[float, float]:
-    """What it used meanwhile, in percent of a core, and how often a second its threads woke up."""
+    """Its use of a core in percent meanwhile, and wake-ups of its threads a second."""
     before, woken, at = runner.processor_seconds(), runner.switches(), time.monotonic()
     time.sleep(seconds)
     took = time.monotonic() - at

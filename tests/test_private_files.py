@@ -1,4 +1,4 @@
-"""Nobody but its owner reads the data folder, whatever the umask, and whatever an older version left there."""
+"""Only its owner can read the data folder, under any umask, and after any older version."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""Instants as engines store them: whole milliseconds since 1970 there, aware UTC datetimes everywhere else."""
+"""Instants and durations as engines store them: in whole milliseconds, instants since 1970."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -10,6 +10,11 @@ MILLISECOND: Final = timedelta(milliseconds=1)
 def to_ms(instant: datetime) -> int:
     """Rounds down."""
     return (instant - EPOCH) // MILLISECOND
+
+
+def length(duration: timedelta) -> int:
+    """The duration, rounded to a whole millisecond."""
+    return round(duration / MILLISECOND)
 
 
 def whole(instant: datetime) -> datetime:

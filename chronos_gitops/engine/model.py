@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from chronos_gitops.engine import milliseconds
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.webhooks.observed import Observed
 from chronos_gitops.webhooks.transport.timings import PhaseTimes
@@ -250,7 +251,7 @@ class EngineHealth:
 
 def finished(execution: Execution, status: Status, *, at: datetime, reason: str | None = None) -> Execution:
     started = execution.started_at
-    duration_ms = None if started is None else max(0, round((at - started).total_seconds() * 1000))
+    duration_ms = None if started is None else max(0, milliseconds.length(at - started))
     return replace(
         execution,
         status=status,

@@ -5,6 +5,7 @@ from typing import Final
 
 from chronos_gitops.forge.calls import CommitStatus, StatusState
 from chronos_gitops.jobs.problem import Problem, Severity
+from chronos_gitops.jobs.validation.quoting import cut
 from chronos_gitops.plurals import plural
 from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.sync.status import SyncState, SyncStatus
@@ -61,4 +62,4 @@ def _more(number: int) -> str:
 
 def _short(text: str) -> str:
     shown = "".join(one if one.isprintable() else "?" for one in text)
-    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 3]}..."
+    return cut(shown, LONGEST)

@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from chronos_gitops.jobs.validation.quoting import cut
 from chronos_gitops.plans import markdown
 from chronos_gitops.rollback.publish import Proposal
 
@@ -14,13 +15,11 @@ _RUNS: Final = re.compile(r"`+")
 
 def title(proposal: Proposal) -> str:
     """The first line of the commit's message."""
-    line = proposal.message.partition("\n")[0]
-    return line if len(line) <= _LONGEST_TITLE else f"{line[: _LONGEST_TITLE - 3]}..."
+    return cut(proposal.message.partition("\n")[0], _LONGEST_TITLE)
 
 
 def body(proposal: Proposal) -> str:
     """Markdown. Reasons and names are in the message, whose fence is longer than any in it."""
-    message = proposal.message.strip("\n")
-    shown = message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}\n..."
+    shown = cut(proposal.message.strip("\n"), _LONGEST_MESSAGE)
     fence = "`" * max(3, 1 + max(map(len, _RUNS.findall(shown)), default=0))
     return f"{markdown.render(proposal.plan)}\nThe commit's message:\n\n{fence}text\n{shown}\n{fence}\n"

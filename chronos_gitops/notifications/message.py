@@ -11,6 +11,7 @@ from chronos_gitops.engine import drafts
 from chronos_gitops.engine.model import Execution
 from chronos_gitops.expectations import other_changes
 from chronos_gitops.expectations.other_changes import OtherChange
+from chronos_gitops.jobs.validation.quoting import cut
 from chronos_gitops.notifications.incidents import ChangeKind, IncidentChange
 from chronos_gitops.plurals import plural
 from chronos_gitops.schedule.timestamps import rfc3339, utc_text
@@ -70,8 +71,7 @@ class Notification:
 
 def one_line(text: str) -> str:
     """Foreign text as part of one line of ours: printable, on one line, at most ``LONGEST`` characters."""
-    line = " ".join(printable(text).split())
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
+    return cut(" ".join(printable(text).split()), LONGEST)
 
 
 def _scrubbed(value: Any, values: Mapping[str, str]) -> Any:

@@ -4,8 +4,8 @@ Only names, numbers and instants go in: what a receiver answered, and what an er
 """
 
 import logging
-from datetime import timedelta
 
+from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.model import Execution, Status
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.webhooks.outcome import Outcome
@@ -28,7 +28,7 @@ class ExecutionLog:
 def fields(execution: Execution) -> dict[str, object]:
     """``lateness_ms``: from the tick to the first request; None where nothing was sent."""
     started = execution.started_at
-    late = None if started is None else (started - execution.scheduled_time) // timedelta(milliseconds=1)
+    late = None if started is None else milliseconds.length(started - execution.scheduled_time)
     return {
         "event": "execution_finished",
         "job": execution.job,

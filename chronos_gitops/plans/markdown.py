@@ -5,29 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from chronos_gitops.jobs.planning.plan import JobChange, Operation, Plan
 from chronos_gitops.jobs.validation.quoting import printable
-from chronos_gitops.plans import backtests, layers
-from chronos_gitops.plans.wording import (
-    NAMELESS,
-    SIGNS,
-    VOUCHED,
-    Sides,
-    basis,
-    by_environment,
-    calendar_lines,
-    factor,
-    held,
-    number,
-    peak,
-    per_day,
-    secret_lines,
-    server,
-    summary,
-    title,
-    upcoming,
-    value,
-    vouched,
-    zone_lines,
-)
+from chronos_gitops.plans import backtests, layers, wording
 
 MARKER = "<!-- chronos-gitops:plan -->"
 """Stands first, so that a workflow finds its own comment again and edits it in place."""
@@ -35,8 +13,8 @@ _MARKUP = re.compile(r"[&<>|`*_\[\]@#~\\$!\r\n]")
 _LONGEST = 60_000  # GitHub refuses a comment of more than 65,536 characters
 
 
-def render(plan: Plan, sides: Sides = NAMELESS, *, show_all: bool = False) -> str:
-    parts = [MARKER, f"### {_text(title(sides))}: {summary(plan)}"]
+def render(plan: Plan, sides: wording.Sides = wording.NAMELESS, *, show_all: bool = False) -> str:
+    parts = [MARKER, f"### {_text(wording.title(sides))}: {wording.summary(plan)}"]
     parts += ["\n".join(f"- {_text(line)}" for line in layers.environment_lines(plan))]
     parts += [_layer(block) for block in layers.blocks(plan, show_all=show_all)]
     parts += [_layer(block) for block in layers.refusal_blocks(plan, show_all=show_all)]
@@ -46,17 +24,17 @@ def render(plan: Plan, sides: Sides = NAMELESS, *, show_all: bool = False) -> st
     parts += [_text(line) for line in [backtests.limits_of(plan)] if line]
     parts += _loads(plan)
     if plan.calendars:
-        parts.append("Calendars:\n\n" + "\n".join(f"- {_code(line.strip())}" for line in calendar_lines(plan)))
+        parts.append("Calendars:\n\n" + "\n".join(f"- {_code(line.strip())}" for line in wording.calendar_lines(plan)))
     if plan.zone_data:
-        lines = zone_lines(plan, show_all=show_all)
+        lines = wording.zone_lines(plan, show_all=show_all)
         parts.append("Time zones:\n\n" + "\n".join(f"- {_code(line.strip())}" for line in lines))
     if plan.secrets:
-        parts.append("Secrets:\n\n" + "\n".join(f"- {_code(line)}" for line in secret_lines(plan)))
-    parts += [_unsafe(where, one) for where, one in by_environment(plan) if one.unsafe]
+        parts.append("Secrets:\n\n" + "\n".join(f"- {_code(line)}" for line in wording.secret_lines(plan)))
+    parts += [_unsafe(where, one) for where, one in wording.by_environment(plan) if one.unsafe]
     if sides.vouched:
-        listed = "\n".join(f"> - {_text(vouched(one))}" for one in sides.vouched)
-        parts.append(f"> [!WARNING]\n> {VOUCHED}:\n>\n{listed}")
-    parts += [_text(line) for line in (server(plan), basis(sides)) if line]
+        listed = "\n".join(f"> - {_text(wording.vouched(one))}" for one in sides.vouched)
+        parts.append(f"> [!WARNING]\n> {wording.VOUCHED}:\n>\n{listed}")
+    parts += [_text(line) for line in (wording.server(plan), wording.basis(sides)) if line]
     brief = (Operation.MOVED, Operation.FORMATTING)
     return _within_limit(list(filter(None, parts)), [_details(c) for c in shown if c.operation not in brief or c.flags])
 
@@ -70,18 +48,20 @@ def _layer(block: layers.LayerBlock) -> str:
 
 
 def _loads(plan: Plan) -> Iterator[str]:
-    for where, one in by_environment(plan):
+    for where, one in wording.by_environment(plan):
         if one.changes:
             before, after = one.runs_per_day()
-            runs = f"{_text(where)}Runs per day of these jobs: **{number(before)}** → **{number(after)}**"
-            peaks = f"{peak(one.peaks[0])} → {peak(one.peaks[1])}"
+            runs = (
+                f"{_text(where)}Runs per day of these jobs: **{wording.number(before)}** → **{wording.number(after)}**"
+            )
+            peaks = f"{wording.peak(one.peaks[0])} → {wording.peak(one.peaks[1])}"
             yield f"{runs}\\\n{_text(where)}Runs in the busiest minute of the week, all jobs: {peaks}"
 
 
 def _unsafe(where: str, plan: Plan) -> str:
     trailer = f"`Chronos-Allow-Deletes: {len(plan.unsafe)}`"
     return (
-        f"> [!WARNING]\n> {_text(where)}A runner holds these {held(plan)} until they are approved:"
+        f"> [!WARNING]\n> {_text(where)}A runner holds these {wording.held(plan)} until they are approved:"
         f" `{plan.checksum}`, or a commit with the trailer {trailer}."
     )
 
@@ -103,8 +83,9 @@ def _cut(text: str, ending: str) -> str:
 
 def _table(plan: Plan, shown: Sequence[JobChange]) -> str:
     rows = [
-        f"| {SIGNS[change.operation]} {change.operation.value} | {_code(change.job)} | {_place(change)}"
-        f" | {per_day(change.runs_before)} → {per_day(change.runs_after)}{factor(change)} | {_kinds(change)} |"
+        f"| {wording.SIGNS[change.operation]} {change.operation.value} | {_code(change.job)} | {_place(change)}"
+        f" | {wording.per_day(change.runs_before)} → {wording.per_day(change.runs_after)}{wording.factor(change)}"
+        f" | {_kinds(change)} |"
         for change in shown
     ]
     if not plan.environments:
@@ -128,12 +109,15 @@ def _details(change: JobChange) -> str:
     lines = [f"<details><summary>{_text(change.job)}</summary>", ""]
     if change.fields:
         lines += ["| field | before | after |", "|---|---|---|"]
-        lines += [f"| {_code(f.field)} | {_code(value(f.before))} | {_code(value(f.after))} |" for f in change.fields]
+        lines += [
+            f"| {_code(f.field)} | {_code(wording.value(f.before))} | {_code(wording.value(f.after))} |"
+            for f in change.fields
+        ]
         lines.append("")
     if change.runs_before is not None:
-        lines.append(f"- next runs before: {_text(upcoming(change.runs_before))}")
+        lines.append(f"- next runs before: {_text(wording.upcoming(change.runs_before))}")
     if change.runs_after is not None:
-        lines.append(f"- next runs after: {_text(upcoming(change.runs_after))}")
+        lines.append(f"- next runs after: {_text(wording.upcoming(change.runs_after))}")
         lines += [f"- {name} in the next run: {_text(printable(text))}" for name, text in change.runs_after.variables]
     lines += [f"- {_text(line.strip())}" for line in backtests.lines(change)]
     lines += [f"- ⚠ {flag.kind}: {_text(printable(flag.message))}" for flag in change.flags]

@@ -4,37 +4,15 @@ from collections.abc import Iterator
 
 from chronos_gitops.jobs.planning.plan import JobChange, Operation, Plan
 from chronos_gitops.jobs.validation.quoting import printable
-from chronos_gitops.plans import backtests, layers
-from chronos_gitops.plans.wording import (
-    NAMELESS,
-    SIGNS,
-    VOUCHED,
-    Sides,
-    basis,
-    by_environment,
-    calendar_lines,
-    factor,
-    held,
-    number,
-    peak,
-    per_day,
-    secret_lines,
-    server,
-    summary,
-    title,
-    upcoming,
-    value,
-    vouched,
-    zone_lines,
-)
+from chronos_gitops.plans import backtests, layers, wording
 
 _COLOURS = {Operation.ADDED: "32", Operation.CHANGED: "33", Operation.REMOVED: "31"}
 
 
-def render(plan: Plan, sides: Sides = NAMELESS, *, colour: bool = False, show_all: bool = False) -> str:
-    said = "".join(f"{line}\n" for line in (basis(sides), server(plan)) if line)
+def render(plan: Plan, sides: wording.Sides = wording.NAMELESS, *, colour: bool = False, show_all: bool = False) -> str:
+    said = "".join(f"{line}\n" for line in (wording.basis(sides), wording.server(plan)) if line)
     blocks = [
-        f"{title(sides)}: {summary(plan)}\n{said}",
+        f"{wording.title(sides)}: {wording.summary(plan)}\n{said}",
         "".join(f"{line}\n" for line in layers.environment_lines(plan)),
     ]
     blocks += [_layer(block) for block in layers.blocks(plan, show_all=show_all)]
@@ -44,14 +22,14 @@ def render(plan: Plan, sides: Sides = NAMELESS, *, colour: bool = False, show_al
     blocks += [f"{line}\n" for line in [backtests.limits_of(plan)] if line]
     blocks += _loads(plan)
     if plan.calendars:
-        blocks.append("Calendars:\n" + "".join(f"  {line}\n" for line in calendar_lines(plan)))
+        blocks.append("Calendars:\n" + "".join(f"  {line}\n" for line in wording.calendar_lines(plan)))
     if plan.zone_data:
-        blocks.append("Time zones:\n" + "".join(f"  {line}\n" for line in zone_lines(plan, show_all=show_all)))
+        blocks.append("Time zones:\n" + "".join(f"  {line}\n" for line in wording.zone_lines(plan, show_all=show_all)))
     if plan.secrets:
-        blocks.append("Secrets:\n" + "".join(f"  {line}\n" for line in secret_lines(plan)))
-    blocks += [_unsafe(where, one) for where, one in by_environment(plan) if one.unsafe]
+        blocks.append("Secrets:\n" + "".join(f"  {line}\n" for line in wording.secret_lines(plan)))
+    blocks += [_unsafe(where, one) for where, one in wording.by_environment(plan) if one.unsafe]
     if sides.vouched:
-        blocks.append(f"{VOUCHED}:\n" + "".join(f"  {vouched(one)}\n" for one in sides.vouched))
+        blocks.append(f"{wording.VOUCHED}:\n" + "".join(f"  {wording.vouched(one)}\n" for one in sides.vouched))
     return "\n".join(filter(None, blocks))
 
 
@@ -60,26 +38,26 @@ def _layer(block: layers.LayerBlock) -> str:
 
 
 def _loads(plan: Plan) -> Iterator[str]:
-    for where, one in by_environment(plan):
+    for where, one in wording.by_environment(plan):
         if one.changes:
             before, after = one.runs_per_day()
-            peaks = f"{peak(one.peaks[0])} -> {peak(one.peaks[1])}"
+            peaks = f"{wording.peak(one.peaks[0])} -> {wording.peak(one.peaks[1])}"
             yield (
-                f"{where}Runs per day of these jobs: {number(before)} -> {number(after)}\n"
+                f"{where}Runs per day of these jobs: {wording.number(before)} -> {wording.number(after)}\n"
                 f"{where}Runs in the busiest minute of the week, all jobs: {peaks}\n"
             )
 
 
 def _unsafe(where: str, plan: Plan) -> str:
     return (
-        f"{where}Unsafe: a runner holds these {held(plan)} until they are approved.\n"
+        f"{where}Unsafe: a runner holds these {wording.held(plan)} until they are approved.\n"
         f"  checksum {plan.checksum}\n"
         f"  or a commit with the trailer  Chronos-Allow-Deletes: {len(plan.unsafe)}\n"
     )
 
 
 def _change(change: JobChange, colour: bool) -> Iterator[str]:
-    sign = SIGNS[change.operation]
+    sign = wording.SIGNS[change.operation]
     if colour and change.operation in _COLOURS:
         sign = f"\x1b[1;{_COLOURS[change.operation]}m{sign}\x1b[0m"
     yield f"  {sign} {change.job}  {_place(change)}{_where(change)}"
@@ -88,7 +66,7 @@ def _change(change: JobChange, colour: bool) -> Iterator[str]:
         return
     width = max((len(field.field) for field in change.fields), default=0)
     for field in change.fields:
-        yield f"      {field.field.ljust(width)}  {value(field.before)} -> {value(field.after)}"
+        yield f"      {field.field.ljust(width)}  {wording.value(field.before)} -> {wording.value(field.after)}"
     yield from _runs(change)
     for line in backtests.lines(change):
         yield f"      {line}"
@@ -112,12 +90,12 @@ def _place(change: JobChange) -> str:
 def _runs(change: JobChange) -> Iterator[str]:
     before, after = change.runs_before, change.runs_after
     if before is None or after is None:
-        yield f"      runs per day {per_day(before or after)}"
-        yield f"      next runs {upcoming(before or after)}"
+        yield f"      runs per day {wording.per_day(before or after)}"
+        yield f"      next runs {wording.upcoming(before or after)}"
     elif before != after:
-        yield f"      runs per day {per_day(before)} -> {per_day(after)}{factor(change)}"
-        yield f"      next runs before {upcoming(before)}"
-        yield f"      next runs after  {upcoming(after)}"
+        yield f"      runs per day {wording.per_day(before)} -> {wording.per_day(after)}{wording.factor(change)}"
+        yield f"      next runs before {wording.upcoming(before)}"
+        yield f"      next runs after  {wording.upcoming(after)}"
     yield from _variables(change)
 
 

@@ -12,7 +12,7 @@ from chronos_gitops.jobs.planning.calendar_changes import CalendarChange, Change
 from chronos_gitops.jobs.planning.load_forecast import BusyMinute
 from chronos_gitops.jobs.planning.plan import JobChange, Operation, Plan, Runs
 from chronos_gitops.jobs.planning.zone_changes import ZoneChange
-from chronos_gitops.jobs.validation.quoting import printable
+from chronos_gitops.jobs.validation.quoting import cut, printable
 from chronos_gitops.plurals import plural, verb
 from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.schedule.zones import timezones as zones
@@ -104,7 +104,7 @@ def vouched(vouch: Vouch) -> str:
 def value(given: Any) -> str:
     """A field's value as JSON on one line; ``(none)`` where there is none."""
     text = "(none)" if given is None else printable(json.dumps(given, ensure_ascii=False))
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
+    return cut(text, _LONGEST_VALUE)
 
 
 def upcoming(runs: Runs | None) -> str:

@@ -56,7 +56,7 @@ def client(service: Service) -> FlaskClient:
 
 @pytest.fixture(scope="module")
 def walked(service: Service) -> Mapping[str, list[datetime]]:
-    """What the scheduler will claim within forty days, step by step from the watermark; none before a pause ends."""
+    """Claims of the scheduler within forty days, step by step from the watermark; none before a pause ends."""
     found = {}
     for definition in service.jobs():
         job = definition.job

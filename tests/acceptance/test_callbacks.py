@@ -231,7 +231,7 @@ def test_a_target_that_calls_back_before_it_answers_is_heard(repo: Path, data_fo
 
 @pytest.fixture(params=["postgresql", "temporal"])
 def shared_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """What several runners share."""
+    """The folder that several runners share."""
     if request.param == "postgresql":
         yield request.getfixturevalue("postgres_url")
         return

@@ -1,4 +1,4 @@
-"""Who is told that a job fails: a real runner, a failing receiver, a channel; restarts and kill -9 in between."""
+"""Notifications of a failing job: a real runner, a failing receiver, a channel; restarts and kill -9 in between."""
 
 import json
 import threading

@@ -126,7 +126,7 @@ def _judged(file: Path) -> list[Any]:
 
 
 def _as_far_as(golden: Any, found: Any) -> Any:
-    """What was found, without the fields that the golden file does not know."""
+    """The findings, without fields that the golden file lacks."""
     if isinstance(golden, dict) and isinstance(found, dict):
         return {key: _as_far_as(golden[key], value) for key, value in found.items() if key in golden}
     if isinstance(golden, list) and isinstance(found, list) and len(golden) == len(found):

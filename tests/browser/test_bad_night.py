@@ -26,7 +26,7 @@ def firm(tmp_path_factory: pytest.TempPathFactory, _guarded_environment: None) -
 
 
 class Operator:
-    """Somebody at the first page, whose clicks are counted."""
+    """A person at the first page, whose clicks are counted."""
 
     def __init__(self, page: Page, address: str) -> None:
         self.page = page

@@ -79,7 +79,7 @@ class Failing(click.Command):
 
 
 def ended_with(error: BaseException, *options: str) -> int:
-    """What ``main`` makes of a command that raises this."""
+    """The exit of ``main`` for a command that raises this."""
     root = click.Group(params=group.params, callback=group.callback, commands=[Failing(error)])
     return main([*options, "failing"], root)
 

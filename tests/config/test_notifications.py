@@ -1,4 +1,4 @@
-"""Who is told that something fails: what ``[[notify]]`` and ``[heartbeat]`` may say, and how they are refused."""
+"""The tables ``[[notify]]`` and ``[heartbeat]``: accepted forms, and the messages that refuse others."""
 
 from datetime import timedelta
 from pathlib import Path

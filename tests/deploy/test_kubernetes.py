@@ -26,7 +26,7 @@ def rendered(folder: Path) -> list[dict[str, Any]]:
 
 
 def faults(objects: list[dict[str, Any]], folder: Path) -> list[str]:
-    """What the schemas of Kubernetes (unknown fields, too) and of the Prometheus operator refuse."""
+    """Errors by the schemas of Kubernetes (unknown fields, too) and of the Prometheus operator."""
     of_the_operator = [one for one in objects if one["apiVersion"].startswith("monitoring.coreos.com/")]
     found = []
     for one in objects:

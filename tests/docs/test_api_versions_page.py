@@ -1,4 +1,4 @@
-"""What docs/reference/api-versions.md says of the API of today is so."""
+"""docs/reference/api-versions.md describes the present API."""
 
 from harness.openapi_check import SPECIFICATION
 from harness.reference import ROOT

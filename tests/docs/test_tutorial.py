@@ -19,7 +19,7 @@ TUTORIAL = Path(__file__).parents[2] / "docs/tutorial.md"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"# (\S+)\n")
 _LOOKS = ("chronos-gitops status", "chronos-gitops jobs", "chronos-gitops executions", "tail ")
-"""What a reader does again until the runner has seen the change."""
+"""Commands that a reader repeats until the runner has seen the change."""
 
 
 class Step(NamedTuple):
@@ -85,7 +85,7 @@ class Shell:
 
 
 def answer(shell: Shell, step: Step) -> str:
-    """What the command printed; what only looks is asked again for 20 s until it is as the tutorial says."""
+    """The output of the command; a reading command is repeated for 20 s until it is as the tutorial says."""
     found = shell.run(step.command)
     deadline = monotonic() + 20
     while step.command.startswith(_LOOKS) and not agrees(found, step.expected) and monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""What every engine promises of work that a target has accepted: one suite, on each engine that there is.
+"""The promises of every engine for work that a target has accepted: one suite, run on each engine.
 
 Temporal's clock cannot be turned by hand, so times are short here, and `Waiting.pass_time` waits for them there.
 """

@@ -23,7 +23,7 @@ class CallbackMachine(Machine):
         return [self.bench.job(name, concurrency=name, webhook=webhook, **common) for name in NAMES]
 
     def unfinished(self) -> list[Execution]:
-        """What has been sent at least once, so that a target can know its URL."""
+        """Executions that were sent at least once, so that a target can know their URLs."""
         rows = self.engine.executions(EVERYTHING)
         return sorted((row for row in rows if row.status is Status.RUNNING), key=lambda row: row.id)
 

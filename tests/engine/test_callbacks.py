@@ -1,4 +1,4 @@
-"""What a target may say, decided without a database: who may, and what becomes of the execution."""
+"""Callbacks of a target, judged without a database: the right to post, and the effect on the execution."""
 
 import string
 from dataclasses import replace

@@ -47,7 +47,7 @@ class Expecting(Story):
         return made
 
     def told(self) -> list[str]:
-        """What one round puts on the desk, a lap later."""
+        """Messages that one round puts into the outbox, a lap later."""
         self.clock.step(timedelta(seconds=15))
         self.expectations.round()
         return [letter.type for _, letter in self.letters()]
@@ -234,7 +234,7 @@ def test_a_look_that_is_older_than_the_end_begins_no_second_incident(story: Expe
 
 
 def _raced(story: Expecting, watches: list[ExpectationWatch]) -> list[str]:
-    """What all of them tell when they look at once."""
+    """Events of all of them when they look at once."""
     story.clock.step(timedelta(seconds=15))
     threads = [threading.Thread(target=one.round) for one in watches]
     for thread in threads:

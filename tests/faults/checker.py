@@ -20,7 +20,7 @@ def violations(evidence: Evidence) -> list[Violation]:
 
 
 def scheduled_times(evidence: Evidence) -> int:
-    """How many scheduled times until ``until`` have a row."""
+    """The number of scheduled times until ``until`` that have a row."""
     return sum(
         1 + (min(end, evidence.until) - first) // evidence.periods[job]
         for job in evidence.periods
@@ -139,7 +139,7 @@ def _reachable(evidence: Evidence) -> Iterator[Row]:
 
 
 def _range(evidence: Evidence, row: Row) -> tuple[int, int]:
-    """What a row stands for; one that counts what was missed by a wrong clock does so until that was right again."""
+    """The scheduled times that a row records; times missed by a wrong clock count until the clock was right."""
     assert row.tick is not None
     first = row.tick if row.first is None else row.first
     for wrong in evidence.wrong_clocks:

@@ -1,4 +1,4 @@
-"""What a fault programme leaves behind: rows of the ledger, requests at the receiver, and what excuses a gap."""
+"""Evidence of a fault programme: rows of the ledger, requests at the receiver, and what excuses a gap."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

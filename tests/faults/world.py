@@ -39,7 +39,7 @@ class Engine(Protocol):
 
     name: str
     runners: int
-    """How many runners share it."""
+    """The number of runners that share it."""
 
     def environ(self, number: int) -> Mapping[str, str]:
         """The environment of a runner, with CHRONOS_ENGINE."""
@@ -51,10 +51,10 @@ class Engine(Protocol):
         """The data folder was moved to ``data``, and no runner will have it again."""
 
     def faults(self) -> Mapping[str, "Fault"]:
-        """What only this engine can suffer."""
+        """Faults that only this engine can have."""
 
     def files(self) -> Sequence[Path]:
-        """What tells more of a run that broke a rule."""
+        """Further evidence of a run that broke a rule."""
 
     def __enter__(self) -> Self: ...
 
@@ -163,7 +163,7 @@ class World:
         return all(page is not None and not page["items"] for page in pages)
 
     def expect_no_lag(self, until: int, seconds: float = 90.0) -> None:
-        """What is due by then is claimed: a busy machine may be late."""
+        """Waits until everything due by then is claimed: a busy machine may be late."""
         for job in JOBS:
             if not self.wait(lambda job=job: self._newest(job) >= until, seconds):
                 self.accuse("what is due is claimed", f"{job} has {self._newest(job)}, not {until}")

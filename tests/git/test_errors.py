@@ -1,4 +1,4 @@
-"""What is wrong with a remote, by real servers: a typed reason, a true sentence, and no promise that time heals it."""
+"""Faults of a remote, by real servers: a typed reason, a true sentence, and no promise that time heals it."""
 
 import contextlib
 import socket
@@ -37,7 +37,7 @@ BANNER = (
 
 @dataclass
 class Case:
-    """How the runner is set up, the reason it gives, and what it must say."""
+    """The settings of the runner, the reason it gives, and the text it must contain."""
 
     reason: str
     says: str

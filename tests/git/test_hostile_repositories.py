@@ -154,7 +154,7 @@ HOSTILE: dict[str, Harm] = {
 
 
 def used(following: Following) -> None:
-    """What a runner does with a repository in its life; a refusal is as good as an answer."""
+    """The life of a repository in a runner; a refusal is as good as an answer."""
     following.follower.sync()
     index = following.follower.index()
     for job in index.jobs():

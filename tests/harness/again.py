@@ -14,7 +14,7 @@ from pathlib import Path
 FEW = 3
 FAILED_TESTS = Path(".pytest_cache/v/cache/lastfailed")
 TESTS_FAILED = 1
-"""What pytest exits with when it has run, and tests have failed."""
+"""Exit code of pytest after a run with failed tests."""
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -108,4 +108,4 @@ class RealClock(SystemClock):
         threading.Event().wait(duration.total_seconds())
 
     def wake_sleeper(self, duration: timedelta) -> None:
-        """What waits wakes by itself."""
+        """Waiting tasks wake by themselves."""

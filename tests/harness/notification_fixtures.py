@@ -38,7 +38,7 @@ def channel(name: str = "ops", **fields: Any) -> Channel:
 
 @dataclass
 class Following:
-    """What a follower answers, set by hand."""
+    """The answers of a sync controller, set by hand."""
 
     definitions: dict[str, JobVersion] = field(default_factory=dict)
     versions: dict[str, tuple[Version, ...]] = field(default_factory=dict)

@@ -13,7 +13,7 @@ _WHOLE = {"components": SPECIFICATION["components"]}
 
 
 def operation_of(rule: str | None, method: str) -> Any:
-    """What the document says of a rule of the URL map; None for pages, which it leaves out."""
+    """The document's operation of a rule of the URL map; None for pages, which it leaves out."""
     path = None if rule is None else rule.replace("<", "{").replace(">", "}")
     return SPECIFICATION["paths"].get(path, {}).get(method.lower())
 

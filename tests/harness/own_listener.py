@@ -64,7 +64,7 @@ async def attempt(url: str, listener: Listener, level: str) -> Outcome:
 
 
 async def tried(host: str, spellings: Sequence[str]) -> Counter[str]:
-    """What became of a job to each spelling, over http and https, at each level, and how many bytes arrived."""
+    """The outcome of a job to each spelling, over http and https, at each level, and how many bytes arrived."""
     ends: Counter[str] = Counter()
     ears = Ears()
     with listening(host) as sock:

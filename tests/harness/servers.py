@@ -304,7 +304,7 @@ class Certificates:
         return made
 
     def context(self, name: str, *, shows: bool = False, **options: Any) -> ssl.SSLContext:
-        """What a server presents; with ``shows`` it asks its clients for a certificate of this authority."""
+        """The server's certificate; with ``shows`` it asks its clients for a certificate of this authority."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*self.sign(name, **options))
         if shows:

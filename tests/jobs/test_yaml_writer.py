@@ -1,4 +1,4 @@
-"""What is written is read back as it was, whatever the text."""
+"""Any text that is written is read back unchanged."""
 
 from typing import Any
 

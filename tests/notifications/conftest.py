@@ -1,4 +1,4 @@
-"""What tests of notifications need: an outlet that reaches loopback, and letters."""
+"""Fixtures for notifications: a sender that reaches loopback, and messages."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What is made while loading is out of the collector's sight afterwards; other garbage is found as before."""
+"""Objects made while loading are exempt from collection afterwards; other garbage is still collected."""
 
 import gc
 import re

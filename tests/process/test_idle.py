@@ -14,7 +14,7 @@ MOST_A_SECOND = 10.0
 
 
 def switches(pid: int) -> int:
-    """How often its threads went to sleep until now, see proc(5)."""
+    """The number of times its threads went to sleep until now, see proc(5)."""
     texts = [(task / "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
     return sum(int(text.partition("\nvoluntary_ctxt_switches:")[2].split()[0]) for text in texts)
 

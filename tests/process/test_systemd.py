@@ -1,4 +1,4 @@
-"""What systemd hears of the runner, on a real socket; and of the installed program, from its start to its end."""
+"""Messages of the runner to systemd on a real socket, and those of the installed program, from its start to its end."""
 
 import os
 import signal

@@ -41,7 +41,7 @@ def checkout(request: pytest.FixtureRequest, repository: Repository) -> Reposito
 
 
 def checked_out_anew(repository: Repository) -> bytes:
-    """What git itself writes."""
+    """The file as git itself writes it."""
     (repository.root / JOB).unlink(missing_ok=True)
     repository.git("checkout", "--quiet", "--", str(JOB))
     return (repository.root / JOB).read_bytes()

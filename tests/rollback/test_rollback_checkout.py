@@ -355,7 +355,7 @@ def test_two_people_committing_and_a_rollback_lose_nothing(repository: Repositor
 
 
 def attempt(commit: Callable[[], str], repository: Repository) -> bool:
-    """Whether it was committed; a person whose index is locked tries again."""
+    """True if it was committed; a person whose index is locked tries again."""
     try:
         repository.git("add", "notes.txt")
         commit()

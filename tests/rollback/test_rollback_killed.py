@@ -39,7 +39,7 @@ def check_soundness(server: Repository, data: Path) -> None:
 
 
 def prepared(repository: Repository, server: Repository, minute: int) -> None:
-    """Somebody changes the job, so that there is something to roll back."""
+    """Commits a change of the job that can be rolled back."""
     repository.git("pull", "--quiet", "--ff-only", "origin", "main")
     repository.write_job("one", schedule=f"{minute % 60} {minute // 60} * * *")
     repository.commit()

@@ -36,7 +36,7 @@ def world(request: pytest.FixtureRequest, repository: Repository, follow: Follow
 
 
 def settled(repository: Repository, following: Following) -> None:
-    """What was committed is pushed where there is a server, and applied."""
+    """The new commit is pushed where there is a server, and applied."""
     if repository.git("remote"):
         repository.push()
     following.follower.sync()

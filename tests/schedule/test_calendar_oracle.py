@@ -79,7 +79,7 @@ def test_every_question_equals_a_watched_clock(rules: Rules) -> None:
 
 
 def compare(rules: Rules, *, probes: int = 12) -> int:
-    """How many ticks were compared; ``probes`` instants are asked about what comes before and after them."""
+    """The number of ticks compared; at ``probes`` instants the ticks before and after are asked for."""
     try:
         subject = _timing(rules)
     except ScheduleError as refusal:
@@ -177,7 +177,7 @@ def random_stories(zone: str, start: str, chance: random.Random, count: int) -> 
 
 
 def walk(places: Sequence[tuple[str, str]], chance: random.Random, stories: int) -> int:
-    """How many ticks were compared."""
+    """The number of ticks compared."""
     compared = 0
     for zone, start in places:
         for rules in random_stories(zone, start, chance, stories):

@@ -1,4 +1,4 @@
-"""What can be written in a schedule, and what is refused with which way out."""
+"""The language of schedules, and the hint of each refusal."""
 
 import time
 from datetime import UTC, datetime

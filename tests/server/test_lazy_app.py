@@ -1,4 +1,4 @@
-"""What a runner imports before somebody asks it: neither Flask nor templates, and no GitPython for a plain checkout."""
+"""A runner without a request has imported neither Flask nor templates, nor GitPython for a plain checkout."""
 
 from pathlib import Path
 

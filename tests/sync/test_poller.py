@@ -91,7 +91,7 @@ class TestAPaceBetweenPasses:
         return pace
 
     def answer(self, pace: Poller) -> "list[bool]":
-        """What the follower's thread is told when it sleeps by this pace."""
+        """The result of a sleep of the controller's thread with this poller."""
         answers: list[bool] = []
         thread = threading.Thread(target=lambda: answers.append(pace.sleep()), daemon=True)
         thread.start()

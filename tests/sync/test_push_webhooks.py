@@ -1,4 +1,4 @@
-"""Who signed a push webhook, in the words of each forge."""
+"""Signatures of push webhooks, in the format of each forge."""
 
 import base64
 import hashlib

@@ -30,7 +30,7 @@ def edit(repository: Repository, chance: random.Random) -> None:
 
 
 def followed(repository: Repository, commits: list[str], data: Path, on_invalid: str) -> list[tuple[JobSet, Any]]:
-    """What runs, and the problems, after each of the commits."""
+    """The running jobs and the problems after each of the commits."""
     found: list[JobSet] = []
     follower = SyncController(
         open_source(str(repository.root), data=data, mode="branch", branch="main"),

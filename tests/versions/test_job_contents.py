@@ -1,4 +1,4 @@
-"""What makes a version of a job whose own file stays: only another content in some environment."""
+"""A job whose own file stays gets a version only by another content in some environment."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What every delivery test needs: a job, a call, and one attempt over a real connection."""
+"""Fixtures of delivery tests: a job, a call, and one attempt over a real connection."""
 
 import asyncio
 from collections.abc import Callable

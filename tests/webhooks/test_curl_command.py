@@ -1,4 +1,4 @@
-"""What is copied as curl is what would be sent, credentials apart, whatever is in it."""
+"""The copied curl command sends the same request, credentials apart, for any content."""
 
 import shlex
 import subprocess

@@ -1,4 +1,4 @@
-"""What an attempt notes of its surroundings, over real connections."""
+"""Observations that an attempt records, over real connections."""
 
 import json
 import os

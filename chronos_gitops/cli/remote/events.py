@@ -10,7 +10,8 @@ import click
 from chronos_gitops.cli import job_words
 from chronos_gitops.cli.client.api_client import RunnerAway, RunnerClient, runner_options
 from chronos_gitops.cli.output import Format, tell
-from chronos_gitops.cli.reports.tables import cut, table
+from chronos_gitops.cli.reports.tables import table
+from chronos_gitops.jobs.validation.quoting import cut
 from chronos_gitops.process.sleep import sleep
 
 _PATH = "/api/v1/events"
@@ -69,4 +70,4 @@ def _new(runner: RunnerClient, wanted: dict[str, str], last: int) -> Iterator[di
 def _row(event: dict[str, Any]) -> tuple[str, ...]:
     about = event["job"] or (event["commit"] or "")[:12] or "-"
     by = f" (by {event['by']})" if event["by"] else ""
-    return event["at"], event["type"], about, cut(f"{event['message']}{by}", _LONGEST_MESSAGE)
+    return event["at"], event["type"], about, cut(f"{event['message']}{by}", _LONGEST_MESSAGE, "…")

@@ -10,7 +10,8 @@ from chronos_gitops.cli import job_words
 from chronos_gitops.cli.client.api_client import RunnerClient, job_path, runner_options
 from chronos_gitops.cli.options import read_instant, read_past, read_tag
 from chronos_gitops.cli.output import Format, tell
-from chronos_gitops.cli.reports.tables import cut, facts, table
+from chronos_gitops.cli.reports.tables import facts, table
+from chronos_gitops.jobs.validation.quoting import cut
 from chronos_gitops.schedule.timestamps import rfc3339
 
 _HEADER = ("scheduled", "job", "status", "attempts", "ms", "detail", "id")
@@ -88,7 +89,7 @@ def _row(execution: dict[str, Any]) -> tuple[str, ...]:
 def _detail(execution: dict[str, Any]) -> str:
     waits = f"waiting for {execution['waiting_for']}" if execution.get("waiting_for") else None
     words = [execution.get("reason"), execution.get("status_code"), waits, execution.get("error")]
-    return cut(" ".join(str(word) for word in words if word is not None), _LONGEST_DETAIL)
+    return cut(" ".join(str(word) for word in words if word is not None), _LONGEST_DETAIL, "…")
 
 
 def _one(execution: dict[str, Any]) -> str:

@@ -12,11 +12,6 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     )
 
 
-def cut(text: str, longest: int) -> str:
-    """At most this number of characters; an ellipsis stands for what is left out."""
-    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
-
-
 def facts(pairs: Iterable[tuple[str, str]]) -> str:
     """``name  value`` lines, the values in one column; pairs without a value are left out."""
     kept = [(name, value) for name, value in pairs if value]

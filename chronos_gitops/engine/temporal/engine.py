@@ -17,13 +17,12 @@ from typing import Any, TypeVar
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
-from chronos_gitops.engine import callbacks
+from chronos_gitops.engine import callbacks, milliseconds
 from chronos_gitops.engine.callbacks import CallbackLate, CallbackReport
 from chronos_gitops.engine.clock import Clock, LoopHeartbeat
 from chronos_gitops.engine.clock_watch import ClockWatch
 from chronos_gitops.engine.environment_claim import NO_CLAIM, EnvironmentClaim, WrongEnvironment
 from chronos_gitops.engine.loop_thread import call_in_loop, not_running
-from chronos_gitops.engine.milliseconds import to_ms
 from chronos_gitops.engine.model import EngineHealth, Execution, Pause, Status, TriggerInputs
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.operations.bulk import BulkCall, BulkItem
@@ -143,7 +142,7 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
     def trigger(self, name: str, *, key: str | None = None, inputs: TriggerInputs | None = None) -> Execution:
         definition = self._definition(name)
         identity = uuid.uuid4() if key is None else uuid.uuid5(self._timing.namespace, f"{name}#{key}")
-        request = messages.TriggerRequest(str(identity), to_ms(self._clock.now()))
+        request = messages.TriggerRequest(str(identity), milliseconds.to_ms(self._clock.now()))
         if inputs is not None:
             request = replace(request, document=inputs.job.document(), variables=dict(inputs.variables))
         row = self._ask(lambda session: session.trigger(definition, request))
@@ -168,7 +167,7 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
             raise callbacks.unknown() from error
         spacing = callbacks.spacing(found.execution, found.job)
         scrubbed = callbacks.scrubbed(report, found, signature, self._delivery.excerpt)
-        posted = messages.Posted(scrubbed.told.value, scrubbed.message, spacing // timedelta(milliseconds=1))
+        posted = messages.Posted(scrubbed.told.value, scrubbed.message, milliseconds.length(spacing))
         is_over = found.execution.status.is_final
         heard = None if is_over else self._ask(lambda session: session.call_back(execution_id, posted))
         if heard is None:

@@ -15,6 +15,7 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.milliseconds import instant, maybe_instant, to_ms
 from chronos_gitops.engine.model import Execution
 from chronos_gitops.engine.operations.replays import (
@@ -117,7 +118,7 @@ class Replays:
 
 def _run(replay: Replay) -> ReplayRun:
     items = [Item(to_ms(item.scheduled_time), item.replay_of, item.key) for item in replay.items]
-    pace_ms = round(replay.pace.total_seconds() * 1000)
+    pace_ms = milliseconds.length(replay.pace)
     return ReplayRun(
         replay.id, replay.job, replay.by, replay.reason, to_ms(replay.created_at), pace=pace_ms, items=items
     )

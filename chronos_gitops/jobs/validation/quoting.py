@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-_LONGEST = 40
+_LONGEST = 43
 
 
 def printable(text: str) -> str:
@@ -12,9 +12,14 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def cut(text: str, most: int, mark: str = "...") -> str:
+    """The text, or its beginning and the mark: ``most`` characters altogether."""
+    return text if len(text) <= most else text[: most - len(mark)].rstrip() + mark
+
+
 def short(text: str) -> str:
-    """At most 40 characters of the text, printable."""
-    return printable(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
+    """At most 40 characters of a longer text, printable."""
+    return printable(cut(text, _LONGEST))
 
 
 def dotted(path: Sequence[str | int]) -> str:

@@ -137,6 +137,6 @@ def test_a_database_whose_clock_was_ahead_for_seconds_silences_nothing(
 
 
 def is_ahead(request: Received) -> bool:
-    """Whether it was due in a time to come."""
+    """True if it was due in the future."""
     due = datetime.fromisoformat(request.header("X-Chronos-Scheduled-Time") or "")
     return due > request.arrived_at + timedelta(minutes=5)

@@ -74,7 +74,7 @@ def last_claim(data: Path) -> float:
 
 
 def rows_without_end(data: Path) -> list[tuple[object, ...]]:
-    """What did not end although nothing kept it: only the job that waits for its retry may be under way."""
+    """Executions that did not end although they could: only the job that waits for its retry may be under way."""
     return read(data, "SELECT id, job FROM executions WHERE status IN ('pending', 'running') AND job <> 'fails-again'")
 
 

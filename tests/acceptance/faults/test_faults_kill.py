@@ -92,7 +92,7 @@ class Programme:
 
 
 def missing(ledger: Path, said: dict[str, str]) -> set[str]:
-    """What was acknowledged and is not in the ledger, or not with the end that it was said to have."""
+    """Acknowledged executions that are missing in the ledger, or have another end there."""
     connection = sqlite3.connect(ledger)
     known = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'executions'").fetchone()[0]
     status = dict(connection.execute("SELECT id, status FROM executions")) if known else {}

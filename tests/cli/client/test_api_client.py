@@ -1,4 +1,4 @@
-"""What a command says when the runner is away, is something else, or refuses."""
+"""Errors of a command whose runner is away, is another program, or refuses."""
 
 import json
 import socket

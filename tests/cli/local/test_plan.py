@@ -1,4 +1,4 @@
-"""What a change means, on a real repository."""
+"""The plan of a change, on a real repository."""
 
 import json
 import subprocess

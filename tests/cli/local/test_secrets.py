@@ -124,7 +124,7 @@ def test_toml_is_what_the_refused_start_prints(
 def test_a_runner_and_a_checkout_are_not_asked_at_once(
     checkout_too: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What was given for the checkout would be ignored, and a deployment would go on."""
+    """Values given for the checkout would be ignored, and a deployment would go on."""
     assert main(["secrets", *checkout_too, "--server", "http://127.0.0.1:1"]) == 2
     assert "--server asks a runner" in capsys.readouterr().err
 

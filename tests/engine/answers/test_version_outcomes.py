@@ -1,4 +1,4 @@
-"""How the executions of each version ended."""
+"""Outcomes of executions by version."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

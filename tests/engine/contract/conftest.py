@@ -1,4 +1,4 @@
-"""What every engine promises (CONTRACT 2 and 5): each test of this folder runs on each engine that there is.
+"""The promises of every engine (CONTRACT 2 and 5): each test of this folder runs on each engine.
 
 Temporal's server keeps the time, so its clock cannot be turned by hand: ``bench.clock.turn`` waits there. So jobs are
 due each second, and a test says what holds for the first rows, while more of them may come.

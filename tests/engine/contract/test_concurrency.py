@@ -1,4 +1,4 @@
-"""What becomes of a tick that falls while an execution of its job runs."""
+"""The outcome of a tick that falls while an execution of its job runs."""
 
 from datetime import timedelta
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""What is asked about executions: lists, and the rows of one window of time."""
+"""Questions about executions: lists, and the rows of one window of time."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What is retried, when, and under which ids."""
+"""Retries: their causes, times and ids."""
 
 import itertools
 import threading

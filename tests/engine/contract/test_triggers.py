@@ -1,4 +1,4 @@
-"""What callers do: trigger and cancel."""
+"""Calls of users: trigger and cancel."""
 
 from datetime import timedelta
 

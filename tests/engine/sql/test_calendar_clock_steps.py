@@ -16,7 +16,7 @@ BEGINS, ENDS = "2026-12-24T17:00", "2027-01-04T05:00"
 @pytest.mark.parametrize("minutes", [2, 11, 61, 400, 1500])
 @pytest.mark.parametrize("edge", [BEGINS, ENDS])
 def test_a_clock_that_jumps_over_an_edge_and_back(story: Any, edge: str, minutes: int) -> None:
-    """What a clock that was ahead held or gave up is taken back; what it sent stays, once."""
+    """Ticks that a clock which was ahead held or gave up are taken back; requests that it sent stay, once."""
     told = story(short(at(edge) - 31 * MINUTE))
     told.apply("*/15 * * * *", freeze=FREEZE)
     told.turn(short(at(edge) - MINUTE), MINUTE)

@@ -45,7 +45,7 @@ def test_jitter_spreads_the_catch_up_too(bench: Bench) -> None:
 def test_a_commit_looks_at_the_watermarks_of_what_it_changed_only(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody else writes them in the embedded ledger; to read those of 10,000 jobs held every tick up for 40 ms."""
+    """The embedded ledger has no other writer of them; to read those of 10,000 jobs delayed every tick by 40 ms."""
     idle = [bench.job(f"idle-{number}", schedule="@yearly") for number in range(20)]
     engine = bench.start(*idle)
     looked: list[list[str]] = []

@@ -1,4 +1,4 @@
-"""What the engine's loop writes, through a real store: together where nothing hurries, at once where something does."""
+"""Writes of the engine's loop through a real store: batched, or at once where one is urgent."""
 
 import asyncio
 from collections.abc import Iterator

@@ -353,7 +353,7 @@ def test_a_server_that_is_away_is_waited_for(
 
 
 def accounted_for(rows: Any) -> bool:
-    """Whether every second between the first and the last tick stands in a row."""
+    """True if every second between the first and the last tick has a row."""
     ticks: list[datetime] = []
     for row in rows:
         first = row.range_start or row.scheduled_time

@@ -103,7 +103,7 @@ def test_a_terminated_replay_is_cancelled_and_frees_its_job(bench: Bench, client
 def test_goes_on_after_its_timetable_was_terminated(
     bench: Bench, client: GetClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What had begun by then is passed over: its execution has the id that the item would have."""
+    """An item that has begun by then is passed over: its execution has the id that the item would have."""
     monkeypatch.setattr(replay_workflow, "_SAY_AGAIN", timedelta(seconds=1))
     job = bench.job(schedule=NEVER)
     engine = bench.start(job)
@@ -166,7 +166,7 @@ def test_a_drained_runner_leaves_it_to_the_next(bench: Bench) -> None:
 
 
 def test_a_result_that_visibility_does_not_show_yet_is_no_item_left(bench: Bench) -> None:
-    """What the timetable has told is begun, also where a list lags or has forgotten the row."""
+    """An item that the timetable announced is begun, also where a list lags or has forgotten the row."""
     engine = bench.start(bench.job(schedule=NEVER))
     replay = a_replay(bench, engine, 2)
     engine.replay(replay)

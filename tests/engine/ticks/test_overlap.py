@@ -1,4 +1,4 @@
-"""What becomes of an execution that is claimed while others of its job are unfinished."""
+"""The outcome of an execution that is claimed while others of its job are unfinished."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""How often a git server is asked in a minute, in each state that it can be in, by a clock turned by hand."""
+"""Requests to a git server per minute, in each state of the server, by a clock turned by hand."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -63,7 +63,7 @@ def test_a_server_is_asked_as_often_as_it_can_bear(web: HttpGit, follow: Follow,
 
 
 def counted(start: Callable[[], Following], web: HttpGit) -> Callable[[], int]:
-    """How often the server was asked since the start, in requests of one command: the first one came alone."""
+    """Requests to the server since the start, in requests of one command: the first one came alone."""
     start()
     first = web.asked
     return lambda: -(-web.asked // max(1, first)) if web.answer else 1 + (web.asked - first)

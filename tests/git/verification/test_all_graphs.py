@@ -100,7 +100,7 @@ class World:
         return self._made[key]
 
     def passes(self, heads: tuple[str, ...], since: str | None, *, is_lost: bool) -> bool:
-        """Whether the last of these heads is applied by a runner that restarts before each of them; ``is_lost``, with a
+        """True if the last of these heads is applied by a runner that restarts before each of them; ``is_lost``, with a
         new data folder before the last one."""
         state = ""
         for head in heads[:-1]:
@@ -108,7 +108,7 @@ class World:
         return self._verified("" if is_lost else state, heads[-1], since)[0]
 
     def _verified(self, state: str, head: str, since: str | None) -> tuple[bool, str]:
-        """Whether it passes after this content of the data folder, and the content then."""
+        """True if it passes after this content of the data folder, and the content then."""
         key = (state, head, since)
         if key not in self._decided:
             self._file.write_text(state)

@@ -1,4 +1,4 @@
-"""What a head must be to be applied: over all parents, after restarts and rewrites, with vouches, at a linear cost."""
+"""The conditions on a head that is applied: over all parents, after restarts, rewrites and vouches; linear cost."""
 
 import os
 import stat

@@ -12,7 +12,7 @@ _LONG_S = 60.0
 
 @contextlib.contextmanager
 def busy() -> Iterator[None]:
-    """Nobody takes it for one that waits for its disk, however slow the machine is."""
+    """It is never taken for one that waits for its disk, however slow the machine is."""
     me = object()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine_priority, "_HELD_UP", _LONG_S)

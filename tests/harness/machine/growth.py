@@ -1,4 +1,4 @@
-"""How time grows with the size of an input: four times the size may take five times as long."""
+"""Growth of time with the size of an input: four times the size may take five times as long."""
 
 import functools
 import gc

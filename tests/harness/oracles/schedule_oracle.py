@@ -1,4 +1,4 @@
-"""What the product must answer, worked out another way: by looking at the clock of the zone, one minute after another.
+"""The right answers, computed in another way: by looking at the clock of the zone, one minute after another.
 
 Shares no code and no cron library with the product. ``zoneinfo`` is only ever asked "what does the wall clock show at
 this instant" (UTC to local), never the other way round. Wall-clock times are minutes since 1970-01-01T00:00.
@@ -25,7 +25,7 @@ def number(word: str) -> int:
 
 
 def matches(field: str, value: int, low: int, high: int) -> bool:
-    """Whether a plain field (numbers, names, ranges, steps, lists) holds the value."""
+    """True if a plain field (numbers, names, ranges, steps, lists) contains the value."""
     for item in field.split(","):
         body, _, step = item.partition("/")
         first, _, last = body.partition("-")
@@ -91,7 +91,7 @@ class Expression:
         self.on = lru_cache(maxsize=None)(self._on)
 
     def _on(self, day: int) -> bool:
-        """Whether the day (since 1970-01-01) matches: either field when both are restricted, else both."""
+        """True if the day (since 1970-01-01) matches: either field when both are restricted, else both."""
         on = date(1970, 1, 1) + timedelta(days=day)
         if not matches(self.month, on.month, 1, 12):
             return False

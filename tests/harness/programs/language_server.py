@@ -38,7 +38,7 @@ class LanguageServer:
         self._send("workspace/didChangeConfiguration", params={"settings": self._settings})
 
     def errors(self, path: Path) -> list[str]:
-        """What an editor would underline in red."""
+        """The errors that an editor would underline in red."""
         document = {"uri": path.as_uri(), "languageId": "yaml", "version": 1, "text": path.read_text("utf-8")}
         self._send("textDocument/didOpen", params={"textDocument": document})
         found = self._until(
@@ -50,7 +50,7 @@ class LanguageServer:
         return [one["message"] for one in found["params"]["diagnostics"] if one.get("severity", 1) == 1]
 
     def completions(self, path: Path, line: int, column: int) -> set[str]:
-        """What an editor offers at the place, counted from 0, of a file whose errors were asked for."""
+        """The completions of an editor at the place, counted from 0, of a file whose errors were asked for."""
         place = {"textDocument": {"uri": path.as_uri()}, "position": {"line": line, "character": column}}
         self._send("textDocument/completion", id=7, params=place)
         answer = self._until(lambda message: message.get("id") == 7 and "method" not in message)

@@ -58,7 +58,7 @@ class OpenIdProvider:
 
 
 def log_in(browser: httpx.Client, page: str, user: str) -> httpx.Response:
-    """What a person does in the provider's pages: name and password, then consent; the answer of the callback."""
+    """The steps of a person in the provider's pages: name and password, then consent; the answer of the callback."""
     answer = browser.get(page)
     for _ in range(20):
         if answer.is_redirect:

@@ -160,7 +160,7 @@ async def sleep_since(client: Client, definition: JobVersion, mark: datetime) ->
 
 
 def asleep(server: TemporalServer, namespace: str) -> Callable[[Bench, Job, timedelta], None]:
-    """What an outage leaves on this server: see ``Bench``."""
+    """The state that an outage leaves on this server: see ``Bench``."""
 
     def leave(_: Bench, job: Job, length: timedelta) -> None:
         async def asleep() -> None:

@@ -25,5 +25,5 @@ def code(text: str) -> str:
 
 
 def anchor(title: str) -> str:
-    """What forges make of a heading."""
+    """The anchor that forges make of a heading."""
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")

@@ -28,7 +28,7 @@ def repository(template: Repository, tmp_path: Path) -> Repository:
 
 @pytest.fixture
 def bare(repository: Repository, tmp_path: Path) -> Repository:
-    """What ``repository`` pushes to."""
+    """The remote that ``repository`` pushes to."""
     return repository.bare(tmp_path / "server.git")
 
 

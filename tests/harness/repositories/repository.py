@@ -33,7 +33,7 @@ class Repository:
         return repository
 
     def git(self, *args: str, env: Mapping[str, str] | None = None, stdin: str | None = None) -> str:
-        """What git prints, without the last line break; CalledProcessError when it fails."""
+        """The output of git, without the last line break; CalledProcessError when it fails."""
         done = subprocess.run(
             ["git", *args],
             cwd=self.root,

@@ -1,4 +1,4 @@
-"""What a file is by its path."""
+"""The role of a file by its path."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What an edit of a calendar means for the runs of a year."""
+"""The effect of an edited calendar on the runs of a year."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

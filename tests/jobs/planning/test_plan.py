@@ -1,4 +1,4 @@
-"""What a change means: operations, fields, runs before and after, warnings, deletions that are held."""
+"""The plan of a change: operations, fields, runs before and after, warnings, deletions that are held."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -317,7 +317,7 @@ def test_a_checksum_knows_names_and_not_their_order(names: set[str]) -> None:
 
 
 def test_a_checksum_stays_the_same_between_releases() -> None:
-    """What an operator was shown before an upgrade still approves: ``printf 'a-a\\nb-b' | sha256sum``."""
+    """A checksum that was shown before an upgrade still approves: ``printf 'a-a\\nb-b' | sha256sum``."""
     expected = "sha256:e74d278b8e14f670b1085343ca0bf9ca15d034b0776ccb4edd2ca968556736ad"
     assert plan.deletion_checksum(["b-b", "a-a"]) == expected
 

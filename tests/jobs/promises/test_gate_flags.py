@@ -1,4 +1,4 @@
-"""What a plan says of gates."""
+"""Gates in a plan."""
 
 from datetime import UTC, datetime, timedelta
 from random import Random

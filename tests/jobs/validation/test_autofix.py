@@ -1,4 +1,4 @@
-"""What ``validate --fix`` mends, and that it changes nothing else."""
+"""``validate --fix`` applies safe fixes and changes nothing else."""
 
 from pathlib import Path
 

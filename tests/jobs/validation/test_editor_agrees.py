@@ -1,4 +1,4 @@
-"""What an editor underlines by our schema and what ``validate`` says about the shape of a file are the same verdict.
+"""An editor with our schema and ``validate`` agree about the shape of every file.
 
 The server is yaml-language-server of npm, pinned in tests/node, which `make test` installs.
 """

@@ -39,7 +39,7 @@ class CalendarStory(Story):
             self.following.definitions[name] = replace(one, job=bound(one.job, one.path, None, found))
 
     def told(self, days: float) -> list[Notification]:
-        """What is news so many days after the beginning."""
+        """The news this number of days after the beginning."""
         self.later = days * DAY
         self.incidents.look(NOON + self.later)
         return [letter for _, letter in self.letters()]

@@ -1,4 +1,4 @@
-"""What is told of jobs and of git, by a real ledger and a clock that is turned by hand."""
+"""Notifications about jobs and git, from a real ledger and a clock that is turned by hand."""
 
 import threading
 from collections.abc import Callable, Iterator

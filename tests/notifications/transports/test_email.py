@@ -27,7 +27,7 @@ New = Callable[..., NotificationSender]
 
 
 class Mailbox:
-    """What a server has taken."""
+    """The messages that a server has accepted."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []

@@ -1,4 +1,4 @@
-"""What a runner will claim of a job that moves held ticks, across an edit and a pause."""
+"""Claims of a job that moves held ticks, across an edit and a pause."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What an edit of calendars holds, opens and moves, beside a comparison of every tick."""
+"""Ticks that an edit of calendars holds, opens and moves, beside a comparison of every tick."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What is said of a calendar file that is none, and where."""
+"""Errors of an invalid calendar file, with their places."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is written is read back as it was by another implementation of RFC 5545, in lines of at most 75 octets."""
+"""Another implementation of RFC 5545 reads every feed back unchanged, in lines of at most 75 octets."""
 
 from datetime import UTC, date, datetime
 

@@ -1,4 +1,4 @@
-"""What a job sends is refused by the API of every runner (TEAMS 5), however it came there."""
+"""The API of every runner refuses requests that a job sends (TEAMS 5), by whichever way they arrive."""
 
 import pytest
 from flask import Flask

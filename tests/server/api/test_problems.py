@@ -81,7 +81,7 @@ def test_kinds_are_listed_once_and_what_the_api_raises_is_listed() -> None:
 
 
 def _kinds_in(file: Path) -> set[str]:
-    """What classes of this file set as ``kind``."""
+    """The values of ``kind`` in the classes of this file."""
     return {
         node.value.value
         for node in ast.walk(ast.parse(file.read_text()))

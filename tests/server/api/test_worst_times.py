@@ -89,7 +89,7 @@ WITHOUT_A_TARGET: Final = (
     *("/api/v1/calendars/{calendar}/versions",),
     *("/api/v1/jobs/{name}/draft", "/.well-known/openid-configuration", "/.well-known/jwks.json"),
 )
-"""What does not exist on this runner: no login, replay, calendar, draft or identity key."""
+"""Routes without an object on this runner: it has no login, replay, calendar, draft or identity key."""
 KNOWN: Final = {"name": "hostile", "n": "3", "against": "1", "job": "hostile"}
 
 

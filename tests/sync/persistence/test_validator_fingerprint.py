@@ -1,4 +1,4 @@
-"""What files are judged by: the same while nothing changes that has a say, another one as soon as something does."""
+"""The fingerprint changes with everything that validation depends on, and with nothing else."""
 
 import os
 import shutil

@@ -100,7 +100,7 @@ class Scene:
         return await self.delivery.attempt(job, self.call_of(path=path))
 
     async def agrees(self, path: str, content: bytes) -> bool:
-        """Whether it was refused; asserts that load and send say the same, and that nothing left when refused."""
+        """True if it was refused; asserts that load and send say the same, and that nothing left when refused."""
         on_load = [
             one for one in validate_file(path, content, bindings=self.bindings).problems if one.severity == "error"
         ]

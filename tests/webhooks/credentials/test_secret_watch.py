@@ -159,7 +159,7 @@ def test_the_thread_looks_again_by_itself(tmp_path: Path) -> None:
 
 
 def test_uses_of_a_job_that_an_edited_layer_made_anew_are_kept_at_its_path_alone(tmp_path: Path) -> None:
-    """What may be used goes by the folder of the job's file."""
+    """Bindings apply by the folder of the job's file."""
     bindings = Bindings({"pay-key": SecretBinding(folders=("jobs/a",))})
     watch = watch_of(tmp_path, bindings)
     job = version("jobs/a/x.yaml", JOB.format(name="x", url="https://api.example.com/x"))

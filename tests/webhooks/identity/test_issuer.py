@@ -1,4 +1,4 @@
-"""What an identity token says, judged by a library of its receivers (PyJWT), at the instant of the contract."""
+"""The claims of an identity token, read by a library of its receivers (PyJWT), at the instant of the contract."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -11,7 +11,7 @@ from chronos_gitops.webhooks.transport import certificate_dates, peer
 
 
 class _Tls:
-    """What Python 3.13 knows of a connection, on an older one."""
+    """The peer's certificate chain as Python 3.13 has it, on an older one."""
 
     def __init__(self, chain: Sequence[Path]) -> None:
         self._chain = [ssl.PEM_cert_to_DER_cert(path.read_text()) for path in chain]

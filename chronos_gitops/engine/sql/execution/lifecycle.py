@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
-from chronos_gitops.engine import callbacks
+from chronos_gitops.engine import callbacks, milliseconds
 from chronos_gitops.engine.clock import Clock
 from chronos_gitops.engine.model import Attempt, Execution, Status, finished
 from chronos_gitops.engine.observer import Observer
@@ -176,11 +176,11 @@ class Lifecycle:
         except asyncio.CancelledError:
             if not control.drain.has_begun:
                 elapsed = max(timedelta(0), self._clock.now() - started_at)
-                cut = Attempt(number, started_at, round(elapsed.total_seconds() * 1000))
+                cut = Attempt(number, started_at, milliseconds.length(elapsed))
                 self._results.cut_off(run, cut, control.reason)
             raise
         self._observer.attempt_finished(run.job, outcome)
-        duration_ms = round(outcome.duration.total_seconds() * 1000)
+        duration_ms = milliseconds.length(outcome.duration)
         return outcome, Attempt(
             number,
             started_at,

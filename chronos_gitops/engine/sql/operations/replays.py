@@ -65,7 +65,7 @@ def add(session: Session, replay: Replay) -> bool:
         "job": replay.job,
         "requested_by": replay.by,
         "reason": replay.reason,
-        "pace_ms": replay.pace // timedelta(milliseconds=1),
+        "pace_ms": milliseconds.length(replay.pace),
         "created_at": milliseconds.to_ms(replay.created_at),
     }
     if session.execute(_ADD, row).rowcount != 1:

@@ -10,6 +10,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, Describe
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.clock import elapsed
 from chronos_gitops.engine.temporal import names
 
@@ -62,7 +63,7 @@ class PollWatch:
             self._asked[polled] = mine, elapsed()
         if polled == (names.EXECUTIONS, _ACTIVITY) and times:
             newest = max(times.values())
-            self.runners = sum(newest - at < SILENT_AFTER // timedelta(milliseconds=1) for at in times.values())
+            self.runners = sum(newest - at < milliseconds.length(SILENT_AFTER) for at in times.values())
 
     @property
     def failure(self) -> str:

@@ -12,7 +12,7 @@ from random import Random
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from chronos_gitops.engine import callbacks
+from chronos_gitops.engine import callbacks, milliseconds
 from chronos_gitops.engine.clock import Clock, elapsed
 from chronos_gitops.engine.clock_watch import ClockWatch, Correction
 from chronos_gitops.engine.drafts import provenance
@@ -284,8 +284,8 @@ class Sending:
         late = callbacks.overdue("", last_heartbeat=None)
         wait = next_wait(job.retry_policy, number, late, random=self._random)
         within = durations.render(job.attempt_timeout)
-        within_ms = job.attempt_timeout // timedelta(milliseconds=1)
-        return Awaited(to_ms(deadline), within, None if wait is None else wait // timedelta(milliseconds=1), within_ms)
+        within_ms = milliseconds.length(job.attempt_timeout)
+        return Awaited(to_ms(deadline), within, None if wait is None else milliseconds.length(wait), within_ms)
 
     @activity.defn(name=names.TELL)
     async def tell(self, row: Row) -> None:
@@ -308,14 +308,14 @@ def _told(number: int, started_at: int, outcome: Outcome, wait: timedelta | None
     return AttemptReport(
         number,
         started_at,
-        round(outcome.duration.total_seconds() * 1000),
+        milliseconds.length(outcome.duration),
         outcome.kind.value,
         outcome.status_code,
         None if outcome.error_class is None else str(outcome.error_class),
         outcome.error,
         outcome.response,
         None if outcome.phases is None else asdict(outcome.phases),
-        None if wait is None else wait // timedelta(milliseconds=1),
+        None if wait is None else milliseconds.length(wait),
         context=None if outcome.observed is None else outcome.observed.document(),
     )
 

@@ -98,7 +98,7 @@ def really_sent(line: str, server: EchoServer, folder: Path) -> list[Seen]:
 
 
 def webhook_sent(line: str, server: EchoServer) -> tuple[list[Seen], tuple[str, ...]]:
-    """What the imported job sends, its secrets filled in, and what is named as lost. Raises Unconvertible."""
+    """The request of the imported job with its secrets, and the parts named as lost. Raises Unconvertible."""
     made, lost = commands.webhook(read(line, {}))
     document = {"schedule": "@daily", "timezone": "UTC", "enabled": True} | made
     done = finish(ImportResult((ImportedJob("line 1", "", document, tuple(lost)),)))

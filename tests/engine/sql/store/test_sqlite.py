@@ -1,4 +1,4 @@
-"""What only the embedded database has: pages of garbage, and connections that cost memory."""
+"""Properties of the embedded database alone: pages of garbage, and connections that cost memory."""
 
 import sqlite3
 import threading

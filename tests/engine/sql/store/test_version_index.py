@@ -1,4 +1,4 @@
-"""How the executions of each version ended is answered by an index, and counted as their rows would be."""
+"""Outcomes by version are answered by an index, and counted as their rows would be."""
 
 import random
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a Temporal server keeps is encrypted, keys rotate, and a runner without the key runs nothing."""
+"""Data on a Temporal server is encrypted, keys rotate, and a runner without the key runs nothing."""
 
 import base64
 import os

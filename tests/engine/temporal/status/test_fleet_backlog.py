@@ -1,4 +1,4 @@
-"""What is unfinished on a server is shared by its runners, and what was claimed since it was counted is added."""
+"""Runners share the count of unfinished executions on a server, and add those claimed since it was counted."""
 
 import asyncio
 from collections.abc import Iterator

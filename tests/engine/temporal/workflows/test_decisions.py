@@ -1,4 +1,4 @@
-"""What a timetable decides, purely: these are the rules that need a clock which can be turned."""
+"""The pure decisions of a timetable: the rules that need a clock which can be turned."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -98,7 +98,7 @@ LINE_PIECES = st.sampled_from(PIECES)
 
 
 def same(content: bytes) -> bool | None:
-    """Whether both read the same; None when the plain reader leaves it to the parser."""
+    """True if both read the same; None when the plain reader leaves it to the parser."""
     try:
         decoded = decoding.decode(content)
     except decoding.TextError:

@@ -14,7 +14,7 @@ from chronos_gitops.service import Service
 
 ROLES = ("read", "operate", "rollback")
 STRANGER = {"REMOTE_ADDR": "192.0.2.3"}
-"""Who fails often elsewhere, so that nobody else has to wait."""
+"""A caller of another address that fails often, so that no other caller has to wait."""
 
 
 def routes(app: Flask) -> Iterator[tuple[str, str, Endpoint]]:

@@ -1,4 +1,4 @@
-"""What a login session is worth: on each replica, and until when."""
+"""The validity of a login session: on each replica, and until its end."""
 
 import dataclasses
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Who came in, who was kept out and why: each leaves a trace, and none of them many."""
+"""Every login and every refusal is in the audit log, and repeated ones as one entry."""
 
 import dataclasses
 import socket

@@ -36,7 +36,7 @@ def address(tmp_path: Path, receiver: Receiver) -> Iterator[str]:
 
 
 def generate(folder: Path, document: Any) -> str:
-    """What ``openapi-python-client`` says; the package is in ``folder/runner_client``."""
+    """The output of ``openapi-python-client``; the package is in ``folder/runner_client``."""
     (folder / "openapi.json").write_text(json.dumps(document))
     command = [str(BIN / "openapi-python-client"), "generate", "--path", "openapi.json", "--meta", "none"]
     made = subprocess.run(

@@ -35,7 +35,7 @@ def test_a_runner_without_tokens_asks_for_none(client: FlaskClient) -> None:
 
 
 def test_every_route_of_the_api_is_an_operation(client: FlaskClient) -> None:
-    """What is left out of the document is a page or its files."""
+    """Every route that the document leaves out is a page or its files."""
     rules = list(endpoint.declared(client.application.url_map))
     documented = {(rule.rule, generator.method_of(rule)) for rule in rules if rule.declared.operation is not None}
     paths = {(path, method) for path, found in SPECIFICATION["paths"].items() for method in found}

@@ -1,4 +1,4 @@
-"""What nobody thought of: requests made from the document, in process, over every route (https://schemathesis.io)."""
+"""Requests generated from the document, in process, over every route (https://schemathesis.io)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -68,7 +68,7 @@ def test_every_answer_holds_to_the_document(schema: Any, path: str, method: str)
 
 
 def can_be_wrong(path: str, method: str) -> bool:
-    """Whether there is anything in a request that the document does not allow."""
+    """True if the request has a part that the document does not allow."""
     operation = SPECIFICATION["paths"][path][method]
     typed = [found for found in operation["parameters"] if found["schema"].get("type") != "string"]
     return "requestBody" in operation or "{" in path or bool(typed)

@@ -1,4 +1,4 @@
-"""Who asked for what: written down before it is answered, read back newest first."""
+"""Requests are recorded with their callers before they are answered, and read back newest first."""
 
 import json
 import resource

@@ -98,7 +98,7 @@ def test_a_session_that_was_ended_is_refused(app: Flask) -> None:
     ("secret", "status"), [(EVE[0], 404), ("secret-of-limited", 404), (OPS[0], 200), (ADA[0], 200)]
 )
 def test_sessions_of_others_need_an_operator(app: Flask, secret: str, status: int) -> None:
-    """What one may not see is answered as what never was."""
+    """A session that the caller may not see is answered like one that never existed."""
     browser = browser_of(app, ADA[0])
     session = listed(browser)[0]["id"]
     client = app.test_client()

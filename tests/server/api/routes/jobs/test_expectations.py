@@ -1,4 +1,4 @@
-"""What the API and the page say of expectations."""
+"""Expectations in the API and on the page."""
 
 from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, eventually, finished, job_yaml

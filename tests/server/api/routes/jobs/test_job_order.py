@@ -37,7 +37,7 @@ def test_each_key_orders_every_job_once_over_pages(own: FlaskClient, key: str, s
 
 
 def value(job: dict[str, Any], key: str) -> Any:
-    """What the answer itself shows of the key; health is no field of it."""
+    """The sort key as the answer shows it; health is no field of it."""
     last = job["last_execution"] or {}
     if key == "health":
         return {"failing": 0, "daily-backup": 5, "nightly": 5, "off": 6}[job["name"]]

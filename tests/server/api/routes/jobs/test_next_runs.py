@@ -1,4 +1,4 @@
-"""What is due, over all jobs: pages of ticks, or counts by bucket; never more than a client can take."""
+"""Scheduled times of all jobs: pages of ticks, or counts by bucket, of a bounded size."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
