@@ -38,7 +38,7 @@ from chronos_gitops.webhooks.transport.egress.own_listener import Listener
 _LAST_PASS_S = 0.5
 _LAST_LOOK_S = 3.0
 _PAUSE_KEPT = timedelta(days=30)
-"""So long a deleted job that comes back is still paused."""
+"""A deleted job that comes back within this time is still paused."""
 
 
 @dataclass
@@ -199,7 +199,7 @@ def _unbound(settings: Settings, jobs: JobSet) -> ChronosError | None:
 
 
 def _outlived(pauses: Iterable[str], jobs: JobSet, follower: SyncController, now: datetime) -> list[str]:
-    """Paused jobs that git deleted so long ago that nobody is going to bring them back paused."""
+    """Paused jobs that git deleted longer than _PAUSE_KEPT ago: one that comes back is not paused any more."""
     found = []
     for name in pauses:
         newest = follower.index().current(name)

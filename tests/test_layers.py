@@ -18,6 +18,7 @@ from chronos_gitops.cli.main import main
 ROOT = Path(__file__).parent.parent
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
+LONGEST_FAST_PATH = 175
 LARGEST_FOLDER = 13
 READ_THEIR_OWN_FILES = {  # written by this program or by git, or looked at before; all others use process.small_files
     "cli/checkout/autofix_files.py",
@@ -98,6 +99,13 @@ def imported(path: Path) -> Iterator[str]:
 )
 def test_a_file_that_grows_past_four_hundred_lines_is_telling_a_noun(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= LONGEST_FILE
+
+
+@pytest.mark.parametrize("room", ["yaml", "schema"])
+def test_a_fast_path_stays_small_or_is_removed(room: str) -> None:
+    """100,000 random documents a day hold it to the slow path (tests/jobs/validation/*/test_fast_path.py)."""
+    path = ROOT / "chronos_gitops/jobs/validation" / room / "fast_path.py"
+    assert len(path.read_text().splitlines()) <= LONGEST_FAST_PATH
 
 
 def test_no_function_is_longer_than_sixty_lines() -> None:

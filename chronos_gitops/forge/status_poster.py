@@ -39,7 +39,7 @@ class StatusPoster(BackgroundThread):
         wanted: Callable[[], CommitStatus | None],
         *,
         holds: Callable[[], bool],
-        hear: Callable[[str], None] = lambda result: None,  # noqa: ARG005 - nobody listens
+        hear: Callable[[str], None] = lambda result: None,  # noqa: ARG005 - no listener
         elapsed: Callable[[], float] = elapsed,
     ) -> None:
         super().__init__("chronos-forge")

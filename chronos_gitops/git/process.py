@@ -115,7 +115,7 @@ def _file_of(content: bytes) -> Iterator[IO[bytes] | int]:
     if not content:
         yield subprocess.DEVNULL
         return
-    # A file and not a pipe: nobody has to write while the answer is read.
+    # A file and not a pipe: no thread has to write while the answer is read.
     with tempfile.TemporaryFile() as file:
         file.write(content)
         file.seek(0)

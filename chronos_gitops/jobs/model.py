@@ -367,7 +367,7 @@ class JobSet:
     definitions: Mapping[str, JobVersion] = field(default_factory=lambda: MappingProxyType({}))
     calendars: CalendarSet = NO_CALENDARS
     _names: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """Names by id, made when somebody asks for the first one."""
+    """Names by id, made at the first question."""
 
     @classmethod
     def of(

@@ -13,7 +13,7 @@ _SOONER: Final = 1.0
 
 
 class HeartbeatThread(BackgroundThread):
-    """A thread of its own. ``is_alive`` is asked before each sign; an address that is away is nobody's trouble."""
+    """A thread of its own. ``is_alive`` is asked before each heartbeat; an address may be away."""
 
     def __init__(self, heartbeat: Heartbeat, outlet: NotificationSender, *, is_alive: Callable[[], bool]) -> None:
         super().__init__("chronos-heartbeat")

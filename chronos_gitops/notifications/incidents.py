@@ -207,7 +207,7 @@ def _message(
 
 
 def _history(messages: Sequence[IncidentChange], edge: datetime) -> set[str]:
-    """Incidents that began by then, and are over before anybody was told of them."""
+    """Incidents that began by then, and are over before a message about them was sent."""
     over = {message.incident.id for message in messages if message.news is ChangeKind.RECOVERED}
     began = (message for message in messages if message.news is ChangeKind.FAILING and message.about is not None)
     return {one.incident.id for one in began if one.incident.id in over and _ended_by(one.about, edge)}

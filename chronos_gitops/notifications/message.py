@@ -20,7 +20,7 @@ from chronos_gitops.versions.version import Version
 from chronos_gitops.webhooks.redaction.redaction import printable, scrub
 
 LONGEST = 500
-"""Characters of one text of somebody else in a message: an error, the subject of a commit."""
+"""Maximum characters of a foreign text in a message: an error, the subject of a commit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ def due(session: Session, channel: str, now: datetime, *, replica: Replica) -> s
 def take(
     session: Session, message_id: str, now: datetime, until: datetime, *, replica: Replica
 ) -> QueuedMessage | None:
-    """For whoever comes first, and nobody else before ``until`` while this runner lives."""
+    """For the runner that comes first, and for no other before ``until`` while it lives."""
     parameters = {"id": message_id, "until": milliseconds.to_ms(until), "owner": replica.id} | _holds(
         session, now, replica
     )
@@ -161,7 +161,7 @@ VALUES (:id, :channel, :subject, :document, :created_at, :at) ON CONFLICT DO NOT
 
 _COUNT = "SELECT count(*) AS messages FROM notify_messages WHERE channel = :channel"
 
-# An older message of the same subject goes first: nobody is told of a recovery before the failure.
+# An older message of the same subject goes first: a recovery is never announced before its failure.
 _NEXT = """
 SELECT id FROM notify_messages AS message
 WHERE channel = :channel AND (due_at <= :now OR due_at > :far OR NOT owner IN (:live[])) AND NOT EXISTS (

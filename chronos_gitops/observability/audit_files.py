@@ -135,7 +135,7 @@ class AuditFiles:
             if older and found.first == 1:
                 found = AuditFile(self._path, AuditFile(older[-1][1], older[-1][0]).following)
             self._opened = found
-        elif self._opened.size != _size(self._path):  # somebody else has taken the file away, or emptied it
+        elif self._opened.size != _size(self._path):  # another program has removed or emptied the file
             self._opened = AuditFile(self._path, self._opened.following)
         return self._opened
 

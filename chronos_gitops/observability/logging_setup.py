@@ -1,7 +1,7 @@
 """Logging: one event, one line; plain for a person at a terminal, JSON lines for everything else.
 
-Who logs never waits for who reads: lines go through a queue to a thread of their own. A stderr that nobody reads costs
-lines, which are counted, and neither a tick nor an answer.
+Logging never waits for the reader of the log: lines go through a queue to a thread of their own. A stderr without a
+reader costs lines, which are counted, and neither a tick nor an answer.
 """
 
 import contextlib
@@ -93,7 +93,7 @@ class Lines(logging.Handler):
         self._queue.task_done()
 
     def _write(self, line: str) -> None:
-        with contextlib.suppress(OSError, ValueError):  # nobody is there any more, or the stream is closed
+        with contextlib.suppress(OSError, ValueError):  # the reader is gone, or the stream is closed
             try:
                 descriptor = self._stream.fileno()
             except OSError:  # a stream in memory

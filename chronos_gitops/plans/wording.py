@@ -88,7 +88,7 @@ def _named(revision: str, commit: str) -> str:
 
 
 def basis(sides: Sides) -> str:
-    """Which two trees were compared, in one sentence; "" when nobody said."""
+    """The two trees that were compared, in one sentence; "" where they are not known."""
     if sides.base_commit is None:
         return ""
     base = _named(sides.base, sides.base_commit)

@@ -1,8 +1,7 @@
 """Priority of the engine: answering readers and following git yield to sending webhooks.
 
-Python computes one thing at a time, and whoever wants to compute waits for whoever does, for milliseconds each time
-(``sys.setswitchinterval``). A webhook is tens of such steps in two threads. So the engine's threads say when they are
-at work, and a guest, which is a thread that may take its time, stops between two steps of its own until they are not.
+The GIL lets one thread run at a time, and each handover takes milliseconds (``sys.setswitchinterval``); a webhook needs
+tens of them. So threads of low priority pause between two steps of theirs while the engine's threads are busy.
 """
 
 import asyncio
@@ -20,12 +19,12 @@ from chronos_gitops.process.sleep import sleep
 T = TypeVar("T")
 
 _NAP: Final = 0.0005
-"""Seconds between two looks of a guest: to be woken instead would cost the engine something each time it rests."""
+"""Poll interval of a paused thread, in seconds: waking it instead would cost the engine at each of its waits."""
 _HELD_UP: Final = 0.003
-"""Seconds without a change after which the engine is taken to wait for something else than the processor."""
+"""Seconds without progress after which the engine is taken to wait for IO."""
 _HAND_OVER: Final = 0.0002
-"""Seconds after which a thread that computes lets another one, while there are guests. Python's own are 0.005; so few
-cost a burst of webhooks a few percent, which is why it is not done when nobody reads."""
+"""Switch interval in seconds while there are low-priority threads. Python's own is 0.005; this one costs a burst of
+webhooks a few percent, so it is set only meanwhile."""
 
 _SHORT: Final = 0.05
 """Seconds up to which a wait is precise: epoll(7) rounds it up to whole milliseconds, select(2) does not."""
@@ -33,7 +32,7 @@ _SELECTABLE: Final = 1024
 
 _at_work: set[object] = set()  # only added to and discarded from, which no other thread can come between
 _turn = 0
-"""Another one whenever somebody began or ended; two that come at once may count as one."""
+"""Changes whenever a thread of the engine begins or ends work; two at once may count as one."""
 _guest = threading.local()
 
 
@@ -61,8 +60,8 @@ def at_rest(who: object) -> None:
 
 @contextlib.contextmanager
 def low_priority(patience: float) -> Iterator[None]:
-    """This thread gives way meanwhile, for so many seconds all together: an engine that is always at work may slow it
-    down, and not keep it for ever."""
+    """This thread yields to the engine meanwhile, for ``patience`` seconds altogether, so that an engine that is always
+    busy cannot block it for ever."""
     with _guests:
         before, _guest.patience, _guest.held_up = getattr(_guest, "patience", 0.0), patience, -1
         yield_to_engine()
@@ -73,8 +72,8 @@ def low_priority(patience: float) -> Iterator[None]:
 
 
 def yield_to_engine() -> None:
-    """Between two steps of what takes long. Nothing to do for who is no guest, nor while the engine waits for a
-    slow disk or a far database, which shows by nobody's having begun or ended for a while."""
+    """Call it between two steps of long work. Returns at once unless this thread has low priority, or if the engine
+    has made no progress for 3 ms: it waits for IO."""
     patience: float = getattr(_guest, "patience", 0.0) if _at_work else 0.0
     if patience <= 0 or _turn == _guest.held_up:
         return
@@ -92,14 +91,14 @@ def yield_to_engine() -> None:
 
 
 def yielding(steps: Iterable[T]) -> Iterator[T]:
-    """The same, each after having given way."""
+    """The same steps, each after ``yield_to_engine``."""
     for step in steps:
         yield_to_engine()
         yield step
 
 
 class _LowPriorityThreads:
-    """While there is one, threads hand over soon."""
+    """While there is one, the switch interval is short."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

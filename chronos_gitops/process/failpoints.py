@@ -17,14 +17,14 @@ POINTS: Final = {
     "after-send": "the receiver has the request, its answer was not looked at",
     "before-record": "the answer is known, the ledger is not told",
     "before-swap": "the files of a new revision are judged, the old ones still run",
-    "before-push": "the commit of a rollback exists, nobody knows it",
+    "before-push": "the commit of a rollback exists and is not recorded",
     "after-push": "the commit of a rollback is pushed, nothing else happened",
     "after-swap-ref": "the branch of a checkout has the commit of a rollback, its files are as before",
     "after-files": "the files of a checkout follow the commit of a rollback, its index does not",
     "before-notice": "an incident is news, nothing of it is on disk",
-    "after-notice": "a notification was accepted, nobody remembers it",
+    "after-notice": "a notification was accepted, which is not recorded",
     "after-guard-decision": "a version is judged to be stopped, its pause is not made",
-    "after-guard-pause": "the guard's pause is made, nobody remembers that",
+    "after-guard-pause": "the guard's pause is made, which is not recorded",
     "in-drain": "the runner was asked to end and lets requests end",
 }
 ACTIONS: Final = ("kill", "stop", "hang", "fail")

@@ -1,4 +1,4 @@
-"""The one way to read a small file that somebody else writes: a secret, a key, settings, a job file.
+"""The one way to read a small file that another program or person writes: a secret, a key, settings, a job file.
 
 A pipe in its place does not make the reader wait for a writer, and a device or a file without an end does not fill the
 memory.

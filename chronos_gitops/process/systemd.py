@@ -8,9 +8,9 @@ from typing import Self
 
 
 class SystemdNotifier:
-    """``address`` is a socket's path, or ``@name`` in the abstract namespace; "" is nobody.
+    """``address`` is a socket's path, or ``@name`` in the abstract namespace; "" is none.
 
-    ``watchdog`` is how many seconds may pass between two ``alive``, None when nobody counts.
+    ``watchdog`` is how many seconds may pass between two ``alive``, None without a watchdog.
     """
 
     def __init__(self, address: str = "", watchdog: float | None = None) -> None:

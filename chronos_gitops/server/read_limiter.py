@@ -1,8 +1,8 @@
-"""Reads take turns, and each gives way to webhooks: Python computes one thing at a time, and many readers without a
-pause would starve the engine.
+"""Reads take turns and yield to webhooks, because the GIL lets one thread run at a time: many readers without a pause
+would starve the engine.
 
-With 500 webhooks a second and four such readers, the last percent of webhooks left a second late; with turns 20 to
-30 ms; and since reads give way, mostly 7 to 12 (bench/api.py).
+With 500 webhooks a second and four such readers, the p99 lateness of webhooks was 1 s; with turns 20 to 30 ms; and
+since reads yield, mostly 7 to 12 ms (bench/api.py).
 """
 
 import threading
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _LONGEST: Final = 0.25
-"""Seconds that a read waits for its turn at most, and gives way: some read from git, and nobody is to wait for that."""
+"""Maximum seconds that a read waits for its turn, and yields: others must not wait for one that reads from git."""
 _READS: Final = ("GET", "HEAD")
 
 

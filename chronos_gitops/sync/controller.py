@@ -107,7 +107,7 @@ class SyncController:
             if not self._announced:
                 self._announce_at_start()
             self._recorder.started(self._jobs)
-        self._thread.launch()  # which saves first: nobody's first tick waits for that
+        self._thread.launch()  # which saves first: no first tick waits for that
         if self.source.is_local:
             self._watch.start()
 

@@ -90,7 +90,7 @@ class ExpectedCommit:
 
 
 class Poller:
-    """When a follower's next pass is due. One thread sleeps by it; anybody may wake it.
+    """When a follower's next pass is due. One thread sleeps by it; any thread may wake it.
 
     ``credentials`` answers another value once a file that the server is shown, or is checked by, has changed; it is
     looked at every two seconds while the server must not be asked for another reason.
@@ -119,7 +119,7 @@ class Poller:
             left = max(0.0, self._due - self._timer.now())
             self._timer.wait(self._wake, min(left, _LOOK_AT_FILES) if self._is_rejected else left)
             self._wake.clear()
-            # Somebody made a pass meanwhile: then the next one is due later.
+            # A pass was made meanwhile: then the next one is due later.
             if not self.stopping.is_set() and self._is_due():
                 return True
         return False

@@ -73,7 +73,7 @@ _PINGS: Final = ("ping", "diagnostics:ping")
 
 
 class BadSignature(ChronosError):
-    """The request does not come from somebody who knows a secret of this hook."""
+    """The sender of the request does not know a secret of this hook."""
 
     kind = "bad-signature"
 

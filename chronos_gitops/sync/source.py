@@ -154,7 +154,7 @@ class WorktreeSource:
     def credentials(self) -> Hashable:
         return ()
 
-    def refresh(self, *, patient: bool) -> str | None:  # noqa: ARG002 - nothing here makes anybody wait
+    def refresh(self, *, patient: bool) -> str | None:  # noqa: ARG002 - nothing here waits
         self._follow_links()
         Checkout(self.git).recover()
         head = self._head.get(ref_files(self.checkout, "HEAD"), lambda: self.git.resolve("HEAD"))

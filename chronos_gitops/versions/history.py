@@ -47,7 +47,7 @@ class Index(PathsFromRoot):
     is_partial: bool = False
     layers: LayerState = NO_LAYERS_YET
     _names: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """Names by path, made when somebody asks for the first one."""
+    """Names by path, made at the first question."""
 
     def versions(self, job: str) -> VersionSequence:
         """Oldest first; none for a job that never existed."""

@@ -60,7 +60,7 @@ class Version:
 
     @property
     def number(self) -> int | None:
-        """None where the first commits are missing, so that nobody can count."""
+        """None where the first commits are missing, so that they cannot be counted."""
         return self.position if self.is_numbered else None
 
     @property

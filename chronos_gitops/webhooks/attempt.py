@@ -54,7 +54,7 @@ class Delivery:
     ``trust`` says which authorities are believed, the system's when absent. A slot, of ``per_host`` for one host and
     ``at_once`` altogether, is waited for outside the attempt's timeout; ``rate`` is requests a second per host. After
     ``breaker_after`` failures in a row a host is left alone for a while (0: never). ``resolve`` stands in for
-    getaddrinfo. ``public_url`` is the address under which callbacks reach this runner, empty when nobody knows it.
+    getaddrinfo. ``public_url`` is the address under which callbacks reach this runner, empty when it is not known.
     ``egress`` may differ by the folder of a job's file. ``listener`` is the runner's own, which no request may reach;
     ``issuer`` makes identity tokens. ``on_attempt`` hears of each attempt that ended; it must neither block nor raise.
     """

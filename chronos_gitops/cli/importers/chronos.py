@@ -94,6 +94,6 @@ def _retry(given: Any) -> dict[str, Any]:
 
 
 def _duration(given: Any) -> Any:
-    """Go writes a duration as text, or as nanoseconds where nobody taught it better."""
+    """Go writes a duration as text, or as nanoseconds without a custom encoder."""
     is_number = isinstance(given, int) and not isinstance(given, bool)
     return durations.render(timedelta(microseconds=given // 1_000)) if is_number else given

@@ -137,7 +137,7 @@ def _item(version: "Version", newest: str, files: Sequence[str]) -> dict[str, An
 
 
 def _row(version: "Version") -> tuple[str, ...]:
-    # Anybody who can push chooses these words; a terminal must not obey them.
+    # Any author who can push chooses these words; a terminal must not obey them.
     author, subject = printable(version.author_name), printable(version.subject)
     date, reach = rfc3339(version.committed_at), version.reach.environments
     environments = "-" if reach is None else ", ".join(reach) or "none"

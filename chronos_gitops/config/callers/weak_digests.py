@@ -1,4 +1,4 @@
-"""Digests that are no secret: the placeholder of the examples, and those of words that anybody tries first."""
+"""Digests that are no secret: the placeholder of the examples, and those of the words that an attacker tries first."""
 
 from functools import cache
 

@@ -59,7 +59,7 @@ def _since(since: datetime, pauses: Sequence[Pause], now: datetime) -> datetime:
 
 
 def _is_off(asked: Question) -> bool:
-    """The guard's pause leaves ``success_every`` on, for nobody chose it."""
+    """The guard's pause leaves ``success_every`` on, because no person chose it."""
     is_patient = asked.kind is ExpectationKind.SUCCESS_EVERY
     holding = [pause for pause in asked.pauses if is_in(pause, asked.now)]
     is_paused = any(is_operators(pause) or not is_patient for pause in holding)

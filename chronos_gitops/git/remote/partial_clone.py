@@ -1,7 +1,7 @@
 """Fetching a large repository without the contents that no job needs (git's partial clones, git-clone(1) --filter).
 
 A monorepo of 97 MB, 1,000 commits and 200 jobs came as 1.1 MB in 0.12 s, where the whole took 1.4 s. Git would fetch
-what is missing by itself, one object at a time, whenever somebody reads it: a page would then wait for a network. So
+what is missing by itself, one object at a time, whenever it is read: a page would then wait for a network. So
 contents of the jobs folder come in one batch before a commit counts as fetched, and commands that only read may not
 speak to anybody.
 """

@@ -18,7 +18,7 @@ _HEX: Final = "0123456789abcdef"
 
 
 class NotWritable(ConflictError):
-    """The repository belongs to somebody else, or its file system is read-only."""
+    """The repository belongs to another user, or its file system is read-only."""
 
     kind = "not-writable"
 

@@ -34,7 +34,7 @@ class Checkout:
     def recover(self) -> None:
         """Ends the commit of a process that was killed on the way; costs one failed open where there was none.
 
-        Where the branch has the commit, the files and the index follow it, but for those that somebody has changed
+        Where the branch has the commit, the files and the index follow it, but for those that have been changed
         since; where it has not, nothing was done. The lock goes in both cases.
         """
         with self._lock.taken_over() as left:
@@ -132,7 +132,7 @@ class Checkout:
             yield FileEdit(path, blob, before, self._git.read(blob) if blob else b"", mode)
 
     def _is_untouched(self, file: FileEdit) -> bool:
-        """True if nobody but the commit that was cut off has changed the file, on disk and in the index."""
+        """True if only the interrupted commit has changed the file, on disk and in the index."""
         for left_over in (self._root / file.path).parent.glob(f".{Path(file.path).name}.chronos-*"):
             left_over.unlink(missing_ok=True)
         states = [file.before or None, file.blob or None]

@@ -1,7 +1,7 @@
 """Git's own lock on an index (``index.lock``), taken so that it tells, after a kill, whose it was and what was begun.
 
 The file holds what is about to happen, and the process that made it holds a flock(2) on it: whoever finds the file and
-gets the flock knows that nobody works under it any more, and can end the work or take the lock away.
+gets the flock knows that no process works under it any more, and can end the work or take the lock away.
 """
 
 import contextlib
@@ -96,7 +96,7 @@ class IndexLock:
             return False
 
     def _take(self) -> int:
-        """The file appears with its mark and its flock, by a link: nobody ever sees it without them."""
+        """The file appears with its mark and its flock, by a link: it is never seen without them."""
         fresh = self.path.with_name(f"index.lock.chronos-{os.getpid()}-{time.monotonic_ns()}")
         descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:

@@ -38,7 +38,7 @@ def held_deletions(
 def disabled_by_layers(
     before: Mapping[str, Defined], after: Mapping[str, Defined], now: datetime | None
 ) -> tuple[str, ...]:
-    """Jobs with runs to come that a layer disables or ends, and whose own file stays as it is: nobody edited them.
+    """Jobs with runs to come that a layer disables or ends, and whose own file is not edited.
     Without ``now`` no job counts as ended."""
     return tuple(
         sorted(

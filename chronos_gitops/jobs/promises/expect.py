@@ -1,4 +1,4 @@
-"""``expect``: what a job owes, and when somebody is told that it does not keep it (PROMISES section 2)."""
+"""``expect``: the promises of a job, and when a broken one is reported (PROMISES section 2)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields

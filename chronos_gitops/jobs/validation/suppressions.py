@@ -1,4 +1,4 @@
-"""``# chronos: ignore[rule] reason``: a finding that somebody has looked at and means to keep.
+"""``# chronos: ignore[rule] reason``: a finding that a reviewer has accepted.
 
 At the end of a line it is about that line; on a line of its own about the next line with content. Errors cannot be
 ignored: a job with one does not run.
@@ -22,7 +22,7 @@ _COMMENT: Final = re.compile(r"(?:^|(?<=[ \t]))#[ \t]*chronos:[ \t]*(?P<said>.*)
 _IGNORE: Final = re.compile(r"ignore\[(?P<rules>[^\]]{0,400})\](?P<reason>.*)")
 _FORM: Final = "write # chronos: ignore[rule] and the reason"
 _WITH_A_CALENDAR: Final = frozenset({"daylight-saving-gap"})
-"""Rules that are silent when nobody says what day it is."""
+"""Rules that find nothing where the date is not given."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ _ROUND: Final = 0.5
 _AT_ONCE: Final = 50
 """Jobs that one round looks at: however many fail, dispatch hardly notices."""
 _LAP: Final = timedelta(seconds=15)
-"""So often what lasts is looked at though nobody heard of it: for reminders, and for what other runners did."""
+"""Interval of checks of open incidents without an event: for reminders, and for changes by other runners."""
 _ADVANCED: Final = 100
 """Failures after which a count is kept, so that a look never reads many rows again."""
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -171,7 +171,7 @@ class IncidentDetector(RoundThread):
             self._heard[job] = again
 
     def _scan(self, _now: datetime) -> None:
-        """Once, some jobs in each round: what failed while nobody looked, and was not told before a crash."""
+        """Once, some jobs in each round: failures that happened unobserved, or were not announced before a crash."""
         if not self._of_jobs:
             return
         if self._unseen is None:

@@ -30,7 +30,7 @@ class SyncAlerts:
         self._away_since: datetime | None = None
 
     def faults(self, status: SyncStatus, now: datetime) -> Faults:
-        """Topic to the names of its faults, none of a topic that is well; a topic is absent while nobody can tell."""
+        """Topic to the names of its faults, none where it is well; a topic of unknown state is absent."""
         if status.state is SyncState.STARTING:
             return {}
         is_refused = status.state is SyncState.FAILED and status.reason in _ABOUT_A_COMMIT

@@ -1,4 +1,4 @@
-"""Numbers for Prometheus: counters that the engine feeds as an Observer, gauges read when somebody asks."""
+"""Numbers for Prometheus: counters that the engine feeds as an Observer, gauges read at each scrape."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING

@@ -14,7 +14,7 @@ def gauge(name: str, text: str, value: float) -> Metric:
 
 
 def counted(name: str, text: str, value: float) -> Metric:
-    """A counter that somebody else counts."""
+    """A counter that is counted elsewhere."""
     return CounterMetricFamily(name, text, value=value)
 
 

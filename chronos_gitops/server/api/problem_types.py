@@ -164,7 +164,7 @@ KINDS: tuple[ProblemType, ...] = (
         "callback-late",
         409,
         "The execution has ended, and not as this callback says",
-        "Its deadline had passed, somebody cancelled or replaced it, or another callback was first: GET the execution "
+        "Its deadline had passed, it was cancelled or replaced, or another callback was first: GET the execution "
         "to see. What the target did is not undone; posting again changes nothing.",
     ),
     ProblemType(
@@ -293,7 +293,7 @@ def find(kind: str) -> ProblemType | None:
 
 
 def of(kind: str) -> ProblemType:
-    """The entry of a kind; kinds nobody listed are answered as ``error``, so that a caller always gets a problem."""
+    """The entry of a kind; an unlisted kind is answered as ``error``, so that a caller always gets a problem."""
     return find(kind) or KINDS[[entry.kind for entry in KINDS].index("error")]
 
 

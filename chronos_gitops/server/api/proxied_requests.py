@@ -44,7 +44,7 @@ class ProxiedRequests:
         return path.removeprefix(self._prefix) if path.startswith(f"{self._prefix}/") else path
 
     def _client(self, peer: str, forwarded: str) -> str:
-        """The rightmost address that no trusted proxy has: what stands left of it anybody may have written."""
+        """The rightmost address that no trusted proxy has: a client may have written all that stands left of it."""
         client = peer
         for hop in reversed(forwarded.rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]):
             found = _address(hop.strip())

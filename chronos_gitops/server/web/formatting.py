@@ -32,5 +32,5 @@ def relative(moment: datetime, now: datetime) -> str:
 
 
 def _rounded(span: timedelta) -> timedelta:
-    """From ten minutes on nobody asks for seconds."""
+    """From ten minutes on without seconds."""
     return span if span < _TEN_MINUTES else span // _MINUTE * _MINUTE

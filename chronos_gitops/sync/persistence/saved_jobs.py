@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 class SavedJobs:
-    """A change is noted at once and saved when there is time: nobody's first tick waits for a disk."""
+    """A change is noted at once and saved when there is time: no first tick waits for a disk."""
 
     def __init__(self, data: Path, source: Source, *, judged_by: str | None, environment: str | None) -> None:
         followed = "\n".join((source.mode, source.repository, source.branch or "", source.jobs))

@@ -44,7 +44,7 @@ def _look_up(host: str, loop: asyncio.AbstractEventLoop, answer: asyncio.Future[
         found = OSError(errno.EMFILE, os.strerror(errno.EMFILE)) if file_descriptors.none_is_free() else error
     except UnicodeError:  # a label over 63 characters
         found = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-    with contextlib.suppress(RuntimeError):  # the loop is closed; nobody waits
+    with contextlib.suppress(RuntimeError):  # the loop is closed; nothing waits
         loop.call_soon_threadsafe(_settle, answer, found)
 
 

@@ -250,7 +250,7 @@ class _Connector(aiohttp.TCPConnector):
             raise RequestNotSent
 
     def _refuse_listener(self, peer: tuple[Any, ...] | None) -> None:
-        """At every egress level: the listener trusts whoever is on its machine, a job's author may be anybody."""
+        """At every egress level: the listener trusts its machine, the author of a job may be untrusted."""
         if self._listener is not None and peer and self._listener.is_reached(str(peer[0]), int(peer[1])):
             raise RefusedAddress("this is the runner itself", hint="a job cannot call the API of its own runner")
 

@@ -1,7 +1,7 @@
 """The head of an HTTP/1 response: its status, and where the response ends (RFC 9112, section 6.3). Pure.
 
 Lenient in what it reads, as Python's http.client and browsers are: the status of a legible head decides about an
-execution, so a target is not called again because of a field that nobody needs. Whatever is odd about the framing means
+execution, so a target is not called again because of an unneeded field. Whatever is odd about the framing means
 that the connection is not used again, so that no byte of this response can be taken for the next one.
 """
 
@@ -26,7 +26,7 @@ class Framing(StrEnum):
     LENGTH = "after Content-Length bytes"
     CHUNKED = "after the last chunk"
     CLOSE = "when the server closes"
-    UNKNOWN = "nobody can tell: the body is discarded and the connection closed"
+    UNKNOWN = "unknown: the body is discarded and the connection closed"
 
 
 @dataclass(frozen=True, slots=True)

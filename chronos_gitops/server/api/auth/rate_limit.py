@@ -1,4 +1,4 @@
-"""Wrong tokens are answered 429 after a while, by address, so that nobody tries out a list of them."""
+"""Wrong tokens are answered 429 after a while, by address, so that a list of them cannot be tried out."""
 
 import ipaddress
 import math

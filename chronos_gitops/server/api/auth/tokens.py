@@ -173,7 +173,7 @@ def were_shown() -> bool:
 
 
 def verify(text: str) -> "Token":
-    """The token with this text. What we made ourselves nobody guesses, so a crowd of failures never keeps it out."""
+    """The token with this text. A token of our own make cannot be guessed, so failures of others never keep it out."""
     throttle, address, now = callers().throttle, request_context.address(), time.monotonic()
     digest, wait = config_tokens.digest(text), throttle.wait(address, now)
     if wait and not (config_tokens.is_minted(text) or throttle.knows(address, digest)):

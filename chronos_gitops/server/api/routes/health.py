@@ -210,7 +210,7 @@ def _secrets() -> list[HealthCheck]:
 
 
 def _notifications() -> list[HealthCheck]:
-    """None where nobody wants to be told."""
+    """None where no channel is configured."""
     told = service().notifier.standing()
     return (
         [HealthCheck("notifications", "warn" if service().notifier.is_troubled() else "pass", "; ".join(told))]

@@ -108,7 +108,7 @@ def _parse(content: bytes, path: str | None) -> FileResult:
         raise query.InvalidParameter("path is a file's name such as jobs/daily-backup.yaml.")
     if path is not None:
         caller_scope.check_path(path)
-    # Without a path the file is called like its job, so that no warning complains about a name nobody chose.
+    # Without a path the file is called like its job, so that no warning is about a name that the caller did not choose.
     named = path or f"{validate_file(UNNAMED, content).name}.yaml"
     if not _FILE_NAME.match(named):
         named = UNNAMED

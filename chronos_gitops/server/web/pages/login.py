@@ -44,7 +44,7 @@ def enter() -> Response:
     way_back = form_origin.own_path(request.form.get("next"))
     if not roles.has_callers():
         return _to(way_back)
-    origin.check()  # a page of another site must not log its reader in as somebody else
+    origin.check()  # a page of another site must not log its reader in as another person
     given = request.form.get("token", "").strip()
     if not given:
         return _page(way_back, error="Paste a token first.", status=400)

@@ -42,7 +42,7 @@ def outlook() -> str:
 
 
 def day(now: datetime) -> charts.Strip | None:
-    """24 hours from this quarter of an hour on; None when that is too much to count while somebody waits."""
+    """24 hours from this quarter of an hour on; None when that is too much to count during a request."""
     start = aligned(now, _QUARTER)
     counts = due(start, _QUARTER, 96)
     return None if counts is None else charts.strip(counts, start, _QUARTER, _held(start, _QUARTER, 96))

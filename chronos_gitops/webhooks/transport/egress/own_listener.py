@@ -1,4 +1,4 @@
-"""The runner's own listener, which no job may reach: it trusts its machine, and anybody may write a job."""
+"""The runner's own listener, which no job may reach: it trusts its machine, and authors of jobs may be untrusted."""
 
 import socket
 from dataclasses import dataclass

@@ -83,7 +83,7 @@ class Issuers:
         return self._granted(issuer, kept, claims, None), kept
 
     def of_session(self, session: LoginSession) -> Caller | None:
-        """The caller of a login, with the grants of today; None where its issuer lets nobody in any more. NoGrant."""
+        """The caller of a login, with the grants of today; None where its issuer is gone. NoGrant."""
         issuer = next((one for one in self.with_login() if one.name == session.via), None)
         if issuer is None:
             return None

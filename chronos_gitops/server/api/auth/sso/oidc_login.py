@@ -1,7 +1,7 @@
 """A browser's login with an issuer: the authorization code flow (OpenID Connect Core 1.0, 3.1) with PKCE (RFC 7636).
 
 What the runner has to know when the browser comes back travels in a signed cookie, so that any replica can end what
-another one began, and nobody can begin a login for somebody else's browser.
+another one began, and a login cannot be begun for the browser of another person.
 """
 
 import base64
