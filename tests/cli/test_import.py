@@ -139,3 +139,82 @@ def test_a_target_of_eventbridge_gets_its_address(crontab: Path, capsys: Shown) 
         main(["import", "eventbridge", "crontab", "--target", "arn:aws:lambda:x:1:f=https://a.example.com/x?a=b"]) == 0
     )
     assert "https://a.example.com/x?a=b" in capsys.readouterr().out
+
+
+MANY = "".join(
+    f"{minute} 2 * * * curl -X POST -H 'X-Team: billing' --max-time 20 https://a.example.com/v1/{name}\n"
+    for minute, name in enumerate(("charge", "refund", "report", "settle"))
+)
+
+
+def effective(folder: Path) -> dict[str, str]:
+    """Digest of each job by its name, in every environment."""
+    tree = validate_tree(LocalFiles(job_files(folder, "jobs"), "jobs"), environment="staging")
+    assert not [one for one in tree.problems if one.severity == "error"]
+    return {name: one.job.digest for name, one in tree.jobs.items() if one.job is not None}
+
+
+@pytest.mark.parametrize(
+    ("output", "above"),
+    [
+        ("jobs", {}),
+        ("jobs/cron", {}),
+        ("jobs/a/cron", {"_defaults.yaml": "timeout: 9m\njitter: 5s\n", "a/_defaults.yaml": "tags: {team: a}\n"}),
+        ("jobs/cron", {"_environments/staging.yaml": "timeout: 40s\n", "_environments/production.yaml": ""}),
+        ("jobs", {"_environments/staging.yaml": "webhook: {headers: {x-team: s}}\n"}),
+    ],
+)
+def test_layers_hold_what_most_jobs_have_in_common_and_every_effective_job_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, above: dict[str, str]
+) -> None:
+    for name in ("plain", "layered"):
+        folder = tmp_path / name
+        for path, text in above.items():
+            (folder / "jobs" / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "jobs" / path).write_text(text)
+        folder.mkdir(exist_ok=True)
+        (folder / "crontab").write_text(MANY)
+        monkeypatch.chdir(folder)
+        more = ["--layers"] if name == "layered" else []
+        assert main(["import", "crontab", "crontab", "--output", output, "--timezone", "Europe/Paris", *more]) == 0
+    plain, layered = (effective(tmp_path / name / "jobs") for name in ("plain", "layered"))
+    assert layered == plain
+    assert len(plain) == 4
+    lines, before = (
+        sum(path.read_text().count("\n") for path in (tmp_path / name / output).rglob("*.yaml"))
+        for name in ("layered", "plain")
+    )
+    assert lines < before / 1.5
+    assert "timezone: Europe/Paris" in (tmp_path / "layered" / output / "_defaults.yaml").read_text()
+
+
+def test_layers_are_shown_without_output_and_in_json(crontab: Path, capsys: Shown) -> None:
+    crontab.write_text(MANY)
+    assert main(["import", "crontab", "crontab", "--layers"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("# _defaults.yaml\n")
+    assert shown.count("X-Team: billing") == 1
+    assert main(["import", "crontab", "crontab", "--layers", "--format", "json", "--output", "jobs"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["defaults"]["file"] == "jobs/_defaults.yaml"
+    assert document["defaults"]["yaml"] == (crontab.parent / "jobs/_defaults.yaml").read_text()
+
+
+def test_jobs_that_have_nothing_in_common_get_no_defaults(crontab: Path, capsys: Shown) -> None:
+    crontab.write_text(LINES.splitlines()[0] + "\n")
+    assert main(["import", "crontab", "crontab", "--layers", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["defaults"] is None
+
+
+@pytest.mark.parametrize("beside", ["mine.yaml", "deep/mine.yaml", "_defaults.yaml"])
+def test_defaults_never_reach_a_job_that_was_there(crontab: Path, capsys: Shown, beside: str) -> None:
+    (crontab.parent / "jobs/cron" / beside).parent.mkdir(parents=True)
+    (crontab.parent / "jobs/cron" / beside).write_text("timeout: 5s\n")
+    assert main(["import", "crontab", "crontab", "--output", "jobs/cron", "--layers"]) == 1
+    assert f"jobs/cron/{beside} stands in the folder" in capsys.readouterr().err
+    assert [path.name for path in (crontab.parent / "jobs/cron").iterdir()] == [beside.split("/")[0]]
+
+
+def test_layers_go_with_jobs_only(crontab: Path, capsys: Shown) -> None:
+    assert main(["import", "ics", "crontab", "--name", "days", "--layers"]) == 2
+    assert "--layers goes with jobs only" in capsys.readouterr().err

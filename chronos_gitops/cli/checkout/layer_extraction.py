@@ -155,11 +155,11 @@ def _existing(tree: TreeResult) -> dict[str, Mapping[str, Any]]:
 def _layer(files: Files, contents: Mapping[str, str], one: FolderDefaults) -> EditedFile:
     wanted = f"{one.folder}/{DEFAULTS}" if one.folder else DEFAULTS
     path = next((path for path in contents if files.place(path) == wanted), None)
-    before = None if path is None else contents[path]
-    text = "" if not before or before.endswith("\n") else "\n"
-    return EditedFile(
-        path or _new_path(files, wanted), before, (before or "") + text + yaml_of(common_values.nested(one.values))
-    )
+    more = yaml_of(common_values.nested(one.values))
+    if path is None:
+        return EditedFile(_new_path(files, wanted), None, _modeline(files, contents, wanted) + more)
+    before = contents[path]
+    return EditedFile(path, before, before + ("" if not before or before.endswith("\n") else "\n") + more)
 
 
 def _modeline(files: Files, contents: Mapping[str, str], place: str) -> str:

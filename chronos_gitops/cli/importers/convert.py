@@ -2,18 +2,21 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
 from chronos_gitops.cli.importers.model import ImportedJob, ImportResult, RefusedEntry
 from chronos_gitops.cli.importers.uninherited import uninherited
+from chronos_gitops.git.tree import NoFiles
+from chronos_gitops.jobs.layers.file_roles import DEFAULTS
 from chronos_gitops.jobs.layers.tree import NO_LAYERS, Layers
 from chronos_gitops.jobs.problem import is_error
 from chronos_gitops.jobs.secrets.masking import AUTH_FIELDS, is_literal, is_sensitive, literals
 from chronos_gitops.jobs.templates import templates
 from chronos_gitops.jobs.templates.templates import authority_part
-from chronos_gitops.jobs.validation.validate import validate_file
+from chronos_gitops.jobs.validation.files import EditedFiles, TreeEntry
+from chronos_gitops.jobs.validation.validate import git_blob_id, validate_file
 from chronos_gitops.jobs.yaml_writer import yaml_of
 
 _LONGEST_NAME: Final = 60
@@ -39,6 +42,8 @@ class Imported:
     drafts: tuple[ConvertedJob, ...]
     refusals: tuple[RefusedEntry, ...]
     notes: tuple[str, ...]
+    defaults: str = ""
+    """The text of a ``_defaults.yaml`` for the folder of these jobs; empty for none."""
 
 
 def finish(read: ImportResult, layers: Layers = NO_LAYERS, folder: str = "") -> Imported:
@@ -59,6 +64,21 @@ def finish(read: ImportResult, layers: Layers = NO_LAYERS, folder: str = "") -> 
         else:
             refusals.append(one)
     return Imported(tuple(drafts), tuple(refusals), read.notes)
+
+
+def with_shared_defaults(imported: Imported, layers: Mapping[str, bytes], folder: str) -> Imported:
+    """The same effective jobs from shorter files, in each environment; NotTheSame where that cannot be proven.
+
+    ``folder`` is where the jobs will stand, and ``layers`` are the files above it, both from the jobs folder.
+    """
+    from chronos_gitops.cli.checkout.layer_extraction import extract
+
+    place = f"{folder}/" if folder else ""
+    texts = {**layers, **{f"{place}{draft.name}.yaml": draft.text.encode() for draft in imported.drafts}}
+    entries = {TreeEntry(path, git_blob_id(text), len(text)): text for path, text in texts.items()}
+    found = {edit.path: edit.after for edit in extract(EditedFiles(NoFiles(), entries), folder).edits}
+    shorter = (replace(one, text=found.get(f"{place}{one.name}.yaml", one.text)) for one in imported.drafts)
+    return replace(imported, drafts=tuple(shorter), defaults=found.get(f"{place}{DEFAULTS}", ""))
 
 
 def _draft(found: ImportedJob, taken: set[str], inherited: Mapping[str, Any]) -> ConvertedJob | RefusedEntry:

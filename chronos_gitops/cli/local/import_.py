@@ -15,6 +15,7 @@ from chronos_gitops.exit_codes import ExitCode
 from chronos_gitops.jobs.validation.quoting import printable
 
 if TYPE_CHECKING:
+    from chronos_gitops.cli.checkout.local_files import LocalFiles
     from chronos_gitops.cli.importers.convert import ConvertedJob, Imported
     from chronos_gitops.jobs.layers.tree import Layers
 
@@ -35,6 +36,7 @@ _LARGEST_BYTES = 16 * 1024 * 1024
 _LONGEST = 100
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 _JOBS = "jobs"
+_DEFAULTS = "_defaults.yaml"
 
 
 def _read_targets(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -68,6 +70,7 @@ def _read_targets(_context: click.Context, _option: click.Parameter, values: tup
     help="With eventbridge: address to call in place of a target; repeatable.",
 )
 @click.option("--enable", is_flag=True, help="Enable the new jobs; they then run in addition to the old ones.")
+@click.option("--layers", "has_layers", is_flag=True, help="Write what most jobs have in common to a _defaults.yaml.")
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(
     kind: str,
@@ -77,6 +80,7 @@ def command(
     name: str | None,
     targets: dict[str, str],
     enable: bool,
+    has_layers: bool,
     style: Format,
 ) -> int:
     """Turn a crontab, Kubernetes CronJobs, systemd timers, or jobs of Chronos, Dkron, Cronicle, Ofelia or EventBridge
@@ -88,6 +92,9 @@ def command(
     and does not have, is written as null. Credentials become references to secrets. Ends with 1
     when something could not be converted.
 
+    With --layers the files are shorter, and every effective job is the same: fields that most jobs have in common go to
+    a _defaults.yaml beside them, for which --output must be a folder without YAML files.
+
     With ics, days, ranges and plain yearly dates are written to _calendars/NAME.yaml below --output. Other rules and
     other time zones are listed with their line.
 
@@ -95,7 +102,7 @@ def command(
     Examples:
       crontab -l | chronos-gitops import crontab - --timezone Europe/Paris
       chronos-gitops import crontab /etc/crontab --output jobs
-      kubectl get cronjobs -o yaml | chronos-gitops import k8s - --output jobs/cluster
+      kubectl get cronjobs -o yaml | chronos-gitops import k8s - --output jobs/cluster --layers
       curl -s http://dkron:8080/v1/jobs | chronos-gitops import dkron - --output jobs
       systemctl cat '*.timer' '*.service' | chronos-gitops import systemd - --output jobs
       docker inspect $(docker ps -q) | chronos-gitops import ofelia -
@@ -104,6 +111,8 @@ def command(
     from chronos_gitops.cli.importers.convert import finish
 
     if kind == _ICS:
+        if has_layers:
+            raise UsageError("--layers goes with jobs only")
         return _calendar(file, folder, name, timezone, style)
     if name is not None:
         raise UsageError("--name goes with ics only")
@@ -113,6 +122,7 @@ def command(
     more = {"targets": targets} if kind == _EVENTBRIDGE else {}
     read = reader.read(_content(file), timezone=timezone or "UTC", is_enabled=enable, **more)
     imported = finish(read) if folder is None else finish(read, _layers(folder), folder.as_posix())
+    imported = _shared(imported, folder) if has_layers else imported
     if folder is not None:
         _write(folder, imported)
         imported = replace(imported, notes=(*imported.notes, *_unread(folder, imported)))
@@ -163,25 +173,67 @@ def _content(file: str) -> bytes:
 
 def _layers(folder: Path) -> "Layers":
     """Those of the jobs folder that the folder stands in."""
-    from chronos_gitops.cli.checkout.local_files import LocalFiles, job_files
     from chronos_gitops.jobs.layers.tree import NO_LAYERS
     from chronos_gitops.jobs.validation.layers.layer_files import read_layers
 
-    top = next((one for one in (folder, *folder.parents) if one.name == _JOBS and one.is_dir()), None)
-    return NO_LAYERS if top is None else read_layers(LocalFiles(job_files(top, _JOBS), _JOBS))
+    files = _tree(folder)
+    return NO_LAYERS if files is None else read_layers(files)
+
+
+def _tree(folder: Path) -> "LocalFiles | None":
+    """The jobs folder that the folder is, or will be, in; None where there is none yet."""
+    from chronos_gitops.cli.checkout.local_files import LocalFiles, job_files
+
+    top = _top(folder)
+    return None if top is None else LocalFiles(job_files(top, _JOBS), _JOBS)
+
+
+def _top(folder: Path) -> Path | None:
+    return next((one for one in (folder, *folder.parents) if one.name == _JOBS and one.is_dir()), None)
+
+
+def _shared(imported: "Imported", folder: Path | None) -> "Imported":
+    """With what the jobs have in common in a ``_defaults.yaml``, which must reach no other job."""
+    from chronos_gitops.cli.importers.convert import with_shared_defaults
+
+    top = None if folder is None else _top(folder)
+    if folder is not None and (there := next(_files_below(folder, folder == top), None)):
+        hint = "nothing was written; name another --output, or leave out --layers and run layers extract"
+        raise ConflictError(f"{there} stands in the folder that --layers makes defaults for", hint=hint)
+    if folder is None or top is None or (files := _tree(folder)) is None:
+        return with_shared_defaults(imported, {}, "")
+    layers = {layer.path for layer in _layers(folder).all}
+    contents = files.read([entry for entry in files.entries if entry.path in layers])
+    place = folder.relative_to(top).as_posix()
+    above = {files.place(path): content for path, content in contents.items()}
+    return with_shared_defaults(imported, above, "" if place == "." else place)
+
+
+def _files_below(folder: Path, is_top: bool) -> Iterator[str]:
+    """Job files and layers; at the top, what stands in its reserved folders reaches jobs however they are written."""
+    from chronos_gitops.cli.checkout.local_files import job_files
+    from chronos_gitops.jobs.layers.file_roles import RESERVED_FOLDERS
+
+    for file in job_files(folder, _JOBS) if folder.is_dir() else ():
+        first = Path(file).relative_to(folder).parts[0]
+        if not (is_top and first in RESERVED_FOLDERS):
+            yield file
 
 
 def _write(folder: Path, imported: "Imported") -> None:
     """All or nothing where it can be known before."""
-    there = [_path(folder, draft) for draft in imported.drafts if _path(folder, draft).exists()]
+    written = {_path(folder, draft): draft.text for draft in imported.drafts}
+    if imported.defaults:
+        written = {folder / _DEFAULTS: imported.defaults} | written
+    there = [path for path in written if path.exists()]
     if there:
         more = f" and {len(there) - 1} more" if len(there) > 1 else ""
         raise ConflictError(f"{there[0]}{more} exists already", hint="nothing was written; name another --output")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for draft in imported.drafts:
-            with _path(folder, draft).open("x", encoding="utf-8") as file:
-                file.write(draft.text)
+        for path, text in written.items():
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}") from error
 
@@ -213,6 +265,12 @@ def _document(imported: "Imported", folder: Path | None) -> dict[str, Any]:
             }
             for draft in imported.drafts
         ],
+        "defaults": {
+            "file": None if folder is None else (folder / _DEFAULTS).as_posix(),
+            "yaml": imported.defaults,
+        }
+        if imported.defaults
+        else None,
         "refused": [{"from": one.place, "text": one.text, "reason": one.reason} for one in imported.refusals],
         "notes": list(imported.notes),
     }
@@ -220,6 +278,8 @@ def _document(imported: "Imported", folder: Path | None) -> dict[str, Any]:
 
 def _text(imported: "Imported", folder: Path | None) -> str:
     blocks = []
+    if imported.defaults:
+        blocks.append(f"# {_DEFAULTS}\n{imported.defaults}" if folder is None else f"wrote {folder / _DEFAULTS}\n")
     for draft in imported.drafts:
         shown = f"# {draft.name}.yaml\n{draft.text}" if folder is None else f"wrote {_path(folder, draft)}\n"
         blocks.append(shown + "".join(f"# not carried over from {draft.place}: {one}\n" for one in draft.lost))

@@ -28,6 +28,8 @@ _FOLDERS: Final = {
     "_policies": FileRole.POLICY,
     CALENDARS: FileRole.CALENDAR,
 }
+RESERVED_FOLDERS: Final = frozenset(_FOLDERS)
+"""At the top of the jobs folder; no job stands in them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from harness.repositories.repository import Repository
+from harness.repositories.text_tree import Texts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -92,6 +93,14 @@ def test_eighty_copies_become_short_files_and_the_same_jobs(
     assert main(["plan", "--format", "json"]) == 0
     summary = json.loads(capsys.readouterr().out)["summary"]
     assert summary == {"added": 0, "changed": 0, "moved": 0, "removed": 0, "formatting": 80, "unsafe": 0}
+
+
+def test_new_defaults_have_the_modeline_of_their_schema_where_jobs_have_one() -> None:
+    modeline = "# yaml-language-server: $schema=../../schemas/job.schema.json\n"
+    rest = "schedule: '@daily'\ntimeout: 9s\nwebhook: {url: 'https://a.example.com/x'}\n"
+    texts = {f"a/{name}.yaml": f"{modeline}name: {name}\n{rest}" for name in ("one-job", "two-jobs")}
+    (layer, *_) = extract(Texts(texts), "").edits
+    assert layer.after == "# yaml-language-server: $schema=../../schemas/defaults.schema.json\ntimeout: 9s\n"
 
 
 def test_dry_run_writes_nothing(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
@@ -229,6 +238,7 @@ _FILE = st.tuples(_TIMEOUTS, _ENABLED, _TAGS, _WEBHOOKS, st.sampled_from(["", "\
 _LAYERS = st.sampled_from(["", "timeout: 30s\n", "tags: {team: a}\nenabled: true", "webhook: {headers: {a: z}}\n"])
 
 
+@pytest.mark.timeout(400)  # 150 trees, each extracted twice
 @given(st.lists(_FILE, min_size=2, max_size=7), st.permutations(range(5)), _LAYERS, st.booleans())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_effective_jobs_and_comments_stay(
