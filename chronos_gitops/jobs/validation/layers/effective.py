@@ -6,6 +6,7 @@ from typing import Any
 
 from chronos_gitops.jobs.layers import variables
 from chronos_gitops.jobs.layers.effective import EffectiveJob
+from chronos_gitops.jobs.layers.merge import AUTH_TYPE
 from chronos_gitops.jobs.layers.parts import ENVIRONMENTS, FileParts, nulls, parts_of
 from chronos_gitops.jobs.layers.tree import Layers
 from chronos_gitops.jobs.policies.policy import judge as judge_policies
@@ -175,7 +176,8 @@ def _where_to_set(name: str, known: Iterable[str], environment: str | None, own:
 
 def no_effect(part: Document, inherited: Mapping[str, Any]) -> Iterator[Problem]:
     """``null``s of a part that remove nothing, in no environment."""
-    removed = [path for path in nulls(part.value) if path[0] != variables.VARIABLES or len(path) == 2]
+    found = (path for path in nulls(part.value) if path != AUTH_TYPE)  # which is an error
+    removed = [path for path in found if path[0] != variables.VARIABLES or len(path) == 2]
     for path in removed[:MAX_FINDINGS]:
         if not _is_in(inherited, path):
             spot = part.spot(path)

@@ -6,7 +6,7 @@ An acceptor of our own may say "valid" first (5 µs, and nothing to import); any
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -146,8 +146,19 @@ def _problems(failure: SchemaFailure, source: Document) -> Iterator[Problem]:
         return
     elif failure.keyword == "required":
         yield from _missing(failure, source)
-    elif failure.keyword in _RULES:
+    elif failure.keyword in _RULES and not _is_told_by_type(failure):
         yield _misshapen(failure, source)
+
+
+def _is_told_by_type(failure: SchemaFailure) -> bool:
+    """True for another keyword that a value of the wrong type breaks, too: a word, or a limit of integers."""
+    if failure.keyword == "enum":
+        return not isinstance(failure.given, str)
+    return failure.keyword in ("minimum", "maximum") and isinstance(failure.given, float) and _takes_integers(failure)
+
+
+def _takes_integers(failure: SchemaFailure) -> bool:
+    return failure.schema.get("type") == "integer"
 
 
 def _missing(failure: SchemaFailure, source: Document) -> Iterator[Problem]:
@@ -218,7 +229,8 @@ def _fix(rule: str, failure: SchemaFailure, spot: SourceSpan) -> str:
     """A duration in words becomes one in Go's; a number or a boolean where text must be is what it says, in quotes."""
     if rule == "duration":
         return loose_duration(failure.given) or ""
-    is_text_wanted = rule == "type" and _takes_text(failure.bound) and failure.schema.get("title") != "duration"
+    is_text = _takes_text(failure.bound) and "enum" not in failure.schema
+    is_text_wanted = rule == "type" and is_text and failure.schema.get("title") != "duration"
     is_plain = isinstance(failure.given, bool | int | float) and re.fullmatch(r"[\w.+-]+", spot.text)
     return f'"{spot.text}"' if is_text_wanted and is_plain else ""
 
@@ -229,6 +241,8 @@ def _wrong_type(field: str, failure: SchemaFailure) -> tuple[str, str]:
     if given is None:
         hint = "remove auth, or state a type" if failure.path == AUTH_TYPE else "give it a value, or remove the line"
         return f"{field} has no value; it must be {words}", hint
+    if "enum" in failure.schema:
+        return _not_a_word(field, replace(failure, bound=failure.schema["enum"]))
     if _takes_text(wanted) and not isinstance(given, dict | list):
         is_duration = failure.schema.get("title") == "duration"
         return f"{field} must be {words}, not {_kind(given)}", "give it a unit, like 30s" if is_duration else "quote it"
@@ -242,7 +256,7 @@ def _takes_text(wanted: Any) -> bool:
 def _not_a_word(field: str, failure: SchemaFailure) -> tuple[str, str]:
     words = [str(word) for word in failure.bound]
     if not isinstance(failure.given, str):
-        return f"{field} must be one of {', '.join(words)}", ""
+        return f"{field} must be one of {', '.join(words)}, not {_kind(failure.given)}", ""
     hint = suggestions.did_you_mean(failure.given, words) or f"one of {', '.join(words)}"
     return f'{field} cannot be "{short(failure.given)}"', hint
 
