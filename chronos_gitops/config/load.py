@@ -16,6 +16,7 @@ from chronos_gitops.config.callers.issuers import PROXY
 from chronos_gitops.config.groups import GitAccess
 from chronos_gitops.config.model import SettingsError
 from chronos_gitops.config.repository_url import is_address
+from chronos_gitops.config.server_profiles import profile, profiles_file
 from chronos_gitops.config.setting import Setting, values
 from chronos_gitops.config.settings import TABLE, Settings
 from chronos_gitops.config.toml_tables import EntryError, one_of
@@ -102,13 +103,19 @@ def unread_file(environ: Mapping[str, str], config: Path | None) -> Path | None:
 
 
 def client(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> tuple[str, str | None]:
-    """The runner that a command speaks to: its address without a trailing slash, and the token if there is one."""
+    """The runner that a command speaks to: its address without a trailing slash, and the token if there is one. A
+    profile's own token comes before CHRONOS_TOKEN, which may be another runner's."""
     place = "--server" if flags.get("server") else "CHRONOS_SERVER"
-    server = flags.get("server") or environ.get("CHRONOS_SERVER") or DEFAULT_SERVER
+    given = flags.get("server") or environ.get("CHRONOS_SERVER") or None
+    named = profile(given)
+    if named is not None:
+        place, given = str(profiles_file()), named.url
+    server = given or DEFAULT_SERVER
     address = urlsplit(server if "://" in server else f"http://{server}")
     if address.scheme not in ("http", "https") or not address.hostname:
         raise SettingsError(f'{place}: "{server}" is no address of a runner', hint=f"write one like {DEFAULT_SERVER}")
-    return address.geturl().rstrip("/"), flags.get("token") or environ.get("CHRONOS_TOKEN") or None
+    token = flags.get("token") or (named.token() if named else None) or environ.get("CHRONOS_TOKEN") or None
+    return address.geturl().rstrip("/"), token
 
 
 def default_data(repo: str) -> Path:

@@ -10,6 +10,8 @@ from chronos_gitops.git.errors import NotARepository
 from chronos_gitops.git.process_environment import gitpython, object_directory_hint
 from chronos_gitops.process.small_files import read_small_file
 
+CHECKOUT_HINT: Final = "run the command in a checkout, or name one with --repo"
+"""For commands that work on a checkout."""
 _BUNDLE: Final = b"# v"  # gitformat-bundle(5), "# v2 git bundle" and "# v3 git bundle"
 _MOVED_BY: Final = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_CEILING_DIRECTORIES")
 _MOVING: Final = re.compile(rb"worktree|include|bare\s*(?:=(?!\s*false\b)|$)", re.IGNORECASE | re.MULTILINE)
@@ -26,8 +28,8 @@ class RepositoryPaths:
     root: Path | None
 
 
-def discover(path: Path) -> RepositoryPaths:
-    """The repository that holds this path. NotARepository when there is none."""
+def discover(path: Path, *, hint: str = "run git init there, or give a URL") -> RepositoryPaths:
+    """The repository that holds this path. NotARepository, with the hint, when there is none."""
     plain = _plain_checkout(path)
     if plain is not None:
         return plain
@@ -36,8 +38,7 @@ def discover(path: Path) -> RepositoryPaths:
     try:
         repo = git.Repo(path, search_parent_directories=True, expand_vars=False)
     except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
-        hint = object_directory_hint() or "run git init there, or give a URL"
-        raise NotARepository(f"{path} is not in a git repository", hint=hint) from error
+        raise NotARepository(f"{path} is not in a git repository", hint=object_directory_hint() or hint) from error
     try:
         root = None if repo.working_tree_dir is None else Path(repo.working_tree_dir)
         if root is not None and not path.resolve().is_relative_to(root.resolve()):

@@ -1,5 +1,6 @@
 """A checkout without a runner: what the commands that work offline ask."""
 
+import shlex
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from chronos_gitops.errors import NotFoundError, UsageError
 from chronos_gitops.git.client import Git, author_of
 from chronos_gitops.git.commit import Person
-from chronos_gitops.git.discovery import discover
+from chronos_gitops.git.discovery import CHECKOUT_HINT, discover
 from chronos_gitops.git.errors import PathMissing
 from chronos_gitops.git.incomplete_clone import PresentObjects
 from chronos_gitops.git.tree import NoFiles
@@ -26,7 +27,7 @@ class Offline:
     """Versions of the branch that is checked out; ``Reverter`` takes it in place of a follower."""
 
     def __init__(self, path: Path, jobs: str = "jobs", *, now: Callable[[], datetime] = _utc_now) -> None:
-        self.place = discover(path.absolute())
+        self.place = discover(path.absolute(), hint=CHECKOUT_HINT)
         self.now = now
         self.jobs = jobs_in(jobs_folder(jobs), path.absolute(), self.place)
         self._worktree = None if self.place.root is None else WorktreeSource(self.place, jobs=self.jobs)
@@ -69,6 +70,21 @@ class Offline:
     def read(self, blob: str) -> bytes:
         """The content of a version."""
         return self._objects.git.read(blob)
+
+    def push_command(self) -> str | None:
+        """The command that publishes the branch that is checked out; None where there is no remote, or no branch."""
+        head = self.git.head_ref()
+        if head is None:
+            return None
+        branch = head.removeprefix("refs/heads/")
+        if self._setting(f"branch.{branch}.remote") and self._setting(f"branch.{branch}.merge"):
+            return "git push"
+        remotes = self.git.attempt("remote").stdout.decode("utf-8", "replace").split()
+        remote = "origin" if "origin" in remotes else next(iter(remotes), None)
+        return None if remote is None else f"git push {shlex.quote(remote)} {shlex.quote(branch)}"
+
+    def _setting(self, name: str) -> bool:
+        return self.git.attempt("config", "--get", name).code == 0
 
     def author(self) -> Person:
         """The author in git's configuration."""

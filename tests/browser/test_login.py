@@ -38,7 +38,7 @@ def guarded_site(tmp_path: Path) -> Iterator[Site]:
 def log_in(site: Site, page: Page, way_back: str) -> None:
     page.goto(site.url(way_back))
     page.fill("#token", OPS[0])
-    page.click("text=Log in")
+    page.click("button:has-text('Log in')")
     page.wait_for_url(f"**{way_back}")
 
 
@@ -55,6 +55,14 @@ def test_the_head_names_the_caller_and_the_end_of_its_session(
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SHOTS / f"logged-in-{scheme}-{width}.png")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for path in ("/jobs/no-such-job", "/nowhere", "/problems/not-found", "/api/docs"):
+        page.goto(guarded_site.url(path))
+        expect(page.locator("form.out")).to_contain_text("ops · session ends in 1")
+        expect(page.locator("nav[aria-label=Pages] a")).to_have_count(6)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+    # Chromium itself reports each answer of 404.
+    assert all("404" in one for one in guarded_site.troubles)
+    guarded_site.troubles.clear()
     page.click("text=Log out")
     page.wait_for_url("**/login")
     assert guarded_site.troubles == []
@@ -81,3 +89,13 @@ def test_a_page_stays_fresh_while_every_stream_is_taken(guarded_site: Site, cont
 def _stream(site: Site, secret: str) -> AbstractContextManager[httpx.Response]:
     headers = {"Authorization": f"Bearer {secret}", "Accept": "text/event-stream"}
     return site.runner.client.stream("GET", "/events", headers=headers)
+
+
+def test_a_page_whose_session_has_ended_says_so(guarded_site: Site, context: BrowserContext) -> None:
+    page = guarded_site.watch(context.new_page())
+    log_in(guarded_site, page, "/jobs/daily-backup")
+    context.clear_cookies()
+    guarded_site.runner.client.post("/jobs/daily-backup/trigger").raise_for_status()
+    expect(page.locator("#away")).to_contain_text("Your session has ended.", timeout=40_000)
+    page.click("text=Log in again")
+    expect(page).to_have_url(guarded_site.url("/login?next=%2Fjobs%2Fdaily-backup"))

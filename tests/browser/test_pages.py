@@ -1,12 +1,14 @@
 """Every page in both themes and two widths: read by axe, photographed, without a word of complaint."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser.conftest import XSS, Site
 from harness.api_fixtures import eventually
+from harness.processes.subprocess_runner import PROGRAM
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
@@ -260,3 +262,23 @@ def test_the_first_load_is_small(site: Site) -> None:
 
 def press(page: Page, key: str) -> None:
     page.keyboard.press(key)
+
+
+def test_a_page_whose_runner_was_killed_says_so_until_it_is_back(
+    own_site: Site, context: BrowserContext, tmp_path: Path
+) -> None:
+    page = context.new_page()
+    page.goto(own_site.url("/"))
+    expect(page.locator("#away p")).to_have_count(0)
+    port = own_site.runner.address.rpartition(":")[2]
+    own_site.runner.kill()
+    expect(page.locator("#away")).to_contain_text("The runner does not answer.", timeout=30_000)
+    expect(page.locator("#away")).to_contain_text("chronos-gitops doctor")
+    expect(page.locator("[data-row]")).to_have_count(5)
+    words = ("run", str(own_site.repository.root), "--data", str(tmp_path / "data"), "--listen", f"127.0.0.1:{port}")
+    again = subprocess.Popen([*PROGRAM, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        expect(page.locator("#away p")).to_have_count(0, timeout=90_000)
+    finally:
+        again.terminate()
+        again.wait(40)

@@ -68,7 +68,52 @@ def test_a_bad_day_is_told_by_the_pages(firm: Site, chromium: Browser, scheme: s
     context.close()
 
 
-def keep(page: Page, artist: Page, name: str) -> None:
+WIDTHS = (390, 1280, 1440)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_value_of_a_list_is_cut(firm: Site, chromium: Browser, width: int) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 860})
+    page = firm.watch(context.new_page())
+    for path in ("/", "/executions", "/upcoming", "/jobs/invoice-run"):
+        page.goto(firm.url(path))
+        for kind in (".jobs", ".runs"):
+            cut = page.evaluate(
+                "kind => [...document.querySelectorAll(kind)].filter(table =>"
+                " table.scrollWidth > table.closest('.wide').clientWidth).length",
+                kind,
+            )
+            assert cut == 0, f"{path} {kind}"
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_are_readable_in_forced_colours_and_at_200_percent(firm: Site, chromium: Browser, scheme: str) -> None:
+    """A browser at 200 % has half of the pixels across; text alone is twice as large by its own setting."""
+    context = chromium.new_context(
+        color_scheme=scheme,  # type: ignore[arg-type]  # one of its literals
+        forced_colors="active",
+        viewport={"width": 640, "height": 430},
+        device_scale_factor=2,
+    )
+    page, artist = firm.watch(context.new_page()), context.new_page()
+    for name, path in (("jobs", "/"), ("job", "/jobs/invoice-run"), ("upcoming", "/upcoming"), ("changes", "/changes")):
+        page.goto(firm.url(path))
+        keep(page, artist, f"forced-{name}-{scheme}", SHOTS.parent)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 640, path
+        here = page.locator("nav a[aria-current], .head").first
+        expect(here).to_be_visible()
+        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        assert page.evaluate("getComputedStyle(document.body).fontSize") == "30px", "text follows the reader's size"
+        page.evaluate("document.documentElement.style.fontSize = ''")
+    page.goto(firm.url("/"))
+    outline = page.evaluate("getComputedStyle(document.querySelector('nav a[aria-current]')).outlineStyle")
+    assert outline == "solid", "forced colours take backgrounds away"
+    context.close()
+
+
+def keep(page: Page, artist: Page, name: str, folder: Path = SHOTS) -> None:
     png = base64.b64encode(page.screenshot()).decode()
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    (SHOTS / f"{name}.webp").write_bytes(base64.b64decode(artist.evaluate(_WEBP, png)))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.webp").write_bytes(base64.b64decode(artist.evaluate(_WEBP, png)))

@@ -409,6 +409,65 @@ def test_the_runner_a_command_asks(
     assert load.client(flags, environ) == expected
 
 
+PROFILES = """
+default = "staging"
+[production]
+url = "https://ops.example.com/chronos/"
+token_file = "production.token"
+[staging]
+url = "staging.example.com:8080"
+"""
+
+
+@pytest.fixture
+def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    file = tmp_path / "chronos-gitops" / "servers.toml"
+    file.parent.mkdir()
+    file.write_text(PROFILES)
+    (file.parent / "production.token").write_text("of-production\n")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "expected"),
+    [
+        ({}, {}, ("http://staging.example.com:8080", None)),
+        ({}, {"CHRONOS_TOKEN": "t"}, ("http://staging.example.com:8080", "t")),
+        ({"server": "production"}, {}, ("https://ops.example.com/chronos", "of-production")),
+        ({}, {"CHRONOS_SERVER": "production"}, ("https://ops.example.com/chronos", "of-production")),
+        ({"server": "production"}, {"CHRONOS_TOKEN": "t"}, ("https://ops.example.com/chronos", "of-production")),
+        ({"server": "production", "token": "u"}, {}, ("https://ops.example.com/chronos", "u")),
+        ({"server": "elsewhere"}, {}, ("http://elsewhere", None)),
+        ({"server": "http://production"}, {"CHRONOS_TOKEN": "t"}, ("http://production", "t")),
+    ],
+)
+def test_a_runner_has_a_name_in_the_folder_of_the_user(
+    profiles: Path, flags: dict[str, str | None], environ: dict[str, str], expected: tuple[str, str | None]
+) -> None:
+    assert load.client(flags, environ) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("default = ", "servers.toml: Invalid value"),
+        ('default = "nowhere"', 'servers.toml: default = "nowhere" names no table'),
+        ("[a]\nurl = 'x'\ntoken = 'y'", r'\[a\]: there is no "token"; did you mean'),
+        ("[a]\ntoken_file = 'y'", r"\[a\]: url is missing"),
+        ("url = 'x'", '"url" is no profile'),
+        ("[a]\nurl = 'ftp://x'", 'servers.toml: "ftp://x" is no address of a runner'),
+        ("[a]\nurl = 'x'\ntoken_file = 'none'", "none cannot be read: No such file"),
+        ("[a]\nurl = 'x'\ntoken_file = 'empty'", "empty is empty"),
+    ],
+)
+def test_a_wrong_profile_is_refused_with_its_place(profiles: Path, text: str, said: str) -> None:
+    profiles.write_text(text)
+    (profiles.parent / "empty").touch()
+    with pytest.raises(SettingsError, match=said):
+        load.client({"server": "a"}, {})
+
+
 def test_a_server_that_is_no_address_is_refused_with_its_place() -> None:
     with pytest.raises(SettingsError, match='CHRONOS_SERVER: "ftp://x" is no address of a runner'):
         load.client({}, {"CHRONOS_SERVER": "ftp://x"})

@@ -42,8 +42,9 @@ def server_options(command: _F) -> _F:
         click.option("--token", metavar="TOKEN", help="A bearer token.  [env var: CHRONOS_TOKEN]"),
         click.option(
             "--server",
-            metavar="URL",
-            help=f"The runner.  [env var: CHRONOS_SERVER]  [default: {load.DEFAULT_SERVER}]",
+            metavar="URL|NAME",
+            help="The runner: its address, or a name in servers.toml.  [env var: CHRONOS_SERVER]  "
+            f"[default: {load.DEFAULT_SERVER}]",
         ),
     ):
         command = option(command)

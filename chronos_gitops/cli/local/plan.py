@@ -128,10 +128,10 @@ def _planned(
     from chronos_gitops.cli.checkout.plan_sides import compare
     from chronos_gitops.cli.checkout.zone_data_file import read_zone_data
     from chronos_gitops.git.client import Git
-    from chronos_gitops.git.discovery import discover
+    from chronos_gitops.git.discovery import CHECKOUT_HINT, discover
 
     data = None if tzdata is None else read_zone_data(tzdata)
-    git, folder = Git(discover(repo.absolute())), str(PurePosixPath(jobs))
+    git, folder = Git(discover(repo.absolute(), hint=CHECKOUT_HINT)), str(PurePosixPath(jobs))
     compared = compare(git, base, head, folder, is_direct=direct)
     at = given or datetime.now(UTC)
     found = plan_change(compared, git, folder, environment=environment, at=at, asked=asked, zone_data=data)

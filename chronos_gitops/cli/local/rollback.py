@@ -12,7 +12,7 @@ from chronos_gitops.cli import job_words
 from chronos_gitops.cli.client.api_client import job_path
 from chronos_gitops.cli.client.reverts import on_runner, revert_options
 from chronos_gitops.cli.output import Format, tell
-from chronos_gitops.cli.reports.reverts import planned_commit, print_problems
+from chronos_gitops.cli.reports.reverts import planned_commit, print_problems, tell_made
 from chronos_gitops.jobs.validation.quoting import printable
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def command(
             return tell(style, plan.document() | {"diff": plan.diff}, lambda: _plan_in_words(plan))
         result = reverter.perform(asked)
         _warn(result.warnings)
-        return tell(style, result.document(), lambda: _result_in_words(result))
+        return tell_made(style, result, checkout, lambda: _result_in_words(result))
 
 
 def _warn(warnings: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ import click
 
 from chronos_gitops.cli.client.reverts import on_runner, revert_options
 from chronos_gitops.cli.output import Format, tell
-from chronos_gitops.cli.reports.reverts import planned_commit, print_problems
+from chronos_gitops.cli.reports.reverts import planned_commit, print_problems, tell_made
 from chronos_gitops.jobs.validation.quoting import printable
 from chronos_gitops.plurals import plural
 
@@ -61,7 +61,7 @@ def command(
             plan = reverter.plan(asked)
             return tell(style, plan.document() | {"diff": plan.diff}, lambda: _plan_in_words(plan))
         result = reverter.perform(asked)
-        return tell(style, result.document(), lambda: _result_in_words(result))
+        return tell_made(style, result, checkout, lambda: _result_in_words(result))
 
 
 def _plan_in_words(plan: "UndoPlan") -> str:

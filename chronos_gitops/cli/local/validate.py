@@ -17,6 +17,7 @@ from chronos_gitops.cli.reports.problems import summary
 from chronos_gitops.errors import UsageError
 from chronos_gitops.exit_codes import ExitCode
 from chronos_gitops.jobs.problem import Problem, Severity, counts_in, is_error, ordered
+from chronos_gitops.jobs.validation.quoting import printable
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
 from chronos_gitops.jobs.validation.yaml.decoding import MAX_BYTES
 from chronos_gitops.plurals import plural
@@ -92,9 +93,20 @@ def command(
     _print(problems, number, style, coloured)
     _offer(problems, is_file="-" not in paths)
     if not number and changed_since is None:
-        click.echo(f"no job files; name a path, or the jobs folder with --jobs (now {jobs})", err=True)
+        click.echo(nothing_found(paths, jobs), err=True)
         return ExitCode.NOTHING
     return ExitCode.FAILED if any(map(is_error, problems)) and not exit_zero else ExitCode.FINE
+
+
+def nothing_found(paths: Sequence[str], jobs: str) -> str:
+    """The sentence for a question that matches no job file, with the way out."""
+    place = ", ".join(map(printable, paths)) or f'the jobs folder "{printable(jobs)}"'
+    if not paths and not Path(jobs).is_dir():
+        place += ", which does not exist"
+    return (
+        f"There is no job file in {place}. chronos-gitops init writes a first one; name another folder as PATH, "
+        "or with --jobs."
+    )
 
 
 def _offer(problems: Sequence[Problem], *, is_file: bool) -> None:

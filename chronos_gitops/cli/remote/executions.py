@@ -26,6 +26,9 @@ _STATUSES = ("pending", "running", "success", "failed", "skipped", "cancelled")
 @click.option("--since", callback=read_past, metavar="TIME", help="Scheduled from this time on, or so long ago: 1h.")
 @click.option("--until", callback=read_past, metavar="TIME", help="Scheduled before this time, or so long ago.")
 @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Only jobs with this tag; repeatable.")
+@click.option(
+    "--sort", metavar="KEY", help="Order, such as -duration_ms, started_at or job.  [default: -scheduled_time]"
+)
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Maximum number of items.")
 @click.option("--id", "execution_id", metavar="ID", help="One execution, with its attempts.")
 @click.option("--at", callback=read_instant, metavar="TIME", help="Explain why JOB ran, or did not run, at this time.")
@@ -36,6 +39,7 @@ def command(
     since: datetime | None,
     until: datetime | None,
     tags: tuple[str, ...],
+    sort: str | None,
     limit: int,
     execution_id: str | None,
     at: datetime | None,
@@ -43,11 +47,12 @@ def command(
     token: str | None,
     style: Format,
 ) -> None:
-    """List executions of JOB, or of all jobs, newest first.
+    """List executions of JOB, or of all jobs, newest first unless --sort says otherwise.
 
     \b
     Examples:
       chronos-gitops executions --status failed --since 1h
+      chronos-gitops executions --since 24h --sort -duration_ms --limit 10
       chronos-gitops executions daily-backup --at 2026-03-08T02:00:00Z
     """
     runner = RunnerClient(server, token)
@@ -60,7 +65,7 @@ def command(
         why = runner.get(job_path(job, "/executions"), {"at": rfc3339(at)})
         return tell(style, why, lambda: _why(why))
     between = {name: rfc3339(at) for name, at in (("since", since), ("until", until)) if at is not None}
-    given = {"limit": str(min(limit, 1000)), "job": job or "", "status": ",".join(statuses)}
+    given = {"limit": str(min(limit, 1000)), "job": job or "", "status": ",".join(statuses), "sort": sort or ""}
     query = {name: text for name, text in given.items() if text} | between | dict(map(read_tag, tags))
     items = list(runner.items("/api/v1/executions", query, limit))
     return tell(style, {"items": items}, lambda: table(_HEADER, map(_row, items)) if items else "no executions")

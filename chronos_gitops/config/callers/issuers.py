@@ -30,7 +30,7 @@ class Login:
 class TokenIssuer:
     """``issuer`` is compared exactly with the claim ``iss``; ``user`` is the claim that audit and commits show. Keys
     are in ``jwks_file``, else found by discovery (OpenID Connect Discovery 1.0, section 4). With ``login`` its tokens
-    count only as the end of a login, and ``audience`` is the client id."""
+    count only as the end of a login, and ``audience`` is the client id and ``label`` is its name on the login page."""
 
     name: str
     issuer: str
@@ -38,6 +38,7 @@ class TokenIssuer:
     user: str = "sub"
     jwks_file: Path | None = None
     login: Login | None = None
+    label: str = ""
 
     def name_of(self, claims: Mapping[str, Any]) -> str:
         """The name on pages, in the audit log and in commits: the claim ``user``, or ``sub`` if that is an unverified
@@ -80,7 +81,7 @@ def issuers(value: Any, base: Path) -> tuple[TokenIssuer, ...]:
 def _issuer(entry: Mapping[str, Any], base: Path) -> TokenIssuer:
     name = parsers.text(entry.get("name", ""))
     try:
-        toml_tables.refuse_unknown(entry, ("name", "issuer", "audience", "user", "jwks_file", "login"))
+        toml_tables.refuse_unknown(entry, ("name", "label", "issuer", "audience", "user", "jwks_file", "login"))
         if not _NAME.match(name) or name in _TAKEN:
             raise ValueError("name is kebab-case, like sso or github, and no other way in: " + ", ".join(_TAKEN))
         issuer, audience = (parsers.text(entry.get(key, "")) for key in ("issuer", "audience"))
@@ -92,7 +93,8 @@ def _issuer(entry: Mapping[str, Any], base: Path) -> TokenIssuer:
         login = _login(entry["login"], base) if "login" in entry else None
         if login is not None and not issuer.startswith("https://"):
             raise ValueError(f'issuer "{issuer}" is no https address, and login asks it for the way there')
-        return TokenIssuer(name, issuer, audience, parsers.text(entry.get("user", "sub")), file, login)
+        user, label = parsers.text(entry.get("user", "sub")), parsers.text(entry.get("label", name))
+        return TokenIssuer(name, issuer, audience, user, file, login, label)
     except ValueError as error:
         raise toml_tables.EntryError(name or "(without a name)", str(error)) from error
 
@@ -147,8 +149,8 @@ class Callers:
     issuers: tuple[TokenIssuer, ...] = setting(
         "issuers",
         issuers,
-        "`[[issuers]]` with `name`, `issuer`, `audience`, and `user`, `jwks_file`, `login` if wanted: whose tokens "
-        "(JWT) let a caller in, or with whom browsers log in.",
+        "`[[issuers]]` with `name`, `issuer`, `audience`, and `label`, `user`, `jwks_file`, `login` if wanted: whose "
+        "tokens (JWT) let a caller in, or with whom browsers log in.",
         default=(),
     )
     grants: tuple[ClaimGrant, ...] = setting(

@@ -3,13 +3,13 @@
 import logging
 from typing import Any
 
-from flask import Blueprint, Flask, Response, json, request
+from flask import Blueprint, Flask, Response, current_app, json, request
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from chronos_gitops.errors import ChronosError, ConflictError, NotFoundError, UsageError
 from chronos_gitops.git.errors import GitError
-from chronos_gitops.server.api import endpoint, links, page_links, problem_types
+from chronos_gitops.server.api import endpoint, links, problem_types
 from chronos_gitops.server.api.endpoint import ApiOperation, Endpoint, answer
 from chronos_gitops.server.api.openapi.shapes import one_of, ref
 from chronos_gitops.server.api.params import form_origin
@@ -19,14 +19,15 @@ from chronos_gitops.server.api.request_context import record_problem, request_id
 log = logging.getLogger(__name__)
 blueprint = Blueprint("problems", __name__, url_prefix="/problems")
 MEDIA_TYPE = "application/problem+json"
+HEAD = "chronos_gitops.problem_head"
+"""The extension of the pages' application that renders the head of a page."""
 KIND = endpoint.path("kind", "The last part of a problem's `type`", one_of(kind.kind for kind in KINDS))
 _SHOWN = 200
 _PAGE = Markup(
     '<!doctype html><html lang="en"><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width, initial-scale=1">'
     '<title>{title}</title><link rel="icon" href="data:,"><link rel="stylesheet" href="{root}/static/chronos.css">'
-    '<header class="top"><a class="brand" href="{root}/">chronos<span>-gitops</span></a>'
-    '<nav aria-label="Pages">{pages}</nav></header>'
+    '<meta name="color-scheme" content="light dark">{head}'
     '<main id="content"><h1>{title}</h1><p>{detail}</p><p>{hint}</p>{back}</main></html>\n'
 )
 
@@ -125,12 +126,10 @@ def wants_page() -> bool:
 
 
 def _page(title: str, detail: str, hint: str) -> str:
-    pages = Markup(" ").join(
-        Markup('<a href="{}">{}</a>').format(links.path(path), word) for path, word, _ in page_links.PAGES
-    )
+    head = current_app.extensions[HEAD]()
     came_from = form_origin.page()
     back = Markup("") if came_from is None else Markup('<p><a href="{}">Back to the form</a></p>').format(came_from)
-    return _PAGE.format(title=title, detail=detail, hint=hint, pages=pages, back=back, root=links.path(""))
+    return _PAGE.format(title=title, detail=detail, hint=hint, head=head, back=back, root=links.path(""))
 
 
 def _wants_text() -> bool:

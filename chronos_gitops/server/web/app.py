@@ -8,6 +8,7 @@ from jinja2 import StrictUndefined
 
 from chronos_gitops.schedule.timing import Timing
 from chronos_gitops.server.api import app as api_app
+from chronos_gitops.server.api import problems
 from chronos_gitops.server.api.routes import event_stream
 from chronos_gitops.server.web import layout
 from chronos_gitops.server.web.cache import PageCache
@@ -36,6 +37,7 @@ def create_app(service: "Service") -> Flask:
     app = api_app.create_app(service, layout.blueprint, login.blueprint, api_docs.blueprint)
     app.extensions[layout.IN_WORDS] = lru_cache(maxsize=10_000)(Timing.describe)
     app.extensions[layout.CHARTS], app.extensions[layout.SHAPES] = PageCache(64), PageCache(5_000)
+    app.extensions[problems.HEAD] = layout.problem_head
     app.extensions[live.STREAMS] = event_stream.StreamSlots(live.MOST, live.PER_CALLER, displaces=True)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

@@ -1,6 +1,8 @@
-"""States, times and lengths as people say them."""
+"""Times, lengths and bodies as people read them."""
 
+import json
 from datetime import datetime, timedelta
+from typing import Any
 
 _MINUTE = timedelta(minutes=1)
 _TEN_MINUTES = 10 * _MINUTE
@@ -29,6 +31,31 @@ def relative(moment: datetime, now: datetime) -> str:
         return "now"
     words = length(_rounded(abs(moment - now)))
     return f"in {words}" if moment > now else f"{words} ago"
+
+
+def indented_json(text: str) -> str:
+    """A JSON object or list, indented; every other text as it is, and a document that would not say the same: one with
+    a key twice, or a number that a float does not hold."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return text
+    try:
+        found = json.loads(text, object_pairs_hook=_object, parse_float=_exact, parse_constant=_exact)
+        return json.dumps(found, indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key is there twice")
+    return found
+
+
+def _exact(text: str) -> float:
+    if repr(value := float(text)) != text:
+        raise ValueError("it would be written otherwise")
+    return value
 
 
 def _rounded(span: timedelta) -> timedelta:

@@ -4,16 +4,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from flask import Blueprint, Response, current_app, send_from_directory, stream_template
+from flask import Blueprint, Response, current_app, render_template, request, send_from_directory, stream_template
 from markupsafe import Markup
 
+from chronos_gitops.forge.commit_links import commit_links
 from chronos_gitops.plurals import plural
 from chronos_gitops.process.engine_priority import yielding
 from chronos_gitops.schedule.timestamps import utc_text
 from chronos_gitops.schedule.timing import Timing
 from chronos_gitops.server.api import links, page_links
-from chronos_gitops.server.api.auth import caller_scope, roles, tokens
-from chronos_gitops.server.api.endpoint import OPERATE, ROLLBACK, Endpoint
+from chronos_gitops.server.api.auth import caller_scope, roles, session_cookie, tokens
+from chronos_gitops.server.api.endpoint import OPERATE, READ, ROLLBACK, Endpoint
 from chronos_gitops.server.api.middleware import form_redirect
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.request_context import caller, service, via
@@ -68,16 +69,39 @@ def _shared() -> dict[str, Any]:
         "may_approve": roles.may(OPERATE) and _operators_approve() and _sees_all_held(),
         "may_roll_back": roles.may(ROLLBACK),
         "is_limited": caller_scope.is_limited(),
-        "has_login": roles.has_callers(),
-        "has_session": roles.has_callers() and tokens.session() is not None,
+        "notice": form_redirect.notice(),
+        "forge": commit_links(service().settings.forge, service().settings.repo),
+        **head_values(),
+    }
+
+
+def head_values() -> dict[str, Any]:
+    """For the head of every page: the pages, the caller, and the way out of a session."""
+    is_known = roles.has_callers() and _is_known()
+    return {
+        "has_login": is_known,
+        "has_session": is_known and tokens.session() is not None,
         "who": caller(),
         "via": via(),
-        "until": tokens.until() if roles.has_callers() else None,
+        "until": tokens.until() if is_known else None,
         "here": links.here(),
         "root": links.path(""),
-        "notice": form_redirect.notice(),
         "pages_of_all": page_links.PAGES,
     }
+
+
+def _is_known() -> bool:
+    """True for a caller that was let in. Where nobody has to be, a cookie is asked, but no token: a wrong one would
+    count."""
+    if via() != "none":
+        return True
+    has_cookie = session_cookie.value() is not None and "Authorization" not in request.headers
+    return has_cookie and roles.role_needed() is None and roles.may(READ)
+
+
+def problem_head() -> Markup:
+    """The head of a page that tells of a problem. It shows nothing of git: that page may be read by anyone."""
+    return Markup(render_template("head.html", **head_values()))
 
 
 def _sees_all_held() -> bool:
@@ -101,6 +125,9 @@ def moment(value: str | datetime | None) -> Markup | str:
     relative = formatting.relative(instant, service().now())
     # Digits and words of ours: nothing to escape, four hundred times on a page.
     return Markup(f'<time datetime="{responses.instant(instant)}" title="{utc_text(instant)}">{relative}</time>')
+
+
+blueprint.add_app_template_filter(formatting.indented_json)
 
 
 @blueprint.app_template_filter("milliseconds")

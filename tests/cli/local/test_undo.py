@@ -1,6 +1,7 @@
 """``undo COMMIT``: what one commit changed goes back, from the command line."""
 
 import json
+from pathlib import Path
 
 import pytest
 from harness.repositories.repository import Repository
@@ -69,3 +70,35 @@ def test_a_file_that_changed_since_refuses_all_of_it(
     assert main(["undo", made, "--repo", str(repository.root)]) == 1
     assert "changed again since that commit: one" in capsys.readouterr().err
     assert repository.head() == head
+
+
+@pytest.mark.parametrize("words", [["undo", "HEAD"], ["rollback", "one", "1"]])
+def test_a_commit_made_in_a_clone_says_how_to_push_it(
+    repository: Repository, made: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    clone = repository.clone(tmp_path / "clone")
+    asked = [*words, "--repo", str(clone.root)]
+    assert main(asked) == 0
+    assert capsys.readouterr().out.endswith("\nIt is not pushed yet. Push it: git push\n")
+    clone.git("reset", "--quiet", "--hard", made)
+    assert main([*asked, "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["push"] == "git push"
+    clone.git("checkout", "--quiet", "-b", "night", made)
+    assert main(asked) == 0
+    assert "Push it: git push origin night" in capsys.readouterr().out
+    clone.git("checkout", "--quiet", "--detach", made)
+    assert main([*asked[:-2], "--dry-run", *asked[-2:]]) == 0
+    assert "Push it" not in capsys.readouterr().out, "nothing was made"
+
+
+@pytest.mark.parametrize(
+    "words", [["undo", "HEAD"], ["rollback", "one", "1"], ["history", "one"], ["show", "one"], ["plan"]]
+)
+def test_outside_of_a_repository_the_way_out_is_a_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    assert capsys.readouterr().err == (
+        f"error: {tmp_path} is not in a git repository\nhint: run the command in a checkout, or name one with --repo\n"
+    )

@@ -90,11 +90,23 @@ def test_a_path_that_is_not_there_ends_with_2(tree: Callable[..., Path], capsys:
     assert capsys.readouterr().err == f"error: there is no {arguments[-1]}\n"
 
 
-@pytest.mark.parametrize("arguments", [["validate"], ["validate", "empty"], ["validate", "--jobs", "other"]])
-def test_nothing_to_look_at_ends_with_3(tree: Callable[..., Path], capsys: Shown, arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [
+        (["validate"], 'the jobs folder "jobs", which does not exist'),
+        (["validate", "empty"], "empty"),
+        (["validate", "--jobs", "empty"], 'the jobs folder "empty"'),
+        (["validate", "--jobs", "other"], 'the jobs folder "other", which does not exist'),
+    ],
+)
+def test_nothing_to_look_at_ends_with_3(
+    tree: Callable[..., Path], capsys: Shown, arguments: list[str], place: str
+) -> None:
     (tree({"other.txt": ""}) / "empty").mkdir()
     assert main(arguments) == 3
-    assert "no job files" in capsys.readouterr().err
+    shown = capsys.readouterr()
+    assert shown.out == "Checked no file.\n"
+    assert shown.err.startswith(f"There is no job file in {place}. chronos-gitops init writes a first one; ")
 
 
 def test_nothing_is_still_json(tree: Callable[..., Path], capsys: Shown) -> None:
@@ -250,7 +262,7 @@ def test_changed_since_reports_about_the_branch_and_its_edits(branch: Callable[.
 
 def test_changed_since_with_nothing_changed_ends_with_0(branch: Callable[..., Path], capsys: Shown) -> None:
     assert main(["validate", "jobs/daily-c.yaml", "--changed-since", "main"]) == 0
-    assert capsys.readouterr().out == "Checked 0 files: no problems.\n"
+    assert capsys.readouterr().out == "Checked no file.\n"
 
 
 @pytest.mark.parametrize(

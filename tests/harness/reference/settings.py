@@ -19,6 +19,9 @@ def page() -> str:
                 table(("chronos.toml", "flag", "variable", "default", "meaning"), rows),
                 "Values of secrets are no settings: `CHRONOS_SECRET_BACKUP_TOKEN` is what `${secret:backup-token}` "
                 "stands for. The commands that ask a runner read `CHRONOS_SERVER` and `CHRONOS_TOKEN`.",
+                "Runners may have names in `servers.toml` of the user's configuration folder "
+                "(`~/.config/chronos-gitops`): `[production]` with `url`, and `token_file` if wanted, is "
+                '`--server production`. With `default = "production"` commands ask it where nothing names a runner.',
             ]
         )
         + "\n"

@@ -70,7 +70,7 @@ def instant(text: str) -> datetime:
     return found.astimezone(UTC)
 
 
-def answer(items: Sequence[Mapping[str, Any]], after: Sequence[str | int] | None, **more: Any) -> Response:
+def answer(items: Sequence[Mapping[str, Any]], after: Sequence[str | int | None] | None, **more: Any) -> Response:
     """One page; ``after`` is the position of its last item when more follow, ``more`` stands beside the items."""
     following = None if after is None else next_url(after)
     chosen = _chosen()
@@ -96,12 +96,12 @@ def _filters() -> str:
     return hashlib.sha256(json.dumps([request.path, asked]).encode()).hexdigest()[:16]
 
 
-def _cursor(after: Sequence[str | int]) -> str:
+def _cursor(after: Sequence[str | int | None]) -> str:
     content = json.dumps([_filters(), *after], separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
-def next_url(after: Sequence[str | int]) -> str:
+def next_url(after: Sequence[str | int | None]) -> str:
     """The address of the next page, which starts after this position."""
     cursor = _cursor(after)
     asked = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]

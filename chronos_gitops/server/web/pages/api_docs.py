@@ -14,7 +14,7 @@ from chronos_gitops.server.api import links
 from chronos_gitops.server.api.auth import roles
 from chronos_gitops.server.api.endpoint import Endpoint
 from chronos_gitops.server.api.openapi.generator import specification
-from chronos_gitops.server.web.layout import render_page
+from chronos_gitops.server.web.layout import head_values, render_page
 
 blueprint = Blueprint("docs", __name__)
 _TOKEN = '-H "Authorization: Bearer $CHRONOS_TOKEN"'
@@ -42,7 +42,7 @@ def page() -> str:
     chapters = [
         (tag["name"], tag["description"], operations(document, tag["name"], _server())) for tag in document["tags"]
     ]
-    return render_page("docs.html", info=document["info"], chapters=chapters)
+    return render_page("docs.html", info=document["info"], chapters=chapters, **head_values())
 
 
 @blueprint.get("/docs", declared=Endpoint(role=None))

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from flask import request, url_for
@@ -14,6 +15,7 @@ from chronos_gitops.server.api.endpoint import READ, Endpoint
 from chronos_gitops.server.api.params import job_lookup, pagination, query
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.server.api.routes.executions import executions as api
+from chronos_gitops.server.api.routes.executions.execution_order import NEWEST_FIRST, ExecutionOrder
 from chronos_gitops.server.web import run_rows
 from chronos_gitops.server.web.layout import blueprint, render_page
 
@@ -33,13 +35,23 @@ WORDS = {Within.HOUR: "hour", Within.SHIFT: "8 hours", Within.DAY: "24 hours", W
 WITHIN = query.of_form(query.choice("within", Within, "Only scheduled times of this long until now"))
 JOB, TRIGGER = query.of_form(api.JOB), query.of_form(api.TRIGGER)
 SINCE, UNTIL = query.of_form(api.SINCE), query.of_form(api.UNTIL)
+_SORTED: Final = {
+    "Job": "job",
+    "Scheduled": "-scheduled_time",
+    "Result": "status",
+    "Took": "-duration_ms",
+    "Attempts": "-attempts",
+}
+"""Columns, and the order that a first click asks for."""
 FILTERS = (JOB, api.STATUS, TRIGGER, WITHIN, SINCE, UNTIL)
 
 
 @blueprint.get(
-    "/executions", declared=Endpoint(role=READ, is_scoped=True, parameters=(*FILTERS, pagination.CURSOR, query.TAGS))
+    "/executions",
+    declared=Endpoint(role=READ, is_scoped=True, parameters=(*FILTERS, api.SORT, pagination.CURSOR, query.TAGS)),
 )
 def executions() -> str:
+    order = api.SORT.value()
     within, since = WITHIN.value(), SINCE.value()
     if within is not None:
         begin = service().now() - durations.parse(within)
@@ -55,13 +67,14 @@ def executions() -> str:
         trigger=TRIGGER.value(),
         since=since,
         until=UNTIL.value(),
-        before=pagination.position(api.position),
     )
-    rows, after = ((), None) if fault else api.page(asked, _SHOWN)
+    rows, after = ((), None) if fault else api.in_order(asked, order, _SHOWN)
     return render_page(
         "executions.html",
         rows=[run_rows.row(row) for row in rows],
         following=None if after is None else _relative(pagination.next_url(after)),
+        columns=_columns(order),
+        sort="" if order == NEWEST_FIRST else str(order),
         first=_first(),
         is_first=pagination.CURSOR.value() is None,
         job=job or "",
@@ -78,9 +91,22 @@ def executions() -> str:
     )
 
 
-def _first() -> str:
-    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
-    return f"{links.here()}?{urlencode(kept)}" if kept else links.here()
+def _first(**changed: str) -> str:
+    """The address of the first page, with these parameters in place of those that it had."""
+    kept = [pair for pair in request.args.items(multi=True) if pair[0] != "cursor" and pair[0] not in changed]
+    asked = [*kept, *changed.items()]
+    return f"{links.here()}?{urlencode(asked)}" if asked else links.here()
+
+
+def _columns(order: ExecutionOrder) -> dict[str, dict[str, str]]:
+    """A click on the column that orders the list turns it round."""
+    found = {}
+    for word, first in _SORTED.items():
+        is_ordered = first.removeprefix("-") == order.key
+        following = str(order._replace(is_descending=not order.is_descending)) if is_ordered else first
+        direction = "descending" if order.is_descending else "ascending"
+        found[word] = {"url": _first(sort=following), "order": direction if is_ordered else ""}
+    return found
 
 
 def _shortcuts() -> list[tuple[str, str]]:

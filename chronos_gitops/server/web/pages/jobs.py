@@ -123,7 +123,8 @@ def _rows(found: Sequence[JobSearch]) -> list[dict[str, Any]]:
             "shape": shapes.get(one.definition.job.name),
             "since": _since(one, shapes.get(one.definition.job.name)),
             "url": f"{_place('pages.job', 'name')}{job['name']}",
-            "tag_urls": [_tag_url(*tag) for tag in one.definition.job.tags],
+            "tag_urls": [_tag_url(*tag) for tag in one.definition.job.tags[:1]],
+            "folded": ", ".join(f"{key}={value}" for key, value in one.definition.job.tags[1:]),
         }
         for one, job in zip(found, rendered, strict=True)
     ]

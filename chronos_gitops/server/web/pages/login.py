@@ -127,9 +127,10 @@ def leave() -> Response:
 
 def _page(way_back: str, *, error: str = "", status: int = 200) -> Response:
     lasts = formatting.length(service().settings.session_lifetime)
-    issuers = [one.name for one in tokens.callers().issuers.with_login()]
+    issuers = tokens.callers().issuers.with_login()
     has_tokens = bool(service().settings.tokens)
     values = {"next": way_back, "error": error, "lasts": lasts, "issuers": issuers, "has_tokens": has_tokens}
+    values["environment"] = service().settings.environment
     return make_response(render_page("login.html", **values), status)
 
 

@@ -74,21 +74,40 @@
     stream.addEventListener("changed", soon);
     stream.addEventListener("open", () => { if (!isFirst) soon(); });
   }
+  // A page that cannot be refreshed says so, and since when: old news must not pass for new.
+  let fresh = Date.now();
+  function away(kind) {
+    const place = document.getElementById("away");
+    if (!place || (place.dataset.kind || "") === kind) return;
+    place.dataset.kind = kind;
+    for (const said of place.querySelectorAll("p")) said.remove();
+    if (!kind) return;
+    const said = place.querySelector(`[data-away=${kind}]`).content.cloneNode(true);
+    said.querySelector("[data-at]").textContent = local.format(fresh);
+    place.append(said);
+  }
   let question = 0; // an answer to an earlier one comes too late
   async function refresh(isAsked = false) {
     if (document.hidden) return;
     asked = Date.now();
     const mine = ++question;
-    const answer = await fetch(location.href, {headers: {Accept: "text/html"}, credentials: "same-origin"});
-    if (!answer.ok || answer.redirected) return;
+    let answer;
+    try {
+      answer = await fetch(location.href, {headers: {Accept: "text/html"}, credentials: "same-origin"});
+    } catch { away("gone"); return; }
+    if (answer.redirected) { away("out"); return; }
+    if (answer.status >= 502) away("gone"); // what a proxy answers for it
+    if (!answer.ok) return;
+    fresh = Date.now();
+    away("");
     rest = Math.min(EVERY, Math.max(1000, 10 * (Date.now() - asked)));
     const date = Date.parse(answer.headers.get("Date"));
     if (date && Math.abs(date - Date.now()) > 2000) ahead = date - Date.now();
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (mine !== question) return;
-    document.title = fresh.title;
+    document.title = parsed.title;
     for (const part of document.querySelectorAll("[data-live]")) {
-      const next = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
+      const next = parsed.querySelector(`[data-live="${part.dataset.live}"]`);
       if (!next || (!isAsked && isBusy(part)) || part.outerHTML === next.outerHTML) continue;
       const link = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
       const at = [...part.querySelectorAll("[data-row]")].findIndex(row => row.classList.contains("at"));

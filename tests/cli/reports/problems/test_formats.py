@@ -50,7 +50,7 @@ def test_concise_is_one_line_each_and_a_count() -> None:
 @pytest.mark.parametrize(
     ("problems", "files", "line"),
     [
-        ((), 0, "Checked 0 files: no problems."),
+        ((), 0, "Checked no file."),
         ((), 1, "Checked 1 file: no problems."),
         ((WARNING, WARNING), 1_234, "Checked 1,234 files: 2 warnings."),
     ],

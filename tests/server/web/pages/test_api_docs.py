@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from harness.api_fixtures import XSS, app_of, token_of
 from harness.openapi_check import SPECIFICATION
 
+from chronos_gitops.server.api import page_links
 from chronos_gitops.server.api.auth.rate_limit import FAILURES
 from chronos_gitops.service import Service
 
@@ -37,6 +38,7 @@ def test_it_loads_nothing_but_our_own_style(text: str) -> None:
         "data:,",  # an empty icon, so that no browser asks for one
         "/static/chronos.css",
         "/",
+        *(path for path, _, _ in page_links.PAGES),
         "/api/v1/openapi.json",
         "/problems",
     ]

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, app_of, finished, job_yaml, token_of
 from server.web.test_pages import page
 
+from chronos_gitops.config.forge import ForgeSettings
 from chronos_gitops.service import Service
 
 
@@ -119,3 +120,13 @@ def test_a_caller_who_sees_some_jobs_sees_only_these_in_a_commit(service: Servic
         response = client.get(f"/commits/{sha}", headers=headers)
         assert response.status_code == (200 if names & {"daily-backup", "off"} else status)
         assert "nightly" not in response.get_data(as_text=True)
+
+
+def test_commits_lead_to_the_forge_where_it_is_known(shared: Service) -> None:
+    forge = ForgeSettings(type="gitea", url="https://git.example.com", repository="acme/jobs")
+    client = app_of(shared, forge=forge).test_client()
+    sha = commit_of(client, "daily-backup", 3)
+    address = f'href="https://git.example.com/acme/jobs/commit/{sha}" rel="noreferrer"'
+    for path in (f"/commits/{sha}", "/jobs/daily-backup", "/jobs/daily-backup/versions/3", "/changes"):
+        assert address in page(client, path), path
+    assert "noreferrer" not in page(app_of(shared).test_client(), f"/commits/{sha}")

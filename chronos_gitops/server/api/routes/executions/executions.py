@@ -19,7 +19,8 @@ from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.openapi.shapes import ref
 from chronos_gitops.server.api.params import job_lookup, pagination, query
 from chronos_gitops.server.api.request_context import caller, service
-from chronos_gitops.server.api.routes.executions import explanation, other_changes
+from chronos_gitops.server.api.routes.executions import execution_order, explanation, other_changes
+from chronos_gitops.server.api.routes.executions.execution_order import ExecutionOrder
 
 blueprint = Blueprint("executions", __name__, url_prefix="/api/v1")
 
@@ -31,6 +32,7 @@ SINCE = query.instant("since", "Only scheduled times from here on; RFC 3339, UTC
 UNTIL = query.instant("until", "Only scheduled times before this; RFC 3339, UTC without an offset")
 JOB = query.text("job", "Only executions of this job, by its name or id")
 FIELDS = pagination.fields("Execution")
+SORT = execution_order.parameter()
 FILTERS = (STATUS, TRIGGER, SINCE, UNTIL)
 
 
@@ -41,14 +43,14 @@ FILTERS = (STATUS, TRIGGER, SINCE, UNTIL)
             "listExecutions",
             "executions",
             "What happened",
-            "Newest first, over all jobs. Filters add up. Tags are those that a job has now. A page with `tag.` "
-            "may be short; `next` continues.",
+            "Newest first, or by `sort`, over all jobs. Filters add up. Tags are those that a job has now. A page with "
+            "`tag.` may be short; `next` continues.",
             {200: pagination.listed("Executions, newest first", "ExecutionList")},
             errors=(404,),
         ),
         role=READ,
         is_scoped=True,
-        parameters=(*pagination.PAGED, FIELDS, JOB, *FILTERS, query.TAGS),
+        parameters=(*pagination.PAGED, FIELDS, SORT, JOB, *FILTERS, query.TAGS),
     ),
 )
 def list_all() -> Response:
@@ -63,7 +65,7 @@ def list_all() -> Response:
             "listJobExecutions",
             "executions",
             "What happened to one job, or why it did (not) run at one instant",
-            "Newest first. With `at` the answer is one sentence instead: what became of "
+            "Newest first, or by `sort`. With `at` the answer is one sentence instead: what became of "
             "that instant, and which commit made it so.",
             {
                 200: pagination.listed(
@@ -76,7 +78,7 @@ def list_all() -> Response:
         ),
         role=READ,
         is_scoped=True,
-        parameters=(job_lookup.NAME, *pagination.PAGED, FIELDS, *FILTERS, explanation.AT),
+        parameters=(job_lookup.NAME, *pagination.PAGED, FIELDS, SORT, *FILTERS, explanation.AT),
     ),
 )
 def list_of_job(name: str) -> Response | dict[str, Any]:
@@ -151,10 +153,18 @@ def _page(job: str | None) -> Response:
         trigger=TRIGGER.value(),
         since=SINCE.value(),
         until=UNTIL.value(),
-        before=pagination.position(position),
     )
-    rows, after = page(asked, pagination.limit())
+    rows, after = in_order(asked, SORT.value(), pagination.limit())
     return pagination.answer([responses.execution(row) for row in yielding(rows)], after)
+
+
+def in_order(
+    asked: ExecutionQuery, order: ExecutionOrder, size: int
+) -> tuple[Sequence[Execution], Sequence[str | int | None] | None]:
+    """The page that the request's cursor begins, and what a cursor to the next one holds."""
+    if order == execution_order.NEWEST_FIRST:
+        return page(replace(asked, before=pagination.position(position)), size)
+    return execution_order.placed(page, asked, order, size, pagination.position(execution_order.read_position))
 
 
 def page(asked: ExecutionQuery, size: int) -> tuple[Sequence[Execution], list[str | int] | None]:

@@ -1,7 +1,16 @@
+from datetime import UTC, datetime
 from urllib.parse import quote
 
+import pytest
 from flask.testing import FlaskClient
 from harness.api_fixtures import finished
+
+from chronos_gitops.engine.model import Execution, ExecutionQuery, Status, Trigger
+from chronos_gitops.server.api.params.query import InvalidParameter
+from chronos_gitops.server.api.routes.executions import execution_order
+from chronos_gitops.server.api.routes.executions.execution_order import ExecutionOrder, OrderPosition
+
+NOW = datetime(2026, 11, 30, 2, tzinfo=UTC)
 
 
 def test_a_trigger_is_accepted_and_its_execution_is_found(own: FlaskClient) -> None:
@@ -120,3 +129,42 @@ def _all_ids(client: FlaskClient, url: str | None) -> list[str]:
         found += [item["id"] for item in page["items"]]
         url = page["next"]
     return found
+
+
+def test_executions_have_an_order_by_each_key_and_page_through_it(own: FlaskClient) -> None:
+    for name in ("failing", "daily-backup", "nightly", "failing"):
+        finished(own, own.post(f"/api/v1/jobs/{name}/trigger").get_json()["id"])
+    newest = own.get("/api/v1/executions").get_json()["items"]
+    for key in ("scheduled_time", "started_at", "completed_at", "duration_ms", "attempts", "status", "job"):
+        for sign in ("", "-"):
+            expected = sorted(newest, key=lambda one: one[key], reverse=bool(sign))
+            asked = f"/api/v1/executions?sort={sign}{key}"
+            assert _ids(own, asked) == [one["id"] for one in expected], asked
+            assert _ids(own, f"{asked}&limit=1") == [one["id"] for one in expected], asked
+    assert _ids(own, "/api/v1/jobs/failing/executions?sort=started_at") == [newest[3]["id"], newest[0]["id"]]
+    refused = own.get("/api/v1/executions?sort=durations")
+    assert refused.status_code == 400
+    assert "duration_ms" in refused.get_json()["hint"]
+
+
+def test_those_without_a_value_come_last_and_a_page_goes_on_where_its_last_row_has_gone() -> None:
+    rows = [
+        Execution(f"e{number}", "j", NOW, NOW, Trigger.MANUAL, Status.SUCCESS, duration_ms=took)
+        for number, took in enumerate((5, None, 3, 9))
+    ]
+    order = ExecutionOrder("duration_ms", is_descending=True)
+    whole, after = execution_order.placed(lambda *_: (rows, None), ExecutionQuery(), order, 9, None)
+    assert ([one.id for one in whole], after) == (["e3", "e0", "e2", "e1"], None)
+    for gone in (OrderPosition(5, "e0"), OrderPosition(5, "gone"), OrderPosition(4, "e0")):
+        left, _ = execution_order.placed(lambda *_: (rows, None), ExecutionQuery(), order, 9, gone)
+        assert [one.id for one in left] == ["e2", "e1"], gone
+    assert (
+        execution_order.placed(lambda *_: (rows, None), ExecutionQuery(), order, 9, OrderPosition(None, "?"))[0] == []
+    )
+
+
+def test_too_many_are_refused_with_a_way_out() -> None:
+    rows = [Execution("e", "j", NOW, NOW, Trigger.MANUAL, Status.SUCCESS)] * 1000
+    with pytest.raises(InvalidParameter, match="More than 10,000 executions match") as refused:
+        execution_order.placed(lambda *_: (rows, "more"), ExecutionQuery(), ExecutionOrder("job"), 9, None)
+    assert "since" in refused.value.hint
