@@ -255,7 +255,9 @@ class Git:
     def _not_started(self) -> GitError:
         if self._cwd.is_dir():
             return GitMissing("the program git was not found", hint="install git 2.39 or newer")
-        return NotARepository(f"{self._cwd} is gone")
+        return NotARepository(
+            f"{self._cwd} is gone", hint="put the repository back, or start the runner with its new place"
+        )
 
     def _read_again(self, blob: str) -> bytes:
         """Twice, for the reader may have died, or have files open that are damaged or replaced by now."""

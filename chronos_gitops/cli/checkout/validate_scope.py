@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from chronos_gitops.cli.checkout.local_files import LocalFiles, job_files, jobs_folder, rest_of_tree
 from chronos_gitops.errors import ChronosError, UsageError
+from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.templates import templates
 from chronos_gitops.process.small_files import read_small_file
 
@@ -92,6 +93,25 @@ def _names(text: str) -> frozenset[str]:
         hint = "name a folder of secrets, a file with one name on each line, or names with commas between them"
         raise UsageError(f'--secrets "{text}" is no file, and "{wrong or ""}" is not the name of a secret', hint=hint)
     return frozenset(names)
+
+
+def without_notes_about(hosts: Sequence[str], problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """The problems without notes about these private hosts: each a host, or ``*.`` and a suffix."""
+    if not hosts:
+        return problems
+    from chronos_gitops.jobs.validation.rules.url import private_host
+
+    wanted = [host.lower().removesuffix(".") for text in hosts for host in re.split(r"[\s,]+", text) if host]
+    wrong = next((host for host in wanted if "*" in host.removeprefix("*.") or "/" in host), None)
+    if wrong is not None:
+        raise UsageError(
+            f'--private-hosts "{wrong}" is no host', hint="write a host, or a suffix like *.example.internal"
+        )
+
+    def is_known(host: str) -> bool:
+        return any(host.endswith(one[1:]) if one.startswith("*.") else host == one for one in wanted)
+
+    return tuple(one for one in problems if (host := private_host(one)) is None or not is_known(host.removesuffix(".")))
 
 
 def _valid(names: Iterable[str]) -> frozenset[str]:

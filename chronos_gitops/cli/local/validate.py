@@ -40,6 +40,13 @@ _WITH_COUNT = ("full", "concise")
     "--changed-since", metavar="REF", help="Report only files that changed since REF; all files are still read."
 )
 @click.option("--secrets", metavar="FILE|FOLDER|NAMES", multiple=True, help="Known secret names, comma-separated.")
+@click.option(
+    "--private-hosts",
+    metavar="HOST|*.SUFFIX",
+    multiple=True,
+    envvar="CHRONOS_PRIVATE_HOSTS",
+    help="Private hosts that get no note, such as *.svc.cluster.local; repeatable.  [env var: CHRONOS_PRIVATE_HOSTS]",
+)
 @environment_option
 @click.option("--as-of", metavar="TIME", callback=read_instant, help="Judge dates as of this time.  [default: now]")
 @click.option("--fix", is_flag=True, help="Apply safe fixes before reporting; comments and layout are kept.")
@@ -61,6 +68,7 @@ def command(
     jobs: str,
     changed_since: str | None,
     secrets: Sequence[str],
+    private_hosts: Sequence[str],
     environment: str | None,
     as_of: datetime | None,
     fix: bool,
@@ -80,13 +88,14 @@ def command(
       chronos-gitops validate --changed-since origin/main --format github
       chronos-gitops validate --secrets backup-token,mail-key --output sarif=chronos.sarif
     """
-    from chronos_gitops.cli.checkout.validate_scope import known_secrets
+    from chronos_gitops.cli.checkout.validate_scope import known_secrets, without_notes_about
 
     targets = _targets(outputs)
     if fix:
         _mend(paths, jobs, changed_since)
     today, known = as_of or datetime.now(UTC), known_secrets(secrets)
     number, problems = _judged(paths, jobs, stdin_filename, changed_since, known, environment, today)
+    problems = without_notes_about(private_hosts, problems)
     problems = tuple(map(_promoted, problems)) if strict else problems
     for target, render in targets.items():
         _write(target, render(problems, number))

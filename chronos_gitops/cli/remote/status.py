@@ -33,6 +33,7 @@ def _text(address: str, caller: dict[str, Any], sync: dict[str, Any]) -> str:
             ("state", f"{sync['state']}{_reason(sync)}"),
             ("follows", f"{sync['repository']} ({sync['mode']}{branch})"),
             ("applied", _short(revision.get("applied"))),
+            ("meanwhile", _meanwhile(sync)),
             ("desired", _short(revision.get("desired")) if revision.get("desired") != revision.get("applied") else ""),
             ("jobs", str(sync["jobs"])),
             ("quarantined", ", ".join(sync.get("quarantined") or ())),
@@ -72,6 +73,14 @@ def _grant(grant: dict[str, Any]) -> str:
 def _reason(sync: dict[str, Any]) -> str:
     words = ": ".join(word for word in (sync.get("reason"), sync.get("message")) if word)
     return f" ({words})" if words else ""
+
+
+def _meanwhile(sync: dict[str, Any]) -> str:
+    """What runs while git, or its newest commit, cannot be applied."""
+    applied = (sync.get("revision") or {}).get("applied")
+    if sync["state"] != "failed" or not applied:
+        return ""
+    return f"the jobs of {_short(applied)} go on running; chronos-gitops doctor, on its machine, looks for the cause"
 
 
 def _short(commit: str | None) -> str:

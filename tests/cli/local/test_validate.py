@@ -511,3 +511,35 @@ def test_environment_is_one_that_a_file_declares(tree: Callable[..., Path], caps
     assert main(["next", "daily-a"]) == 2
     assert "--environment production or staging" in capsys.readouterr().err
     assert main(["next", "daily-a", "--environment", "production"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        ([], ["10.0.0.7", "api.team.svc.cluster.local", "backup"]),
+        (["--private-hosts", "*.svc.cluster.local"], ["10.0.0.7", "backup"]),
+        (["--private-hosts", "*.SVC.cluster.local", "--private-hosts", "backup,10.0.0.7"], []),
+        (["--private-hosts", "cluster.local"], ["10.0.0.7", "api.team.svc.cluster.local", "backup"]),
+    ],
+)
+def test_hosts_that_are_known_to_be_private_get_no_note(
+    tree: Callable[..., Path], capsys: Shown, words: list[str], left: list[str]
+) -> None:
+    hosts = ("10.0.0.7", "api.team.svc.cluster.local", "backup")
+    named = zip("abc", hosts, strict=True)
+    tree({f"jobs/daily-{name}.yaml": sound(f"daily-{name}").replace("example.com", host) for name, host in named})
+    assert main(["validate", "--format", "json", *words]) == 0
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    said = [one["message"] for one in problems if one["rule"] == "private-host"]
+    assert said == [f"the host {host} is private" for host in left]
+
+
+def test_private_hosts_come_from_the_environment_and_are_hosts(
+    tree: Callable[..., Path], capsys: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree({"jobs/daily-a.yaml": sound("daily-a").replace("example.com", "db.example.internal")})
+    monkeypatch.setenv("CHRONOS_PRIVATE_HOSTS", "*.svc.cluster.local *.example.internal")
+    assert main(["validate"]) == 0
+    assert "private-host" not in capsys.readouterr().out
+    assert main(["validate", "--private-hosts", "*.*.internal"]) == 2
+    assert '--private-hosts "*.*.internal" is no host' in capsys.readouterr().err

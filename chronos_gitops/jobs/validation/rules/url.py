@@ -25,6 +25,7 @@ _ENDS_IN_A_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\Z", re.ASCII)
 _USUAL = re.compile(r"https://([a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8})(?::[1-9][0-9]{0,3})?(?:/[!-~]*)?\Z")
 _PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".svc", ".cluster.local")
 _PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "127.0.0.0/8", "::1/128")
+_PRIVATE_HOST = ("the host ", " is private")
 # Cloud metadata services outside the link-local range: Google, Alibaba, AWS over IPv6, Azure's wire server.
 _METADATA = ("metadata.google.internal", "100.100.100.200", "fd00:ec2::254", "168.63.129.16")
 
@@ -121,7 +122,14 @@ def _host(spot: SourceSpan, host: str) -> Iterator[Problem]:
 @lru_cache(maxsize=1024)
 def _private(host: str) -> str:
     """One text for all that call the same host."""
-    return f"the host {short(host)} is private"
+    return f"{_PRIVATE_HOST[0]}{short(host)}{_PRIVATE_HOST[1]}"
+
+
+def private_host(problem: Problem) -> str | None:
+    """The host that a note ``private-host`` is about; None for every other problem."""
+    before, after = _PRIVATE_HOST
+    is_note = problem.rule == "private-host" and problem.message.startswith(before)
+    return problem.message.removeprefix(before).removesuffix(after).lower() if is_note else None
 
 
 @lru_cache(maxsize=1024)
