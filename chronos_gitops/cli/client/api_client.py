@@ -62,6 +62,12 @@ class RunnerClient:
         """``within``: seconds for the answer."""
         return self._call("GET", path, params=query or None, timeout=within)
 
+    def health(self) -> dict[str, Any]:
+        """The verdict of the runner on itself, which comes with 503 where it is bad."""
+        with self._connection() as http:
+            answer = http.get("/health")
+        return {} if answer.status_code not in (200, 503) else dict(self._parsed(answer))
+
     def post(
         self,
         path: str,
@@ -119,16 +125,19 @@ class RunnerClient:
             ) from error
 
     def _content(self, answer: httpx.Response) -> Any:
+        content = self._parsed(answer)
+        if answer.status_code >= 400:
+            raise _refusal(answer.status_code, content if isinstance(content, dict) else {})
+        return content
+
+    def _parsed(self, answer: httpx.Response) -> Any:
         try:
-            content = answer.json()
+            return answer.json()
         except ValueError as error:
             raise RunnerAway(
                 f"{self.address} answered {answer.status_code} without JSON; it is no chronos-gitops runner",
                 hint="check --server and CHRONOS_SERVER",
             ) from error
-        if answer.status_code >= 400:
-            raise _refusal(answer.status_code, content if isinstance(content, dict) else {})
-        return content
 
 
 def job_path(name: str, tail: str = "") -> str:

@@ -14,15 +14,17 @@ from chronos_gitops.plurals import plural
 @click.command("status")
 @runner_options
 def command(server: str | None, token: str | None, style: Format) -> int:
-    """Show runner and sync status. Exits with 1 if no new commit can be applied."""
+    """Show runner and sync status. Exits with 1 if no new commit can be applied, or no execution starts."""
     runner = RunnerClient(server, token)
     sync, caller = runner.get("/api/v1/sync"), runner.get("/api/v1/whoami")
-    told = {"server": runner.address, "caller": caller, "sync": sync}
-    tell(style, told, lambda: _text(runner.address, caller, sync))
-    return ExitCode.FAILED if sync["state"] == "failed" else ExitCode.FINE
+    health = runner.health()
+    told = {"server": runner.address, "caller": caller, "sync": sync, "health": health}
+    tell(style, told, lambda: _text(runner.address, caller, sync, health))
+    is_failing = sync["state"] == "failed" or health.get("status") == "fail"
+    return ExitCode.FAILED if is_failing else ExitCode.FINE
 
 
-def _text(address: str, caller: dict[str, Any], sync: dict[str, Any]) -> str:
+def _text(address: str, caller: dict[str, Any], sync: dict[str, Any], health: dict[str, Any]) -> str:
     revision = sync["revision"]
     branch = f", branch {sync['branch']}" if sync.get("branch") else ""
     held = sync.get("held") or {}
@@ -30,6 +32,7 @@ def _text(address: str, caller: dict[str, Any], sync: dict[str, Any]) -> str:
         (
             ("runner", address),
             ("caller", _caller(caller)),
+            ("health", _health(health)),
             ("state", f"{sync['state']}{_reason(sync)}"),
             ("follows", f"{sync['repository']} ({sync['mode']}{branch})"),
             ("applied", _short(revision.get("applied"))),
@@ -73,6 +76,15 @@ def _grant(grant: dict[str, Any]) -> str:
 def _reason(sync: dict[str, Any]) -> str:
     words = ": ".join(word for word in (sync.get("reason"), sync.get("message")) if word)
     return f" ({words})" if words else ""
+
+
+def _health(health: dict[str, Any]) -> str:
+    """Empty while nothing is wrong. Git is told on its own line."""
+    checks = {name: one for name, one in health.get("checks", {}).items() if one["status"] != "pass" and name != "git"}
+    found = "; ".join(f"{name} {one['status']}{one['detail'] and ': '}{one['detail']}" for name, one in checks.items())
+    if health.get("status") != "fail":
+        return found
+    return f"failing{found and ': '}{found}; chronos-gitops doctor, on its machine, says what to do"
 
 
 def _meanwhile(sync: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from chronos_gitops.server.api.endpoint import OPERATE, READ, ROLLBACK, Endpoint
 from chronos_gitops.server.api.middleware import form_redirect
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.request_context import caller, service, via
-from chronos_gitops.server.api.routes import calendars
+from chronos_gitops.server.api.routes import calendars, health
 from chronos_gitops.server.web import formatting
 from chronos_gitops.server.web.cache import PageCache
 
@@ -69,6 +69,7 @@ def _shared() -> dict[str, Any]:
         "may_approve": roles.may(OPERATE) and _operators_approve() and _sees_all_held(),
         "may_roll_back": roles.may(ROLLBACK),
         "is_limited": caller_scope.is_limited(),
+        "alarms": health.alarms(),
         "notice": form_redirect.notice(),
         "forge": commit_links(service().settings.forge, service().settings.repo),
         **head_values(),

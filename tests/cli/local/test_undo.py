@@ -86,7 +86,8 @@ def test_a_commit_made_in_a_clone_says_how_to_push_it(
     clone.git("checkout", "--quiet", "-b", "night", made)
     assert main(asked) == 0
     assert "Push it: git push origin night" in capsys.readouterr().out
-    clone.git("checkout", "--quiet", "--detach", made)
+    clone.git("checkout", "--quiet", "main")
+    clone.git("reset", "--quiet", "--hard", made)
     assert main([*asked[:-2], "--dry-run", *asked[-2:]]) == 0
     assert "Push it" not in capsys.readouterr().out, "nothing was made"
 

@@ -527,7 +527,7 @@ def test_hosts_that_are_known_to_be_private_get_no_note(
 ) -> None:
     hosts = ("10.0.0.7", "api.team.svc.cluster.local", "backup")
     named = zip("abc", hosts, strict=True)
-    tree({f"jobs/daily-{name}.yaml": sound(f"daily-{name}").replace("example.com", host) for name, host in named})
+    tree({f"jobs/daily-{name}.yaml": sound(f"daily-{name}").replace("api.example.com", host) for name, host in named})
     assert main(["validate", "--format", "json", *words]) == 0
     problems = json.loads(capsys.readouterr().out)["problems"]
     said = [one["message"] for one in problems if one["rule"] == "private-host"]
@@ -537,7 +537,7 @@ def test_hosts_that_are_known_to_be_private_get_no_note(
 def test_private_hosts_come_from_the_environment_and_are_hosts(
     tree: Callable[..., Path], capsys: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tree({"jobs/daily-a.yaml": sound("daily-a").replace("example.com", "db.example.internal")})
+    tree({"jobs/daily-a.yaml": sound("daily-a").replace("api.example.com", "db.example.internal")})
     monkeypatch.setenv("CHRONOS_PRIVATE_HOSTS", "*.svc.cluster.local *.example.internal")
     assert main(["validate"]) == 0
     assert "private-host" not in capsys.readouterr().out

@@ -193,7 +193,8 @@ class SqliteStore:
                 raise
         except sqlite3.Error as error:
             self._note_damage(error)
-            raise StoreError(f"the ledger {self._path} cannot be written: {error}") from error
+            hint = "free some space on its disk" if "full" in str(error) else "see chronos-gitops doctor on its machine"
+            raise StoreError(f"the ledger {self._path} cannot be written: {error}", hint=hint) from error
         return results
 
 

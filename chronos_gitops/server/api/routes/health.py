@@ -163,6 +163,12 @@ def told_checks() -> list[HealthCheck]:
     return [replace(check, detail="") for check in checks()] if caller_scope.is_limited() else checks()
 
 
+def alarms() -> list[HealthCheck]:
+    """Failures of the runner itself, for every page; git has a banner of its own."""
+    found = [check for check in (_liveness(), *_disk(), _engine(), _draining()) if check.status == "fail"]
+    return [replace(check, detail="") for check in found] if caller_scope.is_limited() else found
+
+
 def _liveness() -> HealthCheck:
     failure = service().liveness_failure()
     return HealthCheck("scheduler", "fail" if failure else "pass", failure)
