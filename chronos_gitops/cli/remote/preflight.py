@@ -9,7 +9,7 @@ from chronos_gitops.cli import job_words
 from chronos_gitops.cli.client.api_client import RunnerClient, runner_options
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports.tables import table
-from chronos_gitops.errors import UsageError
+from chronos_gitops.errors import NotFoundError, UsageError
 from chronos_gitops.exit_codes import ExitCode
 from chronos_gitops.jobs.promises import preflight_window
 from chronos_gitops.plurals import plural, verb
@@ -27,7 +27,7 @@ def command(jobs: tuple[str, ...], within: str, server: str | None, token: str |
     """Check the coming executions of JOBs, or of all jobs, without sending their requests.
 
     A runner checks secrets, requests, addresses, connections, certificates and oauth2 tokens. Exits with 1 when a
-    check failed or was not run, and with 3 when no job is due.
+    check failed or was not run, with 2 for a job that does not exist, and with 3 when no job is due.
 
     \b
     Examples:
@@ -35,7 +35,10 @@ def command(jobs: tuple[str, ...], within: str, server: str | None, token: str |
       chronos-gitops preflight daily-backup --within 168h
     """
     asked = {"within": _checked(within)} | ({"jobs": list(jobs)} if jobs else {})
-    found = RunnerClient(server, token).post("/api/v1/preflight", asked, within=_WITHIN_S)
+    try:
+        found = RunnerClient(server, token).post("/api/v1/preflight", asked, within=_WITHIN_S)
+    except NotFoundError as error:  # 1 says that a check failed
+        raise UsageError(str(error), hint=error.hint) from None
     items: Sequence[Item] = found["items"]
     tell(style, found, lambda: _text(items, within))
     if not items:

@@ -56,3 +56,8 @@ def test_no_job_is_due(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_window_that_cannot_be(within: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["preflight", "--within", within]) == 2
     assert f'"{within}" is not a duration from 1m to 168h' in capsys.readouterr().err
+
+
+def test_an_unknown_job_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["preflight", "daily-backup", "nightly-bakcup"]) == 2
+    assert 'there is no job "nightly-bakcup"' in capsys.readouterr().err.replace("There", "there")
