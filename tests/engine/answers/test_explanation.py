@@ -338,3 +338,75 @@ def test_what_fell_in_a_pause_of_the_guard_is_not_explained_by_a_policy(policy: 
         "such a pause runs nothing, a resume follows missed_run_policy; "
         f"one record stands for 2 scheduled times from {THERE}."
     )
+
+
+WINDOW = Gate("nightly-extract", TWO - 24 * HOUR, TWO + HOUR, met=False)
+AT_TWO = "2026-03-02T02:00:00Z"
+MISSED = row(Status.SKIPPED, reason=Reason.MISSED)
+HELD = row(Status.SKIPPED, reason=Reason.CALENDAR, calendar=HeldBy("fr", "Christmas", "jobs/_calendars/fr.yaml", 7))
+NOT_CAUGHT_UP = "and its missed_run_policy and catchup_window did not catch it up."
+SENTENCES: dict[str, tuple[Explanation, str]] = {
+    "overlap": (
+        asked(rows=(row(Status.SKIPPED, reason=Reason.OVERLAP),)),
+        f"The scheduled time {AT_TWO} was skipped: the execution before it was still running, and the job forbids an "
+        "overlap.",
+    ),
+    "backlog": (
+        asked(rows=(row(Status.SKIPPED, reason=Reason.BACKLOG),)),
+        f"The scheduled time {AT_TWO} was skipped: as many executions were unfinished as limits.pending allows.",
+    ),
+    "requires": (
+        asked(rows=(row(Status.SKIPPED, reason=Reason.REQUIRES, requires=WINDOW),)),
+        f"The scheduled time {AT_TWO} was skipped: it waited for a success of nightly-extract from "
+        "2026-03-01T02:00:00Z to 2026-03-02T03:00:00Z, and none came.",
+    ),
+    "missed": (
+        asked(rows=(MISSED,)),
+        f"The scheduled time {AT_TWO} was skipped: no runner was there to claim it, {NOT_CAUGHT_UP}",
+    ),
+    "missed in a pause": (
+        asked(rows=(MISSED,), pauses=(replace(PAUSE, until=TWO + HOUR),)),
+        f"The scheduled time {AT_TWO} was skipped: the job was paused by ada (moving house), {NOT_CAUGHT_UP}",
+    ),
+    "ran early": (
+        asked(rows=(replace(HELD, moved_to=TWO - 24 * HOUR),)),
+        f"The scheduled time {AT_TWO} was held: fr closes 2026-03-02 (Christmas), jobs/_calendars/fr.yaml:7; it ran "
+        "early, at 2026-03-01T02:00:00Z.",
+    ),
+    "in the place of another": (
+        asked(rows=(row(moved_from=TWO - 24 * HOUR),)),
+        f"It ran: the execution of {AT_TWO} was a success after 1 attempt. It ran in the place of "
+        "2026-03-01T02:00:00Z, which was held.",
+    ),
+    "never committed": (
+        asked(TWO + HOUR, JobAtTime(job())),
+        'Nothing was due: the schedule was "0 2 * * *" in UTC by a file that was never committed; the next scheduled '
+        "time after it is 2026-03-03T02:00:00Z.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SENTENCES)
+def test_whole_sentences(case: str) -> None:
+    answer, sentence = SENTENCES[case]
+    assert answer.message == sentence
+
+
+def test_more_than_can_be_caught_up() -> None:
+    found = replace(missed(TWO - 12 * HOUR, TWO + HOUR, 781), created_at=TWO + 2 * HOUR)
+    known = standing("* * * * *", missed_run_policy="execute_all", catchup_window="24h")
+    answer = asked(known=known, rows=(found,))
+    assert "no runner was there to claim it, and at most the newest 100 scheduled times are caught up; " in (
+        answer.message
+    )
+
+
+def test_a_held_time_that_ran_early_says_so_before_its_row() -> None:
+    calendar = parser.parse("fr", {"closed": ["03-02"]}, lambda _: 7)
+    known = CalendarSet.in_force({"fr": CalendarFile("fr", "jobs/_calendars/fr.yaml", "", calendar, commit=COMMIT)})
+    told = bound(job(skip=["fr"], on_skip="previous"), "jobs/daily-backup.yaml", None, known)
+    answer = asked(known=JobAtTime(told, 3, COMMIT, calendars=known), now=TWO - HOUR)
+    assert answer.message == (
+        f"The scheduled time {AT_TWO} is held: fr closes 2026-03-02 (03-02), jobs/_calendars/fr.yaml:7 (commit "
+        "c0ffee00); it ran early, at 2026-03-01T02:00:00Z."
+    )

@@ -45,6 +45,7 @@ def test_a_failing_job_is_told_once_reminded_and_passes_again(story: Preflighted
     assert story.at(4, 16) == [RECOVERED]
     assert story.preflights.failures() == {}
     assert kinds(story) == ["preflight_failed", "preflight_passed"]
+    assert [event.message for _, event in story.events.after(0)][-1] == "secret is well again"
 
 
 def test_a_success_of_the_job_ends_it(story: Preflighted) -> None:
@@ -116,8 +117,9 @@ def test_what_a_caller_asks_for_is_answered_and_ends_what_has_passed(story: Pref
 
 
 def test_one_at_a_time(story: Preflighted) -> None:
-    with story.preflights._alone(), pytest.raises(PreflightUnderWay):
+    with story.preflights._alone(), pytest.raises(PreflightUnderWay, match="A preflight is under way") as refusal:
         story.preflights.ask(list(story.following.jobs()), DAY)
+    assert refusal.value.hint == "Ask again in a minute."
 
 
 def test_gauges(story: Preflighted) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
 import ssl
 import threading
@@ -20,13 +21,15 @@ from chronos_gitops.jobs.origins.origin import OriginPattern
 from chronos_gitops.jobs.secrets.bindings import Bindings, SecretBinding
 from chronos_gitops.jobs.templates.time_variables import TimeVariable
 from chronos_gitops.webhooks.credentials.secrets import Secrets
-from chronos_gitops.webhooks.preflight import connection
+from chronos_gitops.webhooks.preflight import certificate_end, connection, preflight_run
 from chronos_gitops.webhooks.preflight.checks import CheckResult, PlannedJob, PreflightCheck, PreflightItem
 from chronos_gitops.webhooks.preflight.preflight_run import PreflightProbe
 from chronos_gitops.webhooks.transport.dns import AddressInfo
 from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy
 from chronos_gitops.webhooks.transport.egress.egress_folders import EgressPolicies, FolderPolicy
 from chronos_gitops.webhooks.transport.egress.own_listener import Listener
+from chronos_gitops.webhooks.transport.http_client import HttpTransport
+from chronos_gitops.webhooks.transport.timings import Phase, PhaseTimer
 
 Plan = Callable[..., PlannedJob]
 Probe = Callable[..., PreflightProbe]
@@ -164,6 +167,68 @@ def test_a_host_that_never_ends_its_handshake_is_left(
         PreflightCheck.CERTIFICATE,
         f"no TLS handshake with 127.0.0.1:{server.port} within 10 s",
     )
+
+
+class Stuck:
+    """A transport that gets as far as a phase and no farther."""
+
+    def __init__(self, phase: Phase) -> None:
+        self._phase = phase
+
+    async def exchange(self, _request: object, progress: PhaseTimer, *_: object, **__: object) -> None:
+        progress.phase = self._phase
+        raise TimeoutError
+
+
+@pytest.mark.parametrize(
+    ("phase", "check", "message"),
+    [
+        (Phase.RESOLVING, PreflightCheck.ADDRESS, "127.0.0.1:9 was not resolved within 10 s"),
+        (Phase.CONNECTING, PreflightCheck.CONNECT, "no connection to 127.0.0.1:9 within 10 s"),
+        (Phase.SECURING, PreflightCheck.CERTIFICATE, "no TLS handshake with 127.0.0.1:9 within 10 s"),
+    ],
+)
+def test_each_phase_has_a_sentence(
+    plan: Plan, probe: Probe, monkeypatch: pytest.MonkeyPatch, phase: Phase, check: PreflightCheck, message: str
+) -> None:
+    monkeypatch.setattr(HttpTransport, "exchange", Stuck(phase).exchange)
+    items = probe().run([plan("https://127.0.0.1:9/")])
+    assert (failure(items).check, failure(items).message) == (check, message)
+    rest = {item.message for item in items if item.result is CheckResult.NOT_RUN}
+    assert rest <= {f"the check {check} failed before"}
+
+
+def test_a_runner_without_a_file_descriptor_says_nothing_about_the_host(plan: Plan, probe: Probe) -> None:
+    async def none_left(_host: str) -> list[AddressInfo]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    items = probe(resolve=none_left).run([plan("http://target.example/")])
+    assert CheckResult.FAIL not in {item.result for item in items}
+    assert items[-1].message == "this runner had no file descriptor free"
+
+
+def test_a_token_endpoint_that_never_answers(plan: Plan, probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight_run, "WITHIN_S", 0.3)
+    with Hostile(silent) as target, Hostile(silent) as endpoint:
+        auth = OAuth2Auth(endpoint.url("/token"), "me", "${secret:client}")
+        items = probe(secrets=Secrets({"client": "cl1ent-secret"})).run([plan(target.url(), auth=auth)])
+    assert (failure(items).check, failure(items).message) == (
+        PreflightCheck.TOKEN,
+        "the token endpoint gave no token within 10 s",
+    )
+
+
+@pytest.mark.parametrize(
+    ("ends", "message"),
+    [
+        (timedelta(minutes=-46), "the certificate of h ends 00:14:00Z, 46m before the run"),
+        (timedelta(minutes=5), "the certificate of h ends 01:05:00Z, 5m after the run begins, which may take 10m"),
+        (timedelta(days=-2), "the certificate of h ends 2026-11-27T01:00:00Z, 48h before the run"),
+    ],
+)
+def test_the_end_of_a_certificate_in_words(ends: timedelta, message: str) -> None:
+    at = datetime(2026, 11, 29, 1, tzinfo=UTC)
+    assert certificate_end._message("the certificate of h", at + ends, at, timedelta(minutes=10)) == message
 
 
 async def nothing(_host: str) -> list[AddressInfo]:
