@@ -229,6 +229,48 @@ def test_a_crash_at_any_step_pauses_and_tells_once(story: Guarded, point: str) -
     assert [one.by for one in ended] == ["guard"]
 
 
+@pytest.mark.parametrize("ahead", [timedelta(hours=8), timedelta(days=365)], ids=["8 hours", "a year"])
+def test_a_failure_while_the_clock_was_ahead_does_not_count(story: Guarded, ahead: timedelta) -> None:
+    """Rows of times to come count as absent; the version is stopped by three failures that remain."""
+    story.version("/ok")
+    story.hour()
+    story.version("/status/503")
+    story.hour()
+    story.clock.step(ahead)
+    story.hour()
+    story.clock.step(-ahead)
+    story.hour()
+    assert story.paused_by is None
+    story.hour()
+    assert story.paused_by == "guard"
+    assert [letter.type for _, letter in story.letters()] == ["job.paused"]
+    story.restart()
+    story.guarding.round()
+    assert (story.paused_by, story.letters()) == ("guard", [])
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=8), timedelta(days=365)], ids=["8 hours", "a year"])
+def test_a_version_that_was_stopped_while_the_clock_was_ahead_stays_stopped(story: Guarded, ahead: timedelta) -> None:
+    story.version("/ok")
+    story.hour()
+    story.version("/status/503")
+    story.hour(2)
+    story.clock.step(ahead)
+    story.hour()
+    assert story.paused_by == "guard"
+    story.clock.step(-ahead)
+    for _ in range(2):
+        story.hour()
+        story.restart()
+        story.guarding.round()
+        assert story.paused_by == "guard"
+    assert [letter.type for _, letter in story.letters()] == ["job.paused"]
+    story.engine.resume("daily-backup")
+    assert story.paused_by is None
+    story.hour(2)
+    assert (story.paused_by, story.letters()) == (None, [])
+
+
 def test_what_waits_is_cancelled_and_what_was_triggered_is_not(story: Guarded) -> None:
     story.version("/status/503")
     story.hour(2)

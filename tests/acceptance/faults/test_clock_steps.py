@@ -1,6 +1,7 @@
 """The installed program under libfaketime: its wall clock is stepped while it runs, elapsed time is not."""
 
 import contextlib
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -96,6 +97,46 @@ def test_a_clock_that_was_ahead_for_seconds_silences_nothing(
             assert len(sent) == len(set(sent)), "no tick was sent twice"
             assert [line for line in runner.lines if "clock_was_ahead" in line][1:] == [], "it is logged once"
             assert runner.stop() == 0
+
+
+def why(runner: Runner, at: datetime) -> dict[str, str]:
+    """The answer to "why did it (not) run then", as the page and the command line have it."""
+    answer: dict[str, str] = runner.get(f"/jobs/every-second/executions?at={at:%Y-%m-%dT%H:%M:%SZ}")
+    return answer
+
+
+@pytest.mark.timeout(240)
+def test_why_a_time_did_not_run_names_the_outage_or_the_clock(
+    repo: Path, data_folder: Path, clock: SteppedClock
+) -> None:
+    """Of a time within an outage that a kill -9 began, and of times while the clock was ahead and after it was set
+    right. Takes about fifteen seconds."""
+    with Receiver() as receiver:
+        write(repo, receiver.url(), schedule='"@every 2s"', missed_run_policy="ignore")
+        with Runner(str(repo), data=data_folder, environ=clock.environ()) as runner:
+            assert receiver.wait_for(2, 15)
+            runner.kill()
+        clock.step_to(7200)
+        with Runner(str(repo), data=data_folder, environ=clock.environ()) as runner:
+            runner.until("/executions?status=skipped", lambda page: bool(page["items"]))
+            down = why(runner, datetime.now(UTC) + timedelta(hours=1))
+            assert (down["outcome"], down["reason"]) == ("skipped", "missed")
+            assert (
+                "was skipped: no runner was there to claim it, and its missed_run_policy and catchup_window"
+                in (down["message"])
+            )
+            assert re.search(r"one record stands for [0-9,]+ scheduled times from ", down["message"])
+            assert receiver.wait_for(len(receiver.requests) + 2, 15)
+
+            clock.step_to(7200 + 8 * 3600)
+            assert receiver.wait_for(len(receiver.requests) + 2, 15)
+            clock.step_to(7200)
+            assert receiver.wait_for(len(receiver.requests) + 4, 30)
+            now = datetime.now(UTC) + timedelta(hours=2)
+            ran, to_come = why(runner, now - timedelta(seconds=2)), why(runner, now + timedelta(hours=4))
+            assert (ran["outcome"], ran["message"][:21]) == ("success", "It ran: the execution")
+            assert to_come["outcome"] == "upcoming", to_come
+            assert to_come["message"].endswith(" is still to come.")
 
 
 @pytest.fixture
