@@ -84,6 +84,14 @@ class HandClock:
         with self._changed:
             assert self._changed.wait_for(lambda: len(self._parked) > self._waiting, timeout), "nothing sleeps"
 
+    def rest(self, duration: timedelta) -> None:
+        """Elapsed time passes and the wall clock stands still: what waits to try again does so. The engine need not be
+        waiting: it may rest itself, after trouble with its store."""
+        with self._changed:
+            self._elapsed += duration
+            for loop, turned in self._parked:
+                loop.call_soon_threadsafe(turned.set)
+
     def advance(self, duration: timedelta) -> None:
         """As ``turn``, at once: of time in which nothing is due."""
         self._move(wall=duration, elapsed=duration)

@@ -73,10 +73,22 @@ class Programme:
             if self.chance.random() < 0.05:
                 self._edit()
             self._arm()
-            # Scheduled times lie on half hours.
-            self._all("advance", HALF_HOUR - MOMENT / 2 - (self.now - START) % HALF_HOUR)
-            self._all("advance", MOMENT)
+            self._pass_half_hour()
         self._finish()
+
+    def run_until_killed(self, failpoint: str) -> None:
+        """The first place dies there, and then everything ends."""
+        for place in self.places:
+            self._start(place)
+        self._ask(self.places[:1], "arm", f"{failpoint}:kill@1")
+        while not self.kills:
+            self._pass_half_hour()
+        self._finish()
+
+    def _pass_half_hour(self) -> None:
+        """Scheduled times lie on half hours."""
+        self._all("advance", HALF_HOUR - MOMENT / 2 - (self.now - START) % HALF_HOUR)
+        self._all("advance", MOMENT)
 
     def _start(self, place: str) -> None:
         self.lives[place] = Life(self.store, place, self.now)
@@ -171,6 +183,16 @@ def test_kills_lose_and_double_nothing_that_calendars_hold_or_move(tmp_path: Pat
 @pytest.mark.timeout(900)
 def test_kills_of_two_replicas_lose_and_double_nothing(postgres_url: str, programmes: list[Programme]) -> None:
     run(postgres_url, programmes, days=10, replicas=2, kills=3)
+
+
+@pytest.mark.timeout(300)
+def test_a_kill_at_the_very_end_loses_nothing(postgres_url: str, programmes: list[Programme]) -> None:
+    """What the dead runner had sent is sent again, to its receiver that died with it, until no attempt is left."""
+    programme = Programme(postgres_url, seeded(20261130), 2)
+    programmes.append(programme)
+    programme.run_until_killed("after-send")
+    judge_ledger(postgres_url, programme)
+    assert programme.kills == 1
 
 
 @pytest.mark.full

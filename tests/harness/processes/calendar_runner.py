@@ -31,7 +31,10 @@ def live(store: str, place: str, now: datetime, pipe: Connection) -> None:
         def is_settled() -> bool:
             following = [engine.next_runs(name, 1) for name in NAMES]
             is_decided = all(not one or one[0] > clock.now() for one in following)
-            return is_decided and all(row.status.is_final for row in engine.executions(EVERYTHING))
+            if is_decided and all(row.status.is_final for row in engine.executions(EVERYTHING)):
+                return True
+            clock.rest(timedelta(seconds=1))  # retries wait by this clock, also of what a killed runner left
+            return False
 
         while True:
             command, argument = pipe.recv()
