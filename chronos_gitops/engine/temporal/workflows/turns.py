@@ -34,12 +34,14 @@ def claim(state: TimetableState, order: Order, now: int, is_bounded: Callable[[]
         row |= {"status": Status.SKIPPED.value, "reason": Reason.OVERLAP.value, "completed_at": now}
         order.document = None
         return []
-    replaced = [*state.running, *state.waiting] if turn is Turn.REPLACE else []
+    replaced = [one for one in (*state.running, *state.waiting) if one != state.item] if turn is Turn.REPLACE else []
+    for execution_id in replaced:  # some time passes before the last of them has ended, and the next ones wait anew
+        state.held_up.pop(execution_id, None)
     order.is_held = True
     state.waiting.append(row["id"])
     if waited is not None and trigger is Trigger.SCHEDULE:
         state.held_up[row["id"]] = row["scheduled_time"]
-    return [execution_id for execution_id in replaced if execution_id != state.item]
+    return replaced
 
 
 def advance(state: TimetableState) -> str | None:
