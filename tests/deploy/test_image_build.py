@@ -1,4 +1,5 @@
-"""The image, built of the Dockerfile on a base of Debian packages, and run read-only as its user by podman.
+"""The image, built of the Dockerfile on a base of Debian packages, and run read-only as its user by podman, by Compose,
+and the unit file under a real systemd in it.
 
 No image registry is asked: the base is made here by mmdebstrap, and takes the place of BASE.
 """
@@ -141,6 +142,54 @@ def test_a_runner_in_the_image_follows_a_repository_is_healthy_and_drains(
         assert receiver.wait_for(1, 60), "its volume keeps the state, and the next runner goes on"
     finally:
         containers.run("podman", "rm", "-f", "-t", "30", again)
+
+
+UNIT = ROOT / "deploy/systemd/chronos-gitops.service"
+BOOTED = """\
+#!/bin/sh
+for second in $(seq 60); do
+    systemctl is-active --quiet chronos-gitops && curl -s http://127.0.0.1:8080/readyz && break
+    sleep 1
+done > /ready
+sleep 5
+systemctl show chronos-gitops -p ActiveState,StatusText,NRestarts > /running
+systemctl stop chronos-gitops
+systemctl show chronos-gitops -p ActiveState,Result,ExecMainStatus > /stopped
+systemctl poweroff
+"""
+
+
+def test_the_unit_starts_and_stops_under_a_real_systemd(
+    containers: Containers, repository: Path, receiver: Receiver, tmp_path: Path
+) -> None:
+    """The root of the image with systemd added, booted by systemd-nspawn, on the host's network."""
+    folder = tmp_path / "root"
+    name = containers.run("buildah", "from", IMAGE)
+    script = "apt-get update -qq && apt-get install -y -qq --no-install-recommends systemd systemd-sysv dbus curl"
+    shell = ("--user", "0", "--network", "host", "-v", "/etc/resolv.conf:/etc/resolv.conf:ro", name)
+    containers.run("buildah", "run", *shell, "sh", "-c", f"DEBIAN_FRONTEND=noninteractive; {script} >/dev/null")
+    containers.run("cp", "-a", containers.run("buildah", "mount", name), folder)
+    containers.run("buildah", "rm", name)
+    units = folder / "etc/systemd/system"
+    (folder / "opt/chronos-gitops").symlink_to("/opt/chronos")
+    (folder / "etc/chronos-gitops").mkdir()
+    (folder / "etc/chronos-gitops/chronos.toml").write_text('repo = "/srv/jobs"\nbranch = "main"\n')
+    (folder / "booted.sh").write_text(BOOTED)
+    (folder / "booted.sh").chmod(0o755)
+    (units / UNIT.name).write_text(UNIT.read_text())
+    (units / "booted.service").write_text("[Service]\nExecStart=/booted.sh\n")
+    (units / "multi-user.target.wants").mkdir(exist_ok=True)
+    for unit in (UNIT.name, "booted.service"):
+        (units / "multi-user.target.wants" / unit).symlink_to(f"../{unit}")
+    containers.run("cp", "-a", repository, folder / "srv/jobs")
+    containers.run("systemd-nspawn", "-D", folder, "--boot", "--register=no", "--keep-unit", seconds=180)
+    assert (folder / "ready").read_text() == "ok\n"
+    running, stopped = ((folder / one).read_text() for one in ("running", "stopped"))
+    assert "ActiveState=active\n" in running
+    assert "NRestarts=0\n" in running
+    assert "StatusText=chronos-gitops is ready on " in running
+    assert set(stopped.split()) == {"ActiveState=inactive", "Result=success", "ExecMainStatus=0"}
+    assert len(receiver.requests) >= 3
 
 
 def test_the_compose_file_to_try_brings_up_a_runner_and_its_target(containers: Containers, repository: Path) -> None:
