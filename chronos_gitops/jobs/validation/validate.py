@@ -15,7 +15,7 @@ from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.layers.tree import NO_LAYERS, Layers
 from chronos_gitops.jobs.problem import Problem, is_error, ordered
 from chronos_gitops.jobs.secrets.bindings import Bindings
-from chronos_gitops.jobs.validation import document
+from chronos_gitops.jobs.validation import document, kubernetes_objects
 from chronos_gitops.jobs.validation.calendar_files import findings as calendar_findings
 from chronos_gitops.jobs.validation.calendar_files import known_calendars, read_calendars
 from chronos_gitops.jobs.validation.document import Document, SourceSpan
@@ -107,7 +107,7 @@ def validate_file(
     ``calendars``, those that there are, a name of any other one is an error.
     """
     blob = blob or git_blob_id(content)
-    read = document.read(path, content)
+    read = kubernetes_objects.without_fields(document.read(path, content))
 
     named: dict[str, None] = {}
 

@@ -36,6 +36,11 @@ RULES = (
         "One file holds one job: a map with name, schedule and webhook at the top level.",
     ),
     error(
+        "kubernetes-object",
+        "The file is an object of Kubernetes.",
+        "A file with apiVersion and kind is no job. `chronos-gitops import k8s` converts CronJobs.",
+    ),
+    error(
         "several-documents",
         "A second document follows.",
         "One file holds one job, so that its history and its rollback are its own. Move the second job to its own "

@@ -23,7 +23,15 @@ SOUND = {
 WITHOUT_EXAMPLE = {
     *("reserved-name", "policy"),
     *("too-large", "encoding", "symlink", "submodule", "lfs-pointer", "unreadable", "duplicate-name", "file-name"),
-    *("empty-file", "top-level", "too-many-problems", "unknown-secret", "secret-binding", "secret-unbound"),
+    *(
+        "empty-file",
+        "top-level",
+        "kubernetes-object",
+        "too-many-problems",
+        "unknown-secret",
+        "secret-binding",
+        "secret-unbound",
+    ),
     *("missing-secret", "audience-unbound", "requires-unknown", "requires-cycle"),
     *("unknown-calendar", "calendar-entry", "calendar-silent", "calendar-horizon", "unused-calendar"),
 }
