@@ -124,6 +124,11 @@ class Layers:
         """The value of the job before any environment."""
         return fold((own.base.value,), self.inherited(path))
 
+    def inherited_in(self, path: str, own: FileParts, environment: str) -> Mapping[str, Any]:
+        """The fields that the job's own block for the environment inherits."""
+        shared = self._of_environment(self._folder_of(path), FileParts(own.base), environment)
+        return fold((part.value for part in shared), self.base(path, own))
+
     def merged(self, path: str, own: FileParts) -> dict[str | None, dict[str, Any]]:
         """The value of the job by environment, as ``job`` merges it; equal ones may be the same object."""
         folder, base = self._folder_of(path), self.base(path, own)

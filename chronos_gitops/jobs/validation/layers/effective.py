@@ -93,7 +93,7 @@ def judge_parts(
         for problem in dict.fromkeys(about_job):
             found.setdefault(problem, []).append(name)
     told = _told(found, declared)
-    told += tuple(no_effect(own.base, layers.inherited(path))) + tuple(_unused(own, [job for job, _ in known]))
+    told += tuple(_no_effect(path, own, layers)) + tuple(_unused(own, [job for job, _ in known]))
     problems = (*about_file, *told)
     assert here is not None
     is_stopped = any(is_error(one) and counts_in(one, environment) for one in problems)
@@ -172,6 +172,13 @@ def _where_to_set(name: str, known: Iterable[str], environment: str | None, own:
     if environment is None:
         return f"set it under variables in {own.base.file}, or write $${{var:{short(name)}}} for the text itself"
     return f"set it in {layers.path_of(environment)}"
+
+
+def _no_effect(path: str, own: FileParts, layers: Layers) -> Iterator[Problem]:
+    yield from no_effect(own.base, layers.inherited(path))
+    for name, block in own.blocks.items():
+        if name in layers.environments and nulls(block.value):
+            yield from no_effect(block, layers.inherited_in(path, own, name))
 
 
 def no_effect(part: Document, inherited: Mapping[str, Any]) -> Iterator[Problem]:

@@ -14,7 +14,7 @@ from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.layers import variables
 from chronos_gitops.jobs.layers.comparison import bare_document
 from chronos_gitops.jobs.layers.effective import content_digest
-from chronos_gitops.jobs.layers.parts import FileParts, parts_of
+from chronos_gitops.jobs.layers.parts import FileParts, nulls, parts_of
 from chronos_gitops.jobs.layers.tree import NO_LAYERS, Layers
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.validation import document
@@ -87,11 +87,13 @@ class KeptValues:
         return own if blob == entry.blob else None
 
     def _read(self, files: Files, entries: Sequence[TreeEntry]) -> None:
-        """A comment that ignores a finding needs the file as a whole."""
+        """A comment that ignores a finding needs the file as a whole, and a null may come to remove nothing."""
         blobs = {entry.path: entry.blob for entry in entries}
         for path, content in files.read(entries).items() if entries else ():
             if b"chronos:" not in content:
                 own = parts_of(document.read(path, content))
+                if any(nulls(part.value) for part in (own.base, *own.blocks.values())):
+                    continue
                 blocks = {sys.intern(name): _bare(block, path) for name, block in own.blocks.items()}
                 base = _bare(own.base, path)
                 values = FileParts(base, MappingProxyType(blocks)) if blocks else FileParts(base)

@@ -6,7 +6,7 @@ from typing import Any
 
 from chronos_gitops.jobs.layers import variables
 from chronos_gitops.jobs.layers.comparison import bare_document
-from chronos_gitops.jobs.layers.parts import FileParts, nulls
+from chronos_gitops.jobs.layers.parts import FileParts
 from chronos_gitops.jobs.secrets.references import texts
 from chronos_gitops.jobs.validation.document import Document
 from chronos_gitops.jobs.validation.rules import document_rules
@@ -20,9 +20,8 @@ def filled_values(
     path: str, own: FileParts, merged: Iterable[Value], fields: Set[str], has_no_findings: FieldCheck
 ) -> list[Value] | None:
     """The values of the job with its variables in place, in the order of ``merged``; equal ones may be the same object.
-    None where something may be wrong. ``fields`` are those in which the job may differ from one without a finding."""
-    if nulls(own.base.value):
-        return None
+    None where something may be wrong. ``fields`` are those in which the job, which has no null, may differ from one
+    without a finding."""
     judged: list[tuple[Value, Mapping[str, str], Value]] = []
     found: list[Value] = []
     unused = set(own.base.value.get(variables.VARIABLES, ()))

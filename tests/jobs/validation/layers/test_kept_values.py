@@ -243,3 +243,14 @@ def test_second_edit_of_a_layer_reads_no_job_file(edited: int) -> None:
         files = tree(chosen | {"_defaults.yaml": at})
         assert validate_tree(files, cache, environment="staging").jobs
         assert files.reads - layers == jobs_read, at
+
+
+@pytest.mark.parametrize("after", ["timezone: UTC\n", "variables: {host: b.example}\n"], ids=["field", "variable"])
+@pytest.mark.parametrize("job", ["jitter: null\n", "environments: {staging: {jitter: null}}\n"], ids=["base", "block"])
+def test_null_that_comes_to_remove_nothing_is_told(job: str, after: str) -> None:
+    text = "name: one-job\nschedule: '@daily'\nenabled: true\ntimeout: 8s\nwebhook: {url: 'https://a.example/'}\n"
+    rest = {"_environments/staging.yaml": "", "_environments/production.yaml": "", "one-job.yaml": text + job}
+    cache = ValidationCache()
+    assert validate_tree(Texts(rest | {"_defaults.yaml": f"jitter: 5s\n{after}"}), cache).problems == ()
+    (found,) = validate_tree(Texts(rest | {"_defaults.yaml": after}), cache).problems
+    assert (found.rule, found.file) == ("no-effect", "jobs/one-job.yaml")
