@@ -26,7 +26,7 @@ STALLED_AFTER: Final = timedelta(seconds=60)
 
 
 class NotRunning(ConflictError):
-    """The engine has not started, or has ended: somebody else, or a later try, will be answered."""
+    """The engine has not started, or has ended: another runner, or a later try, may answer."""
 
     kind = "unavailable"
 

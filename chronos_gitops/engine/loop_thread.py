@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 def call_in_loop(question: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop, *, seconds: float) -> T:
     """The answer, or what it raised. TimeoutError after so long, and then the question is given up; NotRunning when the
-    loop ends meanwhile, and then nobody knows whether it was done."""
+    loop ends meanwhile, and then it is unknown if it was done."""
     try:
         future = asyncio.run_coroutine_threadsafe(question, loop)
     except RuntimeError as error:

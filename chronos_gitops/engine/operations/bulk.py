@@ -115,7 +115,7 @@ def check_same(first: str | None, again: str | None) -> None:
 
 
 def paused(before: Pause | None, wanted: Pause) -> Pause:
-    """The pause that holds after a bulk pause: the one that was there where it lasts at least as long, so that nobody's
+    """The pause that holds after a bulk pause: the one that was there where it lasts at least as long, so that no
     pause is shortened. A longer one remembers what it took the place of."""
     if before is None or not before.holds_at(wanted.at):
         return wanted

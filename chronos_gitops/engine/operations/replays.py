@@ -190,6 +190,6 @@ def to_run(items: Iterable[PlannedItem]) -> tuple[ReplayItem, ...]:
 
 
 def checksum(items: Iterable[ReplayItem]) -> str:
-    """Of what runs, so that a plan that somebody has looked at is the one that begins."""
+    """Of what runs, so that the plan that was reviewed is the one that begins."""
     content = [[item.scheduled_time.isoformat(), item.replay_of, item.key] for item in items]
     return f"sha256:{hashlib.sha256(json.dumps(content).encode()).hexdigest()}"

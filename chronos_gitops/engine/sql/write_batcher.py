@@ -1,7 +1,7 @@
 """Writes of the engine's loop: gathered there, handed to the writer's thread together, answered together.
 
 At 500 ticks a second that is one change of threads for tens of operations, and a tick that comes due seldom finds the
-writer busy with somebody's result.
+writer busy with another result.
 """
 
 import asyncio

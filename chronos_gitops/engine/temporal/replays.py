@@ -81,7 +81,7 @@ class Replays:
         told: ReplayMemo = await described.memo_value(names.PROGRESS, _BEFORE_ITS_FIRST_TASK, type_hint=ReplayMemo)
         state, ended_at = ReplayState(told.state), maybe_instant(told.ended_at)
         if state is ReplayState.RUNNING and described.status is not WorkflowExecutionStatus.RUNNING:
-            state, ended_at = ReplayState.CANCELLED, described.close_time  # somebody ended it behind our back
+            state, ended_at = ReplayState.CANCELLED, described.close_time  # it was ended from outside
         return _replay(run, state, ended_at, max(run.begun, told.begun), await self._rows(run))
 
     async def cancel(self, replay_id: str) -> Replay:

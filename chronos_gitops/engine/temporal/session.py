@@ -83,7 +83,7 @@ def _runtime() -> Runtime:
 
 
 async def connect(access: TemporalConnection, keys: Sequence[Key] = ()) -> Client:
-    """Raises RuntimeError when nobody answers."""
+    """Raises RuntimeError when no server answers."""
     return await Client.connect(
         access.target,
         namespace=access.namespace,
@@ -190,7 +190,7 @@ class WorkerSession:
         return answer
 
     async def begin_replay(self, definition: JobVersion, replay: Replay) -> str:
-        """The replay's state; a timetable that somebody ended is started again."""
+        """The replay's state; a timetable that was ended is started again."""
         state = await self.replays.begin(replay)
         if state != NO_TIMETABLE:
             return state
@@ -260,7 +260,7 @@ class WorkerSession:
         return value
 
     async def _update(self, definition: JobVersion, update: str, argument: object, answers: type = dict) -> Any:
-        """To a timetable that ought to be there; one that somebody ended is started again."""
+        """To a timetable that ought to be there; one that was ended is started again."""
         name = definition.job.name
         handle = self._client.get_workflow_handle(names.timetable_id(name))
         try:

@@ -24,7 +24,7 @@ _LOST_WITH_ITS_RUN = "AcceptedUpdateCompletedWorkflow"
 
 
 class Ended(Exception):
-    """No workflow of this id is open, so nobody can hear the update."""
+    """No workflow of this id is open, so nothing can receive the update."""
 
 
 async def send(handle: "WorkflowHandle[Any, Any]", update: str, *arguments: object, result_type: type | None) -> Any:

@@ -93,7 +93,7 @@ def claim(
     """Records all of one instant, with its overlap decisions, in the caller's one transaction.
 
     There is ``room`` for so many executions that may overlap others of their job; more are skipped.
-    The caller holds the jobs' watermarks, or the jobs themselves (``Replica.hold``), so nobody decides beside it.
+    The caller holds the jobs' watermarks, or the jobs themselves (``Replica.hold``), so none decides beside it.
     """
     if not claims:
         return []
@@ -257,7 +257,7 @@ def _write(session: Session, decision: _ClaimBatch, claims: Sequence[Claim]) -> 
     add_definitions(session, [claim.definition.job for claim in claims])
     # What the unique key refuses was recorded by a runner that did not wait for the watermark.
     if session.executemany(queries.ADD_EXECUTION, decision.added) != len(decision.added):
-        raise StoreError("somebody else recorded the same ticks meanwhile", hint="the runner looks again by itself")
+        raise StoreError("another runner recorded the same ticks meanwhile", hint="the runner looks again by itself")
 
 
 def add_definitions(session: Session, found: Iterable[Job]) -> None:

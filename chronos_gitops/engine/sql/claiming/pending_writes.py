@@ -144,7 +144,7 @@ def on_due(
     paused: Collection[str],
     now: datetime,
 ) -> PendingWrites:
-    """Over the entries whose watermark is held. Where it is not the one that was ``known``, somebody else has decided
+    """Over the entries whose watermark is held. Where it is not the one that was ``known``, another runner has decided
     or another revision says when the job is due: then nothing is, until the timetable has followed."""
     decision = PendingWrites(calendars=jobs.calendars)
     for entry in entries:

@@ -16,7 +16,7 @@ VALUES (:id, :place, :revision, :release, {_NOW} + :lease)
 ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, lease_until = excluded.lease_until
 """
 
-# What is unfinished of one job has one owner (see claims): it goes to who has more of the job, if anybody has.
+# Unfinished executions of one job have one owner (see claims): the runner that has more of them, if there is one.
 _TAKE_OVER = f"""
 UPDATE executions AS mine SET fence = fence + 1, owner = coalesce(
     (SELECT other.owner FROM executions AS other WHERE other.job = mine.job
@@ -32,7 +32,7 @@ UPDATE replicas SET lease_until = {_NOW} + :lease WHERE id IN (
 """
 _LONGEST_MS = 60_000
 
-# A row that is locked is just being renewed: in time, though nobody can see it before it is committed.
+# A row that is locked is just being renewed: in time, though it is not visible before it is committed.
 _BURY = f"""
 DELETE FROM replicas WHERE id IN (
     SELECT id FROM replicas WHERE lease_until <= {_NOW} AND id <> :id FOR UPDATE SKIP LOCKED
@@ -121,7 +121,7 @@ def bound_leases(session: Session, lease_s: float) -> None:
 
 
 def take_over(session: Session, me: str, *, orphans_only: bool) -> int:
-    """Makes executions of dead runners, or those that nobody has, this one's; one runner at a time."""
+    """Takes over executions of dead runners, or without an owner; one runner at a time."""
     row = session.execute(_LOCK).fetchone()
     if row is None or not row["taken"]:
         return 0

@@ -139,7 +139,7 @@ class PostgresReplica:
         return self.defers
 
     def take_over(self, session: Session) -> None:
-        """At the start: what an earlier process left that had the same data folder, and what nobody has."""
+        """At the start: executions of an earlier process with the same data folder, and those without an owner."""
         leases.take_place(session, self.id, self._place)
         leases.take_over(session, self.id, orphans_only=True)
 

@@ -91,7 +91,7 @@ def _add_attempt(session: Session, execution_id: str, attempt: Attempt, fence: i
 
 
 def hold(session: Session, execution_id: str) -> tuple[Execution, str | None] | None:
-    """The execution and its owner, which nobody else changes until the transaction ends."""
+    """The execution and its owner, which no other transaction changes until the transaction ends."""
     row = session.execute(store_queries.HOLD_EXECUTION, {"id": execution_id}).fetchone()
     return None if row is None else (row_mapping.execution(row), row["owner"])
 
@@ -136,7 +136,7 @@ def call_back(session: Session, after: Execution, owner: str | None, replica: Re
 def record_overdue(
     session: Session, after: Execution, deadline: datetime, next_attempt_at: datetime | None, fence: int
 ) -> bool:
-    """The deadline of a callback has passed: what the execution has become. False when a callback or somebody else was
+    """The deadline of a callback has passed: what the execution has become. False when a callback or another runner was
     there first. May be asked again after a commit whose outcome is unknown."""
     recorded = {
         "id": after.id,
@@ -256,7 +256,7 @@ def end_pause(session: Session, job: str, at: datetime) -> None:
 
 
 def _log(session: Session, ended: Pause | None, at: datetime, goes_on: Sequence[Pause] = ()) -> None:
-    """A pause whose end came while nobody looked was over at that end."""
+    """A pause whose end came unobserved was over at that end."""
     for one in parts(ended):
         if one.at < at and one not in goes_on:
             until = at if one.until is None else min(one.until, at)

@@ -14,7 +14,7 @@ UNFINISHED_STATUS = "status IN ('pending', 'running', 'waiting')"
 
 ADD_DEFINITION = "INSERT INTO definitions (digest, document) VALUES (:digest, :document) ON CONFLICT DO NOTHING"
 
-# A conflict on (job, tick) or (job, request_key) adds no row: somebody else has recorded it already.
+# A conflict on (job, tick) or (job, request_key) adds no row: it is recorded already.
 ADD_EXECUTION = """
 INSERT INTO executions (
     id, job, tick, request_key, scheduled_at, trigger_kind, status, reason, created_at, next_attempt_at,
@@ -82,7 +82,7 @@ UPDATE executions SET status = 'running', started_at = coalesce(started_at, :at)
 WHERE id = :id AND fence = :fence AND {UNFINISHED_STATUS}
 """
 
-# Of the runner that has the execution now, and of nobody who had it before.
+# Of the runner that has the execution now, and of no earlier owner.
 ADD_ATTEMPT = """
 INSERT INTO attempts (execution, number, started_at, duration_ms, status_code, error_class, error, response, phases,
     context)
@@ -130,7 +130,7 @@ UPDATE executions SET
 WHERE id = :id AND fence = :fence AND {UNFINISHED_STATUS} AND callback_deadline = :deadline
 """
 
-# After a commit whose outcome nobody knew: was it written?
+# After a commit of unknown outcome: was it written?
 IS_OVERDUE = """
 SELECT 1 FROM executions WHERE id = :id AND fence = :fence AND attempts = :attempts AND status = :status
 AND callback_deadline IS NULL AND called_back = 0 AND error_class = :error_class
@@ -152,7 +152,7 @@ SET_IDENTITY = f"{ADD_IDENTITY.removesuffix('DO NOTHING')}(name) DO UPDATE SET v
 
 IDENTITY = "SELECT value FROM identities WHERE name = :name"
 
-# After a commit whose outcome nobody knew: was it written?
+# After a commit of unknown outcome: was it written?
 IS_RECORDED = "SELECT 1 FROM executions WHERE id = :id AND fence = :fence AND attempts = :attempts AND status = :status"
 
 IS_OURS = f"SELECT 1 FROM executions WHERE id = :id AND fence = :fence AND {UNFINISHED_STATUS}"

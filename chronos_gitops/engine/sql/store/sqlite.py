@@ -87,10 +87,10 @@ class SingleReplica:
             return self._loss()
         return f"nothing could be written to {self._path} for {seconds:.0f} s: {self._watch.error}"
 
-    def join(self, session: Session, revision: str | None) -> ReplicaView:  # noqa: ARG002 - nobody to tell
+    def join(self, session: Session, revision: str | None) -> ReplicaView:  # noqa: ARG002 - no other replica
         return ReplicaView(leads=True, alone=True)
 
-    def look_at_releases(self, session: Session) -> bool:  # noqa: ARG002 - nobody to ask
+    def look_at_releases(self, session: Session) -> bool:  # noqa: ARG002 - no other replica
         return False
 
     def take_over(self, session: Session) -> None:
@@ -99,10 +99,10 @@ class SingleReplica:
     def hold(self, session: Session, job: str) -> None:
         """The writer is the only one."""
 
-    def live(self, session: Session) -> frozenset[str]:  # noqa: ARG002 - nobody to ask
+    def live(self, session: Session) -> frozenset[str]:  # noqa: ARG002 - no other replica
         return frozenset((self.id,))
 
-    def applied_by_others(self, session: Session) -> Sequence[str | None]:  # noqa: ARG002 - nobody to ask
+    def applied_by_others(self, session: Session) -> Sequence[str | None]:  # noqa: ARG002 - no other replica
         return ()
 
     def tell(self, session: Session, other: str = "") -> None:

@@ -70,7 +70,7 @@ class Reconciler:
         return self._wanted
 
     async def give_again(self, definition: JobVersion) -> None:
-        """A job whose timetable was ended by somebody."""
+        """A job whose timetable was ended from outside."""
         await self.give(applied(definition, self._jobs.calendars, self._jobs.revision))
 
     async def give(self, applied: Applied) -> bool:

@@ -318,7 +318,7 @@ async def _execution(found: WorkflowExecution) -> Execution:
     if execution.status is Status.RUNNING and execution.started_at is None:
         execution = replace(execution, started_at=found.start_time)
     if found.status in _STOPPED and not execution.status.is_final:
-        # Somebody ended the workflow behind our back; its memo still says what was true before.
+        # The workflow was ended from outside; its memo still says what was true before.
         return replace(execution, status=Status.CANCELLED, completed_at=found.close_time)
     return execution
 

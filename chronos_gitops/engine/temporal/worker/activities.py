@@ -300,7 +300,7 @@ class Sending:
 
 
 def _left_to_others(why: str) -> ApplicationError:
-    """The attempt is made again, under the same number, unless it is already; that is nobody's defect."""
+    """The attempt is made again, under the same number, unless it is already; that is no defect."""
     return ApplicationError(why, type="LeftToOthers", category=ApplicationErrorCategory.BENIGN)
 
 

@@ -26,7 +26,7 @@ class TickClaim:
 @dataclass(frozen=True, slots=True)
 class TimetableDecision:
     """``mark``: every tick up to here is decided, None while the job is disabled. ``wake_at`` is when the next step is
-    due, jitter included; None: never, or not before somebody says something. ``held`` are ticks that calendars held,
+    due, jitter included; None: never, or not before a message arrives. ``held`` are ticks that calendars held,
     ``moves`` those under way."""
 
     mark: datetime | None

@@ -105,7 +105,7 @@ class ReplayTurns:
         if len(held.items) <= ASK_AT and not is_last and not held.has_asked:
             held.has_asked = True
             if not await self._tell(held.replay, News.WANTED, held.begun):
-                self._state.replay = None  # somebody has ended its workflow
+                self._state.replay = None  # its workflow was ended
 
     async def _take(self, batch: ReplayBatch) -> None:
         held = self._state.replay

@@ -23,7 +23,7 @@ from chronos_gitops.engine.temporal.workflows.replay_messages import (
 CONTINUE_AFTER = 100
 """Batches after which a replay continues as new."""
 _SAY_AGAIN = timedelta(minutes=5)
-"""A timetable that somebody has ended, and that was started again, has to be told anew."""
+"""A timetable that was ended and started again has to be told again."""
 _LOCAL = timedelta(seconds=10)
 _FEW = RetryPolicy(maximum_attempts=3)
 NO_TIMETABLE = "no-timetable"

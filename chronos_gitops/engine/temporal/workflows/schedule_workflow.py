@@ -251,7 +251,7 @@ class TimetableWorkflow:
         self._publish()
 
     async def _claim(self, orders: Sequence[Order]) -> list[Order]:
-        """Records each order as a workflow of its own; those that somebody recorded before are left out."""
+        """Records each order as a workflow of its own; those that are recorded already are left out."""
         is_bounded = partial(workflow.patched, names.BOUND_PATCH)
         replaced = [turns.claim(self._state, order, self._now(), is_bounded) for order in orders]
         started = await asyncio.gather(*(self._start(order) for order in orders))
