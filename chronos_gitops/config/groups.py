@@ -67,7 +67,7 @@ class Egress:
     responses: Responses = setting(
         "egress.responses",
         parsers.choice("excerpt", "none"),
-        "Whether the first 4 KiB of a response are kept: excerpt or none.",
+        "Stored part of a response: its first 4 KiB (excerpt) or none.",
         default="excerpt",
         variable="CHRONOS_EGRESS_RESPONSES",
     )
@@ -231,7 +231,7 @@ class Series:
     per_job: int = setting(
         "metrics.per_job",
         parsers.at_least(0),
-        "How many jobs, by name, have series of their own in `/metrics`; later ones share `other`.",
+        "Maximum number of jobs, by name, with series of their own in `/metrics`; later ones share `other`.",
         default=500,
         variable="CHRONOS_METRICS_PER_JOB",
     )
@@ -266,7 +266,7 @@ class PreflightSettings:
     within: timedelta = setting(
         "preflight.within",
         parsers.duration(preflight_window.SHORTEST, preflight_window.LONGEST),
-        "How far ahead the daily preflight looks, 1m to 168h.",
+        "Period ahead that the daily preflight checks, 1m to 168h.",
         default=preflight_window.DEFAULT,
         variable="CHRONOS_PREFLIGHT_WITHIN",
     )
@@ -292,7 +292,7 @@ class Heartbeat:
     interval: timedelta = setting(
         "heartbeat.interval",
         parsers.duration(timedelta(seconds=1)),
-        "How often it is asked.",
+        "Interval between two requests to it.",
         default=timedelta(seconds=60),
         variable="CHRONOS_HEARTBEAT_INTERVAL",
     )

@@ -74,14 +74,14 @@ class RunnerCommits:
     rollbacks: Rollbacks = setting(
         "approval.rollback",
         parsers.choice("direct", "review"),
-        "Whether a rollback is committed on the branch, or proposed on one of its own for review: direct or review.",
+        "Target of rollback commits: the followed branch (direct), or a branch of their own for review (review).",
         default="direct",
         variable="CHRONOS_APPROVAL_ROLLBACK",
     )
     deletions: Deletions = setting(
         "approval.deletions",
         parsers.choice("operator", "commit"),
-        "Who lets held deletions through: an operator, or only the trailer Chronos-Allow-Deletes of a commit.",
+        "Approval of held deletions: by an operator, or only by the trailer Chronos-Allow-Deletes of a commit.",
         default="operator",
         variable="CHRONOS_APPROVAL_DELETIONS",
     )

@@ -87,7 +87,7 @@ class Settings:
     interval: timedelta = setting(
         "interval",
         parsers.duration(timedelta(seconds=1)),
-        "How often a remote is fetched.",
+        "Interval between two fetches of a remote.",
         default=timedelta(seconds=60),
         variable="CHRONOS_INTERVAL",
         flag="interval",
@@ -142,7 +142,7 @@ class Settings:
     on_invalid: OnInvalid = setting(
         "on_invalid",
         parsers.choice("quarantine", "reject"),
-        "What an invalid file does.",
+        "Effect of an invalid file.",
         default="quarantine",
         variable="CHRONOS_ON_INVALID",
         flag="on_invalid",
@@ -151,7 +151,7 @@ class Settings:
     engine: str = setting(
         "engine",
         parsers.engine,
-        "What keeps executions: sqlite[:///FILE], postgresql://..., temporal://...",
+        "Store of executions: sqlite[:///FILE], postgresql://..., temporal://...",
         default="sqlite",
         variable="CHRONOS_ENGINE",
         flag="engine",
@@ -161,7 +161,7 @@ class Settings:
     drain: timedelta = setting(
         "drain",
         parsers.duration(timedelta()),
-        "How long running executions may take to end after SIGTERM.",
+        "Maximum time for running executions to end after SIGTERM.",
         default=timedelta(seconds=25),
         variable="CHRONOS_DRAIN",
         flag="drain",
@@ -200,7 +200,7 @@ class Settings:
     session_lifetime: timedelta = setting(
         "sessions.lifetime",
         parsers.duration(timedelta(minutes=1), timedelta(hours=24)),
-        "How long the login of a browser lasts, 24h at most; it is never prolonged.",
+        "Lifetime of a browser's login, 24h at most; it is never prolonged.",
         default=timedelta(hours=12),
         variable="CHRONOS_SESSIONS_LIFETIME",
     )
@@ -215,7 +215,7 @@ class Settings:
     audit_keep: int = setting(
         "audit.keep",
         parsers.at_least(1),
-        "How many files of the audit log are kept, the one that is written included.",
+        "Number of audit log files to keep, with the one that is written.",
         default=8,
         variable="CHRONOS_AUDIT_KEEP",
     )
@@ -319,14 +319,14 @@ class Settings:
     retention_days: int = setting(
         "retention.days",
         parsers.at_least(1),
-        "How many days executions are kept.",
+        "Retention of executions in days.",
         default=100,
         variable="CHRONOS_RETENTION_DAYS",
     )
     retention_rows: int = setting(
         "retention.rows",
         parsers.at_least(1),
-        "How many executions of one job are kept.",
+        "Maximum number of executions to keep for each job.",
         default=10000,
         variable="CHRONOS_RETENTION_ROWS",
     )
@@ -342,7 +342,7 @@ class Settings:
     log_format: LogFormat = setting(
         "log.format",
         parsers.choice("auto", "plain", "json"),
-        "How log lines look on stderr.",
+        "Format of log lines on stderr.",
         default="auto",
         variable="CHRONOS_LOG_FORMAT",
         flag="log_format",

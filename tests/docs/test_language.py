@@ -26,6 +26,7 @@ FORBIDDEN = {
     "anew": "again",
 }
 _WORDS = re.compile(rf"\b({'|'.join(FORBIDDEN)})s?\b", re.IGNORECASE)
+_QUESTION = re.compile(r"(?:What|Whether|How|Who)\b")
 _CODE = re.compile(r"^```.*?^```$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 
@@ -50,6 +51,21 @@ def test_descriptions_of_the_api_and_of_the_job_file() -> None:
     for file in ("docs/reference/openapi.json", "schemas/source.json"):
         text = "\n".join(re.findall(r'"(?:description|summary|title)": "((?:[^"\\]|\\.)*)"', (ROOT / file).read_text()))
         assert found(json.loads(f'"{text}"'.replace("\n", "\\n"))) == []
+
+
+@pytest.mark.parametrize("file", ["docs/reference/openapi.json", "schemas/source.json"])
+def test_descriptions_begin_with_a_noun_or_a_verb(file: str) -> None:
+    found = re.findall(r'"(?:description|summary)": "((?:[^"\\]|\\.)*)"', (ROOT / file).read_text())
+    assert len(found) > 100
+    assert [text for text in found if _QUESTION.match(text)] == []
+
+
+def test_settings_and_options_begin_with_a_noun_or_a_verb() -> None:
+    pages = ("docs/reference/settings.md", "docs/reference/commands.md")
+    lines = [line for page in pages for line in (ROOT / page).read_text().splitlines()]
+    cells = [cell.strip() for line in lines for cell in re.split(r" \| | {2,}", line)]
+    assert len(cells) > 500
+    assert [cell for cell in cells if _QUESTION.match(cell)] == []
 
 
 def test_the_list_finds_what_it_is_for() -> None:

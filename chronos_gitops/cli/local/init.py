@@ -171,7 +171,7 @@ _VSCODE_EXTENSIONS = """\
     metavar="SPEC",
     default=f"chronos-gitops=={__version__}",
     show_default=True,
-    help="What the written checks install: a requirement of pip, an address (git+https://...), or a wheel or folder.",
+    help="Package for the written checks: a requirement of pip, an address (git+https://...), or a wheel or folder.",
 )
 def command(folder: Path, jobs: str, environments: tuple[str, ...], install: str) -> None:
     """Write a first job into FOLDER (the current one), JSON schemas for editors, and checks for pre-commit, GitHub

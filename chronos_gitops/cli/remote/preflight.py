@@ -21,7 +21,7 @@ Item = Mapping[str, Any]
 
 @click.command("preflight")
 @click.argument("jobs", nargs=-1, metavar="[JOB]...", shell_complete=job_words.from_runner)
-@click.option("--within", metavar="DURATION", default="24h", show_default=True, help="How far ahead, 1m to 168h.")
+@click.option("--within", metavar="DURATION", default="24h", show_default=True, help="Period ahead, 1m to 168h.")
 @runner_options
 def command(jobs: tuple[str, ...], within: str, server: str | None, token: str | None, style: Format) -> int:
     """Check the coming executions of JOBs, or of all jobs, without sending their requests.

@@ -88,7 +88,7 @@ def _health(health: dict[str, Any]) -> str:
 
 
 def _meanwhile(sync: dict[str, Any]) -> str:
-    """What runs while git, or its newest commit, cannot be applied."""
+    """The jobs that run while git, or its newest commit, cannot be applied."""
     applied = (sync.get("revision") or {}).get("applied")
     if sync["state"] != "failed" or not applied:
         return ""

@@ -160,7 +160,7 @@ def every_type() -> dict[str, Any]:
             "getProblem",
             "runner",
             "One type of problem",
-            "What a `type` means and what to do, as JSON, text or a page by Accept.",
+            "The meaning and the remedy of a `type`, as JSON, text or a page by Accept.",
             {200: answer("The type", ref("ProblemDescription"), "text/html", "text/plain")},
             errors=(404,),
         ),

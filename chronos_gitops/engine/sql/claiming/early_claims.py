@@ -22,7 +22,7 @@ from chronos_gitops.jobs.model import Concurrency
 AHEAD: Final = timedelta(milliseconds=10)
 """So long before the next scheduled time the scheduler wakes: a commit takes 1 to 5 ms."""
 _WINDOW: Final = timedelta(milliseconds=20)
-"""What is due by then is claimed along with it, in one transaction."""
+"""Scheduled times due by then are claimed along with it, in one transaction."""
 _WITHDRAW: Final = "DELETE FROM executions WHERE id IN (:ids[]) AND status = 'pending' AND attempts = 0 RETURNING id"
 
 

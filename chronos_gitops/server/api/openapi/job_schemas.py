@@ -105,7 +105,7 @@ def _expectations() -> dict[str, Schema]:
                 "state": one_of(ExpectationState),
                 "due_at": nullable(INSTANT) | {"description": "The deadline that was missed, or the next one"},
                 "since": INSTANT | {"description": "From when the limit counts"},
-                "found": nullable(TEXT) | {"description": "What is there in place of it: a duration or an instant"},
+                "found": nullable(TEXT) | {"description": "The value in place of it: a duration or an instant"},
                 "execution": nullable(TEXT) | {"description": "The execution that decided"},
             }
         ),

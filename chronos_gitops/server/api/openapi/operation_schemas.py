@@ -52,7 +52,7 @@ def operations() -> dict[str, Schema]:
 
 
 def _preflight() -> dict[str, Schema]:
-    asked = {"jobs": _JOBS, "within": DURATION | {"description": "How far ahead, 1m to 168h; default 24h"}}
+    asked = {"jobs": _JOBS, "within": DURATION | {"description": "Period ahead, 1m to 168h; default 24h"}}
     item = {
         "job": TEXT,
         "scheduled_time": INSTANT | {"description": "The first scheduled time that the result is about"},

@@ -172,7 +172,7 @@ def _events() -> dict[str, Schema]:
     }
     reach = {
         "file": TEXT,
-        "jobs": NUMBER | {"description": "How many jobs inherit it"},
+        "jobs": NUMBER | {"description": "Number of jobs that inherit it"},
         "job_names": listed(TEXT) | {"description": "The first ten of them"},
     }
     return {
@@ -192,7 +192,7 @@ def _problems() -> dict[str, Schema]:
         "rule": TEXT,
         "message": TEXT,
         "hint": TEXT,
-        "jobs": NUMBER | {"description": "How many jobs have the value; 1 at a job's own."},
+        "jobs": NUMBER | {"description": "Number of jobs with the value; 1 at a job's own."},
         "job_names": listed(TEXT) | {"description": "The first ten jobs that inherit the value"},
         "environments": nullable(listed(TEXT)) | {"description": "Where it is a problem; null where none are declared"},
         "policy": nullable(TEXT) | {"description": "The policy and its rule that find it, like payments/owner"},

@@ -21,7 +21,7 @@ from chronos_gitops.versions.version import VersionChange
 _DIFF: Final[dict[str, Schema]] = {
     "fields": listed(shape({"field": TEXT, "before": {}, "after": {}})),
     "unified": TEXT,
-    "truncated": FLAG | {"description": "Whether `unified` ends after 5,000 lines"},
+    "truncated": FLAG | {"description": "True if `unified` ends after 5,000 lines"},
     "next_runs_before": listed(INSTANT),
     "next_runs_after": listed(INSTANT),
 }
@@ -78,7 +78,7 @@ def _version() -> dict[str, Schema]:
         "environments": nullable(listed(TEXT))
         | {"description": "Environments in which the content of the job changed; null where none are declared"},
         "effective": nullable(FLAG)
-        | {"description": "Whether the content changed anywhere; null where no layer stood and nothing was compared"},
+        | {"description": "True if the content changed anywhere; null where no layer stood and nothing was compared"},
         "files": listed(TEXT) | {"description": "Files of the commit that made it: its own and the layers above it"},
     }
 

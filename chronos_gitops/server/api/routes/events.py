@@ -50,7 +50,7 @@ LAST_EVENT_ID = endpoint.header("Last-Event-ID", "For a stream: the events after
         ApiOperation(
             "listEvents",
             "records",
-            "What changed",
+            "Events",
             "Newest first. With `Accept: text/event-stream` the same as they come; a client that was "
             "away sends Last-Event-ID. Only a few streams may be open at once.",
             {

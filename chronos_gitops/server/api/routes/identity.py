@@ -19,7 +19,7 @@ _KEPT = {"Cache-Control": "public, max-age=3600"}
         ApiOperation(
             "openidConfiguration",
             "runner",
-            "Who signs identity tokens",
+            "Issuer of identity tokens",
             "Open to all: the target of a job with `auth: {type: identity}` finds the keys here. 404 on a runner "
             "without identity.key_files.",
             {200: answer("The issuer and the address of its keys", ref("IdentityIssuer"))},

@@ -19,7 +19,7 @@ blueprint = Blueprint("openapi", __name__, url_prefix="/api/v1")
             "openapi",
             "runner",
             "This document",
-            "What /api/docs is made of.",
+            "The source of /api/docs.",
             {200: answer("OpenAPI 3.1", {"type": "object"})},
         ),
         role=None,

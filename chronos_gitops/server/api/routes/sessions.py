@@ -29,7 +29,7 @@ _ENDED = answer("How many sessions ended", ref("EndedSessions"))
         ApiOperation(
             "whoami",
             "callers",
-            "Who asks",
+            "The caller of this request",
             "The caller's name, how it proved it, what it may do, and when that ends.",
             {200: answer("The caller", ref("Caller"))},
         ),

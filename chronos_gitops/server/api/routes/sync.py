@@ -37,7 +37,7 @@ _STATUS = answer("The sync status", ref("Sync"))
         ApiOperation(
             "getSync",
             "git",
-            "How following git goes",
+            "Status of following git",
             "The desired, attempted and applied revision, why they differ, and the findings.",
             {200: _STATUS},
         ),

@@ -37,7 +37,7 @@ PATH = query.text("path", "What the file is called; like its job when absent")
         ApiOperation(
             "validateSchedule",
             "questions",
-            "What a schedule means",
+            "Explain a schedule",
             "A description with the next runs, or the problems; the status is 200 in both cases.",
             {200: answer("In words and times", ref("ScheduleAnswer"))},
         ),

@@ -42,7 +42,7 @@ FILTERS = (STATUS, TRIGGER, SINCE, UNTIL)
         ApiOperation(
             "listExecutions",
             "executions",
-            "What happened",
+            "Executions of all jobs",
             "Newest first, or by `sort`, over all jobs. Filters add up. Tags are those that a job has now. A page with "
             "`tag.` may be short; `next` continues.",
             {200: pagination.listed("Executions, newest first", "ExecutionList")},
@@ -64,7 +64,7 @@ def list_all() -> Response:
         ApiOperation(
             "listJobExecutions",
             "executions",
-            "What happened to one job, or why it did (not) run at one instant",
+            "Executions of one job, or why it did (not) run at one instant",
             "Newest first, or by `sort`. With `at` the answer is one sentence instead: what became of "
             "that instant, and which commit made it so.",
             {

@@ -98,7 +98,7 @@ def replay(name: str) -> ResponseReturnValue:
             "getReplay",
             "executions",
             "One replay",
-            "What has become of each item so far.",
+            "The state of each item so far.",
             {200: answer("The replay", ref("Replay"))},
             errors=(404, 409),
         ),

@@ -29,7 +29,7 @@ class NoDraft(NotFoundError):
         ApiOperation(
             "getDraft",
             "versions",
-            "What of the job is not committed",
+            "Uncommitted changes of a job",
             "The files that differ from HEAD, layers included, the fields and next runs that change, and the command "
             "that discards it. 404 `no-draft` where everything is committed. Literal credentials are masked.",
             {200: answer("The draft", ref("Draft"))},

@@ -100,7 +100,7 @@ def one_version(name: str, n: str) -> dict[str, Any]:
         ApiOperation(
             "diffVersions",
             "versions",
-            "What a version changed",
+            "Changes of a version",
             "Field by field, as a unified diff, and the next runs before and after.",
             {200: answer("The change from `against` to `n`", ref("Diff"))},
             errors=(404,),
