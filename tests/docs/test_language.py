@@ -53,13 +53,6 @@ def test_descriptions_of_the_api_and_of_the_job_file() -> None:
         assert found(json.loads(f'"{text}"'.replace("\n", "\\n"))) == []
 
 
-@pytest.mark.parametrize("file", ["docs/reference/openapi.json", "schemas/source.json"])
-def test_descriptions_begin_with_a_noun_or_a_verb(file: str) -> None:
-    found = re.findall(r'"(?:description|summary)": "((?:[^"\\]|\\.)*)"', (ROOT / file).read_text())
-    assert len(found) > 100
-    assert [text for text in found if _QUESTION.match(text)] == []
-
-
 def test_settings_and_options_begin_with_a_noun_or_a_verb() -> None:
     pages = ("docs/reference/settings.md", "docs/reference/commands.md")
     lines = [line for page in pages for line in (ROOT / page).read_text().splitlines()]
