@@ -187,7 +187,7 @@ def test_kills_of_two_replicas_lose_and_double_nothing(postgres_url: str, progra
 
 @pytest.mark.timeout(300)
 def test_a_kill_at_the_very_end_loses_nothing(postgres_url: str, programmes: list[Programme]) -> None:
-    """What the dead runner had sent is sent again, to its receiver that died with it, until no attempt is left."""
+    """Requests of the dead runner are sent again, to its receiver that died with it, until no attempt is left."""
     programme = Programme(postgres_url, seeded(20261130), 2)
     programmes.append(programme)
     programme.run_until_killed("after-send")
