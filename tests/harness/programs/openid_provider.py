@@ -19,9 +19,17 @@ CLIENT, SECRET = "chronos", "a secret + of/the client"
 
 
 class OpenIdProvider:
-    """Lets everybody in who comes back to ``redirect_uri``."""
+    """Lets everybody in who comes back to ``redirect_uri``. Each start has new keys."""
 
-    def __init__(self, certificates: Certificates, redirect_uri: str) -> None:
+    def __init__(
+        self,
+        certificates: Certificates,
+        redirect_uri: str,
+        *,
+        port: int | None = None,
+        client_secret: str = SECRET,
+        algorithm: str = "RS256",
+    ) -> None:
         assert (NODE / "node_modules/oidc-provider").is_dir(), (
             "npm's oidc-provider is not there: make .venv/.node-tools"
         )
@@ -30,10 +38,14 @@ class OpenIdProvider:
         shutil.copy(SCRIPT, folder)
         (folder / "node_modules").symlink_to(NODE / "node_modules")
         certificate, key = certificates.sign("openid")
-        self.port = free_port()
+        self.port = port or free_port()
         self.issuer = f"https://127.0.0.1:{self.port}"
         self._process = subprocess.Popen(
-            ["node", SCRIPT.name, str(self.port), str(certificate), str(key), CLIENT, SECRET, redirect_uri],
+            [
+                "node",
+                SCRIPT.name,
+                *map(str, (self.port, certificate, key, CLIENT, client_secret, redirect_uri, algorithm)),
+            ],
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

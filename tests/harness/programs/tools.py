@@ -3,7 +3,10 @@
 import os
 import shutil
 import socket
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,3 +28,17 @@ def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
+
+
+def await_port(port: int, process: subprocess.Popen[str], said: Callable[[], str]) -> None:
+    """Return once the program listens on 127.0.0.1; fail with ``said`` if it ends before, or takes 10 s."""
+    until = time.monotonic() + 10
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            assert process.poll() is None, said()
+            assert time.monotonic() < until, f"port {port} stays closed"
+            time.sleep(0.01)
+        else:
+            return
