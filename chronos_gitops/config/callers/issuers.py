@@ -43,7 +43,7 @@ class TokenIssuer:
     def name_of(self, claims: Mapping[str, Any]) -> str:
         """The name on pages, in the audit log and in commits: the claim ``user``, or ``sub`` if that is an unverified
         address."""
-        is_unproven = self.user == "email" and claims.get("email_verified") is False
+        is_unproven = self.user == "email" and _is_unproven(claims)
         return str(claims["sub"] if is_unproven else claims.get(self.user, claims["sub"]))
 
 
@@ -62,10 +62,16 @@ class ClaimGrant:
 
 def _has(claims: Mapping[str, Any], name: str, wanted: tuple[str, ...]) -> bool:
     """True if the claim is one of the values, or a list that holds one. An unverified email address never matches."""
-    if name == "email" and claims.get("email_verified") is False:
+    if name == "email" and _is_unproven(claims):
         return False
     value = claims.get(name)
     return any(one in wanted for one in (value if isinstance(value, list) else [value]) if isinstance(one, str))
+
+
+def _is_unproven(claims: Mapping[str, Any]) -> bool:
+    """True if the issuer says anything but true about the address. Some send texts (Apple: "A string or Boolean")."""
+    said = claims.get("email_verified", True)
+    return said is not True and str(said).lower() != "true"
 
 
 def issuers(value: Any, base: Path) -> tuple[TokenIssuer, ...]:

@@ -18,9 +18,9 @@ def service() -> "Service":
     return cast("Service", current_app.extensions[EXTENSION])
 
 
-def identify(caller: str, via: str) -> None:
-    """From here on the request is one of this caller."""
-    g.caller, g.via = caller, via
+def identify(caller: str, via: str, person: str) -> None:
+    """From here on the request is one of this caller, who is unique by ``via`` and ``person``."""
+    g.caller, g.via, g.person = caller, via, person
 
 
 def caller() -> str:
@@ -31,6 +31,13 @@ def caller() -> str:
 def via() -> str:
     """The caller's kind of authentication: ``token``, ``session``, or ``none`` for a caller without one."""
     return cast(str, g.get("via", "none"))
+
+
+def unique_caller() -> str | None:
+    """The caller among those of all ways in: two people of one name are two callers, and a token is the same one by
+    its session. None for ``anonymous``."""
+    way = "token" if via() == "session" else via()
+    return f"{way}/{g.person}" if "person" in g else None
 
 
 def address() -> str:

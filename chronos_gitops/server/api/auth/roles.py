@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from urllib.parse import urlencode
 
-from flask import Flask, Response, g, redirect, request
+from flask import Flask, Response, redirect, request
 
 from chronos_gitops.server.api import budgets, endpoint, links, problems, request_context
 from chronos_gitops.server.api.auth import caller_scope, origin, tokens
@@ -44,7 +44,7 @@ def has_callers() -> bool:
 
 def caller_name() -> str | None:
     """The caller whose budgets count; None where the runner knows no callers."""
-    return request_context.caller() if has_callers() else None
+    return (request_context.unique_caller() or request_context.ANONYMOUS) if has_callers() else None
 
 
 def _admit() -> None:
@@ -65,7 +65,7 @@ def _admit() -> None:
         try:
             _authorize(declared, role)
         finally:
-            budgets.check_calls(g.get("caller") or f"address {request_context.address()}")
+            budgets.check_calls(request_context.unique_caller() or f"address {request_context.address()}")
 
 
 def _refuse_jobs() -> None:
@@ -115,7 +115,7 @@ def _authorize(declared: Endpoint, role: str) -> None:
 
 
 def _challenge(error: ApiError) -> Response:
-    if problems.wants_page() and request.method == "GET" and request.endpoint != "login.enter":
+    if problems.wants_page() and request.method == "GET" and role_needed() is not None:
         if tokens.were_shown():
             request_context.record_problem(error.message, refused_as=401)
         # The whole way back, but never to another host: the login page takes only paths of ours.

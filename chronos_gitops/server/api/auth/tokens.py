@@ -75,7 +75,7 @@ def caller() -> Caller:
         known = _of_the_one_credential()
         setattr(g, _KNOWN, known)
         is_by_token_session = session() is not None and known.via == VIA_TOKEN
-        request_context.identify(known.name, "session" if is_by_token_session else known.via)
+        request_context.identify(known.name, "session" if is_by_token_session else known.via, known.person)
     return cast(Caller, g.get(_KNOWN))
 
 

@@ -60,7 +60,7 @@ def install(app: Flask) -> None:
 def _claim() -> None:
     key = idempotency.key() if request.method == "POST" and endpoint.current() is not None else None
     if key is not None:
-        owner = f"{request_context.via()}/{request_context.caller()}", key
+        owner = request_context.unique_caller() or "", key
         if _used().claim(owner, _call()):
             g.claimed_key = owner
 

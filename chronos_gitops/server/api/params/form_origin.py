@@ -1,5 +1,6 @@
 """The page that a form came from: its field ``_next``, where the browser goes afterwards."""
 
+import re
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -40,9 +41,9 @@ def page() -> str | None:
 
 def own_path(path: str | None) -> str:
     """A path of this runner, else the start: browsers read ``//host`` and ``/\\host`` as another machine, and what is
-    not below the path of ``public_url`` is another program."""
+    not below the path of ``public_url`` is another program. ``\\`` is ``/`` to them (WHATWG URL, path state)."""
     start = links.path(START)
     if path is None or not path.startswith(start) or path[1:2] in ("/", "\\") or not path.isprintable():
         return start
-    steps = path.partition("?")[0].lower().replace("%2e", ".").split("/")
+    steps = re.split(r"[/\\]", re.split("[?#]", path, maxsplit=1)[0].lower().replace("%2e", "."))
     return start if ".." in steps else path

@@ -34,11 +34,7 @@ def key() -> str | None:
 def callers_key() -> str | None:
     """The key as the engine keeps it: that of one caller is none of another. Without callers it is the key itself."""
     bare = key()
-    if bare is None or request_context.caller() == request_context.ANONYMOUS:
+    caller = request_context.unique_caller()
+    if bare is None or caller is None:
         return bare
-    return hashlib.sha256(f"{_way_in()}{request_context.caller()}\n{bare}".encode()).hexdigest()
-
-
-def _way_in() -> str:
-    """A person of an issuer may be called like a token."""
-    return "" if request_context.via() in ("token", "session") else f"{request_context.via()}\n"
+    return hashlib.sha256(f"{caller.removeprefix('token/')}\n{bare}".encode()).hexdigest()

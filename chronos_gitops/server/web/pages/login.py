@@ -100,7 +100,7 @@ def _issuer(name: str) -> TokenIssuer:
 
 
 def _let_in(caller: Caller, claims: Mapping[str, Any], way_back: str) -> Response:
-    request_context.identify(caller.name, caller.via)
+    request_context.identify(caller.name, caller.via, caller.person)
     cookie, session = tokens.callers().sessions.begin(caller, claims, request_context.address())
     request_context.record_target(session.id)
     answer = _to(way_back)
@@ -115,7 +115,7 @@ def leave() -> Response:
     cookie = session_cookie.value()
     session = None if cookie is None else tokens.callers().sessions.of_cookie(cookie)
     if session is not None:
-        request_context.identify(session.name, "session")
+        request_context.identify(session.name, "session", session.person)
         everywhere = request.form.get("everywhere") == "yes"
         for one in service().sessions.current(service().now()) if everywhere else [session]:
             if one.is_of(session.via, session.person):
@@ -129,7 +129,13 @@ def _page(way_back: str, *, error: str = "", status: int = 200) -> Response:
     lasts = formatting.length(service().settings.session_lifetime)
     issuers = tokens.callers().issuers.with_login()
     has_tokens = bool(service().settings.tokens)
-    values = {"next": way_back, "error": error, "lasts": lasts, "issuers": issuers, "has_tokens": has_tokens}
+    values: dict[str, Any] = {
+        "next": way_back,
+        "error": error,
+        "lasts": lasts,
+        "issuers": issuers,
+        "has_tokens": has_tokens,
+    }
     values["environment"] = service().settings.environment
     return make_response(render_page("login.html", **values), status)
 

@@ -184,6 +184,10 @@ def test_the_way_back_leads_nowhere_else(client: FlaskClient, path: str) -> None
     with client.application.test_request_context("/login", environ_overrides={"SCRIPT_NAME": "/chronos"}):
         assert own_path(path) == "/chronos/"
         assert own_path("/jobs") == own_path("/chronos/%2e%2e/x") == own_path("/chronosophy") == "/chronos/"
+        for way in ("..", ".%2e", "%2E%2e"):  # what a browser makes of it lies outside (WHATWG URL, path state)
+            for path in (f"{way}/x", f"{way}\\x", f"a\\{way}/..\\x", f"a/{way}#b", f"{way}?a", way):
+                assert own_path(f"/chronos/{path}") == "/chronos/", path
+        assert own_path("/chronos/jobs/a..b") == "/chronos/jobs/a..b"
         assert own_path("/chronos/jobs?q=..") == "/chronos/jobs?q=.."
 
 
