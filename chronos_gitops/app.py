@@ -95,7 +95,7 @@ def _assembled(settings: Settings, lock: DataLock, chosen: EngineSetup, is_stopp
     clock = chosen.clock
     metrics = Metrics(settings.metrics)
     failpoints.arm(settings.failpoint)
-    events = EventLog(settings.data / "events.jsonl")
+    events = EventLog(settings.data / "events.jsonl", path_of=lambda job: _path_of(follower, job))
     time_events = TimeEvents(
         events,
         jobs=lambda: follower.jobs() if follower.status().has_job_set else None,
@@ -165,6 +165,12 @@ def _reverter(
         policy=CommitPolicy.of(settings.commits),
         open_request=forge.open_request,
     )
+
+
+def _path_of(follower: SyncController, job: str) -> str | None:
+    """The file of a job that runs now."""
+    running = follower.jobs().get(job) if follower.status().has_job_set else None
+    return None if running is None else running.path
 
 
 @dataclass(frozen=True)

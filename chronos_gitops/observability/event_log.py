@@ -5,7 +5,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -91,7 +91,8 @@ class Event:
 
     ``added``, ``changed`` and ``removed`` are names of jobs, for an applied commit and for files that were saved.
     ``calendar`` is the name of a freeze that begins or ends.
-    ``layers`` are those whose edit, or whose errors, the event is about.
+    ``layers`` are those whose edit, or whose errors, the event is about. ``paths`` has the file of each job when it
+    happened: callers see the event by it (TEAMS section 3).
     """
 
     at: str
@@ -108,6 +109,7 @@ class Event:
     removed: tuple[str, ...] = ()
     calendar: str | None = None
     layers: tuple[LayerReach, ...] = ()
+    paths: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -123,6 +125,7 @@ class Event:
         for name in ("added", "changed", "removed"):
             fields[name] = tuple(fields.get(name) or ())
         fields["layers"] = tuple(map(LayerReach.read, fields.get("layers") or ()))
+        fields["paths"] = {str(name): str(path) for name, path in dict(fields.get("paths") or {}).items()}
         return cls(**fields | {"type": EventKind(fields["type"])})
 
     def document(self, *, most_names: int = _NAMES_SHOWN) -> dict[str, Any]:
@@ -199,11 +202,13 @@ def _log_line(event: Event) -> None:
 class EventLog:
     """The newest KEEP events, in memory and in ``events.jsonl``. Safe from any thread; a full disk loses the file only.
 
-    Numbers rise by one and go on after a restart, so that a reader can say which was the last one it saw.
+    Numbers rise by one and go on after a restart, so that a reader can say which was the last one it saw. ``path_of``
+    says where the file of a job is now.
     """
 
-    def __init__(self, path: Path, *, keep: int = KEEP) -> None:
+    def __init__(self, path: Path, *, keep: int = KEEP, path_of: Callable[[str], str | None] = lambda _: None) -> None:
         self._path = path
+        self._path_of = path_of
         self._keep = keep
         self._changed = threading.Condition()
         self._events: deque[Numbered] = deque(maxlen=keep)
@@ -215,6 +220,8 @@ class EventLog:
     def add(self, event: Event) -> int:
         """Its number. Wakes everybody who waits, and is a line of the log."""
         _log_line(event)
+        known = ((name, event.paths.get(name) or self._path_of(name)) for name in event.names)
+        event = replace(event, paths={name: path for name, path in known if path is not None})
         with self._changed:
             self._last += 1
             self._events.append((self._last, event))
@@ -282,5 +289,6 @@ class EventLog:
 
 def _line(number: int, event: Event) -> bytes:
     """A leading newline ends what a crash may have cut short before it."""
-    text = json.dumps({"id": number} | event.document(most_names=NAMES_KEPT), ensure_ascii=False)
+    document = event.document(most_names=NAMES_KEPT) | {"paths": dict(event.paths)}
+    text = json.dumps({"id": number} | document, ensure_ascii=False)
     return b"\n" + text.encode("utf-8", "replace")

@@ -179,7 +179,8 @@ class EventRecorder:
         committed, saved = _by_origin(before, jobs)
         for kind, changes in ((EventKind.COMMIT_APPLIED, committed), (EventKind.DRAFTS_APPLIED, saved)):
             commit = jobs.revision if kind is EventKind.COMMIT_APPLIED else None
-            self._add_changes(kind, changes, commit=commit, layers=self._edited_layers(applied, changes.changed))
+            layers = self._edited_layers(applied, changes.changed)
+            self._add_changes(kind, changes, applied, commit=commit, layers=layers)
 
     def _edited_layers(self, applied: AppliedJobs, names: Sequence[str]) -> tuple[LayerReach, ...]:
         """Whose edit reached these jobs: those of which no own file changed."""
@@ -194,16 +195,25 @@ class EventRecorder:
         return tuple(LayerReach.of(layer, reached[layer]) for layer in sorted(reached))
 
     def _add_changes(
-        self, kind: EventKind, changes: JobSetDiff, *, commit: str | None, layers: tuple[LayerReach, ...]
+        self,
+        kind: EventKind,
+        changes: JobSetDiff,
+        applied: AppliedJobs,
+        *,
+        commit: str | None,
+        layers: tuple[LayerReach, ...],
     ) -> None:
         names = changes.added, changes.changed, changes.removed
         if any(names) or changes.calendars:
             added, changed, removed = (found[:NAMES_KEPT] for found in names)
             at, message = rfc3339(self._now(), milliseconds=True), changes_message(kind, *names, layers)
             message += _calendars_in_words(changes.calendars)
-            self._events.add(
-                Event(at, kind, message, commit=commit, added=added, changed=changed, removed=removed, layers=layers)
+            event = Event(
+                at, kind, message, commit=commit, added=added, changed=changed, removed=removed, layers=layers
             )
+            now, then = applied.jobs.definitions, applied.before.definitions
+            paths = {name: known.path for name in event.names if (known := now.get(name) or then.get(name))}
+            self._events.add(replace(event, paths=paths))
 
     def _add(self, kind: EventKind, message: str, **fields: str | None) -> None:
         job, commit, execution = fields.get("job"), fields.get("commit"), fields.get("execution")

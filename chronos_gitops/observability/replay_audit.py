@@ -47,6 +47,7 @@ class ReplayAudit:
             "reason": None,
             "detail": None,
             "commit": None,
+            "review": None,
             "request_id": None,
             "count": 1,
         }

@@ -134,6 +134,8 @@ def test_a_rollback_of_a_protected_branch_opens_a_request_with_the_plan(
     forge.__exit__()
     away = runner.client.post("/jobs/backup/rollback/1", json={}).json()
     assert away["request"] is None
+    entries = runner.client.get("/audit").json()["items"]
+    assert [entry["review"] for entry in entries] == [found["branch"], *[found["request"]["url"]] * 2]
     assert away["request_error"].startswith("no connection to 127.0.0.1")
     server.git("update-ref", "refs/heads/main", f"refs/heads/{found['branch']}")
     runner.until("/jobs/backup", lambda job: job["schedule"] == "0 2 * * *")

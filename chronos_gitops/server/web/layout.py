@@ -34,8 +34,12 @@ def static(filename: str) -> Response:
     return send_from_directory(Path(__file__).parent / "static", filename)
 
 
-def render_page(template: str, **values: Any) -> str:
-    """Piece by piece, and giving way in between: a page of many jobs takes tens of milliseconds."""
+def render_page(template: str, *, about: str | None = None, **values: Any) -> str:
+    """Piece by piece, and giving way in between: a page of many jobs takes tens of milliseconds. ``about`` is the job
+    of the page: its buttons are those that the caller may press for it."""
+    if about is not None:
+        values["may_operate"] = caller_scope.may(OPERATE, about)
+        values["may_roll_back"] = caller_scope.may(ROLLBACK, about)
     return "".join(yielding(stream_template(template, **values)))
 
 

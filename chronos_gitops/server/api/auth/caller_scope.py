@@ -97,6 +97,12 @@ def sees_row(name: str, path: str | None) -> bool:
     return _sees_job(name, (), lambda: path)
 
 
+def path_now(name: str) -> str | None:
+    """The file of a job that runs, or that of a deleted one before it went."""
+    running = service().jobs().get(name)
+    return _last_path(name) if running is None else running.path
+
+
 def sees_path(path: str) -> bool:
     """True if a file lies in the folders of the caller."""
     found = grants()
@@ -107,6 +113,24 @@ def sees_layer(path: str) -> bool:
     """True if the caller may change a layer, policy or calendar there: tags narrow a grant to jobs."""
     found = grants()
     return not found or any(grant.covers(path) and not grant.tags for grant in found)
+
+
+def may(role: str, name: str) -> bool:
+    """True if the caller has the role for the job, by its file as it runs, or as it was before it was deleted."""
+    caller, running = tokens.known(), service().jobs().get(name)
+    if caller is None:
+        return True
+    path, tags = path_now(name), None if running is None else set(running.job.tags)
+    return any(grant.covers(path) and (tags is None or set(grant.tags) <= tags) for grant in caller.with_role(role))
+
+
+def may_change(role: str, paths: Iterable[str]) -> bool:
+    """True if the caller has the role for every one of these files."""
+    caller = tokens.known()
+    if caller is None:
+        return True
+    found = [grant for grant in caller.with_role(role) if not grant.tags]
+    return bool(found) and all(any(grant.covers(path) for grant in found) for path in paths)
 
 
 def hidden(names: Iterable[str]) -> int:

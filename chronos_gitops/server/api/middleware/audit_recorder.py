@@ -105,9 +105,16 @@ def _entry(audited: Audited, given: dict[str, Any], response: Response, status: 
         "reason": _text(given.get("reason"), longest),
         "detail": _text(request_context.problem_detail(), _LONGEST_REFUSED) if is_refused else None,
         "commit": _text(said.get("commit"), longest) if audited.makes_commit and not is_refused else None,
+        "review": _text(_review(said), longest) if audited.makes_commit and not is_refused else None,
         "request_id": request_context.request_id(),
         "count": 1,
     }
+
+
+def _review(said: dict[str, Any]) -> Any:
+    """Where the commit waits for review: the address of its request, or the branch alone while the forge is away."""
+    request = said.get("request")
+    return request.get("url") if isinstance(request, dict) else said.get("branch")
 
 
 def _target(audited: Audited, given: dict[str, Any]) -> Any:
@@ -138,6 +145,7 @@ def _event(kind: EventKind, entry: Entry) -> Event:
         by=entry["by"],
         result=entry["result"],
         request_id=entry["request_id"],
+        paths={entry["job"]: entry["path"]} if entry["job"] is not None and entry["path"] is not None else {},
     )
 
 

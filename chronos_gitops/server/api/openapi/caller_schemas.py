@@ -84,6 +84,7 @@ def audit() -> dict[str, Schema]:
         "reason": nullable(TEXT) | {"description": "The reason that the caller gave"},
         "detail": nullable(TEXT) | {"description": "Why it was not done"},
         "commit": nullable(TEXT) | {"description": "The commit it made"},
+        "review": nullable(TEXT) | {"description": "The address of the request that waits for review, else its branch"},
         "request_id": nullable(TEXT) | {"description": "null where no call was made"},
         "count": NUMBER | {"description": "Equal refusals of one minute that this entry stands for"},
     }

@@ -21,6 +21,7 @@ from chronos_gitops.process.engine_priority import yielding
 from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.server.api import secret_places
 from chronos_gitops.server.api.auth import caller_scope
+from chronos_gitops.versions.version import VersionChange
 from chronos_gitops.webhooks.curl_command import curl
 from chronos_gitops.webhooks.observed import Observed
 from chronos_gitops.webhooks.request import AttemptContext, MaskedRequest, masked
@@ -285,9 +286,15 @@ def version(found: "Version", *, files: Sequence[str], current: str | None, depl
         "path": found.path,
         "current": found.commit == current,
         "environments": None if found.reach.environments is None else list(found.reach.environments),
-        "effective": found.reach.effective,
+        "effective": _effective(found),
         "files": list(files),
     }
+
+
+def _effective(found: "Version") -> bool | None:
+    """Contents are compared as soon as a layer stands anywhere, and a caller with folders must not learn that."""
+    is_shown = found.change is VersionChange.INHERITED or not caller_scope.is_limited()
+    return found.reach.effective if is_shown else None
 
 
 def version_outcomes(found: VersionOutcomes) -> Json:

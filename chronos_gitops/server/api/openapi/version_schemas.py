@@ -78,7 +78,7 @@ def _version() -> dict[str, Schema]:
         "environments": nullable(listed(TEXT))
         | {"description": "Environments in which the content of the job changed; null where none are declared"},
         "effective": nullable(FLAG)
-        | {"description": "True if the content changed anywhere; null where no layer stood and nothing was compared"},
+        | {"description": "True if the content changed anywhere; null where it is not known, and for limited callers"},
         "files": listed(TEXT) | {"description": "Files of the commit that made it: its own and the layers above it"},
     }
 

@@ -13,7 +13,7 @@ from chronos_gitops.server.api.request_context import service
 
 blueprint = Blueprint("audit", __name__, url_prefix="/api/v1/audit")
 _WHO = ("by", "via", "address", "runner")
-_OUTCOME = ("result", "status", "target", "reason", "detail", "commit", "request_id")
+_OUTCOME = ("result", "status", "target", "reason", "detail", "commit", "review", "request_id")
 JOB = query.text("job", "Only calls about the job with this name")
 _FIELDS = ("at", "action", "job", "path", *_WHO, *_OUTCOME)
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 from flask import Blueprint, Flask, Response, current_app, request
@@ -79,7 +80,9 @@ def _page() -> Response:
     def read(count: int, after: Numbered | None) -> list[Numbered]:
         return service().events.newest(count, before=start if after is None else after[0], wanted=wanted)
 
-    rows, last = caller_scope.page(read, lambda row: _job_of(row[1]), pagination.limit())
+    rows, last = caller_scope.page(
+        read, lambda row: _job_of(row[1]), pagination.limit(), path_of=lambda row: _path_of(row[1])
+    )
     items = [document for number, event in rows if (document := _shown(number, event)) is not None]
     return pagination.answer(items, None if last is None else [last[0]])
 
@@ -90,6 +93,7 @@ def newest(count: int) -> list[Event]:
         lambda size, after: service().events.newest(size, before=None if after is None else after[0]),
         lambda row: _job_of(row[1]),
         count,
+        path_of=lambda row: _path_of(row[1]),
     )
     return [visible for _, event in rows if (visible := _visible(event)) is not None]
 
@@ -112,17 +116,16 @@ def _streamed() -> Response:
 
 
 class _EventFilter:
-    """The filters ``type`` and ``job`` of the request; to a caller who does not see the job, it is in no event."""
+    """The filters ``type`` and ``job`` of the request; a job that the caller does not see is in no event."""
 
     def __init__(self) -> None:
         self._type = TYPE.value()
         self._job = JOB.value()
-        self._is_hidden = self._job is not None and not caller_scope.sees(self._job)
 
     def __call__(self, event: Event) -> bool:
-        if self._is_hidden:
+        if self._type is not None and event.type is not self._type:
             return False
-        return (self._type is None or event.type is self._type) and (self._job is None or self._job in event.names)
+        return self._job is None or (self._job in event.names and _is_seen(event, self._job))
 
 
 def _last_seen() -> int:
@@ -144,13 +147,13 @@ def _visible(event: Event) -> Event | None:
     """The event as far as the caller sees its jobs; None when it is about others."""
     if not caller_scope.is_limited():
         return event
-    layers = tuple(filter(None, (layer.only(caller_scope.sees) for layer in event.layers)))
+    layers = tuple(filter(None, (layer.only(partial(_is_seen, event)) for layer in event.layers)))
     if event.type in QUARANTINES:
         message = "; ".join(layer_message(event.type, layer) for layer in layers)
         return replace(event, message=message, layers=layers) if layers else None
     if event.type not in CHANGES:
-        return event if event.job is not None and caller_scope.sees(event.job) else None
-    added, changed, removed = (_seen(names) for names in (event.added, event.changed, event.removed))
+        return event if event.job is not None and _is_seen(event, event.job) else None
+    added, changed, removed = (_seen(event, names) for names in (event.added, event.changed, event.removed))
     if not (added or changed or removed):
         return None
     words = changes_message(event.type, added, changed, removed, layers)
@@ -159,8 +162,23 @@ def _visible(event: Event) -> Event | None:
 
 def _job_of(event: Event) -> str | None:
     """A job that the caller sees, if the event is about one."""
-    return next(filter(caller_scope.sees, event.names), None)
+    return next(filter(partial(_is_seen, event), event.names), None)
 
 
-def _seen(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name for name in names if caller_scope.sees(name))
+def _path_of(event: Event) -> str | None:
+    """The file of that job when it happened."""
+    name = _job_of(event)
+    return None if name is None else _path(event, name)
+
+
+def _path(event: Event, name: str) -> str | None:
+    """The file of the job when it happened; of an event from before that was recorded, the file now."""
+    return event.paths.get(name) or caller_scope.path_now(name)
+
+
+def _seen(event: Event, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if _is_seen(event, name))
+
+
+def _is_seen(event: Event, name: str) -> bool:
+    return caller_scope.sees_row(name, _path(event, name))

@@ -6,14 +6,13 @@ from typing import Any
 from chronos_gitops.errors import ChronosError, NotFoundError
 from chronos_gitops.git.log import Commit, commits, recent
 from chronos_gitops.jobs.secrets import masking
-from chronos_gitops.rollback.before_commit import UndoRequest
 from chronos_gitops.rollback.undone_layers import on_chain
 from chronos_gitops.server.api import job_health
 from chronos_gitops.server.api.auth import caller_scope
 from chronos_gitops.server.api.endpoint import READ, ROLLBACK, Endpoint
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.server.api.routes.versions import version_diff, versions
-from chronos_gitops.server.api.routes.versions.rollback import person
+from chronos_gitops.server.api.routes.versions.undo import request_of
 from chronos_gitops.server.web.layout import blueprint, render_page
 from chronos_gitops.versions.version import Version
 
@@ -28,6 +27,7 @@ def commit(commit: str) -> str:
     shown = made[:_MOST_JOBS]
     return render_page(
         "commit.html",
+        may_roll_back=caller_scope.may_change(ROLLBACK, [edit.path for edit in found.edits]),
         commit=found,
         is_newest=found.sha == service().follower.index().head,
         files=_files(found, made),
@@ -38,13 +38,13 @@ def commit(commit: str) -> str:
     )
 
 
-@blueprint.get("/commits/<commit>/undo", declared=Endpoint(role=ROLLBACK, is_heavy=True))
+@blueprint.get("/commits/<commit>/undo", declared=Endpoint(role=ROLLBACK, is_scoped=True, is_heavy=True))
 def undo(commit: str) -> str:
     """The plan of the commit that takes it back; the form below it makes that commit."""
     found = _commit(commit, _made_by(commit))
     plan, refusal, diff = None, None, ""
     try:
-        plan = service().reverter.plan(UndoRequest(found.sha, "", person()))
+        plan = service().reverter.plan(request_of(found.sha, ""))
         diff = masking.masked_file(plan.diff, None)
     except ChronosError as error:
         refusal = error

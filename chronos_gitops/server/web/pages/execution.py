@@ -20,6 +20,7 @@ def execution(execution_id: str) -> str:
     rendered = responses.execution_detail(found)
     return render_page(
         "execution.html",
+        about=found.execution.job,
         execution=rendered,
         phases=[_phases(attempt) for attempt in found.attempts],
         ended=found.execution.status.is_final,

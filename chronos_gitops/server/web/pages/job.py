@@ -54,6 +54,7 @@ def job(name: str) -> str:
     current, outcomes = versions.current_commit(known), service().engine.outcomes(known)
     return render_page(
         "job.html",
+        about=known,
         name=known,
         job=None if definition is None else responses.job(service(), definition),
         standing=None if definition is None else _standing(definition, runs),
@@ -89,6 +90,7 @@ def version(name: str, n: str) -> str:
     current = versions.current_commit(known)
     return render_page(
         "version.html",
+        about=known,
         name=known,
         version=_shown(after.version, current),
         earlier=None if before is None else before.version.label,
@@ -112,6 +114,7 @@ def rollback(name: str, n: str) -> str:
         refusal = error
     return render_page(
         "rollback.html",
+        about=known,
         name=known,
         target=_shown(target, versions.current_commit(known)),
         plan=plan,

@@ -10,6 +10,7 @@ from harness.api_fixtures import Checkout, Receiver, app_of, eventually, finishe
 
 from chronos_gitops.app import build
 from chronos_gitops.config.model import Grant, Token
+from chronos_gitops.observability.event_log import EventLog
 from chronos_gitops.server.api import endpoint
 from chronos_gitops.server.api.app import url_map
 from chronos_gitops.server.api.auth.callers import Caller
@@ -137,3 +138,19 @@ def test_a_grant_needs_the_role_and_the_path_together() -> None:
     assert [grant.covers("jobs/a/pay.yaml") for grant in caller.with_role("operate")] == [True]
     assert [grant.covers("jobs/b/ship.yaml") for grant in caller.with_role("read")] == [True]
     assert caller.with_role("rollback") == ()
+
+
+def test_events_are_seen_by_the_path_that_they_happened_at(world: Service) -> None:
+    """``moved`` ran in jobs/a before it went to jobs/b: each folder has the events of its own time."""
+    ran: dict[str, str] = world.notes  # type: ignore[attr-defined]
+    a, b = (client_of(world, limited(name, "read", folders=(f"jobs/{name}",))) for name in ("a", "b"))
+    triggered = {client: ids(client, "/api/v1/events?type=job_triggered&job=moved") for client in (a, b)}
+    assert [len(triggered[client]) for client in (a, b)] == [1, 1]
+    assert max(triggered[a]) < min(triggered[b])
+    added = [one for one in a.get("/api/v1/events?type=commit_applied").get_json()["items"] if one["added"]]
+    assert [sorted(one["added"]) for one in added] == [["moved", "pay"]]
+    assert ran["moved"] != ran["moved again"]
+    for client, job in ((a, "ship"), (b, "pay")):
+        assert client.get(f"/api/v1/events?job={job}").get_json()["items"] == []
+    again = EventLog(world.settings.data / "events.jsonl")
+    assert [event.paths for _, event in again.newest(1000)] == [event.paths for _, event in world.events.newest(1000)]

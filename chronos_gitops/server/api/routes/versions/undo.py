@@ -45,18 +45,23 @@ Answer = tuple[dict[str, Any], int]
 )
 def undo() -> Answer:
     given = body.fields()
-    asked = UndoRequest(
-        commit=given["commit"].strip(),
-        reason=given.get("reason", "").strip(),
-        requested_by=person(),
-        request_id=idempotency.key() or unrepeated(request_id()),
-        check=lambda undone: _refuse_others(undone, given["commit"].strip()),
-    )
+    asked = request_of(given["commit"].strip(), given.get("reason", "").strip())
     if given.get("dry_run"):
         plan = service().reverter.plan(asked)
         return plan.document() | {"unified": masking.masked_file(plan.diff, None)}, 200
     result, status = perform(asked)
     return result.document(), status
+
+
+def request_of(commit: str, reason: str) -> UndoRequest:
+    """That of this call's caller, who may undo its own folders only."""
+    return UndoRequest(
+        commit=commit,
+        reason=reason,
+        requested_by=person(),
+        request_id=idempotency.key() or unrepeated(request_id()),
+        check=lambda undone: _refuse_others(undone, commit),
+    )
 
 
 def _refuse_others(undone: UndoneCommit, asked: str) -> None:

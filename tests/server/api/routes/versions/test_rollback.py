@@ -163,6 +163,8 @@ def test_a_protected_branch_gets_a_proposal(checkout: Checkout, tmp_path: Path) 
         result = response.get_json()
         assert (result["version"], result["changed"]) == (None, True)
         assert result["branch"].startswith("chronos/rollback/")
+        (entry,) = client.get("/api/v1/audit").get_json()["items"]
+        assert (entry["result"], entry["commit"], entry["review"]) == ("proposed", result["commit"], result["branch"])
         assert "Location" not in response.headers
         assert client.get(BASE).get_json()["version"] == 3
         assert 'chronos_rollbacks_total{result="proposed"} 1.0' in client.get("/metrics").get_data(as_text=True)
