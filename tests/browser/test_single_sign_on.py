@@ -7,7 +7,7 @@ from time import monotonic
 from urllib.parse import urlsplit
 
 import pytest
-from acceptance.test_login_with_an_issuer import Site
+from acceptance.identity.test_login_with_an_issuer import Site
 from playwright.sync_api import Browser, Page, expect
 
 WITHIN_S = 60.0

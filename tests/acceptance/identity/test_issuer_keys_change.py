@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from harness.api_fixtures import Checkout, app_of, job_yaml, settings_of
-from harness.programs.openid_provider import CLIENT, OpenIdProvider, log_in
+from harness.programs.identity.openid_provider import CLIENT, OpenIdProvider, log_in
 from harness.programs.tools import free_port
 from harness.servers import Certificates
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from harness.processes.subprocess_runner import Runner, run
-from harness.programs.identity_targets import BLOCKS, LANGUAGES, prepare, started
+from harness.programs.identity.targets import BLOCKS, LANGUAGES, prepare, started
 from harness.programs.tools import free_port
 
 

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from harness.programs import golang
+from harness.programs.identity import golang
 from harness.programs.tools import await_port
 
-_PAGE = (Path(__file__).parents[3] / "docs/how-to/verify-requests.md").read_text()
+_PAGE = (Path(__file__).parents[4] / "docs/how-to/verify-requests.md").read_text()
 BLOCKS: Final = {
     name: text for text, name in re.findall(r"^```\w+\n((?:#|//) (\S+)\n.*?)^```$", _PAGE, re.MULTILINE | re.DOTALL)
 }

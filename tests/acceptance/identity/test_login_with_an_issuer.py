@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from harness.processes.subprocess_runner import Runner
+from harness.programs.identity.openid_provider import CLIENT, SECRET, OpenIdProvider, log_in
 from harness.programs.nginx import Nginx
-from harness.programs.openid_provider import CLIENT, SECRET, OpenIdProvider, log_in
 from harness.programs.tools import free_port
 from harness.repositories.repository import Repository, job_text
 from harness.servers import Certificates

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from harness.processes.subprocess_runner import Runner, run
-from harness.programs.identity_targets import BLOCKS, LANGUAGES, prepare, started
+from harness.programs.identity.targets import BLOCKS, LANGUAGES, prepare, started
 from harness.programs.tools import free_port
 from harness.repositories.repository import Repository
 from joserfc import jwt

@@ -22,7 +22,7 @@ from joserfc.jwk import RSAKey
 
 from chronos_gitops.cli.demo.receiver import Receiver
 
-PAGE = (Path(__file__).parents[2] / "docs/how-to/call-from-ci.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs/how-to/call-from-ci.md").read_text()
 BLOCKS = dict(re.findall(r"^```\w+\n# (\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 PUBLIC = "https://chronos.example.com"
 KEY = RSAKey.generate_key(2048, {"kid": "a"})

@@ -14,7 +14,7 @@ from harness.programs.tools import free_port
 from harness.servers import Certificates
 
 NODE = Path(sys.prefix) / "node"
-SCRIPT = Path(__file__).parents[2] / "node" / "openid_provider.mjs"
+SCRIPT = Path(__file__).parents[3] / "node" / "openid_provider.mjs"
 CLIENT, SECRET = "chronos", "a secret + of/the client"
 
 
