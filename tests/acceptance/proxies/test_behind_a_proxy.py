@@ -91,7 +91,7 @@ def test_every_link_of_every_page_stays_under_the_path(
 
 
 def values(found: ProxiedRunner) -> dict[str, str]:
-    """What stands in the place of each path parameter, so that as many calls as possible find something."""
+    """The values of path parameters, so that as many calls as possible find something."""
     execution = found.browser.post("api/v1/jobs/one/trigger", json={}).json()["id"]
     window = {"from": "2026-11-01T00:00:00Z", "until": "2026-11-02T00:00:00Z"}
     replay = found.browser.post("api/v1/jobs/one/replays", json=window).json()

@@ -42,7 +42,7 @@ def signed(forge: str, audience: str, **claims: str) -> str:
 
 
 class TokenService(BaseHTTPRequestHandler):
-    """What GitHub gives a job of Actions at ACTIONS_ID_TOKEN_REQUEST_URL."""
+    """The service at ACTIONS_ID_TOKEN_REQUEST_URL, which GitHub gives a job of Actions."""
 
     claims: dict[str, str]
 
