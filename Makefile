@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 RUNTIME := build/runtime
 DIST   := $(VENV)/dist/bin
+# Tests wait for servers half of their time: two workers for each processor.
+WORKERS  ?= $(shell echo $$((2 * $$(nproc))))
 CHROMIUM ?= /usr/bin/chromium
 FAKETIME ?= /usr/bin/faketime
 GROFF    ?= /usr/bin/groff
@@ -63,7 +65,7 @@ dist: $(VENV)/.dist ## wheel, sdist, a single file that runs, an SBOM (CycloneDX
 test: $(READY) $(TOOLS) ## linters, types, import direction and the whole test suite
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m compileall -q -j 0 chronos_gitops tests/harness # where PYTHONDONTWRITEBYTECODE is set, each start would compile
-	@$(BIN)/python tests/harness/again.py -n auto -m "not full" --durations=5 --ignore=tests/browser
+	@$(BIN)/python tests/harness/again.py -n $(WORKERS) -m "not full" --durations=5 --ignore=tests/browser
 	@$(MAKE) --no-print-directory test-browser
 
 test-browser: $(READY) $(CHROMIUM) ## the pages in a real browser; screenshots in build/screenshots
