@@ -160,7 +160,8 @@ def page(
 
     ``read`` answers that many rows after a row; ``path_of`` says where the file of a row's job was then; ``asked`` are
     tags that the job must have, ``job`` is its name.
-    Each page looks at a bounded number of rows, so it may be short and still have a next one.
+    Each page looks at a bounded number of rows, so it may be short and still have a next one. Rows of others that
+    follow within that bound make no next page: nothing is told of them.
     """
     needed = tuple((asked or {}).items())
     if not needed and job is None and not is_limited():
@@ -171,12 +172,12 @@ def page(
     for _ in range(_MOST_CHUNKS):
         rows = list(read(_CHUNK, last))
         for row in rows:
-            if len(seen) == size:
-                return seen, last
             last = row
             own_path = None if path_of is None else partial(path_of, row)
             found = job_of(row)
             if found is not None and job in (None, found) and _sees_job(found, needed, own_path):
+                if len(seen) == size:
+                    return seen, seen[-1]
                 seen.append(row)
         if len(rows) < _CHUNK:
             return seen, None

@@ -159,13 +159,17 @@ def checks() -> list[HealthCheck]:
 
 
 def told_checks() -> list[HealthCheck]:
-    """For a page: details name files and hosts of any job, so a limited token gets the verdicts."""
-    return [replace(check, detail="") for check in checks()] if caller_scope.is_limited() else checks()
+    """For a page. A limited caller gets the verdicts on the runner itself: the others are about jobs of all callers."""
+    return [replace(check, detail="") for check in _own_checks()] if caller_scope.is_limited() else checks()
+
+
+def _own_checks() -> list[HealthCheck]:
+    return [_liveness(), *_disk(), _engine(), _draining()]
 
 
 def alarms() -> list[HealthCheck]:
     """Failures of the runner itself, for every page; git has a banner of its own."""
-    found = [check for check in (_liveness(), *_disk(), _engine(), _draining()) if check.status == "fail"]
+    found = [check for check in _own_checks() if check.status == "fail"]
     return [replace(check, detail="") for check in found] if caller_scope.is_limited() else found
 
 
