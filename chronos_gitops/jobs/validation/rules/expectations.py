@@ -61,9 +61,10 @@ def check(source: Document) -> Iterator[Problem]:
 
 def dated_notes(source: Document, today: datetime) -> Iterator[Problem]:
     """Limits that the year after ``today`` does not keep."""
-    timing, run = schedules.timing_of(source), _run(source)
+    timing = schedules.timing_of(source) if "expect" in source.value else None
     if timing is None:
         return
+    run = _run(source)
     every = _length(source, ("expect", "success_every"))
     wait = None if every is None else _first_long_wait(timing, every - run.jitter - run.longest, today)
     if every is not None and wait is not None:
