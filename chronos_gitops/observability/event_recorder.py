@@ -159,12 +159,15 @@ class EventRecorder:
                 self._tell_layer(EventKind.LAYER_QUARANTINED, layers[name], status)
                 continue
             effect = _NOTHING_RUNS if name in status.not_running else "the last good version runs"
-            self._add(EventKind.JOB_QUARANTINED, f"its file is invalid; {effect}", job=name, commit=commit)
+            path = status.quarantined_paths.get(name)
+            self._add(EventKind.JOB_QUARANTINED, f"its file is invalid; {effect}", job=name, commit=commit, path=path)
         for name in sorted(known - broken):
             if name in was:
                 self._tell_layer(EventKind.LAYER_RELEASED, was[name], status)
             else:
-                self._add(EventKind.JOB_RELEASED, "its file is valid again, or gone", job=name, commit=commit)
+                path = None if before is None else before.quarantined_paths.get(name)
+                message = "its file is valid again, or gone"
+                self._add(EventKind.JOB_RELEASED, message, job=name, commit=commit, path=path)
 
     def _tell_layer(self, kind: EventKind, layer: BrokenLayer, status: SyncStatus) -> None:
         reach = LayerReach.of(layer.file, layer.quarantined)
@@ -216,10 +219,11 @@ class EventRecorder:
             self._events.add(replace(event, paths=paths))
 
     def _add(self, kind: EventKind, message: str, **fields: str | None) -> None:
-        job, commit, execution = fields.get("job"), fields.get("commit"), fields.get("execution")
-        self._events.add(
-            Event(rfc3339(self._now(), milliseconds=True), kind, message, job=job, commit=commit, execution=execution)
-        )
+        """``path`` is the file of the job."""
+        job, path = fields.get("job"), fields.get("path")
+        commit, execution = fields.get("commit"), fields.get("execution")
+        paths, at = {job: path} if job and path else {}, rfc3339(self._now(), milliseconds=True)
+        self._events.add(Event(at, kind, message, job=job, commit=commit, execution=execution, paths=paths))
 
 
 def _by_origin(before: JobSet, jobs: JobSet) -> tuple[JobSetDiff, JobSetDiff]:

@@ -50,7 +50,8 @@ class DeletionApproval:
 @dataclass(frozen=True, slots=True)
 class SyncDecision:
     """``applied`` is False when nothing of the tree was taken and ``jobs`` is what ran before. ``not_running`` are
-    those of ``quarantined`` of which there is no last good version, ``broken_layers`` why the jobs below them are."""
+    those of ``quarantined`` of which there is no last good version, ``broken_layers`` why the jobs below them are, and
+    ``quarantined_paths`` the files of jobs with a name."""
 
     jobs: JobSet
     state: SyncState
@@ -61,6 +62,7 @@ class SyncDecision:
     broken_layers: tuple[BrokenLayer, ...] = ()
     held: HeldDeletions | None = None
     applied: bool = True
+    quarantined_paths: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 def reconcile(
@@ -97,14 +99,15 @@ def reconcile(
     if held is not None:
         wanted = _without_deletions(wanted, held, running)
     jobs = JobSet.of(tree.head, wanted.values(), tree.loaded.calendars)
-    names = tuple(sorted((*policies, *broken_calendars, *(_label(parsed, tree.loaded) for parsed in broken))))
+    paths = {_label(parsed, tree.loaded): parsed.path for parsed in broken}
+    names = tuple(sorted((*policies, *broken_calendars, *paths)))
     running_on = {label for one in kept.values() for label in (one.job.name, one.path)}
     running_on |= {*policies, *(file.path for file in tree.loaded.calendars.files.values())}
     not_running = tuple(name for name in names if name not in running_on)
     layers = _broken_layers(broken, tree.loaded)
     reason, message = _reason(names, not_running, layers, held)
     state = SyncState.SYNCED if reason is None else SyncState.DEGRADED
-    return SyncDecision(jobs, state, reason, message, names, not_running, layers, held)
+    return SyncDecision(jobs, state, reason, message, names, not_running, layers, held, quarantined_paths=paths)
 
 
 def _with_calendars(kept: JobVersion, tree: DesiredState) -> JobVersion:
@@ -323,4 +326,5 @@ def status_of(settlement: SyncDecision, before: SyncStatus, *, is_rewritten: boo
         quarantined=settlement.quarantined,
         not_running=settlement.not_running,
         broken_layers=settlement.broken_layers,
+        quarantined_paths=settlement.quarantined_paths,
     )

@@ -1,6 +1,7 @@
 """The status of the sync controller (CONTRACT 3, ``GET /api/v1/sync``)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -60,7 +61,7 @@ class SyncStatus:
 
     ``repository`` holds no credentials; ``quarantined`` are names of jobs, or paths of files without one;
     ``not_running`` are those of them of which there is no last good version. ``broken_layers`` say which of them are
-    quarantined by a layer alone; each stands in one of these.
+    quarantined by a layer alone; each stands in one of these. ``quarantined_paths`` has the files of the names.
 
     ``reload_ms`` is the time from noticing the last applied change to the JobSet swapped. ``history_epoch`` counts the
     histories seen: numbers of versions hold within one. ``applied_at`` is when what runs last changed, and
@@ -86,6 +87,7 @@ class SyncStatus:
     quarantined: tuple[str, ...] = ()
     not_running: tuple[str, ...] = ()
     broken_layers: tuple[BrokenLayer, ...] = ()
+    quarantined_paths: Mapping[str, str] = field(default_factory=dict, hash=False)
     reload_ms: float | None = None
     history_epoch: int = 1
     is_history_partial: bool = False

@@ -191,6 +191,12 @@ def status(found: SyncStatus) -> SyncStatus:
     visible = jobs()
     paths = {definition.path for definition in visible}
     held = found.held and replace(found.held, names=_seen(found.held.names), disabled=_seen(found.held.disabled))
+
+    def quarantined(names: Iterable[str]) -> tuple[str, ...]:
+        """By their files, too: a job that never ran has no other path."""
+        files = found.quarantined_paths
+        return tuple(name for name in names if sees(name) or (name in files and sees_row(name, files[name])))
+
     return _without_degradation_of_others(
         replace(
             found,
@@ -200,16 +206,16 @@ def status(found: SyncStatus) -> SyncStatus:
             problems=tuple(
                 without_other_jobs(_without_owner(problem, paths))
                 for problem in found.problems
-                if problem.file in paths
+                if problem.file in paths or sees_layer(problem.file)
             ),
             held=held if held and (held.names or held.disabled) else None,
             jobs=len(visible),
-            quarantined=_seen(found.quarantined),
-            not_running=_seen(found.not_running),
+            quarantined=quarantined(found.quarantined),
+            not_running=quarantined(found.not_running),
             broken_layers=tuple(
                 replace(layer, quarantined=names)
                 for layer in found.broken_layers
-                if (names := _seen(layer.quarantined))
+                if (names := quarantined(layer.quarantined))
             ),
         )
     )

@@ -222,3 +222,30 @@ def test_a_finding_does_not_say_which_file_of_others_a_name_belongs_to(
             sync = client_of(service, token).get("/api/v1/sync").get_json()
             said = [one["message"] for one in sync["problems"] if one["rule"] == "duplicate-name"]
             assert sorted(message.partition(" belongs to ")[2] for message in said) == owners
+
+
+def test_a_file_that_was_never_valid_is_seen_by_its_own_folder_alone(
+    checkout: Checkout, receiver: Receiver, tmp_path: Path
+) -> None:
+    """By the path of the file: nothing of the job runs, and no version of it has another one."""
+    for team in ("a", "b"):
+        checkout.write(f"runs-{team}", job_yaml(f"runs-{team}", receiver.url), folder=f"jobs/{team}")
+    checkout.commit("Add a job for each team")
+    with build(settings_of(checkout, tmp_path / "data")) as service:
+        checkout.write("never", "name: never\nschedule: never\n", folder="jobs/a")
+        checkout.commit("Add an invalid file")
+        own, other = (dataclasses.replace(token_of("limited", *ROLES)[1], folders=(f"jobs/{team}",)) for team in "ab")
+        eventually(lambda: client_of(service, own).get("/api/v1/events?type=job_quarantined").get_json()["items"])
+        for token, seen in ((own, ["never"]), (other, [])):
+            client = client_of(service, token)
+            sync = client.get("/api/v1/sync").get_json()
+            assert sync["quarantined"] == seen
+            assert sync["state"] == ("degraded" if seen else "synced")
+            errors = {problem["file"] for problem in sync["problems"] if problem["severity"] == "error"}
+            assert errors == {f"jobs/a/{name}.yaml" for name in seen}
+            events = client.get("/api/v1/events?type=job_quarantined").get_json()["items"]
+            assert [event["job"] for event in events] == seen
+        checkout.write("never", job_yaml("never", receiver.url), folder="jobs/a")
+        checkout.commit("Mend it")
+        eventually(lambda: client_of(service, own).get("/api/v1/events?type=job_released").get_json()["items"])
+        assert client_of(service, other).get("/api/v1/events?type=job_released").get_json()["items"] == []
