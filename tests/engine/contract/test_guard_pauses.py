@@ -1,11 +1,13 @@
 """The guard's pause on every engine: beside an operator's, ended by resume or another content, which fires nothing."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 from harness.engine_harness import Bench, eventually, jobset
 
 from chronos_gitops.engine.model import Pause
+from chronos_gitops.engine.operations.bulk import BulkAction, BulkCall, call_id
 from chronos_gitops.jobs.model import Job
 
 SECOND = timedelta(seconds=1)
@@ -14,6 +16,10 @@ SECOND = timedelta(seconds=1)
 def stopped(bench: Bench, job: Job) -> Pause:
     at = bench.clock.now().replace(microsecond=0)
     return Pause(job.name, "version 1 failed", "guard", at, version=1, content=job.digest)
+
+
+def at(bench: Bench) -> datetime:
+    return bench.clock.now()
 
 
 def by(pauses: dict[str, Pause]) -> list[str]:
@@ -61,6 +67,22 @@ def test_it_stands_beside_an_operators_and_resume_ends_both(bench: Bench) -> Non
     engine.pause(job.name, reason="moving", by="ada")
     eventually(lambda: engine.stop_version(stopped(bench, job)))
     assert by(dict(engine.pauses())) == ["ada"]
+    engine.resume(job.name)
+    assert not engine.pauses()
+
+
+def test_it_stands_beside_one_of_many_jobs_and_outlasts_the_resume_of_that_call(bench: Bench) -> None:
+    job = bench.job(schedule="@yearly")
+    engine = bench.start(job)
+    assert engine.stop_version(stopped(bench, job))
+    bench.clock.turn(SECOND / 100)
+    call = BulkCall(call_id(BulkAction.PAUSE, "ada", None), BulkAction.PAUSE, (job.name,), "ada", "work", at(bench))
+    engine.bulk(call)
+    eventually(lambda: by(dict(engine.pauses())) == ["ada"])
+    bench.clock.turn(SECOND / 100)
+    resume = replace(call, id=call_id(BulkAction.RESUME, "ada", None), action=BulkAction.RESUME, at=at(bench))
+    engine.bulk(replace(resume, bulk=call.id))
+    eventually(lambda: by(dict(engine.pauses())) == ["guard"])
     engine.resume(job.name)
     assert not engine.pauses()
 

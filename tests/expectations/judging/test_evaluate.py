@@ -181,6 +181,29 @@ def test_a_tick_that_a_calendar_dropped_is_not_judged_though_it_has_no_row() -> 
         assert state(made, [], "2026-11-28T12:00:00Z") == "broken"
 
 
+def test_a_moved_tick_is_judged_where_it_went() -> None:
+    """Saturday's run comes on Monday: nothing is owed on Saturday, and Monday's run is."""
+    closed = parse("weekend", {"closed": ["SAT", "SUN"], "timezone": "Europe/Paris"})
+
+    def moved(**expect: str) -> Job:
+        plain = job_with({"schedule": "0 2 * * SAT", "skip": ["weekend"], "on_skip": "next"}, **expect)
+        return replace(plain, timing=plain.timing.with_calendars((closed,), ()))
+
+    since = at("2026-11-27T12:00:00Z")  # a Friday
+    for now, expected in (
+        ("2026-11-29T23:00:00Z", "pending"),
+        ("2026-11-30T01:01:59Z", "pending"),
+        ("2026-11-30T01:02:00Z", "broken"),
+    ):
+        assert state(moved(start_within="2m"), [], now, since=since) == expected, now
+    assert state(moved(finish_by="06:00"), [], "2026-11-30T04:59:59Z", since=since) == "pending"
+    assert look(moved(finish_by="06:00"), [], "2026-11-30T05:00:00Z", since=since).due_at == at("2026-11-30T05:00:00Z")
+    every = moved(success_every="50h")
+    assert look(every, [], "2026-11-28T02:00:00Z", since=since).due_at == at("2026-12-02T03:00:00Z")
+    assert state(every, [], "2026-12-02T02:59:59Z", since=since) == "pending"
+    assert state(every, [], "2026-12-02T03:00:00Z", since=since) == "broken"
+
+
 def test_max_duration_is_broken_while_it_runs() -> None:
     made = job(max_duration="10m")
     running = run("2026-11-28T01:00:00Z", tick="2026-11-28T01:00:00Z")

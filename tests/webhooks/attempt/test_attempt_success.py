@@ -6,9 +6,10 @@ from collections.abc import Callable
 import pytest
 from harness.servers import Hostile, answer, answering, once
 
-from chronos_gitops.jobs.model import BearerAuth, Job
+from chronos_gitops.jobs.model import BearerAuth, Completion, Job, OAuth2Auth
 from chronos_gitops.jobs.promises.success import Success
 from chronos_gitops.webhooks.outcome import Outcome, OutcomeKind
+from chronos_gitops.webhooks.request import AttemptContext
 
 MakeJob = Callable[..., Job]
 Deliver = Callable[..., Outcome]
@@ -82,3 +83,24 @@ def test_the_breaker_takes_it_for_an_answer(job_to: MakeJob, deliver: Deliver) -
     with Hostile(answering(answer(body=b"no"))) as server:
         job = job_to(server.url(), success=success({"contains": "done"}))
         assert deliver(job, job, job, breaker_after=2).error_class == "assertion"
+
+
+@pytest.mark.parametrize(("body", "kind"), [(b"done", OutcomeKind.SUCCESS), (b"queued", OutcomeKind.FAILED)])
+def test_of_a_target_that_calls_back_the_accepting_answer_is_judged(
+    body: bytes, kind: OutcomeKind, job_to: MakeJob, call_of: Callable[..., AttemptContext], deliver: Deliver
+) -> None:
+    with Hostile(answering(answer("202 Accepted", body))) as server:
+        job = job_to(server.url(), success=success({"contains": "done"}), completion=Completion.CALLBACK)
+        outcome = deliver(job, call=call_of(signature="x" * 43), public_url=lambda: "https://chronos.example.com")
+    assert (outcome.kind, outcome.status_code) == (kind, 202)
+
+
+@pytest.mark.parametrize(("body", "kind"), [(b"done", OutcomeKind.SUCCESS), (b"no", OutcomeKind.FAILED)])
+def test_the_answer_of_a_token_endpoint_is_not_judged(
+    body: bytes, kind: OutcomeKind, job_to: MakeJob, deliver: Deliver
+) -> None:
+    token = b'{"access_token": "token-1", "token_type": "Bearer", "expires_in": 3600}'
+    with Hostile(answering(answer(body=token))) as endpoint, Hostile(answering(answer(body=body))) as server:
+        auth = OAuth2Auth(endpoint.url("/token"), "client", "${secret:client}")
+        job = job_to(server.url(), success=success({"contains": "done"}, {"lacks": "token-1"}), auth=auth)
+        assert deliver(job, values={"client": "hunter2-hunter2-hunter2"}).kind is kind

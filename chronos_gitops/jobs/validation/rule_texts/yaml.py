@@ -106,8 +106,9 @@ RULES = (
     ),
     error(
         "number",
-        "A number is too large, or not a number.",
-        "No field takes more than 18 digits, infinity or .nan. Quote it when it is meant as text.",
+        "A number is too large or too long, or not a number.",
+        "No field takes more than 18 digits, decimals that would be rounded, infinity or .nan. Quote it when it is "
+        "meant as text.",
         "tags:\n  account: 123456789012345678901234567890",
         'tags:\n  account: "123456789012345678901234567890"',
     ),

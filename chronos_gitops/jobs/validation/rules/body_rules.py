@@ -57,7 +57,7 @@ def _pointer(source: Document, path: Path, pointer: Any) -> Iterator[Problem]:
 
 
 def _literals(source: Document, path: Path, rule: Mapping[str, Any]) -> Iterator[Problem]:
-    for name in ("equals", "not", *TEXT_RULES):
+    for name in ("json", "equals", "not", *TEXT_RULES):
         values = rule.get(name)
         for value in values if isinstance(values, list) else [values]:
             if isinstance(value, str) and "${" in value:

@@ -6,6 +6,7 @@ zero is never meant as 755.
 
 import math
 import re
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
 Scalar = str | int | float | bool | None
@@ -24,7 +25,8 @@ _LONGEST_NUMBER = 18
 
 
 class NumberError(ValueError):
-    """A number no job field can hold: not finite, or of more than 18 digits; ``str()`` completes "this number"."""
+    """A number no job field can hold: not finite, of more than 18 digits, or one that would be rounded; ``str()``
+    completes "this number"."""
 
 
 def resolve(text: str) -> Scalar:
@@ -63,4 +65,14 @@ def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
         raise NumberError("is too large")
+    if not _is_exact(text, value):
+        raise NumberError("has more digits than can be kept")
     return value
+
+
+def _is_exact(text: str, value: float) -> bool:
+    """False of a number that a body rule would compare as another one than the file says."""
+    try:
+        return Decimal(repr(value)) == Decimal(text)
+    except InvalidOperation:  # an exponent beyond all bounds
+        return False
