@@ -163,6 +163,10 @@ def test_a_disabled_job_has_no_runs() -> None:
             {"schedule": '"@every 30s"', "timeout": "1m", "concurrency": "replace"},
             "runs every 30s may take 1m each: a slow run is cancelled by the next one",
         ),
+        (
+            {"schedule": '"@every 30s"', "timeout": "1m", "concurrency": "queue"},
+            "runs every 30s may take 1m each: runs that fall into a slow one queue up; after 100 they are skipped",
+        ),
     ],
 )
 def test_flags_about_time(fields: dict[str, str], warning: str) -> None:
