@@ -95,7 +95,10 @@ def explain(
     if row is not None:
         found = tick if tick is not None and _covers(row, tick) else row.scheduled_time
         reason, message = row.reason, _told(row, found, standing.job)
-        if row.reason == Reason.MISSED:
+        if row.reason == Reason.MISSED and row.message:
+            late = f"{row.message}, and an @at entry in the past does not run"
+            message = f"The scheduled time {_clock(found)} was skipped: it was {late}."
+        elif row.reason == Reason.MISSED:
             reason, message = _missed(row, found, _holding(pauses, found), standing.job)
         elif row.reason == Reason.CALENDAR:
             message = held_sentences.of_row(row, found, standing.job)
@@ -122,7 +125,7 @@ def _row(rows: Sequence[Execution], at: datetime, tick: datetime | None) -> Exec
     covering = [row for row in rows if tick is not None and _covers(row, tick)]
     if covering:
         return min(covering, key=lambda row: row.count)  # missed ticks may lie on both sides of held ones
-    near = [row for row in rows if row.range_start is None and abs(row.scheduled_time - at) <= NEAR]
+    near = [row for row in rows if row.count == 1 and abs(row.scheduled_time - at) <= NEAR]
     return min(near, key=lambda row: abs(row.scheduled_time - at), default=None)
 
 

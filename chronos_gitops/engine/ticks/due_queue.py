@@ -23,11 +23,12 @@ _INSTANT = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """``count`` ticks from ``first`` to ``last`` that will not run."""
+    """``count`` ticks from ``first`` to ``last`` that will not run; ``why`` is empty where the job's policy says so."""
 
     count: int
     first: datetime
     last: datetime
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

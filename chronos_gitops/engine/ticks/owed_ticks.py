@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chronos_gitops.engine.model import HeldBy
-from chronos_gitops.engine.ticks.due_queue import DueTicks, ListedTicks
+from chronos_gitops.engine.ticks.due_queue import DueTicks, ListedTicks, Missed
 from chronos_gitops.jobs.calendar_set import CalendarSet
+from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.calendars.closures import Closure
 from chronos_gitops.schedule.calendars.steps import HeldTicks, Moves, held_rows, steps
 from chronos_gitops.schedule.timing import OnSkip, Timing
+
+_RECORDED = timedelta(days=1)
+"""An ``@at`` entry that is applied later than this after its time leaves no row."""
+_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,22 @@ def owed(
             if step.moved_from is not None:
                 origins[step.tick] = step.moved_from
     return OwedTicks(ListedTicks(tuple(ticks)), held, moves, origins)
+
+
+def applied_late(timing: Timing, old: Timing | None, now: datetime) -> tuple[Missed, ...]:
+    """The ``@at`` entries less than 24 hours past that ``old`` did not name: they never run (TIME section 4)."""
+    entries = (schedule.one_off for schedule in timing.schedules.schedules)
+    past = {entry.instant for entry in entries if entry is not None and now - _RECORDED < entry.instant <= now}
+    found = (tick for tick in sorted(past) if _names(timing, tick) and not (old is not None and _names(old, tick)))
+    return tuple(Missed(1, tick, tick, _late(now - tick)) for tick in found)
+
+
+def _names(timing: Timing, tick: datetime) -> bool:
+    return timing.nominal_after(tick - _INSTANT) == tick
+
+
+def _late(after: timedelta) -> str:
+    return f"applied {durations.render(timedelta(seconds=after // timedelta(seconds=1)))} after its time"
 
 
 def held_by(closure: Closure | None, calendars: CalendarSet) -> HeldBy | None:

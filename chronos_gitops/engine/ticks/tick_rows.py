@@ -63,4 +63,5 @@ def missed(row: Execution, ticks: Missed, calendar: HeldBy | None = None) -> Exe
         count=ticks.count,
         range_start=ticks.first,
         calendar=calendar,
+        message=ticks.why or None,
     )

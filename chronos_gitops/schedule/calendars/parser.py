@@ -123,6 +123,7 @@ class _CalendarReader:
         if unknown is not None or not isinstance(reason, str):
             self._refuse(path, "an entry has date, or from and to, and a reason", _EXAMPLES)
             return None
+        reason = _one_line(reason)
         if set(value) - {"reason"} == {"date"} and isinstance(value["date"], str):
             return self._day(value["date"], path, reason, weekdays=weekdays)
         if set(value) - {"reason"} == {"from", "to"}:
@@ -225,6 +226,11 @@ def _month_day(text: str) -> tuple[int, int] | None:
         return None
     known = 1 <= int(month) <= 12 and 1 <= int(day) <= _LENGTHS[int(month) - 1]
     return (int(month), int(day)) if known else None
+
+
+def _one_line(text: str) -> str:
+    """Without line breaks and control characters: terminals and logs show it."""
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
 def _shown(value: Any) -> str:

@@ -368,6 +368,11 @@ SENTENCES: dict[str, tuple[Explanation, str]] = {
         asked(rows=(MISSED,), pauses=(replace(PAUSE, until=TWO + HOUR),)),
         f"The scheduled time {AT_TWO} was skipped: the job was paused by ada (moving house), {NOT_CAUGHT_UP}",
     ),
+    "applied late": (
+        asked(known=JobAtTime(None), rows=(replace(MISSED, range_start=TWO, message="applied 5m after its time"),)),
+        f"The scheduled time {AT_TWO} was skipped: it was applied 5m after its time, and an @at entry in the past does "
+        "not run.",
+    ),
     "ran early": (
         asked(rows=(replace(HELD, moved_to=TWO - 24 * HOUR),)),
         f"The scheduled time {AT_TWO} was held: fr closes 2026-03-02 (Christmas), jobs/_calendars/fr.yaml:7; it ran "

@@ -133,6 +133,14 @@ def test_a_freeze() -> None:
     assert not calendar.lacks_horizon
 
 
+def test_a_reason_is_one_line_without_control_characters() -> None:
+    """Terminals and CI logs show it, and some obey it."""
+    reason = "\x1b[31mred\n::error::x\r\u202eback \ud800 \u00e9t\u00e9"
+    entries = [{"date": "12-25", "reason": reason}, {"from": "2026-12-24", "to": "2026-12-26", "reason": reason}]
+    calendar = parser.parse("c", {"closed": entries})
+    assert [entry.reason for entry in calendar.closed] == ["[31mred ::error::x back \u00e9t\u00e9"] * 2
+
+
 def test_dates_without_a_horizon_are_noticed() -> None:
     assert parser.parse("c", {"closed": ["SAT", "2026-12-25"]}).lacks_horizon
     assert not parser.parse("c", {"closed": ["SAT", "12-25"]}).lacks_horizon

@@ -12,8 +12,17 @@ from chronos_gitops.engine.sql.claiming.claims import Claim, Claimed
 from chronos_gitops.engine.sql.claiming.skips import Hold, Skip
 from chronos_gitops.engine.sql.claiming.watermarks import NO_CONTENTS, Contents, Watermark
 from chronos_gitops.engine.sql.store.store import Replica, Session
-from chronos_gitops.engine.ticks.due_queue import CATCHUP_LIMIT, LATE, DueTick, catch_up, given_up, held_until, upcoming
-from chronos_gitops.engine.ticks.owed_ticks import OwedTicks, held_by, owed
+from chronos_gitops.engine.ticks.due_queue import (
+    CATCHUP_LIMIT,
+    LATE,
+    DueTick,
+    ListedTicks,
+    catch_up,
+    given_up,
+    held_until,
+    upcoming,
+)
+from chronos_gitops.engine.ticks.owed_ticks import OwedTicks, applied_late, held_by, owed
 from chronos_gitops.jobs.calendar_set import NO_CALENDARS, CalendarSet
 from chronos_gitops.jobs.job_set import JobSetDiff
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
@@ -93,6 +102,11 @@ class PendingWrites:
 
     def hold(self, job: str, definition: JobVersion | None, held: Iterable[HeldTicks]) -> None:
         self.holds += [Hold(job, definition, one, held_by(one.closure, self.calendars)) for one in held]
+
+    def record_late(self, definition: JobVersion, old: Timing | None, now: datetime) -> None:
+        """``@at`` entries that are past when they are first applied."""
+        for missed in applied_late(definition.job.timing, old, now):
+            self.skips.append(Skip(definition.job.name, definition, missed, ListedTicks((missed.last,))))
 
     def mark(self, job: Job, at: datetime, moves: Moves = ()) -> None:
         """A watermark under the job's timing as it is now."""
@@ -179,9 +193,12 @@ def on_apply(
     for name, definition in active.items():
         mark = held.get(name)
         if mark is None:
+            if before.get(name) is None:
+                decision.record_late(definition, None, now)
             decision.mark(definition.job, now)
         elif not mark.matches_schedule(definition.job) or name in released:
             _give_up_old_ticks(decision, mark, before.get(name), definition, now, contents)
+            decision.record_late(definition, timing_of(mark, before.get(name), contents), now)
             decision.mark(definition.job, now)
         elif name in owed:
             is_retimed = not mark.matches_calendars(definition.job)

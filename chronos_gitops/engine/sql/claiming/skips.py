@@ -102,7 +102,7 @@ def _between_recorded(session: Session, skip: Skip) -> list[Skip]:
     edges = [missed.first - _INSTANT, *recorded]
     ends = [*(tick - _INSTANT for tick in recorded), missed.last]
     gaps = (given_up(skip.ticks, since, until) for since, until in zip(edges, ends, strict=True))
-    return [replace(skip, missed=gap) for gap in gaps if gap is not None]
+    return [replace(skip, missed=replace(gap, why=missed.why)) for gap in gaps if gap is not None]
 
 
 def _held(hold: Hold, now: datetime, namespace: uuid.UUID) -> Execution:

@@ -163,7 +163,10 @@ class TimingActivities:
             revision="" if after is None else _revision(after),
         )
         speaks = after if decided.claims and after is not None else applied
-        return _verdict(decided, speaks, situation.now, self.namespace)
+        verdict = _verdict(decided, speaks, situation.now, self.namespace)
+        late = (_missed(one, after or applied, situation.now, self.namespace) for one in decided.late)
+        verdict.orders.extend(Order(messages.row(row)) for row in late)
+        return verdict
 
 
 class Sending:

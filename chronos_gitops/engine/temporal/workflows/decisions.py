@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from chronos_gitops.engine.model import Trigger
 from chronos_gitops.engine.ticks.due_queue import CATCHUP_LIMIT, LATE, Missed, catch_up, given_up
-from chronos_gitops.engine.ticks.owed_ticks import OwedTicks, owed
+from chronos_gitops.engine.ticks.owed_ticks import OwedTicks, applied_late, owed
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.schedule.calendars.steps import HeldTicks, Moves, ScheduleStep, next_step
 from chronos_gitops.schedule.schedule import jitter
@@ -27,7 +27,7 @@ class TickClaim:
 class TimetableDecision:
     """``mark``: every tick up to here is decided, None while the job is disabled. ``wake_at`` is when the next step is
     due, jitter included; None: never, or not before a message arrives. ``held`` are ticks that calendars held,
-    ``moves`` those under way."""
+    ``moves`` those under way, ``late`` the ``@at`` entries of the edited job that were past when it was applied."""
 
     mark: datetime | None
     wake_at: datetime | None = None
@@ -35,6 +35,7 @@ class TimetableDecision:
     missed: Missed | None = None
     held: tuple[HeldTicks, ...] = ()
     moves: Moves = ()
+    late: tuple[Missed, ...] = ()
 
     @property
     def follows_an_outage(self) -> bool:
@@ -86,7 +87,9 @@ def settle(
     contents of calendars changed, what is open under both is owed as before."""
     is_enabled = after is not None and after.enabled
     if before is None or mark is None:
-        return TimetableDecision(now if is_enabled else None)
+        is_first = before is None and is_enabled
+        late_entries = applied_late(after.timing, None, now) if is_first and after is not None else ()
+        return TimetableDecision(now if is_enabled else None, late=late_entries)
     old = before.timing
     if is_enabled and after is not None and old.own_digest == after.timing.own_digest and not is_released:
         if old.digest == after.timing.digest:
@@ -95,7 +98,10 @@ def settle(
         return _retimed(after, mark, now, gap, is_paused=is_paused, late=late)
     gap = owed(old, mark, now, moves)
     missed = given_up(gap.ticks, mark, now)
-    return TimetableDecision(now if is_enabled else None, missed=missed, held=_without_moves(gap, now))
+    late_entries = applied_late(after.timing, old, now) if is_enabled and after is not None else ()
+    return TimetableDecision(
+        now if is_enabled else None, missed=missed, held=_without_moves(gap, now), late=late_entries
+    )
 
 
 def _retimed(

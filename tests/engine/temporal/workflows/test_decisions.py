@@ -131,3 +131,16 @@ def test_what_ran_late_names_the_scheduled_time_whose_place_it_took(late: timede
     edit = settle(before, after, target - HOUR, target + late, moves=moves)
     for decided in (outage, edit):
         assert [(claim.tick, claim.moved_from) for claim in decided.claims] == [(target, FRIDAY_NOON)]
+
+
+def test_a_past_entry_is_late_when_it_is_first_applied_and_never_again() -> None:
+    once = job(schedule="@at 2026-12-25T11:55")
+    first = settle(None, once, None, FRIDAY_NOON)
+    edited = settle(job(schedule="@yearly"), once, FRIDAY_NOON, FRIDAY_NOON)
+    for decided in (first, edited):
+        late = FRIDAY_NOON - 5 * MINUTE
+        assert decided.late == (Missed(1, late, late, "applied 5m after its time"),)
+        assert (decided.claims, decided.mark) == ((), FRIDAY_NOON)
+    assert settle(job(), once, FRIDAY_NOON, FRIDAY_NOON).late == (), "the old schedule named it"
+    assert settle(job(schedule="@at 2026-12-25T11:55", enabled=False), once, None, FRIDAY_NOON).late == ()
+    assert settle(None, job(schedule="@at 2026-12-24T12:00"), None, FRIDAY_NOON).late == ()
