@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from chronos_gitops.jobs.model import Concurrency, Job, JobSet, OAuth2Auth
+from chronos_gitops.jobs.promises import kept_limits
 from chronos_gitops.jobs.validation.rules.timing import shortest_gap
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.calendars.applied import under_way
@@ -38,6 +39,9 @@ class FlagKind(StrEnum):
     RUNNING = "running"
     EARLIER_VERSION = "earlier-version"
     REQUIRES = "requires"
+    UNKEEPABLE = "expect-unkeepable"
+    TIGHT = "expect-tight"
+    NEVER_BROKEN = "expect-never"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ def flags(
         yield from _silent(after, at)
         yield from _gap(after, at)
         yield from _overlap(after)
+        yield from (ReviewFlag(FlagKind(one.rule), one.message) for one in kept_limits.of_job(after, at))
         yield from _new_hosts(before, after, known)
     job = after or before
     if job is not None:

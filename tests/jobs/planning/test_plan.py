@@ -167,6 +167,18 @@ def test_a_disabled_job_has_no_runs() -> None:
             {"schedule": '"@every 30s"', "timeout": "1m", "concurrency": "queue"},
             "runs every 30s may take 1m each: runs that fall into a slow one queue up; after 100 they are skipped",
         ),
+        (
+            {"schedule": '"0 2 * * *"', "timeout": "30s", "expect": "{success_every: 24h}"},
+            "nothing is due from 2026-01-01T02:00:00Z to 2026-01-02T02:00:00Z",
+        ),
+        (
+            {"schedule": '"0 5 * * *"', "timeout": "30m", "expect": '{finish_by: "06:00"}'},
+            "3 attempts of 30m and their waits take up to 1h32m24s from 05:00",
+        ),
+        (
+            {"schedule": '"0 2 * * *"', "timeout": "30s", "expect": "{max_duration: 2h}"},
+            "max_duration 2h is never reached: a run ends within 3m54s",
+        ),
     ],
 )
 def test_flags_about_time(fields: dict[str, str], warning: str) -> None:
