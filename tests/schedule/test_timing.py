@@ -200,6 +200,7 @@ REFUSED = {
     "every beside another": (["@every 5m", "0 2 * * *"], {}, "@every cannot stand beside other schedules"),
     "empty": ([], {}, "the list is empty"),
     "too many recurring": ([f"{minute} 2 * * *" for minute in range(11)], {}, "more than 10 recurring entries"),
+    "too many": ([f"@at 2027-01-01T00:{n // 60:02}:{n % 60:02}" for n in range(101)], {}, "more than 100 entries"),
     "end before start": ("0 2 * * *", {"start": "2026-12-02", "end": "2026-12-01"}, "end is not after start"),
     "no tick inside": ("0 2 1 1 *", {"start": "2026-02-01", "end": "2026-12-01"}, "no tick lies between start and end"),
     "moved minutes": (

@@ -77,6 +77,25 @@ def test_warnings_end_with_0_and_with_1_under_strict(tree: Callable[..., Path], 
     assert shown.endswith("Checked 1 file: 1 error.\n")
 
 
+@pytest.mark.parametrize(
+    ("day", "rules"),
+    [
+        ("2029-12-31", []),
+        ("2030-01-02", ["at-past"]),
+        ("2030-10-31", ["at-past"]),
+        ("2030-11-01", ["calendar-horizon", "at-past"]),
+    ],
+)
+def test_dates_are_judged_as_of_the_given_day(
+    tree: Callable[..., Path], capsys: Shown, day: str, rules: list[str]
+) -> None:
+    job = sound("daily-a").replace('"0 2 * * *"', '["0 2 * * *", "@at 2030-01-01T00:00"]') + "skip: [fr]\n"
+    calendar = "covers_until: 2030-12-31\nclosed: [SAT, 2030-12-25]\n"
+    tree({"jobs/daily-a.yaml": job, "jobs/_calendars/fr.yaml": calendar})
+    assert main(["validate", "--as-of", day, "--format", "json"]) == 0
+    assert [problem["rule"] for problem in json.loads(capsys.readouterr().out)["problems"]] == rules
+
+
 def test_notes_end_with_0_even_under_strict(tree: Callable[..., Path], capsys: Shown) -> None:
     tree({"jobs/daily-a.yaml": sound("daily-a").replace("enabled: true\n", "")})
     assert main(["validate", "--strict"]) == 0

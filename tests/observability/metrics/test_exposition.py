@@ -126,11 +126,13 @@ def test_the_series_stay_countable_with_any_number_of_jobs(shared: Service) -> N
 
 def test_skipped_ticks_are_counted_one_by_one(shared: Service) -> None:
     metrics = Metrics()
-    row = Execution("1", "a", shared.now(), Trigger.CATCHUP, Status.SKIPPED, reason="missed", count=7)
-    metrics.execution_finished(row)
+    for reason, count in (("missed", 7), ("calendar", 1440)):
+        row = Execution("1", "a", shared.now(), Trigger.CATCHUP, Status.SKIPPED, reason=reason, count=count)
+        metrics.execution_finished(row)
     content, _ = metrics.exposition()
     assert b'chronos_missed_runs_total{job_name="a"} 7.0' in content
     assert b'chronos_skipped_runs_total{job_name="a",reason="missed"} 7.0' in content
+    assert b'chronos_skipped_runs_total{job_name="a",reason="calendar"} 1440.0' in content
 
 
 def text_of(service: Service) -> dict[str, float]:
