@@ -47,7 +47,7 @@ class Egress:
     only: tuple[str, ...] = setting(
         "egress.only",
         parsers.texts,
-        "When not empty: all hosts, ports and networks that webhooks may reach.",
+        "Hosts, ports and networks that webhooks may reach; default: every one that the level allows.",
         default=(),
         variable="CHRONOS_EGRESS_ONLY",
     )
@@ -251,7 +251,7 @@ class PreflightSettings:
     at: str = setting(
         "preflight.at",
         parsers.wall_clock,
-        "When coming executions are looked at each day, like 16:00.",
+        "Time of the daily preflight, such as 16:00.",
         default="",
         variable="CHRONOS_PREFLIGHT_AT",
         words="never",

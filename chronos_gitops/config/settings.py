@@ -58,7 +58,7 @@ class Settings:
     jobs_folder: str = setting(
         "jobs",
         parsers.folder,
-        "Where the job files are in the repository.",
+        "Folder of the job files in the repository.",
         default="jobs",
         variable="CHRONOS_JOBS",
         flag="jobs",
@@ -96,7 +96,7 @@ class Settings:
     host: str = setting(
         "listen",
         parsers.listen,
-        "Where the API and the page are.",
+        "Address of the API and the page.",
         default="127.0.0.1",
         variable="CHRONOS_LISTEN",
         flag="listen",
@@ -120,7 +120,7 @@ class Settings:
             Setting(
                 "data",
                 parsers.path,
-                "Where state is kept.",
+                "Folder of the runner's state.",
                 "CHRONOS_DATA",
                 "data",
                 metavar="DIR",

@@ -48,10 +48,10 @@ CHAPTERS: Final[Mapping[str, str]] = {
     "jobs": "The running jobs, and operations on them. Files are changed in git, never here.",
     "versions": "Every version of a job is a commit; going back is a commit too.",
     "executions": "One record for each scheduled time and each manual trigger.",
-    "git": "How following the repository goes.",
+    "git": "State of following the repository.",
     "questions": "Text that runs nowhere is looked at.",
     "records": "Requests of callers, and changes.",
-    "callers": "Who asks, and the logins of browsers.",
+    "callers": "Callers, and the logins of browsers.",
     "runner": "Probes, numbers and this description.",
 }
 Answer = Mapping[str, Any]

@@ -38,7 +38,7 @@ def callers() -> dict[str, Schema]:
         "via": TEXT | {"description": "token, session, the name of an issuer; none where the runner knows no callers"},
         "grants": listed(ref("Grant")),
         "session": nullable(TEXT) | {"description": "The id of the login"},
-        "until": nullable(INSTANT) | {"description": "When the caller is let in no more"},
+        "until": nullable(INSTANT) | {"description": "End of the caller's access"},
     }
     return {
         "Caller": shape(caller),
@@ -82,7 +82,7 @@ def audit() -> dict[str, Schema]:
         "status": nullable(COUNT) | {"description": "The HTTP status of the answer; null where no call was made"},
         "target": nullable(TEXT) | {"description": "The version, commit, checksum or end that was asked for"},
         "reason": nullable(TEXT) | {"description": "The reason that the caller gave"},
-        "detail": nullable(TEXT) | {"description": "Why it was not done"},
+        "detail": nullable(TEXT) | {"description": "Reason of a refusal or failure"},
         "commit": nullable(TEXT) | {"description": "The commit it made"},
         "review": nullable(TEXT) | {"description": "The address of the request that waits for review, else its branch"},
         "request_id": nullable(TEXT) | {"description": "null where no call was made"},

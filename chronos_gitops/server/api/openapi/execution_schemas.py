@@ -42,7 +42,7 @@ def executions() -> dict[str, Schema]:
     }
     sent = {"request": nullable(ref("SentRequest")), "curl": nullable(TEXT)}
     return {
-        "Explanation": shape(_explanation(), description="What became of one instant of one job."),
+        "Explanation": shape(_explanation(), description="Outcome of one scheduled time of one job."),
         "Execution": shape(fields),
         "TriggeredExecution": shape(fields | {"closed": CLOSED_NOW}),
         "DraftBase": shape(
@@ -59,7 +59,7 @@ def executions() -> dict[str, Schema]:
         ),
         "CallbackAnswer": shape(
             {"id": TEXT, "status": one_of(Status), "deadline": nullable(INSTANT), "completed_at": nullable(INSTANT)},
-            description="How the execution stands now.",
+            description="Current state of the execution.",
         ),
         "ExecutionDetail": shape(
             fields | {"attempts": listed(ref("Attempt"))} | sent | compared,
@@ -84,15 +84,15 @@ def _execution() -> dict[str, Schema]:
         "waiting_for": nullable(one_of(("callback", "requires")))
         | {"description": "The callback of its target, or a success of the job that it requires"},
         "reason": nullable(TEXT),
-        "attempts": COUNT | {"description": "How many"},
+        "attempts": COUNT | {"description": "Number of attempts"},
         "created_at": nullable(INSTANT),
         "started_at": nullable(INSTANT),
         "completed_at": nullable(INSTANT),
         "duration_ms": nullable(COUNT),
         **_OUTCOME,
         "callback_deadline": nullable(INSTANT) | {"description": "Until when the callback has to come"},
-        "last_heartbeat_at": nullable(INSTANT) | {"description": "When the target said last that it is at it"},
-        "message": nullable(TEXT) | {"description": "What the target said last in a callback, at most 4 KiB"},
+        "last_heartbeat_at": nullable(INSTANT) | {"description": "Time of the target's last heartbeat"},
+        "message": nullable(TEXT) | {"description": "Message of the target's last callback, at most 4 KiB"},
         "version": nullable(NUMBER),
         "commit": nullable(TEXT),
         "draft": FLAG | {"description": "It ran changes on disk that were not committed"},
@@ -120,7 +120,7 @@ def _explanation() -> dict[str, Schema]:
         "reason": nullable(TEXT),
         "message": TEXT | {"description": "One sentence"},
         "version": nullable(NUMBER),
-        "commit": nullable(TEXT) | {"description": "What made it so"},
+        "commit": nullable(TEXT) | {"description": "Commit that caused it"},
         "execution": nullable(ref("Execution")),
     }
 
@@ -128,7 +128,7 @@ def _explanation() -> dict[str, Schema]:
 def _context() -> dict[str, Schema]:
     validity = {"sha256": TEXT, "not_before": INSTANT, "not_after": INSTANT}
     secrets = {"type": "object", "additionalProperties": ref("SecretContext")}
-    about = "What the last attempt ran with; address and certificate are null where nothing was connected."
+    about = "Circumstances of the last attempt; address and certificate are null without a connection."
     peer = {"address": nullable(TEXT), "certificate": nullable(ref("Certificate"))}
     named = {"what": one_of(Watched), "name": nullable(TEXT) | {"description": "Of a secret or a host"}}
     return {

@@ -41,7 +41,7 @@ _PROBLEM = {"$ref": "#/components/responses/Problem"}
 def specification(urls: Map) -> dict[str, Any]:
     """The whole document; not to be changed, it is made once for each map."""
     schemas = components() | _request_shapes(urls)
-    problem = endpoint.answer("What went wrong", ref("Problem"), media="application/problem+json")
+    problem = endpoint.answer("Problem details (RFC 9457)", ref("Problem"), media="application/problem+json")
     return {
         "openapi": "3.1.0",
         "info": {

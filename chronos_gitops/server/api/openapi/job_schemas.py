@@ -62,7 +62,7 @@ def jobs() -> dict[str, Schema]:
         | {
             "Source": shape({"file": TEXT, "line": NUMBER, "column": NUMBER}),
             "JobList": page("Job"),
-            "JobSync": shape(sync, description="How the running jobs relate to git."),
+            "JobSync": shape(sync, description="State of the job relative to git."),
             "NextRuns": shape(
                 {"items": listed(INSTANT), "runs": listed(shape(run)), "closed": listed(shape(closed))},
                 optional=("closed",),
@@ -85,7 +85,7 @@ def _standing() -> dict[str, Schema]:
         "path": TEXT,
         "draft": FLAG,
         "draft_files": listed(TEXT) | {"description": "Files of the job, layers included, that differ from HEAD"},
-        "environment": nullable(TEXT) | {"description": "Where the job is as it is here; null where none is declared"},
+        "environment": nullable(TEXT) | {"description": "Environment of these values; null where none is declared"},
         "sources": {"type": "object", "additionalProperties": ref("Source"), "description": _SOURCES},
         "last_execution": nullable(ref("Execution")),
         "expectations": listed(ref("Expectation")) | {"description": "Not in lists: what of `expect` is kept now"},
@@ -115,7 +115,7 @@ def _expectations() -> dict[str, Schema]:
                 "scheduled_time": INSTANT | {"description": "The first scheduled time that is about to fail"},
                 "host": nullable(TEXT) | {"description": "Null where the url is a secret"},
                 "message": TEXT,
-                "since": INSTANT | {"description": "When a preflight failed first"},
+                "since": INSTANT | {"description": "Time of the first failed preflight"},
             }
         ),
     }
@@ -137,7 +137,7 @@ def _calendars() -> dict[str, Schema]:
         "problems": listed(ref("Finding")) | {"description": "Of a broken file whose last content is in force"},
         "jobs": COUNT | {"description": "Number of jobs that it holds"},
         "closed_now": FLAG,
-        "next_change": nullable(INSTANT) | {"description": "When it opens, or closes again"},
+        "next_change": nullable(INSTANT) | {"description": "Time at which it opens or closes next"},
     }
     version = {
         "version": nullable(NUMBER),
@@ -195,7 +195,9 @@ def owed() -> dict[str, Schema]:
     limits = {kind.value: DURATION for kind in ExpectationKind} | {"finish_by": TEXT}
     return {
         "expect": shape(limits, optional=tuple(limits), description="Limits that open an incident when broken."),
-        "guard": shape({"executions": NUMBER}, description="When a new version that only fails is paused."),
+        "guard": shape(
+            {"executions": NUMBER}, description="Failed first executions after which a new version is paused."
+        ),
         "requires": shape(
             {"job": TEXT, "success_within": DURATION, "wait": DURATION, "otherwise": one_of(Unmet)},
             description="The job whose recent success an execution waits for.",

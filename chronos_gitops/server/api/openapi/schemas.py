@@ -91,7 +91,9 @@ def _answers() -> dict[str, Schema]:
     }
     health = shape({"status": one_of(("pass", "warn", "fail")), "detail": TEXT})
     return {
-        "RequestPlan": shape(planned, description="What would be sent; credentials masked, nothing is sent."),
+        "RequestPlan": shape(
+            planned, description="The request that an execution would send, credentials masked. Nothing is sent."
+        ),
         "ScheduleRequest": shape({"schedule": SCHEDULE, "timezone": TEXT} | bounds(), optional=("timezone", *bounds())),
         "ScheduleAnswer": shape(schedule),
         "FileAnswer": shape({"valid": FLAG, "problems": listed(ref("Finding"))}),
@@ -194,7 +196,8 @@ def _problems() -> dict[str, Schema]:
         "hint": TEXT,
         "jobs": NUMBER | {"description": "Number of jobs with the value; 1 at a job's own."},
         "job_names": listed(TEXT) | {"description": "The first ten jobs that inherit the value"},
-        "environments": nullable(listed(TEXT)) | {"description": "Where it is a problem; null where none are declared"},
+        "environments": nullable(listed(TEXT))
+        | {"description": "Environments in which it is a problem; null where none are declared"},
         "policy": nullable(TEXT) | {"description": "The policy and its rule that find it, like payments/owner"},
     }
     problem = {

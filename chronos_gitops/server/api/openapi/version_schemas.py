@@ -44,7 +44,7 @@ def versions() -> dict[str, Schema]:
             dict.fromkeys(("success", "failed", "skipped", "cancelled"), COUNT)
             | {"p95_ms": nullable(COUNT) | {"description": "Of successes"}, "first_failure": nullable(INSTANT)}
             | {"since": INSTANT, "until": INSTANT, "complete": FLAG},
-            description="How the executions of a version ended, of the rows that the runner keeps, without drafts.",
+            description="Counts of a version's executions by outcome, in the rows that the runner keeps; no drafts.",
         ),
         "VersionList": page("Version"),
         "VersionDetail": shape(version | fate | content),
@@ -57,7 +57,7 @@ def versions() -> dict[str, Schema]:
                 "runs_after": listed(INSTANT),
                 "restore": TEXT | {"description": "The command that discards it, from the top of the checkout"},
             },
-            description="What of a job is not committed.",
+            description="Uncommitted changes of a job.",
         ),
         "Diff": shape({"version": nullable(NUMBER), "against": nullable(NUMBER)} | _DIFF),
     } | _reverts(fate)
@@ -88,7 +88,7 @@ def _review() -> dict[str, Schema]:
     return {
         "branch": TEXT | {"description": "The branch that waits for review"},
         "request": nullable(request),
-        "request_error": TEXT | {"description": "Why there is no request: the forge cannot be asked"},
+        "request_error": TEXT | {"description": "Reason for the absent request: the forge cannot be reached"},
     }
 
 
@@ -104,7 +104,7 @@ def _reverts(fate: dict[str, Schema]) -> dict[str, Schema]:
         "UndoRequest": shape({"commit": TEXT, "reason": TEXT, "dry_run": FLAG}, optional=("reason", "dry_run")),
         "Undo": shape(undo | review, optional=tuple(review)),
         "UndoPlan": shape(undo | {"dry_run": {"const": True}, "message": TEXT, "unified": TEXT}),
-        "RollbackPlan": shape(planned, description="What the commit would be; nothing is written."),
+        "RollbackPlan": shape(planned, description="The commit that a rollback would make. Nothing is written."),
     }
 
 

@@ -20,7 +20,7 @@ from chronos_gitops.server.api.request_context import service
 blueprint = Blueprint("sessions", __name__, url_prefix="/api/v1")
 NAME = query.text("name", "Only sessions of the caller with this name")
 ID = endpoint.path("session_id", "The session's id")
-_ENDED = answer("How many sessions ended", ref("EndedSessions"))
+_ENDED = answer("Number of sessions that ended", ref("EndedSessions"))
 
 
 @blueprint.get(

@@ -28,7 +28,7 @@ from chronos_gitops.server.api.routes.versions import version_diff
 blueprint = Blueprint("validate", __name__, url_prefix="/api/v1")
 _FILE_NAME = re.compile(r"[A-Za-z0-9._/-]{1,200}\Z", re.ASCII)
 UNNAMED = "job.yaml"
-PATH = query.text("path", "What the file is called; like its job when absent")
+PATH = query.text("path", "Name of the file; default: the name of its job")
 
 
 @blueprint.post(

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 _NEXT = timedelta(milliseconds=1)
 _MOST_REPLAYS = 5
-AT = query.instant("at", "Why did it (not) run then? RFC 3339, UTC without an offset; takes no filter beside it", TEXT)
+AT = query.instant(
+    "at", "Time to explain: why the job ran or did not run. RFC 3339, UTC without an offset; no filter beside it", TEXT
+)
 
 
 def instant() -> datetime | None:

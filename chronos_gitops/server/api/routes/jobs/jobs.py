@@ -44,7 +44,7 @@ class Flag(StrEnum):
 
 
 CLOSED = query.choice("closed", Flag, "Also the scheduled times that calendars hold, 1000 at most")
-COUNT = query.integer("count", "How many", default=5, high=1000)
+COUNT = query.integer("count", "Number of scheduled times", default=5, high=1000)
 
 
 @blueprint.get(
