@@ -5,8 +5,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 RUNTIME := build/runtime
 DIST   := $(VENV)/dist/bin
-# Tests wait for servers half of their time: two workers for each processor.
-WORKERS  ?= $(shell echo $$((2 * $$(nproc))))
+# Tests wait for servers half of their time: one worker more than there are processors.
+WORKERS  ?= $(shell echo $$((1 + $$(nproc))))
 CHROMIUM ?= /usr/bin/chromium
 FAKETIME ?= /usr/bin/faketime
 GROFF    ?= /usr/bin/groff

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-FEW = 3
+FEW = 10
 FAILED_TESTS = Path(".pytest_cache/v/cache/lastfailed")
 TESTS_FAILED = 1
 """Exit code of pytest after a run with failed tests."""

@@ -128,10 +128,10 @@ class TestRanges:
     def test_latest_and_count_are_quick_over_ten_years(self, text: str) -> None:
         schedule, times = Schedule(text, "America/New_York"), []
         for _ in range(3):
-            begun = time.perf_counter()
+            begun = time.thread_time()
             assert len(schedule.latest(NEW_YEAR, NEW_YEAR + 3653 * DAY, 100)) >= 10
             assert schedule.count(NEW_YEAR, NEW_YEAR + 3653 * DAY) >= 10
-            times.append(time.perf_counter() - begun)
+            times.append(time.thread_time() - begun)
         assert min(times) < 0.1
 
 

@@ -1,10 +1,10 @@
 """Gates across files: unknown jobs, rings, and what they stop, in each environment on its own."""
 
 import json
-import time
 from collections.abc import Mapping
 
 import pytest
+from harness.machine.growth import assert_linear
 
 from chronos_gitops.jobs.validation.required_jobs import rings
 from chronos_gitops.jobs.validation.validate import TreeEntry, TreeResult, git_blob_id, validate_tree
@@ -113,16 +113,16 @@ def test_each_environment_is_judged_on_its_own(environment: str) -> None:
 
 
 def test_rings_of_many_gates_take_time_that_grows_with_their_number() -> None:
-    def seconds(number: int) -> float:
-        ring = {f"job-{i}": f"job-{(i + 1) % number}" for i in range(number)}
-        began = time.perf_counter()
-        assert [len(one) for one in rings(ring)] == [number]
+    def made(number: int) -> tuple[dict[str, str], dict[str, str]]:
         chain = {f"job-{i}": f"job-{i + 1}" for i in range(number)}
-        assert rings(chain) == []
-        return time.perf_counter() - began
+        return chain | {f"job-{number - 1}": "job-0"}, chain
 
-    few = min(seconds(5_000) for _ in range(3))
-    assert min(seconds(20_000) for _ in range(3)) < 12 * few
+    def run(both: tuple[dict[str, str], dict[str, str]]) -> None:
+        ring, chain = both
+        assert [len(one) for one in rings(ring)] == [len(ring)]
+        assert rings(chain) == []
+
+    assert_linear(run, made, 5_000)
 
 
 def test_messages_of_a_large_ring_stay_short() -> None:

@@ -111,6 +111,6 @@ def test_excerpt_is_bounded_and_never_holds_the_beginning_of_a_secret(noise: byt
 def test_large_response_with_many_secrets_is_quick() -> None:
     values = {f"secret-{number}-{'x' * 40}": f"${{secret:{number}}}" for number in range(20)}
     body = ("secret-" * 9000).encode()
-    started = time.perf_counter()
+    started = time.thread_time()
     excerpt(body, values)
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
