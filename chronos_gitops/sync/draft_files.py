@@ -37,7 +37,9 @@ def restore_command(files: Sequence[DraftFile]) -> str:
 
 
 def commit_command(files: Sequence[DraftFile], name: str) -> str:
-    """Keeps the draft: as one commit of exactly these files."""
+    """Keeps the draft: as one commit of exactly these files; "" of none, because git would commit everything staged."""
+    if not files:
+        return ""
     paths = _quoted([one.path for one in files])
     return f"git add -- {paths} && git commit -m {shlex.quote(f'Change {name}')} -- {paths}"
 

@@ -340,6 +340,18 @@ class TestConcurrency:
         waiting.call(engine, second, Told.SUCCESS)
         assert waiting.ended(engine, second).execution.status is Status.SUCCESS
 
+    def test_queue_waits_behind_it(self, waiting: Waiting) -> None:
+        engine = waiting.start(concurrency="queue")
+        first = waiting.accepted(engine)
+        second = engine.trigger(JOB)
+        eventually(lambda: {row.id for row in engine.running(JOB)} == {first.id, second.id})
+        assert engine.execution(second.id).execution.attempts == 0
+        waiting.call(engine, first, Told.SUCCESS)
+        waiting.ended(engine, first)
+        eventually(lambda: waiting.waiting(engine, second.id))
+        waiting.call(engine, second, Told.SUCCESS)
+        assert waiting.ended(engine, second).execution.status is Status.SUCCESS
+
     def test_allow_waits_for_several(self, waiting: Waiting) -> None:
         engine = waiting.start(concurrency="allow")
         first, second = waiting.accepted(engine), waiting.accepted(engine)

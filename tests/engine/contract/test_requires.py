@@ -103,6 +103,19 @@ def test_it_is_unfinished_while_it_waits(bench: Bench) -> None:
     bench.seen.wait_until(lambda: any(row.reason == Reason.OVERLAP for row in bench.seen.ended))
 
 
+def test_a_queue_waits_behind_it(bench: Bench) -> None:
+    engine = bench.start(extract(bench), report(bench, wait="30m", concurrency="queue"))
+    bench.clock.turn(SECOND)
+    row = waiting(engine)
+    bench.clock.turn(SECOND)
+    eventually(lambda: len(engine.running(REPORT)) >= 2)
+    assert [(one.status, one.attempts) for one in engine.running(REPORT)[1:2]] == [(Status.PENDING, 0)]
+    assert not [one for one in bench.seen.ended if one.job == REPORT]
+    succeed(bench, engine)
+    bench.seen.wait_until(lambda: sum(one.job == REPORT for one in bench.seen.ended) >= 2)
+    assert next(one.id for one in bench.seen.ended if one.job == REPORT) == row.id
+
+
 def test_a_newer_one_replaces_it_and_an_operator_cancels_it(bench: Bench) -> None:
     engine = bench.start(extract(bench), report(bench, wait="30m", concurrency="replace"))
     bench.clock.turn(SECOND)

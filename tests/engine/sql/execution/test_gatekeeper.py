@@ -88,7 +88,7 @@ def test_the_end_of_the_wait_does_not_move_with_a_restart(bench: Bench, away: ti
     assert after.requires == waits.requires
 
 
-def test_a_success_inside_the_wait_counts_also_when_the_runner_was_away(bench: Bench) -> None:
+def test_a_pause_does_not_hold_what_waits_at_its_gate(bench: Bench) -> None:
     extract, report = jobs(bench)
     engine = bench.start(extract, report)
     turn_to(bench, AT)

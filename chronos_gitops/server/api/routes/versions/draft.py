@@ -71,10 +71,10 @@ def commands(definition: JobVersion) -> dict[str, str]:
 
 
 def _files(definition: JobVersion) -> tuple[DraftFile, ...]:
-    """A caller who does not see every job sees no text of layers, which are about other jobs, too."""
+    """For a caller with folders the files in these; one with tags sees no layers, which are about other jobs."""
     follower = service().follower
     found = draft_files(follower.source, follower.index().head, definition)
-    return tuple(one for one in found if not caller_scope.is_limited() or one.path == definition.path)
+    return tuple(one for one in found if one.path == definition.path or caller_scope.sees_layer(one.path))
 
 
 def _committed(definition: JobVersion) -> Job | None:

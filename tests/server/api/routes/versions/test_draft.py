@@ -1,14 +1,16 @@
 """A draft: its files against HEAD, what it changes, and commands that keep and discard it, run as they are shown."""
 
+import dataclasses
 import subprocess
 
 import pytest
 from flask.testing import FlaskClient
-from harness.api_fixtures import Checkout, finished, job_yaml
+from harness.api_fixtures import Checkout, app_of, finished, job_yaml, token_of
 
 from chronos_gitops.service import Service
 
 LAYER = "_defaults"
+WORDS = ("Keep it", "Discard it", "git add", "git commit")
 
 
 def draft(client: FlaskClient, name: str = "daily-backup") -> dict[str, object]:
@@ -79,6 +81,47 @@ def test_literal_credentials_are_masked_in_the_diff(own: FlaskClient, checkout: 
     checkout.write("daily-backup", document)
     service.follower.sync()
     assert "a-literal-canary" not in own.get("/api/v1/jobs/daily-backup/draft").get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("folders", "tags", "seen"),
+    [
+        ((), (), {"jobs/_defaults.yaml", "jobs/a/_defaults.yaml", "jobs/a/mine.yaml"}),
+        (("jobs/a",), (), {"jobs/a/_defaults.yaml", "jobs/a/mine.yaml"}),
+        (("jobs/a/mine.yaml",), (), {"jobs/a/mine.yaml"}),
+        (("jobs/a",), (("team", "a"),), {"jobs/a/mine.yaml"}),
+    ],
+)
+def test_callers_with_folders_see_the_files_in_these(
+    folders: tuple[str, ...], tags: tuple[tuple[str, str], ...], seen: set[str], checkout: Checkout, service: Service
+) -> None:
+    mine = job_yaml("mine", "http://127.0.0.1:9/", tags={"team": "a"})
+    checkout.write("mine", mine, folder="jobs/a")
+    checkout.commit("Add a job")
+    checkout.write("mine", mine + "# a draft\n", folder="jobs/a")
+    checkout.write(LAYER, "jitter: 5s\n", folder="jobs/a")
+    checkout.write(LAYER, "jitter: 6s\n")
+    service.follower.sync()
+    token = dataclasses.replace(token_of("team", "read")[1], folders=folders, tags=tags)
+    client = app_of(service, token).test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token_of('team')[0]}"
+    found = draft(client, "mine")
+    assert {file["path"] for file in found["files"]} == seen  # type: ignore[attr-defined]  # JSON
+    assert {path for path in ("jobs/_defaults.yaml", *seen) if path in str(found["restore"])} == seen
+
+
+def test_a_draft_of_files_that_a_caller_does_not_see_has_no_commands(checkout: Checkout, service: Service) -> None:
+    """``git commit`` without paths would take everything that is staged."""
+    checkout.write(LAYER, "jitter: 6s\n")
+    service.follower.sync()
+    token = dataclasses.replace(token_of("team", "read")[1], folders=("jobs/daily-backup.yaml",))
+    client = app_of(service, token).test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token_of('team')[0]}"
+    found = draft(client)
+    assert (found["files"], found["restore"]) == ([], "")
+    page = client.get("/jobs/daily-backup", headers={"Accept": "text/html"}).get_data(as_text=True)
+    assert "files outside your folders" in page
+    assert [words for words in WORDS if words in page] == []
 
 
 def test_failed_draft_is_blamed_on_no_version(own: FlaskClient, checkout: Checkout, service: Service) -> None:
