@@ -68,3 +68,16 @@ def test_a_calendar_that_opens_lets_ticks_run_at_once(bench: Bench) -> None:
     assert rows(engine, None)[0].scheduled_time > changed
     assert rows(engine, "calendar")[-1].scheduled_time <= opened(bench)
     assert rows(engine, "missed") == []
+
+
+def test_an_outage_that_ends_in_closed_time_gives_its_ticks_up_and_says_which_calendar(bench: Bench) -> None:
+    now = opened(bench)
+    jobs = closing(bench, now - 600 * SECOND, now + 3600 * SECOND)
+    [definition] = jobs
+    engine = bench.after_outage(definition.job, 3600 * SECOND, first=jobs)
+    missed = eventually(lambda: rows(engine, "missed"), 60)
+    assert {row.calendar and (row.calendar.name, row.calendar.path, row.calendar.line) for row in missed} == {
+        ("works", "jobs/_calendars/works.yaml", 2)
+    }
+    assert sum(row.count for row in missed) > 2000
+    assert rows(engine, None) == []

@@ -17,7 +17,7 @@ from chronos_gitops.engine.clock import Clock, elapsed
 from chronos_gitops.engine.clock_watch import ClockWatch, Correction
 from chronos_gitops.engine.drafts import provenance
 from chronos_gitops.engine.milliseconds import instant, maybe_instant, maybe_ms, to_ms
-from chronos_gitops.engine.model import Execution, Reason, Status, Trigger
+from chronos_gitops.engine.model import Execution, HeldBy, Reason, Status, Trigger
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.operations.replays import ReplayEnd, ReplayState
 from chronos_gitops.engine.temporal import names
@@ -161,6 +161,7 @@ class TimingActivities:
             is_released=situation.is_released,
             late=self._late,
             revision="" if after is None else _revision(after),
+            commit="" if after is None else after.commit or "",
         )
         speaks = after if decided.claims and after is not None else applied
         verdict = _verdict(decided, speaks, situation.now, self.namespace)
@@ -352,7 +353,8 @@ def _plan(job: Job, decided: TimetableDecision) -> PublishedSchedule:
 
 
 def _verdict(decided: TimetableDecision, applied: Applied, now: int, namespace: uuid.UUID) -> TimetableOrders:
-    ended = [] if decided.missed is None else [_missed(decided.missed, applied, now, namespace)]
+    calendar = held_by(decided.closure, files_of(applied.calendars))
+    ended = [] if decided.missed is None else [_missed(decided.missed, applied, now, namespace, calendar)]
     ended += [_held(held, applied, now, namespace) for held in decided.held]
     # A replay enumerates the ticks of such a row by the job whose ticks they were.
     orders = [Order(messages.row(one), document=applied.document if one.count > 1 else None) for one in ended]
@@ -367,8 +369,10 @@ def _held(held: HeldTicks, applied: Applied, now: int, namespace: uuid.UUID) -> 
     return tick_rows.held(row, held, held_by(held.closure, files_of(applied.calendars)))
 
 
-def _missed(missed: Missed, applied: Applied, now: int, namespace: uuid.UUID) -> Execution:
-    return tick_rows.missed(_execution(applied, missed.last, Trigger.SCHEDULE, now, namespace), missed)
+def _missed(
+    missed: Missed, applied: Applied, now: int, namespace: uuid.UUID, calendar: HeldBy | None = None
+) -> Execution:
+    return tick_rows.missed(_execution(applied, missed.last, Trigger.SCHEDULE, now, namespace), missed, calendar)
 
 
 def _execution(applied: Applied, tick: datetime, trigger: Trigger, now: int, namespace: uuid.UUID) -> Execution:

@@ -8,6 +8,7 @@ from chronos_gitops.engine.model import Trigger
 from chronos_gitops.engine.ticks.due_queue import CATCHUP_LIMIT, LATE, Missed, catch_up, given_up
 from chronos_gitops.engine.ticks.owed_ticks import OwedTicks, applied_late, owed
 from chronos_gitops.jobs.model import Job
+from chronos_gitops.schedule.calendars.closures import Closure
 from chronos_gitops.schedule.calendars.steps import HeldTicks, Moves, ScheduleStep, next_step
 from chronos_gitops.schedule.schedule import jitter
 
@@ -36,6 +37,8 @@ class TimetableDecision:
     held: tuple[HeldTicks, ...] = ()
     moves: Moves = ()
     late: tuple[Missed, ...] = ()
+    closure: Closure | None = None
+    """Closes the instant at which the ``missed`` ticks might have been caught up."""
 
     @property
     def follows_an_outage(self) -> bool:
@@ -81,6 +84,7 @@ def settle(
     is_released: bool = False,
     late: timedelta = LATE,
     revision: str = "",
+    commit: str = "",
 ) -> TimetableDecision:
     """An edit or a removal (``after`` is None) fires nothing: ticks that the old schedule still owed are given up, and
     moves under way end; so are those that fell in the guard's pause, which the edit ends (``is_released``). Where only
@@ -100,7 +104,7 @@ def settle(
     missed = given_up(gap.ticks, mark, now)
     late_entries = applied_late(after.timing, old, now) if is_enabled and after is not None else ()
     return TimetableDecision(
-        now if is_enabled else None, missed=missed, held=_without_moves(gap, now), late=late_entries
+        now if is_enabled else None, missed=missed, held=_without_moves(gap, now, commit), late=late_entries
     )
 
 
@@ -121,10 +125,10 @@ def _retimed(
     return TimetableDecision(max(mark, now), claims=tuple(claims), held=tuple(gap.held), moves=gap.moves)
 
 
-def _without_moves(gap: OwedTicks, now: datetime) -> tuple[HeldTicks, ...]:
+def _without_moves(gap: OwedTicks, now: datetime, commit: str) -> tuple[HeldTicks, ...]:
     """Targets still to come do not come any more."""
     to_come = {origin for origin, target in gap.moves if target > now}
-    why = "withdrawn by an edit"
+    why = f"withdrawn by {commit[:8] or 'an edit'}"
     return tuple(replace(one, moved_to=None, why=why) if one.last in to_come else one for one in gap.held)
 
 
@@ -139,7 +143,13 @@ def _caught_up(
     due = _due(job, now, gap.moves)
     wake_at = None if due is None else due[1]
     return TimetableDecision(
-        max(mark, now), wake_at, (*claims, *run), decided.missed, held=(*held, *gap.held), moves=gap.moves
+        max(mark, now),
+        wake_at,
+        (*claims, *run),
+        decided.missed,
+        held=(*held, *gap.held),
+        moves=gap.moves,
+        closure=job.timing.closure(now),
     )
 
 

@@ -133,6 +133,14 @@ def test_what_ran_late_names_the_scheduled_time_whose_place_it_took(late: timede
         assert [(claim.tick, claim.moved_from) for claim in decided.claims] == [(target, FRIDAY_NOON)]
 
 
+def test_an_edit_withdraws_a_move_of_the_gap_and_names_its_commit() -> None:
+    before = closing("12-25", "SAT", "SUN")
+    for commit, why in (("1a2b3c4d5e", "withdrawn by 1a2b3c4d"), ("", "withdrawn by an edit")):
+        edit = settle(before, job(), FRIDAY_NOON - HOUR, FRIDAY_NOON + HOUR, commit=commit)
+        assert [(held.last, held.moved_to, held.why) for held in edit.held] == [(FRIDAY_NOON, None, why)]
+        assert edit.moves == ()
+
+
 def test_a_past_entry_is_late_when_it_is_first_applied_and_never_again() -> None:
     once = job(schedule="@at 2026-12-25T11:55")
     first = settle(None, once, None, FRIDAY_NOON)
