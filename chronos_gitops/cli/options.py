@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 from chronos_gitops.schedule import durations
+from chronos_gitops.schedule.timestamps import YEARS, is_within_years
 
 _DURATION: Final = re.compile(r"[0-9.]+[a-zµ]+.*")
 
@@ -17,9 +18,12 @@ def read_instant(_context: click.Context, _option: click.Parameter, value: str |
         return None
     try:
         instant = datetime.fromisoformat(value)
-        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+        instant = (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise click.BadParameter(f'"{value}" is not a time; write one like 2026-03-08T07:00:00Z') from error
+    if not is_within_years(instant):
+        raise click.BadParameter(f'"{value}" lies outside the years {YEARS[0]} to {YEARS[1]}')
+    return instant
 
 
 def read_past(context: click.Context, option: click.Parameter, value: str | None) -> datetime | None:

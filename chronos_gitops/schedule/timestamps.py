@@ -1,6 +1,14 @@
 """Instants as text, always in UTC: RFC 3339 for programs, and a form for people."""
 
 from datetime import UTC, datetime
+from typing import Final
+
+YEARS: Final = (1970, 9000)
+"""The first and the last year of an instant that may be asked about: looks ahead add years to it."""
+
+
+def is_within_years(instant: datetime) -> bool:
+    return YEARS[0] <= instant.year <= YEARS[1]
 
 
 def rfc3339(instant: datetime, *, milliseconds: bool = False) -> str:

@@ -136,6 +136,8 @@ def test_an_invalid_job_shows_what_is_wrong(checkout: Path, capsys: pytest.Captu
         (("--schedule", "0 0 30 2 *"), "--schedule: "),
         (("--schedule", "@daily", "--timezone", "Europe/Pari"), "--timezone: "),
         (("--schedule", "@daily", "--after", "soon"), '"soon" is not a time'),
+        (("--schedule", "@daily", "--after", "9999-12-30"), '"9999-12-30" lies outside the years 1970 to 9000'),
+        (("--count-only", "--from", "9999-12-30"), '"9999-12-30" lies outside the years 1970 to 9000'),
         (("--schedule", "@daily", "--count", "0"), "0 is not in the range"),
     ],
 )

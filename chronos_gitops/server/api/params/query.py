@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar, cast
 from flask import Flask, g, request
 
 from chronos_gitops.jobs.validation.suggestions import closest
+from chronos_gitops.schedule.timestamps import YEARS, is_within_years
 from chronos_gitops.server.api import endpoint
 from chronos_gitops.server.api.auth import caller_scope
 from chronos_gitops.server.api.endpoint import Parameter
@@ -19,7 +20,6 @@ from chronos_gitops.server.api.problems import ApiError
 T = TypeVar("T")
 Choice = TypeVar("Choice", bound=StrEnum)
 TAG = "tag."
-_YEARS = (1970, 9000)
 
 
 class UnknownParameter(ApiError):
@@ -227,8 +227,8 @@ def _instant(name: str, text: str) -> datetime:
         raise InvalidParameter(
             f'{name} is a time, not "{text[:40]}".', hint="Write one like 2026-03-08T02:00:00Z."
         ) from None
-    if not _YEARS[0] <= found.year <= _YEARS[1]:
-        raise InvalidParameter(f"{name} lies outside the years {_YEARS[0]} to {_YEARS[1]}.")
+    if not is_within_years(found):
+        raise InvalidParameter(f"{name} lies outside the years {YEARS[0]} to {YEARS[1]}.")
     return found
 
 

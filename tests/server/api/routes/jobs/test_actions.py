@@ -73,6 +73,7 @@ def test_a_pause_knows_who_asked(service: Service) -> None:
         ('{"reason": "x", "until": "2030-01-01T00:00:00"}', "RFC 3339"),
         ('{"reason": "x", "until": "2030-13-01T00:00:00Z"}', "RFC 3339"),
         ('{"reason": "x", "until": "9999-12-31T23:59:59-23:59"}', "RFC 3339"),
+        ('{"reason": "x", "until": "9999-12-31T00:00:00Z"}', '"until" lies outside the years 1970 to 9000.'),
         ('{"reason": "x\\u0000"}', "control characters"),
         ('{"reason": "\\ud800"}', "control characters"),
         ('{"reason": "' + "x" * 3000 + '"}', "longer than"),
