@@ -229,6 +229,21 @@ def test_refused(name: str) -> None:
     assert refusal.value.hint
 
 
+def test_each_hashed_entry_of_a_list_is_seeded_by_the_name() -> None:
+    texts = ["H 9 * * *", "H 17 * * *", "0 12 * * *"]
+    for key in ("nightly-report", "daily-backup"):
+        entries = [Timing.parse(text, key=key).upcoming(at("2026-12-01"), 1)[0] for text in texts]
+        assert list(Timing.parse(texts, key=key).upcoming(at("2026-12-01"), 3)) == sorted(entries)
+    assert Timing.parse(texts, key="nightly-report") != Timing.parse(texts, key="daily-backup")
+
+
+def test_of_several_that_close_the_first_in_skip_gives_the_reason_then_freezes_by_name() -> None:
+    skip = (calendar("12-25", name="b"), calendar("12-25", name="a"))
+    freezes = (calendar("12-25", "12-26", name="z"), calendar("12-26", name="y"))
+    subject = Timing(ScheduleList.parse(["0 9 * * *"]), skip=skip, freezes=freezes)
+    assert [one.closure.calendar for one in subject.held(at("2026-12-24"), at("2026-12-31"))] == ["b", "y"]
+
+
 def test_order_and_repetition_mean_nothing() -> None:
     one, other = timing(["0 2 * * *", "0 3 * * *"]), timing(["0 3 * * *", "0 2 * * *", "0 2 * * *"])
     assert one == other

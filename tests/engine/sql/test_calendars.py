@@ -200,6 +200,15 @@ def test_a_tick_that_ran_early_does_not_run_again(story: Any) -> None:
     assert told.held() == [("2026-05-14T07:00", "2026-05-13T07:00")]
 
 
+def test_after_an_edit_of_its_own_timing_a_tick_that_ran_early_is_no_more_guarded(story: Any) -> None:
+    told = story("2026-05-12T12:00")
+    told.apply("0 9 14 5 *", on_skip="previous", fr=FR)
+    told.turn("2026-05-13T12:00", timedelta(hours=6))
+    told.apply("0 9 14,15 5 *", on_skip="previous", fr=["SAT"])
+    told.turn("2026-05-15T12:00", timedelta(hours=6))
+    assert told.ran() == ["2026-05-13T07:00", "2026-05-14T07:00", "2026-05-15T07:00"]
+
+
 def test_history_that_is_deleted_takes_no_move_along(story: Any) -> None:
     told = story("2026-05-12T12:00")
     told.apply("0 9 14 5 *", on_skip="previous", fr=FR)

@@ -68,6 +68,14 @@ def test_a_target_that_closed_meanwhile_is_held_there_and_moved_on() -> None:
     assert (run.tick, run.moved_from) == (at("2026-12-29T01:00"), at("2026-12-25T01:00"))
 
 
+@pytest.mark.parametrize(("last", "expected"), [("2027-01-24", "2027-01-25T01:00"), ("2027-01-25", None)])
+def test_a_tick_that_moves_on_goes_no_further_than_31_days_from_its_own_day(last: str, expected: str | None) -> None:
+    moves = ((at("2026-12-25T01:00"), at("2026-12-28T01:00")),)
+    subject = timing("0 2 25 12 *", calendar({"from": "2026-12-25", "to": last}), on_skip="next")
+    held = walked(subject, "2026-12-26T00:00", "2026-12-29T00:00", moves)[0].held[0]
+    assert (held.moved_from, held.moved_to) == (moves[0][0], None if expected is None else at(expected))
+
+
 def test_a_target_runs_though_its_holiday_was_removed() -> None:
     moves = ((at("2026-12-25T01:00"), at("2026-12-28T01:00")),)
     subject = timing("0 2 25 12 *", calendar("SAT", "SUN"), on_skip="next")

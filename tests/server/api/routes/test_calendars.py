@@ -72,6 +72,8 @@ def test_calendars_are_listed_with_their_entries_and_jobs(client: FlaskClient) -
     ]
     assert len(fr["commit"]) == 40
     assert (works["applies_to"], works["closed_now"], works["jobs"]) == ({"tags": {"tier": "pay"}}, True, 1)
+    assert works["next_change"] == f"{YEAR}-01-04T00:00:00Z"
+    assert datetime.fromisoformat(fr["next_change"]) > datetime.now(UTC)
     assert of(client, "/calendars/fr") == fr
 
 
