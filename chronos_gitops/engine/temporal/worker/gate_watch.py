@@ -59,7 +59,7 @@ class GateWatch:
         while True:
             now = self._now()
             seen = looked(gate, await self._visibility.success_wanted(wanted(gate, required, now)))
-            last = gate.until + (_BEHIND if required.wait else timedelta(0))
+            last = gate.until + _BEHIND
             does = passage(seen, required, now)
             if does is Passage.START and seen.met:
                 return GateReport(gate_document.document(seen), does)
