@@ -136,6 +136,22 @@ def test_the_first_rule_that_fails_is_told() -> None:
     assert message == 'body rule 2 (/status equals "done" or "empty") failed: it is "failed"'
 
 
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ({"a": 1}, "it is an object"),
+        ([1], "it is an array"),
+        (None, "it is null"),
+        (True, "it is true"),
+        (1.5, "it is 1.5"),
+        ("x" * 201, f'it is "{"x" * 200}"'),
+    ],
+)
+def test_each_found_value_has_its_words(found: Any, words: str) -> None:
+    message = broken({"json": "/v", "equals": "z"}, json.dumps({"v": found}).encode())
+    assert message == f'body rule 1 (/v equals "z") failed: {words}'
+
+
 def test_a_found_value_is_shown_before_it_is_cut() -> None:
     secret = "s3cret-" + "y" * 40
     value = "x" * 180 + secret
