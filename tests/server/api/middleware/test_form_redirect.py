@@ -88,7 +88,7 @@ def test_a_form_that_fails_answers_a_page_with_the_way_back(
     assert words in text
     assert '<a href="/?q=night&amp;health=failing">' in text
     for page in ("/", "/upcoming", "/changes", "/status", "/api/docs"):
-        assert f'<a href="{page}">' in text
+        assert f'<a href="{page}" data-go=' in text
 
 
 def test_a_program_gets_a_problem_and_no_cookie(client: FlaskClient) -> None:

@@ -76,4 +76,4 @@ def test_a_key_that_is_none_is_refused_with_the_ones_there_are(client: FlaskClie
     assert "sort is one of name, -name, health" in problem["detail"]
     assert 'Did you mean "next_run"?' in problem["detail"]
     assert client.get("/api/v1/jobs?sort=name,health").status_code == 400
-    assert client.get("/api/v1/executions?sort=name").get_json()["type"] == "/problems/unknown-parameter"
+    assert client.get("/api/v1/audit?sort=name").get_json()["type"] == "/problems/unknown-parameter"
