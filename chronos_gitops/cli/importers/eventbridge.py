@@ -147,7 +147,7 @@ def _attempts(policy: Mapping[str, Any], lost: list[str]) -> int:
         raise Unconvertible("its MaximumRetryAttempts is not a number")
     attempts = request_fields.limited(retries + 1)
     if attempts < retries + 1:
-        lost.append(f"MaximumRetryAttempts: at most {attempts} attempts are made, not {retries + 1}")
+        lost.append(f"MaximumRetryAttempts: max_attempts is {attempts}, not {retries + 1}")
     if policy.get("MaximumEventAgeInSeconds"):
         lost.append("MaximumEventAgeInSeconds: attempts end with their number; see retry_policy.max_interval")
     return attempts
