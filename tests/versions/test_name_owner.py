@@ -123,7 +123,7 @@ def test_the_commands_name_the_owner(
     )
     assert main(["next", "charge", "--after", "2026-01-01", "--count", "1", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["items"] == ["2026-01-01T02:00:00Z"]
-    assert main(["plan", *(["HEAD~1", "HEAD"] if is_committed else []), "--format", "json", "--exit-code"]) == 0
+    assert main(["plan", *(["HEAD~1", "HEAD"] if is_committed else []), "--format", "json", "--exit-code"]) == 1
     shown = capsys.readouterr()
     assert json.loads(shown.out)["changes"] == []
     assert MESSAGE in shown.err
