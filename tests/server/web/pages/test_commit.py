@@ -122,11 +122,11 @@ def test_a_caller_who_sees_some_jobs_sees_only_these_in_a_commit(service: Servic
         assert "nightly" not in response.get_data(as_text=True)
 
 
-def test_commits_lead_to_the_forge_where_it_is_known(shared: Service) -> None:
+def test_commits_lead_to_the_forge_where_it_is_known(service: Service) -> None:
     forge = ForgeSettings(type="gitea", url="https://git.example.com", repository="acme/jobs")
-    client = app_of(shared, forge=forge).test_client()
+    client = app_of(service, forge=forge).test_client()
     sha = commit_of(client, "daily-backup", 3)
     address = f'href="https://git.example.com/acme/jobs/commit/{sha}" rel="noreferrer"'
     for path in (f"/commits/{sha}", "/jobs/daily-backup", "/jobs/daily-backup/versions/3", "/changes"):
         assert address in page(client, path), path
-    assert "noreferrer" not in page(app_of(shared).test_client(), f"/commits/{sha}")
+    assert "noreferrer" not in page(app_of(service).test_client(), f"/commits/{sha}")
