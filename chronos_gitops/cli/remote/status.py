@@ -79,7 +79,7 @@ def _reason(sync: dict[str, Any]) -> str:
 
 
 def _health(health: dict[str, Any]) -> str:
-    """Empty while nothing is wrong. Git is told on its own line."""
+    """The checks that do not pass, in words; empty without one. The line of the sync status covers git."""
     checks = {name: one for name, one in health.get("checks", {}).items() if one["status"] != "pass" and name != "git"}
     found = "; ".join(f"{name} {one['status']}{one['detail'] and ': '}{one['detail']}" for name, one in checks.items())
     if health.get("status") != "fail":

@@ -96,8 +96,8 @@ def head_values() -> dict[str, Any]:
 
 
 def _is_known() -> bool:
-    """True for a caller that was let in. Where nobody has to be, a cookie is asked, but no token: a wrong one would
-    count."""
+    """True for a caller that was let in. A runner without callers looks at the cookie only: a wrong
+    token would count as a failed attempt."""
     if via() != "none":
         return True
     has_cookie = session_cookie.value() is not None and "Authorization" not in request.headers

@@ -60,8 +60,8 @@ class EarlyClaims:
         return timedelta(0) if self._replica.is_shared else AHEAD
 
     def pop(self, now: datetime, replayed: Collection[str], due: int) -> list[DueTick]:
-        """Takes what comes due soon out of the timetable, beside so many that are ``due``. What may be decided
-        otherwise at its instant stays there: of a job that is busy or replayed, or while the backlog is nearly full."""
+        """Takes scheduled times of the next 20 ms out of the timetable; ``due`` is the number already due. A scheduled
+        time stays there while its job is busy or replayed, or the backlog is nearly full: its instant decides."""
         if not self.ahead:
             return []
         jobs, room = self._timetable.jobs.definitions, self._room() // 2 - due

@@ -161,7 +161,7 @@ def page(
     ``read`` answers that many rows after a row; ``path_of`` says where the file of a row's job was then; ``asked`` are
     tags that the job must have, ``job`` is its name.
     Each page looks at a bounded number of rows, so it may be short and still have a next one. Rows of others that
-    follow within that bound make no next page: nothing is told of them.
+    follow within that bound make no next page, so the answer does not reveal them.
     """
     needed = tuple((asked or {}).items())
     if not needed and job is None and not is_limited():

@@ -1,7 +1,7 @@
 """Callbacks of targets about accepted work. The URL itself is the right to post, so nothing else is asked.
 
 It was signed by this runner or one beside it (``engine.callback``); a wrong one is answered as one that never was, and
-held up after a while. A right one never is, whoever else fails behind the same address: 256 bits cannot be guessed.
+slowed down after a while. A right one never is, also where others of its address fail: 256 bits cannot be guessed.
 """
 
 import time
