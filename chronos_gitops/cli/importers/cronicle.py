@@ -88,7 +88,7 @@ def _entry(number: int, event: Mapping[str, Any], timezone: str, *, is_enabled: 
         return RefusedEntry(place, "", str(why))
     lost += [said for field, said in _LOST.items() if event.get(field)]
     lost += [_SECONDS_OF_CATCH_UP] if event.get("catch_up") else []
-    return ImportedJob(place, title, {key: value for key, value in document.items() if value is not None}, tuple(lost))
+    return ImportedJob.of(place, title, document, lost)
 
 
 def _timing(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def _entry(number: int, job: Mapping[str, Any], timezone: str, *, is_enabled: bo
     except Unconvertible as why:
         return RefusedEntry(place, "", str(why))
     lost += [text for field, text in _LOST.items() if job.get(field)]
-    return ImportedJob(place, name, {key: value for key, value in document.items() if value is not None}, tuple(lost))
+    return ImportedJob.of(place, name, document, lost)
 
 
 def _schedule(job: Mapping[str, Any]) -> str:

@@ -93,7 +93,7 @@ def _entry(
         return RefusedEntry(place, expression, str(why))
     lost += [said for field, said in _LOST.items() if at(schedule, "Target").get(field)]
     lost += _about(schedule, expression)
-    return ImportedJob(place, name, {key: value for key, value in document.items() if value is not None}, tuple(lost))
+    return ImportedJob.of(place, name, document, lost)
 
 
 def _about(schedule: Mapping[str, Any], expression: str) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The result of reading another scheduler's file: jobs as documents, and entries that cannot become one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,11 @@ class ImportedJob:
     name: str
     document: dict[str, Any]
     lost: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, place: str, name: str, fields: Mapping[str, Any], lost: Iterable[str]) -> "ImportedJob":
+        """Without the fields that are None: the source does not have them."""
+        return cls(place, name, {key: value for key, value in fields.items() if value is not None}, tuple(lost))
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,9 +78,7 @@ def _entry(timer: Unit, known: Mapping[str, Unit], timezone: str, *, is_enabled:
     except Unconvertible as why:
         return RefusedEntry(timer.name, line, str(why))
     lost += _about(service)
-    return ImportedJob(
-        timer.name, stem, {key: value for key, value in document.items() if value is not None}, tuple(lost)
-    )
+    return ImportedJob.of(timer.name, stem, document, lost)
 
 
 def _about(service: Unit) -> Iterator[str]:
