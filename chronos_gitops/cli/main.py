@@ -11,6 +11,7 @@ from typing import NamedTuple
 import click
 
 from chronos_gitops import __version__
+from chronos_gitops.cli import taken_options
 from chronos_gitops.errors import ChronosError, UsageError
 from chronos_gitops.exit_codes import ExitCode
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
@@ -110,7 +111,10 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in _ENTRIES and not args[0].startswith("-"):
             raise UsageError(f'there is no command "{args[0]}"', hint=self._hint(ctx, args[0]))
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            taken_options.refuse(command, ctx, rest)
+        return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         for title, section in COMMANDS.items():

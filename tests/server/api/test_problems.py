@@ -127,5 +127,5 @@ def test_head_and_options(client: FlaskClient) -> None:
 def test_a_type_is_text_for_who_wants_text(client: FlaskClient) -> None:
     answer = client.get("/problems/not-found", headers={"Accept": "text/plain"})
     assert answer.mimetype == "text/plain"
-    assert answer.get_data(as_text=True).startswith("There is no such thing here (HTTP status 404)\n\nGET /api/v1/jobs")
+    assert answer.get_data(as_text=True).startswith("Not found (HTTP status 404)\n\nGET /api/v1/jobs")
     assert client.get("/problems/not-found", headers={"Accept": "*/*"}).mimetype == "application/json"

@@ -67,6 +67,8 @@ def test_columns_order_the_list_and_a_second_click_turns_it(client: FlaskClient)
     turned = page(client, "/?q=a&sort=-name")
     assert re.findall(r'<a href="/jobs/([a-z-]+)">', turned) == ["failing", "daily-backup"]
     assert '<input type="hidden" name="sort" value="-name">' in turned
+    for column, order in (("Schedule", "schedule"), ("Last 20 runs", "-failures"), ("Version", "-updated_at")):
+        assert f'<a href="/?sort={order}">{column}</a>' in page(client, "/")
     assert client.get("/?sort=colour", headers={"Accept": "text/html"}).status_code == 400
 
 

@@ -76,7 +76,7 @@ _PLAIN: Mapping[str, Any] = {
     "target": "1",
     "timeout": "30m",
     "timezone": "America/New_York",
-    "title": "There is no such thing here",
+    "title": "Not found",
     "tzdata": "2026f",
     "undone_commit": _COMMIT,
     "unified": "--- jobs/daily-backup.yaml@1\n+++ jobs/daily-backup.yaml@2\n",
@@ -107,7 +107,7 @@ _WHOLE: Mapping[str, Any] = {
     "PauseRequest": {"reason": "the target moves to another host"},
     "Problem": {
         "type": "/problems/not-found",
-        "title": "There is no such thing here",
+        "title": "Not found",
         "status": 404,
         "detail": 'There is no job "daily-bakup".',
         "hint": 'Did you mean "daily-backup"?',

@@ -18,13 +18,12 @@ from chronos_gitops.server.api.params import query
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.server.api.routes.jobs import job_order
 from chronos_gitops.server.api.routes.jobs import jobs as api_jobs
-from chronos_gitops.server.api.routes.jobs.job_order import JobOrder
+from chronos_gitops.server.api.routes.jobs.job_order import MOST_BY_FAILURES, RUNS, JobOrder
 from chronos_gitops.server.web import charts
 from chronos_gitops.server.web.layout import PAUSES, blueprint, in_words, render_page, shapes_kept
 from chronos_gitops.server.web.pages.upcoming import aligned, day, due
 
 SHOWN = 200
-RUNS = 20
 _STEP = timedelta(minutes=5)
 _MINUTE = timedelta(minutes=1)
 _STEPS = 18
@@ -38,8 +37,8 @@ BY_HEALTH = JobOrder("health")
 _COLUMNS: Final = (
     ("State", "health"),
     ("Job", "name"),
-    ("Schedule", None),
-    (f"Last {plural(RUNS, 'run')}", None),
+    ("Schedule", "schedule"),
+    (f"Last {plural(RUNS, 'run')}", "-failures"),
     ("Last result", "-last_run"),
     ("Next run", "next_run"),
     ("Version", "-updated_at"),
@@ -68,7 +67,7 @@ def jobs() -> str:
         never_valid=never_valid if wanted is JobHealth.INVALID else (),
         words=WORDS,
         wanted=wanted,
-        columns=_columns(order, wanted),
+        columns=_columns(order, wanted, len(found)),
         sort="" if order == BY_HEALTH else str(order),
         page=page,
         pages=-(-len(shown) // SHOWN) or 1,
@@ -83,15 +82,16 @@ def jobs() -> str:
     )
 
 
-def _columns(order: JobOrder, wanted: JobHealth | None) -> list[dict[str, str]]:
-    """A click on the column that orders the list turns it round."""
+def _columns(order: JobOrder, wanted: JobHealth | None, jobs: int) -> list[dict[str, str]]:
+    """A click on the column that orders the list reverses it."""
     asked = _asked() | ({} if wanted is None else {"health": wanted.value})
     same: dict[str, Any] = {name: value for name, value in asked.items() if value}
     found = []
     for word, first in _COLUMNS:
-        is_ordered = first is not None and first.removeprefix("-") == order.key
+        is_ordered = first.removeprefix("-") == order.key
         following = str(order._replace(is_descending=not order.is_descending)) if is_ordered else first
-        url = "" if following is None else url_for("pages.jobs", **{**same, "sort": following})
+        is_refused = first == "-failures" and jobs > MOST_BY_FAILURES
+        url = "" if is_refused else url_for("pages.jobs", **{**same, "sort": following})
         direction = "descending" if order.is_descending else "ascending"
         found.append({"word": word, "url": url, "order": direction if is_ordered else ""})
     return found

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from harness.api_fixtures import finished
+from harness.api_fixtures import Checkout, Receiver, app_of, eventually, finished, job_yaml
 
+from chronos_gitops.server.api.routes.jobs import job_order
 from chronos_gitops.server.api.routes.jobs.job_order import KEYS
+from chronos_gitops.service import Service
 
 
 def listed(client: FlaskClient, query: str) -> list[dict[str, Any]]:
@@ -39,9 +41,35 @@ def test_each_key_orders_every_job_once_over_pages(own: FlaskClient, key: str, s
 def value(job: dict[str, Any], key: str) -> Any:
     """The sort key as the answer shows it; health is no field of it."""
     last = job["last_execution"] or {}
+    if key == "schedule":
+        return None if job["name"] == "off" else 86_400
+    if key == "failures":
+        return {"daily-backup": 0, "failing": 1}.get(job["name"])
     if key == "health":
         return {"failing": 0, "daily-backup": 5, "nightly": 5, "off": 6}[job["name"]]
     return {"last_run": last.get("scheduled_time"), "duration_ms": last.get("duration_ms")}.get(key, job.get(key))
+
+
+def test_the_most_frequent_job_and_the_most_failures_come_first(
+    checkout: Checkout, service: Service, receiver: Receiver
+) -> None:
+    client = app_of(service).test_client()
+    checkout.write("hourly", job_yaml("hourly", f"{receiver.url}/400", schedule="0 * * * *"))
+    checkout.write("weekly", job_yaml("weekly", f"{receiver.url}/400", schedule="0 1 * * MON"))
+    client.post("/api/v1/sync")
+    eventually(lambda: client.get("/api/v1/jobs/weekly").status_code == 200)
+    for name in ("weekly", "weekly", "failing", "nightly"):
+        finished(client, client.post(f"/api/v1/jobs/{name}/trigger").get_json()["id"])
+    assert names(client, "sort=schedule") == ["hourly", "daily-backup", "failing", "nightly", "weekly", "off"]
+    assert names(client, "sort=-failures") == ["weekly", "failing", "nightly", "daily-backup", "hourly", "off"]
+
+
+def test_failures_are_counted_for_a_bounded_number_of_jobs(own: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_order, "MOST_BY_FAILURES", 3)
+    problem = own.get("/api/v1/jobs?sort=failures").get_json()
+    assert (problem["status"], problem["type"]) == (400, "/problems/invalid-parameter")
+    assert problem["detail"] == "4 jobs match, which is too many for `sort=failures`."
+    assert names(own, "sort=failures&state=enabled") == ["daily-backup", "failing", "nightly"]
 
 
 def test_equal_ones_are_by_name_in_both_directions(client: FlaskClient) -> None:
