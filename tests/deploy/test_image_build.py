@@ -4,16 +4,20 @@ and the unit file under a real systemd in it.
 No image registry is asked: the base is made here by mmdebstrap, and takes the place of BASE.
 """
 
+import json
 import os
 import resource
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from harness.programs.tools import tool
+from harness.programs.postgres import Server
+from harness.programs.temporal import TemporalServer
+from harness.programs.tools import free_port, tool
 
 import chronos_gitops
 from chronos_gitops.cli.demo.receiver import Receiver
@@ -142,6 +146,51 @@ def test_a_runner_in_the_image_follows_a_repository_is_healthy_and_drains(
         assert receiver.wait_for(1, 60), "its volume keeps the state, and the next runner goes on"
     finally:
         containers.run("podman", "rm", "-f", "-t", "30", again)
+
+
+@contextmanager
+def engine_address(engine: str, folder: Path) -> Iterator[str]:
+    """A real server of the engine on the host's loopback."""
+    if engine == "postgresql":
+        server = Server()
+        try:
+            yield server.url()
+        finally:
+            server.close()
+    else:
+        with TemporalServer(folder) as temporal:
+            yield f"temporal://127.0.0.1:{temporal.port}/default"
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "temporal"])
+def test_a_runner_in_the_image_works_on_a_server_of_each_engine(
+    engine: str, containers: Containers, repository: Path, receiver: Receiver, tmp_path: Path
+) -> None:
+    """Read-only and as the user of the image; two runners, one after the other, share the server and nothing else."""
+    with engine_address(engine, tmp_path) as address:
+        earlier: set[str] = set()
+        for data in ("first", "second"):
+            listen = f"127.0.0.1:{free_port()}"
+            mounts = ("-v", f"{repository}:/srv/jobs:ro", "-v", f"{engine}-{data}:/var/lib/chronos-gitops")
+            settings = ("-e", f"CHRONOS_ENGINE={address}", "-e", f"CHRONOS_LISTEN={listen}")
+            name = containers.run("podman", "run", "-d", "--network", "host", *CONFINED, *mounts, *settings, IMAGE,
+                                  "run", "/srv/jobs", "--branch", "main")  # fmt: skip
+            try:
+                wanted = len(receiver.requests) + 3
+                assert receiver.wait_for(wanted, 120), containers.run("podman", "logs", name)
+                assert containers.run("podman", "exec", name, "id", "-u") == "10001"
+                words = ("executions", "--limit", "1000", "--format", "json", "--server", f"http://{listen}")
+                found = json.loads(containers.run("podman", "exec", name, "chronos-gitops", *words))["items"]
+                succeeded = {one["id"] for one in found if one["status"] == "success"}
+                assert earlier <= succeeded, "the second runner knows the executions of the first"
+                assert len(succeeded) >= 2
+                containers.run("podman", "stop", "-t", "30", name)
+                assert containers.run("podman", "inspect", name, "--format", "{{.State.ExitCode}}") == "0"
+                earlier = succeeded
+            finally:
+                containers.run("podman", "rm", "-f", "-t", "1", name)
+        keys = [one.header("Idempotency-Key") for one in receiver.requests]
+        assert len(keys) == len(set(keys)), "no scheduled time was sent twice"
 
 
 UNIT = ROOT / "deploy/systemd/chronos-gitops.service"

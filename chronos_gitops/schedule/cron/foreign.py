@@ -12,9 +12,18 @@ _NO_YEARS = "there is no field for years: start and end bound a job"
 _BEFORE_LAST = re.compile(r"L-[0-9]+W?", re.IGNORECASE)
 _YEAR = re.compile(r"(?:19|20)[0-9]{2}(?:[-,/].*)?")
 _WRAPPED = re.compile(r"(cron|rate)\s*\((.*)\)", re.IGNORECASE)
-_RATE = re.compile(r"([1-9][0-9]{0,4}) (minute|hour|day)s?", re.IGNORECASE)
+_RATE = re.compile(r"([1-9][0-9]{0,5})\s+(minute|hour|day)s?", re.IGNORECASE)
 _RATES = {"minute": (1, "m"), "hour": (1, "h"), "day": (24, "h")}
 _COUNTED_DAYS = re.compile(r"[1-7](?:[-,][1-7])*|([1-7])(#[1-5])|([1-7])L", re.IGNORECASE)
+
+
+def aws_rate(content: str) -> str | None:
+    """The content of AWS's ``rate(...)`` as a schedule; None where it is none."""
+    found = _RATE.fullmatch(content)
+    if found is None:
+        return None
+    each, unit = _RATES[found.group(2).lower()]
+    return f"@every {int(found.group(1)) * each}{unit}"
 
 
 def refuse(words: Sequence[str]) -> None:
@@ -37,10 +46,7 @@ def refuse(words: Sequence[str]) -> None:
 
 def _refuse_wrapped(kind: str, content: str) -> NoReturn:
     if kind == "rate":
-        found = _RATE.fullmatch(content)
-        each, unit = _RATES[found.group(2).lower()] if found else (5, "m")
-        number = int(found.group(1)) if found else 1
-        raise ScheduleError("rate(...) is the syntax of AWS", hint=f"write @every {number * each}{unit}")
+        raise ScheduleError("rate(...) is the syntax of AWS", hint=f"write {aws_rate(content) or '@every 5m'}")
     words = content.split()
     hint = _without_year(words) if len(words) == 6 else SHAPE
     raise ScheduleError("cron(...) is the syntax of AWS, with a year as its sixth field", hint=hint)

@@ -5,12 +5,11 @@ from typing import Any, Final
 
 from chronos_gitops.cli.importers.model import Unconvertible
 from chronos_gitops.cli.importers.timings.fields import DAYS, HOURS, MINUTES, MONTHS, YEARS, Fields, Numbers, Range
+from chronos_gitops.schedule.cron.foreign import aws_rate
 
 _FORM: Final = re.compile(r"\s*(rate|cron|at)\((.*)\)\s*\Z", re.DOTALL)
-_RATE: Final = re.compile(r"(\d{1,6})\s+(minute|hour|day)s?\Z")
 _AT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\Z")
 _PART: Final = re.compile(r"(?:(\*)|([0-9A-Z]+)(?:-([0-9A-Z]+))?)(?:/(\d{1,4}))?\Z")
-_HOURS_OF: Final = {"minute": "m", "hour": "h"}
 _OF_WEEK: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _OF_YEAR: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _AWS_WEEK: Final = Range(1, 7)
@@ -33,11 +32,10 @@ def read(text: str) -> dict[str, Any]:
 
 
 def _rate(text: str) -> str:
-    match = _RATE.match(text)
-    if match is None:
+    found = aws_rate(text)
+    if found is None:
         raise Unconvertible(f'"{text[:40]}" is not a number of minutes, hours or days')
-    number, unit = int(match[1]), match[2]
-    return f"@every {number * 24}h" if unit == "day" else f"@every {number}{_HOURS_OF[unit]}"
+    return found
 
 
 def _cron(fields: list[str]) -> dict[str, Any]:

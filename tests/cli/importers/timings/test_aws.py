@@ -20,6 +20,7 @@ _WEEK = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
         ("rate(5 minutes)", {"schedule": "@every 5m"}),
         ("rate(1 hour)", {"schedule": "@every 1h"}),
         ("rate(7 days)", {"schedule": "@every 168h"}),
+        ("rate(100000  minutes)", {"schedule": "@every 100000m"}),
         ("at(2026-12-24T18:00:00)", {"schedule": "@at 2026-12-24T18:00"}),
         ("at(2026-12-24T18:00:30)", {"schedule": "@at 2026-12-24T18:00:30"}),
         ("cron(0 10 * * ? *)", {"schedule": "0 10 * * *"}),
@@ -42,7 +43,8 @@ def test_expressions_of_the_documentation(text: str, expected: dict[str, str]) -
     "text",
     [
         "", "cron()", "cron(* * * * *)", "cron(0 0 1 * MON *)", "cron(60 0 * * ? *)", "cron(0 0 ? * 8 *)",
-        "cron(0 0 ? * FRI-MON *)", "rate(5)", "rate(five minutes)", "at(tomorrow)", "cron(0 0 L-3 * ? *)",
+        "cron(0 0 ? * FRI-MON *)", "rate(5)", "rate(0 minutes)", "rate(-1 day)", "rate(five minutes)",
+        "at(tomorrow)", "cron(0 0 L-3 * ? *)",
         "cron(0/0 0 * * ? *)", "cron(0 0 * * ? 2027,2030)", "rate(1 week)",
     ],
 )  # fmt: skip
