@@ -9,12 +9,13 @@ from typing import Any, Final
 from chronos_gitops.jobs.layers.effective import EffectiveJob, effective_job
 from chronos_gitops.jobs.layers.file_roles import FilePlace, FileRole
 from chronos_gitops.jobs.layers.merge import fold
-from chronos_gitops.jobs.layers.parts import FileParts
+from chronos_gitops.jobs.layers.parts import FileParts, nulls
 from chronos_gitops.jobs.policies.policy import NO_POLICIES, Policies
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.validation.document import Document
 
 _EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+_NO_PARTS: Final = FileParts(Document("", ("",), {}, {}, {}, frozenset(), (), complete=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Layers:
         self._above: dict[str, tuple[Layer, ...]] = {}
         self._inherited: dict[str, Mapping[str, Any]] = {}
         self._shared: dict[tuple[str, str], tuple[Document, ...]] = {}
+        self._with_nulls: dict[str, tuple[str, ...]] = {}
         self._fingerprints: dict[str, str] = {}
 
     def of(self, path: str) -> tuple[Layer, ...]:
@@ -126,8 +128,21 @@ class Layers:
 
     def inherited_in(self, path: str, own: FileParts, environment: str) -> Mapping[str, Any]:
         """The fields that the job's own block for the environment inherits."""
-        shared = self._of_environment(self._folder_of(path), FileParts(own.base), environment)
-        return fold((part.value for part in shared), self.base(path, own))
+        return fold((part.value for part in self.shared_in(path, environment)), self.base(path, own))
+
+    def shared_in(self, path: str, environment: str) -> tuple[Document, ...]:
+        """The parts for the environment that all jobs of the folder share, weakest first."""
+        return self._of_environment(self._folder_of(path), _NO_PARTS, environment)
+
+    def with_nulls(self, path: str) -> tuple[str, ...]:
+        """The environments whose shared parts remove something."""
+        folder = self._folder_of(path)
+        known = self._with_nulls.get(folder)
+        if known is None:
+            shared = {name: self._of_environment(folder, _NO_PARTS, name) for name in self.environments}
+            known = tuple(name for name, parts in shared.items() if any(nulls(part.value) for part in parts))
+            self._with_nulls[folder] = known
+        return known
 
     def merged(self, path: str, own: FileParts) -> dict[str | None, dict[str, Any]]:
         """The value of the job by environment, as ``job`` merges it; equal ones may be the same object."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chronos_gitops.jobs.job_ids import DefinitionId
+from chronos_gitops.jobs.layers.removals import Place
 from chronos_gitops.jobs.problem import Problem, counts_in, is_error
 from chronos_gitops.jobs.validation.document import SourceSpan
 from chronos_gitops.jobs.validation.files import FileKind
@@ -38,6 +39,8 @@ class FileResult:
     """Those of them that had no file when it was judged."""
     gates: tuple[NamedGate, ...] = ()
     """The jobs that it requires, each with its environments."""
+    removed: tuple[Place, ...] = ()
+    """The nulls of layers for environments that remove something of it."""
 
     @property
     def errors(self) -> tuple[Problem, ...]:

@@ -133,7 +133,7 @@ def validate_file(
     key, named_at = layers.verdict_key(path), read.spot(("name",))
     unknown = frozenset(name for name in named if calendars is not None and name not in calendars)
     skipped = tuple(named), unknown
-    about = key, judged.policies, *skipped, judged.gates
+    about = key, judged.policies, *skipped, judged.gates, judged.removed
     return FileResult(path, identity, _name(read), job, ordered(problems), named_at, *about)
 
 

@@ -163,6 +163,8 @@ def _document(definition: JobVersion, judged: Mapping[str, FileResult]) -> dict[
             document["calendars"] = [parsed.calendars, sorted(parsed.unknown_calendars)]
         if parsed.gates:
             document["gates"] = [[one.job, one.at.file, _place(one.at), one.environments] for one in parsed.gates]
+        if parsed.removed:
+            document["removed"] = parsed.removed
     return document
 
 
@@ -188,7 +190,9 @@ def _known(document: dict[str, Any]) -> tuple[str, tuple[JobVersion, FileResult 
         policies = tuple(document.get("policies", ()))
         named, unknown = document.get("calendars", ((), ()))
         calendars = tuple(named), frozenset(unknown)
-        about = document["layers"], policies, *calendars, tuple(_gate(*one) for one in document.get("gates", ()))
+        gates = tuple(_gate(*one) for one in document.get("gates", ()))
+        removed = tuple((file, line, column) for file, line, column in document.get("removed", ()))
+        about = document["layers"], policies, *calendars, gates, removed
         parsed = FileResult(path, identity, job.name, job, problems, at, *about)
     return job.name, (definition, parsed)
 

@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chronos_gitops.jobs.layers import variables
+from chronos_gitops.jobs.layers import removals, variables
 from chronos_gitops.jobs.layers.effective import EffectiveJob
-from chronos_gitops.jobs.layers.merge import AUTH_TYPE
 from chronos_gitops.jobs.layers.parts import ENVIRONMENTS, FileParts, nulls, parts_of
 from chronos_gitops.jobs.layers.tree import Layers
 from chronos_gitops.jobs.policies.policy import judge as judge_policies
@@ -18,7 +17,7 @@ from chronos_gitops.jobs.validation.layers.variable_values import check_lengths,
 from chronos_gitops.jobs.validation.quoting import short
 from chronos_gitops.jobs.validation.rules.gates import NamedGate, named_gate
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
-from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS
+from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS, Path
 
 Check = Callable[[Document], tuple[Problem, ...]]
 """Validates a document by schema and rules."""
@@ -28,13 +27,15 @@ Check = Callable[[Document], tuple[Problem, ...]]
 class Judgement:
     """``value`` is what a job is made of, None where it has an error in the environment that was asked for;
     ``content`` is the digest of the job there, ``policies`` are the names of those that choose it anywhere,
-    ``gates`` the jobs that it requires."""
+    ``gates`` the jobs that it requires, ``removed`` the nulls of layers for environments that remove something of
+    it."""
 
     problems: tuple[Problem, ...]
     value: Mapping[str, Any] | None
     content: str = ""
     policies: tuple[str, ...] = ()
     gates: tuple[NamedGate, ...] = ()
+    removed: tuple[removals.Place, ...] = ()
 
 
 def is_plain(read: Document, layers: Layers, content: bytes) -> bool:
@@ -85,7 +86,7 @@ def judge_parts(
         problems = _checked(job, check) if same is None else same
         known.append((job, problems))
         refused = form.check_inherited(job) if is_refused else ()
-        about_job = (*problems, *refused, *_variables(job, own, name, layers))
+        about_job = (*form.without_refused_fields(problems, job, own), *refused, *_variables(job, own, name, layers))
         if layers.policies.files and not any(map(is_error, (*about_file, *about_job))):
             chosen, about_policies = judge_by_policies(job, layers, name)
             policies |= dict.fromkeys(chosen)
@@ -101,7 +102,8 @@ def judge_parts(
         is_stopped = True  # what another environment makes of the job is not for this one
     content = here.content if layers.fingerprint(path) else ""
     value = None if is_stopped else here.document.value
-    return Judgement(problems, value, content, tuple(policies), _gates(zip(declared, known, strict=True)))
+    gates, removed = _gates(zip(declared, known, strict=True)), removals.removed_by_environments(layers, path, own)
+    return Judgement(problems, value, content, tuple(policies), gates, removed)
 
 
 def _gates(known: Iterable[tuple[str | None, tuple[EffectiveJob, tuple[Problem, ...]]]]) -> tuple[NamedGate, ...]:
@@ -183,25 +185,11 @@ def _no_effect(path: str, own: FileParts, layers: Layers) -> Iterator[Problem]:
 
 def no_effect(part: Document, inherited: Mapping[str, Any]) -> Iterator[Problem]:
     """``null``s of a part that remove nothing, in no environment."""
-    found = (path for path in nulls(part.value) if path != AUTH_TYPE)  # which is an error
-    removed = [path for path in found if path[0] != variables.VARIABLES or len(path) == 2]
-    for path in removed[:MAX_FINDINGS]:
-        if not _is_in(inherited, path):
-            spot = part.spot(path)
-            yield spot.problem("no-effect", "nothing is inherited here, so null removes nothing", "remove the line")
+    return (removes_nothing(part, path) for path in removals.without_effect(part, inherited)[:MAX_FINDINGS])
 
 
-def _is_in(value: Mapping[str, Any], path: tuple[str | int, ...]) -> bool:
-    one: Any = value
-    for step in path:
-        if not isinstance(one, Mapping):
-            return False
-        names = {name.lower(): name for name in one} if path[:2] == ("webhook", "headers") else {}
-        step = names.get(str(step).lower(), step)
-        if step not in one:
-            return False
-        one = one[step]
-    return True
+def removes_nothing(part: Document, path: Path, message: str = "nothing is inherited here") -> Problem:
+    return part.spot(path).problem("no-effect", f"{message}, so null removes nothing", "remove the line")
 
 
 def _unused(own: FileParts, jobs: Iterable[EffectiveJob]) -> Iterator[Problem]:

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
+from chronos_gitops.jobs.layers import removals
 from chronos_gitops.jobs.layers.file_roles import FileRole
-from chronos_gitops.jobs.layers.tree import Layers
+from chronos_gitops.jobs.layers.tree import Layer, Layers
 from chronos_gitops.jobs.problem import Problem, ordered
 from chronos_gitops.jobs.validation.file_result import FileResult
 from chronos_gitops.jobs.validation.layers import effective
 from chronos_gitops.jobs.validation.layers.policy_files import about_policies
+from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS
 
 _MOST_NAMES: Final = 10
 _Inherited = dict[Problem, tuple[Problem, list[str], set[str]]]
@@ -87,6 +89,8 @@ def _about_layers(files: Sequence[FileResult], layers: Layers) -> Iterator[Probl
     for layer in layers.all:
         yield from layer.errors
         yield from layer.problems
+        if not layer.errors:
+            yield from _nulls_of_environments(layer, files, layers)
         if layer.errors or layer.place.role is not FileRole.DEFAULTS:
             continue
         yield from effective.no_effect(layer.parts.base, layers.above(layer))
@@ -95,6 +99,17 @@ def _about_layers(files: Sequence[FileResult], layers: Layers) -> Iterator[Probl
             yield spot.problem(
                 "no-effect", "no job inherits from this file", "remove it, or add a job below its folder"
             )
+
+
+def _nulls_of_environments(layer: Layer, files: Sequence[FileResult], layers: Layers) -> Iterator[Problem]:
+    """Those that remove nothing of any job. A job that cannot be made may have the value."""
+    found = removals.of_environments(layer, layers.environments)
+    below = [parsed for parsed in files if layer in layers.of(parsed.path)] if found else ()
+    if not below or any(parsed.errors for parsed in below):
+        return
+    removed = {place for parsed in below for place in parsed.removed}
+    silent = [one for one in found if removals.place(*one) not in removed]
+    yield from (effective.removes_nothing(*one, "no job has a value here") for one in silent[:MAX_FINDINGS])
 
 
 def _unsuppressed(problems: list[Problem], layers: Layers) -> Iterator[Problem]:

@@ -8,19 +8,25 @@ from chronos_gitops.jobs.layers.effective import EffectiveJob
 from chronos_gitops.jobs.layers.merge import NULL
 from chronos_gitops.jobs.layers.parts import ENVIRONMENTS, OWN_FIELDS, FileParts
 from chronos_gitops.jobs.problem import Problem
-from chronos_gitops.jobs.validation.document import Document
+from chronos_gitops.jobs.validation.document import Document, SourceSpan
 from chronos_gitops.jobs.validation.quoting import short
 from chronos_gitops.jobs.validation.schema import json_schema
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
 from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS, Path
 
 _OWN: Final = "write it into the job file, outside of environments"
+_OWN_PATHS: Final[tuple[Path, ...]] = tuple((field,) for field in sorted(OWN_FIELDS))
 _ATTEMPT_TIMEOUT: Final[Path] = ("webhook", "timeout")
 
 
-def check_layer(read: Document, parts: FileParts, declared: Collection[str]) -> tuple[Problem, ...]:
-    """A ``_defaults.yaml`` or ``_environments/E.yaml``."""
+def check_layer(
+    read: Document, parts: FileParts, declared: Collection[str], *, environment: str = ""
+) -> tuple[Problem, ...]:
+    """A ``_defaults.yaml``, or the file that declares this environment."""
     found: list[Problem] = []
+    if environment and ENVIRONMENTS in read.value:
+        found.append(_nested(read, "write its fields at the top of this file"))
+        read, parts = replace(read, value=parts.base.value), FileParts(parts.base)
     for part in (parts.base, *parts.blocks.values()):
         found += _not_inheritable(part, is_job=False)
         found += _shape(part)
@@ -39,11 +45,14 @@ def check_blocks(
         if is_job:
             found += _not_inheritable(part, is_job=True)
         if ENVIRONMENTS in part.value:
-            spot = part.key_spot((ENVIRONMENTS,))
-            found.append(spot.problem("not-inheritable", "environments do not nest", f"write it into {short(name)}"))
+            found.append(_nested(part, f"write it into {short(name)}"))
         if name not in declared:
             found += _shape(part)
     return tuple(found)
+
+
+def _nested(part: Document, hint: str) -> Problem:
+    return part.key_spot((ENVIRONMENTS,)).problem("not-inheritable", "environments do not nest", hint)
 
 
 def check_inherited(job: EffectiveJob) -> Iterator[Problem]:
@@ -51,11 +60,24 @@ def check_inherited(job: EffectiveJob) -> Iterator[Problem]:
     for part in job.document.chain:
         if part.file == job.document.file:
             continue
-        for problem in _not_inheritable(part, is_job=False):
-            paths: tuple[Path, ...] = (*((field,) for field in sorted(OWN_FIELDS)), _ATTEMPT_TIMEOUT)
-            sources = (job.document.source(path) for path in paths if part.get(*path) is not None)
-            if any(one is not None and (one.file, one.line) == (problem.file, problem.line) for one in sources):
-                yield problem
+        refused = list(_not_inheritable(part, is_job=False))
+        said = [path for path in (*_OWN_PATHS, _ATTEMPT_TIMEOUT) if path in part.keys] if refused else ()
+        nearest = {_place(job.document.key_spot(path)) for path in said}
+        yield from (problem for problem in refused if _place(problem) in nearest)
+
+
+def without_refused_fields(problems: tuple[Problem, ...], job: EffectiveJob, own: FileParts) -> tuple[Problem, ...]:
+    """Of fields that a layer or a block must not have, that is all there is to say."""
+    parts = [part for part in job.document.chain if part is not own.base and not OWN_FIELDS.isdisjoint(part.value)]
+    if not parts:
+        return problems
+    said = [(part, path) for part in parts for path in _OWN_PATHS if path in part.keys]
+    refused = {_place(spot) for part, path in said for spot in (part.key_spot(path), part.spot(path))}
+    return tuple(problem for problem in problems if _place(problem) not in refused)
+
+
+def _place(at: Problem | SourceSpan) -> tuple[str, int, int]:
+    return at.file, at.line, at.column
 
 
 def _undeclared(read: Document, declared: Collection[str]) -> Iterator[Problem]:

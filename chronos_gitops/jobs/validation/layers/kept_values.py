@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from chronos_gitops.jobs.job_ids import DefinitionId
-from chronos_gitops.jobs.layers import variables
+from chronos_gitops.jobs.layers import removals, variables
 from chronos_gitops.jobs.layers.comparison import bare_document
 from chronos_gitops.jobs.layers.effective import content_digest
 from chronos_gitops.jobs.layers.parts import FileParts, nulls, parts_of
@@ -66,8 +66,9 @@ class KeptValues:
         for known in clean.values():
             own = self._values(TreeEntry(known.path, known.identity.blob, 0))
             decided = None if own is None else self._decide(known, own, check, environment)
-            if decided is not None:
-                yield decided
+            if own is not None and decided is not None:
+                removed = removals.removed_by_environments(self._layers, known.path, own)
+                yield decided if removed == decided.removed else replace(decided, removed=removed)
             on_file()
 
     def forget_all_but(self, paths: Collection[str]) -> None:

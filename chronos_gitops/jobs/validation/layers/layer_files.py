@@ -72,7 +72,7 @@ def _layer(entry: TreeEntry, place: FilePlace, contents: Mapping[str, bytes], de
     errors = tuple(filter(is_error, read.problems))
     about = tuple(problem for problem in read.problems if problem not in errors)
     if not errors and read.complete:
-        about += form.check_layer(read, parts, declared)
+        about += form.check_layer(read, parts, declared, environment=place.name)
     return Layer(entry.path, place, entry.blob, parts, errors, about)
 
 

@@ -187,8 +187,17 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "tags: {team: a}\n",
         "webhook: {headers: {X-Team: a}, auth: {type: hmac}}\n",
         "jitter: 5s\n",
+        "environments: {staging: {jitter: null, timeout: null}}\n",
+        "jitter: 5s\n# A comment.\nenvironments: {staging: {jitter: null, timeout: null}}\n",
     ),
-    "_environments/staging.yaml": ("", "enabled: false\n", "variables: {host: 'https://s.example'}\n", "timeout: 9m\n"),
+    "_environments/staging.yaml": (
+        "",
+        "enabled: false\n",
+        "variables: {host: 'https://s.example'}\n",
+        "timeout: 9m\n",
+        "tags: null\nwebhook: {headers: {x-team: null}}\n",
+        "timeout: 9m\ntags: null\nwebhook: {headers: {x-team: null}}\n",
+    ),
     "_policies/p.yaml": (
         "rules: [{id: pace, min_interval: 1m}]\n",
         "rules: [{id: team, tags: [team]}]\n",
@@ -254,3 +263,22 @@ def test_null_that_comes_to_remove_nothing_is_told(job: str, after: str) -> None
     assert validate_tree(Texts(rest | {"_defaults.yaml": f"jitter: 5s\n{after}"}), cache).problems == ()
     (found,) = validate_tree(Texts(rest | {"_defaults.yaml": after}), cache).problems
     assert (found.rule, found.file) == ("no-effect", "jobs/one-job.yaml")
+
+
+def test_null_of_an_environment_is_told_while_no_job_has_the_value() -> None:
+    text = "name: one-job\nschedule: '@daily'\nenabled: true\ntimeout: 8s\nwebhook: {url: 'https://a.example/'}\n"
+    rest = {"_environments/staging.yaml": "jitter: null\n", "_environments/production.yaml": "", "two.yaml": TWO}
+    cache = ValidationCache()
+    for job, defaults, told in (
+        ("", "jitter: 5s\n", []),
+        ("", "catchup_window: 2h\n", ["jobs/_environments/staging.yaml"]),
+        ("", "# Moved.\ncatchup_window: 2h\n", ["jobs/_environments/staging.yaml"]),
+        ("jitter: 1s\n", "catchup_window: 2h\n", []),
+        ("jitter: 1s\n", "catchup_window: 3h\n", []),
+        ("", "catchup_window: 3h\n", ["jobs/_environments/staging.yaml"]),
+        ("schedule: [\n", "catchup_window: 3h\n", []),
+    ):
+        files = Texts(rest | {"one-job.yaml": text + job, "_defaults.yaml": defaults + "enabled: true\ntimeout: 9s\n"})
+        for known in (cache, None):
+            problems = validate_tree(files, known).problems
+            assert [one.file for one in problems if one.rule == "no-effect"] == told, (job, defaults)
