@@ -5,24 +5,39 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from chronos_gitops.cli.checkout.local_files import LocalFiles, job_files, jobs_folder, rest_of_tree
+from chronos_gitops.cli.checkout.local_files import (
+    LocalFiles,
+    job_files,
+    jobs_folder,
+    reason_left_out,
+    rest_of_tree,
+    shown,
+    top_of,
+)
 from chronos_gitops.errors import ChronosError, UsageError
+from chronos_gitops.jobs.layers.file_roles import DEFAULTS, ENVIRONMENTS
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.templates import templates
+from chronos_gitops.jobs.validation.files import EditedFiles, TreeEntry
 from chronos_gitops.process.small_files import read_small_file
 
 if TYPE_CHECKING:
     from chronos_gitops.git.client import Git
 
+_SUFFIXES: Final = (".yaml", ".yml")
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """``files`` are judged together; ``asked`` are the shown names of those that the report is about."""
+    """``files`` are judged together, as they are on disk but for ``edited``; ``asked`` are the shown names of those
+    that the report is about, ``below_removed`` of those below a layer that is gone."""
 
     files: LocalFiles
     asked: frozenset[str]
+    edited: EditedFiles | None = None
+    below_removed: frozenset[str] = frozenset()
 
 
 def scope(paths: Sequence[str], jobs: str, changed_since: str | None) -> Scope:
@@ -33,13 +48,27 @@ def scope(paths: Sequence[str], jobs: str, changed_since: str | None) -> Scope:
     rest = rest_of_tree(roots, named, jobs)
     files = LocalFiles((*named, *rest), jobs, roots) if rest else asked
     names = frozenset(entry.path for entry in asked.entries)
-    if changed_since is not None:
-        names &= _changed(asked, changed_since)
-    return Scope(files, names)
+    if changed_since is None:
+        return Scope(files, names)
+    changed, below_removed = _changed(files, changed_since)
+    return Scope(files, names & changed, below_removed=below_removed & names)
 
 
-def _changed(files: LocalFiles, ref: str) -> frozenset[str]:
-    """The shown names of files that differ from where this branch left ``ref``, those git does not know included."""
+def scope_of_text(name: str, content: bytes, jobs: str) -> Scope | None:
+    """A text in place of the file of that name, in the tree where it stands; None for a name that is no place in a jobs
+    folder."""
+    file = Path(name)
+    is_job = file.suffix in _SUFFIXES and top_of(file, jobs).is_dir() and reason_left_out(file, jobs) is None
+    rest = rest_of_tree([file], [name], jobs) if is_job else ()
+    if not rest:
+        return None
+    files, seen = LocalFiles(rest, jobs), shown(name)
+    return Scope(files, frozenset({seen}), EditedFiles(files, {TreeEntry(seen, "", len(content)): content}))
+
+
+def _changed(files: LocalFiles, ref: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The shown names of files that differ from where this branch left ``ref``, those git does not know included; and
+    of those below a layer that was there, and is gone."""
     from chronos_gitops.git.client import Git
     from chronos_gitops.git.discovery import discover
 
@@ -53,7 +82,18 @@ def _changed(files: LocalFiles, ref: str) -> frozenset[str]:
     except ChronosError as error:
         raise UsageError(f"--changed-since: {error.message}", hint=error.hint) from error
     root = git.place.root.resolve()
-    return frozenset(name for name, path in files.named.items() if _below(root, path) in changed)
+    below = {name: _below(root, path) for name, path in files.named.items()}
+    gone = tuple(filter(None, map(_reach, changed.difference(below.values()))))
+    below_removed = frozenset(name for name, path in below.items() if path.startswith(gone))
+    return frozenset(name for name, path in below.items() if path in changed), below_removed
+
+
+def _reach(path: str) -> str | None:
+    """The folder whose jobs a layer at this path reaches, with a slash after it."""
+    folder, _, name = path.rpartition("/")
+    if name == DEFAULTS:
+        return f"{folder}/"
+    return folder.removesuffix(ENVIRONMENTS) if folder.endswith(f"/{ENVIRONMENTS}") else None
 
 
 def _below(root: Path, path: str) -> str:

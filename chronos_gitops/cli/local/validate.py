@@ -51,7 +51,12 @@ _WITH_COUNT = ("full", "concise")
 @click.option("--as-of", metavar="TIME", callback=read_instant, help="Judge dates as of this time.  [default: now]")
 @click.option("--fix", is_flag=True, help="Apply safe fixes before reporting; comments and layout are kept.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are errors.")
-@click.option("--stdin-filename", metavar="FILE", default="<stdin>", help="File name to report for standard input.")
+@click.option(
+    "--stdin-filename",
+    metavar="FILE",
+    default="<stdin>",
+    help="File name of standard input. In a jobs folder, it is validated in place of that file, with its layers.",
+)
 @click.option(
     "--color",
     "coloured",
@@ -148,7 +153,7 @@ def _judged(
     """Number of files validated, and the problems found in them."""
     from chronos_gitops.cli.checkout.local_files import shown
     from chronos_gitops.cli.checkout.name_owners import OwnersAtHead
-    from chronos_gitops.cli.checkout.validate_scope import scope
+    from chronos_gitops.cli.checkout.validate_scope import scope, scope_of_text
     from chronos_gitops.cli.progress_bar import progress
     from chronos_gitops.jobs.validation.parallel import validate_in_parallel
     from chronos_gitops.jobs.validation.validate import validate_file
@@ -157,12 +162,16 @@ def _judged(
         if len(paths) > 1 or changed_since is not None:
             raise UsageError("- stands alone: standard input is one file")
         content = standard_input(MAX_BYTES + 1)
-        return 1, validate_file(shown(stdin_filename), content, today=today, secrets=secrets).problems
-    seen = scope(paths, jobs, changed_since)
+        in_tree = scope_of_text(stdin_filename, content, jobs)
+        if in_tree is None:
+            return 1, validate_file(shown(stdin_filename), content, today=today, secrets=secrets).problems
+        seen = in_tree
+    else:
+        seen = scope(paths, jobs, changed_since)
     with progress(len(seen.files.entries), sys.stderr) as step:
         incumbents = OwnersAtHead(seen.files, jobs)
         loaded = validate_in_parallel(
-            seen.files,
+            seen.edited or seen.files,
             today=today,
             secrets=secrets,
             incumbents=incumbents,
@@ -171,24 +180,29 @@ def _judged(
             on_file=step,
         )
     check_environment(environment, loaded.layers.environments, is_required=False)
-    return len(seen.asked), tuple(one for one in _asked_for(loaded, seen.asked) if counts_in(one, environment))
+    return len(seen.asked), tuple(
+        one for one in _asked_for(loaded, seen.asked, seen.below_removed) if counts_in(one, environment)
+    )
 
 
-def _asked_for(loaded: "TreeResult", names: Set[str]) -> tuple[Problem, ...]:
+def _asked_for(loaded: "TreeResult", names: Set[str], below_removed: Set[str]) -> tuple[Problem, ...]:
     """The problems of these files, of jobs that do not hold to one of these policies, of another file that takes a name
-    of theirs, and of those in layers above them what is about these files."""
+    of theirs, and of those in layers above them what is about these files. Of jobs below a layer among them, or below
+    one that is gone, the errors."""
     from chronos_gitops.jobs.validation.layers.findings import fold_findings
 
     jobs = {parsed.path: parsed.name for parsed in loaded.files}
     taken = {jobs.get(path) for path in names} - {None}
     policies = {file.place.name for file in loaded.layers.policies.files if file.path in names}
     above = {layer.path for path in names & jobs.keys() for layer in loaded.layers.of(path)} - names
+    below = below_removed | {path for path in jobs if any(layer.path in names for layer in loaded.layers.of(path))}
 
     def is_named(problem: Problem) -> bool:
         return problem.file in names or problem.policy.partition("/")[0] in policies
 
     def is_asked(problem: Problem) -> bool:
-        return is_named(problem) or (problem.rule == "duplicate-name" and jobs[problem.file] in taken)
+        is_below = problem.file in below and is_error(problem)
+        return is_named(problem) or is_below or (problem.rule == "duplicate-name" and jobs[problem.file] in taken)
 
     found = [problem for problem in loaded.problems if problem.file not in above and is_asked(problem)]
     if above:

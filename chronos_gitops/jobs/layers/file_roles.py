@@ -8,6 +8,7 @@ from chronos_gitops.jobs.validation.rules.file_name import is_name
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
 
 DEFAULTS: Final = "_defaults.yaml"
+ENVIRONMENTS: Final = "_environments"
 CALENDARS: Final = "_calendars"
 MOST_ENVIRONMENTS: Final = 20
 _LONGEST_NAME: Final = 63
@@ -24,7 +25,7 @@ class FileRole(StrEnum):
 
 
 _FOLDERS: Final = {
-    "_environments": FileRole.ENVIRONMENT,
+    ENVIRONMENTS: FileRole.ENVIRONMENT,
     "_policies": FileRole.POLICY,
     CALENDARS: FileRole.CALENDAR,
 }

@@ -1,10 +1,13 @@
 """``validate FILE`` says of an inherited finding only what is about the jobs that were asked for (LAYERS section 5)."""
 
+import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.repositories.repository import Repository
 
 from chronos_gitops.cli.main import main
 
@@ -52,6 +55,8 @@ def counts(found: list[dict[str, Any]], rule: str) -> list[tuple[str, int, list[
 
 STAGING = "jobs/_environments/staging.yaml"
 PAY = ["pay-01", "pay-02", "pay-03"]
+JOBS = ["ops/ops-03", *(f"payments/{name}" for name in PAY)]
+QUIET = {"http", "private-host", "file-name"}
 
 
 @pytest.mark.parametrize(
@@ -126,3 +131,67 @@ def test_a_comment_that_ignores_a_finding_of_other_jobs_has_its_use(
     whole = [one["rule"] for one in findings(capsys) if one["file"] == layer]
     part = [one["rule"] for one in findings(capsys, "jobs/ops/ops-03.yaml") if one["file"] == layer]
     assert (whole, part) == ([], [])
+
+
+class Stdin:
+    def __init__(self, text: str) -> None:
+        self.buffer = io.BytesIO(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("jobs/payments/pay-02.yaml", JOB.format(name="pay-02"), [(STAGING, "policy")]),
+        ("jobs/ops/new-job.yaml", JOB.format(name="new-job"), []),
+        ("jobs/ops/new-job.yaml", JOB.format(name="ops-03"), [("jobs/ops/ops-03.yaml", "duplicate-name")]),
+        (
+            "jobs/ops/new-job.yaml",
+            JOB.format(name="new-job").replace("api", "apy"),
+            [("jobs/ops/new-job.yaml", "unknown-variable")] * 2,
+        ),
+        ("jobs/_defaults.yaml", "jitter: soon\n", [("jobs/_defaults.yaml", "duration")]),
+        ("jobs/_environments/production.yaml", "", [(f"jobs/{one}.yaml", "unknown-variable") for one in JOBS]),
+        ("jobs/_policies/new.yaml", "rules: 5\n", [("jobs/_policies/new.yaml", "type")]),
+        ("jobs/_old/x.yaml", JOB.format(name="x-y"), [("jobs/_old/x.yaml", "reserved-name")]),
+        ("elsewhere/new-job.yaml", JOB.format(name="new-job"), [("elsewhere/new-job.yaml", "unknown-variable")]),
+    ],
+)
+def test_standard_input_is_judged_in_the_tree_where_its_name_stands(
+    company: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    text: str,
+    expected: list[tuple[str, str]],
+) -> None:
+    before = {path: path.read_text() for path in company.rglob("*.yaml")}
+    monkeypatch.setattr(sys, "stdin", Stdin(text))
+    found = findings(capsys, "-", "--stdin-filename", name)
+    assert [(one["file"], one["rule"]) for one in found if one["rule"] not in QUIET] == expected
+    assert {path: path.read_text() for path in company.rglob("*.yaml")} == before
+
+
+def test_errors_of_jobs_below_a_layer_are_told_with_it(company: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Named, changed since a commit, and gone since then."""
+    repository = Repository.init(company)
+    repository.write("jobs/payments/_defaults.yaml", "variables: {path: v1}\n")
+    text = JOB.format(name="pay-04").replace("/pay-04", "/${var:path}")
+    repository.write("jobs/payments/pay-04.yaml", text)
+    repository.commit("All is well")
+    layer = "jobs/payments/_defaults.yaml"
+    lacking = [("jobs/payments/pay-04.yaml", "unknown-variable")] * 2
+
+    def told(*words: str) -> list[tuple[str, str]]:
+        found = findings(capsys, *words)
+        return [(one["file"], one["rule"]) for one in found if one["rule"] not in (*QUIET, "policy")]
+
+    assert told(layer) == told("--changed-since", "HEAD") == []
+    repository.write(layer, "variables: {paths: v1}\n")
+    assert told(layer) == told("--changed-since", "HEAD") == lacking
+    assert told("jobs/ops", "--changed-since", "HEAD") == []
+    (company / layer).unlink()
+    assert told("--changed-since", "HEAD") == told("jobs/payments", "--changed-since", "HEAD") == lacking
+    assert told("jobs/ops", "--changed-since", "HEAD") == []
+    repository.write(layer, "variables: {path: v1}\n")
+    (company / STAGING).unlink()
+    assert told("--changed-since", "HEAD") == []
