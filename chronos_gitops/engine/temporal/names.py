@@ -22,7 +22,7 @@ BULK_CALL = "ChronosBulkCall"
 DECISION = "ChronosDecision"
 REPLAY = "ChronosReplay"
 
-RECLAIM = "reclaim"
+RECLAIM, WITHDRAW = "reclaim", "withdraw"
 DECIDE, SETTLE, WATCH, ATTEMPT, TELL = "decide", "settle", "watch", "attempt", "tell"
 WATCH_ALL = "watch_all"
 GATE, PASS_GATE = "gate", "pass-gate"
@@ -41,7 +41,7 @@ the key that callbacks are signed with; the progress of a replay."""
 PLAN_PATCH, NEWEST_PATCH, REMOVE_PATCH = "publish-plan", "newest-ahead", "settle-on-remove"
 REPLACE_PATCH, WATCH_PATCH = "end-replaced-at-once", "watch-all"
 BOUND_PATCH, STOP_PATCH = "bound-wait-behind-replay", "refuse-late-stops"
-RECLAIM_PATCH = "reclaim-times-to-come"
+RECLAIM_PATCH, WITHDRAW_PATCH = "reclaim-times-to-come", "withdraw-times-to-come"
 """Changes of workflow code that histories of earlier releases do not have."""
 
 HEARTBEAT = timedelta(seconds=1)

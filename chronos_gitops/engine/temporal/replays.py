@@ -44,25 +44,10 @@ class Replays:
 
     async def begin(self, replay: Replay) -> str:
         """The state of the replay, which may have begun before; not so where it is ``refused`` or ``no-timetable``."""
-        start: WithStartWorkflowOperation[Any, None] = WithStartWorkflowOperation(
-            names.REPLAY,
-            _run(replay),
-            id=names.replay_workflow_id(replay.id),
-            task_queue=names.TIMETABLES,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-            memo={names.PROGRESS: _BEFORE_ITS_FIRST_TASK},
-            search_attributes=TypedSearchAttributes([SearchAttributePair(search_attributes.JOB, replay.job)]),
-        )
-
-        async def once(update_id: str) -> str:
-            state: str = await self._client.execute_update_with_start_workflow(
-                names.REPLAY_ADMITTED, id=update_id, start_workflow_operation=start, result_type=str
-            )
-            return state
-
         try:
-            return await updates.again(once)
+            return await updates.send_with_start(
+                self._client, lambda: _start(replay), names.REPLAY_ADMITTED, result_type=str
+            )
         except WorkflowAlreadyStartedError:
             return ReplayState.DONE
 
@@ -114,6 +99,19 @@ class Replays:
             if not rows and at >= run.begun:
                 break
         return found
+
+
+def _start(replay: Replay) -> WithStartWorkflowOperation[Any, Any]:
+    return WithStartWorkflowOperation(
+        names.REPLAY,
+        _run(replay),
+        id=names.replay_workflow_id(replay.id),
+        task_queue=names.TIMETABLES,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        memo={names.PROGRESS: _BEFORE_ITS_FIRST_TASK},
+        search_attributes=TypedSearchAttributes([SearchAttributePair(search_attributes.JOB, replay.job)]),
+    )
 
 
 def _run(replay: Replay) -> ReplayRun:

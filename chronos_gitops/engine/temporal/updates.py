@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
     WorkflowExecutionStatus,
     WorkflowHandle,
     WorkflowUpdateFailedError,
@@ -32,6 +34,31 @@ async def send(handle: "WorkflowHandle[Any, Any]", update: str, *arguments: obje
     return await again(
         lambda update_id: handle.execute_update(update, args=arguments, id=update_id, result_type=result_type), handle
     )
+
+
+async def send_with_start(
+    client: Client,
+    start: "Callable[[], WithStartWorkflowOperation[Any, Any]]",
+    update: str,
+    *arguments: object,
+    result_type: type[T],
+) -> T:
+    """As ``send``, to a workflow that is started where there is none. The SDK takes each ``start`` once, and keeps a
+    failure in it that asyncio logs as one nobody has looked at."""
+
+    async def once(update_id: str) -> T:
+        operation = start()
+        handle = asyncio.create_task(operation.workflow_handle())
+        try:
+            answer: T = await client.execute_update_with_start_workflow(
+                update, args=arguments, id=update_id, start_workflow_operation=operation, result_type=result_type
+            )
+        finally:
+            handle.cancel()
+            await asyncio.gather(handle, return_exceptions=True)
+        return answer
+
+    return await again(once)
 
 
 async def again(once: Callable[[str], Awaitable[T]], handle: "WorkflowHandle[Any, Any] | None" = None) -> T:

@@ -1,13 +1,24 @@
 """Commands that meet a timetable just when it continues as new: none is refused, and none is lost."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from harness.engine_harness import Bench, Seen, jobset
 from harness.programs.temporal import TemporalServer, on_temporal, run
-from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.client import (
+    Client,
+    Interceptor,
+    OutboundInterceptor,
+    StartWorkflowUpdateWithStartInput,
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateHandle,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -18,7 +29,7 @@ from chronos_gitops.engine.temporal import names, updates
 from chronos_gitops.engine.temporal.timetables.reconciler import applied
 from chronos_gitops.engine.temporal.visibility import search_attributes
 from chronos_gitops.engine.temporal.workflows import schedule_workflow
-from chronos_gitops.engine.temporal.workflows.messages import PauseRecord
+from chronos_gitops.engine.temporal.workflows.messages import PauseRecord, TimetableState
 
 JOBS = 4
 
@@ -197,6 +208,62 @@ def test_what_the_sdk_wraps_is_told_as_what_it_was(cause: BaseException) -> None
         raise AssertionError
 
     assert run(ask()) is cause
+
+
+class Refusing(Interceptor):
+    """As the SDK hands over what a server refuses: twice, before it answers."""
+
+    def __init__(self) -> None:
+        self.update_ids: list[str] = []
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
+        return _RefusingCalls(next, self.update_ids)
+
+
+class _RefusingCalls(OutboundInterceptor):
+    def __init__(self, following: OutboundInterceptor, update_ids: list[str]) -> None:
+        super().__init__(following)
+        self._update_ids = update_ids
+
+    async def start_update_with_start_workflow(
+        self, input: StartWorkflowUpdateWithStartInput
+    ) -> WorkflowUpdateHandle[Any]:
+        self._update_ids.append(input.update_workflow_input.update_id or "")
+        if len(self._update_ids) <= 2:
+            await asyncio.sleep(0)
+            error = refused(RPCStatusCode.FAILED_PRECONDITION)
+            input._on_start_error(error)
+            raise error
+        return await super().start_update_with_start_workflow(input)
+
+
+def test_an_update_that_starts_its_workflow_is_sent_again_too(
+    bench: Bench, temporal: TemporalServer, namespace: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before, asyncio logged a traceback for each refusal, and a replay that was refused once could not begin."""
+    bench.start(bench.job(schedule="@yearly"))
+    refusing = Refusing()
+
+    def start() -> WithStartWorkflowOperation[Any, Any]:
+        return WithStartWorkflowOperation(
+            names.TIMETABLE,
+            TimetableState(job="daily-backup"),
+            id=names.timetable_id("daily-backup"),
+            task_queue=names.TIMETABLES,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        )
+
+    async def looked() -> int:
+        target = f"127.0.0.1:{temporal.port}"
+        client = await Client.connect(target, namespace=namespace, interceptors=[refusing])
+        by: int = await updates.send_with_start(client, start, names.LOOK, result_type=int)
+        return by
+
+    assert run(looked()) == 0
+    gc.collect()
+    assert len(refusing.update_ids) == 3
+    assert len(set(refusing.update_ids)) == 1
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
 
 
 def test_an_update_of_a_workflow_that_is_not_there_or_was_ended_is_told_so(

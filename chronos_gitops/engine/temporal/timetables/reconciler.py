@@ -76,23 +76,10 @@ class Reconciler:
     async def give(self, applied: Applied) -> bool:
         """True if it was news to the timetable, which is started when there is none."""
         async with self._slots:
-            was_news = await updates.again(lambda update_id: self._give(applied, update_id))
+            was_news = await updates.send_with_start(
+                self._client, lambda: _start(_name(applied)), names.APPLY, applied, result_type=bool
+            )
         self._said[_name(applied)] = applied.digest
-        return was_news
-
-    async def _give(self, applied: Applied, update_id: str) -> bool:
-        name = _name(applied)
-        start: WithStartWorkflowOperation[Any, None] = WithStartWorkflowOperation(
-            names.TIMETABLE,
-            TimetableState(job=name),
-            id=names.timetable_id(name),
-            task_queue=names.TIMETABLES,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            search_attributes=search_attributes.of_timetable(name, "", search_attributes.DISABLED_STATUS),
-        )
-        was_news: bool = await self._client.execute_update_with_start_workflow(
-            names.APPLY, applied, id=update_id, start_workflow_operation=start, result_type=bool
-        )
         return was_news
 
     async def _remove(self, name: str) -> None:
@@ -132,6 +119,17 @@ def applied(definition: JobVersion, calendars: CalendarSet = NO_CALENDARS, revis
     digest = f"{changed_at}.{hashlib.sha256(canonical.encode()).hexdigest()[:32]}"
     place_in_git = definition.version, definition.commit, definition.path
     return Applied(document, digest, *place_in_git, draft=definition.runs_draft, calendars=embedded, revision=revision)
+
+
+def _start(name: str) -> WithStartWorkflowOperation[Any, Any]:
+    return WithStartWorkflowOperation(
+        names.TIMETABLE,
+        TimetableState(job=name),
+        id=names.timetable_id(name),
+        task_queue=names.TIMETABLES,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        search_attributes=search_attributes.of_timetable(name, "", search_attributes.DISABLED_STATUS),
+    )
 
 
 def _name(applied: Applied) -> str:

@@ -1,4 +1,4 @@
-"""Rows of scheduled times to come that a server's clock which was ahead has left: those that were skipped go.
+"""Rows of scheduled times to come that a server's clock which was ahead has left go, unless their execution has begun.
 
 What ran keeps its workflow, whose id keeps it from running twice.
 """
@@ -35,6 +35,11 @@ class Reclaiming:
         rows = await self._visibility.ticks(ahead.job, instant(ahead.back_to), now)
         decided = [to_ms(row.scheduled_time) for row in rows if row.trigger in (Trigger.SCHEDULE, Trigger.CATCHUP)]
         return max((tick for tick in decided if tick <= ahead.now), default=ahead.back_to)
+
+    @activity.defn(name=names.WITHDRAW)
+    async def withdraw(self, execution_id: str) -> None:
+        """The server ends the execution, which has not begun, and deletes it, so that its id may come again."""
+        await self._delete(execution_id)
 
     async def _delete(self, execution_id: str) -> None:
         """The server deletes a moment later: at once, or after some seconds where it has just closed."""

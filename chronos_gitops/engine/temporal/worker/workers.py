@@ -72,7 +72,7 @@ class Workers:
             client,
             task_queue=names.EXECUTIONS,
             workflows=[ExecutionWorkflow],
-            activities=[sending.tell, gates.gate],
+            activities=[sending.tell, gates.gate, reclaiming.withdraw],
             no_remote_activities=True,
             **common,
         )

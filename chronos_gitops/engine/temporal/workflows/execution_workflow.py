@@ -11,7 +11,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from chronos_gitops.engine.callbacks import CallbackLate, CallbackReport, Told, overdue, received
 from chronos_gitops.engine.clock import is_ahead
 from chronos_gitops.engine.milliseconds import instant, maybe_instant, to_ms
-from chronos_gitops.engine.model import Reason, Status
+from chronos_gitops.engine.model import Reason, Status, Trigger
 from chronos_gitops.engine.requires.gates import Passage
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.visibility import search_attributes
@@ -50,6 +50,8 @@ class ExecutionWorkflow:
         self._end_reason: str | None = None
         self._error: str | None = None
         self._is_stirred = False
+        self._has_begun = False
+        self._right_clock: int | None = None
 
     @workflow.signal(name=names.GO)
     def go(self) -> None:
@@ -64,6 +66,11 @@ class ExecutionWorkflow:
     def look(self) -> None:
         """The server's clock was ahead: a wait that began then ends no later than one that begins now."""
         self._is_stirred = True
+
+    @workflow.signal(name=names.WITHDRAW)
+    def withdraw(self, now: int) -> None:
+        """A clock that was ahead has claimed the scheduled time, which is still to come: it is claimed again then."""
+        self._right_clock = None if self._has_begun else now
 
     @workflow.update(name=names.CANCEL)
     async def cancel(self, by: str) -> Row:
@@ -93,6 +100,11 @@ class ExecutionWorkflow:
         self._row = dict(order.row)
         if not Status(self._row["status"]).is_final:
             await self._live(order)
+        if self._is_withdrawn:  # the server ends the workflow then
+            await workflow.execute_local_activity(
+                names.WITHDRAW, self._row["id"], start_to_close_timeout=_LOCAL, retry_policy=_LOOK_AGAIN
+            )
+            return self._row
         await workflow.execute_local_activity(names.TELL, self._row, start_to_close_timeout=_LOCAL)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._row
@@ -112,7 +124,7 @@ class ExecutionWorkflow:
             await self._rest(self._left(order.not_before))
         if self._is_ending or not await self._is_admitted(order.document or {}):
             return False
-        was_pending = self._row["status"] == Status.PENDING
+        was_pending, self._has_begun = self._row["status"] == Status.PENDING, True
         self._row |= {"status": Status.RUNNING.value, "started_at": self._now()}
         if was_pending:
             self._publish()
@@ -273,8 +285,16 @@ class ExecutionWorkflow:
             left = until - self._now()
 
     @property
+    def _is_withdrawn(self) -> bool:
+        """Not once it has begun or has another end. Triggers and replays are due at once, whatever the clock says."""
+        is_over = self._right_clock is None or self._has_begun or self._end_reason is not None
+        if is_over or self._row["trigger"] not in (Trigger.SCHEDULE, Trigger.CATCHUP):
+            return False
+        return is_ahead(instant(self._row["scheduled_time"]), instant(self._right_clock or 0))
+
+    @property
     def _is_ending(self) -> bool:
-        return self._end_reason is not None
+        return self._end_reason is not None or self._is_withdrawn
 
     @property
     def _is_called_back(self) -> bool:

@@ -204,7 +204,8 @@ class TimetableWorkflow:
         pause = self._state.pause
         if pause is not None and pause.until is not None and pause.until <= now and pause.beside is None:
             await self._resume(now)
-        if self._is_active() and self._wake_at is not None and self._wake_at <= now:
+        is_due = self._wake_at is not None and self._wake_at <= now
+        if self._is_active() and (is_due or marks.must_decide(self._state, now)):
             await self._decide(now)
         await self._advance()
         await self._replays.take_turn()

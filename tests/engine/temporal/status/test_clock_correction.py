@@ -90,6 +90,39 @@ def test_each_time_since_it_fell_asleep_has_a_row_and_none_speaks_of_times_to_co
     assert counted == Counter(due)
 
 
+@pytest.mark.timeout(DELETED_S + 120)
+@pytest.mark.parametrize(
+    "fields",
+    [{"concurrency": "forbid"}, {"concurrency": "queue"}, {"concurrency": "allow", "jitter": "5m"}],
+    ids=["forbid", "queue", "jitter"],
+)
+def test_what_was_claimed_for_times_to_come_and_has_not_begun_goes(
+    bench: Bench, client: Callable[[], Any], fields: dict[str, str]
+) -> None:
+    """Before, a hundred were sent hours early, and not at their time."""
+    job = leave_asleep(bench, client, 8 * HOUR, path="/hold/first", missed_run_policy="execute_all", **fields)
+    slept = datetime.now(UTC)
+    engine = bench.start(job)
+
+    def to_come() -> set[str]:
+        rows = engine.executions(ExecutionQuery(job=job.name, limit=1000))
+        return {row.id for row in rows if row.scheduled_time > slept + HOUR}
+
+    def sent_early() -> set[str]:
+        early = f"{slept + HOUR:%Y-%m-%dT%H:%M:%SZ}"
+        found = (one for one in bench.receiver.requests if (one.header("X-Chronos-Scheduled-Time") or "") > early)
+        return {request.execution_id or "" for request in found}
+
+    eventually(lambda: to_come() == sent_early(), DELETED_S)
+    begun = sent_early()
+    assert len(begun) == 1 or "jitter" in fields
+    bench.receiver.release("first")
+    engine.trigger(job.name)
+    bench.seen.wait_until(lambda: any(slept < row.scheduled_time < slept + HOUR for row in bench.seen.ended), 90)
+    assert sent_early() == to_come() == begun
+    assert {row.id for row in bench.seen.ended if row.scheduled_time > slept + HOUR} <= begun
+
+
 def test_a_paused_timetable_is_corrected_and_stays_paused(bench: Bench, client: Callable[[], Any]) -> None:
     job = leave_asleep(bench, client, 8 * HOUR)
     engine = bench.start(job)
