@@ -13,15 +13,22 @@ _LINE: Final = re.compile(r"(?P<schedule>@\w+|\S+(?:[ \t]+\S+){4})[ \t]+(?P<comm
 _NEWLINE: Final = re.compile(r"(?<!\\)%")
 _PROGRAM: Final = re.compile(r"(?:\S*/)?(?:curl|wget)\b")
 _USER: Final = re.compile(r"\A[a-z_][a-z0-9_-]{0,31}[ \t]+(?=(?:\S*/)?(?:curl|wget)\b)")
-_ZONES: Final = ("CRON_TZ", "TZ")
+_DISABLED: Final = re.compile(
+    r"(?:@[a-z]+|[\d*/,-]+[ \t]+[\d*/,-]+(?:[ \t]+\S+){3})[ \t]+\S|.*\b(?:curl|wget)\b.*(?:\s-|://)"
+)
+"""A line that was commented out: it describes no job, and may hold a credential."""
+_UNDECODED: Final = re.compile("[\ud800-\udfff]")
 _MAIL: Final = "MAILTO: no effect; configure notifications instead"
 _NO_ZONE: Final = "crontab says no zone: its times are read in {zone}; give the machine's own with --timezone"
+_COMMANDS_ZONE: Final = (
+    "TZ: no effect on times (crontab(5): it is for commands only); name the zone with CRON_TZ or --timezone"
+)
 _OFF: Final = "every job is written with enabled: false; enable one when its line leaves the crontab (--enable for all)"
 
 
 def read(content: bytes, *, timezone: str, is_enabled: bool) -> ImportResult:
     """``timezone`` is for lines above which there is no CRON_TZ."""
-    lines = content.decode("utf-8", "replace").splitlines()
+    lines = content.decode("utf-8-sig", "surrogateescape").split("\n")
     notes = [] if is_enabled else [_OFF]
     variables: dict[str, str] = {}
     entries: list[ImportedJob | RefusedEntry] = []
@@ -29,15 +36,19 @@ def read(content: bytes, *, timezone: str, is_enabled: bool) -> ImportResult:
     for number, line in enumerate(map(str.strip, lines), 1):
         assigned = _VARIABLE.match(line)
         if not line or line.startswith("#"):
-            comment = line.lstrip("# ")
+            said = line.lstrip("# ")
+            comment = "" if _DISABLED.match(said) or _UNDECODED.search(said) else said
         elif assigned:
-            variables[assigned[1]] = _unquoted(assigned[2])
+            variables.pop(assigned[1], None)
+            if not _UNDECODED.search(assigned[2]):
+                variables[assigned[1]] = _unquoted(assigned[2])
             comment = ""
         else:
-            zone = next((variables[name] for name in _ZONES if variables.get(name)), None)
+            zone = variables.get("CRON_TZ")
             notes += [] if zone else [_NO_ZONE.format(zone=timezone)]
             entries.append(_entry(number, line, variables, zone or timezone, comment, is_enabled=is_enabled))
             comment = ""
+    notes += [_COMMANDS_ZONE] if variables.get("TZ") else []
     return reading(entries, [*notes, _MAIL] if variables.get("MAILTO") else notes)
 
 
@@ -49,6 +60,8 @@ def _entry(
     number: int, line: str, variables: dict[str, str], timezone: str, comment: str, *, is_enabled: bool
 ) -> ImportedJob | RefusedEntry:
     place, match = f"line {number}", _LINE.match(line)
+    if _UNDECODED.search(line):
+        return RefusedEntry(place, line.encode("utf-8", "replace").decode(), "it is not UTF-8")
     if match is None:
         return RefusedEntry(place, line, "it is not a schedule and a command")
     if match["schedule"].lower() == "@reboot":

@@ -10,6 +10,15 @@ import yaml
 from chronos_gitops.cli.importers.model import NotReadable
 
 
+def plain_text(content: bytes) -> str:
+    """Of a file in UTF-8. A byte that is none would change what is sent."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise NotReadable(f"line {line} is not UTF-8", hint="convert the file: iconv -f latin1 -t utf-8") from error
+
+
 def json_documents(content: bytes) -> list[Any]:
     """One document, or several one after the other, as a loop over commands prints them."""
     try:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from chronos_gitops.cli.importers import commands
 from chronos_gitops.cli.importers.commands import shell_words
-from chronos_gitops.cli.importers.documents import at, text, yaml_documents
+from chronos_gitops.cli.importers.documents import at, plain_text, text, yaml_documents
 from chronos_gitops.cli.importers.model import (
     ImportedJob,
     ImportResult,
@@ -34,7 +34,7 @@ Job = tuple[str, str, str, dict[str, str]]
 
 
 def read(content: bytes, *, timezone: str, is_enabled: bool) -> ImportResult:
-    ini = content.decode("utf-8-sig", "replace")
+    ini = plain_text(content)
     found = list(_of_ini(ini)) if _SECTION.search(ini) else list(_of_labels(yaml_documents(content)))
     if not found:
         hint = "docker inspect $(docker ps -q) > containers.json, or give the compose file"

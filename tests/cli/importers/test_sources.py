@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from chronos_gitops.cli.importers import chronos, crontab, kubernetes
+from chronos_gitops.cli.importers import chronos, crontab, kubernetes, ofelia
 from chronos_gitops.cli.importers.convert import Imported, finish
 from chronos_gitops.cli.importers.model import NotReadable
+from chronos_gitops.cli.importers.systemd import timers
 from chronos_gitops.jobs.model import Concurrency, Job
 from chronos_gitops.jobs.validation.validate import validate_file
 
@@ -73,6 +74,56 @@ def test_a_crontab() -> None:
         "crontab says no zone",
         "MAILTO",
     ]
+
+
+def test_a_crontab_that_sets_tz_keeps_its_times() -> None:
+    """crontab(5): TZ is for commands; cron's own zone, or CRON_TZ, decides when they run."""
+    imported = done(crontab.read, "TZ=Asia/Tokyo\n@daily curl https://a.example.com/x\n")
+    assert [job.timezone for job in jobs(imported)] == ["UTC"]
+    assert any(note.startswith("TZ: no effect on times") for note in imported.notes)
+
+
+@pytest.mark.parametrize(
+    ("comment", "description"),
+    [
+        ("# 0 3 * * * curl -u admin:hunter2 https://a.example.com/old", ""),
+        ("#@daily /opt/backup --password=hunter2", ""),
+        ("# */5 8-18 * * mon-fri /opt/backup --password=hunter2", ""),
+        ("## was: wget --password=hunter2 a.example.com", ""),
+        ("# 2 copies of the daily report", "2 copies of the daily report"),
+        ("# curl of the backup service", "curl of the backup service"),
+    ],
+)
+def test_a_line_that_was_commented_out_describes_no_job(comment: str, description: str) -> None:
+    (job,) = jobs(done(crontab.read, f"{comment}\n@daily curl https://a.example.com/x\n"))
+    assert (job.description or "") == description
+
+
+def test_a_line_that_is_not_utf_8_is_refused() -> None:
+    content = b"@daily curl -d caf\xe9 https://a.example.com/x\n# caf\xe9\n@daily curl https://a.example.com/y\n"
+    content += b"NAME=caf\xe9\n@daily curl -d $NAME https://a.example.com/z\n"
+    imported = finish(crontab.read(content, timezone="UTC", is_enabled=True))
+    assert refused(imported) == [("line 1", "it is not UTF-8"), ("line 5", "the variable NAME is not set here")]
+    assert len(imported.drafts) == 1
+    imported.refusals[0].text.encode()
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
+    (job,) = jobs(done(crontab.read, "\ufeffCRON_TZ=Asia/Tokyo\n@daily curl https://a.example.com/x\n"))
+    assert job.timezone == "Asia/Tokyo"
+
+
+@pytest.mark.parametrize("read", [ofelia.read, timers.read])
+def test_other_files_that_are_not_utf_8_are_refused_with_the_line(read: Callable[..., Any]) -> None:
+    with pytest.raises(NotReadable, match="line 2 is not UTF-8"):
+        read(b"[Timer]\n# caf\xe9\n", timezone="UTC", is_enabled=True)
+
+
+def test_only_a_line_feed_ends_a_line() -> None:
+    """As cron reads it: other characters that Python takes for ends are part of a body."""
+    text = "@daily curl -d 'a\u2028b\x0cc' https://a.example.com/x\r\n"
+    (job,) = jobs(done(crontab.read, text))
+    assert job.webhook.body == "a\u2028b\x0cc"
 
 
 def test_jobs_are_written_disabled_unless_asked_otherwise() -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from chronos_gitops.cli.importers import commands
 from chronos_gitops.cli.importers.commands import shell_words
+from chronos_gitops.cli.importers.documents import plain_text
 from chronos_gitops.cli.importers.model import (
     ImportedJob,
     ImportResult,
@@ -43,7 +44,7 @@ _LONGEST: Final = timedelta(days=36500)
 
 def read(content: bytes, *, timezone: str, is_enabled: bool) -> ImportResult:
     """``timezone`` is for calendar events that name none."""
-    found = units.read(content.decode("utf-8-sig", "replace"), "imported")
+    found = units.read(plain_text(content), "imported")
     timers = [unit for name, unit in found.items() if name.endswith(".timer")]
     if not timers:
         hint = "systemctl cat '*.timer' '*.service' > units.txt"
