@@ -254,7 +254,7 @@ class Git:
 
     def _not_started(self) -> GitError:
         if self._cwd.is_dir():
-            return GitMissing("the program git was not found", hint="install git 2.39 or newer")
+            return GitMissing("the program git was not found")
         return NotARepository(
             f"{self._cwd} is gone", hint="put the repository back, or start the runner with its new place"
         )

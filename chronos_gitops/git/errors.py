@@ -11,6 +11,9 @@ from chronos_gitops.errors import ChronosError
 from chronos_gitops.exit_codes import ExitCode
 from chronos_gitops.git.remote.address import redact
 
+OLDEST_GIT: Final = (2, 39)
+INSTALL_GIT: Final = f"install git {OLDEST_GIT[0]}.{OLDEST_GIT[1]} or newer"
+
 
 class GitError(ChronosError):
     """A git command failed; ``kind`` is the typed reason of CONTRACT 3.
@@ -30,6 +33,9 @@ class GitError(ChronosError):
 class GitMissing(GitError):
     kind = "GitMissing"
     exit_code = ExitCode.USAGE
+
+    def __init__(self, message: str = "git was not found in PATH", *, hint: str = INSTALL_GIT) -> None:
+        super().__init__(message, hint=hint)
 
 
 class AuthenticationFailed(GitError):

@@ -17,7 +17,7 @@ def gitpython() -> "ModuleType":
     try:
         import git
     except ImportError as error:
-        raise GitMissing("git was not found in PATH", hint="install git 2.39 or newer") from error
+        raise GitMissing from error
     return git
 
 

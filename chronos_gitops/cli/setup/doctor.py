@@ -38,9 +38,10 @@ def _findings(flags: dict[str, Any], config: Path | None) -> Iterator["Finding"]
     from chronos_gitops.cli.setup import machine_checks, repository_checks, settings_check
     from chronos_gitops.cli.setup.finding import guarded
     from chronos_gitops.config import load
+    from chronos_gitops.git.errors import INSTALL_GIT
 
     yield from settings_check.check(flags, os.environ, config)
-    yield from guarded("git", machine_checks.git, "install git 2.39 or newer")
+    yield from guarded("git", machine_checks.git, INSTALL_GIT)
     if any(load.errors(flags, os.environ, config)):
         return
     settings = load.load(flags, os.environ, config)

@@ -14,12 +14,11 @@ from chronos_gitops.cli.setup.finding import Finding, failed, ok, warning
 from chronos_gitops.config.settings import Settings
 from chronos_gitops.engine.clock import TOLERANCE, is_ahead
 from chronos_gitops.engine.probe import probe
-from chronos_gitops.git.errors import GitMissing
+from chronos_gitops.git.errors import INSTALL_GIT, OLDEST_GIT, GitMissing
 from chronos_gitops.process import file_descriptors
 from chronos_gitops.schedule import durations
 from chronos_gitops.state import disk_space
 
-_OLDEST_GIT: Final = (2, 39)
 _LOW_DISK: Final = 1 << 30
 _VERSION: Final = re.compile(r"git version (\d+)\.(\d+)(\S*)")
 
@@ -28,13 +27,13 @@ def git() -> Iterator[Finding]:
     """The program and its version."""
     program = shutil.which("git")
     if program is None:
-        raise GitMissing("git was not found in PATH", hint="install git 2.39 or newer")
+        raise GitMissing
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=30).stdout
     found = _VERSION.match(said)
     if found is None:
-        yield failed("git", f"{program} does not say its version", "install git 2.39 or newer")
-    elif (int(found[1]), int(found[2])) < _OLDEST_GIT:
-        yield failed("git", f"{said.strip()} is too old", "install git 2.39 or newer")
+        yield failed("git", f"{program} does not say its version", INSTALL_GIT)
+    elif (int(found[1]), int(found[2])) < OLDEST_GIT:
+        yield failed("git", f"{said.strip()} is too old", INSTALL_GIT)
     else:
         yield ok("git", f"{said.strip()} ({program})")
 

@@ -16,6 +16,7 @@ from harness.programs.git_http_server import HttpGit
 
 from chronos_gitops.cli.main import main
 from chronos_gitops.cli.setup.finding import Finding, FindingResult
+from chronos_gitops.git.errors import INSTALL_GIT
 
 Captured = pytest.CaptureFixture[str]
 
@@ -181,3 +182,8 @@ def test_settings_that_mean_nothing_end_the_look_with_their_errors(checkout: Che
 def test_no_finding_is_without_a_way_out() -> None:
     with pytest.raises(ValueError, match="way out"):
         Finding("disk", FindingResult.FAILED, "full")
+
+
+def test_the_page_about_installing_names_the_oldest_git() -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/install.md").read_text("utf-8")
+    assert f"needs {INSTALL_GIT.removeprefix('install ')}" in page
