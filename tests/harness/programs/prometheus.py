@@ -101,8 +101,14 @@ class Prometheus:
     def until(self, holds: Callable[[], object], what: str, timeout: float = 60.0) -> None:
         deadline = time.monotonic() + timeout
         while not holds():
-            assert time.monotonic() < deadline, f"not within {timeout:.0f} s: {what}; firing: {self.firing()}"
+            assert time.monotonic() < deadline, f"not within {timeout:.0f} s: {what}; {self._state()}"
             time.sleep(0.2)
+
+    def _state(self) -> str:
+        """The alerts that fire, and the last scrape of each target."""
+        targets = self._client.get("/targets").json()["data"]["activeTargets"]
+        keys = ("scrapeUrl", "health", "lastError", "lastScrape", "lastScrapeDuration")
+        return f"firing: {self.firing()}; targets: {[{key: one[key] for key in keys} for one in targets]}"
 
     def until_firing(self, *names: str) -> None:
         self.until(lambda: set(names) <= self.firing().keys(), f"{', '.join(names)} fire")
