@@ -84,7 +84,7 @@ def with_shared_defaults(imported: Imported, layers: Mapping[str, bytes], folder
 def _draft(found: ImportedJob, taken: set[str], inherited: Mapping[str, Any]) -> ConvertedJob | RefusedEntry:
     name = _free(_name(found), taken)
     document = {"name": name, **found.document}
-    lost, before = list(found.lost), set(_secrets(document))
+    lost = list(found.lost)
     if isinstance(document.get("webhook"), dict):
         document["webhook"] = _without_credentials(name, document["webhook"])
         if any(literals(str(document["webhook"].get(field) or "")) for field in _TEXTS):
@@ -95,7 +95,7 @@ def _draft(found: ImportedJob, taken: set[str], inherited: Mapping[str, Any]) ->
     if wrong is not None:
         return RefusedEntry(found.place, "", f"{wrong.message}{f' ({wrong.hint})' if wrong.hint else ''}")
     secrets = tuple(dict.fromkeys(_secrets(document)))
-    lost += [f"the value of {secret}: hand it to the runner as a secret" for secret in secrets if secret not in before]
+    lost += [f"the value of {secret}: hand it to the runner as a secret" for secret in secrets]
     return ConvertedJob(found.place, name, yaml_of(uninherited(document, inherited)), tuple(lost), secrets)
 
 

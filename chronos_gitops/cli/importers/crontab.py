@@ -1,6 +1,7 @@
 """A crontab(5): lines that call curl or wget become webhooks, all others are listed."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -69,12 +70,18 @@ def _entry(
     command, *stdin = (part.replace("\\%", "%") for part in _NEWLINE.split(_without_user(match["command"])))
     try:
         read = shell_words.read(command, variables)
-        made, lost = commands.webhook(replace(read, stdin="\n".join([*stdin, ""])) if stdin else read)
+        made, lost = commands.webhook(replace(read, stdin=_input(stdin)) if stdin else read)
     except Unconvertible as why:
         return RefusedEntry(place, line, str(why))
     head = {"description": comment, "schedule": " ".join(match["schedule"].split()), "timezone": timezone}
     document = {key: value for key, value in head.items() if value} | {"enabled": is_enabled}
     return ImportedJob(place, "", document | made, tuple(lost))
+
+
+def _input(parts: Sequence[str]) -> str:
+    """As cron writes it: one line for each part, and a line feed at the end where there is none."""
+    text = "\n".join(parts)
+    return text if not text or text.endswith("\n") else f"{text}\n"
 
 
 def _without_user(command: str) -> str:

@@ -68,7 +68,9 @@ def test_a_crontab() -> None:
         ("line 15", "minute 61 is out of range (a minute is a number from 0 to 59)"),
         ("line 16", "webhook.url has the scheme ftp (jobs speak http and https)"),
     ]
-    assert imported.drafts[0].lost == ("the value of v1-backup-authorization: hand it to the runner as a secret",)
+    assert imported.drafts[0].lost == tuple(
+        f"the value of {name}: hand it to the runner as a secret" for name in ("v1-backup-authorization", "signing-key")
+    )
     assert "123" not in imported.drafts[0].text
     assert [note.partition(":")[0] for note in imported.notes] == [
         "crontab says no zone",
@@ -117,6 +119,15 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
 def test_other_files_that_are_not_utf_8_are_refused_with_the_line(read: Callable[..., Any]) -> None:
     with pytest.raises(NotReadable, match="line 2 is not UTF-8"):
         read(b"[Timer]\n# caf\xe9\n", timezone="UTC", is_enabled=True)
+
+
+@pytest.mark.parametrize(
+    ("ending", "body"), [("%a%b", "a\nb\n"), ("%a%b%", "a\nb\n"), ("%a%%", "a\n\n"), ("%", None), ("%%", "\n")]
+)
+def test_input_after_a_percent_sign_ends_with_one_line_feed(ending: str, body: str | None) -> None:
+    """cron adds one where the last character is none (do_command.c)."""
+    (job,) = jobs(done(crontab.read, f"@daily curl --data-binary @- https://a.example.com/x{ending}\n"))
+    assert job.webhook.body == body
 
 
 def test_only_a_line_feed_ends_a_line() -> None:
@@ -202,6 +213,7 @@ def test_a_cron_job_of_kubernetes() -> None:
         "successfulJobsHistoryLimit: executions are kept by the runner's own rule",
         "annotations are not kept",
         'the name "Nightly.Report" is now nightly-report',
+        "the value of api-report-token: hand it to the runner as a secret",
     )
 
 
