@@ -161,7 +161,7 @@ debian-postgresql:
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null
 
 test-image: $(READY) $(VENV)/.tools $(CONTAINERS) $(NSPAWN) ## build the image on a Debian base and run it with podman, alone and by compose (root, some minutes)
-	@$(BIN)/python -m pytest tests/deploy/test_image_build.py
+	@$(BIN)/python -m pytest tests/deploy/test_image_build.py tests/deploy/test_compose.py
 
 test-full: $(READY) $(TOOLS) $(CONTAINERS) $(NSPAWN) ## the long programmes too (every zone of tzdata, the image)
 	@$(BIN)/python -m pytest -n auto

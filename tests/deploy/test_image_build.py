@@ -1,12 +1,14 @@
 """The image runs read-only as its user by podman, on every engine, and the unit file under a real systemd."""
 
 import json
+import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from deploy.conftest import IMAGE, ROOT, Containers
+from deploy.conftest import IMAGE, JOB, ROOT, Containers
 from harness.programs.postgres import Server
 from harness.programs.temporal import TemporalServer
 from harness.programs.tools import free_port
@@ -120,7 +122,14 @@ systemctl poweroff
 def test_the_unit_starts_and_stops_under_a_real_systemd(
     containers: Containers, repository: Path, receiver: Receiver, tmp_path: Path
 ) -> None:
-    """The root of the image with systemd added, booted by systemd-nspawn, on the host's network."""
+    """The root of the image with systemd added, booted by systemd-nspawn, on the host's network. The secret of
+    the job is a credential, as docs/how-to/deploy.md says."""
+    page = (ROOT / "docs/how-to/deploy.md").read_text("utf-8")
+    (drop_in,) = re.findall(r"^```ini\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    with_secret = JOB.replace("method:", 'headers: {{X-Key: "${{secret:backup-token}}"}}, method:')
+    (repository / "jobs/tick.yaml").write_text(with_secret.format(url=receiver.url()))
+    words = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-qam", "Send a secret"]
+    subprocess.run(words, cwd=repository, check=True)
     folder = tmp_path / "root"
     name = containers.run("buildah", "from", IMAGE)
     script = "apt-get update -qq && apt-get install -y -qq --no-install-recommends systemd systemd-sysv dbus curl"
@@ -130,7 +139,11 @@ def test_the_unit_starts_and_stops_under_a_real_systemd(
     containers.run("buildah", "rm", name)
     units = folder / "etc/systemd/system"
     (folder / "opt/chronos-gitops").symlink_to("/opt/chronos")
-    (folder / "etc/chronos-gitops").mkdir()
+    (folder / "etc/chronos-gitops/secrets").mkdir(parents=True)
+    (folder / "etc/chronos-gitops/secrets/backup-token").write_text("hunter2-hunter2")
+    (folder / "etc/chronos-gitops/secrets/backup-token").chmod(0o600)
+    (units / f"{UNIT.name}.d").mkdir()
+    (units / f"{UNIT.name}.d/secrets.conf").write_text(drop_in)
     (folder / "etc/chronos-gitops/chronos.toml").write_text('repo = "/srv/jobs"\nbranch = "main"\n')
     (folder / "booted.sh").write_text(BOOTED)
     (folder / "booted.sh").chmod(0o755)
@@ -148,3 +161,4 @@ def test_the_unit_starts_and_stops_under_a_real_systemd(
     assert "StatusText=chronos-gitops is ready on " in running
     assert set(stopped.split()) == {"ActiveState=inactive", "Result=success", "ExecMainStatus=0"}
     assert len(receiver.requests) >= 3
+    assert {one.header("X-Key") for one in receiver.requests} == {"hunter2-hunter2"}
