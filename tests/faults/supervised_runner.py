@@ -16,6 +16,7 @@ from harness.processes.subprocess_runner import PROGRAM
 
 _PROBE_EVERY_S = 1.0
 _PROBE_TIMEOUT_S = 2.0
+_ANSWER_TIMEOUT_S = 30.0
 _FAILURES = 3
 _STARTUP_S = 90.0
 _DRAIN_S = 35.0
@@ -80,7 +81,7 @@ class SupervisedRunner:
     def get(self, path: str) -> Any:
         """None when it does not answer, or with an error."""
         try:
-            answer = self.client.get(path)
+            answer = self.client.get(path, timeout=_ANSWER_TIMEOUT_S)
         except httpx.HTTPError:
             return None
         return answer.json() if answer.status_code == 200 else None

@@ -23,6 +23,10 @@ from chronos_gitops.engine.temporal.workflows.schedule_workflow import Timetable
 _STICKY = timedelta(seconds=1)
 """After a kill a timetable waits so long for the worker that knew it; the default, 10 s, is paid twice for a tick."""
 _LAST_WORDS = 2.0
+_LONGEST_TASK_S = 10.0
+"""The server gives a workflow task to another runner after so long. The SDK fails one after 2 s as a deadlock, and a
+server waits up to minutes before it tries a task again that has failed some times: on a busy machine, where a runner
+may get no processor for seconds, jobs stood still."""
 _ATTEMPTS = 2000
 """Requests are limited by the delivery's own slots; a worker's limit would only hold up their heartbeats."""
 
@@ -83,6 +87,9 @@ class Workers:
             max_concurrent_activities=_ATTEMPTS,
             **common,
         )
+        for worker in (self._timetables, self._decisions, self._executions):
+            of_workflows: Any = worker._workflow_worker  # the SDK has no option
+            of_workflows._deadlock_timeout_seconds = _LONGEST_TASK_S
 
     async def run(self) -> None:
         """Returns after ``drain``; raises what one of them failed with, once the others have ended, too."""
