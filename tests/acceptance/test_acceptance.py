@@ -1,5 +1,6 @@
 """The main job, end to end: a commit becomes a webhook, and a rollback becomes a commit."""
 
+import json
 import subprocess
 from itertools import pairwise
 from pathlib import Path
@@ -34,6 +35,32 @@ def repo(tmp_path: Path) -> Path:
     repo.mkdir()
     git(repo, "init", "-q", "-b", "main")
     return repo
+
+
+def test_each_decision_is_a_line_of_the_log(tmp_path: Path, repo: Path, data_folder: Path) -> None:
+    write(repo, "http://127.0.0.1:1/first", schedule='"@yearly"')
+    first = commit(repo, "Add hourly-metrics")
+    with Runner(str(repo), "--follow", "branch", "--log-format", "json", data=data_folder) as runner:
+        write(repo, "http://127.0.0.1:1/broken", schedule='"61 * * * *"')
+        broken = commit(repo, "Break the schedule")
+        runner.until("/sync", lambda sync: sync["state"] == "degraded")
+        rolled = runner.client.post("/jobs/hourly-metrics/rollback/1").json()["commit"]
+        paused = runner.client.post("/jobs/hourly-metrics/pause", json={"reason": "maintenance"})
+        refused = runner.client.post("/jobs/hourly-metrics/rollback/99")
+        foreign = runner.client.post("/sync", headers={"Origin": "https://evil.example"})
+        assert (paused.status_code, refused.status_code, foreign.status_code) == (200, 404, 403)
+        assert runner.stop() == 0
+    lines = [json.loads(line) for line in runner.lines if line.startswith("{")]
+    found = {(line["event"], line.get("job"), (line.get("commit") or "")[:8]) for line in lines}
+    assert {
+        ("commit_applied", None, first[:8]),
+        ("job_quarantined", "hourly-metrics", broken[:8]),
+        ("commit_applied", None, rolled[:8]),
+        ("job_rolled_back", "hourly-metrics", rolled[:8]),
+        ("job_paused", "hourly-metrics", ""),
+        ("call_refused", "hourly-metrics", ""),
+        ("call_refused", None, ""),
+    } <= found, lines
 
 
 @pytest.mark.timeout(90)
