@@ -30,6 +30,7 @@ class Readers:
         self._idle: list[tuple[Severable, float]] = []
         self._busy: dict[Severable, float] = {}
         self._left: set[Severable] = set()
+        self._is_closed = False
 
     def read(self, operation: Operation[T]) -> T:
         """Again on a new connection when the one that lay idle was lost meanwhile."""
@@ -67,6 +68,8 @@ class Readers:
             line.sever()
 
     def close(self) -> None:
+        """A read that still connects closes its connection itself."""
+        self._is_closed = True
         self.leave_server()
         with self._lock:
             busy = list(self._busy)
@@ -90,16 +93,20 @@ class Readers:
         if line is not None:
             yield line
         line = self._connect()
+        try:
+            line.connection.execute("SET default_transaction_read_only = on")
+        except psycopg.Error as error:
+            line.close()
+            raise StoreAway(f"{self._name} does not answer") from error
         with self._lock:
             self._busy[line] = elapsed()
-        line.connection.execute("SET default_transaction_read_only = on")
         yield line
 
     def _give_back(self, line: Severable) -> None:
         is_good = is_reusable(line.connection)
         with self._lock:
             self._busy.pop(line, None)
-            is_good = is_good and line not in self._left and len(self._idle) < _IDLE
+            is_good = is_good and not self._is_closed and line not in self._left and len(self._idle) < _IDLE
             self._left.discard(line)
             if is_good:
                 self._idle.append((line, elapsed()))

@@ -223,7 +223,11 @@ class PostgresReplica:
 
     def _listening(self) -> Connection:
         if self._line is None:
-            self._line = Severable(self._address.connect())
+            line = Severable(self._address.connect())
+            if self._stopping.is_set():
+                line.close()
+                raise psycopg.OperationalError("the runner stops")
+            self._line = line
             self._line.connection.execute("LISTEN chronos")
         return self._line.connection
 
