@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from chronos_gitops.engine import milliseconds
 from chronos_gitops.jobs.model import Job
@@ -249,7 +250,10 @@ class EngineHealth:
     liveness_failure: str = ""
 
 
-def finished(execution: Execution, status: Status, *, at: datetime, reason: str | None = None) -> Execution:
+def finished(
+    execution: Execution, status: Status, *, at: datetime, reason: str | None = None, **seen: Any
+) -> Execution:
+    """``seen``: further fields that its last attempt has changed."""
     started = execution.started_at
     duration_ms = None if started is None else max(0, milliseconds.length(at - started))
     return replace(
@@ -259,4 +263,5 @@ def finished(execution: Execution, status: Status, *, at: datetime, reason: str 
         duration_ms=duration_ms,
         reason=reason or execution.reason,
         callback_deadline=None,
+        **seen,
     )

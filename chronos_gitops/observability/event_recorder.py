@@ -65,6 +65,7 @@ class EventRecorder:
         self._news: queue.SimpleQueue[_News] = queue.SimpleQueue()
         self._thread = BackgroundThread("chronos-events", self._run)
         self._failing, self._known_commit = _remembered(events)
+        self._may_recover = set(self._failing)  # the engine's thread alone changes it
         self._sync: SyncStatus | None = None
         self.executions_finished = 0  # since the start; the engine's thread alone counts
 
@@ -84,7 +85,13 @@ class EventRecorder:
 
     def execution_finished(self, execution: Execution) -> None:
         self.executions_finished += 1
-        if execution.status in (Status.FAILED, Status.SUCCESS) and not execution.replay:
+        if execution.replay:
+            return
+        if execution.status is Status.FAILED:
+            self._may_recover.add(execution.job)
+            self._news.put(execution)
+        elif execution.status is Status.SUCCESS and execution.job in self._may_recover:
+            self._may_recover.discard(execution.job)
             self._news.put(execution)
 
     def replay_ended(self, ended: ReplayEnd) -> None:

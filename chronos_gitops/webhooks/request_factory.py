@@ -34,7 +34,7 @@ class RequestFactory:
             may_use=partial(self._may_use, call),
             now=self.now(),
             access_token=access_token,
-            public_url=self.public_url(),
+            public_url=self.public_url() if job.awaits_callback else "",
         )
 
     def identified(self, job: Job, call: AttemptContext) -> PreparedRequest:

@@ -230,20 +230,23 @@ class _Connector(aiohttp.TCPConnector):
         transport.set_protocol(guard)
         connection.add_callback(guard.begin_idle)
         try:
-            self._admit(connection, exchange)
+            self._admit(connection, exchange, sock)
         except (RefusedAddress, RequestNotSent):
             transport.abort()  # not even the alert that closes TLS is sent
             connection.close()
             raise
         return connection
 
-    def _admit(self, connection: Connection, exchange: _Exchange) -> None:
+    def _admit(self, connection: Connection, exchange: _Exchange, sock: CountedSocket) -> None:
         """The last look before the first byte of the request."""
         if connection.transport is not None:
-            peer = connection.transport.get_extra_info("peername")
-            if peer:  # a kept connection may have been opened under another policy
-                exchange.egress.check(str(peer[0]), int(peer[1]), host=exchange.host)
-            self._refuse_listener(peer)
+            policy = (exchange.egress, exchange.host)
+            if sock.admitted_by != policy:  # a kept connection may have been opened under another one
+                peer = connection.transport.get_extra_info("peername")
+                if peer:
+                    exchange.egress.check(str(peer[0]), int(peer[1]), host=exchange.host)
+                self._refuse_listener(peer)
+                sock.admitted_by = policy
             exchange.progress.peer = self._peers.read(connection.transport)
         failpoints.reach("before-send")
         if not exchange.may_send():

@@ -35,6 +35,8 @@ class CountedSocket(socket.socket):
     arrived."""
 
     sent = 0
+    admitted_by: tuple[object, str] | None = None
+    """The egress policy and the host under which the other end was judged last."""
 
     def send(self, *given: Any) -> int:
         count = super().send(*given)

@@ -66,10 +66,11 @@ class Timetable:
     def pop_ahead(self, until: datetime, is_certain: Callable[[DueTick], bool]) -> list[DueTick]:
         """Of what comes due by ``until``, all that can be decided before its instant; the rest stays."""
         self._seen_until = until
-        found = self._due.pop(until)
-        certain = [entry for entry in found if is_certain(entry)]
-        for entry in found if len(certain) < len(found) else ():
-            if entry not in certain:
+        certain = []
+        for entry in self._due.pop(until):
+            if is_certain(entry):
+                certain.append(entry)
+            else:
                 self._due.requeue(entry)
         return certain
 

@@ -94,10 +94,9 @@ class Lifecycle:
                 self._finished(admitted)
             return None
         control.has_begun = True
-        execution = replace(admitted, status=Status.RUNNING)
-        started_at = execution.started_at or self._clock.now()
+        started_at = admitted.started_at or self._clock.now()
         self._results.started(run, started_at)
-        return replace(execution, started_at=started_at)
+        return replace(admitted, status=Status.RUNNING, started_at=started_at)
 
     async def _deliver(self, control: ExecutionControl, run: PendingRun, execution: Execution) -> None:
         number = execution.attempts
@@ -110,8 +109,9 @@ class Lifecycle:
             wait = next_wait(run.job.retry_policy, number, outcome, random=self._random)
             now = self._clock.now()
             deadline = callbacks.deadline(run.job, outcome, now)
-            execution = after_attempt(execution, outcome, attempt, is_over=wait is None and deadline is None, now=now)
-            execution = replace(execution, callback_deadline=deadline)
+            execution = after_attempt(
+                execution, outcome, attempt, will_retry=wait is not None, deadline=deadline, now=now
+            )
             if not await self._results.attempt(run, execution, attempt, wait):
                 return  # it has ended meanwhile, or another runner has it and reports its end
             if deadline is not None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from chronos_gitops.engine import callbacks
 from chronos_gitops.engine.clock import is_ahead
@@ -40,19 +41,25 @@ class PendingRun:
 
 
 def after_attempt(
-    execution: Execution, outcome: Outcome, attempt: Attempt, *, is_over: bool, now: datetime
+    execution: Execution,
+    outcome: Outcome,
+    attempt: Attempt,
+    *,
+    will_retry: bool,
+    deadline: datetime | None,
+    now: datetime,
 ) -> Execution:
-    seen = replace(
-        execution,
-        attempts=attempt.number,
-        status_code=outcome.status_code,
-        error_class=outcome.error_class,
-        error=outcome.error,
-    )
-    if not is_over:
-        return seen
+    """``deadline`` is that of the callback which is awaited now."""
+    seen: dict[str, Any] = {
+        "attempts": attempt.number,
+        "status_code": outcome.status_code,
+        "error_class": outcome.error_class,
+        "error": outcome.error,
+    }
+    if will_retry or deadline is not None:
+        return replace(execution, callback_deadline=deadline, **seen)
     status = Status.SUCCESS if outcome.kind is OutcomeKind.SUCCESS else Status.FAILED
-    return finished(seen, status, at=now)
+    return finished(execution, status, at=now, **seen)
 
 
 def after_deadline(held: Execution, job: Job, *, is_over: bool, now: datetime) -> Execution:

@@ -7,10 +7,12 @@ Debian 12 ships SQLite 3.40, whose WAL can be corrupted when two connections wri
 import contextlib
 import os
 import sqlite3
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,8 @@ from chronos_gitops.state.data_lock import OpenFile
 
 _READER_CACHE_KIB = 256
 """SQLite's own default is 2 MB for each connection."""
+_LOOK_EVERY_S = 0.1
+"""Time between two looks at whether the paths still lead to the open files, before requests."""
 _WAY_OUT = "restore it from a backup, or move it away to begin with an empty history"
 
 
@@ -75,10 +79,15 @@ class SingleReplica:
         self._path = path
         self._watch = watch
         self._lease_s = lease_s
+        self._known_loss, self._looked_at = "", -inf
 
     @property
     def is_current(self) -> bool:
-        return self._watch.seconds <= self._lease_s and not self._loss()
+        """Asked twice for each request; each commit looks at the files itself."""
+        now = time.monotonic()
+        if now - self._looked_at > _LOOK_EVERY_S:
+            self._known_loss, self._looked_at = self._loss(), now
+        return self._watch.seconds <= self._lease_s and not self._known_loss
 
     @property
     def lease_failure(self) -> str:
