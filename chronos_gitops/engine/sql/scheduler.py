@@ -292,7 +292,7 @@ class Scheduler:
         """False when nothing was: others decide over all of these just now, or know of a pause that is news here."""
         jobs, known, room = self.timetable.jobs, self.timetable.watermarks, self._room()
         before = [known.get(entry.job) for entry in due]
-        written = await self._write(ClaimDue(due, jobs, known, now, room, self._replica))
+        written = await self._outbox.write(ClaimDue(due, jobs, known, now, room, self._replica))
         self.early.note(due, before, written, now)
         has_moved = any(mark != known.get(job) for job, mark in written.marks.items())
         self._told(written)
@@ -394,4 +394,5 @@ class Scheduler:
         return min((at for at in times if at is not None), default=None)
 
     async def _write(self, operation: Operation[T]) -> T:
+        self._executor.write_starts()
         return await self._outbox.write(operation)

@@ -48,7 +48,7 @@ class Executor:
         self._clock = clock
         self._observer = observer
         self._wake = wake
-        results = ResultWriter(outbox, clock)
+        self._results = results = ResultWriter(outbox, clock)
         self._gatekeeper = Gatekeeper(results, replica, clock)
         self._lifecycle = Lifecycle(
             results=results,
@@ -103,6 +103,10 @@ class Executor:
             self._spawn(run)
         else:
             self._waiting.add(run)
+
+    def write_starts(self) -> None:
+        """The ledger says of everything under way that it has begun, from the next transaction on."""
+        self._results.write_starts()
 
     def hold(self, pauses: Mapping[str, Pause]) -> None:
         """Hold queued executions of paused jobs, and start those whose pause has ended."""
@@ -173,6 +177,7 @@ class Executor:
         """Lets attempts under way end for ``grace`` seconds; what waits or is cut off stays resumable in the ledger."""
         self._drain.has_begun = True
         failpoints.reach("in-drain")
+        self.write_starts()
         self._waiting.clear()
         self._awaiting.clear()
         controls = [control for controls in self._tasks.values() for control in controls.values()]

@@ -1,8 +1,11 @@
 """Writes what becomes of an execution. What a receiver was sent must reach the ledger, also after a full disk."""
 
+import asyncio
 import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
+from math import inf
 from typing import TypeVar
 
 from chronos_gitops.engine.clock import Clock
@@ -11,6 +14,7 @@ from chronos_gitops.engine.sql.execution.pending_run import PendingRun, after_de
 from chronos_gitops.engine.sql.store import ledger
 from chronos_gitops.engine.sql.store.store import Operation, Session, StoreError
 from chronos_gitops.engine.sql.write_batcher import WriteBatcher
+from chronos_gitops.jobs.model import Concurrency
 from chronos_gitops.process import failpoints
 
 log = logging.getLogger(__name__)
@@ -18,6 +22,46 @@ T = TypeVar("T")
 
 STORE_RETRY = timedelta(seconds=1)
 _SAID_AGAIN_AFTER = timedelta(minutes=1)
+_START_WRITTEN_AFTER_S = 0.05
+
+
+class UnwrittenStarts:
+    """Executions that have begun in the last 50 ms, oldest first: most end sooner, and then one write says it all. A
+    crash before that leaves them pending, and they are sent again as they would be otherwise."""
+
+    def __init__(self, outbox: WriteBatcher) -> None:
+        self._outbox = outbox
+        self._loop = asyncio.get_running_loop()
+        self._begun: dict[str, tuple[float, int, datetime]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, run: PendingRun, at: datetime) -> None:
+        due = self._loop.time() + _START_WRITTEN_AFTER_S
+        self._begun[run.execution.id] = (due, run.fence, at)
+        if self._timer is None:
+            self._timer = self._loop.call_at(due, self._write_due)
+
+    def discard(self, execution_id: str) -> None:
+        self._begun.pop(execution_id, None)
+
+    def write(self, until: float = inf) -> None:
+        """Those that are due by then, with what is written next."""
+        for execution_id, (due, fence, at) in list(self._begun.items()):
+            if due > until:
+                break
+            del self._begun[execution_id]
+            self._outbox.write_soon(partial(_start, execution_id, fence, at))
+
+    def _write_due(self) -> None:
+        self._timer = None
+        self.write(self._loop.time())
+        for due, _, _ in self._begun.values():
+            self._timer = self._loop.call_at(due, self._write_due)
+            break
+
+
+def _start(execution_id: str, fence: int, at: datetime, session: Session) -> None:
+    ledger.start(session, execution_id, fence, at)
 
 
 class ResultWriter:
@@ -27,14 +71,22 @@ class ResultWriter:
         self._outbox = outbox
         self._clock = clock
         self._said_at: datetime | None = None
+        self._starts = UnwrittenStarts(outbox)
 
     def started(self, run: PendingRun, at: datetime) -> None:
-        """Soon, and without waiting for it."""
-        self._outbox.write_soon(lambda session: ledger.start(session, run.execution.id, run.fence, at))
+        """Without waiting for it. A later claim may replace it: then its row says at once that it has begun."""
+        self._starts.add(run, at)
+        if run.job.concurrency is Concurrency.REPLACE:
+            self.write_starts()
+
+    def write_starts(self) -> None:
+        """For whoever decides by what has begun."""
+        self._starts.write()
 
     async def attempt(self, run: PendingRun, execution: Execution, attempt: Attempt, wait: timedelta | None) -> bool:
         """``execution`` as it is after this attempt; False when it has ended meanwhile, or another runner has it."""
         failpoints.reach("before-record")
+        self._starts.discard(run.execution.id)
         next_attempt_at = None if wait is None else self._clock.now() + wait
         return await self.until_written(
             lambda session: ledger.record_attempt(session, execution, attempt, next_attempt_at, run.fence)
