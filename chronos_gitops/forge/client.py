@@ -17,7 +17,7 @@ from chronos_gitops.jobs.secrets.masking import MASK
 from chronos_gitops.process.small_files import read_secret
 from chronos_gitops.rollback.publish import Proposal, ReviewRequest
 from chronos_gitops.webhooks.outcome import parse_retry_after, phrase
-from chronos_gitops.webhooks.redaction.redaction import printable, scrub
+from chronos_gitops.webhooks.redaction.redaction import printable_lines, scrub
 from chronos_gitops.webhooks.transport.http_client import HttpResponse
 from chronos_gitops.webhooks.transport.operator_client import OperatorClient
 
@@ -131,4 +131,4 @@ def _reason(answer: HttpResponse) -> str:
     if not said:
         return ""
     text = said if isinstance(said, str) else json.dumps(said)
-    return f": {' '.join(printable(text).split())[:_LONGEST_REASON]}"
+    return f": {' '.join(printable_lines(text).split())[:_LONGEST_REASON]}"

@@ -17,7 +17,7 @@ from chronos_gitops.plurals import plural
 from chronos_gitops.schedule.timestamps import rfc3339, utc_text
 from chronos_gitops.sync.status import BrokenLayer
 from chronos_gitops.versions.version import Version
-from chronos_gitops.webhooks.redaction.redaction import printable, scrub
+from chronos_gitops.webhooks.redaction.redaction import printable_lines, scrub
 
 LONGEST = 500
 """Maximum characters of a foreign text in a message: an error, the subject of a commit."""
@@ -71,7 +71,7 @@ class Notification:
 
 def one_line(text: str) -> str:
     """Foreign text as part of one line of ours: printable, on one line, at most ``LONGEST`` characters."""
-    return cut(" ".join(printable(text).split()), LONGEST)
+    return cut(" ".join(printable_lines(text).split()), LONGEST)
 
 
 def _scrubbed(value: Any, values: Mapping[str, str]) -> Any:

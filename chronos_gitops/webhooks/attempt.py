@@ -25,7 +25,7 @@ from chronos_gitops.webhooks.identity.issuer import Issuer
 from chronos_gitops.webhooks.identity.signing_keys import IdentityError
 from chronos_gitops.webhooks.observed import Recorder
 from chronos_gitops.webhooks.outcome import ErrorClass, ExchangeError, Outcome, OutcomeKind, RequestNotSent, answered
-from chronos_gitops.webhooks.redaction.redaction import excerpt, printable, scrub
+from chronos_gitops.webhooks.redaction.redaction import excerpt, printable_lines, scrub
 from chronos_gitops.webhooks.request import AttemptContext, PreparedRequest
 from chronos_gitops.webhooks.request_factory import RequestFactory
 from chronos_gitops.webhooks.transport.circuit_breaker import CircuitBreakers
@@ -130,7 +130,7 @@ class Delivery:
             call = replace(call, recorder=recorder)
             outcome = self._breakers.refusal(host, started) or await self._tried(host, job, call, progress, labels)
         if outcome.error is not None:
-            outcome = replace(outcome, error=printable(scrub(outcome.error, labels)))
+            outcome = replace(outcome, error=printable_lines(scrub(outcome.error, labels)))
         elapsed, waited = timedelta(seconds=time.monotonic() - started), timedelta(seconds=started - asked)
         observed = recorder.observed(tzdata=self._tzdata, runner=self._runner)
         return replace(outcome, duration=elapsed, waited=waited, phases=progress.times(), observed=observed)
@@ -262,7 +262,7 @@ def _judge_body(
         )
 
     def shown(text: str) -> str:
-        return printable(scrub(text, labels)) if keeps else "(not kept)"
+        return printable_lines(scrub(text, labels)) if keeps else "(not kept)"
 
     error = broken_rule(success, Answer(answer.body, answer.is_longer, answer.encoding), shown)
     if error is None:

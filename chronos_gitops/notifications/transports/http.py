@@ -17,7 +17,7 @@ from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.webhooks.credentials import auth
 from chronos_gitops.webhooks.credentials.secrets import LARGEST, SecretError, Secrets, reference
 from chronos_gitops.webhooks.outcome import parse_retry_after, phrase
-from chronos_gitops.webhooks.redaction.redaction import printable, scrub
+from chronos_gitops.webhooks.redaction.redaction import printable_lines, scrub
 from chronos_gitops.webhooks.request import fill_secrets
 from chronos_gitops.webhooks.transport.dns import Resolver
 from chronos_gitops.webhooks.transport.http_client import HttpResponse
@@ -169,4 +169,4 @@ def _escaped(text: str) -> str:
 
 
 def _shown(text: str, hidden: Mapping[str, str]) -> str:
-    return " ".join(printable(scrub(text, hidden)).split())[:500]
+    return " ".join(printable_lines(scrub(text, hidden)).split())[:500]

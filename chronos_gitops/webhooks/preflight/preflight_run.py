@@ -24,7 +24,7 @@ from chronos_gitops.webhooks.preflight.checks import (
 )
 from chronos_gitops.webhooks.preflight.connection import WITHIN_S, Connected, connect
 from chronos_gitops.webhooks.preflight.prepare import call_of, prepared
-from chronos_gitops.webhooks.redaction.redaction import printable, scrub
+from chronos_gitops.webhooks.redaction.redaction import printable_lines, scrub
 from chronos_gitops.webhooks.request import PreparedRequest
 from chronos_gitops.webhooks.request_factory import RequestFactory
 from chronos_gitops.webhooks.transport import certificate_dates
@@ -129,7 +129,7 @@ class _Round:
         except TimeoutError:
             one.fails(PreflightCheck.TOKEN, "the token endpoint gave no token within 10 s")
         except (ExchangeError, RefusedAddress, RequestError) as error:
-            one.fails(PreflightCheck.TOKEN, printable(scrub(str(error), labels)))
+            one.fails(PreflightCheck.TOKEN, printable_lines(scrub(str(error), labels)))
         else:
             one.progress.passes(PreflightCheck.TOKEN)
 
@@ -162,7 +162,9 @@ def _judge(one: _Ready, connected: Connected, trust: TlsContexts) -> None:
     if failed is not None:
         reached = progress.checks.index(failed.check) if failed.check in progress.checks else len(progress.checks)
         progress.passes(*progress.checks[:reached])
-        progress.failure = CheckFailure(failed.check, printable(scrub(failed.message, one.request.secrets)), failed.at)
+        progress.failure = CheckFailure(
+            failed.check, printable_lines(scrub(failed.message, one.request.secrets)), failed.at
+        )
         return
     progress.passes(PreflightCheck.ADDRESS, PreflightCheck.CONNECT)
     if PreflightCheck.CERTIFICATE in progress.checks:

@@ -41,10 +41,10 @@ def excerpt(body: bytes, values: Mapping[str, str]) -> str:
     if any(values):
         examined = _scrubbed(examined, values, is_cut=True)
     text = examined.decode("utf-8", "replace")[:EXCERPT]
-    return printable(text).encode()[:EXCERPT].decode(errors="ignore")
+    return printable_lines(text).encode()[:EXCERPT].decode(errors="ignore")
 
 
-def printable(text: str) -> str:
+def printable_lines(text: str) -> str:
     """Control, format and unassigned characters as ``\\x1b`` and the like, so that text can neither move a terminal's
     cursor nor turn the order of what is shown; line feeds and tabs stay."""
     return _SUSPECT.sub(_escaped, text.replace("\r\n", "\n"))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chronos_gitops.webhooks.redaction.redaction import EXCERPT, excerpt, printable, scrub
+from chronos_gitops.webhooks.redaction.redaction import EXCERPT, excerpt, printable_lines, scrub
 
 SECRET = 'p@ss/wörd"+&<\\ 1'
 LABEL = "${secret:k}"
@@ -74,7 +74,7 @@ def test_nothing_to_hide_changes_nothing() -> None:
 
 def test_printable_keeps_what_people_write() -> None:
     text = "Ünïcødé 日本語 \t tab\nline €\u00a0\U0001f600"
-    assert printable(text) == text
+    assert printable_lines(text) == text
 
 
 @pytest.mark.parametrize(
@@ -89,14 +89,16 @@ def test_printable_keeps_what_people_write() -> None:
     ],
 )
 def test_printable_escapes_what_moves_or_hides(text: str, shown: str) -> None:
-    assert printable(text) == shown
+    assert printable_lines(text) == shown
 
 
 @settings(deadline=None)
 @given(st.text(max_size=100))
 def test_printable_leaves_no_control(text: str) -> None:
-    assert all(character in "\n\t" or character.isprintable() or character.isspace() for character in printable(text))
-    assert not any(ord(character) < 0x20 and character not in "\n\t" for character in printable(text))
+    assert all(
+        character in "\n\t" or character.isprintable() or character.isspace() for character in printable_lines(text)
+    )
+    assert not any(ord(character) < 0x20 and character not in "\n\t" for character in printable_lines(text))
 
 
 @settings(deadline=None)

@@ -64,7 +64,7 @@ def dated_notes(source: Document, today: datetime) -> Iterator[Problem]:
         return
     if timing.ended(today - _ENDED):
         yield from _ended(source, timing, today)
-    else:
+    elif any(one.one_off is not None for one in timing.schedules.schedules):
         yield from _past(source, today)
     moved = None if timing.timezone == "UTC" else _first_moved(timing, today)
     if moved is not None:
