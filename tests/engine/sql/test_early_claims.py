@@ -256,6 +256,31 @@ def test_a_restart_after_a_kill_does_not_send_early(
         restarted.stop_all()
 
 
+def pass_time(bench: Bench, duration: timedelta) -> None:
+    """Also while the engine rests after trouble."""
+    assert isinstance(bench.clock, HandClock)
+    bench.clock.leap(duration)
+    bench.clock.rest(duration)
+
+
+@pytest.mark.parametrize("mended", ["before its instant", "after its instant"])
+def test_a_claim_that_fails_is_made_again(bench: Bench, data_folder: Path, mended: str) -> None:
+    engine = bench.start(bench.job())
+    with contextlib.closing(sqlite3.connect(data_folder / "ledger.db")) as ledger:
+        ledger.execute("CREATE TRIGGER full BEFORE INSERT ON executions BEGIN SELECT RAISE(ABORT, 'no room'); END")
+        pass_time(bench, MINUTE - LEFT)
+        eventually(lambda: "no room" in engine.health().detail)
+        if mended == "after its instant":
+            pass_time(bench, timedelta(seconds=2))
+        assert statuses(engine) == []
+        ledger.execute("DROP TRIGGER full")
+    eventually(lambda: pass_time(bench, timedelta(milliseconds=50)) or bench.seen.ended)
+    [ended] = bench.seen.wait(1)
+    assert (ended.status, ended.trigger, ended.scheduled_time) == (Status.SUCCESS, Trigger.SCHEDULE, DUE)
+    assert statuses(engine) == [("success", None)]
+    assert sent(bench) == ["2026-03-02T12:01:00Z"]
+
+
 def test_replicas_decide_at_the_instant(postgres_url: str, receiver: Receiver, clock: HandClock, seen: Seen) -> None:
     """Another one may run something of the job, or pause it."""
     bench = Bench(on_postgres(postgres_url), receiver, clock, seen)
