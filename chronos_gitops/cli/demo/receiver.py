@@ -143,29 +143,29 @@ class Receiver:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        server = await asyncio.start_server(
-            self._connection, "127.0.0.1", self._wanted_port, backlog=1024, limit=_MAX_HEAD
-        )
+        server = await asyncio.start_server(self._accept, "127.0.0.1", self._wanted_port, backlog=1024, limit=_MAX_HEAD)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
         server.close()
+        for _ in range(_TURNS_OF_ACCEPT):
+            await asyncio.sleep(0)
         for connection in self._connections:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A task that is cancelled before its first step closes nothing itself."""
+        task = self._loop.create_task(self._connection(reader, writer))
         self._connections.add(task)
+        task.add_done_callback(lambda _: writer.close())
+        task.add_done_callback(self._connections.discard)
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         wire = _Wire(reader, writer)
-        try:
-            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                while await self._exchange(wire):
-                    pass
-        finally:
-            writer.close()
-            self._connections.discard(task)
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            while await self._exchange(wire):
+                pass
 
     async def _exchange(self, wire: "_Wire") -> bool:
         """One request and its answer; False when the connection is over."""
@@ -283,6 +283,8 @@ class _Wire:
         await self._writer.drain()
 
 
+_TURNS_OF_ACCEPT = 3
+"""The turns of the loop until asyncio hands over a connection that it has accepted."""
 _STATUSES = frozenset(str(code.value) for code in HTTPStatus if code >= 200)
 _BODYLESS = (204, 304)
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
