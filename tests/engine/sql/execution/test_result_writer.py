@@ -48,12 +48,16 @@ def noted(engine: Engine, ledger: Path) -> Engine:
 
 
 def test_one_write_says_how_a_short_execution_went(bench: Bench, data_folder: Path) -> None:
-    noted(bench.start(*(bench.job(f"job-{number}") for number in range(20))), data_folder / "ledger.db")
-    bench.clock.turn(MINUTE)
-    bench.seen.wait(20)
-    written = changes(data_folder / "ledger.db")
-    assert written.count(("success", True)) == 20
-    assert len(written) < 40, "a slow machine may need longer than 50 ms for some"
+    """A loaded machine may need longer than 50 ms for some of them."""
+    noted(bench.start(bench.job()), data_folder / "ledger.db")
+    for number in range(1, 101):
+        bench.clock.turn(MINUTE)
+        bench.seen.wait(number)
+        written = changes(data_folder / "ledger.db")
+        assert written.count(("success", True)) == number
+        if len(written) < 2 * number:
+            return
+    pytest.fail("each had a write for its begin")
 
 
 def test_a_long_one_is_running_meanwhile(bench: Bench, data_folder: Path) -> None:
