@@ -83,7 +83,7 @@ def record(ledger: Path, names: list[str]) -> None:
 
 
 def server(figures: Figures, runner: Runner, count: int, rounds: int) -> None:
-    shown = min(200, count)
+    shown = min(100, count)
     for what, path in (
         (f"{count:,} jobs, the page with {shown} of them", "/"),
         (f"{count:,} jobs, the failing ones", "/?standing=failing"),

@@ -11,6 +11,7 @@ from harness.api_fixtures import XSS, Checkout, app_of, finished, job_yaml, sett
 
 from chronos_gitops.app import build
 from chronos_gitops.server.web import formatting
+from chronos_gitops.server.web.pages import jobs
 from chronos_gitops.service import Service
 
 
@@ -70,6 +71,17 @@ def test_columns_order_the_list_and_a_second_click_turns_it(client: FlaskClient)
     for column, order in (("Schedule", "schedule"), ("Last 20 runs", "-failures"), ("Version", "-updated_at")):
         assert f'<a href="/?sort={order}">{column}</a>' in page(client, "/")
     assert client.get("/?sort=colour", headers={"Accept": "text/html"}).status_code == 400
+
+
+def test_a_long_list_has_pages_that_keep_the_order(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "SHOWN", 3)
+    text = page(client, "/?sort=name")
+    assert re.findall(r'<a href="/jobs/([a-z-]+)">', text) == ["daily-backup", "failing", "nightly"]
+    following = re.search(r'rel="next" href="([^"]+)"', text)
+    assert following
+    rest = page(client, following[1].replace("&amp;", "&"))
+    assert re.findall(r'<a href="/jobs/([a-z-]+)">', rest) == ["off"]
+    assert "page 2 of 2" in rest
 
 
 def test_a_failing_job_names_the_commit_that_it_fails_since(own: FlaskClient) -> None:

@@ -23,11 +23,13 @@ from chronos_gitops.server.web import charts
 from chronos_gitops.server.web.layout import PAUSES, blueprint, in_words, render_page, shapes_kept
 from chronos_gitops.server.web.pages.upcoming import aligned, day, due
 
-SHOWN = 200
+SHOWN = 100
+"""Jobs on a page: as many as a list of the API has by default."""
 _STEP = timedelta(minutes=5)
 _MINUTE = timedelta(minutes=1)
 _STEPS = 18
 _TIMELINE = 1000
+_READ = 200
 _NAMED = 1000
 
 
@@ -238,9 +240,9 @@ def _newest(since: datetime) -> list[Execution]:
     rows: list[Execution] = []
     before = None
     while len(rows) < _TIMELINE:
-        page = service().engine.executions(ExecutionQuery(limit=SHOWN, before=before))
+        page = service().engine.executions(ExecutionQuery(limit=_READ, before=before))
         rows += page
-        if len(page) < SHOWN or page[-1].scheduled_time < since:
+        if len(page) < _READ or page[-1].scheduled_time < since:
             break
         before = (page[-1].scheduled_time, page[-1].id)
     return rows

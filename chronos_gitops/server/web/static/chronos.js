@@ -26,11 +26,12 @@
   const keep = (name, value) => { try { localStorage.setItem(`chronos-${name}`, value); } catch { /* for this page only */ } };
 
   let ahead = 0; // of the server's clock over ours
-  const local = new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "medium"});
+  let format; // ten milliseconds to make, and most pages show no local time
+  const local = at => (format ??= new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "medium"})).format(at);
   const WAYS = {
     long: ["Times: how long", at => said(at - Date.now() - ahead)],
     utc: ["Times: UTC", at => `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`],
-    here: ["Times: here", at => local.format(at)],
+    here: ["Times: here", at => local(at)],
   };
   let way = kept("times") in WAYS ? kept("times") : "long";
   function count() {
@@ -38,12 +39,14 @@
       const at = Date.parse(time.dateTime);
       const words = WAYS[way][1](at);
       if (time.textContent !== words) time.textContent = words;
-      if (!time.dataset.local) {
-        time.dataset.local = "1";
-        time.title += ` · ${local.format(at)} here`;
-      }
     }
   }
+  document.addEventListener("pointerover", event => {
+    const time = event.target.closest?.("time[datetime]");
+    if (!time || time.dataset.local) return;
+    time.dataset.local = "1";
+    time.title += ` · ${local(Date.parse(time.dateTime))} here`;
+  });
 
   // Only what is marked as live is exchanged, and not while somebody is in it: focus, text and open details stay.
   function isBusy(part) {
@@ -83,7 +86,7 @@
     for (const said of place.querySelectorAll("p")) said.remove();
     if (!kind) return;
     const said = place.querySelector(`[data-away=${kind}]`).content.cloneNode(true);
-    said.querySelector("[data-at]").textContent = local.format(fresh);
+    said.querySelector("[data-at]").textContent = local(fresh);
     place.append(said);
   }
   let question = 0; // an answer to an earlier one comes too late
@@ -183,11 +186,12 @@
   for (const name of Object.keys(acts)) button(name)?.addEventListener("click", acts[name]);
   document.querySelector(".keys")?.removeAttribute("hidden");
   dress();
-  const zone = document.getElementById("zone");
-  if (zone) {
-    zone.textContent = `; here it is ${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
+  requestAnimationFrame(() => setTimeout(() => { // after the first paint
+    const zone = document.getElementById("zone");
+    if (!zone) return;
+    zone.textContent = `; your time zone is ${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
     zone.hidden = false;
-  }
+  }));
   for (const shown of document.querySelectorAll("[data-copy]")) {
     const button = document.createElement("button");
     button.type = "button";
@@ -198,7 +202,7 @@
     });
     shown.after(button);
   }
-  count();
+  if (way !== "long") count(); // as the server wrote them, for the first second
   setInterval(count, 1000);
   if (document.body.dataset.stream) {
     document.addEventListener("visibilitychange", () => { listen(); soon(); });
