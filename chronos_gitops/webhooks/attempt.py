@@ -43,6 +43,7 @@ __all__ = ["Delivery"]
 
 log = logging.getLogger(__name__)
 _DESCRIPTOR_RETRY_S = 1.0
+_LONGEST_HEADER = 256
 
 
 OnAttempt = Callable[[Job, AttemptContext, Outcome], None]
@@ -201,7 +202,11 @@ class Delivery:
         outcome = answered(answer.status, job.webhook.success_codes, retry_after=answer.retry_after, now=now)
         if outcome.kind is OutcomeKind.SUCCESS and job.webhook.success is not None:
             outcome = _judge_body(outcome, job.webhook.success, answer, labels, keeps=self._keeps(call))
-        return replace(outcome, response=excerpt(answer.body, labels) if self._keeps(call) else None)
+        if not self._keeps(call):
+            return outcome
+        if call.recorder is not None:
+            call.recorder.headers = {name: _header(name, value, labels) for name, value in answer.headers}
+        return replace(outcome, response=excerpt(answer.body, labels))
 
     def _keeps(self, call: AttemptContext) -> bool:
         """True if anything that the target of this job sends is kept."""
@@ -246,6 +251,15 @@ class Delivery:
         labels.update(request.secrets)
         policy = self._egress.of(call.path).policy
         return await self._wire.exchange(request, progress, call.may_send, egress=policy)
+
+
+def _header(name: str, value: str, labels: Mapping[str, str]) -> str:
+    """The stored part of a response header: scrubbed before it is cut. The query of a Location may be a signature."""
+    shown = excerpt(value.encode(), labels)
+    if name == "Location":
+        path, mark, _ = shown.partition("?")
+        shown = path + (f"?{MASK}" if mark else "")
+    return shown[:_LONGEST_HEADER]
 
 
 def _judge_body(

@@ -31,7 +31,7 @@ class ObservedSecret:
 @dataclass(frozen=True, slots=True)
 class Observed:
     """``host``, ``address`` and ``certificate`` are the target's, None where the url is a secret or nothing was
-    connected."""
+    connected. ``headers`` are those of the response that are kept, scrubbed."""
 
     host: str | None
     address: str | None
@@ -39,6 +39,7 @@ class Observed:
     secrets: Mapping[str, ObservedSecret]
     tzdata: str
     runner: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """As it is kept, without what is absent."""
@@ -47,6 +48,8 @@ class Observed:
         document: dict[str, Any] = {name: value for name, value in peer.items() if value is not None}
         if self.certificate is not None:
             document["certificate"] = _certificate(self.certificate)
+        if self.headers:
+            document["headers"] = dict(self.headers)
         return document | {"secrets": secrets, "tzdata": self.tzdata, "runner": self.runner}
 
     @classmethod
@@ -58,7 +61,8 @@ class Observed:
             for name, (fingerprint, at) in document["secrets"].items()
         }
         texts = (document["tzdata"], document["runner"])
-        return cls(document.get("host"), document.get("address"), certificate or None, secrets, *texts)
+        headers = document.get("headers", {})
+        return cls(document.get("host"), document.get("address"), certificate or None, secrets, *texts, headers)
 
 
 class Fingerprints:
@@ -83,6 +87,7 @@ class Recorder:
     secrets: dict[str, ObservedSecret] = field(default_factory=dict)
     host: str | None = None
     peer: Peer | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
     def secret(self, name: str, value: str) -> None:
         self.secrets[name] = ObservedSecret(self.fingerprints.of(name, value), self.changed_at(name))
@@ -93,7 +98,7 @@ class Recorder:
     def observed(self, *, tzdata: str, runner: str) -> Observed:
         address = None if self.peer is None else self.peer.address
         certificate = None if self.peer is None else self.peer.certificate
-        return Observed(self.host, address, certificate, self.secrets, tzdata, runner)
+        return Observed(self.host, address, certificate, self.secrets, tzdata, runner, self.headers)
 
 
 @lru_cache(maxsize=1000)

@@ -11,12 +11,14 @@ from ssl import PEM_cert_to_DER_cert
 import pytest
 from harness.servers import Certificates, Hostile, answer, answering
 
+from chronos_gitops.config.groups import Egress
 from chronos_gitops.jobs.model import BearerAuth, Job
 from chronos_gitops.webhooks.attempt import Delivery
 from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.observed import Fingerprints, Observed
 from chronos_gitops.webhooks.outcome import Outcome
 from chronos_gitops.webhooks.request import AttemptContext
+from chronos_gitops.webhooks.transport.egress.egress_folders import EgressPolicies
 
 OK = answering(answer("200 OK", b"ok"))
 VALUE = "correct-horse-battery-staple"
@@ -67,6 +69,41 @@ def test_a_secret_is_noted_by_fingerprint_and_time_and_a_short_one_by_time_alone
     assert VALUE not in json.dumps(found.document()) + repr(found)
     assert str(found.secrets["long"].fingerprint) not in repr(found)
     assert len(json.dumps(found.document(), separators=(",", ":"))) < 350
+
+
+def test_headers_that_explain_a_response_are_kept_redacted_and_no_others(
+    job_to: Callable[..., Job], deliver: Deliver
+) -> None:
+    fields = (
+        "content-type: application/json",
+        f"Location: https://files.example/a/{VALUE}?X-Amz-Signature=abcdef",
+        "Set-Cookie: session=abcdef",
+        "Authorization: Bearer abcdef",
+        f"X-Request-Id: {'r' * 300}",
+        "Via: 1.1 a",
+        "Via: 1.1 b",
+        f"Server: caddy\t{VALUE}\x1b[31m",
+        "X-Debug: abcdef",
+    )
+    with Hostile(answering(answer("302 Found", b"", *fields))) as server:
+        job = job_to(server.url(), headers=(("X-A", "${secret:long}"),))
+        found = observed(deliver(job, values={"long": VALUE}))
+    assert found.headers == {
+        "Content-Type": "application/json",
+        "Location": "https://files.example/a/${secret:long}?***",
+        "X-Request-Id": "r" * 256,
+        "Via": "1.1 a, 1.1 b",
+        "Server": "caddy\t${secret:long}\\x1b[31m",
+    }
+    assert Observed.from_document(json.loads(json.dumps(found.document()))).headers == found.headers
+
+
+def test_no_header_is_kept_where_no_response_is(job_to: Callable[..., Job], deliver: Deliver) -> None:
+    egress = EgressPolicies.parse(Egress("internal", responses="none"), loopback_allowed=True)
+    with Hostile(answering(answer("200 OK", b"ok", "Server: caddy"))) as server:
+        assert observed(deliver(job_to(server.url()))).headers == {"Server": "caddy"}
+        outcome = deliver(job_to(server.url()), egress=egress)
+    assert (outcome.response, observed(outcome).headers) == (None, {})
 
 
 def test_the_name_of_a_secret_is_in_its_fingerprint() -> None:

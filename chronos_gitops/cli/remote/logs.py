@@ -36,4 +36,5 @@ def _attempt(attempt: dict[str, Any]) -> str:
     words = [attempt["status_code"], attempt["error_class"], attempt["error"]]
     answer = " ".join(str(word) for word in words if word is not None) or "under way"
     head = f"attempt {attempt['attempt']} at {attempt['started_at']}{took}: {answer}"
-    return f"{head}\n{attempt['response']}" if attempt["response"] else head
+    headers = [f"{name}: {value}" for name, value in (attempt.get("response_headers") or {}).items()]
+    return "\n".join([head, *headers, *([attempt["response"]] if attempt["response"] else [])])

@@ -67,7 +67,8 @@ class _Exchange:
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
     """A final status, which decides; ``body`` holds its first 64 KiB, and ``is_longer`` says that there was more.
-    ``body_fault`` says why there is no more of it, to those who must judge the body."""
+    ``body_fault`` says why there is no more of it, to those who must judge the body. ``headers`` are those of
+    ``response_head.NOTED``."""
 
     status: int
     retry_after: str | None
@@ -75,6 +76,7 @@ class HttpResponse:
     body_fault: ExchangeError | None = None
     is_longer: bool = False
     encoding: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class HttpTransport:
@@ -172,7 +174,7 @@ class HttpTransport:
             response.close()
             exchange.cut()
         head, is_longer = guard.head, total is not None and total > KEPT
-        return HttpResponse(head.status, head.retry_after, bytes(body), fault, is_longer, head.encoding)
+        return HttpResponse(head.status, head.retry_after, bytes(body), fault, is_longer, head.encoding, head.noted)
 
 
 _exchange: ContextVar[_Exchange] = ContextVar("exchange")

@@ -17,6 +17,22 @@ _KEEP_ALIVE = re.compile(r"(?:^|,)[ \t]*timeout[ \t]*=[ \t]*\"?([0-9]{1,9})", re
 _PREFIX = b"HTTP/"
 _LARGEST = 2**62
 SWITCHING_PROTOCOLS = 101
+NOTED = {
+    name.lower(): name
+    for name in (
+        "Content-Type",
+        "Location",
+        "Allow",
+        "Retry-After",
+        "WWW-Authenticate",
+        "Server",
+        "Via",
+        "Server-Timing",
+        "X-Request-Id",
+        "X-Correlation-Id",
+    )
+}
+"""The fields that are kept with an attempt: they explain a response, and none of them sets a credential."""
 
 
 class Framing(StrEnum):
@@ -32,7 +48,8 @@ class Framing(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ResponseHead:
     """``may_reuse``: the connection may serve another request; ``keep_alive``: the seconds that the server announced
-    it will keep an idle connection open; ``encoding``: its Content-Encoding, in lower case."""
+    it will keep an idle connection open; ``encoding``: its Content-Encoding, in lower case; ``noted``: its fields of
+    ``NOTED``."""
 
     status: int
     framing: Framing
@@ -41,6 +58,7 @@ class ResponseHead:
     keep_alive: int | None = None
     retry_after: str | None = None
     encoding: str = ""
+    noted: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_final(self) -> bool:
@@ -92,6 +110,7 @@ def parse(head: bytes, *, method: str) -> ResponseHead | None:
         keep_alive=None if announced is None else int(announced[1]),
         retry_after=None if retry_after is None else retry_after[0],
         encoding=", ".join(_list(fields, "content-encoding")),
+        noted=tuple((NOTED[name], ", ".join(values)) for name, values in fields.items() if name in NOTED),
     )
 
 

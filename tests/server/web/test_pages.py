@@ -90,6 +90,13 @@ def test_a_failing_job_names_the_commit_that_it_fails_since(own: FlaskClient) ->
     assert f'since <a href="/commits/{commit}" title="version 1 by' in page(own, "/")
 
 
+def test_an_execution_shows_the_headers_of_its_response(own: FlaskClient) -> None:
+    found = finished(own, own.post("/api/v1/jobs/failing/trigger").get_json()["id"])
+    server = found["attempts"][0]["response_headers"]["Server"]
+    assert server.startswith("BaseHTTP")
+    assert f"<dt><code>Server</code></dt><dd><code>{server}</code></dd>" in page(own, f"/executions/{found['id']}")
+
+
 def test_a_job_page_has_its_versions_and_what_comes_next(client: FlaskClient) -> None:
     text = page(client, "/jobs/daily-backup")
     assert "More jobs, one less" in text

@@ -22,6 +22,7 @@ from chronos_gitops.server.api.openapi.shapes import (
     ref,
     shape,
 )
+from chronos_gitops.webhooks.transport.response_head import NOTED
 
 _OUTCOME: Final[dict[str, Schema]] = {
     "status_code": nullable(NUMBER),
@@ -68,7 +69,17 @@ def executions() -> dict[str, Schema]:
         "SentRequest": shape(sent_request()),
         **_context(),
         "Attempt": shape(
-            attempt | {"response": nullable(TEXT), "phases": nullable(_phases())}, description="One HTTP request."
+            attempt
+            | {
+                "response": nullable(TEXT) | {"description": "At most 4 KiB of the body, secrets redacted"},
+                "response_headers": nullable(TEXT_MAP)
+                | {
+                    "description": f"Headers of the response, secrets redacted: {', '.join(NOTED.values())}. Null for "
+                    "attempts of earlier versions"
+                },
+                "phases": nullable(_phases()),
+            },
+            description="One HTTP request.",
         ),
     }
 

@@ -258,6 +258,7 @@ def attempt(found: Attempt) -> Json:
         "error_class": found.error_class,
         "error": found.error,
         "response": found.response,
+        "response_headers": None if found.observed is None else dict(found.observed.headers),
         "phases": None if found.phases is None else asdict(found.phases),
     }
 
