@@ -31,6 +31,8 @@ class EventKind(StrEnum):
     JOB_RELEASED = "job_released"
     LAYER_QUARANTINED = "layer_quarantined"
     LAYER_RELEASED = "layer_released"
+    FILE_QUARANTINED = "file_quarantined"
+    FILE_RELEASED = "file_released"
     DELETIONS_HELD = "deletions_held"
     JOB_FAILING = "job_failing"
     JOB_RECOVERED = "job_recovered"
@@ -181,6 +183,7 @@ _TROUBLE: Final = (
     EventKind.SYNC_FAILED,
     EventKind.JOB_QUARANTINED,
     EventKind.LAYER_QUARANTINED,
+    EventKind.FILE_QUARANTINED,
     EventKind.DELETIONS_HELD,
     EventKind.JOB_FAILING,
     EventKind.EXPECTATION_BROKEN,

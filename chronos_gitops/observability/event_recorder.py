@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 _LOOK_EVERY: Final = 1.0
 _CALENDARS_SHOWN: Final = 10
 _NOTHING_RUNS: Final = "there is no valid version before it, so nothing of it runs"
+_NOTHING_VALID: Final = "there is no valid content before it, so nothing of it is in force"
 _News: TypeAlias = "AppliedJobs | Execution | ReplayEnd | None"
 
 
@@ -156,7 +157,7 @@ class EventRecorder:
         self._add(kind, message[:2000], commit=attempted if is_about_a_commit else None)
 
     def _tell_quarantine(self, before: SyncStatus | None, status: SyncStatus) -> None:
-        """One event for each file to mend: a layer, or a job with an error of its own."""
+        """One event for each file to mend: a layer, a calendar, a policy, or a job with an error of its own."""
         commit = status.revision.attempted
         was = {} if before is None else {layer.file: layer for layer in before.broken_layers}
         layers = {layer.file: layer for layer in status.broken_layers}
@@ -165,12 +166,18 @@ class EventRecorder:
             if name in layers:
                 self._tell_layer(EventKind.LAYER_QUARANTINED, layers[name], status)
                 continue
+            if name in status.other_kinds:
+                effect = _NOTHING_VALID if name in status.not_running else "its last good content stays in force"
+                self._add(EventKind.FILE_QUARANTINED, f"{name} is invalid; {effect}", commit=commit)
+                continue
             effect = _NOTHING_RUNS if name in status.not_running else "the last good version runs"
             path = status.quarantined_paths.get(name)
             self._add(EventKind.JOB_QUARANTINED, f"its file is invalid; {effect}", job=name, commit=commit, path=path)
         for name in sorted(known - broken):
             if name in was:
                 self._tell_layer(EventKind.LAYER_RELEASED, was[name], status)
+            elif before is not None and name in before.other_kinds:
+                self._add(EventKind.FILE_RELEASED, f"{name} is valid again, or gone", commit=commit)
             else:
                 path = None if before is None else before.quarantined_paths.get(name)
                 message = "its file is valid again, or gone"

@@ -9,13 +9,14 @@ from typing import Final
 
 from chronos_gitops.jobs.bound_jobs import bound
 from chronos_gitops.jobs.job_ids import DefinitionId
+from chronos_gitops.jobs.layers.file_roles import FileRole
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.jobs.planning.held import deletion_checksum, disabled_by_layers, held_deletions
 from chronos_gitops.jobs.problem import is_error
 from chronos_gitops.jobs.validation.validate import FileResult, TreeResult
 from chronos_gitops.plurals import plural, some
 from chronos_gitops.sync.environments import disagreement
-from chronos_gitops.sync.status import BrokenLayer, HeldDeletions, OnInvalid, SyncState, SyncStatus
+from chronos_gitops.sync.status import BrokenLayer, HeldDeletions, OnInvalid, SyncState, SyncStatus, counted
 from chronos_gitops.versions.history import Index, Versions
 from chronos_gitops.versions.version import Version, VersionChange
 
@@ -51,7 +52,7 @@ class DeletionApproval:
 class SyncDecision:
     """``applied`` is False when nothing of the tree was taken and ``jobs`` is what ran before. ``not_running`` are
     those of ``quarantined`` of which there is no last good version, ``broken_layers`` why the jobs below them are, and
-    ``quarantined_paths`` the files of jobs with a name."""
+    ``quarantined_paths`` the files of jobs with a name, and ``other_kinds`` what those are that are no jobs."""
 
     jobs: JobSet
     state: SyncState
@@ -63,6 +64,7 @@ class SyncDecision:
     held: HeldDeletions | None = None
     applied: bool = True
     quarantined_paths: Mapping[str, str] = field(default_factory=dict, hash=False)
+    other_kinds: Mapping[str, FileRole] = field(default_factory=dict, hash=False)
 
 
 def reconcile(
@@ -105,9 +107,10 @@ def reconcile(
     running_on |= {*policies, *(file.path for file in tree.loaded.calendars.files.values())}
     not_running = tuple(name for name in names if name not in running_on)
     layers = _broken_layers(broken, tree.loaded)
-    reason, message = _reason(names, not_running, layers, held)
+    others = dict.fromkeys(policies, FileRole.POLICY) | dict.fromkeys(broken_calendars, FileRole.CALENDAR)
+    reason, message = _reason(names, not_running, layers, held, others)
     state = SyncState.SYNCED if reason is None else SyncState.DEGRADED
-    return SyncDecision(jobs, state, reason, message, names, not_running, layers, held, quarantined_paths=paths)
+    return SyncDecision(jobs, state, reason, message, names, not_running, layers, held, True, paths, others)
 
 
 def _with_calendars(kept: JobVersion, tree: DesiredState) -> JobVersion:
@@ -286,14 +289,18 @@ def _rejected(broken: Sequence[str], running: JobSet) -> SyncDecision:
 
 
 def _reason(
-    names: Sequence[str], not_running: Sequence[str], layers: Sequence[BrokenLayer], held: HeldDeletions | None
+    names: Sequence[str],
+    not_running: Sequence[str],
+    layers: Sequence[BrokenLayer],
+    held: HeldDeletions | None,
+    others: Mapping[str, FileRole],
 ) -> tuple[str | None, str]:
     if held is not None:
         return "UnsafePlan", _held_message(held)
     if names:
         stay = [name for name in names if name not in not_running]
         parts = (
-            ", ".join((plural(len(names), "invalid job"), *map(_cause, layers))),
+            ", ".join((counted(names, others, "invalid "), *map(_cause, layers))),
             f"as before: {some(stay)}" if stay else "",
             f"without a valid version, not running: {some(not_running)}" if not_running else "",
         )
@@ -327,4 +334,5 @@ def status_of(settlement: SyncDecision, before: SyncStatus, *, is_rewritten: boo
         not_running=settlement.not_running,
         broken_layers=settlement.broken_layers,
         quarantined_paths=settlement.quarantined_paths,
+        other_kinds=settlement.other_kinds,
     )

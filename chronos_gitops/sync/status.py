@@ -1,13 +1,17 @@
 """The status of the sync controller (CONTRACT 3, ``GET /api/v1/sync``)."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from chronos_gitops.git.signatures.errors import UnverifiedCommit
 from chronos_gitops.git.verification.verified_history import Vouch
+from chronos_gitops.jobs.layers.file_roles import FileRole
 from chronos_gitops.jobs.problem import Problem
+from chronos_gitops.plurals import verb
 
 
 class Mode(StrEnum):
@@ -62,6 +66,7 @@ class SyncStatus:
     ``repository`` holds no credentials; ``quarantined`` are names of jobs, or paths of files without one;
     ``not_running`` are those of them of which there is no last good version. ``broken_layers`` say which of them are
     quarantined by a layer alone; each stands in one of these. ``quarantined_paths`` has the files of the names.
+    ``other_kinds``: the role of those of ``quarantined`` that are no jobs but calendars or policies, by path.
 
     ``reload_ms`` is the time from noticing the last applied change to the JobSet swapped. ``history_epoch`` counts the
     histories seen: numbers of versions hold within one. ``applied_at`` is when what runs last changed, and
@@ -88,6 +93,7 @@ class SyncStatus:
     not_running: tuple[str, ...] = ()
     broken_layers: tuple[BrokenLayer, ...] = ()
     quarantined_paths: Mapping[str, str] = field(default_factory=dict, hash=False)
+    other_kinds: Mapping[str, FileRole] = field(default_factory=dict, hash=False)
     reload_ms: float | None = None
     history_epoch: int = 1
     is_history_partial: bool = False
@@ -105,3 +111,18 @@ class SyncStatus:
         """Those of ``quarantined`` that have an error of their own."""
         inherited = {name for layer in self.broken_layers for name in layer.quarantined}
         return tuple(name for name in self.quarantined if name not in inherited)
+
+    @property
+    def invalid_counts(self) -> str:
+        """``2 jobs, 1 calendar``: those of ``without_layers`` by kind."""
+        return counted(self.without_layers, self.other_kinds)
+
+
+def counted(names: Sequence[str], other_kinds: Mapping[str, FileRole], word: str = "") -> str:
+    """``2 jobs, 1 calendar``, with the ``word`` before each kind; jobs come first."""
+    roles = Counter(other_kinds.get(name, FileRole.JOB) for name in names)
+    ordered = sorted(roles.items(), key=lambda item: (item[0] is not FileRole.JOB, item[0]))
+    return ", ".join(f"{number:,} {word}{verb(number, role, _SEVERAL[role])}" for role, number in ordered)
+
+
+_SEVERAL: Final = {FileRole.JOB: "jobs", FileRole.CALENDAR: "calendars", FileRole.POLICY: "policies"}

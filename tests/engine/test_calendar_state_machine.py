@@ -5,31 +5,39 @@ in closed time but what a pause or outage made late, and nothing runs twice, its
 """
 
 import contextlib
+import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 
 import pytest
-from harness.clock import HandClock
-from harness.engine_harness import Bench, Seen
+from harness.clock import HandClock, RealClock
+from harness.engine_harness import Bench, Seen, eventually
 from harness.engines import EngineMaker, on_postgres, on_sqlite
-from harness.machine.calendar_jobs import DAY, EVERYTHING, HOUR, NAMES, START, job_set, judge
+from harness.machine.calendar_jobs import DAY, EVERYTHING, HOUR, NAMES, START, job_set, judge, without_row
+from harness.machine.fast_time import LATE, FastClock, as_told, on_fast_temporal
 from harness.machine.seeds import seeded
 from harness.programs.postgres import database
+from harness.programs.temporal import TemporalServer
 
 from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.engine.engine import Engine
+from chronos_gitops.engine.model import Execution, ExecutionQuery
+from chronos_gitops.engine.temporal.errors import Unavailable
 from chronos_gitops.jobs.model import JobSet
 
 
 class Story:
     """A job for each ``on_skip``; ``step`` does something at random."""
 
-    def __init__(self, maker: EngineMaker, receiver: Receiver, chance: Random) -> None:
+    def __init__(
+        self, maker: EngineMaker, receiver: Receiver, chance: Random, clock: HandClock | FastClock | None = None
+    ) -> None:
         self.chance = chance
-        self.clock = HandClock(START)
-        self.bench = Bench(maker, receiver, self.clock, Seen())
+        self.clock = HandClock(START) if clock is None else clock
+        self.bench = Bench(maker, receiver, self.clock if isinstance(self.clock, HandClock) else RealClock(), Seen())
         self.closed: list[str] = ["SAT"]
         self.commits = 0
         self.paused: set[str] = set()
@@ -76,14 +84,17 @@ class Story:
 
     def pause(self) -> None:
         name = self.chance.choice(NAMES)
-        self.engine.pause(name, reason="a random hand", by="test")
+        self.ask(lambda: self.engine.pause(name, reason="a random hand", by="test"))
         self.paused.add(name)
 
     def resume(self) -> None:
         for name in sorted(self.paused):
-            self.engine.resume(name)
+            self.ask(partial(self.engine.resume, name))
         self.paused.clear()
         self.settle()
+
+    def ask(self, command: Callable[[], object]) -> None:
+        command()
 
     def settle(self) -> None:
         """Until all that is due is decided and done."""
@@ -105,16 +116,82 @@ class Story:
         judge(self.jobs, self.engine.executions(EVERYTHING), self.clock.now())
 
 
+class TemporalStory(Story):
+    """The same on a server that keeps the time: a day takes 2.4 seconds, and the server is killed now and then."""
+
+    def __init__(self, server: TemporalServer, receiver: Receiver, chance: Random) -> None:
+        self.server = server
+        clock = FastClock(START)
+        self.scale = clock.scale
+        super().__init__(on_fast_temporal(server.url(server.namespace()), clock.scale), receiver, chance, clock)
+        self.since = clock.now()
+
+    def step(self) -> None:
+        if self.chance.random() < 0.04:
+            self.lose_server()
+        else:
+            super().step()
+
+    def lose_server(self) -> None:
+        self.server.stop(signal.SIGKILL)
+        self.clock.leap(HOUR * self.chance.choice((0, 5, 30)))
+        self.server.start()
+        eventually(self.is_connected, 180.0)
+
+    def is_connected(self) -> bool:
+        return self.is_answered(lambda: self.engine.executions(ExecutionQuery(limit=1)))
+
+    def ask(self, command: Callable[[], object]) -> None:
+        """Again, while a server under load or after a kill does not answer in time."""
+        eventually(lambda: self.is_answered(command), 180.0)
+
+    def is_answered(self, command: Callable[[], object]) -> bool:
+        try:
+            command()
+        except Unavailable:
+            return False
+        return True
+
+    def settle(self) -> None:
+        """Nothing to wait for: time goes on while what is due is decided."""
+
+    def rows(self) -> list[Execution]:
+        return (
+            as_told(self.clock.scale, self.engine.executions(EVERYTHING)) if isinstance(self.clock, FastClock) else []
+        )
+
+    def end(self) -> None:
+        self.resume()
+        self.clock.turn(2 * HOUR)
+        until = self.clock.now()
+
+        def is_done() -> bool:
+            rows = self.rows()
+            of_job = [(one.job, [row for row in rows if row.job == one.job.name]) for one in self.jobs]
+            is_whole = not any(without_row(job, found, self.since, until - DAY) for job, found in of_job)
+            return is_whole and all(row.status.is_final for row in rows if row.scheduled_time <= until)
+
+        with contextlib.suppress(AssertionError):  # then the verdict names what is missing
+            eventually(is_done, 180.0)
+        self.until = until
+
+    def judge(self) -> None:
+        judge(self.jobs, self.rows(), self.until, since=self.since, late=LATE)
+
+
 def run(maker: EngineMaker, chance: Random, steps: int) -> None:
     with Receiver() as receiver:
-        story = Story(maker, receiver, chance)
-        try:
-            for _ in range(steps):
-                story.step()
-            story.end()
-            story.judge()
-        finally:
-            story.bench.stop_all()
+        run_story(Story(maker, receiver, chance), steps)
+
+
+def run_story(story: Story, steps: int) -> None:
+    try:
+        for _ in range(steps):
+            story.step()
+        story.end()
+        story.judge()
+    finally:
+        story.bench.stop_all()
 
 
 def run_stories(makers: Iterator[EngineMaker], steps: int, *, each: int) -> None:
@@ -146,6 +223,14 @@ def postgres_makers(url: str) -> Iterator[Iterator[EngineMaker]]:
         yield makers()
 
 
+def run_on_temporal(folder: Path, steps: int, *, each: int) -> None:
+    chance = seeded(20261130)
+    with TemporalServer(folder, database=folder / "temporal.db") as server, Receiver() as receiver:
+        for number in range(steps // each):
+            run_story(TemporalStory(server, receiver, chance), each)
+            print(f"{(number + 1) * each} steps", flush=True)
+
+
 @pytest.mark.timeout(600)
 def test_laws_hold_on_sqlite() -> None:
     with sqlite_makers() as makers:
@@ -156,6 +241,12 @@ def test_laws_hold_on_sqlite() -> None:
 def test_laws_hold_on_postgresql(postgres_server: str) -> None:
     with postgres_makers(postgres_server) as makers:
         run_stories(makers, 20, each=20)
+
+
+@pytest.mark.timeout(600)
+def test_laws_hold_on_temporal(tmp_path: Path) -> None:
+    """Takes half a minute of real time."""
+    run_on_temporal(tmp_path, 15, each=15)
 
 
 @pytest.mark.full
@@ -170,3 +261,10 @@ def test_laws_hold_on_sqlite_for_ten_thousand_steps() -> None:
 def test_laws_hold_on_postgresql_for_ten_thousand_steps(postgres_server: str) -> None:
     with postgres_makers(postgres_server) as makers:
         run_stories(makers, 10_000, each=50)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(36_000)
+def test_laws_hold_on_temporal_for_ten_thousand_steps(tmp_path: Path) -> None:
+    """Takes some hours of real time."""
+    run_on_temporal(tmp_path, 10_000, each=50)

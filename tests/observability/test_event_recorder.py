@@ -11,6 +11,7 @@ from chronos_gitops.engine.model import Execution, Status, Trigger
 from chronos_gitops.engine.operations.replays import ReplayEnd, ReplayState
 from chronos_gitops.jobs.calendar_set import CalendarFile, CalendarSet
 from chronos_gitops.jobs.job_ids import DefinitionId
+from chronos_gitops.jobs.layers.file_roles import FileRole
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.observability.event_log import EventLog, LayerReach
 from chronos_gitops.observability.event_recorder import AppliedJobs, EventRecorder
@@ -229,6 +230,16 @@ def test_broken_layer_is_one_event_and_so_is_its_repair(world: World) -> None:
     )
     assert world.look(quarantined=(*names, "own", "p"), broken_layers=(layer,)) == [("job_quarantined", "p")]
     assert world.look(quarantined=("own", "p"), broken_layers=()) == [("layer_released", "c1")]
+
+
+def test_broken_calendar_is_a_file_and_no_job(world: World) -> None:
+    path = "jobs/_calendars/fr.yaml"
+    told = {"quarantined": (path, "own"), "other_kinds": {path: FileRole.CALENDAR}}
+    assert world.look(**told) == [("file_quarantined", "c1"), ("job_quarantined", "own")]
+    assert [event.message for _, event in world.events.newest(2)][-1] == (
+        f"{path} is invalid; its last good content stays in force"
+    )
+    assert world.look(quarantined=("own",), other_kinds={}) == [("file_released", "c1")]
 
 
 def test_edit_of_a_layer_names_the_layer_and_counts_its_jobs(world: World, tmp_path: Path) -> None:

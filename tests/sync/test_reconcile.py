@@ -12,8 +12,15 @@ from chronos_gitops.jobs.model import JobSet, JobVersion
 from chronos_gitops.jobs.validation.validate import TreeEntry, TreeResult, git_blob_id, validate_tree
 from chronos_gitops.rollback.commit_message import rollback_message
 from chronos_gitops.sync.persistence.last_good import LastGood
-from chronos_gitops.sync.reconcile import DeletionApproval, DesiredState, SyncDecision, allowed_deletions, reconcile
-from chronos_gitops.sync.status import OnInvalid, SyncState
+from chronos_gitops.sync.reconcile import (
+    DeletionApproval,
+    DesiredState,
+    SyncDecision,
+    allowed_deletions,
+    reconcile,
+    status_of,
+)
+from chronos_gitops.sync.status import Mode, OnInvalid, SyncState, SyncStatus
 from chronos_gitops.versions.history import Index
 
 BROKEN = "name: {name}\nschedule: never\n"
@@ -120,6 +127,21 @@ def test_a_broken_file_without_a_valid_version_is_not_said_to_run() -> None:
         "4 invalid jobs; as before: jobs/two.yaml, one; without a valid version, not running: jobs/odd.yaml, new"
     )
     assert "before" not in reconcile(tree({"jobs/new.yaml": BROKEN.format(name="new")}), JobSet()).message
+
+
+def test_broken_calendars_and_policies_are_counted_as_what_they_are() -> None:
+    files = {
+        "jobs/one.yaml": BROKEN.format(name="one"),
+        "jobs/_calendars/fr.yaml": "",
+        "jobs/_calendars/de.yaml": "- SAT\n",
+        "jobs/_policies/hosts.yaml": "- nothing\n",
+    }
+    settlement = reconcile(tree(files), running("one"))
+    assert settlement.message.startswith("1 invalid job, 2 invalid calendars, 1 invalid policy; as before: ")
+    status = status_of(settlement, SyncStatus(SyncState.STARTING, Mode.WORKTREE, "/r"), is_rewritten=False)
+    assert status.invalid_counts == "1 job, 2 calendars, 1 policy"
+    only = reconcile(tree({"jobs/_calendars/fr.yaml": ""}), JobSet())
+    assert only.message == "1 invalid calendar; without a valid version, not running: jobs/_calendars/fr.yaml"
 
 
 def test_reject_takes_nothing() -> None:

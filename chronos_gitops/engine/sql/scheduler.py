@@ -210,8 +210,10 @@ class Scheduler:
         async with self._deciding(pause.job):
             if self.timetable.jobs.get(pause.job) is None:
                 raise NotFoundError(f'there is no job "{pause.job}"')
-            after = await self._write(lambda session: pausing.pause(session, pause, self._replica))
+            replica, jobs = self._replica, self.timetable.jobs
+            after, written = await self._write(lambda session: pausing.pause(session, pause, replica, jobs))
             self._hold(with_pause(self.timetable.pauses, pause.job, after))
+            self._told(written)
         self._wake.set()
 
     async def stop_version(self, pause: Pause) -> bool:
@@ -221,7 +223,7 @@ class Scheduler:
             if made is None:
                 return False
             self._hold(with_pause(self.timetable.pauses, pause.job, made[0]))
-            self._executor.cancel(made[1])
+            self._told(made[1])
         self._wake.set()
         return True
 

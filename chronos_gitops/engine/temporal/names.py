@@ -22,7 +22,7 @@ BULK_CALL = "ChronosBulkCall"
 DECISION = "ChronosDecision"
 REPLAY = "ChronosReplay"
 
-RECLAIM, WITHDRAW = "reclaim", "withdraw"
+RECLAIM, WITHDRAW, WITHDRAW_MOVES = "reclaim", "withdraw", "withdraw_moves"
 DECIDE, SETTLE, WATCH, ATTEMPT, TELL = "decide", "settle", "watch", "attempt", "tell"
 WATCH_ALL = "watch_all"
 GATE, PASS_GATE = "gate", "pass-gate"
@@ -42,6 +42,7 @@ PLAN_PATCH, NEWEST_PATCH, REMOVE_PATCH = "publish-plan", "newest-ahead", "settle
 REPLACE_PATCH, WATCH_PATCH = "end-replaced-at-once", "watch-all"
 BOUND_PATCH, STOP_PATCH = "bound-wait-behind-replay", "refuse-late-stops"
 RECLAIM_PATCH, WITHDRAW_PATCH = "reclaim-times-to-come", "withdraw-times-to-come"
+CLOSE_HELD_PATCH = "close-held-at-pause"
 """Changes of workflow code that histories of earlier releases do not have."""
 
 HEARTBEAT = timedelta(seconds=1)

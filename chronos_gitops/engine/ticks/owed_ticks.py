@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from chronos_gitops.engine.model import HeldBy
 from chronos_gitops.engine.ticks.due_queue import DueTicks, ListedTicks, Missed
-from chronos_gitops.jobs.calendar_set import CalendarSet
+from chronos_gitops.jobs.calendar_set import NO_CALENDARS, CalendarFile, CalendarSet
 from chronos_gitops.schedule import durations
+from chronos_gitops.schedule.calendars.calendar import CalendarEntry
 from chronos_gitops.schedule.calendars.closures import Closure
 from chronos_gitops.schedule.calendars.steps import HeldTicks, Moves, held_rows, steps
 from chronos_gitops.schedule.timing import OnSkip, Timing
@@ -70,10 +71,17 @@ def _late(after: timedelta) -> str:
     return f"applied {durations.render(timedelta(seconds=after // timedelta(seconds=1)))} after its time"
 
 
-def held_by(closure: Closure | None, calendars: CalendarSet) -> HeldBy | None:
-    """The entry with the file it stands in."""
+def held_by(closure: Closure | None, calendars: CalendarSet, earlier: CalendarSet = NO_CALENDARS) -> HeldBy | None:
+    """The entry with the file it stands in: that of the ``earlier`` calendars where an edit has removed or changed
+    it."""
     if closure is None:
         return None
     file, entry = calendars.files.get(closure.calendar), closure.entry
+    if not _has(file, entry):
+        file = earlier.files.get(closure.calendar, file)
     path, commit = (None, None) if file is None else (file.path, file.commit)
     return HeldBy(closure.calendar, entry.reason or entry.text, path, entry.line, commit)
+
+
+def _has(file: CalendarFile | None, entry: CalendarEntry) -> bool:
+    return file is not None and file.calendar is not None and entry in file.calendar.closed

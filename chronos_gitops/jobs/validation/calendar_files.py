@@ -12,6 +12,7 @@ from chronos_gitops.jobs.validation import document
 from chronos_gitops.jobs.validation.document import SourceSpan
 from chronos_gitops.jobs.validation.files import Files, TreeEntry, refusal
 from chronos_gitops.jobs.validation.layers.layer_files import entry_place
+from chronos_gitops.jobs.validation.yaml import file_nouns
 from chronos_gitops.plurals import plural, verb
 from chronos_gitops.schedule.calendars import parser
 from chronos_gitops.schedule.calendars.calendar import Calendar
@@ -30,7 +31,7 @@ def read_calendars(files: Files) -> tuple[CalendarFile, ...]:
 
 def parse_calendar(name: str, path: str, blob: str, content: bytes) -> CalendarFile:
     """One file by itself."""
-    source = document.read(path, content)
+    source = document.read(path, content, file_nouns.CALENDAR)
     if source.problems or not source.complete:
         return CalendarFile(name, path, blob, None, source.problems)
     try:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.validation.quoting import printable
 from chronos_gitops.jobs.validation.yaml import decoding, fast_path
+from chronos_gitops.jobs.validation.yaml.file_nouns import JOB, FileNoun
 from chronos_gitops.jobs.validation.yaml.positions import Mark, Path
 
 _LONGEST_EXCERPT: Final = 1_000
@@ -122,8 +123,8 @@ def spot_at(file: str, lines: tuple[str, ...], mark: Mark) -> SourceSpan:
     return SourceSpan(file, line + 1, column + 1, max(end, column + 1) + 1, whole)
 
 
-def read(file: str, content: bytes) -> Document:
-    """Everything the file says; never raises, whatever the bytes are."""
+def read(file: str, content: bytes, noun: FileNoun = JOB) -> Document:
+    """Everything the file says; never raises, whatever the bytes are. ``noun`` is for messages."""
     if content.startswith(_LFS):
         return _lfs_pointer(file)
     try:
@@ -134,20 +135,20 @@ def read(file: str, content: bytes) -> Document:
     quick = fast_path.read(lines)
     if quick is not None:
         return Document(file, lines, quick.root, quick.keys, quick.values, frozenset(), (), complete=True)
-    return _parsed(file, decoded, lines)
+    return _parsed(file, decoded, lines, noun)
 
 
-def _parsed(file: str, decoded: str, lines: tuple[str, ...]) -> Document:
+def _parsed(file: str, decoded: str, lines: tuple[str, ...], noun: FileNoun) -> Document:
     from chronos_gitops.jobs.validation.yaml import (  # here, because PyYAML takes 9 ms that few files need
         event_reader,
         syntax_errors,
     )
 
-    reader = event_reader.EventReader(event_reader.best_events(decoded), lines)
+    reader = event_reader.EventReader(event_reader.best_events(decoded), lines, noun)
     try:
         complete = reader.run()
     except event_reader.NestingError:
-        reader = event_reader.EventReader(event_reader.python_events(decoded), lines)
+        reader = event_reader.EventReader(event_reader.python_events(decoded), lines, noun)
         complete = reader.run()
     problems = tuple(
         spot_at(file, lines, mark).problem(rule, *words, fix=syntax_errors.quoted(lines, mark))

@@ -4,7 +4,7 @@ The engine asks forward only. ``moves`` are pairs of origin and target: of ``nex
 come; of ``previous``, ticks that ran early and whose origin is still to come. A pair goes when its later end passes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -76,8 +76,22 @@ def held_rows(timing: Timing, after: datetime, until: datetime) -> list[HeldTick
 
 
 def withdrawn(moves: Moves, now: datetime) -> list[datetime]:
-    """Origins whose target does not come any more, when an edit or a removal ends the moves under way."""
-    return [origin for origin, target in moves if origin < target and target > now]
+    """Targets that do not come any more, when an edit or a removal ends the moves under way."""
+    return sorted({target for origin, target in moves if origin < target and target > now})
+
+
+def without_move(held: HeldTicks, targets: Collection[datetime], why: str) -> HeldTicks:
+    """The same without its move, where it would end at one of these targets."""
+    return replace(held, moved_to=None, why=why) if held.moved_to in targets else held
+
+
+def held_so_far(timing: Timing, after: datetime, now: datetime) -> HeldTicks | None:
+    """Dropped ticks of the date under way, when a pause closes its row: those up to now of a row that is due later."""
+    if timing.on_skip is not OnSkip.DROP or (first := timing.nominal_after(after)) is None:
+        return None
+    if first > now or timing.closure(first) is None or _dropped(timing, first).last <= now:
+        return None
+    return _of_range(next(timing.held_ranges(first - _INSTANT, now)))
 
 
 def _of_range(found: HeldRange) -> HeldTicks:
@@ -91,8 +105,13 @@ def _dropping(timing: Timing, after: datetime, moves: Moves) -> ScheduleStep | N
         return None
     if timing.closure(tick) is None:
         return ScheduleStep(tick, _left(moves, tick), tick)
-    held = next(timing.held_ranges(tick - _INSTANT, tick + _TWO_DAYS))
+    held = _dropped(timing, tick)
     return ScheduleStep(held.last, _left(moves, held.last), held=(_of_range(held),))
+
+
+def _dropped(timing: Timing, tick: datetime) -> HeldRange:
+    """All of one date and entry, from this tick on."""
+    return next(timing.held_ranges(tick - _INSTANT, tick + _TWO_DAYS))
 
 
 def _left(moves: Moves, at: datetime) -> Moves:

@@ -68,6 +68,7 @@ def _shared() -> dict[str, Any]:
         "sync": responses.sync(status),
         "not_running": status.not_running,
         "own_errors": status.without_layers,
+        "invalid_counts": status.invalid_counts,
         "freezes": calendars.freezes(),
         "may_operate": roles.may(OPERATE),
         "may_approve": roles.may(OPERATE) and _operators_approve() and _sees_all_held(),

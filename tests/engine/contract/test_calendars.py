@@ -1,11 +1,15 @@
 """Calendars on every engine: held ticks have rows, open ones run, and an edit of a calendar decides the rest."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
+import pytest
 from harness.engine_harness import Bench, eventually, jobset
 
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, ExecutionQuery
+from chronos_gitops.engine.operations.bulk import BulkAction, BulkCall
 from chronos_gitops.jobs.bound_jobs import bound
 from chronos_gitops.jobs.calendar_set import CalendarFile, CalendarSet
 from chronos_gitops.jobs.model import JobSet
@@ -14,13 +18,17 @@ from chronos_gitops.schedule.calendars import parser
 SECOND = timedelta(seconds=1)
 
 
-def closing(bench: Bench, after: datetime, until: datetime, *, commit: str = "a") -> JobSet:
-    """A job of every second that is closed for a while."""
+PATH = "jobs/_calendars/works.yaml"
+
+
+def closing(bench: Bench, after: datetime, until: datetime, *, commit: str = "a", freeze: bool = False) -> JobSet:
+    """A job of every second that is closed for a while, by a calendar that it names or by a freeze."""
     entry = {"from": f"{after:%Y-%m-%dT%H:%M:%S}", "to": f"{until:%Y-%m-%dT%H:%M:%S}", "reason": "works"}
-    calendar = parser.parse("works", {"closed": [entry]}, lambda _: 2)
-    path = "jobs/_calendars/works.yaml"
-    calendars = CalendarSet.in_force({"works": CalendarFile("works", path, commit, calendar, commit=commit * 40)})
-    job = bound(bench.job(schedule="* * * * * *", skip=["works"]), "jobs/daily-backup.yaml", None, calendars)
+    chooses = {"applies_to": "all", "timezone": "UTC"} if freeze else {}
+    calendar = parser.parse("works", {"closed": [entry], **chooses}, lambda _: 2)
+    calendars = CalendarSet.in_force({"works": CalendarFile("works", PATH, commit, calendar, commit=commit * 40)})
+    fields = {} if freeze else {"skip": ["works"]}
+    job = bound(bench.job(schedule="* * * * * *", **fields), "jobs/daily-backup.yaml", None, calendars)
     return JobSet.of(commit * 40, jobset(job), calendars)
 
 
@@ -47,7 +55,7 @@ def test_held_ticks_have_a_row_and_open_ones_run(bench: Bench) -> None:
     assert held[-1].scheduled_time == until - SECOND
     assert held[0].calendar is not None
     assert (held[0].calendar.name, held[0].calendar.reason, held[0].calendar.line) == ("works", "works", 2)
-    assert (held[0].calendar.path, held[0].calendar.commit) == ("jobs/_calendars/works.yaml", "a" * 40)
+    assert (held[0].calendar.path, held[0].calendar.commit) == (PATH, "a" * 40)
     assert rows(engine, None)[0].scheduled_time >= until
 
 
@@ -77,7 +85,87 @@ def test_an_outage_that_ends_in_closed_time_gives_its_ticks_up_and_says_which_ca
     engine = bench.after_outage(definition.job, 3600 * SECOND, first=jobs)
     missed = eventually(lambda: rows(engine, "missed"), 60)
     assert {row.calendar and (row.calendar.name, row.calendar.path, row.calendar.line) for row in missed} == {
-        ("works", "jobs/_calendars/works.yaml", 2)
+        ("works", PATH, 2)
     }
     assert sum(row.count for row in missed) > 2000
     assert rows(engine, None) == []
+
+
+def moving(bench: Bench, begin: datetime) -> JobSet:
+    """A time every two seconds of a minute and a half, each of them moved to the day after the next."""
+    times = [begin + 2 * position * SECOND for position in range(45)]
+    days = sorted({f"{time + timedelta(days=day):%Y-%m-%d}" for time in times for day in (0, 1)})
+    calendar = parser.parse("works", {"closed": days}, lambda _: 2)
+    calendars = CalendarSet.in_force({"works": CalendarFile("works", PATH, "a", calendar, commit="a" * 40)})
+    schedule = [f"@at {time:%Y-%m-%dT%H:%M:%S}" for time in times]
+    job = bound(bench.job(schedule=schedule, skip=["works"], on_skip="next"), "jobs/daily-backup.yaml", None, calendars)
+    return JobSet.of("a" * 40, jobset(job), calendars)
+
+
+@pytest.mark.parametrize("how", ["an own edit", "disabled", "deleted"])
+def test_move_that_an_edit_ends_is_withdrawn_from_the_row_of_its_origin(bench: Bench, how: str) -> None:
+    engine = bench.build()
+    engine.start()
+    bench.adopt(engine)
+    engine.apply(moving(bench, opened(bench)))
+    for _ in range(5):
+        bench.clock.turn(SECOND)
+    moved = eventually(lambda: [row for row in rows(engine, "calendar") if row.moved_to is not None], 60)
+    edits = {
+        "an own edit": [bench.job(schedule="@yearly")],
+        "disabled": [replace(moving(bench, opened(bench)).definitions["daily-backup"].job, enabled=False)],
+        "deleted": [],
+    }
+    engine.apply(jobset(*edits[how]))
+    eventually(lambda: all(row.moved_to is None for row in rows(engine, "calendar")))
+    after = rows(engine, "calendar")
+    assert {row.id for row in moved} <= {row.id for row in after}
+    assert {row.message for row in after} == {"withdrawn by an edit" if how == "deleted" else "withdrawn by aaaaaaaa"}
+    assert {row.calendar and row.calendar.path for row in after} == {PATH}
+    told = [row.id for row in bench.seen.ended]
+    assert len(told) == len(set(told)), "a row that is corrected is told once"
+
+
+def test_row_that_a_removed_calendar_leaves_names_its_file_and_commit(bench: Bench) -> None:
+    begin = opened(bench)
+    engine = bench.build()
+    engine.start()
+    bench.adopt(engine)
+    closed = closing(bench, begin - 60 * SECOND, begin + 3600 * SECOND, freeze=True)
+    engine.apply(closed)
+    for _ in range(3):
+        bench.clock.turn(SECOND)
+    engine.apply(jobset(bench.job(schedule="* * * * * *")))
+    held = eventually(lambda: rows(engine, "calendar"))
+    assert {row.calendar and (row.calendar.path, row.calendar.line, row.calendar.commit) for row in held} == {
+        (PATH, 2, "a" * 40)
+    }
+
+
+@pytest.mark.parametrize("is_bulk", [False, True], ids=["one job", "a bulk call"])
+def test_pause_writes_the_row_of_the_day_under_way(bench: Bench, *, is_bulk: bool) -> None:
+    begin = opened(bench)
+    engine = bench.build()
+    engine.start()
+    bench.adopt(engine)
+    engine.apply(closing(bench, begin - 60 * SECOND, begin + 3600 * SECOND))
+    for _ in range(3):
+        bench.clock.turn(SECOND)
+    assert rows(engine, "calendar") == []
+    if is_bulk:
+        engine.bulk(BulkCall("1", BulkAction.PAUSE, ("daily-backup",), "alice", "maintenance", bench.clock.now()))
+    else:
+        engine.pause("daily-backup", reason="maintenance", by="alice")
+    [first] = eventually(lambda: rows(engine, "calendar"))
+    assert first.count >= 1
+    assert first.scheduled_time <= opened(bench) + SECOND
+    for _ in range(3):
+        bench.clock.turn(SECOND)
+    assert rows(engine, "calendar") == [first], "the rest follows when the pause ends"
+    engine.resume("daily-backup")
+    engine.apply(closing(bench, begin - 60 * SECOND, begin - 30 * SECOND, commit="b"))
+    found = eventually(lambda: len(found := rows(engine, "calendar")) > 1 and found)
+    assert found[0] == first
+    for before, after in pairwise(found):
+        assert (after.range_start or after.scheduled_time) == before.scheduled_time + SECOND
+    assert sum(row.count for row in found) >= first.count + 3, "three seconds of the pause are held, too"

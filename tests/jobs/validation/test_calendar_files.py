@@ -156,3 +156,29 @@ def test_a_calendar_that_was_never_valid_is_unknown_to_a_runner() -> None:
     loaded = validate_tree(Texts(job() | calendar("closed: 5\n")), last_calendars=lambda _: None)
     assert [problem.rule for problem in loaded.problems] == ["calendar-entry", "unknown-calendar"]
     assert not loaded.jobs
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("", "the file is empty", "a calendar needs closed"),
+        ("# nothing yet\n", "the file is empty", "a calendar needs closed"),
+        ("closed: [SAT]\n---\nclosed: [SUN]\n", "a second document starts here", "one file holds one calendar"),
+        ("closed: [SAT]\n...\nSUN\n", "something follows the end of the document", "one file holds one calendar"),
+        ("- SAT\n", "a calendar file is a map of fields, and this is a list", "one file holds one calendar"),
+    ],
+    ids=["empty", "comment", "two documents", "after the end", "list"],
+)
+def test_what_is_no_calendar_at_all_gets_hints_about_calendars(text: str, message: str, hint: str) -> None:
+    found = [one for one in validate_tree(Texts(calendar(text)), today=TODAY).problems if one.severity == "error"]
+    assert [(one.message, one.hint) for one in found] == [(message, hint)]
+
+
+def test_what_is_no_policy_at_all_gets_hints_about_policies() -> None:
+    texts = {"_policies/hosts.yaml": "rules: []\n---\n", "_policies/tags.yaml": "", "_defaults.yaml": "- a\n"}
+    found = validate_tree(Texts(texts), today=TODAY).problems
+    assert {one.hint for one in found if one.severity == "error"} == {
+        "one file holds one policy",
+        "write rules, or remove the file",
+        "one file holds one layer",
+    }

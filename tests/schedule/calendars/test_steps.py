@@ -7,7 +7,15 @@ import pytest
 
 from chronos_gitops.schedule.calendars import parser
 from chronos_gitops.schedule.calendars.calendar import Calendar
-from chronos_gitops.schedule.calendars.steps import Moves, ScheduleStep, held_rows, next_step, steps, withdrawn
+from chronos_gitops.schedule.calendars.steps import (
+    Moves,
+    ScheduleStep,
+    held_rows,
+    held_so_far,
+    next_step,
+    steps,
+    withdrawn,
+)
 from chronos_gitops.schedule.timing import Timing
 
 DAY = timedelta(days=1)
@@ -120,7 +128,28 @@ def test_old_dates_of_an_outage_are_one_row() -> None:
 
 def test_withdrawn_moves_are_those_whose_target_is_to_come() -> None:
     moves = ((at("2026-12-25T01:00"), at("2026-12-28T01:00")), (at("2026-12-31T01:00"), at("2026-12-24T01:00")))
-    assert withdrawn(moves, at("2026-12-26T00:00")) == [at("2026-12-25T01:00")]
+    assert withdrawn(moves, at("2026-12-26T00:00")) == [at("2026-12-28T01:00")]
+    assert withdrawn(moves, at("2026-12-28T01:00")) == []
+
+
+@pytest.mark.parametrize(
+    ("mark", "now", "expected"),
+    [
+        ("2026-12-24T22:59", "2026-12-25T11:00:30", ("2026-12-24T23:00", "2026-12-25T11:00", 721)),
+        ("2026-12-25T11:00", "2026-12-25T11:00:30", None),
+        ("2026-12-25T11:00", "2026-12-25T11:01", ("2026-12-25T11:01", "2026-12-25T11:01", 1)),
+        ("2026-12-24T22:59", "2026-12-25T23:30", None),
+        ("2026-12-24T20:00", "2026-12-25T11:00", None),
+    ],
+    ids=["noon of the day", "closed already", "again", "a whole day is due anyway", "an open one is due first"],
+)
+def test_pause_closes_the_row_of_the_day_under_way(mark: str, now: str, expected: tuple[str, str, int] | None) -> None:
+    held = held_so_far(timing("* * * * *", calendar("12-25")), at(mark), at(now))
+    assert held is None or held.closure is not None
+    assert (None if held is None else (held.first, held.last, held.count)) == (
+        None if expected is None else (at(expected[0]), at(expected[1]), expected[2])
+    )
+    assert held_so_far(timing("0 12 * * *", calendar("12-25"), on_skip="next"), at(mark), at(now)) is None
 
 
 SCHEDULES = ("0 9 * * *", "30 2 * * MON-FRI", "0 18 L * *", "0,30 2,9 * * *", "0 9 1,15 * *", "0 0 29 2 *")

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from chronos_gitops.engine.clock_watch import Correction
@@ -27,7 +27,7 @@ from chronos_gitops.jobs.calendar_set import NO_CALENDARS, CalendarSet
 from chronos_gitops.jobs.job_set import JobSetDiff
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.process import failpoints
-from chronos_gitops.schedule.calendars.steps import HeldTicks, Moves, next_step
+from chronos_gitops.schedule.calendars.steps import HeldTicks, Moves, held_so_far, next_step, withdrawn, without_move
 from chronos_gitops.schedule.schedule import jitter
 from chronos_gitops.schedule.timing import Timing
 
@@ -49,7 +49,8 @@ class CommittedWrites:
 
 @dataclass(slots=True)
 class PendingWrites:
-    """Grows until it is written. ``emptied`` says why what waits in the queue of a job is cancelled."""
+    """Grows until it is written. ``emptied`` says why what waits in the queue of a job is cancelled. ``earlier``:
+    the calendars before an edit. ``withdrawn``: job, target and message of moves that are not made."""
 
     claims: list[Claim] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
@@ -57,6 +58,7 @@ class PendingWrites:
     dropped: list[str] = field(default_factory=list)
     emptied: dict[str, Reason] = field(default_factory=dict)
     calendars: CalendarSet = NO_CALENDARS
+    earlier: CalendarSet = NO_CALENDARS
     holds: list[Hold] = field(default_factory=list)
     withdrawn: list[tuple[str, datetime, str]] = field(default_factory=list)
     contents: dict[str, Timing] = field(default_factory=dict)
@@ -100,8 +102,19 @@ class PendingWrites:
         self.hold(job.name, definition, step.held)
         self.marks.append(Watermark.of(job, step.at, step.moves))
 
+    def close_held(self, definition: JobVersion | None, mark: Watermark | None, now: datetime) -> None:
+        """A pause begins: the row of the date under way ends with what is held by now."""
+        if definition is None or mark is None or not definition.job.enabled:
+            return
+        job = definition.job
+        if mark.matches_schedule(job) and mark.matches_calendars(job):
+            held = held_so_far(job.timing, mark.at, now)
+            if held is not None:
+                self.hold(job.name, definition, [held])
+                self.marks.append(Watermark.of(job, held.last, mark.moves))
+
     def hold(self, job: str, definition: JobVersion | None, held: Iterable[HeldTicks]) -> None:
-        self.holds += [Hold(job, definition, one, held_by(one.closure, self.calendars)) for one in held]
+        self.holds += [Hold(job, definition, one, held_by(one.closure, self.calendars, self.earlier)) for one in held]
 
     def record_late(self, definition: JobVersion, old: Timing | None, now: datetime) -> None:
         """``@at`` entries that are past when they are first applied."""
@@ -187,7 +200,7 @@ def on_apply(
     """A JobSet begins to count: over the jobs of these names, and what is ``held`` besides. The ticks of ``owed`` jobs
     since their watermarks were missed by everybody; those of jobs ``released`` from the guard fell in its pause.
     ``contents`` are those of calendars that watermarks were under."""
-    decision = PendingWrites(calendars=jobs.calendars)
+    decision = PendingWrites(calendars=jobs.calendars, earlier=before.calendars)
     found = (jobs.get(name) for name in names)
     active = {one.job.name: one for one in found if one is not None and one.job.enabled}
     for name, definition in active.items():
@@ -229,13 +242,9 @@ def _give_up_old_ticks(
     if missed is not None:
         decision.skips.append(Skip(mark.job, old or new, missed, due.ticks))
     by = f"withdrawn by {new.commit[:8]}" if new is not None and new.commit else "withdrawn by an edit"
-    to_come = [origin for origin, target in due.moves if origin < target]
-    decision.hold(mark.job, old or new, (_withdrawn(one, to_come, by) for one in due.held))
-    decision.withdrawn += [(mark.job, origin, by) for origin in to_come]
-
-
-def _withdrawn(held: HeldTicks, origins: Collection[datetime], why: str) -> HeldTicks:
-    return replace(held, moved_to=None, why=why) if held.last in origins else held
+    to_come = withdrawn(due.moves, now)
+    decision.hold(mark.job, old or new, (without_move(one, to_come, by) for one in due.held))
+    decision.withdrawn += [(mark.job, target, by) for target in to_come]
 
 
 def timing_of(mark: Watermark, definition: JobVersion | None, contents: Contents = NO_CONTENTS) -> Timing:

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
@@ -16,6 +16,9 @@ from chronos_gitops.schedule.calendars.calendar import Calendar
 from chronos_gitops.schedule.calendars.calendar_json import from_document, to_document
 from chronos_gitops.schedule.calendars.steps import Moves
 from chronos_gitops.schedule.timing import Timing
+
+_FARTHEST_MOVE: Final = timedelta(days=32)
+"""31 days and a change of the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +134,10 @@ def contents_of(session: Session, digests: Collection[str]) -> Contents:
 
 
 def withdraw_moves(session: Session, withdrawn: Iterable[tuple[str, datetime, str]]) -> None:
-    """Of job, origin and message each: its row says that the tick will not be moved after all."""
-    for job, origin, message in withdrawn:
-        asked = {"job": job, "tick": milliseconds.to_ms(origin), "message": message}
+    """Of job, target and message each: the rows that name the target say that the tick will not be moved after all."""
+    for job, target, message in withdrawn:
+        since, end = (milliseconds.to_ms(at) for at in (target - _FARTHEST_MOVE, target))
+        asked = {"job": job, "since": since, "target": end, "message": message}
         session.execute(queries.WITHDRAW_MOVE, asked)
 
 

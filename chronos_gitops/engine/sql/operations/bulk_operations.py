@@ -61,16 +61,19 @@ class BulkOperation:
         return Performed(items, ledger.pauses(session), written)
 
     def _pause(self, session: Session) -> tuple[tuple[BulkItem, ...], CommittedWrites]:
-        watermarks.hold_several(session, self._call.jobs)
-        before, items = ledger.pauses(session), []
+        marks = watermarks.hold_several(session, self._call.jobs)
+        before, items = ledger.pauses(session), list[BulkItem]()
+        decision = PendingWrites(calendars=self._jobs.calendars)
         for job in self._call.jobs:
             held = before.get(job)
             after = bulk.paused(held, replace(self._call.pause, job=job))
             items.append(bulk.pause_item(job, held, after))
             if after is not held:
                 ledger.set_pause(session, after)
+            if held is None:
+                decision.close_held(self._jobs.get(job), marks.get(job), self._now)
         self._replica.tell(session)
-        return tuple(items), CommittedWrites([], [], {})
+        return tuple(items), decision.write(session, self._replica, marks, self._now)
 
     def _resume(self, session: Session) -> tuple[tuple[BulkItem, ...], CommittedWrites]:
         held = watermarks.hold_several(session, self._call.jobs)

@@ -14,30 +14,34 @@ from chronos_gitops.engine.sql.store.store import Replica, Session
 from chronos_gitops.jobs.model import JobSet
 
 
-def pause(session: Session, wanted: Pause, replica: Replica) -> Pause:
-    """The job's pause afterwards."""
-    watermarks.hold(session, wanted.job)
-    after = combined(ledger.pause_of(session, wanted.job), wanted)
+def pause(session: Session, wanted: Pause, replica: Replica, jobs: JobSet) -> tuple[Pause, CommittedWrites]:
+    """The job's pause afterwards, and what was written."""
+    mark, before = watermarks.hold(session, wanted.job), ledger.pause_of(session, wanted.job)
+    after, decided = combined(before, wanted), PendingWrites(calendars=jobs.calendars)
+    if before is None:
+        decided.close_held(jobs.get(wanted.job), mark, wanted.at)
     ledger.set_pause(session, after, wanted.at)
     replica.tell(session)
-    return after
+    held = {} if mark is None else {wanted.job: mark}
+    return after, decided.write(session, replica, held, wanted.at)
 
 
 def stop_version(
     session: Session, wanted: Pause, replica: Replica, jobs: JobSet
-) -> tuple[Pause | None, dict[str, Reason]] | None:
-    """The job's pause afterwards, and what was cancelled of this runner's executions. Nothing more happens when this
-    very pause was made before, also when it has ended since. None: the job has another content by ``jobs``, or by what
-    another runner has applied meanwhile."""
+) -> tuple[Pause | None, CommittedWrites] | None:
+    """The job's pause afterwards, and what was written; ``cancelled`` are this runner's executions. Nothing more
+    happens when this very pause was made before, also when it has ended since. None: the job has another content by
+    ``jobs``, or by what another runner has applied meanwhile."""
     definition = jobs.get(wanted.job)
     is_current = definition is not None and definition.job.digest == wanted.content
     if not is_current or not replica.join(session, jobs.revision).leads:
         return None
     watermarks.hold(session, wanted.job)  # after the lock of join, as where jobs are applied
     if any(is_same_stop(one, wanted) for one in ledger.pauses_of(session, wanted.job, wanted.at)):
-        return ledger.pause_of(session, wanted.job), {}
+        return ledger.pause_of(session, wanted.job), CommittedWrites([], [], {})
     ended = waiting.cancel(session, {wanted.job: Reason.GUARD}, wanted.at, replica)
-    return pause(session, wanted, replica), ended
+    after, written = pause(session, wanted, replica, jobs)
+    return after, replace(written, cancelled=ended)
 
 
 def resume(

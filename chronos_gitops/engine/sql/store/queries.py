@@ -235,7 +235,8 @@ DELETE FROM calendars WHERE digest NOT IN (SELECT timing FROM watermarks WHERE t
 # An edit ends the moves under way: the row of the held tick says so.
 WITHDRAW_MOVE = """
 UPDATE executions SET moved_to = NULL, message = :message
-WHERE job = :job AND tick = :tick AND status = 'skipped' AND reason = 'calendar'
+WHERE job = :job AND tick > :since AND tick < :target AND moved_to = :target
+AND status = 'skipped' AND reason = 'calendar'
 """
 
 DROP_WATERMARKS = "DELETE FROM watermarks WHERE job IN (:jobs[])"

@@ -188,7 +188,7 @@ class Visibility:
             query = " AND ".join([_EXECUTIONS, f"ChronosJob = '{job}'"])
             async with slots:
                 found = self._client.list_workflows(query, limit=2 * count + _MARGIN)
-                rows = [await _execution(one) async for one in found]
+                rows = await _newest_runs(found)
             return sorted(rows, key=_age, reverse=True)[:count]
 
         known = [name for name in job_names if _NAME.match(name)]
@@ -298,7 +298,7 @@ class Visibility:
         return (await self._client.count_workflows(" AND ".join(where))).count
 
     async def _rows(self, where: Iterable[str]) -> list[Execution]:
-        return [await _execution(found) async for found in self._list(where)]
+        return await _newest_runs(self._list(where))
 
     def _list(self, where: Iterable[str]) -> AsyncIterator[WorkflowExecution]:
         return self._client.list_workflows(" AND ".join(where), page_size=_PAGE)
@@ -311,6 +311,15 @@ async def _view(job: str, found: WorkflowExecution) -> TimetableView:
     is_paused = status == search_attributes.PAUSED_STATUS and bool(held)
     is_planned = status in (search_attributes.PAUSED_STATUS, search_attributes.SCHEDULED_STATUS)
     return TimetableView(plan, held[-1].pause(job) if is_paused else None, is_planned and plan is None)
+
+
+async def _newest_runs(found: AsyncIterator[WorkflowExecution]) -> list[Execution]:
+    """A row that was corrected has two runs until the server has deleted the first one."""
+    runs: dict[str, WorkflowExecution] = {}
+    async for one in found:
+        if one.id not in runs or one.start_time > runs[one.id].start_time:
+            runs[one.id] = one
+    return [await _execution(one) for one in runs.values()]
 
 
 async def _execution(found: WorkflowExecution) -> Execution:

@@ -15,19 +15,20 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from chronos_gitops.engine import callbacks, milliseconds
 from chronos_gitops.engine.clock import Clock, elapsed
 from chronos_gitops.engine.clock_watch import ClockWatch, Correction
-from chronos_gitops.engine.drafts import provenance
 from chronos_gitops.engine.milliseconds import instant, maybe_instant, maybe_ms, to_ms
-from chronos_gitops.engine.model import Execution, HeldBy, Reason, Status, Trigger
+from chronos_gitops.engine.model import Reason, Status, Trigger
 from chronos_gitops.engine.observer import Observer
 from chronos_gitops.engine.operations.replays import ReplayEnd, ReplayState
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.status.fleet_backlog import FleetBacklog
 from chronos_gitops.engine.temporal.timetables import reconciler
 from chronos_gitops.engine.temporal.timetables.revision_order import Ancestry
+from chronos_gitops.engine.temporal.worker import decisions
 from chronos_gitops.engine.temporal.worker.activity_heartbeat import ActivityHeartbeat
+from chronos_gitops.engine.temporal.worker.decisions import TimetableDecision
+from chronos_gitops.engine.temporal.worker.timetable_rows import TimetableRows
 from chronos_gitops.engine.temporal.worker.zone_releases import ZoneReleases
-from chronos_gitops.engine.temporal.workflows import decisions, messages
-from chronos_gitops.engine.temporal.workflows.decisions import TimetableDecision
+from chronos_gitops.engine.temporal.workflows import messages
 from chronos_gitops.engine.temporal.workflows.embedded_calendars import files_of, with_embedded
 from chronos_gitops.engine.temporal.workflows.messages import (
     CUT_OFF,
@@ -43,13 +44,11 @@ from chronos_gitops.engine.temporal.workflows.messages import (
     TimetableOrders,
 )
 from chronos_gitops.engine.temporal.workflows.replay_messages import ReplayRun
-from chronos_gitops.engine.ticks import tick_rows
-from chronos_gitops.engine.ticks.due_queue import Missed, held_until
-from chronos_gitops.engine.ticks.owed_ticks import held_by
+from chronos_gitops.engine.ticks.due_queue import held_until
 from chronos_gitops.jobs.model import Completion, Concurrency, Job, JobSet
 from chronos_gitops.process import failpoints
 from chronos_gitops.schedule import durations
-from chronos_gitops.schedule.calendars.steps import HeldTicks, Moves
+from chronos_gitops.schedule.calendars.steps import Moves
 from chronos_gitops.webhooks.attempt import Delivery
 from chronos_gitops.webhooks.observed import Fingerprints
 from chronos_gitops.webhooks.outcome import ErrorClass, Outcome, OutcomeKind, RequestNotSent
@@ -99,6 +98,9 @@ class TimingActivities:
         job = _readable(applied)
         if job is None:
             raise ApplicationError(f"{applied.path}: this release cannot read the job", non_retryable=True)
+        if situation.begins_pause:
+            closed = decisions.close_held(job, mark, now, _moves(situation.moves))
+            return _verdict(closed, TimetableRows(applied, situation.now, self.namespace))
         at = held_until(job, maybe_instant(situation.until), now)
         decided = decisions.decide(
             job,
@@ -114,7 +116,7 @@ class TimingActivities:
         if decided.claims and not situation.is_resumed and not self.may_claim():
             return TimetableOrders(situation.mark, to_ms(now + _SOON), moves=situation.moves)
         self.on_planned(job.name, _plan(job, decided))
-        return self._bounded(_verdict(decided, applied, situation.now, self.namespace), job)
+        return self._bounded(_verdict(decided, TimetableRows(applied, situation.now, self.namespace)), job)
 
     def note_ahead(self, mark: datetime, now: datetime) -> None:
         """A mark is taken back."""
@@ -164,8 +166,9 @@ class TimingActivities:
             commit="" if after is None else after.commit or "",
         )
         speaks = after if decided.claims and after is not None else applied
-        verdict = _verdict(decided, speaks, situation.now, self.namespace)
-        late = (_missed(one, after or applied, situation.now, self.namespace) for one in decided.late)
+        rows = TimetableRows(speaks, situation.now, self.namespace, later=after, earlier=before)
+        verdict = _verdict(decided, rows)
+        late = (replace(rows, applied=after or applied).missed(one) for one in decided.late)
         verdict.orders.extend(Order(messages.row(row)) for row in late)
         return verdict
 
@@ -352,36 +355,13 @@ def _plan(job: Job, decided: TimetableDecision) -> PublishedSchedule:
     return PublishedSchedule(job.timing.definition, job.timezone, maybe_ms(decided.mark), is_awake, moves)
 
 
-def _verdict(decided: TimetableDecision, applied: Applied, now: int, namespace: uuid.UUID) -> TimetableOrders:
-    calendar = held_by(decided.closure, files_of(applied.calendars))
-    ended = [] if decided.missed is None else [_missed(decided.missed, applied, now, namespace, calendar)]
-    ended += [_held(held, applied, now, namespace) for held in decided.held]
+def _verdict(decided: TimetableDecision, rows: TimetableRows) -> TimetableOrders:
+    ended = [] if decided.missed is None else [rows.missed(decided.missed, decided.closure)]
+    ended += map(rows.held, decided.held)
     # A replay enumerates the ticks of such a row by the job whose ticks they were.
-    orders = [Order(messages.row(one), document=applied.document if one.count > 1 else None) for one in ended]
+    orders = [Order(messages.row(one), document=rows.applied.document if one.count > 1 else None) for one in ended]
     for claim in decided.claims:
-        execution = replace(_execution(applied, claim.tick, claim.trigger, now, namespace), moved_from=claim.moved_from)
+        execution = replace(rows.due(claim.tick, claim.trigger), moved_from=claim.moved_from)
         orders.append(Order(messages.row(execution), not_before=maybe_ms(claim.not_before)))
-    return TimetableOrders(maybe_ms(decided.mark), maybe_ms(decided.wake_at), orders, _pairs(decided.moves))
-
-
-def _held(held: HeldTicks, applied: Applied, now: int, namespace: uuid.UUID) -> Execution:
-    row = _execution(applied, held.last, Trigger.SCHEDULE, now, namespace)
-    return tick_rows.held(row, held, held_by(held.closure, files_of(applied.calendars)))
-
-
-def _missed(
-    missed: Missed, applied: Applied, now: int, namespace: uuid.UUID, calendar: HeldBy | None = None
-) -> Execution:
-    return tick_rows.missed(_execution(applied, missed.last, Trigger.SCHEDULE, now, namespace), missed, calendar)
-
-
-def _execution(applied: Applied, tick: datetime, trigger: Trigger, now: int, namespace: uuid.UUID) -> Execution:
-    return tick_rows.due(
-        applied.document["name"],
-        tick,
-        trigger,
-        path=applied.path,
-        provenance=provenance(applied.version, applied.commit, draft=applied.draft),
-        now=instant(now),
-        namespace=namespace,
-    )
+    verdict = TimetableOrders(maybe_ms(decided.mark), maybe_ms(decided.wake_at), orders, _pairs(decided.moves))
+    return replace(verdict, withdrawn=list(map(to_ms, decided.withdrawn)), why=decided.why)

@@ -15,6 +15,7 @@ from chronos_gitops.engine.temporal.worker.activities import Sending, TimingActi
 from chronos_gitops.engine.temporal.worker.gate_watch import GateWatch
 from chronos_gitops.engine.temporal.worker.reclaiming import Reclaiming
 from chronos_gitops.engine.temporal.worker.watching import Watching
+from chronos_gitops.engine.temporal.worker.withdrawn_moves import WithdrawnMoves
 from chronos_gitops.engine.temporal.workflows.decision_workflow import DecisionWorkflow
 from chronos_gitops.engine.temporal.workflows.execution_workflow import ExecutionWorkflow
 from chronos_gitops.engine.temporal.workflows.replay_workflow import ReplayWorkflow
@@ -41,6 +42,7 @@ class Workers:
         self._gates = gates
         self._is_draining = False
         watching, reclaiming = Watching(client), Reclaiming(client, visibility, timing)
+        withdrawn = WithdrawnMoves(client, visibility)
         common: dict[str, Any] = {
             # What workflow code may not do stands in its modules and is held by a replay test; the sandbox would
             # import the house anew for each workflow.
@@ -57,6 +59,7 @@ class Workers:
                 timing.decide,
                 timing.settle,
                 reclaiming.reclaim,
+                withdrawn.withdraw_moves,
                 watching.watch,
                 watching.watch_all,
                 sending.tell_replay,

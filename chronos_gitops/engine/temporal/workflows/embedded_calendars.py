@@ -34,7 +34,9 @@ def files_of(embedded: dict[str, Any] | None) -> CalendarSet:
     """The places of the calendars, for rows of what they hold."""
     if embedded is None:
         return NO_CALENDARS
+    contents = {one["name"]: from_document(one) for one in (*embedded["skip"], *embedded["freezes"])}
     found = {
-        name: CalendarFile(name, path, "", None, commit=commit) for name, (path, commit) in embedded["files"].items()
+        name: CalendarFile(name, path, "", contents.get(name), commit=commit)
+        for name, (path, commit) in embedded["files"].items()
     }
     return CalendarSet.in_force(found)

@@ -105,7 +105,8 @@ class ExecutionWorkflow:
                 names.WITHDRAW, self._row["id"], start_to_close_timeout=_LOCAL, retry_policy=_LOOK_AGAIN
             )
             return self._row
-        await workflow.execute_local_activity(names.TELL, self._row, start_to_close_timeout=_LOCAL)
+        if not order.is_correction:
+            await workflow.execute_local_activity(names.TELL, self._row, start_to_close_timeout=_LOCAL)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._row
 

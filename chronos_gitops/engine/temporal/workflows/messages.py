@@ -172,6 +172,8 @@ class Situation:
     """An edit ends the guard's pause: the ticks that fell in it are given up."""
     moves: Pairs = field(default_factory=list)
     is_paused: bool = False
+    begins_pause: bool = False
+    """Of ``decide``: nothing is due, and the row of the date under way ends here."""
 
 
 @dataclass
@@ -182,6 +184,8 @@ class Order:
     document: dict[str, Any] | None = None
     not_before: int | None = None
     is_held: bool = False
+    is_correction: bool = False
+    """The row takes the place of one that was told before."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +196,18 @@ class TimetableOrders:
     wake_at: int | None = None
     orders: list[Order] = field(default_factory=list)
     moves: Pairs = field(default_factory=list)
+    withdrawn: list[int] = field(default_factory=list)
+    """Targets of moves that an edit ends; ``why`` is what the rows that name them say."""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """Of a timetable to ``withdraw_moves``: no tick of the job moves to these ``targets`` any more."""
+
+    job: str
+    targets: list[int]
+    why: str
 
 
 @dataclass(frozen=True)

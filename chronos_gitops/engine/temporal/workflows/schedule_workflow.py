@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import partial
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadyStartedError
 
 from chronos_gitops.engine.drafts import provenance
@@ -20,7 +20,7 @@ from chronos_gitops.engine.milliseconds import instant, to_ms
 from chronos_gitops.engine.model import Execution, Reason, Status, Trigger
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.visibility import search_attributes
-from chronos_gitops.engine.temporal.workflows import marks, messages, pauses, turns
+from chronos_gitops.engine.temporal.workflows import marks, messages, pauses, questions, turns
 from chronos_gitops.engine.temporal.workflows.execution_ends import ExecutionEnds
 from chronos_gitops.engine.temporal.workflows.messages import (
     Applied,
@@ -31,7 +31,6 @@ from chronos_gitops.engine.temporal.workflows.messages import (
     PublishedSchedule,
     Row,
     Situation,
-    TimetableOrders,
     TimetableState,
     TriggerRequest,
 )
@@ -43,8 +42,6 @@ from chronos_gitops.schedule.timing import definition_of
 CONTINUE_AFTER = 20
 """Claims after which a timetable continues as new. Each adds about 9 events, and 900 events take 0.4 s of processor
 time to replay: too long where a machine under load gives a runner a tenth of a core."""
-_LOCAL = timedelta(seconds=10)
-_AGAIN = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=10))
 
 
 @workflow.defn(name=names.TIMETABLE)
@@ -84,10 +81,11 @@ class TimetableWorkflow:
             is_released = pauses.is_guarded(self._state) and (before is None or before.document != applied.document)
             await marks.take_back(self._state, self._now())
             situation = replace(self._edit(before, applied), is_released=is_released)
-            verdict = await self._ask(names.SETTLE, situation)
+            verdict = await questions.ask(names.SETTLE, situation)
             for order in verdict.orders:
                 order.document = order.document or applied.document
             await self._claim(verdict.orders)
+            await questions.withdraw(self._state.job, verdict)
             if is_released:
                 pauses.release(self._state, self._now())
             if self._state.mark is not None and verdict.mark is None:
@@ -104,8 +102,9 @@ class TimetableWorkflow:
             was_there = self._state.applied is not None
             if self._state.mark is not None and workflow.patched(names.REMOVE_PATCH):
                 situation = self._edit(self._state.applied, None)
-                verdict = await self._ask(names.SETTLE, situation)
+                verdict = await questions.ask(names.SETTLE, situation)
                 await self._claim(verdict.orders)
+                await questions.withdraw(self._state.job, verdict)
             await self._cancel_queued(Reason.DELETED)
             self._state.applied, self._state.mark, self._state.is_removed = None, None, True
             self._state.moves, self._state.earlier_marks = [], []
@@ -123,6 +122,7 @@ class TimetableWorkflow:
                 return False
             if held.by == GUARD:
                 await self._cancel_queued(Reason.GUARD)
+            await self._begin_pause()
             pauses.pause(self._state, held)
             turns.hold(self._state)
             self._look_again()
@@ -139,6 +139,7 @@ class TimetableWorkflow:
         """A call that is repeated under its id changes nothing more, whatever happened to the pause since."""
         async with self._turns:
             if self._state.bulk is None or self._state.bulk.id != wanted.bulk:
+                await self._begin_pause()
                 self._state.bulk = pauses.pause_by_call(self._state, wanted)
                 self._look_again()
                 self._publish()
@@ -210,14 +211,15 @@ class TimetableWorkflow:
         await self._advance()
         await self._replays.take_turn()
 
-    async def _decide(self, now: int, *, is_resumed: bool = False, until: int | None = None) -> None:
+    async def _decide(
+        self, now: int, *, is_resumed: bool = False, until: int | None = None, begins_pause: bool = False
+    ) -> None:
         applied = self._state.applied
         await marks.take_back(self._state, now)
-        situation = Situation(
-            now, self._state.mark, applied, is_resumed=is_resumed, until=until, moves=self._state.moves
-        )
+        known = Situation(now, self._state.mark, applied, moves=self._state.moves)
+        situation = replace(known, is_resumed=is_resumed, until=until, begins_pause=begins_pause)
         try:
-            verdict = await self._ask(names.DECIDE, situation)
+            verdict = await questions.ask(names.DECIDE, situation)
         except ActivityError as error:
             # A job that this release cannot read any more: what git says next may be better.
             workflow.logger.error("the timetable of %s stands still: %s", self._state.job, error.cause)
@@ -233,11 +235,11 @@ class TimetableWorkflow:
         state = self._state
         return Situation(self._now(), state.mark, before, after, moves=state.moves, is_paused=state.pause is not None)
 
-    async def _ask(self, question: str, situation: Situation) -> TimetableOrders:
-        verdict: TimetableOrders = await workflow.execute_local_activity(
-            question, situation, result_type=TimetableOrders, start_to_close_timeout=_LOCAL, retry_policy=_AGAIN
-        )
-        return verdict
+    async def _begin_pause(self) -> None:
+        applied = self._state.applied
+        has_calendars = applied is not None and applied.calendars is not None
+        if has_calendars and self._is_active() and workflow.patched(names.CLOSE_HELD_PATCH):
+            await self._decide(self._now(), begins_pause=True)
 
     async def _resume(self, now: int) -> None:
         pause = self._state.pause

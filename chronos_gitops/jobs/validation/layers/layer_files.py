@@ -14,6 +14,7 @@ from chronos_gitops.jobs.validation.document import Document, SourceSpan
 from chronos_gitops.jobs.validation.files import Files, TreeEntry, refusal
 from chronos_gitops.jobs.validation.layers import form
 from chronos_gitops.jobs.validation.layers.policy_files import limited, read_policies
+from chronos_gitops.jobs.validation.yaml import file_nouns
 
 _OF_JOBS: Final = (FileRole.DEFAULTS, FileRole.ENVIRONMENT)
 _ROLES: Final = (*_OF_JOBS, FileRole.POLICY)
@@ -78,7 +79,7 @@ def _layer(entry: TreeEntry, place: FilePlace, contents: Mapping[str, bytes], de
 
 def layer_document(path: str, content: bytes) -> Document:
     """An empty file is a valid layer."""
-    read = document.read(path, content)
+    read = document.read(path, content, file_nouns.LAYER)
     if not read.complete and [problem.rule for problem in read.problems] == ["empty-file"]:
         return replace(read, problems=(), complete=True)
     return read

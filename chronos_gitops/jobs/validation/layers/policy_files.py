@@ -15,6 +15,7 @@ from chronos_gitops.jobs.validation.file_result import FileResult
 from chronos_gitops.jobs.validation.files import TreeEntry, refusal
 from chronos_gitops.jobs.validation.quoting import short
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
+from chronos_gitops.jobs.validation.yaml import file_nouns
 from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS
 
 _HOW_TO_FILL: Final = "write rules, or remove the file"
@@ -70,7 +71,7 @@ def _policy(entry: TreeEntry, place: FilePlace, contents: Mapping[str, bytes], d
     if refused is not None or entry.path not in contents:
         rule = refused or ("unreadable", "the file could not be read", "check that it is still there")
         return PolicyFile(entry.path, place, entry.blob, top, None, (top.problem(*rule),))
-    read = document.read(entry.path, contents[entry.path])
+    read = document.read(entry.path, contents[entry.path], file_nouns.POLICY)
     policy, problems = read_policy(place.name, read)
     if policy is None:
         return PolicyFile(entry.path, place, entry.blob, top, None, problems)

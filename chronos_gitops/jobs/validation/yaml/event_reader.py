@@ -19,12 +19,12 @@ from yaml.events import (
 
 from chronos_gitops.jobs.validation.quoting import short
 from chronos_gitops.jobs.validation.yaml import scalars, syntax_errors
+from chronos_gitops.jobs.validation.yaml.file_nouns import JOB, FileNoun
 from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS, MAX_VALUES, Mark, Path
 from chronos_gitops.jobs.validation.yaml.scalars import Scalar
 from chronos_gitops.jobs.validation.yaml.syntax_errors import Finding
 
 MAX_DEPTH: Final = 20
-_NEEDS = "a job needs name, schedule and webhook.url"
 _ENDS = (MappingEndEvent, SequenceEndEvent)
 _STARTS = (MappingStartEvent, SequenceStartEvent)
 
@@ -44,13 +44,14 @@ class NestingError(Exception):
 class EventReader:
     """One pass over the events of one text. ``root`` is what was read, also when reading had to stop half-way."""
 
-    def __init__(self, next_event: Callable[[], Any], lines: tuple[str, ...]) -> None:
+    def __init__(self, next_event: Callable[[], Any], lines: tuple[str, ...], noun: FileNoun = JOB) -> None:
         self.root: dict[str, Any] = {}
         self.keys: dict[Path, Mark] = {}
         self.values: dict[Path, Mark] = {}
         self.suspect: set[Path] = set()
         self.findings: list[Finding] = []
         self._lines = lines
+        self._noun = noun
         self._next = next_event
         self._values_read = 0
 
@@ -64,7 +65,7 @@ class EventReader:
         except yaml.YAMLError as error:
             if "maximum nesting depth" in str(error):
                 raise NestingError from error
-            self._found_syntax(syntax_errors.explain(error, self._lines))
+            self._found_syntax(syntax_errors.explain(error, self._lines, self._noun))
             return False
         return True
 
@@ -73,7 +74,7 @@ class EventReader:
         if type(event) is StreamStartEvent:
             event = self._next()
         if type(event) is StreamEndEvent:
-            raise _Stop("empty-file", (0, 0, 0, 1), "the file is empty", _NEEDS)
+            raise _Stop("empty-file", (0, 0, 0, 1), "the file is empty", self._noun.needs)
         top = self._next()
         if type(top) is MappingStartEvent:
             self._open(top, ())
@@ -83,15 +84,15 @@ class EventReader:
         self._next()
         after = self._next()
         if type(after) is DocumentStartEvent:
-            raise _Stop("several-documents", _mark(after), "a second document starts here", "one file holds one job")
+            raise _Stop("several-documents", _mark(after), "a second document starts here", self._noun.one_each)
 
     def _not_a_job(self, top: Event) -> _Stop:
         if type(top) is ScalarEvent and not top.value and top.implicit[0]:
-            return _Stop("empty-file", _mark(top), "the document is empty", _NEEDS)
+            return _Stop("empty-file", _mark(top), "the document is empty", self._noun.needs)
         kind, hint = "text", 'write "key: value" lines, with a space after the colon'
         if type(top) is SequenceStartEvent:
-            kind, hint = "a list", "one file holds one job"
-        return _Stop("top-level", _mark(top), f"a job file is a map of fields, and this is {kind}", hint)
+            kind, hint = "a list", self._noun.one_each
+        return _Stop("top-level", _mark(top), f"a {self._noun.name} file is a map of fields, and this is {kind}", hint)
 
     def _node(self, event: Event, path: Path) -> Any:
         self._count(event)

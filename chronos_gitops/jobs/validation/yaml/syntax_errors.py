@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from yaml import MarkedYAMLError, YAMLError
 
+from chronos_gitops.jobs.validation.yaml.file_nouns import JOB, FileNoun
 from chronos_gitops.jobs.validation.yaml.positions import Mark
 
 Finding = tuple[str, Mark, str, str]
@@ -34,7 +35,7 @@ _MEANINGS = (
     ("mapping keys are not allowed", 'a "?" cannot stand here', "quote the text"),
     ("expected '-'", 'a list entry must start with "-"', "check the indentation"),
     ("block collection", 'a list entry must start with "-"', "check the indentation"),
-    ("<document start>", "something follows the end of the document", "one file holds one job"),
+    ("<document start>", "something follows the end of the document", JOB.one_each),
     ("block scalar", 'only a comment may follow "|" or ">" on its line', "start the text on the next line"),
     ("incompatible YAML", "this YAML version is not known", "remove the %YAML line"),
     ("directive", 'a line that starts with "%" is a directive, and this one is not known', "quote the text"),
@@ -54,7 +55,7 @@ _MEANINGS = (
 _AT_CONTEXT = ("alias", "anchor", "quoted scalar", "flow sequence", "flow mapping", "simple key")
 
 
-def explain(error: YAMLError, lines: tuple[str, ...]) -> Finding:
+def explain(error: YAMLError, lines: tuple[str, ...], noun: FileNoun = JOB) -> Finding:
     """The parser's error as a finding: the place a person must look at, a message, a hint."""
     for number, line in enumerate(lines):
         if _CONFLICT.match(line):
@@ -73,6 +74,7 @@ def explain(error: YAMLError, lines: tuple[str, ...]) -> Finding:
         kind, closing = ("list", "]") if lines[opened[0]][opened[1]] == "[" else ("map", "}")
         return _at("syntax", *opened, f"the {kind} that opens here is never closed", f"close it with {closing}")
     message, meant = _meaning(error)
+    meant = noun.one_each if meant == JOB.one_each else meant
     return _at("syntax", line_number, column, message, meant or _colon_hint(line, lines, line_number))
 
 

@@ -134,7 +134,8 @@ def _sync() -> dict[str, Schema]:
         "vouched": listed(shape({"commit": TEXT, "author": TEXT, "vouched_in": TEXT, "reviewer": TEXT}))
         | {"description": "The last commits that a signed commit (`vouched_in`) vouches for; 10 at most"},
         "jobs": COUNT,
-        "quarantined": listed(TEXT),
+        "quarantined": listed(TEXT)
+        | {"description": "Invalid files: names of jobs, paths of files without a name, of calendars and of policies"},
         "broken_layers": listed(ref("LayerReach"))
         | {"description": "Layers with an error, and the quarantined jobs that have no error of their own"},
         "pauses": listed(shape({"job": TEXT, **PAUSE})),

@@ -104,7 +104,8 @@ def _never_valid() -> Sequence[str]:
     if query.tags() or api_jobs.STATE.value() or api_jobs.EXPECTATION.value():
         return ()
     asked = (api_jobs.TEXT.value() or "").casefold()
-    names = caller_scope.status(service().follower.status()).not_running
+    status = caller_scope.status(service().follower.status())
+    names = [name for name in status.not_running if name not in status.other_kinds]
     return [name for name in names if asked in name.casefold()]
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chronos_gitops.engine.model import Trigger
-from chronos_gitops.engine.temporal.workflows.decisions import AT_ONCE, TickClaim, TimetableDecision, decide, settle
+from chronos_gitops.engine.temporal.worker.decisions import AT_ONCE, TickClaim, TimetableDecision, decide, settle
 from chronos_gitops.engine.ticks.due_queue import LATE, Missed
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.schedule.calendars import parser
@@ -139,6 +139,17 @@ def test_an_edit_withdraws_a_move_of_the_gap_and_names_its_commit() -> None:
         edit = settle(before, job(), FRIDAY_NOON - HOUR, FRIDAY_NOON + HOUR, commit=commit)
         assert [(held.last, held.moved_to, held.why) for held in edit.held] == [(FRIDAY_NOON, None, why)]
         assert edit.moves == ()
+
+
+def test_an_edit_withdraws_a_move_whose_origin_has_its_row() -> None:
+    target = FRIDAY_NOON + timedelta(days=3)
+    before, moves = closing("12-25", "SAT", "SUN"), ((FRIDAY_NOON, target),)
+    for after in (job(), None):
+        edit = settle(before, after, FRIDAY_NOON, FRIDAY_NOON + HOUR, moves=moves, commit="1a2b3c4d5e")
+        assert (edit.withdrawn, edit.why, edit.moves) == ((target,), "withdrawn by 1a2b3c4d", ())
+    assert settle(before, job(), target, target + HOUR, moves=moves).withdrawn == (), "it has arrived"
+    same = settle(before, before, FRIDAY_NOON, FRIDAY_NOON + HOUR, moves=moves)
+    assert (same.withdrawn, same.moves) == ((), moves)
 
 
 def test_a_past_entry_is_late_when_it_is_first_applied_and_never_again() -> None:

@@ -1,7 +1,7 @@
 """The decision of a timetable at an instant: ticks to claim, ticks to give up, the next wake-up. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chronos_gitops.engine.model import Trigger
@@ -9,7 +9,15 @@ from chronos_gitops.engine.ticks.due_queue import CATCHUP_LIMIT, LATE, Missed, c
 from chronos_gitops.engine.ticks.owed_ticks import OwedTicks, applied_late, owed
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.schedule.calendars.closures import Closure
-from chronos_gitops.schedule.calendars.steps import HeldTicks, Moves, ScheduleStep, next_step
+from chronos_gitops.schedule.calendars.steps import (
+    HeldTicks,
+    Moves,
+    ScheduleStep,
+    held_so_far,
+    next_step,
+    withdrawn,
+    without_move,
+)
 from chronos_gitops.schedule.schedule import jitter
 
 AT_ONCE = 20
@@ -39,6 +47,9 @@ class TimetableDecision:
     late: tuple[Missed, ...] = ()
     closure: Closure | None = None
     """Closes the instant at which the ``missed`` ticks might have been caught up."""
+    withdrawn: tuple[datetime, ...] = ()
+    """Targets of moves that an edit ends; ``why`` is what the rows that name them say."""
+    why: str = ""
 
     @property
     def follows_an_outage(self) -> bool:
@@ -103,9 +114,18 @@ def settle(
     gap = owed(old, mark, now, moves)
     missed = given_up(gap.ticks, mark, now)
     late_entries = applied_late(after.timing, old, now) if is_enabled and after is not None else ()
+    to_come, why = withdrawn(gap.moves, now), f"withdrawn by {commit[:8] or 'an edit'}"
+    held = tuple(without_move(one, to_come, why) for one in gap.held)
+    mark_after = now if is_enabled else None
     return TimetableDecision(
-        now if is_enabled else None, missed=missed, held=_without_moves(gap, now, commit), late=late_entries
+        mark_after, missed=missed, held=held, late=late_entries, withdrawn=tuple(to_come), why=why if to_come else ""
     )
+
+
+def close_held(job: Job, mark: datetime, now: datetime, moves: Moves = ()) -> TimetableDecision:
+    """A pause begins: the row of the date under way ends with what is held by now."""
+    held = held_so_far(job.timing, mark, now)
+    return TimetableDecision(mark if held is None else held.last, held=() if held is None else (held,), moves=moves)
 
 
 def _retimed(
@@ -123,13 +143,6 @@ def _retimed(
         for tick in gap.ticks.latest(mark, now, CATCHUP_LIMIT)
     )
     return TimetableDecision(max(mark, now), claims=tuple(claims), held=tuple(gap.held), moves=gap.moves)
-
-
-def _without_moves(gap: OwedTicks, now: datetime, commit: str) -> tuple[HeldTicks, ...]:
-    """Targets still to come do not come any more."""
-    to_come = {origin for origin, target in gap.moves if target > now}
-    why = f"withdrawn by {commit[:8] or 'an edit'}"
-    return tuple(replace(one, moved_to=None, why=why) if one.last in to_come else one for one in gap.held)
 
 
 def _caught_up(
