@@ -74,13 +74,23 @@ def as_applied(timing: Timing, decided: datetime, moves: Moves = ()) -> Timing |
 
 def under_way(timing: Timing, at: datetime) -> Moves:
     """The moves under way at an instant where the files have not changed for a month."""
-    if not timing.moves_ticks:
+    if not timing.moves_ticks or _is_next_open(timing, at):
         return ()
     window = (at - _REACH, at) if timing.on_skip is OnSkip.NEXT else (at, timing.last_moved_across(at))
     pairs = ((one.time, one.move.target) for one in timing.held(*window) if one.move is not None)
     return tuple(
         (origin, target) for origin, target in pairs if target is not None and (origin <= at) != (target <= at)
     )
+
+
+def _is_next_open(timing: Timing, at: datetime) -> bool:
+    """True where ``previous`` moves nothing across the instant, for the only time of day is open before it is held: a
+    third of the price of ``last_moved_across``."""
+    schedules = timing.schedules.schedules
+    if timing.on_skip is not OnSkip.PREVIOUS or len(schedules) > 1 or len(set(schedules[0].times_of_day())) != 1:
+        return False
+    tick = timing.nominal_after(at)
+    return tick is None or timing.closure(tick) is None
 
 
 def filed(timing: Timing | AppliedTiming) -> Timing:

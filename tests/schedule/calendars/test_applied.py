@@ -6,8 +6,8 @@ import pytest
 
 from chronos_gitops.engine.model import Pause
 from chronos_gitops.engine.ticks.due_queue import upcoming
-from chronos_gitops.schedule.calendars import parser
-from chronos_gitops.schedule.calendars.applied import AppliedTiming, as_applied, under_way
+from chronos_gitops.schedule.calendars import applied, parser
+from chronos_gitops.schedule.calendars.applied import AppliedTiming, _is_next_open, as_applied, under_way
 from chronos_gitops.schedule.schedule_list import ScheduleList
 from chronos_gitops.schedule.timing import OnSkip, Timing
 
@@ -90,3 +90,19 @@ def test_files_that_stay_say_what_a_runner_will_hold(subject: Timing) -> None:
         for after in (at - timedelta(days=9), at, at + timedelta(days=50)):
             until = after + timedelta(days=60)
             assert list(applied.held(after, until)) == list(subject.held(after, until))
+
+
+@pytest.mark.parametrize("schedule", ["0 9 * * *", "30 2 * * MON-FRI", "30 2 29 3 *", "0 18 L * *", "0 0 29 2 *"])
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Paris", "Africa/Cairo"])
+def test_shortcut_of_an_open_next_time_changes_nothing(
+    schedule: str, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = ["SAT", "SUN", "2026-03-30", {"from": "2026-03-29T02:45", "to": "2026-03-29T12:00"}, "04-24", "12-24"]
+    calendars = (parser.parse("c", {"closed": closed}),)
+    subject = Timing(ScheduleList.parse([schedule], zone), skip=calendars, on_skip=OnSkip.PREVIOUS)
+    instants = [day("2026-02-20") + timedelta(hours=3 * number) for number in range(500)]
+    quick = [under_way(subject, at) for at in instants]
+    shortened = sum(_is_next_open(subject, at) for at in instants)
+    monkeypatch.setattr(applied, "_is_next_open", lambda *_: False)
+    assert [under_way(subject, at) for at in instants] == quick
+    assert shortened > 0

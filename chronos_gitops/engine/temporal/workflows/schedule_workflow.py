@@ -236,8 +236,7 @@ class TimetableWorkflow:
         return Situation(self._now(), state.mark, before, after, moves=state.moves, is_paused=state.pause is not None)
 
     async def _begin_pause(self) -> None:
-        applied = self._state.applied
-        has_calendars = applied is not None and applied.calendars is not None
+        has_calendars = (applied := self._state.applied) is not None and applied.calendars is not None
         if has_calendars and self._is_active() and workflow.patched(names.CLOSE_HELD_PATCH):
             await self._decide(self._now(), begins_pause=True)
 
