@@ -36,13 +36,14 @@ class World:
         lines = [f"{key} = {json.dumps(value)}" for key, value in rows.items()]
         self.settings.write_text("\n".join(["[[notify]]", *lines]) + "\n")
 
-    def commit(self, path: str, message: str, name: str = "daily-backup") -> str:
+    def commit(self, path: str, message: str, name: str = "daily-backup", **fields: Any) -> str:
         document = {
             "name": name,
             "schedule": "@yearly",
             "enabled": True,
             "webhook": {"url": self.target.url(path)},
             "retry_policy": {"max_attempts": 1},
+            **fields,
         }
         self.checkout.write(f"jobs/{name}.yaml", yaml.safe_dump(document))
         return self.checkout.commit(message)
@@ -271,3 +272,42 @@ def test_on_temporal_one_runner_tells_what_failed_on_any(world: World, tmp_path:
         with world.start(place="teller", engine=engine) as teller:
             run_once(teller)
         assert len(world.messages()) == 2
+
+
+@pytest.mark.full
+@pytest.mark.timeout(300)
+def test_on_temporal_each_broken_expectation_is_told_once_by_the_runner_with_channels(
+    world: World, tmp_path: Path
+) -> None:
+    """Half a minute. The executions are those of a runner without channels, so they come from visibility."""
+    world.channel("ops", world.hook.url("/ok"))
+    world.commit("/ok", "A job that does not run", name="forgotten", expect={"success_every": "3s"})
+    world.commit("/hold/slow", "A slow backup", expect={"max_duration": "1s"})
+    with TemporalServer(tmp_path) as server:
+        engine = server.url(server.namespace())
+        with world.start(place="other", engine=engine, is_told=False) as other:
+            with world.start(place="teller", engine=engine) as teller:
+                follows(other, world.checkout.head())
+                made = other.client.post("/jobs/daily-backup/trigger").json()
+                messages = world.told(2)
+                assert types(messages) == ["expectation.failing"] * 2
+                broken = {message["data"]["job"]: message["data"]["expectation"] for message in messages}
+                assert broken["forgotten"]["kind"] == "success_every"
+                assert (broken["daily-backup"]["kind"], broken["daily-backup"]["limit"]) == ("max_duration", "1s")
+                titles = {message["data"]["title"] for message in messages}
+                assert titles == {"forgotten has had no success for 3s", "daily-backup runs longer than 1s"}
+                listed = teller.get("/jobs?expectation=broken")["items"]
+                assert [job["name"] for job in listed] == ["daily-backup", "forgotten"]
+                teller.until("/events?type=notification_sent", lambda events: len(events["items"]) == 2)
+                teller.kill()
+            world.target.release("slow")
+            other.until(f"/executions/{made['id']}", lambda row: row["status"] == "success")
+            with world.start(place="teller", engine=engine) as teller:
+                teller.until("/jobs?expectation=broken", lambda found: len(found["items"]) == 2)
+                follows(other, world.commit("/ok", "A fast one", expect={"max_duration": "1s"}))
+                follows(teller, world.checkout.head())
+                assert run_once(other)["status"] == "success"
+                last = world.told(3)[-1]
+                assert (last["type"], last["data"]["job"]) == ("expectation.recovered", "daily-backup")
+                teller.until("/jobs?expectation=broken", lambda found: len(found["items"]) == 1)
+        assert len(world.messages()) == 3

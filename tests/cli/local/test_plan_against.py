@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,17 @@ def test_a_job_that_inherits_a_change_has_its_backtest_with_the_layer(copy: Path
     text = capsys.readouterr().out
     assert "      weekly-report  backtest of 2 days: 0 scheduled runs on record" in text
     assert "          timeout 1ms would have cut " in text
+
+
+@pytest.mark.usefixtures("executions")
+def test_a_backtest_follows_the_calendars_of_the_checkout(edited: Path, server: str, capsys: Capture) -> None:
+    today = datetime.now(UTC).date()
+    days = [str(today - timedelta(days=back)) for back in (-1, 0, 1, 2, 3)]
+    (edited / "jobs/_calendars").mkdir()
+    (edited / "jobs/_calendars/closed.yaml").write_text(json.dumps({"closed": days, "timezone": "UTC"}))
+    assert backtest_of(edited, server, capsys)["after"]["ticks"] == 576
+    edit(edited, "timeout: 5m", "timeout: 5m\nskip: [closed]")
+    assert backtest_of(edited, server, capsys)["after"]["ticks"] == 0
 
 
 def test_without_executions_there_is_nothing_to_learn_from(copy: Path, server: str, capsys: Capture) -> None:

@@ -17,6 +17,7 @@ from chronos_gitops.expectations.judging.evaluate import evaluate
 from chronos_gitops.expectations.judging.state import ExpectationState
 from chronos_gitops.jobs.model import Concurrency, Job
 from chronos_gitops.jobs.promises.backtest import Backtest
+from chronos_gitops.schedule.calendars.parser import parse
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 SINCE = NOW - timedelta(days=2)
@@ -154,6 +155,38 @@ def test_a_record_that_begins_late_says_how_many_scheduled_times_are_older() -> 
 def test_of_two_as_near_the_earlier_run_counts() -> None:
     times = [NOW, NOW + 10 * MINUTE]
     assert [nearest_to(NOW + minute * MINUTE, times) for minute in (-1, 0, 5, 6, 11)] == [0, 0, 0, 1, 1]
+
+
+def closed(made: Job, day: str) -> Job:
+    """Follows a calendar that is closed on that day, as a job of a loaded tree does."""
+    calendar = parse("holidays", {"closed": [day], "timezone": "UTC"})
+    return replace(made, timing=made.timing.with_calendars((calendar,), ()))
+
+
+def test_times_that_a_calendar_drops_are_not_simulated() -> None:
+    found = outlook_of(job("@hourly"), closed(job("@hourly", skip=["holidays"]), "2026-11-28"), rows())
+    assert found.before is not None
+    assert found.after is not None
+    assert (found.before.ticks, found.after.ticks) == (48, 24), "the second of two days"
+
+
+def test_a_time_that_a_calendar_moves_is_simulated_where_it_goes() -> None:
+    """Each Friday at noon; that Friday is closed."""
+    friday = job("0 12 * * FRI", skip=["holidays"], on_skip="next")
+    [made] = simulate(closed(friday, "2026-11-27"), [RealRun(NOW, MINUTE, Status.SUCCESS)], SINCE, NOW)
+    assert made.scheduled_time == made.started_at == datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+
+def test_a_day_that_a_calendar_drops_breaks_no_expectation() -> None:
+    """Executions of the first day alone, beside the same without a calendar."""
+    first = [one for one in rows(schedule="@hourly") if one.scheduled_time < SINCE + timedelta(days=1)]
+    before = job("@hourly", skip=["holidays"])
+    after = job("@hourly", skip=["holidays"], expect={"success_every": "3h"})
+    followed = outlook_of(closed(before, "2026-11-28"), closed(after, "2026-11-28"), first).after
+    ignored = outlook_of(before, after, first).after
+    assert followed is not None
+    assert ignored is not None
+    assert (followed.broken, ignored.broken) == ({"success_every": 0}, {"success_every": 1})
 
 
 def test_a_disabled_job_has_no_scheduled_times() -> None:
