@@ -178,7 +178,7 @@ class EventReader:
             return scalars.resolve(text)
         except scalars.NumberError as error:
             self.suspect.add(path)
-            self._found("number", _mark(event), f"this number {error}", "quote it when it is meant as text")
+            self._found("number", _mark(event), f"this number {error}", error.hint)
             return None
 
     def _without_surrogates(self, text: str, event: Event) -> str:

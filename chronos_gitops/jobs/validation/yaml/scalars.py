@@ -28,6 +28,10 @@ class NumberError(ValueError):
     """A number no job field can hold: not finite, of more than 18 digits, or one that would be rounded; ``str()``
     completes "this number"."""
 
+    def __init__(self, message: str, *, hint: str = "quote it when it is meant as text") -> None:
+        super().__init__(message)
+        self.hint = hint
+
 
 def resolve(text: str) -> Scalar:
     """The value of a plain scalar; NumberError for what no field can hold."""
@@ -66,7 +70,9 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise NumberError("is too large")
     if not _is_exact(text, value):
-        raise NumberError("has more digits than can be kept")
+        raise NumberError(
+            "has more digits than can be kept", hint="write at most 15 digits, or quote it when it is meant as text"
+        )
     return value
 
 
