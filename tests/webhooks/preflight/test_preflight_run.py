@@ -365,7 +365,8 @@ def test_what_is_not_reached_within_the_time_is_not_run_and_never_passes(plan: P
 def test_hundreds_of_jobs_of_as_many_hosts(
     plan: Plan, probe: Probe, certificates: Certificates, scheme: str, count: int
 ) -> None:
-    """Hosts of 127.0.0.0/8, which all reach one listener. Takes some seconds."""
+    """Hosts of 127.0.0.0/8, which all reach one listener. On a busy machine 500 handshakes may take more than the minute
+    that a preflight has, so its cost is held in processor time, in which the listener's is."""
     connections, received = 0, 0
     hosts = [f"127.0.{number // 250 + 1}.{number % 250 + 1}" for number in range(count)]
     names = ",".join(f"IP:{host}" for host in hosts)
@@ -384,10 +385,12 @@ def test_hundreds_of_jobs_of_as_many_hosts(
         port = server.sockets[0].getsockname()[1]
         jobs = [plan(f"{scheme}://{host}:{port}/", name=f"job-{at}") for at, host in enumerate(hosts)]
         async with server:
-            return await asyncio.to_thread(probe(ca_file=trust).run, jobs)
+            return await asyncio.to_thread(probe(ca_file=trust, within=110.0).run, jobs)
 
-    began = time.monotonic()
+    began, spent = time.monotonic(), time.process_time()
     items = asyncio.run(preflight())
-    print(f"{time.monotonic() - began:.2f} s, {connections} connections, {received} bytes")
+    spent = time.process_time() - spent
+    print(f"{time.monotonic() - began:.2f} s, {spent:.2f} s of the processor, {connections} connections")
     assert (connections, received) == (count, 0)
+    assert spent < 0.01 * count, "authorities that were read for each connection would take more"
     assert {item.result for item in items} == {CheckResult.PASS}
