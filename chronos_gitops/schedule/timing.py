@@ -314,11 +314,14 @@ class Timing:
         return tick if tick is not None and tick <= limit else None
 
     def _refuse_moves(self) -> None:
-        if self.schedules.fixed and self.schedules.times_a_day <= MOST_TIMES_A_DAY:
+        times = self.schedules.times_a_day
+        if self.schedules.fixed and times <= MOST_TIMES_A_DAY:
             return
-        message = f"moved ticks need at most {MOST_TIMES_A_DAY} fixed times a day"
+        message = "moved times need fixed times of day; this schedule follows elapsed time"
+        if times > MOST_TIMES_A_DAY:
+            message = f"moved times need at most {MOST_TIMES_A_DAY} fixed times a day; this schedule has {times}"
         hint = "write on_skip: drop, or name minutes and hours without *"
-        raise ScheduleError(f"{message}; this schedule has {self.schedules.times_a_day}", hint=hint, field="on_skip")
+        raise ScheduleError(message, hint=hint, field="on_skip")
 
 
 FIELDS = ("schedule", "start", "end", "skip", "on_skip")

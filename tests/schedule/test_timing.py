@@ -206,12 +206,12 @@ REFUSED = {
     "moved minutes": (
         "*/5 * * * *",
         {"on_skip": "next"},
-        "moved ticks need at most 24 fixed times a day; this schedule has 288",
+        "moved times need at most 24 fixed times a day; this schedule has 288",
     ),
     "moved interval": (
         "@every 1h",
         {"on_skip": "previous"},
-        "moved ticks need at most 24 fixed times a day; this schedule has 24",
+        "moved times need fixed times of day; this schedule follows elapsed time",
     ),
     "offset": ("@at 2026-12-24T18:00Z", {}, '"@at 2026-12-24T18:00Z" has an offset'),
     "no time": ("@at tomorrow", {}, '"@at tomorrow" is not a local time'),
