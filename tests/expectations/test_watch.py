@@ -12,6 +12,7 @@ from harness.engines import on_postgres, on_sqlite
 from harness.notification_fixtures import Story, channel
 
 from chronos_gitops.cli.demo.receiver import Receiver
+from chronos_gitops.engine.model import ExecutionQuery
 from chronos_gitops.engine.sql.engine import SqlEngine
 from chronos_gitops.expectations.events import ExpectationEvents
 from chronos_gitops.expectations.judging.state import ExpectationState
@@ -174,6 +175,50 @@ def test_a_threshold_counts_runs_for_limits_about_one_run(data_folder: Path, rec
     story.clock.step(2 * HOUR)
     assert story.told() == [FAILING]
     story.close()
+
+
+def test_only_channels_whose_tags_the_job_has_are_told(data_folder: Path, receiver: Receiver) -> None:
+    channels = channel("data", tags=(("team", "data"),)), channel("web", tags=(("team", "web"),)), channel("all")
+    story = Expecting(on_sqlite(data_folder / "ledger.db"), receiver, *channels)
+    story.edit("/ok", expect={"success_every": "1h"}, tags={"team": "data"})
+    story.told()
+    story.clock.step(2 * HOUR)
+    story.expectations.round()
+    assert [name for name, _ in story.letters()] == ["data", "all"]
+    story.edit("/ok", expect={"success_every": "1h"}, tags={"team": "web"})
+    story.clock.step(timedelta(seconds=15))
+    story.expectations.round()
+    assert [(name, letter.type) for name, letter in story.letters()] == [("web", FAILING)], "the other one ends quietly"
+    story.close()
+
+
+@pytest.mark.parametrize("concurrency", ["forbid", "queue"])
+def test_expectations_leave_every_row_as_it_is(data_folder: Path, receiver: Receiver, concurrency: str) -> None:
+    """The same hours with and without limits, all of which break."""
+    broken = {"start_within": "1s", "max_duration": "1ms", "min_duration": "30s", "success_every": "1s"}
+    histories = []
+    for place, limits in (("with", broken | {"finish_by": "12:01"}), ("without", {})):
+        story = Expecting(on_sqlite(data_folder / f"{place}.db"), receiver)
+        fields = {"schedule": "*/20 * * * *", "concurrency": concurrency, "timeout": "1m"}
+        story.edit("/ok", **fields, **({"expect": limits} if limits else {}))
+        for minutes in (20, 20, 50, 20):  # the third one misses a scheduled time
+            story.clock.step(timedelta(minutes=minutes))
+            story.seen.wait_until(lambda: _is_quiet(story))  # noqa: B023 - asked at once
+            story.told()
+        assert bool(limits) == ("broken" in states(story))
+        rows = story.engine.executions(ExecutionQuery(job="daily-backup"))
+        histories.append([(row.scheduled_time, row.trigger, row.status, row.reason, row.count) for row in rows])
+        story.close()
+    assert histories[0] == histories[1]
+    assert len(histories[0]) >= 4
+
+
+def _is_quiet(story: Expecting) -> bool:
+    """Everything that was due has ended."""
+    rows = story.engine.executions(ExecutionQuery(job="daily-backup"))
+    now = story.now()
+    is_recent = bool(rows) and now - rows[0].scheduled_time < timedelta(minutes=20)
+    return is_recent and all(row.status.is_final for row in rows)
 
 
 def test_events_tell_each_change_once_also_over_a_restart(story: Expecting, tmp_path: Path) -> None:

@@ -365,8 +365,8 @@ def test_what_is_not_reached_within_the_time_is_not_run_and_never_passes(plan: P
 def test_hundreds_of_jobs_of_as_many_hosts(
     plan: Plan, probe: Probe, certificates: Certificates, scheme: str, count: int
 ) -> None:
-    """Hosts of 127.0.0.0/8, which all reach one listener. On a busy machine 500 handshakes may take more than the minute
-    that a preflight has, so its cost is held in processor time, in which the listener's is."""
+    """Hosts of 127.0.0.0/8, which all reach one listener. On a busy machine 500 handshakes may take more than the
+    minute that a preflight has, so its cost is held in processor time, the listener's included."""
     connections, received = 0, 0
     hosts = [f"127.0.{number // 250 + 1}.{number % 250 + 1}" for number in range(count)]
     names = ",".join(f"IP:{host}" for host in hosts)

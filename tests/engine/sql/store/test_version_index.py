@@ -64,3 +64,14 @@ def test_no_row_is_read(data_folder: Path) -> None:
         "SEARCH executions USING COVERING INDEX executions_by_version (job=? AND commit_id>?)"
     ]
     store.close()
+
+
+def test_the_last_success_is_one_step_in_an_index(data_folder: Path) -> None:
+    """Without it the rows of ten thousand failures are read."""
+    store = SqliteStore(data_folder / "ledger.db")
+    explained = f"EXPLAIN QUERY PLAN {sqlite(queries.LAST_SUCCESS)}"
+    plan = store.read(lambda session: session.execute(explained, {"job": "a", "until": 1}).fetchall())
+    assert [one["detail"] for one in plan] == [
+        "SEARCH executions USING INDEX executions_by_success (job=? AND completed_at<?)"
+    ]
+    store.close()
