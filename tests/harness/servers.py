@@ -120,6 +120,7 @@ class Hostile:
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
+        await asyncio.sleep(0.01)  # asyncio leaves a connection open that it accepts while its server is closed
         server.close()
         for task in self._tasks:
             task.cancel()

@@ -147,6 +147,7 @@ class Receiver:
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
+        await asyncio.sleep(0.01)  # asyncio leaves a connection open that it accepts while its server is closed
         server.close()
         for _ in range(_TURNS_OF_ACCEPT):
             await asyncio.sleep(0)
