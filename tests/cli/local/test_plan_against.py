@@ -140,6 +140,20 @@ def test_more_jobs_than_it_takes_are_counted(
     assert "backtest" not in captured.out.lower()
 
 
+@pytest.mark.usefixtures("executions")
+def test_history_says_how_the_executions_of_each_version_ended(copy: Path, server: str, capsys: Capture) -> None:
+    history = ("history", "weekly-report", "--repo", str(copy), "--against", server)
+    assert main([*history, "--format", "json"]) == 0
+    [version] = json.loads(capsys.readouterr().out)["items"]
+    outcomes = version["executions"]
+    assert outcomes["success"] >= 3
+    assert (outcomes["failed"], outcomes["first_failure"], outcomes["complete"]) == (0, None, True)
+    assert main(history) == 0
+    header, row = capsys.readouterr().out.splitlines()
+    assert "RUNS" in header.split()
+    assert f" {outcomes['success']} " in row
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -1,5 +1,6 @@
 """Whole titles and lines of messages about expectations, guard, preflight and calendars."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -52,6 +53,25 @@ def test_titles_of_expectations(title: str) -> None:
     letter = of_expectation(change(ChangeKind.STILL_FAILING), JOB, TITLES[title], NOTHING, "", NOW)
     assert letter.title == f"still: daily-backup {title}"
     assert letter.lines[-1] == "See what ran: chronos-gitops executions daily-backup"
+
+
+def test_data_of_a_broken_expectation() -> None:
+    job = Job.from_document(JOB.document() | {"tags": {"team": "data"}})
+    one = broken(ExpectationKind.MIN_DURATION, "1s", "400ms")
+    found = of_expectation(replace(change(ChangeKind.FAILING), about=FAILED), job, one, NOTHING, "http://x", NOW).data
+    assert found is not None
+    assert found["expectation"] == {
+        "kind": "min_duration",
+        "limit": "1s",
+        "due_at": "2026-03-08T05:00:00Z",
+        "since": "2026-03-08T07:00:00Z",
+        "found": "400ms",
+    }
+    assert (found["job"], found["tags"], found["incident"]) == (JOB.name, {"team": "data"}, "1")
+    assert (found["execution"]["id"], found["last_success"], found["changes"]) == ("id-1", None, [])
+    assert all(link.startswith("http://x/") for link in found["links"].values())
+    rest = found.keys() - {"job", "tags", "expectation", "incident", "execution", "last_success", "changes", "links"}
+    assert rest == {"changed"}
 
 
 def test_an_expectation_that_is_met_again() -> None:

@@ -23,7 +23,7 @@ from chronos_gitops.jobs.templates.time_variables import TimeVariable
 from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.preflight import certificate_end, connection, preflight_run
 from chronos_gitops.webhooks.preflight.checks import CheckResult, PlannedJob, PreflightCheck, PreflightItem
-from chronos_gitops.webhooks.preflight.preflight_run import PreflightProbe
+from chronos_gitops.webhooks.preflight.preflight_run import AT_ONCE, PreflightProbe
 from chronos_gitops.webhooks.transport.dns import AddressInfo
 from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy
 from chronos_gitops.webhooks.transport.egress.egress_folders import EgressPolicies, FolderPolicy
@@ -356,6 +356,34 @@ def test_what_is_not_reached_within_the_time_is_not_run_and_never_passes(plan: P
     }
     assert of_slow[-1].message == "the preflight was stopped after 60 s"
     assert {item.result for item in items if item.job == "fast"} == {CheckResult.PASS}
+
+
+def test_ten_connections_are_open_at_once(plan: Plan, probe: Probe) -> None:
+    """The listener lets go of them, without a handshake, once ten have come."""
+    is_open, peak = 0, 0
+
+    async def preflight() -> tuple[PreflightItem, ...]:
+        ten = asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal is_open, peak
+            is_open += 1
+            peak = max(peak, is_open)
+            if is_open == AT_ONCE:
+                ten.set()
+            await ten.wait()
+            is_open -= 1
+            writer.close()
+
+        server = await asyncio.start_server(serve, "0.0.0.0", 0)
+        port = server.sockets[0].getsockname()[1]
+        jobs = [plan(f"https://127.0.1.{at}:{port}/", name=f"job-{at}") for at in range(1, 26)]
+        async with server:
+            return await asyncio.to_thread(probe().run, jobs)
+
+    items = asyncio.run(preflight())
+    assert peak == AT_ONCE == 10
+    assert sum(item.check is PreflightCheck.CERTIFICATE and item.result is CheckResult.FAIL for item in items) == 25
 
 
 @pytest.mark.timeout(120)

@@ -99,6 +99,9 @@ def test_each_version_has_the_outcomes_of_its_executions(own: FlaskClient, servi
     assert "1, 1 failed" in own.get("/jobs/failing").get_data(as_text=True)
     planned = own.post(f"{BASE}/rollback/2", json={"dry_run": True}).get_json()
     assert planned["executions"] is None
+    assert own.post(f"{BASE}/rollback/2").status_code == 201
+    planned = own.post(f"{BASE}/rollback/3", json={"dry_run": True}).get_json()
+    assert (planned["executions"]["success"], planned["executions"]["failed"]) == (1, 0)
 
 
 def test_a_version_is_shown_with_the_layers_of_its_time(own: FlaskClient, checkout: Checkout) -> None:
