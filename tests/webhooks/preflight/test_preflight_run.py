@@ -73,6 +73,8 @@ def relay(port: int) -> Iterator[tuple[int, bytearray]]:
         except OSError:
             pass
         finally:
+            with contextlib.suppress(OSError):
+                target.shutdown(socket.SHUT_RDWR)  # a close alone does not wake the other thread, which reads from it
             target.close()
 
     def serve() -> None:
