@@ -108,6 +108,13 @@ def explain(
     return Explanation(at, due, tick, fate, message, reason, None, standing.version, standing.commit)
 
 
+def not_started(row: Execution, job: Job) -> str | None:
+    """Of an execution without a start: its reason. None of a missed or held one, which takes more than its row."""
+    if row.started_at is not None or row.reason in (Reason.MISSED, Reason.CALENDAR):
+        return None
+    return _told(row, row.scheduled_time, job)
+
+
 def _ticks(job: Job, at: datetime) -> list[datetime]:
     """The last tick at or before the instant and the first one after it, where they are near, and held ones."""
     before = job.timing.latest(at - NEAR - _INSTANT, at, 1)

@@ -15,5 +15,6 @@ def after_failure(job: str, run: Execution | None, past: Past) -> str:
     if past.changes and not is_draft and good is not None and good.number is not None:
         return back_to(job, good.number)
     if run is not None:
-        return f"See each attempt: chronos-gitops executions --id {run.id}"
+        shown = "each attempt" if run.attempts else "the execution"
+        return f"See {shown}: chronos-gitops executions --id {run.id}"
     return f"See what ran: chronos-gitops executions {job}"

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
+from chronos_gitops.engine.answers import explanation
+from chronos_gitops.engine.model import Execution
 from chronos_gitops.expectations.judging.state import Expectation
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.promises.expect import ExpectationKind
@@ -42,7 +44,8 @@ def of_expectation(
         still = "still: " if change.news is ChangeKind.STILL_FAILING else ""
         title = f"{still}{job.name} {sentence(one)}"
         action = after_failure(job.name, change.about, past)
-        lines = message.body(change.incident.since, [f"Expected: {word}"], message.cause(past, change.about), action)
+        facts = [f"Expected: {word}", *_not_started(one, change.about, job)]
+        lines = message.body(change.incident.since, facts, message.cause(past, change.about), action)
     run = None if is_over else one.execution
     links = message.links_of(job.name, run, public_url)
     data = {
@@ -63,6 +66,14 @@ def of_expectation(
         "links": dict(links),
     }
     return Notification(change.id, change.incident.id, f"expectation.{change.news}", now, title, lines, links[:1], data)
+
+
+def _not_started(one: Expectation, run: Execution | None, job: Job) -> list[str]:
+    """The reason that the runner has recorded."""
+    if one.kind is not ExpectationKind.START_WITHIN or run is None:
+        return []
+    reason = explanation.not_started(run, job)
+    return [] if reason is None else [reason]
 
 
 def _seconds(found: str | None) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chronos_gitops.engine.model import Execution, Status, Trigger
+from chronos_gitops.engine.model import Execution, Gate, Reason, Status, Trigger
 from chronos_gitops.expectations.guard import GuardVerdict, judge, reason
 from chronos_gitops.expectations.guard_watch import GuardRecord
 from chronos_gitops.expectations.judging.state import Expectation, ExpectationState
@@ -53,6 +53,30 @@ def test_titles_of_expectations(title: str) -> None:
     letter = of_expectation(change(ChangeKind.STILL_FAILING), JOB, TITLES[title], NOTHING, "", NOW)
     assert letter.title == f"still: daily-backup {title}"
     assert letter.lines[-1] == "See what ran: chronos-gitops executions daily-backup"
+
+
+GATED = Execution("id-2", JOB.name, SINCE, Trigger.SCHEDULE, Status.SKIPPED, Reason.REQUIRES)
+GATED = replace(GATED, requires=Gate("nightly-extract", SINCE, NOW))
+OVERLAP = replace(GATED, reason=Reason.OVERLAP, requires=None)
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (GATED, "was skipped: it waited for a success of nightly-extract from 2026-03-08T05:00:00Z to "),
+        (OVERLAP, "was skipped: the execution before it was still running, and the job forbids an overlap."),
+        (replace(OVERLAP, status=Status.PENDING, reason=None), "is recorded and waits for its turn."),
+        (replace(OVERLAP, reason=Reason.MISSED), None),
+        (replace(FAILED, started_at=SINCE), None),
+    ],
+)
+def test_a_time_that_did_not_start_says_why(run: Execution, words: str | None) -> None:
+    one = TITLES["did not start within 2m"]
+    letter = of_expectation(replace(change(ChangeKind.FAILING), about=run), JOB, one, NOTHING, "", NOW)
+    assert letter.lines[1] == "Expected: start_within 2m"
+    assert (words or "Last good run") in letter.lines[2]
+    shown = "each attempt" if run.attempts else "the execution"
+    assert letter.lines[-1] == f"See {shown}: chronos-gitops executions --id {run.id}"
 
 
 def test_data_of_a_broken_expectation() -> None:
