@@ -97,7 +97,7 @@ class SyncController:
         self._is_rewritten = False
         self._epochs = HistoryEpochs(data / "epochs.json", identity)
         self.deployments = Deployments(data / "deployed.jsonl", identity)
-        self._recorder = StatusRecorder(source, self._epochs.number, now)
+        self._recorder = StatusRecorder(source, self._epochs.number, now, environment)
 
     def start(self) -> None:
         """One pass in the caller's thread, then follows. ConflictError when another process owns the data folder."""

@@ -79,6 +79,7 @@ class SyncStatus:
     repository: str
     branch: str | None = None
     revision: Revision = Revision()
+    environment: str | None = None
     reason: str | None = None
     message: str = ""
     problems: tuple[Problem, ...] = ()

@@ -21,12 +21,17 @@ _log = logging.getLogger(__name__)
 class StatusRecorder:
     """Written by the one pass under way; ``current`` is immutable and may be read from any thread."""
 
-    def __init__(self, source: Source, epoch: int, now: Callable[[], datetime]) -> None:
+    def __init__(self, source: Source, epoch: int, now: Callable[[], datetime], environment: str | None) -> None:
         self._now = now
         self._failures = 0
         self._failure: ChronosError | None = None
         self.current = SyncStatus(
-            SyncState.STARTING, source.mode, source.repository, source.branch, history_epoch=epoch
+            SyncState.STARTING,
+            source.mode,
+            source.repository,
+            source.branch,
+            environment=environment,
+            history_epoch=epoch,
         )
 
     @property

@@ -31,6 +31,7 @@ def _text(address: str, caller: dict[str, Any], sync: dict[str, Any], health: di
     lines = facts(
         (
             ("runner", address),
+            ("environment", sync.get("environment") or ""),
             ("caller", _caller(caller)),
             ("health", _health(health)),
             ("state", f"{sync['state']}{_reason(sync)}"),

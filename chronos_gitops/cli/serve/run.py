@@ -134,9 +134,8 @@ class StopSignals:
 
 def _ready_line(host: str, port: int, status: "SyncStatus") -> str:
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    environment = f"environment {status.environment}, " if status.environment else ""
+    followed = f"on {address} ({environment}following {status.repository}"
     if not status.has_job_set:
-        return (
-            f"chronos-gitops is not ready on {address} (following {status.repository}, no jobs are loaded: "
-            f"{status.reason}: {status.message})"
-        )
-    return f"chronos-gitops is ready on {address} (following {status.repository}, {plural(status.jobs, 'job')})"
+        return f"chronos-gitops is not ready {followed}, no jobs are loaded: {status.reason}: {status.message})"
+    return f"chronos-gitops is ready {followed}, {plural(status.jobs, 'job')})"

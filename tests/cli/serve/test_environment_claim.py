@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from cli.serve.test_run import ended, ready_line, refused, running
 
+from chronos_gitops.cli.main import main
+
 MESSAGE = "error: this database belongs to environment production"
 HINT = "give staging a database of its own; after a rename, --accept-environment once"
 
@@ -25,10 +27,17 @@ def declared(jobs_repository: Path, tmp_path: Path) -> Path:
     return root
 
 
-def test_another_environment_is_2_until_a_rename_is_accepted(declared: Path, data_folder: Path) -> None:
+def test_another_environment_is_2_until_a_rename_is_accepted(
+    declared: Path, data_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def runs(environment: str, *more: str) -> None:
         with running(declared, data_folder, "--environment", environment, *more) as process:
-            assert ready_line(process).startswith("chronos-gitops is ready on ")
+            line = ready_line(process)
+            assert line.startswith("chronos-gitops is ready on ")
+            assert f" (environment {environment}, following {declared.resolve()}, 3 jobs)" in line
+            address = line.split()[4]
+            assert main(["status", "--server", address]) == 0
+            assert f"environment  {environment}\n" in capsys.readouterr().out
             process.send_signal(signal.SIGTERM)
             assert ended(process) == 0
 

@@ -327,6 +327,7 @@ def sync(status: "SyncStatus") -> Json:
         "mode": status.mode,
         "branch": status.branch,
         "repository": status.repository,
+        "environment": status.environment,
         "revision": {
             "desired": status.revision.desired,
             "attempted": status.revision.attempted,

@@ -118,6 +118,7 @@ def _sync() -> dict[str, Schema]:
         "mode": one_of(("worktree", "branch")),
         "branch": nullable(TEXT),
         "repository": TEXT,
+        "environment": nullable(TEXT) | {"description": "Environment of the runner; null for one without"},
         "revision": shape(revision),
         "reason": nullable(TEXT),
         "message": TEXT,
