@@ -36,11 +36,13 @@ def restore_command(files: Sequence[DraftFile]) -> str:
     return " && ".join([*commands, *([f"rm -- {_quoted(new)}"] if new else [])])
 
 
-def commit_command(files: Sequence[DraftFile], name: str) -> str:
-    """Keeps the draft: as one commit of exactly these files; "" of none, because git would commit everything staged."""
+def commit_command(files: Sequence[DraftFile], definition: JobVersion) -> str:
+    """Keeps the draft: as one commit of exactly these files; "" of none, because git would commit everything staged.
+    Its subject names the job, or the layer where the job's own file stays."""
     if not files:
         return ""
     paths = _quoted([one.path for one in files])
+    name = definition.job.name if any(one.path == definition.path for one in files) else files[0].path
     return f"git add -- {paths} && git commit -m {shlex.quote(f'Change {name}')} -- {paths}"
 
 

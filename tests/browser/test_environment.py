@@ -41,6 +41,9 @@ def test_environment_and_places_are_shown_at_every_width(
     row = page.locator("table.fields tr", has_text="timezone")
     expect(row).to_contain_text("jobs/payments/_defaults.yaml:1")
     expect(row).to_contain_text("inherited")
+    box = row.locator(".tag").bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= width, "the place is cut"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SHOTS / f"environment-{width}-{scheme}.png", full_page=True)

@@ -67,7 +67,7 @@ def rendered(definition: JobVersion) -> dict[str, Any]:
 
 def commands(definition: JobVersion) -> dict[str, str]:
     files = _files(definition)
-    return {"discard": restore_command(files), "keep": commit_command(files, definition.job.name)}
+    return {"discard": restore_command(files), "keep": commit_command(files, definition)}
 
 
 def _files(definition: JobVersion) -> tuple[DraftFile, ...]:

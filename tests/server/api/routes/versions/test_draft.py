@@ -47,6 +47,14 @@ def test_layer_reaches_every_job_below_it(own: FlaskClient, checkout: Checkout, 
     reached = sum(1 for job in service.jobs() if job.draft)
     assert (found["jobs"], found["restore"]) == (reached, "rm -- jobs/_defaults.yaml")
     assert reached > 1
+    page = own.get("/jobs/daily-backup").get_data(as_text=True)
+    assert "git commit -m &#39;Change jobs/_defaults.yaml&#39;" in page
+    assert "not committed yet" not in page, "that is about the layer, not about the file of the job"
+    checkout.write("daily-backup", "# Mine.\n" + (checkout.path / "jobs/daily-backup.yaml").read_text())
+    service.follower.sync()
+    page = own.get("/jobs/daily-backup").get_data(as_text=True)
+    assert "git commit -m &#39;Change daily-backup&#39;" in page
+    assert "not committed yet" in page
 
 
 @pytest.mark.parametrize("act", ["keep", "discard"])
