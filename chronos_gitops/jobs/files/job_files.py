@@ -44,7 +44,7 @@ def is_hidden(path: str) -> bool:
     return path.startswith(".") or "/." in path
 
 
-def is_beyond_ignoring(path: str) -> bool:
+def _is_beyond_ignoring(path: str) -> bool:
     """True if ``.chronosignore`` has no say over this path from the jobs folder: what layers say holds for all."""
     return place_of(path).role not in (FileRole.JOB, FileRole.RESERVED)
 
@@ -113,7 +113,11 @@ class IgnoreRules:
         return cls(tuple(pattern for pattern in patterns if pattern is not None)[:_MOST_PATTERNS])
 
     def ignores(self, path: str) -> bool:
-        """True if this file, a posix path from the jobs folder, is left out; what is in an ignored folder always is."""
+        """True if this file, a posix path from the jobs folder, is left out: all in an ignored folder is, but not
+        layers, policies and calendars."""
+        return self._names(path) and not _is_beyond_ignoring(path)
+
+    def _names(self, path: str) -> bool:
         parts = path.split("/")
         return any(self._leaves_out(parts[:end], end < len(parts)) for end in range(1, len(parts) + 1))
 
@@ -130,9 +134,7 @@ class FilteredFiles:
     def __init__(self, files: Files, ignore: IgnoreRules, folder: str) -> None:
         self._files = files
         self.entries: Sequence[TreeEntry] = tuple(
-            entry
-            for entry in files.entries
-            if not ignore.ignores(place := inside(entry.path, folder)) or is_beyond_ignoring(place)
+            entry for entry in files.entries if not ignore.ignores(inside(entry.path, folder))
         )
 
     def read(self, entries: Sequence[TreeEntry]) -> Mapping[str, bytes]:

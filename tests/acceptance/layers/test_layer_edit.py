@@ -4,6 +4,7 @@ LAYERS section 14, 6 and 8, on SQLite.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,10 @@ def test_edit_of_a_layer_alone_reaches_everything(
     assert after.get_json()["timezone"] == "Europe/Paris"
     assert client.get("/api/v1/jobs/one-job", headers={"If-None-Match": before.headers["ETag"]}).status_code == 200
     assert "Europe/Paris" in client.get("/jobs/one-job").get_data(as_text=True)
+    about = {"headers": {"If-Match": before.headers["ETag"]}, "json": {"dry_run": True}}
+    assert client.post("/api/v1/jobs/one-job/rollback/1", **about).status_code == 412, "its file is as it was"
+    about["headers"] = {"If-Match": after.headers["ETag"]}
+    assert client.post("/api/v1/jobs/one-job/rollback/1", **about).get_json()["changed"]
     clock.turn(timedelta(minutes=31))
     clock.turn(timedelta(hours=23))
     items = eventually(lambda: client.get("/api/v1/executions").get_json()["items"])
@@ -113,3 +118,21 @@ def test_changes_name_the_layer_once_and_count_its_jobs(service: Service, checko
     checkout.commit("Move back")
     service.follower.sync()
     eventually(lambda: [one["layers"] for one in told("layer_released")] == [[reach]])
+
+
+def test_filters_and_versions_go_by_effective_fields(checkout: Checkout, tmp_path: Path) -> None:
+    """A tag of the environment finds the job, and a version is shown in each environment that is declared."""
+    for name, zone in (("staging", "Asia/Tokyo"), ("production", "Europe/Oslo")):
+        checkout.write(f"_environments/{name}", f"timezone: {zone}\ntags: {{where: {name}}}\n")
+    checkout.commit("Declare environments")
+    with build(replace(settings_of(checkout, tmp_path / "data"), environment="staging")) as service:
+        client = app_of(service).test_client()
+        found = {where: client.get(f"/api/v1/jobs?tag.where={where}").get_json() for where in ("staging", "production")}
+        assert [[job["name"] for job in one["items"]] for one in found.values()] == [["one-job"], []]
+        (filtered,) = client.get("/api/v1/jobs?tag.where=staging").get_json()["items"]
+        assert (filtered["timezone"], filtered["environment"]) == ("Asia/Tokyo", "staging")
+        zones = {}
+        for query in ("", "?environment=production", "?environment=prod"):
+            answer = client.get(f"/api/v1/jobs/one-job/versions/2{query}")
+            zones[query] = answer.get_json()["job"]["timezone"] if answer.status_code == 200 else answer.status_code
+        assert zones == {"": "Asia/Tokyo", "?environment=production": "Europe/Oslo", "?environment=prod": 404}

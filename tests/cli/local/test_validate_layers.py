@@ -195,3 +195,19 @@ def test_errors_of_jobs_below_a_layer_are_told_with_it(company: Path, capsys: py
     repository.write(layer, "variables: {path: v1}\n")
     (company / STAGING).unlink()
     assert told("--changed-since", "HEAD") == []
+
+
+def test_chronosignore_leaves_out_no_layer(company: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(company, "payments/_defaults.yaml", "jitter: 5s\n")
+    write(company, "_old/pay-09.yaml", JOB.format(name="pay-09"))
+    assert counts(findings(capsys), "reserved-name") == [("jobs/_old/pay-09.yaml", 1, [])]
+    policies = counts(findings(capsys), "policy")
+    assert policies
+    (company / "jobs/.chronosignore").write_text("_*\n")
+    Repository.init(company).commit("All")
+    assert counts(findings(capsys), "reserved-name") == []
+    assert counts(findings(capsys), "policy") == policies
+    assert main(["show", "pay-01", "--effective", "--environment", "production"]) == 0
+    shown = capsys.readouterr().out
+    assert "# jobs/payments/_defaults.yaml:1" in shown
+    assert "# jobs/_environments/production.yaml:1" in shown

@@ -311,7 +311,7 @@ def test_environment_stands_in_the_header_and_in_the_title(layered: FlaskClient,
 
 def test_a_job_page_has_the_file_and_line_of_each_field(layered: FlaskClient) -> None:
     text = page(layered, "/jobs/one-job")
-    table = text.partition('<table class="fields">')[2].partition("</table>")[0]
+    table = text.partition('<table class="fields places">')[2].partition("</table>")[0]
     rows = [re.findall(r"<code>(.*?)</code>", row) for row in table.split("<tr>")[2:]]
     found = {row[0]: row[1:] for row in rows}
     assert found["timezone"] == ["Europe/Paris", "jobs/_defaults.yaml:1"]

@@ -256,3 +256,23 @@ def test_broken_job_does_not_run_as_another_environment_makes_it(staging: Reposi
     following = follow(staging.root, environment="qa")
     assert following.names == ["one", "two"]
     assert following.follower.status().quarantined == ("three",)
+
+
+@pytest.mark.parametrize("mode", ["worktree", "branch"])
+def test_job_that_moves_to_a_reserved_name_runs_on_and_layers_are_never_ignored(
+    staging: Repository, follow: Follow, mode: str
+) -> None:
+    following = follow(staging.root, environment="staging", mode=mode)
+    staging.write("jobs/a/.keep", "")
+    (staging.root / "jobs/_old").mkdir()
+    staging.git("mv", "jobs/a/three.yaml", "jobs/_old/three.yaml")
+    staging.commit("Put it away")
+    status = following.follower.sync()
+    assert [one.rule for one in status.problems if one.file == "jobs/_old/three.yaml"] == ["reserved-name"]
+    assert (job(following, "three").job.enabled, str(job(following, "three").job.timeout)) == (True, "0:01:00")
+    staging.git("mv", "jobs/_old/three.yaml", "jobs/a/three.yaml")
+    staging.write("jobs/.chronosignore", "_*\n")
+    staging.commit("Ignore all layers")
+    status = following.follower.sync()
+    assert (status.state, following.names) == (SyncState.SYNCED, ["one", "three", "two"])
+    assert (str(job(following, "three").job.timeout), str(job(following, "three").job.jitter)) == ("0:01:00", "0:00:01")
