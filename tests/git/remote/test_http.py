@@ -100,3 +100,16 @@ def test_a_port_where_nobody_listens_is_a_network_error(follow: Follow, web: Htt
     web.shutdown()
     web.socket.close()
     assert following.follower.sync().reason == "NetworkError"
+
+
+def test_git_uses_the_proxy_of_the_environment(
+    bare: Repository, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host has no address: only the proxy can answer for it."""
+    for variable in ("no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    with HttpGit(bare.root.parent) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url(""))
+        following = follow("http://git.example.invalid/server.git")
+        assert following.names == ["one", "two"]
+        assert proxy.asked >= 1
