@@ -14,6 +14,7 @@ from harness.api_fixtures import Checkout, app_of, eventually, settings_of
 from harness.clock import HandClock
 
 from chronos_gitops.app import build
+from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.service import Service
 
 _JOB = "name: one-job\nschedule: '0 2 * * *'\nenabled: true\nwebhook: {url: 'http://127.0.0.1:9/'}\n"
@@ -136,3 +137,26 @@ def test_filters_and_versions_go_by_effective_fields(checkout: Checkout, tmp_pat
             answer = client.get(f"/api/v1/jobs/one-job/versions/2{query}")
             zones[query] = answer.get_json()["job"]["timezone"] if answer.status_code == 200 else answer.status_code
         assert zones == {"": "Asia/Tokyo", "?environment=production": "Europe/Oslo", "?environment=prod": 404}
+
+
+def test_one_kind_of_auth_and_one_spelling_of_a_header_are_sent(
+    checkout: Checkout, tmp_path: Path, receiver: Receiver
+) -> None:
+    """LAYERS section 14, 7: with the layer's auth alone the request is signed, with the job's own it is not."""
+    settings = replace(settings_of(checkout, tmp_path / "data"), secret_values={"pay": "whsec_" + "a2V5" * 8})
+    checkout.write("_defaults", "webhook: {auth: {type: hmac, secret: '${secret:pay}'}, headers: {X-Team: above}}\n")
+    inherits = _JOB.replace("http://127.0.0.1:9/", receiver.url("/ok/inherits")).replace("one-job", "two-job")
+    own = "headers: {x-team: own}, auth: {type: bearer, token: '${secret:pay}'}"
+    checkout.write("two-job", inherits)
+    checkout.write("one-job", _JOB.replace("'http://127.0.0.1:9/'", f"'{receiver.url('/ok/own')}', {own}"))
+    checkout.commit("Sign requests")
+    with build(settings) as service:
+        client = app_of(service).test_client()
+        for name in ("one-job", "two-job"):
+            assert client.post(f"/api/v1/jobs/{name}/trigger").status_code == 202
+        assert receiver.wait_for(2, 30)
+    sent = {one.path: [(name.lower(), value) for name, value in one.headers] for one in receiver.requests}
+    kinds = ("webhook-signature", "authorization", "x-team")
+    found = {path: sorted(name for name, _ in headers if name in kinds) for path, headers in sent.items()}
+    assert found == {"/ok/own": ["authorization", "x-team"], "/ok/inherits": ["webhook-signature", "x-team"]}
+    assert ("x-team", "own") in sent["/ok/own"]
