@@ -276,3 +276,23 @@ def test_job_that_moves_to_a_reserved_name_runs_on_and_layers_are_never_ignored(
     status = following.follower.sync()
     assert (status.state, following.names) == (SyncState.SYNCED, ["one", "three", "two"])
     assert (str(job(following, "three").job.timeout), str(job(following, "three").job.jitter)) == ("0:01:00", "0:00:01")
+
+
+def test_last_good_state_made_without_an_environment_is_taken_by_any_runner(
+    repository: Repository, follow: Follow, tmp_path: Path
+) -> None:
+    follow(repository.root, data=tmp_path / "same").follower.stop()
+    following = follow(repository.root, data=tmp_path / "same", environment="staging")
+    assert following.follower.status().reason == "UnknownEnvironment"
+    assert following.names == ["one", "two"]
+
+
+def test_deletion_below_a_broken_layer_counts(staging: Repository, follow: Follow) -> None:
+    staging.write("jobs/a/four.yaml", BARE.format(name="four"))
+    staging.commit("Add a job")
+    following = follow(staging.root, environment="staging")
+    staging.write("jobs/a/_defaults.yaml", "timeout: [")
+    staging.remove("jobs/a/four.yaml")
+    staging.commit("Break a layer and delete a job below it")
+    status = following.follower.sync()
+    assert (status.quarantined, following.names) == (("three",), ["one", "three", "two"])
