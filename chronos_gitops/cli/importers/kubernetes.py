@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from chronos_gitops.cli.importers import commands
 from chronos_gitops.cli.importers.commands import shell_words
@@ -22,6 +23,7 @@ _LISTS: Final = ("List", "CronJobList")
 _CONCURRENCY: Final = {"Allow": "allow", "Forbid": "forbid", "Replace": "replace"}
 _DEFAULT_RETRIES: Final = 6  # backoffLimit, batch/v1
 _OFF: Final = "every job is written with enabled: false; enable one when its CronJob is gone (--enable for all)"
+_PODS: Final = ("completions", "parallelism")
 _HISTORY: Final = ("successfulJobsHistoryLimit", "failedJobsHistoryLimit")
 
 
@@ -64,6 +66,8 @@ def _entry(place: str, item: Mapping[str, Any], timezone: str, *, is_enabled: bo
 def _cron_job(place: str, item: Mapping[str, Any], timezone: str, *, is_enabled: bool) -> ImportedJob:
     spec, metadata = at(item, "spec"), at(item, "metadata")
     job = at(spec, "jobTemplate", "spec")
+    if any(job.get(field, 1) != 1 for field in _PODS):
+        raise Unconvertible("its completions or parallelism start several pods, and each would send the request")
     made, lost = commands.webhook(_command(_container(job)))
     schedule = text(spec.get("schedule"))
     inside = _ZONE_INSIDE.match(schedule)
@@ -81,6 +85,9 @@ def _cron_job(place: str, item: Mapping[str, Any], timezone: str, *, is_enabled:
     lost += [f"{field}: executions are kept by the runner's own rule" for field in _HISTORY if field in spec]
     lost += ["annotations are not kept"] if metadata.get("annotations") else []
     lost += [] if zone else ["no zone"]
+    host = urlsplit(at(made, "webhook").get("url") or "").hostname or ""
+    if host and "." not in host and ":" not in host and host != "localhost":
+        lost.append(f"the host {host} is looked up in the namespace of the CronJob: write {host}.NAMESPACE")
     return ImportedJob(place, text(metadata.get("name")), document | ({"tags": labels} if labels else {}), tuple(lost))
 
 
