@@ -82,7 +82,7 @@ def test_what_init_writes_has_no_finding_whatever_is_installed(spec: str, folder
 
 @pytest.mark.parametrize("spec", ["", "  ", "--index-url=x", "a\nb"])
 def test_what_cannot_be_installed_is_refused(spec: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["init", "--install", spec]) == 2
+    assert main(["init", f"--install={spec}"]) == 2
     assert "cannot be installed; name a requirement" in capsys.readouterr().err
     assert list(folder.iterdir()) == []
 
