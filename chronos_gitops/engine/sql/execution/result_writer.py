@@ -50,18 +50,12 @@ class UnwrittenStarts:
             if due > until:
                 break
             del self._begun[execution_id]
-            self._outbox.write_soon(partial(_start, execution_id, fence, at))
+            self._outbox.write_soon(partial(ledger.start, execution_id=execution_id, fence=fence, at=at))
 
     def _write_due(self) -> None:
-        self._timer = None
         self.write(self._loop.time())
-        for due, _, _ in self._begun.values():
-            self._timer = self._loop.call_at(due, self._write_due)
-            break
-
-
-def _start(execution_id: str, fence: int, at: datetime, session: Session) -> None:
-    ledger.start(session, execution_id, fence, at)
+        due, *_ = next(iter(self._begun.values()), (None,))
+        self._timer = None if due is None else self._loop.call_at(due, self._write_due)
 
 
 class ResultWriter:
@@ -80,7 +74,7 @@ class ResultWriter:
             self.write_starts()
 
     def write_starts(self) -> None:
-        """For whoever decides by what has begun."""
+        """Before a decision that depends on which executions have begun, such as a deletion or a pause."""
         self._starts.write()
 
     async def attempt(self, run: PendingRun, execution: Execution, attempt: Attempt, wait: timedelta | None) -> bool:
