@@ -149,8 +149,6 @@ class Receiver:
         await self._stop.wait()
         await asyncio.sleep(0.01)  # asyncio leaves a connection open that it accepts while its server is closed
         server.close()
-        for _ in range(_TURNS_OF_ACCEPT):
-            await asyncio.sleep(0)
         for connection in self._connections:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
@@ -284,8 +282,6 @@ class _Wire:
         await self._writer.drain()
 
 
-_TURNS_OF_ACCEPT = 3
-"""The turns of the loop until asyncio hands over a connection that it has accepted."""
 _STATUSES = frozenset(str(code.value) for code in HTTPStatus if code >= 200)
 _BODYLESS = (204, 304)
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")

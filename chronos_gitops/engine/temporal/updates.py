@@ -44,7 +44,7 @@ async def send_with_start(
     result_type: type[T],
 ) -> T:
     """As ``send``, to a workflow that is started where there is none. The SDK takes each ``start`` once, and keeps a
-    failure in it that asyncio logs as one nobody has looked at."""
+    failure in it that asyncio logs as never retrieved."""
 
     async def once(update_id: str) -> T:
         operation = start()
