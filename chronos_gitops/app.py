@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from chronos_gitops.config.settings import Settings
@@ -34,6 +33,7 @@ from chronos_gitops.observability.replay_audit import ReplayAudit
 from chronos_gitops.observability.spans import Spans
 from chronos_gitops.observability.time_events import TimeEvents
 from chronos_gitops.process import failpoints
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.rollback.commit_policy import CommitPolicy
 from chronos_gitops.rollback.revert import Reverter
 from chronos_gitops.service import Service

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -25,6 +25,7 @@ from chronos_gitops.observability.event_log import EventLog
 from chronos_gitops.observability.event_recorder import AppliedJobs, EventRecorder
 from chronos_gitops.observability.metrics.exposition import Metrics
 from chronos_gitops.plurals import plural
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.rollback.revert import Reverter
 from chronos_gitops.state import disk_space
 from chronos_gitops.state.data_lock import DataLock

@@ -1,9 +1,11 @@
 """Notification channels: one value for each ``[[notify]]`` table."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias
+
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 Kind = Literal["job", "sync"]
 Tls = Literal["starttls", "tls", "none"]

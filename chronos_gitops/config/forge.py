@@ -1,13 +1,13 @@
 """Settings of the forge: where commit statuses go, and where a rollback of a protected branch opens its request."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from chronos_gitops.config import parsers
 from chronos_gitops.config.model import SettingsError
 from chronos_gitops.config.setting import setting
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 ForgeType = Literal["github", "gitlab", "gitea"]
 _HOSTED: Final = {"github": "https://api.github.com", "gitlab": "https://gitlab.com"}

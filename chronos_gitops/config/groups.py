@@ -1,7 +1,7 @@
 """Settings that belong together and are handed on as one value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from chronos_gitops.config.model import EgressLevel, FolderEgress, HostTls, Resp
 from chronos_gitops.config.setting import Setting, setting
 from chronos_gitops.jobs.promises import preflight_window
 from chronos_gitops.jobs.secrets.audiences import AudienceBinding
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _NO_HOSTS: Mapping[str, HostTls] = MappingProxyType({})
 _NO_FOLDERS: Mapping[str, FolderEgress] = MappingProxyType({})

@@ -1,12 +1,13 @@
 """The operator's decisions: frozen values, whole when they exist."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from chronos_gitops.errors import UsageError
 from chronos_gitops.jobs.folders import is_path_in
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 EgressLevel = Literal["public", "internal", "any"]
 Responses = Literal["excerpt", "none"]

@@ -2,12 +2,12 @@
 
 import re
 import string
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from chronos_gitops.config import parsers
 from chronos_gitops.config.setting import setting
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 Rollbacks = Literal["direct", "review"]
 Deletions = Literal["operator", "commit"]

@@ -18,12 +18,13 @@ A field made by ``group`` is a value whose own fields are settings.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 from chronos_gitops.config.model import SettingsError
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule import durations
 
 T = TypeVar("T")

@@ -1,7 +1,7 @@
 """Every setting of a runner, each declared at its field (see config.setting)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -29,6 +29,7 @@ from chronos_gitops.config.runner_commits import RunnerCommits
 from chronos_gitops.config.setting import Setting, declared, group, required, setting
 from chronos_gitops.jobs.secrets.audiences import Audiences
 from chronos_gitops.jobs.secrets.bindings import Bindings, SecretBinding, Unbound
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 Follow = Literal["worktree", "branch"]
 OnInvalid = Literal["quarantine", "reject"]

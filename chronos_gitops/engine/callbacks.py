@@ -8,7 +8,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -16,6 +16,7 @@ from typing import Final
 from chronos_gitops.engine.model import Attempt, Execution, ExecutionDetail, Status, finished
 from chronos_gitops.errors import ChronosError, ConflictError
 from chronos_gitops.jobs.model import Job
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.webhooks.outcome import ErrorClass, Outcome, OutcomeKind
 from chronos_gitops.webhooks.request import AttemptContext
 

@@ -1,11 +1,11 @@
 """Clocks that were ahead: what health and the log say of marks that were taken back to now (CONTRACT 2)."""
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chronos_gitops.engine.clock import is_ahead
 from chronos_gitops.plurals import plural
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 log = logging.getLogger(__name__)
 _REPORTED_FOR = timedelta(minutes=2)

@@ -1,9 +1,9 @@
 """One engine, one environment: the first name that uses a database or a namespace is recorded there."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from chronos_gitops.errors import UsageError
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 class WrongEnvironment(UsageError):

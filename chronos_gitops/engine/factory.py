@@ -6,7 +6,6 @@ import logging
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
@@ -23,6 +22,7 @@ from chronos_gitops.engine.sql.store.environment import claim_environment
 from chronos_gitops.engine.sql.store.sqlite import SqliteStore
 from chronos_gitops.engine.sql.store.store import Store
 from chronos_gitops.errors import UsageError
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.process.small_files import read_small_file
 from chronos_gitops.state.atomic_files import write_atomically
 from chronos_gitops.webhooks.attempt import Delivery

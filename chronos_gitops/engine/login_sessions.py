@@ -5,7 +5,6 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from chronos_gitops.engine.loop_thread import not_running
 from chronos_gitops.engine.sql.store.ledger import signing_key
 from chronos_gitops.engine.sql.store.row_mapping import Row
 from chronos_gitops.engine.sql.store.store import Session, Store
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _KEY_BYTES: Final = 32
 MOST_OF_ONE_PERSON: Final = 100

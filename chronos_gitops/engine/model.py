@@ -2,13 +2,14 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from chronos_gitops.engine import milliseconds
 from chronos_gitops.jobs.model import Job
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.webhooks.observed import Observed
 from chronos_gitops.webhooks.transport.timings import PhaseTimes
 

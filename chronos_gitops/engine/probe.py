@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from chronos_gitops.config.settings import Settings
 from chronos_gitops.engine.factory import ledger_file, need_package
 from chronos_gitops.engine.sql.store import sqlite
 from chronos_gitops.engine.sql.store.store import StoreUnusable
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

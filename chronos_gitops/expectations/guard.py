@@ -1,13 +1,13 @@
 """Decides whether to stop a new version that only fails. Pure."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from chronos_gitops.engine.answers import failure_streak
 from chronos_gitops.engine.answers.failure_streak import position
 from chronos_gitops.engine.model import Execution, Status, Trigger
 from chronos_gitops.plurals import plural
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 class GuardVerdict(StrEnum):

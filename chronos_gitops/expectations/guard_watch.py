@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from chronos_gitops.engine import milliseconds
@@ -16,6 +16,7 @@ from chronos_gitops.expectations.judging.state import Expectation
 from chronos_gitops.jobs.model import JobVersion
 from chronos_gitops.jobs.promises.guard import GUARD
 from chronos_gitops.process import failpoints
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ A difference is named beside the failure. It is never called its cause.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.webhooks.observed import Observed, ObservedSecret
 

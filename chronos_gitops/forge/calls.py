@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.rollback.publish import Proposal, ReviewRequest
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -14,6 +14,7 @@ from chronos_gitops.forge.gitea import Gitea
 from chronos_gitops.forge.github import GitHub
 from chronos_gitops.forge.gitlab import GitLab
 from chronos_gitops.jobs.secrets.masking import MASK
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.process.small_files import read_secret
 from chronos_gitops.rollback.publish import Proposal, ReviewRequest
 from chronos_gitops.webhooks.outcome import parse_retry_after, phrase

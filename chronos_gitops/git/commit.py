@@ -3,13 +3,13 @@
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from chronos_gitops.errors import ConflictError
 from chronos_gitops.git.client import Git
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 def clean(text: str) -> str:

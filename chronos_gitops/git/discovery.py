@@ -2,12 +2,12 @@
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from chronos_gitops.git.errors import NotARepository
 from chronos_gitops.git.process_environment import gitpython, object_directory_hint
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.process.small_files import read_small_file
 
 CHECKOUT_HINT: Final = "run the command in a checkout, or name one with --repo"

@@ -3,13 +3,13 @@
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar, Final
 
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.exit_codes import ExitCode
 from chronos_gitops.git.remote.address import redact
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 OLDEST_GIT: Final = (2, 39)
 INSTALL_GIT: Final = f"install git {OLDEST_GIT[0]}.{OLDEST_GIT[1]} or newer"

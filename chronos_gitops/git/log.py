@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Final
 
@@ -11,6 +11,7 @@ from chronos_gitops.git.errors import Corrupt, GitError
 from chronos_gitops.git.incomplete_clone import PresentObjects, boundary
 from chronos_gitops.jobs.files.job_files import ignore_file, is_job_file
 from chronos_gitops.jobs.folders import inside
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _FORMAT: Final = "%x01%H%x00%an%x00%ae%x00%ct%x00%B"
 _REGULAR: Final = ("100644", "100755")

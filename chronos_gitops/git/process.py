@@ -9,9 +9,10 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _CHUNK = 1 << 16
 _STDERR_LIMIT = 1 << 16

@@ -6,7 +6,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -16,6 +16,7 @@ from chronos_gitops.jobs.files.job_files import is_hidden, is_job_file, walk
 from chronos_gitops.jobs.folders import inside
 from chronos_gitops.jobs.validation.validate import FileKind, TreeEntry, git_blob_id
 from chronos_gitops.jobs.validation.yaml.decoding import MAX_BYTES
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.process.small_files import read_beginning
 
 NO_BLOB: Final = "0" * 40

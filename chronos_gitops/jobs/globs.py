@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
+
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 LONGEST: Final = 1_000
 """Characters of one pattern."""

@@ -2,8 +2,9 @@
 
 import hashlib
 import uuid
-from dataclasses import dataclass
 from functools import lru_cache
+
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 JOB_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://chronos-gitops.dev/job")
 

@@ -2,10 +2,11 @@
 
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Final
 
 from chronos_gitops.jobs.model import JobSet, JobVersion
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.timing import Timing
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property, lru_cache
@@ -21,6 +21,7 @@ from chronos_gitops.jobs.promises.requires import Requires
 from chronos_gitops.jobs.promises.success import Success
 from chronos_gitops.jobs.promises.success_codes import USUAL, SuccessCodes
 from chronos_gitops.jobs.templates.time_variables import TimeVariable
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.timing import Timing
 

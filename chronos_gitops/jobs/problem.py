@@ -1,9 +1,11 @@
 """A problem: what is wrong in a job file, where, and how to mend it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
+
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 class Severity(StrEnum):

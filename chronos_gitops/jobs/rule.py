@@ -1,8 +1,7 @@
 """One rule of validation, told with a bad and a good example."""
 
-from dataclasses import dataclass
-
 from chronos_gitops.jobs.problem import Severity
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

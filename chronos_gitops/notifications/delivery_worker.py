@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from random import Random
@@ -15,6 +14,7 @@ from chronos_gitops.notifications.outbox import KEPT, NotificationOutbox, Queued
 from chronos_gitops.notifications.transports.http import NotificationSender, NotSent
 from chronos_gitops.process import failpoints
 from chronos_gitops.process.background_thread import BackgroundThread
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.backoff import Backoff
 from chronos_gitops.schedule.timestamps import utc_text
 

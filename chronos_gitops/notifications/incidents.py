@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -13,6 +13,7 @@ from chronos_gitops.engine.answers.failure_streak import Position, position
 from chronos_gitops.engine.clock import TOLERANCE, is_ahead
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://chronos-gitops.dev/incident")
 _OLD: Final = timedelta(days=1)

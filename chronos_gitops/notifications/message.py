@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -14,6 +14,7 @@ from chronos_gitops.expectations.other_changes import OtherChange
 from chronos_gitops.jobs.validation.quoting import cut
 from chronos_gitops.notifications.incidents import ChangeKind, IncidentChange
 from chronos_gitops.plurals import plural
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.timestamps import rfc3339, utc_text
 from chronos_gitops.sync.status import BrokenLayer
 from chronos_gitops.versions.version import Version

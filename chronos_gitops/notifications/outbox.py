@@ -1,7 +1,6 @@
 """The outbox of notifications in the ledger: each function is one operation on a session, in a transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -10,6 +9,7 @@ from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.sql.store.store import Replica, Session, Store
 from chronos_gitops.notifications.incidents import Watch
 from chronos_gitops.notifications.message import Notification
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _FARTHEST: Final = timedelta(hours=1)
 Place = tuple[str, str]

@@ -5,7 +5,6 @@ import logging
 import socket
 import threading
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
@@ -15,6 +14,7 @@ from typing import Any, Final, TypeAlias
 
 from chronos_gitops.observability.audit_files import AuditFiles
 from chronos_gitops.process.bounded_dict import BoundedDict
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 log = logging.getLogger(__name__)
 Entry: TypeAlias = Mapping[str, Any]

@@ -5,13 +5,14 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from chronos_gitops.plurals import plural
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.state.atomic_files import open_private, write_atomically
 
 log = logging.getLogger(__name__)

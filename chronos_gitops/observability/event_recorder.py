@@ -3,7 +3,7 @@
 import logging
 import queue
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeAlias
 
@@ -23,6 +23,7 @@ from chronos_gitops.observability.event_log import (
 )
 from chronos_gitops.plurals import plural
 from chronos_gitops.process.background_thread import BackgroundThread
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.sync.status import BrokenLayer, SyncState, SyncStatus
 from chronos_gitops.webhooks.outcome import Outcome

@@ -5,10 +5,10 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import Final
 
 from chronos_gitops.process.bounded_dict import BoundedDict
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _EVERY_S: Final = 60.0
 _LINES: Final = 100

@@ -1,7 +1,6 @@
 """Edited layers and environments of a plan in words: each value is said once, with the jobs that it reaches."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from chronos_gitops.jobs.validation.quoting import printable
 from chronos_gitops.plans import backtests
 from chronos_gitops.plans.wording import number, value
 from chronos_gitops.plurals import plural, verb
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.timestamps import rfc3339
 
 MOST_NAMES: Final = 10

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ from chronos_gitops.jobs.planning.plan import JobChange, Operation, Plan, Runs
 from chronos_gitops.jobs.planning.zone_changes import ZoneChange
 from chronos_gitops.jobs.validation.quoting import cut, printable
 from chronos_gitops.plurals import plural, verb
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.schedule.zones import timezones as zones
 

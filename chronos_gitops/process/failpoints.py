@@ -5,10 +5,10 @@ The one state of a module in this house: a fault strikes a process, wherever in 
 
 import signal
 import threading
-from dataclasses import dataclass
 from typing import Final
 
 from chronos_gitops.errors import ChronosError
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 POINTS: Final = {
     "before-claim-commit": "a tick is written, its transaction is not committed",

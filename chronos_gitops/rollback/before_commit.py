@@ -1,12 +1,13 @@
 """Undo: every job and layer that one commit changed becomes what it was before that commit, all or nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
 from chronos_gitops.errors import ConflictError, NotFoundError
 from chronos_gitops.git.commit import FileEdit, Person
 from chronos_gitops.git.log import Commit, recent
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.rollback.commit_message import UNDONE, undo_message
 from chronos_gitops.rollback.publish import PublishedCommit
 from chronos_gitops.rollback.revert import FormerContent, HeadHistory, RevertEffect

@@ -2,11 +2,11 @@
 ref."""
 
 import hashlib
-from dataclasses import dataclass
 from typing import Final
 
 from chronos_gitops.config.runner_commits import PLAIN, RunnerCommits
 from chronos_gitops.git.commit import Person
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

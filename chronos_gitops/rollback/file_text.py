@@ -5,7 +5,6 @@ What cannot be edited by lines, such as a map in flow style, is written anew wit
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from chronos_gitops.jobs.layers.comparison import distinct
@@ -15,6 +14,7 @@ from chronos_gitops.jobs.layers.parts import parts_of
 from chronos_gitops.jobs.validation import document
 from chronos_gitops.jobs.validation.document import Document
 from chronos_gitops.jobs.yaml_writer import yaml_of
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.rollback.written_out import file_value, is_one_value
 
 _LINES: Final = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")

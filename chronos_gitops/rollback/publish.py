@@ -3,7 +3,6 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from chronos_gitops.errors import ChronosError, ConflictError
@@ -16,6 +15,7 @@ from chronos_gitops.git.worktree.access import LOCK_WAIT_S, ref_locked, refuse_u
 from chronos_gitops.git.worktree.commit import Checkout
 from chronos_gitops.jobs.planning.plan import Plan
 from chronos_gitops.process import failpoints
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.process.sleep import sleep
 from chronos_gitops.rollback.commit_policy import DEFAULT, CommitPolicy
 from chronos_gitops.sync.source import BranchSource, Source

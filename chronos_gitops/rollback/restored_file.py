@@ -1,11 +1,12 @@
 """The file of a job as a rollback writes it: its text at that version, and what layers said then written out."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from chronos_gitops.jobs.layers.parts import FileParts, parts_of
 from chronos_gitops.jobs.validation import document
 from chronos_gitops.jobs.validation.layers.layer_files import layers_among
 from chronos_gitops.jobs.validation.validate import git_blob_id
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.rollback.committer import InvalidVersion
 from chronos_gitops.rollback.file_text import with_values
 from chronos_gitops.rollback.revert import HeadHistory

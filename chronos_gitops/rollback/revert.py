@@ -6,7 +6,7 @@ Everything else is decided here: what stands in the way, today's validation, the
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -20,6 +20,7 @@ from chronos_gitops.jobs.model import JobSet, JobVersion
 from chronos_gitops.jobs.planning import plan as planning
 from chronos_gitops.jobs.planning.held import disabled_by_layers
 from chronos_gitops.jobs.validation.validate import TreeResult
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.rollback.commit_policy import DEFAULT, CommitPolicy
 from chronos_gitops.rollback.committer import (
     RUNNER,

@@ -1,12 +1,13 @@
 """Rollback: a job becomes what one of its versions was (CONTRACT 4)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from chronos_gitops.errors import NotFoundError
 from chronos_gitops.git.commit import FileEdit, Person
 from chronos_gitops.git.log import Commit
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.rollback.changed_calendars import changed_calendars
 from chronos_gitops.rollback.commit_message import JOB, RESTORED_COMMIT, RESTORED_VERSION, rollback_message
 from chronos_gitops.rollback.committer import InvalidVersion

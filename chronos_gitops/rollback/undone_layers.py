@@ -1,6 +1,5 @@
 """The layers that a commit changed, with policies and calendars: what they were before it, and what they are now."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from chronos_gitops.git.client import Git
@@ -9,6 +8,7 @@ from chronos_gitops.git.errors import GitError
 from chronos_gitops.git.log import commits, continues
 from chronos_gitops.jobs.folders import inside
 from chronos_gitops.jobs.layers.file_roles import FileRole, place_of
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.rollback.revert import HeadHistory
 
 _ROLES: Final = (FileRole.DEFAULTS, FileRole.ENVIRONMENT, FileRole.POLICY, FileRole.CALENDAR)

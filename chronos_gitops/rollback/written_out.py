@@ -6,7 +6,7 @@ always say what the job was.
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from chronos_gitops.jobs.layers.comparison import bare_document, distinct
@@ -16,6 +16,7 @@ from chronos_gitops.jobs.layers.parts import ENVIRONMENTS, FileParts
 from chronos_gitops.jobs.layers.tree import Layers
 from chronos_gitops.jobs.layers.variables import VARIABLES
 from chronos_gitops.jobs.secrets import masking
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 Path = tuple[str, ...]
 _AUTH: Final = ("webhook", "auth")

@@ -1,9 +1,10 @@
 """Exponential backoff: the wait after failures in a row. The one function for webhooks, notifications and git."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 from typing import Final
+
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 SPREAD: Final = 0.2
 """Each wait is up to this share shorter or longer, so that a crowd does not return in step; never nearly zero."""

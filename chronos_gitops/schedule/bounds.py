@@ -1,10 +1,10 @@
 """``start`` and ``end`` of a job: the instants between which its schedules count."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.errors import Field, ScheduleError
 from chronos_gitops.schedule.schedule_list import ScheduleList
 from chronos_gitops.schedule.zones import timezones, wall_time

@@ -1,10 +1,11 @@
 """Held ticks that are moved to the nearest open day, and the ticks of a job that moves them (TIME sections 1 and 3)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.bounds import BoundedSchedules
 from chronos_gitops.schedule.calendars.closures import Closures
 from chronos_gitops.schedule.calendars.open_days import OpenDays

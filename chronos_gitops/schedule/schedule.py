@@ -1,11 +1,12 @@
 """A schedule: text and zone, from which ticks follow; a pure value with no clock inside."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Protocol
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.cron import describe
 from chronos_gitops.schedule.cron import parser as cron

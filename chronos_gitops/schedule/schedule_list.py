@@ -2,9 +2,9 @@
 
 import heapq
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.errors import ScheduleListError
 from chronos_gitops.schedule.schedule import Schedule
 

@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from typing import Any
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.bounds import BoundedSchedules, Bounds
 from chronos_gitops.schedule.calendars.calendar import Calendar
 from chronos_gitops.schedule.calendars.closures import Closure, Closures

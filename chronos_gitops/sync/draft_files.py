@@ -2,10 +2,10 @@
 
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from chronos_gitops.git.tree import CommitFiles
 from chronos_gitops.jobs.model import JobVersion
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.sync.source import Source
 
 

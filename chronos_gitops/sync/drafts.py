@@ -1,13 +1,13 @@
 """Drafts on disk: layers that differ from HEAD, the jobs that they change, and jobs that run drafts."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from chronos_gitops.jobs.layers.parts import parts_of
 from chronos_gitops.jobs.layers.tree import Layers
 from chronos_gitops.jobs.validation import document
 from chronos_gitops.jobs.validation.files import Files
 from chronos_gitops.jobs.validation.validate import FileResult, TreeResult
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 def changed_layers(loaded: Layers, committed: Layers) -> frozenset[str]:

@@ -3,11 +3,11 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qs
 
 from chronos_gitops.errors import ChronosError
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _COMMIT: Final = re.compile(r"(?!0+\Z)(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")

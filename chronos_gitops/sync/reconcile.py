@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -15,6 +15,7 @@ from chronos_gitops.jobs.planning.held import deletion_checksum, disabled_by_lay
 from chronos_gitops.jobs.problem import is_error
 from chronos_gitops.jobs.validation.validate import FileResult, TreeResult
 from chronos_gitops.plurals import plural, some
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.sync.environments import disagreement
 from chronos_gitops.sync.status import BrokenLayer, HeldDeletions, OnInvalid, SyncState, SyncStatus, counted
 from chronos_gitops.versions.history import Index, Versions
@@ -67,12 +68,15 @@ class SyncDecision:
     other_kinds: Mapping[str, FileRole] = field(default_factory=dict, hash=False)
 
 
+_NO_APPROVAL = DeletionApproval()
+
+
 def reconcile(
     tree: DesiredState,
     running: JobSet,
     *,
     on_invalid: OnInvalid = OnInvalid.QUARANTINE,
-    consent: DeletionApproval = DeletionApproval(),
+    consent: DeletionApproval = _NO_APPROVAL,
     last_good: Mapping[str, JobVersion] | None = None,
     now: datetime | None = None,
 ) -> SyncDecision:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Collection, Hashable, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -23,6 +22,7 @@ from chronos_gitops.git.tree import CommitFiles, Scanner, read_file
 from chronos_gitops.git.worktree.commit import Checkout
 from chronos_gitops.jobs.files.job_files import IGNORE_FILE, folders_below, is_hidden
 from chronos_gitops.jobs.validation.validate import Files
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.sync.status import Mode
 
 _IMPATIENT: Final = 10.0

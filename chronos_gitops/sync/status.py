@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -12,6 +12,7 @@ from chronos_gitops.git.verification.verified_history import Vouch
 from chronos_gitops.jobs.layers.file_roles import FileRole
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.plurals import verb
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 class Mode(StrEnum):

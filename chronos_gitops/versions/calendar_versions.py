@@ -1,7 +1,6 @@
 """Versions of calendars, and those of them that gave a job other scheduled times (TIME section 4)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from chronos_gitops.jobs.folders import outside
 from chronos_gitops.jobs.layers.file_roles import CALENDARS
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.validation.calendar_files import parse_calendar
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.calendar import Calendar
 from chronos_gitops.schedule.calendars.changed_ticks import changed_ticks
 from chronos_gitops.schedule.calendars.entry_changes import EntryChanges

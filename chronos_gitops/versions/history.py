@@ -3,7 +3,7 @@
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -19,6 +19,7 @@ from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.layers.file_roles import DEFAULTS
 from chronos_gitops.jobs.model import JobVersion
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.versions.history_cache import HistoryCache
 from chronos_gitops.versions.job_contents import JobContents
 from chronos_gitops.versions.job_names import JobNames

@@ -4,7 +4,6 @@ Contents are compared and never stored: a layer edit costs two merges for each j
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from chronos_gitops.git.client import Git
@@ -18,6 +17,7 @@ from chronos_gitops.jobs.layers.tree import NO_LAYERS, Layer, Layers
 from chronos_gitops.jobs.layers.variables import VARIABLES, used_names
 from chronos_gitops.jobs.validation import document
 from chronos_gitops.jobs.validation.layers.layer_files import is_readable, layer_document
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.versions.layer_history import LayerEdit
 from chronos_gitops.versions.version import Reach
 

@@ -1,12 +1,12 @@
 """The layers of the tree at each commit of the chain, as their last readable contents."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from chronos_gitops.jobs.folders import is_path_in
 from chronos_gitops.jobs.layers.file_roles import DEFAULTS
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

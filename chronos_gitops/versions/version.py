@@ -1,10 +1,10 @@
 """One version of one job: a commit that changed the job's own file, or what the layers above it make of it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.versions.layer_history import NO_LAYERS_YET, LayerState
 
 

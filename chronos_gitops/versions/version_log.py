@@ -1,13 +1,14 @@
 """Which job stands where, and its versions so far, as the commits of a chain unroll."""
 
 from collections.abc import Container
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from chronos_gitops.git.log import Commit
 from chronos_gitops.jobs.files.name_owner import Incumbent, owner
 from chronos_gitops.jobs.layers.file_roles import FileRole
 from chronos_gitops.jobs.layers.tree import Layers
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.versions.job_contents import JobContents, OwnFile
 from chronos_gitops.versions.job_names import JobNames
 from chronos_gitops.versions.layer_history import NO_LAYERS_YET, LayerEdit, LayerState

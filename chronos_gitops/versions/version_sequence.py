@@ -3,10 +3,11 @@
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final, overload
 
 from chronos_gitops.git.log import Commit
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.versions.layer_history import LayerState
 from chronos_gitops.versions.version import Reach, Version, VersionChange
 

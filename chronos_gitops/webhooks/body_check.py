@@ -7,12 +7,12 @@ is neither ``true`` nor ``"1"``.
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Any
 
 from chronos_gitops.jobs.promises.success import BodyRule, JsonRule, Scalar, Success, TextRule
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 JUDGED = 64 * 1024
 """Bytes of a body that are looked at: parsing more holds the interpreter's lock for too long."""

@@ -6,11 +6,12 @@ It is kept with the attempt, so that a failure can be compared with the last suc
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, Self
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.webhooks.transport.peer import Certificate, Peer
 

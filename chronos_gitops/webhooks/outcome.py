@@ -1,7 +1,6 @@
 """The outcome of one HTTP attempt, and what follows from it. Pure."""
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -9,6 +8,7 @@ from http import HTTPStatus
 
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.jobs.promises.success_codes import SuccessCodes
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.webhooks.observed import Observed
 from chronos_gitops.webhooks.transport.timings import PhaseTimes
 

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import lru_cache
 from urllib.parse import quote
@@ -15,6 +15,7 @@ from chronos_gitops.jobs.origins.origin import Origin
 from chronos_gitops.jobs.secrets import masking
 from chronos_gitops.jobs.templates import templates
 from chronos_gitops.jobs.templates.time_variables import NoSuchTime
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.webhooks.credentials import auth
 from chronos_gitops.webhooks.credentials.auth import Headers

@@ -1,12 +1,12 @@
 """The requests of this runner's jobs: rendered with its secrets, by its bindings, under its name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from chronos_gitops.jobs.model import Job, OAuth2Auth
 from chronos_gitops.jobs.origins.origin import Origin
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.webhooks.credentials.oauth2 import endpoint_of, token_request
 from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.identity.issuer import Issuer

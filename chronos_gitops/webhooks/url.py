@@ -1,11 +1,12 @@
 """The address of a request: any URL a person writes, as the exact ASCII that is sent, or a refusal."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import quote
 
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.jobs.origins.origin import Origin, OriginError, split
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _KEPT = "!$%&'()*+,/:;=?@[]~"

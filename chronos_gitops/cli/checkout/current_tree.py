@@ -1,7 +1,6 @@
 """The job files that a checkout has now: those on disk, of a bare repository those at HEAD; or those at a commit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from chronos_gitops.git.client import Git
@@ -9,6 +8,7 @@ from chronos_gitops.git.ignore_file import without_ignored_at, without_ignored_o
 from chronos_gitops.git.tree import CommitFiles, Scanner
 from chronos_gitops.jobs.model import JobVersion
 from chronos_gitops.jobs.validation.validate import Files, TreeResult, validate_tree
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.sync.content.tree_layers import read_layers_at
 from chronos_gitops.versions.history import History, LazyIndex
 

@@ -1,6 +1,6 @@
 """The plan of a change in every environment, each as a runner there would apply it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 
@@ -23,6 +23,7 @@ from chronos_gitops.jobs.planning.refusals import refusals
 from chronos_gitops.jobs.planning.review_flags import RunnerState
 from chronos_gitops.jobs.validation.layers.other_environment import in_environment, read_parts
 from chronos_gitops.jobs.validation.validate import TreeResult
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.zones.timezones import ZoneData
 from chronos_gitops.sync.content.committed_layers import CommittedLayers
 from chronos_gitops.sync.content.last_valid import Judge, last_valid_jobs

@@ -1,7 +1,7 @@
 """The past of each changed job as a runner recorded it: an earlier version that comes back, and a backtest."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.jobs.planning.plan import JobChange, Operation
 from chronos_gitops.jobs.planning.review_flags import FlagKind, ReviewFlag
 from chronos_gitops.plurals import plural
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.versions.history import Versions
 from chronos_gitops.versions.version import Version
 

@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from chronos_gitops.errors import ChronosError
@@ -20,6 +20,7 @@ from chronos_gitops.jobs.validation.files import EditedFiles, Files, TreeEntry
 from chronos_gitops.jobs.validation.layers.other_environment import in_environment, read_parts
 from chronos_gitops.jobs.validation.validate import FileResult, TreeResult, git_blob_id, validate_tree
 from chronos_gitops.jobs.yaml_writer import yaml_of
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _MODELINE: Final = re.compile(
     r"# yaml-language-server: \$schema=(?P<folder>\.[\w./-]*/)job\.schema\.json$", re.MULTILINE

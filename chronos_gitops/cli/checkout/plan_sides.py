@@ -1,7 +1,6 @@
 """Which two trees ``plan`` compares: two commits as merging would leave them, or a commit and the files on disk."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from chronos_gitops.errors import NotFoundError
@@ -14,6 +13,7 @@ from chronos_gitops.git.verification.vouching import claimed
 from chronos_gitops.jobs.validation.files import Files
 from chronos_gitops.jobs.validation.validate import TreeResult, validate_tree
 from chronos_gitops.plans.wording import Sides
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.sync.content.tree_layers import read_layers_at
 from chronos_gitops.sync.reconcile import allowed_deletions
 from chronos_gitops.versions.history import History, Index, LazyIndex, Versions

@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +20,7 @@ from chronos_gitops.jobs.layers.file_roles import DEFAULTS, ENVIRONMENTS
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.templates import templates
 from chronos_gitops.jobs.validation.files import EditedFiles, TreeEntry
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.process.small_files import read_small_file
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ import contextlib
 import sys
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
@@ -17,6 +16,7 @@ from chronos_gitops.cli.reports.tables import table
 from chronos_gitops.errors import UsageError
 from chronos_gitops.exit_codes import ExitCode
 from chronos_gitops.plurals import plural
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _SHOWN = 50

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from chronos_gitops.cli.demo import statistics
@@ -13,6 +13,7 @@ from chronos_gitops.cli.demo.runner_process import RunnerProcess
 from chronos_gitops.cli.demo.statistics import Statistics
 from chronos_gitops.cli.demo.terminal import Screen
 from chronos_gitops.errors import ChronosError
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.process.sleep import sleep
 
 _LOOK_S = 0.1

@@ -3,7 +3,6 @@
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +13,7 @@ from chronos_gitops.git.client import Git
 from chronos_gitops.git.discovery import RepositoryPaths
 from chronos_gitops.jobs.schemas.resources import shipped
 from chronos_gitops.plans import layers
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 ROLLUP, PROBE, INVOICES, RATES = "hourly-metrics-rollup", "uptime-probe", "invoice-run", "exchange-rates"
 BACKUP, CLEANUP, REPORT = "daily-backup", "session-cleanup", "weekly-report"

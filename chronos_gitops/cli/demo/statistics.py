@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from math import ceil
 from typing import Any
 
 from chronos_gitops.cli.demo.receiver import Received
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 Json = Mapping[str, Any]
 

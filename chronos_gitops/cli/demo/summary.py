@@ -1,13 +1,13 @@
 """The results of the demo, as text and as JSON."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from chronos_gitops.cli.demo.driver import DemoFailed, Reload, Show
 from chronos_gitops.cli.demo.statistics import Statistics, duplicates, percentile, total
 from chronos_gitops.cli.reports.tables import facts
 from chronos_gitops.plurals import plural
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

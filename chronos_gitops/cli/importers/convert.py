@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
@@ -18,6 +18,7 @@ from chronos_gitops.jobs.templates.templates import authority_part
 from chronos_gitops.jobs.validation.files import EditedFiles, TreeEntry
 from chronos_gitops.jobs.validation.validate import git_blob_id, validate_file
 from chronos_gitops.jobs.yaml_writer import yaml_of
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _LONGEST_NAME: Final = 60
 _TEXTS: Final = ("url", "body")

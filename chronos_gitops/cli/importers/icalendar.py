@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -13,6 +12,7 @@ from chronos_gitops.errors import UsageError
 from chronos_gitops.jobs.layers.file_roles import calendar_path
 from chronos_gitops.jobs.validation.calendar_files import MOST_BYTES, parse_calendar
 from chronos_gitops.jobs.validation.quoting import printable
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.errors import ScheduleError
 from chronos_gitops.schedule.icalendar.content_line import unescape
 from chronos_gitops.schedule.icalendar.parser import IcalendarError, IcalendarEvent, Property, parse

@@ -1,10 +1,10 @@
 """The result of reading another scheduler's file: jobs as documents, and entries that cannot become one."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from chronos_gitops.errors import ChronosError
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 class NotReadable(ChronosError):

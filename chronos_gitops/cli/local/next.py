@@ -2,7 +2,6 @@
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports import heat
 from chronos_gitops.errors import NotFoundError, UsageError
 from chronos_gitops.plurals import plural
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.applied import origin_of
 from chronos_gitops.schedule.errors import ScheduleError
 from chronos_gitops.schedule.timestamps import rfc3339

@@ -1,7 +1,7 @@
 """Settings with their values and sources, secrets redacted."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 from chronos_gitops.config import setting
 from chronos_gitops.config.settings import Settings
 from chronos_gitops.git.remote.address import redact
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.timestamps import rfc3339
 

@@ -1,7 +1,6 @@
 """Findings about an installation: a verdict, a sentence, and a way out."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -9,6 +8,7 @@ import click
 
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.exit_codes import ExitCode
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
 

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from chronos_gitops.config import parsers, toml_tables
 from chronos_gitops.config.model import ROLES, Grant
 from chronos_gitops.config.setting import setting
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
 _TAKEN: Final = ("token", "session", "proxy", "none")

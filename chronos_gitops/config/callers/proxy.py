@@ -2,12 +2,12 @@
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from chronos_gitops.config import parsers
 from chronos_gitops.config.setting import setting
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _HEADER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}\Z", re.ASCII)

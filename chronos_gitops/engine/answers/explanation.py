@@ -1,7 +1,6 @@
 """Why did it (not) run then: one answer about one instant of one job. Pure: what is known in, a sentence out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -14,6 +13,7 @@ from chronos_gitops.jobs.calendar_set import NO_CALENDARS, CalendarSet
 from chronos_gitops.jobs.model import Concurrency, Job, MissedRunPolicy
 from chronos_gitops.jobs.promises.guard import GUARD
 from chronos_gitops.plurals import plural
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.calendars.applied import AppliedTiming, origin_of
 from chronos_gitops.schedule.moves import Move

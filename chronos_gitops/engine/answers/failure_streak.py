@@ -1,10 +1,10 @@
 """Failures in a row: the execution that began them and the success before it. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from chronos_gitops.engine.model import Execution, Status
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 Position = tuple[datetime, str]
 """When an execution ended, and its id: the order in which outcomes became known."""

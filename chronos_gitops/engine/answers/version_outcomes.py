@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from chronos_gitops.engine.milliseconds import instant, to_ms
 from chronos_gitops.engine.model import Execution, Status
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 class EndedExecution(NamedTuple):

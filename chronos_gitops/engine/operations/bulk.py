@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -11,6 +11,7 @@ from chronos_gitops.engine.model import Pause
 from chronos_gitops.engine.operations.pauses import combined
 from chronos_gitops.errors import ConflictError
 from chronos_gitops.jobs.promises.guard import GUARD
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 MOST_TRIGGERED: Final = 1000
 _NESTED_AT_MOST = 8

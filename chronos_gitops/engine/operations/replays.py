@@ -5,13 +5,14 @@ import json
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from chronos_gitops.engine.model import Execution, Reason, Status, Trigger
 from chronos_gitops.errors import ChronosError, ConflictError
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 MOST_ITEMS: Final = 1000
 MOST_ROWS: Final = 10_000

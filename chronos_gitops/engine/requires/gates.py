@@ -6,7 +6,7 @@ range depends on no look, so late looks and restarts change nothing.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -14,6 +14,7 @@ from chronos_gitops.engine.clock import is_ahead
 from chronos_gitops.engine.model import Execution, Gate, Status, Trigger
 from chronos_gitops.jobs.model import Concurrency, Job
 from chronos_gitops.jobs.promises.requires import Requires, Unmet
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.schedule import jitter
 
 

@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chronos_gitops.engine.clock import TOLERANCE, elapsed
 from chronos_gitops.engine.sql.store import ledger
 from chronos_gitops.engine.sql.store.store import Store, StoreError
 from chronos_gitops.process.background_thread import BackgroundThread
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 log = logging.getLogger(__name__)
 

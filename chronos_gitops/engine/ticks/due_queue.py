@@ -3,12 +3,12 @@
 import heapq
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from chronos_gitops.engine.model import Pause
 from chronos_gitops.jobs.model import Job, MissedRunPolicy
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.applied import AppliedTiming, as_applied
 from chronos_gitops.schedule.calendars.steps import Moves, next_step
 from chronos_gitops.schedule.schedule import jitter

@@ -1,12 +1,13 @@
 """The ticks that a gap owes: those that were due and not decided, and those that calendars held. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from chronos_gitops.engine.model import HeldBy
 from chronos_gitops.engine.ticks.due_queue import DueTicks, ListedTicks, Missed
 from chronos_gitops.jobs.calendar_set import NO_CALENDARS, CalendarFile, CalendarSet
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.calendars.calendar import CalendarEntry
 from chronos_gitops.schedule.calendars.closures import Closure

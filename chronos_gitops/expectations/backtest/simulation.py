@@ -2,13 +2,14 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chronos_gitops.engine.model import Execution, Reason, Status, Trigger
 from chronos_gitops.engine.ticks.overlap import Turn, turn
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.promises.worst_run import worst_run
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.schedule import jitter
 
 

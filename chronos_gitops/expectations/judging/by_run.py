@@ -1,13 +1,13 @@
 """Expectations about single executions: ``max_duration`` and ``min_duration``."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
 from typing import Final
 
 from chronos_gitops.engine.model import Execution, Status
 from chronos_gitops.expectations.judging.state import Expectation, ExpectationState, Question, is_replay
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule import durations
 
 _LOOKED_AT: Final = 50

@@ -1,7 +1,6 @@
 """The state of one expectation, and what it is told from."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
@@ -10,6 +9,7 @@ from chronos_gitops.engine.model import Execution, Pause
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.promises.expect import ExpectationKind
 from chronos_gitops.jobs.promises.guard import GUARD
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 REPLAY: Final = "replay"
 

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Self
 
 from chronos_gitops.engine.sql.store.store import Session, Store
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.webhooks.preflight.checks import PreflightCheck
 
 _DAILY: Final = ""

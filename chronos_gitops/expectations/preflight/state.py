@@ -1,7 +1,6 @@
 """The state of kept failures: after another preflight, and when the job succeeds or does not run. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
@@ -9,6 +8,7 @@ from itertools import groupby
 from chronos_gitops.engine.model import Execution
 from chronos_gitops.expectations.preflight.records import PreflightFailure
 from chronos_gitops.jobs.model import JobVersion
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.webhooks.preflight.checks import CheckResult, PlannedJob, PreflightItem
 
 

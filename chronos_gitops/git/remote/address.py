@@ -2,12 +2,13 @@
 
 import base64
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from chronos_gitops.config import repository_url
 from chronos_gitops.errors import UsageError
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _SCHEMES = {"https": "https", "http": "http:https", "ssh": "ssh", "git": "git", "file": "file"}
 _USER_INFO = re.compile(r"(?<=://)[^/\s@]*(?::[^/\s@]*)?@|(?<=://)[^/\s]*:[^/\s]*@")

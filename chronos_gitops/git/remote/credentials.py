@@ -8,13 +8,14 @@ file that must be executable in the data folder, which hardened mounts (noexec) 
 import base64
 import shlex
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from chronos_gitops.config.groups import GitAccess
 from chronos_gitops.git.errors import AuthenticationFailed, CertificateRejected, ClientCertificateRejected, GitError
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.process.small_files import read_small_file
 
 _MOST_BYTES = 1 << 16

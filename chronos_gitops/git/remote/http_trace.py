@@ -8,11 +8,13 @@ import contextlib
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Final
+
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 PREFIX: Final = ".git-trace-"
 _MOST_BYTES: Final = 1 << 20

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -20,6 +19,7 @@ from chronos_gitops.git.remote import http_trace
 from chronos_gitops.git.remote.address import RemoteAddress, redact
 from chronos_gitops.git.remote.credentials import GitCredentials
 from chronos_gitops.git.remote.http_trace import Response
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _PERMANENT: Final = (301, 308)
 _HTTP: Final = ("http", "https")

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
 from chronos_gitops.git.signatures.signers import is_key_type
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _WORD: Final = re.compile(r'(?:"[^"]*"|[^\s"])+')
 _OPTION: Final = re.compile(r'(?<![a-z-])([a-z-]++)(?:="([^"]*)")?(?:,|\Z)', re.IGNORECASE)

@@ -1,8 +1,7 @@
 """The error of a head that is not applied because commits of it are not signed."""
 
-from dataclasses import dataclass
-
 from chronos_gitops.git.errors import GitError
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from chronos_gitops.errors import UsageError
 from chronos_gitops.git.signatures.errors import VerificationFailed
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.process.small_files import read_small_file
 
 _KRL: Final = b"SSHKRL\n\0"

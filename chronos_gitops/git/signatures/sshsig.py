@@ -5,8 +5,9 @@ import binascii
 import hashlib
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _MAGIC: Final = b"SSHSIG"
 _HEADERS: Final = {"sha1": b"gpgsig", "sha256": b"gpgsig-sha256"}

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from chronos_gitops.git.client import Git
 from chronos_gitops.git.commit import clean
 from chronos_gitops.git.errors import Corrupt
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 TRAILER: Final = "Chronos-Vouch"
 _FORMAT: Final = f"%H%x00%P%x00%T%x00%an%x00%(trailers:key={TRAILER},valueonly,separator=%x20,unfold)"

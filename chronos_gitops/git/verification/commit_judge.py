@@ -1,7 +1,7 @@
 """Judges single commits: signed, a clean merge of commits that pass, or neither, and then why."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from chronos_gitops.git.client import Git
@@ -10,6 +10,7 @@ from chronos_gitops.git.signatures.signers import SignerPaths
 from chronos_gitops.git.verification import clean_merge
 from chronos_gitops.git.verification.clean_merge import FetchBlobs, Merge
 from chronos_gitops.git.verification.commit_graph import CommitNode, commit_node
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _AT_ONCE: Final = 50
 _MOST_KNOWN: Final = 50_000

@@ -1,12 +1,12 @@
 """The start of verification: the head that was verified last, and the commits that the operator trusts."""
 
 from contextlib import closing
-from dataclasses import dataclass
 
 from chronos_gitops.git.client import Git
 from chronos_gitops.git.incomplete_clone import PresentObjects, boundary
 from chronos_gitops.git.signatures.errors import VerificationFailed
 from chronos_gitops.git.verification.verified_history import VerifiedHistory
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

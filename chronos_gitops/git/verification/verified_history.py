@@ -3,10 +3,11 @@
 import json
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.state.atomic_files import append_line, read_lines, write_atomically
 
 _MOST_VOUCHES: Final = 10

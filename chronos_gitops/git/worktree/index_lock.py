@@ -10,11 +10,12 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from chronos_gitops.errors import ConflictError
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.process.sleep import sleep
 
 _MARK: Final = b"chronos-gitops\n"

@@ -7,7 +7,6 @@
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,7 @@ from chronos_gitops.jobs.folders import inside, outside
 from chronos_gitops.jobs.globs import LONGEST, between_stars
 from chronos_gitops.jobs.layers.file_roles import FileRole, place_of
 from chronos_gitops.jobs.validation.files import FileKind, Files, TreeEntry
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 IGNORE_FILE: Final = ".chronosignore"
 """Stands at the top of the jobs folder; its patterns start there."""

@@ -3,11 +3,11 @@
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from chronos_gitops.jobs.layers.merge import NULL, Path
 from chronos_gitops.jobs.layers.parts import ENVIRONMENTS, OWN_FIELDS
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 AUTH: Final[Path] = ("webhook", "auth")
 _OWN: Final = OWN_FIELDS | {ENVIRONMENTS, "schedule"}

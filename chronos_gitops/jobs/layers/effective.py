@@ -3,13 +3,14 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
 from chronos_gitops.jobs.layers import merge, variables
 from chronos_gitops.jobs.layers.merge import NULL
 from chronos_gitops.jobs.validation.document import Document, SourceSpan
 from chronos_gitops.jobs.validation.yaml.positions import Path
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _HEADERS: Final = ("webhook", "headers")
 _NAME: Final = ("name",)

@@ -1,11 +1,11 @@
 """The role of a YAML file below the jobs folder, by its path: a job, a layer, or a reserved name."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from chronos_gitops.jobs.validation.rules.file_name import is_name
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 DEFAULTS: Final = "_defaults.yaml"
 ENVIRONMENTS: Final = "_environments"

@@ -1,13 +1,14 @@
 """The parts of a job that one file holds: what it says everywhere, and in each environment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
 from chronos_gitops.jobs.layers.merge import NULL
 from chronos_gitops.jobs.validation.document import Document
 from chronos_gitops.jobs.validation.yaml.positions import Mark, Path
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 ENVIRONMENTS: Final = "environments"
 OWN_FIELDS: Final = frozenset({"name", "description", "id", "created_at", "updated_at", "next_run"})

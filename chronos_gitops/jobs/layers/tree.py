@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from chronos_gitops.jobs.layers.parts import FileParts, nulls
 from chronos_gitops.jobs.policies.policy import NO_POLICIES, Policies
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.validation.document import Document
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 _NO_PARTS: Final = FileParts(Document("", ("",), {}, {}, {}, frozenset(), (), complete=True))

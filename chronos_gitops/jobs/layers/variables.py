@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from chronos_gitops.jobs.secrets.references import Field, texts
 from chronos_gitops.jobs.templates import templates
 from chronos_gitops.jobs.validation.yaml.positions import Path
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 VARIABLES: Final = "variables"
 MOST_VARIABLES: Final = 100

@@ -2,11 +2,11 @@
 or without."""
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 from chronos_gitops.jobs.origins.origin import is_host_in
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network

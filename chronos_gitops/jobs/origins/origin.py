@@ -1,9 +1,10 @@
 """The origin of a URL (scheme, host, port), read by one function wherever it is judged, and patterns of origins."""
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
+
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _PORTS = {"http": 80, "https": 443}
 _URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#\\]*)(?P<rest>[^#]*)(?:#.*)?\Z", re.ASCII | re.IGNORECASE)

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
@@ -10,6 +10,7 @@ from typing import Final
 
 from chronos_gitops.jobs.job_set import JobSetDiff
 from chronos_gitops.jobs.model import JobSet
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.changed_ticks import ChangedTick, TickChange, changed_ticks, count_changes
 from chronos_gitops.schedule.calendars.entry_changes import EntryChanges
 from chronos_gitops.schedule.timing import Timing

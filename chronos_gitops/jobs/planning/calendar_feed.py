@@ -2,7 +2,6 @@
 
 import heapq
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby, islice
 from operator import itemgetter
@@ -13,6 +12,7 @@ from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.planning import load_forecast
 from chronos_gitops.jobs.planning.load_forecast import Alike, ScheduledJob
 from chronos_gitops.plurals import plural
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.icalendar.feed import FeedEvent
 from chronos_gitops.schedule.timestamps import compact_utc
 from chronos_gitops.schedule.zones import timezones

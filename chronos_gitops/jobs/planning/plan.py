@@ -1,7 +1,7 @@
 """The plan of a change: two JobSets to a Plan, without IO and without a clock."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -22,6 +22,7 @@ from chronos_gitops.jobs.promises.backtest import Backtest
 from chronos_gitops.jobs.promises.gate_flags import dependents, gates_of_others, own_gate
 from chronos_gitops.jobs.secrets.masking import masked
 from chronos_gitops.jobs.templates.time_variables import NoSuchTime
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.applied import AppliedTiming
 from chronos_gitops.schedule.timing import Timing
 from chronos_gitops.schedule.zones.timezones import ZoneData

@@ -1,11 +1,11 @@
 """Jobs that a change makes invalid: an edit of their own file, a layer, a calendar or a policy does it. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from chronos_gitops.jobs.problem import Problem, is_error
 from chronos_gitops.jobs.validation.file_result import FileResult
 from chronos_gitops.jobs.validation.validate import TreeResult
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

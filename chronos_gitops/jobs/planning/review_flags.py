@@ -1,7 +1,7 @@
 """Flags on one change of a job that a reviewer should look at twice."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from chronos_gitops.jobs.model import Concurrency, Job, JobSet, OAuth2Auth
 from chronos_gitops.jobs.promises import kept_limits
 from chronos_gitops.jobs.validation.rules.timing import shortest_gap
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.calendars.applied import under_way
 from chronos_gitops.schedule.timestamps import rfc3339

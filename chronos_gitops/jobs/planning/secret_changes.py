@@ -1,12 +1,12 @@
 """Uses of secrets that a change adds and removes. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from chronos_gitops.jobs.model import JobSet, JobVersion
 from chronos_gitops.jobs.secrets.bindings import Bindings
 from chronos_gitops.jobs.secrets.usage import uses
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 class PlannedUse(NamedTuple):

@@ -8,9 +8,10 @@ nowhere is shown as replaced.
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from difflib import Match, SequenceMatcher
 from typing import Final
+
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 MAX_LINES: Final = 5_000
 """Lines of a diff that are shown."""

@@ -1,11 +1,12 @@
 """The jobs that another release of the time zone database runs at other times. Pure."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from chronos_gitops.jobs.model import JobSet
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.errors import ScheduleError
 from chronos_gitops.schedule.moves import FARTHEST_DAYS
 from chronos_gitops.schedule.timing import Timing

@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from chronos_gitops.jobs.layers.file_roles import FilePlace
 from chronos_gitops.jobs.problem import Problem, Severity, ordered
 from chronos_gitops.jobs.validation.document import Document, SourceSpan
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.selection import Selection
 
 if TYPE_CHECKING:  # a tree without policies is validated without what they need

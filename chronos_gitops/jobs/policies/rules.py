@@ -1,7 +1,6 @@
 """The five kinds of rule of a policy. Each tells where the document of a job fails it. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from itertools import islice
@@ -14,6 +13,7 @@ from chronos_gitops.jobs.policies import schema_subset
 from chronos_gitops.jobs.secrets.masking import masked
 from chronos_gitops.jobs.secrets.references import origin_of
 from chronos_gitops.jobs.validation.quoting import dotted, short
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.spacing import too_close
 from chronos_gitops.schedule.timestamps import rfc3339

@@ -6,11 +6,11 @@ a pull request can take for ever.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from chronos_gitops.jobs.validation.quoting import short
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from jsonschema import Draft7Validator

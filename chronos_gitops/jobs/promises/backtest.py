@@ -1,10 +1,11 @@
 """The result of a backtest: what a definition would have done in past days, beside what happened (PROMISES 10)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from chronos_gitops.jobs.promises.expect import ExpectationKind
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

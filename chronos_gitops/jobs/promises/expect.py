@@ -1,11 +1,12 @@
 """``expect``: the promises of a job, and when a broken one is reported (PROMISES section 2)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule import durations
 
 

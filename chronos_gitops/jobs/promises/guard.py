@@ -1,7 +1,8 @@
 """``guard``: after how many failures a new version is stopped (PROMISES section 3)."""
 
-from dataclasses import dataclass
 from typing import Final
+
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 GUARD: Final = "guard"
 """Author of the guard's pause, and reason of the executions cancelled with it."""

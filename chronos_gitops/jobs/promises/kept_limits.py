@@ -1,7 +1,6 @@
 """Limits of ``expect`` that the year to come does not keep, or that no run ever breaks (PROMISES section 2). Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -9,6 +8,7 @@ from typing import Final
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.promises.worst_run import worst_run
 from chronos_gitops.plurals import plural
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.daily import daily
 from chronos_gitops.schedule.timestamps import rfc3339

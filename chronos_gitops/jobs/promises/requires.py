@@ -1,11 +1,11 @@
 """``requires``: the gate of a job, a recent success of another one (PROMISES section 9)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule import durations
 
 

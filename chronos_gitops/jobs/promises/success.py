@@ -1,9 +1,10 @@
 """``webhook.success``: what the body of an answer must say for an attempt to succeed (PROMISES section 1)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 Scalar = str | int | float | bool
 

@@ -1,12 +1,13 @@
 """Which audiences an identity token may name beside the origin that it is sent to (TEAMS section 7)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
 from chronos_gitops.jobs.folders import is_path_in
 from chronos_gitops.jobs.origins.origin import Origin, OriginPattern
 from chronos_gitops.jobs.secrets.refusal import SecretRefusal
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Bindings of secrets: the operator binds a name to folders of job files and to origins (TEAMS 1)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Literal
@@ -10,6 +10,7 @@ from chronos_gitops.jobs.folders import is_path_in
 from chronos_gitops.jobs.origins.origin import Origin, OriginPattern
 from chronos_gitops.jobs.secrets.audiences import Audiences
 from chronos_gitops.jobs.secrets.refusal import SecretRefusal
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 Unbound = Literal["refuse", "anywhere"]
 

@@ -1,11 +1,11 @@
 """References to secrets in a job's webhook: their fields, and the origins that each of them is sent to. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from chronos_gitops.jobs.job_ids import job_id
 from chronos_gitops.jobs.origins.origin import Origin, OriginError, split
 from chronos_gitops.jobs.templates import templates
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 Field = tuple[str, ...]
 """Path of a text in the job: ``("webhook", "headers", "X-Key")``."""

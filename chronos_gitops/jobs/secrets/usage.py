@@ -1,7 +1,6 @@
 """Secrets by their state and their uses: what ``secrets``, the API, the probes and the plan report. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -14,6 +13,7 @@ from chronos_gitops.jobs.secrets.bindings import Bindings, SecretBinding
 from chronos_gitops.jobs.secrets.references import Field, Reference, references
 from chronos_gitops.jobs.templates import templates
 from chronos_gitops.jobs.validation.document import SourceSpan
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.timestamps import rfc3339
 
 

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from chronos_gitops.jobs.problem import Problem, is_error
 from chronos_gitops.jobs.validation.rule_texts import yaml
 from chronos_gitops.jobs.validation.validate import validate_file
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _LINE_END: Final = re.compile(r"(\r\n|\r|\n)")
 _BOM: Final = "\ufeff"

@@ -8,7 +8,7 @@ none of this.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from chronos_gitops.jobs.problem import Problem
@@ -16,6 +16,7 @@ from chronos_gitops.jobs.validation.quoting import printable
 from chronos_gitops.jobs.validation.yaml import decoding, fast_path
 from chronos_gitops.jobs.validation.yaml.file_nouns import JOB, FileNoun
 from chronos_gitops.jobs.validation.yaml.positions import Mark, Path
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _LONGEST_EXCERPT: Final = 1_000
 _LFS: Final = b"version https://git-lfs.github.com/spec/"

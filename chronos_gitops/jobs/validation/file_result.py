@@ -1,6 +1,5 @@
 """The result of validating one file."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chronos_gitops.jobs.job_ids import DefinitionId
@@ -9,6 +8,7 @@ from chronos_gitops.jobs.problem import Problem, counts_in, is_error
 from chronos_gitops.jobs.validation.document import SourceSpan
 from chronos_gitops.jobs.validation.files import FileKind
 from chronos_gitops.jobs.validation.rules.gates import NamedGate
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from chronos_gitops.jobs.model import Job

@@ -1,11 +1,11 @@
 """A tree of job files, at a commit or on disk, and which of its entries are not even read."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from chronos_gitops.jobs.validation.yaml.decoding import MAX_BYTES
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 class FileKind(StrEnum):

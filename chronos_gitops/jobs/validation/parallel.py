@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +24,7 @@ from chronos_gitops.jobs.validation.validate import (
     check_across_files,
     parse_each,
 )
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.calendar import Calendar
 
 if TYPE_CHECKING:

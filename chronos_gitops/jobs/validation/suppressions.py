@@ -7,7 +7,6 @@ ignored: a job with one does not run.
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
@@ -17,6 +16,7 @@ from chronos_gitops.jobs.validation.document import Document, SourceSpan, spot_a
 from chronos_gitops.jobs.validation.quoting import short
 from chronos_gitops.jobs.validation.rule_texts.registry import RULES
 from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _COMMENT: Final = re.compile(r"(?:^|(?<=[ \t]))#[ \t]*chronos:[ \t]*(?P<said>.*)")
 _IGNORE: Final = re.compile(r"ignore\[(?P<rules>[^\]]{0,400})\](?P<reason>.*)")

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
@@ -31,6 +31,7 @@ from chronos_gitops.jobs.validation.rules.file_name import is_name
 from chronos_gitops.jobs.validation.rules.gates import named_gate
 from chronos_gitops.jobs.validation.schema import json_schema
 from chronos_gitops.jobs.validation.validation_cache import ValidationCache
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.calendar import Calendar
 
 __all__ = [

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -31,6 +31,7 @@ from chronos_gitops.notifications.messages.action import after_failure
 from chronos_gitops.notifications.outbox import Known, NotificationOutbox, Place, WriteResult
 from chronos_gitops.process import failpoints
 from chronos_gitops.process.bounded_dict import BoundedDict
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.process.rounds import RoundThread
 from chronos_gitops.sync.controller import SyncController
 from chronos_gitops.webhooks.outcome import Outcome

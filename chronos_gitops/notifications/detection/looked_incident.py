@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Self
 
@@ -13,6 +13,7 @@ from chronos_gitops.notifications.incidents import ChangeKind, IncidentChange, I
 from chronos_gitops.notifications.message import Notification
 from chronos_gitops.notifications.outbox import Known, NotificationOutbox, Place, WriteResult
 from chronos_gitops.process import failpoints
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 log = logging.getLogger(__name__)
 

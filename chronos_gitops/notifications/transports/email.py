@@ -9,7 +9,6 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -19,6 +18,7 @@ from typing import Any, Self
 from chronos_gitops.config.channels import Email
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.notifications.message import Notification
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.webhooks.transport.dns import Resolver
 from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy
 from chronos_gitops.webhooks.transport.tls import TlsContexts

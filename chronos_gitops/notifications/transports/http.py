@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Self, assert_never
 
@@ -12,6 +12,7 @@ from chronos_gitops.errors import ChronosError
 from chronos_gitops.jobs.secrets.masking import MASK
 from chronos_gitops.notifications.message import Notification
 from chronos_gitops.notifications.transports import email
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.process.small_files import read_beginning
 from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.webhooks.credentials import auth

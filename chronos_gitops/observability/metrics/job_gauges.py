@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Final
@@ -19,6 +18,7 @@ from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.jobs.state import JobState, state_of
 from chronos_gitops.observability.metrics.families import gauge, labelled
 from chronos_gitops.process.engine_priority import yielding
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _LOOK_BACK: Final = 50
 """Number of a job's executions searched for its last success."""

@@ -2,10 +2,10 @@
 month at most after an edit: a move that was not made then has no target, and one that was made keeps its own. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.steps import Moves, steps
 from chronos_gitops.schedule.moves import FARTHEST_DAYS, Move
 from chronos_gitops.schedule.timing import ClosedTick, OnSkip, Timing

@@ -10,9 +10,10 @@ import heapq
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, date, datetime
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.selection import Selection
 from chronos_gitops.schedule.zones import timezones
 from chronos_gitops.schedule.zones.wall_time import DAY, to_date

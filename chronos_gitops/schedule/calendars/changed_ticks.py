@@ -1,10 +1,10 @@
 """The nominal ticks that a change of calendars holds, opens or moves. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.closures import Closure, Closures
 from chronos_gitops.schedule.timing import OnSkip, Timing
 

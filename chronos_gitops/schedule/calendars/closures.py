@@ -1,10 +1,10 @@
 """The calendars of one job together: a time is closed if any of them closes it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.calendar import Calendar, CalendarEntry
 from chronos_gitops.schedule.calendars.zoned import ZonedCalendar
 from chronos_gitops.schedule.zones import timezones

@@ -1,8 +1,8 @@
 """The lines of a calendar's file that a change brings and takes. Pure."""
 
-from dataclasses import dataclass
 from typing import Self
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.calendar import Calendar
 
 

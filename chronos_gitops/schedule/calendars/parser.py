@@ -1,10 +1,10 @@
 """The document of a calendar file to a Calendar, and what is wrong with it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.calendar import WEEKDAYS, Calendar, CalendarEntry
 from chronos_gitops.schedule.calendars.selection import FIELDS as SELECTION_FIELDS
 from chronos_gitops.schedule.calendars.selection import Selection, is_list_of_names, parse_selection

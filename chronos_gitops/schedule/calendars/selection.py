@@ -1,8 +1,10 @@
 """Which jobs a freeze or a policy is about, as its file writes it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
+
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 Path = tuple[str | int, ...]
 Refuse = Callable[[Path, str, str], None]

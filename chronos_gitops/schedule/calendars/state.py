@@ -1,8 +1,8 @@
 """The state of a calendar at an instant: closed or not, and until when."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.calendar import Calendar
 from chronos_gitops.schedule.calendars.zoned import ZonedCalendar
 

@@ -5,9 +5,10 @@ come; of ``previous``, ticks that ran early and whose origin is still to come. A
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.closures import Closure
 from chronos_gitops.schedule.timing import HeldRange, OnSkip, Timing
 

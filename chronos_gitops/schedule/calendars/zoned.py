@@ -1,8 +1,8 @@
 """A calendar in a zone: which instants are closed. Instants are whole seconds since the epoch in UTC."""
 
-from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.calendar import Calendar, CalendarEntry
 from chronos_gitops.schedule.zones import timezones
 from chronos_gitops.schedule.zones.wall_time import DAY

@@ -2,8 +2,9 @@
 
 import calendar
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
+
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 SHORTEST, LONGEST = 28, 31
 _WEEKS = sum(1 << 7 * week for week in range(6))

@@ -1,8 +1,8 @@
 """One field of a cron expression: checks every item and writes it in the one way that all readers take alike."""
 
 import re
-from dataclasses import dataclass
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.errors import ScheduleError
 
 _WORD = r"[0-9]+|[A-Z]+"

@@ -1,9 +1,9 @@
 """``@every 5m``: ticks at whole multiples of a duration since 1970-01-01T00:00Z, in closed form."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.errors import ScheduleError
 

@@ -1,10 +1,10 @@
 """``@at 2026-12-24T18:00``: one tick, at a wall-clock time of the job's zone."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.errors import ScheduleError
 from chronos_gitops.schedule.zones import timezones, wall_time
 

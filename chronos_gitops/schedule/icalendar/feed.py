@@ -1,10 +1,10 @@
 """A calendar of scheduled times for calendar programs, in UTC (RFC 5545; names and refresh: RFC 7986)."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.icalendar.content_line import escape, fold
 from chronos_gitops.schedule.timestamps import compact_utc
 

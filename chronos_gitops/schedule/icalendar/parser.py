@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _DELIMITER: Final = re.compile(r'"[^"]*"|[:;]')
 

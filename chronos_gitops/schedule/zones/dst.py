@@ -2,10 +2,10 @@
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.cron.expression import CronExpression
 from chronos_gitops.schedule.zones import timezones as zones
 

@@ -7,11 +7,12 @@ import zoneinfo
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.errors import ScheduleError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final, TypeVar, cast
 
 from flask import Flask, Response, current_app, g, request
@@ -19,6 +18,7 @@ from flask.typing import ResponseReturnValue
 
 from chronos_gitops.process import engine_priority
 from chronos_gitops.process.bounded_dict import BoundedDict
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.server.api import endpoint, problems
 from chronos_gitops.server.api.auth import origin
 from chronos_gitops.server.api.problems import ApiError

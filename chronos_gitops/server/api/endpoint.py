@@ -25,7 +25,7 @@ After a change run ``make docs``, which writes docs/reference/openapi.json.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, timedelta
 from typing import Any, Final, Literal
 
@@ -36,6 +36,7 @@ from chronos_gitops.config.model import NARROW_ROLES, ROLES
 from chronos_gitops.observability.audit_log import AuditAction
 from chronos_gitops.observability.event_log import EventKind
 from chronos_gitops.plurals import plural
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.server.api.form_notice import FormNotice
 from chronos_gitops.server.api.openapi.shapes import TEXT, Schema
 

@@ -1,6 +1,6 @@
 """Every type of problem this API answers with: its kind, status, title, and what a reader can do about it."""
 
-from dataclasses import dataclass
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

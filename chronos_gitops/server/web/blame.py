@@ -1,9 +1,9 @@
 """Which version wrote each line: what ``git blame`` tells, from contents that are at hand anyway. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from chronos_gitops.jobs.planning import text_diff
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chronos_gitops.engine.model import Execution, Status
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 HEIGHT = 40
 _LEAST = 3

@@ -1,12 +1,12 @@
 """Held and moved runs for the pages: columns of a strip, lines of a list, the boxes of a job. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chronos_gitops.jobs.calendar_set import CalendarSet
 from chronos_gitops.jobs.planning.load_forecast import Alike
 from chronos_gitops.plurals import plural
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.applied import AppliedTiming, filed, origin_of
 from chronos_gitops.schedule.calendars.state import state_at
 from chronos_gitops.schedule.timestamps import rfc3339

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote_plus, urlencode
@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 from chronos_gitops.jobs.model import OAuth2Auth
 from chronos_gitops.jobs.secrets.masking import MASK
 from chronos_gitops.jobs.templates import templates
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.webhooks.credentials.auth import basic
 from chronos_gitops.webhooks.credentials.secrets import SecretError
 from chronos_gitops.webhooks.outcome import ErrorClass, ExchangeError, is_retried, phrase

@@ -1,7 +1,6 @@
 """Identity tokens: RFC 7519, with the claims of TEAMS section 7."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -10,6 +9,7 @@ from chronos_gitops.jobs.folders import folder_of
 from chronos_gitops.jobs.model import IdentityAuth, Job
 from chronos_gitops.jobs.origins.origin import Origin
 from chronos_gitops.jobs.secrets.audiences import Audiences
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.webhooks.identity.documents import discovery
 from chronos_gitops.webhooks.identity.signing_keys import ALGORITHM, IdentityError, SigningKeys

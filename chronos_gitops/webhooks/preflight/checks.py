@@ -1,12 +1,13 @@
 """The checks of a job, in order, and how far a preflight came with them. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
 from chronos_gitops.jobs.model import Job, JobVersion, OAuth2Auth
 from chronos_gitops.jobs.templates import templates
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 class PreflightCheck(StrEnum):

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Final
 
 from chronos_gitops.process import file_descriptors
 from chronos_gitops.process.file_descriptors import OutOfDescriptors
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.webhooks.outcome import ErrorClass, ExchangeError, RequestNotSent
 from chronos_gitops.webhooks.preflight.checks import CheckFailure, PreflightCheck
 from chronos_gitops.webhooks.request import PreparedRequest

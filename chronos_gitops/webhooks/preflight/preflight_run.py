@@ -5,11 +5,12 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Final
 
 from chronos_gitops.jobs.model import OAuth2Auth
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.webhooks.credentials.oauth2 import Tokens
 from chronos_gitops.webhooks.credentials.secrets import SecretError
 from chronos_gitops.webhooks.outcome import ExchangeError

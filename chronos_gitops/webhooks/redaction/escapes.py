@@ -4,9 +4,11 @@ import html
 import re
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Final
+
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _LAYERS: Final = 3
 _ESCAPE: Final = re.compile(

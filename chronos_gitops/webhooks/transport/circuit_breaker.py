@@ -1,9 +1,9 @@
 """A circuit breaker per host: one that does not answer is left alone for a while, then asked by one request."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from chronos_gitops.plurals import plural
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.webhooks.outcome import ErrorClass, Outcome, OutcomeKind
 
 REST = timedelta(seconds=30)

@@ -12,7 +12,7 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import aiohttp
@@ -23,6 +23,7 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
 from chronos_gitops.process import failpoints
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.webhooks.body_check import JUDGED
 from chronos_gitops.webhooks.outcome import ErrorClass, ExchangeError, RequestNotSent
 from chronos_gitops.webhooks.request import PreparedRequest

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Self
 
@@ -10,6 +9,7 @@ from chronos_gitops import __version__
 from chronos_gitops.config.settings import Settings
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.jobs.secrets.masking import MASK
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.webhooks.credentials.auth import Headers
 from chronos_gitops.webhooks.request import PreparedRequest
 from chronos_gitops.webhooks.transport.dns import Resolver

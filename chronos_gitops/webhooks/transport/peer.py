@@ -4,11 +4,12 @@ import asyncio
 import hashlib
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Final
 
 from chronos_gitops.process.bounded_dict import BoundedDict
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.webhooks.transport import certificate_dates
 
 _REMEMBERED: Final = 1000

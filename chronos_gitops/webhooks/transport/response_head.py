@@ -6,8 +6,9 @@ that the connection is not used again, so that no byte of this response can be t
 """
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _STATUS_LINE = re.compile(rb"HTTP/([0-9])(?:\.([0-9]))?[ \t]+([1-9][0-9]{2})(?:[ \t].*)?\Z", re.DOTALL)

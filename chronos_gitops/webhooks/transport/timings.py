@@ -3,9 +3,10 @@
 import time
 from collections import defaultdict
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.webhooks.transport.peer import Peer
 
 

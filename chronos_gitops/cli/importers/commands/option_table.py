@@ -1,10 +1,11 @@
 """The options of a program: a table that knows each one, and the words of a call read by it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from chronos_gitops.cli.importers.model import Unconvertible
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _NO: Final = "no-"
 

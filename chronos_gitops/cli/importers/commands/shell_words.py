@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from chronos_gitops.cli.importers.model import Unconvertible
 from chronos_gitops.jobs.secrets.masking import is_literal, is_sensitive
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _OPERATOR: Final = re.compile(r"&&|\|\||;;|<<<|<<-|<<|<&|<>|>>|>&|>\||&>>|&>|[|&;()<>\n]")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -3,8 +3,10 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _HEADER: Final = re.compile(r"# (?:/\S*/)?(?P<unit>[^/\s]+\.(?:timer|service))(?P<drop_in>\.d/[^/\s]+\.conf)?\s*\Z")
 _SECTION: Final = re.compile(r"\[([^\]]+)\]\s*\Z")

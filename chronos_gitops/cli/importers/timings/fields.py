@@ -1,10 +1,10 @@
 """Sets of numbers as the fields of a schedule, where a day has to be in both sets of days."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from chronos_gitops.cli.importers.model import Unconvertible
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 Numbers = frozenset[int]
 _LEAST_STEPS: Final = 3

@@ -1,7 +1,7 @@
 """The transaction in which a JobSet begins to count."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from chronos_gitops.engine.model import Pause
@@ -12,6 +12,7 @@ from chronos_gitops.engine.sql.operations import pausing
 from chronos_gitops.engine.sql.store import ledger
 from chronos_gitops.engine.sql.store.store import Replica, Session
 from chronos_gitops.jobs.model import JobSet
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

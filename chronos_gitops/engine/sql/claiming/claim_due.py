@@ -1,7 +1,7 @@
 """The transaction that claims what is due, under the watermarks of its jobs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from chronos_gitops.engine.sql.claiming import pending_writes, watermarks
@@ -12,6 +12,7 @@ from chronos_gitops.engine.sql.store import ledger
 from chronos_gitops.engine.sql.store.store import Replica, Session
 from chronos_gitops.engine.ticks.due_queue import DueTick
 from chronos_gitops.jobs.model import JobSet
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import sys
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from chronos_gitops.engine.sql.store.store import Replica, Session, StoreError
 from chronos_gitops.engine.ticks import overlap
 from chronos_gitops.engine.ticks.overlap import Turn
 from chronos_gitops.jobs.model import Concurrency, Job, JobVersion
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _INSTANT = timedelta(microseconds=1)
 

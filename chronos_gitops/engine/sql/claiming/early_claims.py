@@ -5,7 +5,6 @@ deleted, the watermark is set back, and the scheduled time is decided again by w
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from chronos_gitops.engine.sql.execution.executor import Executor
 from chronos_gitops.engine.sql.store.store import Operation, Replica, Session
 from chronos_gitops.engine.ticks.due_queue import DueTick
 from chronos_gitops.jobs.model import Concurrency
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 AHEAD: Final = timedelta(milliseconds=10)
 """So long before the next scheduled time the scheduler wakes: a commit takes 1 to 5 ms."""

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from chronos_gitops.engine.clock_watch import Correction
@@ -27,6 +27,7 @@ from chronos_gitops.jobs.calendar_set import NO_CALENDARS, CalendarSet
 from chronos_gitops.jobs.job_set import JobSetDiff
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.process import failpoints
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.steps import HeldTicks, Moves, held_so_far, next_step, withdrawn, without_move
 from chronos_gitops.schedule.schedule import jitter
 from chronos_gitops.schedule.timing import Timing

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chronos_gitops.engine import milliseconds
@@ -14,6 +14,7 @@ from chronos_gitops.engine.sql.store.store import Replica, Session
 from chronos_gitops.engine.ticks import tick_rows
 from chronos_gitops.engine.ticks.due_queue import DueTicks, Missed, given_up
 from chronos_gitops.jobs.model import Job, JobVersion
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.steps import HeldTicks
 
 _INSTANT = timedelta(microseconds=1)

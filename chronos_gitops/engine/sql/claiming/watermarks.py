@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
@@ -12,6 +11,7 @@ from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.sql.store import queries, row_mapping
 from chronos_gitops.engine.sql.store.store import Session
 from chronos_gitops.jobs.model import Job
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.calendar import Calendar
 from chronos_gitops.schedule.calendars.calendar_json import from_document, to_document
 from chronos_gitops.schedule.calendars.steps import Moves

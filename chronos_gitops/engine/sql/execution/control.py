@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from chronos_gitops.engine.model import Reason
 from chronos_gitops.engine.sql.execution.pending_run import PendingRun
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 @dataclass(slots=True)

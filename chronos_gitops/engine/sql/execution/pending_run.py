@@ -1,6 +1,6 @@
 """The engine's unit of work: a claimed execution with its job as it was claimed, and its result. Values, pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +8,7 @@ from chronos_gitops.engine import callbacks
 from chronos_gitops.engine.clock import is_ahead
 from chronos_gitops.engine.model import Attempt, Execution, Status, Trigger, finished
 from chronos_gitops.jobs.model import Job
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.schedule import jitter
 from chronos_gitops.webhooks.outcome import Outcome, OutcomeKind

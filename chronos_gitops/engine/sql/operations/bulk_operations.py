@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from chronos_gitops.engine import milliseconds
@@ -17,6 +17,7 @@ from chronos_gitops.engine.sql.claiming.pending_writes import CommittedWrites, P
 from chronos_gitops.engine.sql.store import ledger, queries
 from chronos_gitops.engine.sql.store.store import Replica, Session
 from chronos_gitops.jobs.model import JobSet
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """Replays in the database: the list of what runs again, and the step that begins the next item."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -16,6 +15,7 @@ from chronos_gitops.engine.sql.store import queries
 from chronos_gitops.engine.sql.store.row_mapping import Row
 from chronos_gitops.engine.sql.store.store import Replica, Session
 from chronos_gitops.jobs.model import JobVersion
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _ADD = """
 INSERT INTO replays (id, job, state, requested_by, reason, pace_ms, next_at, created_at)

@@ -3,7 +3,6 @@
 import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +24,7 @@ from chronos_gitops.engine.sql.store import row_mapping
 from chronos_gitops.engine.sql.store.store import Replica, Session
 from chronos_gitops.errors import ConflictError
 from chronos_gitops.jobs.model import Job
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

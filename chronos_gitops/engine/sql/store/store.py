@@ -4,12 +4,12 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from chronos_gitops.engine.sql.store.row_mapping import Row
 from chronos_gitops.errors import ChronosError
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 T = TypeVar("T")
 

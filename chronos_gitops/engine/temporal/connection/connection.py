@@ -1,7 +1,6 @@
 """The address of a Temporal server, and the credentials of a runner there."""
 
 import re
-from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ from temporalio.service import TLSConfig
 from chronos_gitops.config.groups import TemporalAccess
 from chronos_gitops.engine.temporal.connection.encryption import Key, read_keys
 from chronos_gitops.errors import UsageError
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.process.small_files import read_small_file
 
 _SHAPE = "temporal://host:port/namespace"

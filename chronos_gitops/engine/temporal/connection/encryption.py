@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,7 @@ from temporalio.converter import (
 )
 
 from chronos_gitops.errors import ChronosError, UsageError
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.process.small_files import read_small_file
 
 ENCODING: Final = b"binary/encrypted"

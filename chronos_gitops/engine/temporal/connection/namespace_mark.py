@@ -1,12 +1,11 @@
 """A value that all runners of a namespace share: the memo of a workflow that exists for nothing else."""
 
-from dataclasses import dataclass
-
 from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from chronos_gitops.engine.temporal import names
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from temporalio.api.enums.v1 import EventType
@@ -38,6 +38,7 @@ from chronos_gitops.engine.temporal.workflows.messages import (
 )
 from chronos_gitops.errors import NotFoundError
 from chronos_gitops.jobs.model import Job
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.webhooks.outcome import ErrorClass
 

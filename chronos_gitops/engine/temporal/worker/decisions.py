@@ -1,13 +1,13 @@
 """The decision of a timetable at an instant: ticks to claim, ticks to give up, the next wake-up. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chronos_gitops.engine.model import Trigger
 from chronos_gitops.engine.ticks.due_queue import CATCHUP_LIMIT, LATE, Missed, catch_up, given_up
 from chronos_gitops.engine.ticks.owed_ticks import OwedTicks, applied_late, owed
 from chronos_gitops.jobs.model import Job
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.closures import Closure
 from chronos_gitops.schedule.calendars.steps import (
     HeldTicks,

@@ -1,7 +1,6 @@
 """The rows of what a timetable decides, by the job as it was applied and the files that its calendars stand in."""
 
 import uuid
-from dataclasses import dataclass
 from datetime import datetime
 
 from chronos_gitops.engine.drafts import provenance
@@ -13,6 +12,7 @@ from chronos_gitops.engine.ticks import tick_rows
 from chronos_gitops.engine.ticks.due_queue import Missed
 from chronos_gitops.engine.ticks.owed_ticks import held_by
 from chronos_gitops.jobs.calendar_set import CalendarSet
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.closures import Closure
 from chronos_gitops.schedule.calendars.steps import HeldTicks
 

@@ -4,13 +4,14 @@ Everything here is kept in workflow histories, which outlive a release: a field 
 is ever renamed. A secret is only ever a reference here; its value is looked up by the activity that sends.
 """
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from typing import Any
 
 from chronos_gitops.engine.milliseconds import instant, maybe_instant, maybe_ms, to_ms
 from chronos_gitops.engine.model import Attempt, Execution, HeldBy, Pause, Status, Trigger
 from chronos_gitops.engine.requires import gate_document
 from chronos_gitops.engine.temporal.workflows.replay_messages import ReplayTurn
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.webhooks.observed import Observed
 from chronos_gitops.webhooks.transport.timings import PhaseTimes
 

@@ -1,10 +1,11 @@
 """Messages between a replay and its job's timetable. Kept in histories, as ``messages`` is: a field that is added needs
 a default, and none is ever renamed. Instants and durations are whole milliseconds."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from chronos_gitops.engine.operations.replays import ReplayState
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 BATCH = 25
 """Items that a timetable holds at most: it runs them without asking the replay in between."""

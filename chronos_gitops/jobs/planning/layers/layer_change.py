@@ -1,12 +1,13 @@
 """An edited value of a layer and what it does, as a plan shows it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Final, Protocol
 
 from chronos_gitops.jobs.layers.variables import VARIABLES
 from chronos_gitops.jobs.planning.layers.layer_values import TIMING, LayerValue
 from chronos_gitops.jobs.planning.review_flags import FlagKind, ReviewFlag
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _SWITCHES: Final = frozenset({"enabled", "start", "end"})
 _TARGET: Final = frozenset({"webhook.url", "webhook.auth", VARIABLES})

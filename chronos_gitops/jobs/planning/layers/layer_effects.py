@@ -1,7 +1,7 @@
 """The effect of each edited value of a layer on the jobs that inherit it, in each environment. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from chronos_gitops.jobs.layers.effective import EffectiveJob
@@ -13,6 +13,7 @@ from chronos_gitops.jobs.planning.layers.layer_values import HEADERS, LayerValue
 from chronos_gitops.jobs.planning.plan import JobChange
 from chronos_gitops.jobs.planning.review_flags import FlagKind
 from chronos_gitops.jobs.validation.validate import FileResult, TreeResult
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """Values of layers that a change of the tree edits, each said once with its place. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from chronos_gitops.jobs.layers.comparison import distinct
@@ -13,6 +12,7 @@ from chronos_gitops.jobs.layers.variables import VARIABLES
 from chronos_gitops.jobs.secrets.masking import masked
 from chronos_gitops.jobs.validation.document import Document, SourceSpan
 from chronos_gitops.jobs.validation.yaml.positions import Path
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 AUTH: Final = ("webhook", "auth")
 HEADERS: Final = ("webhook", "headers")

@@ -1,7 +1,7 @@
 """A job judged as its files make it, in each environment: every finding stands where its value is written."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from chronos_gitops.jobs.layers import removals, variables
@@ -18,6 +18,7 @@ from chronos_gitops.jobs.validation.quoting import short
 from chronos_gitops.jobs.validation.rules.gates import NamedGate, named_gate
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
 from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS, Path
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 Check = Callable[[Document], tuple[Problem, ...]]
 """Validates a document by schema and rules."""

@@ -1,10 +1,10 @@
 """``requires``: the job that a gate names (PROMISES section 9)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.validation.document import Document, SourceSpan
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _FIELD = ("requires", "job")
 

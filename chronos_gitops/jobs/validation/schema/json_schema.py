@@ -6,7 +6,7 @@ An acceptor of our own may say "valid" first (5 µs, and nothing to import); any
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -22,6 +22,7 @@ from chronos_gitops.jobs.validation.schema.fast_path import compile_schema_check
 from chronos_gitops.jobs.validation.schema.loose_durations import days_hint, loose_duration
 from chronos_gitops.jobs.validation.schema.value_hints import ValueHint
 from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS, Path
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _RULES = {
     "type": "type",

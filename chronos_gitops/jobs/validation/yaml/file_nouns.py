@@ -1,7 +1,8 @@
 """The noun for a file's content, for messages about text that is no such content at all."""
 
-from dataclasses import dataclass
 from typing import Final
+
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """Callers and their grants: roles for folders (TEAMS section 3)."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from chronos_gitops.config.model import ROLES, Grant, Token
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 VIA_TOKEN: Final = "token"
 

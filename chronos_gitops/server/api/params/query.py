@@ -1,7 +1,7 @@
 """Query parameters: declared ones only, each at most once and read before the handler runs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar, cast
 from flask import Flask, g, request
 
 from chronos_gitops.jobs.validation.suggestions import closest
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.timestamps import YEARS, is_within_years
 from chronos_gitops.server.api import endpoint
 from chronos_gitops.server.api.auth import caller_scope

@@ -4,12 +4,12 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, cast
 
 from flask import Response, stream_with_context
 
 from chronos_gitops.observability.event_log import EventLog
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.server.api.problems import ApiError
 
 MEDIA_TYPE = "text/event-stream"

@@ -2,12 +2,13 @@
 
 import platform
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, request
 
 import chronos_gitops
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.zones.timezones import rules_version
 from chronos_gitops.server.api.auth import caller_scope, roles
 from chronos_gitops.server.api.endpoint import METRICS, READ, ApiOperation, Endpoint, answer

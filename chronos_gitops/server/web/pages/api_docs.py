@@ -3,13 +3,13 @@
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, current_app, redirect
 from werkzeug import Response
 
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.server.api import links
 from chronos_gitops.server.api.auth import roles
 from chronos_gitops.server.api.endpoint import Endpoint

@@ -1,11 +1,11 @@
 """Every field of a job with the file and line of its value, as its page shows them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from chronos_gitops.jobs.model import JobVersion
 from chronos_gitops.jobs.secrets.masking import masked
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.request_context import service
 

@@ -5,12 +5,12 @@ multicast, cloud metadata and the IPv6 spellings of IPv4 addresses pass.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Network, ip_network
 
 from chronos_gitops.errors import ChronosError, UsageError
 from chronos_gitops.jobs.origins.host_rules import FORMS, Address, HostRule, Network, canonical_address, is_host_name
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.webhooks.transport.egress.special_addresses import IPV4, IPV6, SpecialAddress
 
 

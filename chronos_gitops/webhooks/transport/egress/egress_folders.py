@@ -1,12 +1,13 @@
 """The egress policy of a job by the folder of its file: the runner's own, unless the operator set another one."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
 from chronos_gitops.config.groups import Egress
 from chronos_gitops.config.model import FolderEgress
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy
 
 

@@ -1,8 +1,9 @@
 """The runner's own listener, which no job may reach: it trusts its machine, and authors of jobs may be untrusted."""
 
 import socket
-from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
+
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _NOT_ASSIGNED = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 """RFC 5737 and RFC 3849, for documentation: no machine has them."""

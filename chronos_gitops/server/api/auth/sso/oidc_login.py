@@ -11,12 +11,13 @@ import hmac
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
 from chronos_gitops.config.callers.issuers import Login, TokenIssuer
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.process.small_files import read_secret
 from chronos_gitops.server.api.auth.callers import Caller
 from chronos_gitops.server.api.auth.sso.issuer_metadata import Discovery, address, request_json

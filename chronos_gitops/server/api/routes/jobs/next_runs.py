@@ -1,6 +1,5 @@
 """``/next-runs``: the ticks of all jobs in a window, one by one or counted by bucket, with the peak."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -9,6 +8,7 @@ from flask import Blueprint, Response, request
 
 from chronos_gitops.jobs.planning import load_forecast
 from chronos_gitops.jobs.planning.load_forecast import Load, ScheduledJob
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule import durations
 from chronos_gitops.server.api import held_times
 from chronos_gitops.server.api.endpoint import READ, ApiOperation, Endpoint, answer

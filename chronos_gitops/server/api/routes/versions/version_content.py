@@ -1,11 +1,11 @@
 """A version with its content, as its endpoints and the comparison of two versions use it."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.secrets import masking
 from chronos_gitops.jobs.validation.validate import FileResult
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.versions.version import Version
