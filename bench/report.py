@@ -14,6 +14,7 @@ OURS = "chronos-gitops"
 BENCHES = {
     "validate": "How long `validate` takes",
     "reload": "How soon one changed file of many is active",
+    "layers": "How soon an edit of the top layer is active",
     "start": "How long a start takes, memory, and the cost of waiting",
     "dispatch": "How late webhooks leave, and how fast a burst",
     "hostile": "Healthy webhooks beside hostile servers",
@@ -28,6 +29,9 @@ GOALS = {
     "validate 1 files": ("<", 0.2, "s"),
     "one of 10,000 files, commit to active, p99": ("<", 250, "ms"),
     "one of 10,000 files, save to active, p99": ("<", 250, "ms"),
+    "a field of the top layer over 10,000 jobs, commit to active": ("<", 3, "s"),
+    "a variable of the top layer over 10,000 jobs, commit to active": ("<", 3, "s"),
+    "a header of the top layer over 10,000 jobs, commit to active": ("<", 3, "s"),
     "10,000 jobs, first start": ("<", 2, "s"),
     "10,000 jobs, resident memory": ("<", 100, "MB"),
     "100,000 jobs, first start": ("<", 15, "s"),
