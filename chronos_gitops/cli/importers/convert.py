@@ -24,6 +24,9 @@ _LONGEST_NAME: Final = 60
 _TEXTS: Final = ("url", "body")
 _SHORTEST: Final = 6
 """Characters of a credential below which it may stand elsewhere in the text by chance."""
+_STEPS: Final = (
+    "the steps of @every are counted from 1970-01-01 in UTC, and not from a start, a creation or the last run"
+)
 _SCHEME: Final = re.compile(r"(?i)\A(bearer|basic|token)\s+")
 
 
@@ -90,6 +93,8 @@ def _draft(found: ImportedJob, taken: set[str], inherited: Mapping[str, Any]) ->
         document["webhook"] = _without_credentials(name, document["webhook"])
         if any(literals(str(document["webhook"].get(field) or "")) for field in _TEXTS):
             lost.append("a credential stands in the url or the body: put a reference there, and change it")
+    if "@every" in str(document.get("schedule")):
+        lost.append(_STEPS)
     if found.name not in ("", name):
         lost.append(f'the name "{found.name[:60]}" is now {name}')
     wrong = next(filter(is_error, validate_file(f"{name}.yaml", yaml_of(document).encode()).problems), None)

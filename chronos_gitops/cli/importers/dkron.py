@@ -16,6 +16,7 @@ from chronos_gitops.cli.importers.model import (
     Unconvertible,
     reading,
 )
+from chronos_gitops.cli.importers.timings import robfig
 
 _OFF: Final = "every job is written with enabled: false; enable one when Dkron has it disabled (--enable for all)"
 _DEFAULT_TIMEOUT: Final = "30"
@@ -76,7 +77,7 @@ def _schedule(job: Mapping[str, Any]) -> str:
         raise Unconvertible("it has no schedule (@manually)")
     if text.startswith("@at "):
         raise Unconvertible("it runs once (@at with an offset); write @at with the local time of its zone")
-    return _SCHEDULES.get(text, text)
+    return _SCHEDULES.get(text) or robfig.schedule(text)
 
 
 def _retries(job: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, Any]:

@@ -92,13 +92,11 @@ def _entry(
     except Unconvertible as why:
         return RefusedEntry(place, expression, str(why))
     lost += [said for field, said in _LOST.items() if at(schedule, "Target").get(field)]
-    lost += _about(schedule, expression)
+    lost += _about(schedule)
     return ImportedJob.of(place, name, document, lost)
 
 
-def _about(schedule: Mapping[str, Any], expression: str) -> Iterator[str]:
-    if expression.lstrip().startswith("rate"):
-        yield "it ran at steps from its creation or StartDate; here they are counted from midnight UTC of 1970-01-01"
+def _about(schedule: Mapping[str, Any]) -> Iterator[str]:
     if schedule.get("ActionAfterCompletion") == "DELETE":
         yield "ActionAfterCompletion: the file stays when its schedule has ended"
     if text(schedule.get("GroupName")) not in ("", "default"):

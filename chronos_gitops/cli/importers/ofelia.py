@@ -17,6 +17,7 @@ from chronos_gitops.cli.importers.model import (
     Unconvertible,
     reading,
 )
+from chronos_gitops.cli.importers.timings import robfig
 
 _OFF: Final = "every job is written with enabled: false; enable one when Ofelia has it no more (--enable for all)"
 _LABEL: Final = re.compile(r"ofelia\.(job-(?:exec|run|local|service-run))\.([^.]+)\.([^.]+)\Z")
@@ -120,7 +121,7 @@ def _schedule(given: str) -> str:
         raise Unconvertible("it has no schedule")
     if not words[0].startswith("@") and len(words) != _FIELDS_WITH_SECONDS:
         raise Unconvertible("its schedule has not six fields, the first one for seconds, which Ofelia needs")
-    return " ".join(words)
+    return robfig.schedule(given)
 
 
 def _command(given: Mapping[str, str]) -> shell_words.Command:
@@ -129,10 +130,11 @@ def _command(given: Mapping[str, str]) -> shell_words.Command:
         words = shlex.split(given.get("command", ""))
     except ValueError:
         raise Unconvertible("a quote of its command is never closed") from None
+    variables = dict(_variables(given))
     script = shell_words.script_of(words)
     if script is None:
-        return shell_words.Command(tuple(words))
-    return shell_words.read(script, dict(_variables(given)))
+        return shell_words.Command(tuple(words), variables=variables)
+    return shell_words.read(script, variables)
 
 
 def _variables(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -90,5 +90,5 @@ def test_templates_lists_and_rates_are_read_too() -> None:
     found = of_eventbridge(template, {"Schedules": [SCHEDULE]}, [SCHEDULE | {"State": "DISABLED"}])
     tidy, first, second = jobs(found)
     assert (tidy.name, tidy.timing.definition, tidy.timezone) == ("tidy", "@every 24h", "UTC")
-    assert found.drafts[0].lost[-2].startswith("it ran at steps from its creation or StartDate")
+    assert found.drafts[0].lost[-2].startswith("the steps of @every are counted from 1970-01-01")
     assert (first.enabled, second.enabled) == (True, False)

@@ -212,6 +212,7 @@ def test_a_cron_job_of_kubernetes() -> None:
     assert imported.drafts[0].lost == (
         "successfulJobsHistoryLimit: executions are kept by the runner's own rule",
         "annotations are not kept",
+        "activeDeadlineSeconds was for all attempts together; timeout is for each",
         'the name "Nightly.Report" is now nightly-report',
         "the value of api-report-token: hand it to the runner as a secret",
     )

@@ -1,10 +1,15 @@
 """Commands of a shell: their words, and calls of curl and wget as webhooks."""
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from chronos_gitops.cli.importers.commands import curl, wget
 from chronos_gitops.cli.importers.commands.shell_words import Command
 from chronos_gitops.cli.importers.model import Unconvertible
+
+_SETTINGS: Final = ("CURL_HOME", "WGETRC", "SYSTEM_WGETRC")
+_PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy")
+_AUTHORITIES: Final = ("CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def webhook(command: Command) -> tuple[dict[str, Any], list[str]]:
@@ -12,6 +17,9 @@ def webhook(command: Command) -> tuple[dict[str, Any], list[str]]:
 
     Unconvertible when it is no call of curl or wget, or does what a webhook cannot.
     """
+    settings = next((name for name in _SETTINGS if command.variables.get(name)), None)
+    if settings is not None:
+        raise Unconvertible(f"the variable {settings} names a file with further options")
     if not command.words:
         raise Unconvertible("there is no command")
     program = command.words[0].rpartition("/")[2]
@@ -21,4 +29,13 @@ def webhook(command: Command) -> tuple[dict[str, Any], list[str]]:
         made, lost = wget.webhook(command.words[1:])
     else:
         raise Unconvertible("it is not a call of curl or wget")
-    return made, list(dict.fromkeys([*lost, *command.lost]))
+    return made, list(dict.fromkeys([*lost, *_environment(command.variables), *command.lost]))
+
+
+def _environment(variables: Mapping[str, str]) -> Iterator[str]:
+    """Variables that curl and wget obey. Their values may hold credentials, and are not shown."""
+    for name, value in variables.items():
+        if value and name.lower() in _PROXIES:
+            yield f"{name}: the request is sent without this proxy"
+        elif value and name in _AUTHORITIES:
+            yield f"{name}: certificates are verified by the runner's own authorities"

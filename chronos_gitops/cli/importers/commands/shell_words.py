@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field, replace
 from typing import Final
 
 from chronos_gitops.cli.importers.model import Unconvertible
@@ -12,6 +13,7 @@ _OPERATOR: Final = re.compile(r"&&|\|\||;;|<<<|<<-|<<|<&|<>|>>|>&|>\||&>>|&>|[|&
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SPECIAL: Final = re.compile(r"[0-9@*#?$!-]")
 _DELIMITER: Final = re.compile(r"[ \t]*(?:'([^'\n]+)'|\"([^\"\n]+)\"|\\?([^\s'\"\\|&;()<>$`]+))")
+_BRACES: Final = re.compile(r"\{[^{}\n]*(?:,|\.\.)[^\n]*\}")
 _BLANK: Final = re.compile(r"[ \t\n]+")
 _REFERENCE: Final = "secret:"
 _SHELLS: Final = frozenset({"sh", "bash", "ash", "dash"})
@@ -29,11 +31,13 @@ _WHY: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command: its words, its standard input, and what of the line a webhook does not do."""
+    """One command: its words, its standard input, the parts of the line that a webhook does not do, and the variables
+    in its environment."""
 
     words: tuple[str, ...]
     stdin: str = ""
     lost: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(text: str, variables: Mapping[str, str]) -> Command:
@@ -41,7 +45,7 @@ def read(text: str, variables: Mapping[str, str]) -> Command:
 
     Unconvertible for pipes, lists, substitutions, files that it reads and variables that are not set.
     """
-    return _command(_ShellReader(text, variables).run())
+    return replace(_command(_ShellReader(text, variables).run()), variables=variables)
 
 
 def script_of(words: Sequence[str]) -> str | None:
@@ -98,6 +102,8 @@ class _ShellReader:
             self._escape()
         elif letter in "$`":
             self._unquoted_expansion(letter)
+        elif letter == "{" and (braces := _BRACES.match(self._text, self._at - 1)):
+            raise Unconvertible(f"bash makes several words of {braces[0][:40]}, and other shells one: quote it")
         elif letter == "~" and self._word is None:
             raise Unconvertible("it names the home folder of a user (~)")
         elif _OPERATOR.match(letter):
@@ -191,9 +197,7 @@ class _ShellReader:
 
     def _begin_document(self, *, is_indented: bool) -> None:
         """The document itself follows the line; a delimiter with a quote in it keeps it as it is (2.7.4)."""
-        match = re.compile(r"[ \t]*(?:'([^'\n]+)'|\"([^\"\n]+)\"|\\?([^\s'\"\\|&;()<>$`]+))").match(
-            self._text, self._at
-        )
+        match = _DELIMITER.match(self._text, self._at)
         if match is None:
             raise Unconvertible("a document that << begins has no delimiter")
         self._at = match.end()
@@ -228,12 +232,16 @@ class _ShellReader:
         self._word, self._is_quoted = None, False
 
 
+_LINE_END: Final = _Operator("\n")
+_ENDS: Final = (_LINE_END, _Operator(";"), _Operator("&&"))
+_SET: Final = re.compile(r"[-+][a-zA-Z]+|pipefail|posix")
+
+
 def _command(parts: list[str | _Operator]) -> Command:
     """Where its output goes, and ``|| true``, change nothing about the request."""
     while parts and isinstance(parts[-1], _Operator) and parts[-1].text in ("\n", ";"):
         parts.pop()
-    while parts and isinstance(parts[0], _Operator) and parts[0].text == "\n":
-        parts.pop(0)
+    parts = _without_options(parts)
     kept: list[str] = []
     lost: list[str] = []
     stdin = ""
@@ -252,6 +260,21 @@ def _command(parts: list[str | _Operator]) -> Command:
         else:
             raise Unconvertible(_WHY.get(part.text, "it is more than one command"))
     return Command(tuple(kept), stdin, tuple(lost))
+
+
+def _without_options(parts: list[str | _Operator]) -> list[str | _Operator]:
+    """Without blank lines and ``set -eu`` before the command: options of the shell change no request."""
+    at = 0
+    while at < len(parts) and isinstance(parts[at], _Operator) and parts[at] == _LINE_END:
+        at += 1
+    if at == len(parts) or parts[at] != "set":
+        return parts[at:]
+    end = next((place for place in range(at, len(parts)) if isinstance(parts[place], _Operator)), len(parts))
+    words = [one for one in parts[at + 1 : end] if isinstance(one, str)]
+    is_options = words and all(_SET.fullmatch(word) for word in words)
+    if not is_options or end == len(parts) or parts[end] not in _ENDS:
+        return parts[at:]
+    return _without_options(parts[end + 1 :])
 
 
 def _word(rest: Iterator[str | _Operator]) -> str:

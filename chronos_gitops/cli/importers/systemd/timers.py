@@ -26,6 +26,13 @@ _OFF: Final = "every job is written with enabled: false; enable one when its tim
 _NO_ZONE: Final = "calendar events without a zone are read in {zone}; give the machine's own with --timezone"
 _MONOTONIC: Final = ("OnActiveSec", "OnBootSec", "OnStartupSec", "OnUnitInactiveSec")
 _EVENTS: Final = ("OnClockChange", "OnTimezoneChange")
+_OF_TIMERS: Final = frozenset(
+    {
+        *("OnCalendar", "OnUnitActiveSec", "Persistent", "RandomizedDelaySec", "Unit", "AccuracySec"),
+        *("RemainAfterElapse", *_MONOTONIC, *_EVENTS),
+    }
+)
+_LIMITS: Final = ("TimeoutStartSec", "TimeoutSec", "RuntimeMaxSec")
 _OTHERS: Final = ("ExecStartPre", "ExecStartPost", "ExecCondition", "ExecStop", "ExecStopPost")
 _SPAN: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*([a-zA-Z]*)\s*")
 _UNITS: Final = {
@@ -75,10 +82,11 @@ def _entry(timer: Unit, known: Mapping[str, Unit], timezone: str, *, is_enabled:
             **made,
         }
         if "timeout" not in made:
-            document["timeout"] = _rendered(service.value("Service", "TimeoutStartSec"))
+            limits = (_rendered(service.value("Service", name)) for name in _LIMITS)
+            document["timeout"] = next(filter(None, limits), None)
     except Unconvertible as why:
         return RefusedEntry(timer.name, line, str(why))
-    lost += _about(service)
+    lost += [*_about(service), *_unheeded(timer, service)]
     return ImportedJob.of(timer.name, stem, document, lost)
 
 
@@ -89,6 +97,14 @@ def _about(service: Unit) -> Iterator[str]:
         yield "Restart: see retry_policy"
     if service.value("Service", "ExecStart").startswith("-"):
         yield "a failure counts as one, whatever the - before the command says"
+
+
+def _unheeded(timer: Unit, service: Unit) -> Iterator[str]:
+    """Settings that decide when or whether it runs, and have no counterpart."""
+    yield from (f"{name}: it has no counterpart" for name in timer.names("Timer") if name not in _OF_TIMERS)
+    for name in dict.fromkeys([*timer.names("Unit"), *service.names("Unit")]):
+        if name.startswith(("Condition", "Assert")):
+            yield f"{name}: it is not checked before a run"
 
 
 def _timing(timer: Unit, lost: list[str]) -> dict[str, Any]:
@@ -104,7 +120,6 @@ def _timing(timer: Unit, lost: list[str]) -> dict[str, Any]:
     if events or len(steps) > 1:
         raise Unconvertible("it has several kinds of times")
     lost += [f"{name}: it starts at its next step" for name in others]
-    lost.append("OnUnitActiveSec counts from its last start; here steps are counted from 1970-01-01 in UTC")
     return {"schedule": f"@every {_rendered(steps[0])}"}
 
 
@@ -138,6 +153,8 @@ def _command(service: Unit) -> shell_words.Command:
     lines = service.values("Service", "ExecStart")
     if len(lines) != 1 or any(service.values("Service", name) for name in _OTHERS):
         raise Unconvertible("it runs more than one command, or none")
+    if service.value("Service", "StandardInput") not in ("", "null"):
+        raise Unconvertible("it has a standard input (StandardInput)")
     prefix = _PREFIX.match(lines[0])
     if prefix and "@" in prefix[0]:
         raise Unconvertible("it gives its program another name (@)")
@@ -149,7 +166,7 @@ def _command(service: Unit) -> shell_words.Command:
     words = [word for one in split for word in _expanded(_plain(one), variables)]
     script = shell_words.script_of(words)
     if script is None:
-        return shell_words.Command(tuple(words))
+        return shell_words.Command(tuple(words), variables=variables)
     return shell_words.read(script, variables)
 
 
