@@ -114,7 +114,7 @@ def test_a_target_that_fails(prometheus: Prometheus, target: Target, repository:
         every_panel_has_data(prometheus)
         target.status = 200
         prometheus.until_clear(*alerts)
-        assert prometheus.firing() == {}
+        prometheus.until(lambda: prometheus.firing() == {}, "nothing fires")
 
 
 def every_panel_has_data(prometheus: Prometheus) -> None:
@@ -169,8 +169,10 @@ def test_a_runner_that_stands_still_is_down(prometheus: Prometheus, repository: 
         prometheus.scrape(found.address)
         prometheus.until(lambda: prometheus.query("chronos_build_info"), "it is scraped")
         found.process.send_signal(signal.SIGSTOP)
-        prometheus.until_firing("ChronosDown")
-        found.process.send_signal(signal.SIGCONT)
+        try:
+            prometheus.until_firing("ChronosDown")
+        finally:
+            found.process.send_signal(signal.SIGCONT)  # one that stands still does not end
         prometheus.until_clear("ChronosDown")
 
 
