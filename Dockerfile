@@ -8,7 +8,7 @@ WORKDIR /src
 COPY requirements/image.lock requirements/build.lock requirements/
 RUN /opt/chronos/bin/pip install --require-hashes -r requirements/image.lock \
     && /opt/build/bin/pip install --require-hashes -r requirements/build.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY schemas schemas
 COPY jobs.example jobs.example
 COPY chronos_gitops chronos_gitops

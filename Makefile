@@ -51,8 +51,10 @@ $(VENV)/.dist: requirements/dist.lock $(READY)
 
 # The time of the commit is the time of every file, so that the same commit gives the same bytes.
 OUT ?= dist
+REPOSITORY_URL ?=
 dist: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
-dist: $(VENV)/.dist ## wheel, sdist, a single file that runs, an SBOM (CycloneDX) and checksums, in dist/
+dist: export REPOSITORY_URL := $(REPOSITORY_URL)
+dist: $(VENV)/.dist ## wheel, sdist, a single file that runs, an SBOM (CycloneDX) and checksums, in dist/ (REPOSITORY_URL=https://...: project URLs)
 	@rm -rf $(OUT) build/pyz && mkdir -p $(OUT)
 	@$(DIST)/python -m build --no-isolation --outdir $(OUT) . >/dev/null
 	@$(DIST)/python -m pip install -qq --disable-pip-version-check --no-compile --require-hashes --target build/pyz -r requirements/runtime.lock

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -89,3 +90,25 @@ def test_the_bill_of_materials_names_every_dependency_with_its_hashes(dist: Path
     assert {one["name"] for one in bill["components"]} == locked
     assert all(one["purl"].startswith("pkg:pypi/") for one in bill["components"])
     assert bill["metadata"]["component"]["name"] == "chronos-gitops"
+
+
+_JUDGE = """\
+import json, sys
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+text = sys.stdin.read()
+version = SchemaVersion.from_version(json.loads(text)["specVersion"])
+found = JsonStrictValidator(version).validate_str(text)
+sys.exit(found and str(found)[:500])
+"""
+
+
+@pytest.mark.parametrize(("bad", "code"), [({}, 0), ({"bomFormat": "SPDX"}, 1)])
+def test_the_bill_of_materials_is_valid_by_the_schema_of_its_version(
+    bad: dict[str, str], code: int, dist: Path
+) -> None:
+    """The published schema, as cyclonedx-python-lib has it; a wrong one shows that it is looked at."""
+    bill = json.loads((dist / "chronos-gitops.cdx.json").read_text()) | bad
+    program = [Path(sys.prefix) / "dist/bin/python", "-c", _JUDGE]
+    done = subprocess.run(program, input=json.dumps(bill), capture_output=True, text=True, check=False, timeout=100)
+    assert (done.returncode, bool(done.stderr)) == (code, bool(code)), done.stderr

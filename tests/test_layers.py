@@ -24,6 +24,7 @@ READ_THEIR_OWN_FILES = {  # written by this program or by git, or looked at befo
     "cli/checkout/autofix_files.py",
     "cli/demo/repository.py",
     "cli/demo/runner_process.py",
+    "cli/package_origin.py",  # written by pip
     "config/load.py",  # `--config` may be a pipe
     "engine/sql/store/store.py",
     "git/incomplete_clone.py",

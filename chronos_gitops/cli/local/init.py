@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from chronos_gitops import __version__
+from chronos_gitops.cli.package_origin import PackageOrigin, package_origin
 from chronos_gitops.jobs.layers.file_roles import is_environment_name
 
 _JOB = """\
@@ -139,6 +139,13 @@ chronos-validate:
       codequality: chronos.codequality.json
 """
 
+_CHECKS = {
+    ".pre-commit-config.yaml": _PRE_COMMIT,
+    ".github/workflows/chronos.yml": _GITHUB,
+    ".gitlab/chronos.gitlab-ci.yml": _GITLAB,
+}
+"""Files that install this program."""
+
 _VSCODE = """\
 {{
   "yaml.schemas": {{
@@ -169,11 +176,10 @@ _VSCODE_EXTENSIONS = """\
 @click.option(
     "--install",
     metavar="SPEC",
-    default=f"chronos-gitops=={__version__}",
-    show_default=True,
-    help="Package for the written checks: a requirement of pip, an address (git+https://...), or a wheel or folder.",
+    help="Package for the written checks: a requirement of pip, an address (git+https://...), or a wheel or folder. "
+    "Default: this version, from the git or web address it was installed from, otherwise from a package index.",
 )
-def command(folder: Path, jobs: str, environments: tuple[str, ...], install: str) -> None:
+def command(folder: Path, jobs: str, environments: tuple[str, ...], install: str | None) -> None:
     """Write a first job into FOLDER (the current one), JSON schemas for editors, and checks for pre-commit, GitHub
     (with the plan as a comment of the pull request) and GitLab. What is there already stays as it is.
 
@@ -185,9 +191,20 @@ def command(folder: Path, jobs: str, environments: tuple[str, ...], install: str
     if wrong is not None:
         hint = "letters, digits and hyphens, at most 63 characters"
         raise click.BadParameter(f'"{wrong}" is not a name: {hint}', param_hint="--environment")
-    for name, content in _files(jobs, environments, _package(install)).items():
-        click.echo(f"{'wrote' if _write_new(folder / name, content) else 'kept '}  {folder / name}")
+    origin = package_origin() if install is None else PackageOrigin(_package(install))
+    written = []
+    for name, content in _files(jobs, environments, origin.requirement).items():
+        if _write_new(folder / name, content):
+            written.append(name)
+        click.echo(f"{'wrote' if name in written else 'kept '}  {folder / name}")
     click.echo("\n".join(["Next:", *(f"  {line}" for line in _next(folder, jobs, environments))]))
+    checks = [name for name in written if name in _CHECKS]
+    if origin.local and checks:
+        click.echo(
+            f"note: {', '.join(checks)} install {origin.requirement} from a package index, but this program comes from "
+            f"{origin.local}. If your index does not have it, delete these files and run init with --install SPEC.",
+            err=True,
+        )
 
 
 def _package(spec: str) -> str:
@@ -226,9 +243,7 @@ def _files(jobs: str, environments: Sequence[str], package: str) -> dict[str, st
         **declared,
         **({".github/CODEOWNERS": _CODEOWNERS.format(**values)} if environments else {}),
         **{f"schemas/{kind}.schema.json": schemas.text(kind) for kind in schemas.KINDS},
-        ".pre-commit-config.yaml": _PRE_COMMIT.format(**values),
-        ".github/workflows/chronos.yml": _GITHUB.format(**values),
-        ".gitlab/chronos.gitlab-ci.yml": _GITLAB.format(**values),
+        **{name: text.format(**values) for name, text in _CHECKS.items()},
         ".vscode/settings.json": _VSCODE.format(**values),
         ".vscode/extensions.json": _VSCODE_EXTENSIONS.format(**values),
     }
