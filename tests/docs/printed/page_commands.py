@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-HOW_TO = Path(__file__).parents[2] / "docs/how-to"
+HOW_TO = Path(__file__).parents[3] / "docs/how-to"
 _BLOCK = re.compile(r"^( *)```console\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 

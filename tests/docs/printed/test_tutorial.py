@@ -15,7 +15,7 @@ from typing import NamedTuple, Self
 
 import pytest
 
-TUTORIAL = Path(__file__).parents[2] / "docs/tutorial.md"
+TUTORIAL = Path(__file__).parents[3] / "docs/tutorial.md"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"# (\S+)\n")
 _LOOKS = ("chronos-gitops status", "chronos-gitops jobs", "chronos-gitops executions", "tail ")

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from cli.importers.test_cronicle import event
 from cli.importers.test_sources import CRON_JOB
-from docs.page_commands import printed_commands, ran
+from docs.printed.page_commands import printed_commands, ran
 
 DKRON = {
     "name": "sync",

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from harness.programs.tools import tool
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/how-to/deploy.md").read_text("utf-8")
 
 

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from docs.page_commands import HOW_TO, printed_commands, ran
+from docs.printed.page_commands import HOW_TO, printed_commands, ran
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_commands_install_a_configuration_that_the_real_programs_take(tmp_path: Path) -> None:

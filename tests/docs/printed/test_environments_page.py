@@ -15,7 +15,7 @@ from chronos_gitops.cli.main import main
 from chronos_gitops.exit_codes import ExitCode
 from chronos_gitops.sync.status import SyncState
 
-PAGE = Path(__file__).parents[2] / "docs/how-to/use-environments.md"
+PAGE = Path(__file__).parents[3] / "docs/how-to/use-environments.md"
 _FILE = re.compile(r"^```yaml\n# (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
