@@ -1,13 +1,13 @@
 """The place that this program was installed from, as pip recorded it (PEP 610, ``direct_url.json``)."""
 
 import json
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from chronos_gitops import __version__
+from chronos_gitops.process.lazy_dataclass import dataclass
 
 _NAME = "chronos-gitops"
 
