@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from chronos_gitops.config.settings import Settings
 from chronos_gitops.engine.clock import Clock
@@ -11,10 +12,8 @@ from chronos_gitops.engine.factory import EngineSetup, build_engine_setup
 from chronos_gitops.engine.login_sessions import LoginSessions
 from chronos_gitops.engine.observer import Observers
 from chronos_gitops.expectations.events import ExpectationEvents, StoppedEvents
-from chronos_gitops.expectations.gauge import ExpectationGauge
 from chronos_gitops.expectations.guard_watch import GuardWatch
 from chronos_gitops.expectations.preflight.events import PreflightEvents
-from chronos_gitops.expectations.preflight.gauges import PreflightGauges
 from chronos_gitops.expectations.preflight.service import OnLook, Preflights
 from chronos_gitops.expectations.watch import ExpectationWatch
 from chronos_gitops.forge.forge import ForgeIntegration
@@ -28,7 +27,7 @@ from chronos_gitops.observability.audit_log import AuditLog, runner_name
 from chronos_gitops.observability.event_log import EventLog
 from chronos_gitops.observability.event_recorder import EventRecorder
 from chronos_gitops.observability.execution_log import ExecutionLog
-from chronos_gitops.observability.metrics.exposition import Metrics
+from chronos_gitops.observability.metrics.lazy_metrics import LazyMetrics
 from chronos_gitops.observability.replay_audit import ReplayAudit
 from chronos_gitops.observability.spans import Spans
 from chronos_gitops.observability.time_events import TimeEvents
@@ -49,6 +48,10 @@ from chronos_gitops.webhooks.credentials.secret_watch import SecretWatch
 from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.identity.issuer import Issuer, Workload
 from chronos_gitops.webhooks.transport.egress.own_listener import Listener
+from chronos_gitops.webhooks.warm_up import WarmUp, load_client
+
+if TYPE_CHECKING:
+    from chronos_gitops.observability.metrics.exposition import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +96,7 @@ def _lock_with_room(settings: Settings, is_stopping: Callable[[], bool]) -> Data
 
 def _assembled(settings: Settings, lock: DataLock, chosen: EngineSetup, is_stopping: Callable[[], bool]) -> Service:
     clock = chosen.clock
-    metrics = Metrics(settings.metrics)
+    metrics = LazyMetrics(lambda: _metrics_of(service))
     failpoints.arm(settings.failpoint)
     events = EventLog(settings.data / "events.jsonl", path_of=lambda job: _path_of(follower, job))
     time_events = TimeEvents(
@@ -145,8 +148,8 @@ def _assembled(settings: Settings, lock: DataLock, chosen: EngineSetup, is_stopp
         secrets=requests.secrets,
         forge=forge,
         issuer=requests.issuer,
+        warm_up=WarmUp(engine.next_due, clock.now, (requests.load, metrics.load)),
     )
-    _measure(service)
     return service
 
 
@@ -181,6 +184,8 @@ class _Requests:
     issuer: Issuer | None
     preflights: Preflights
     delivery: Callable[[], Delivery]
+    load: Callable[[], None]
+    """Imports what the first request needs."""
 
 
 def _requests(
@@ -188,30 +193,37 @@ def _requests(
 ) -> _Requests:
     issuer = webhook_factory.issuer(settings, workload)
     secrets = Secrets(settings.secret_values, settings.secrets_folder, settings.bindings)
-    probe = webhook_factory.preflight_probe(settings, listener, secrets, issuer)
+    trust = webhook_factory.trust_of(settings)
+    probe = webhook_factory.preflight_probe(settings, trust, listener, secrets, issuer)
     return _Requests(
         SecretWatch(secrets, settings.bindings),
         issuer,
         Preflights(probe, settings.preflight, looked),
-        webhook_factory.delivery(settings, listener, secrets, issuer, spans.attempt_ended),
+        webhook_factory.delivery(settings, trust, listener, secrets, issuer, spans.attempt_ended),
+        partial(load_client, trust),
     )
 
 
-def _measure(service: Service) -> None:
-    metrics, per_job = service.metrics, service.settings.metrics.per_job
+def _metrics_of(service: Service) -> "Metrics":
+    from chronos_gitops.expectations.gauge import ExpectationGauge
+    from chronos_gitops.expectations.preflight.gauges import PreflightGauges
+    from chronos_gitops.observability.metrics.exposition import Metrics
+
+    metrics, per_job = Metrics(service.settings.metrics), service.settings.metrics.per_job
     metrics.watch(service)
     metrics.add(ExpectationGauge(service.expectations.snapshot, per_job))
     metrics.add(PreflightGauges(service.preflights, per_job))
+    return metrics
 
 
-def _delivered(metrics: Metrics, events: EventLog, clock: Clock, report: DeliveryReport) -> None:
+def _delivered(metrics: LazyMetrics, events: EventLog, clock: Clock, report: DeliveryReport) -> None:
     metrics.notification(report.channel, report.result)
     event = event_of(report, clock.now())
     if event is not None:
         events.add(event)
 
 
-def _fetched(metrics: Metrics, spans: Spans, clock: Clock, result: str, seconds: float) -> None:
+def _fetched(metrics: LazyMetrics, spans: Spans, clock: Clock, result: str, seconds: float) -> None:
     metrics.git_fetched(result, seconds, clock.now())
     spans.git_fetched(result, seconds)
 

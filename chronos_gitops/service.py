@@ -23,7 +23,7 @@ from chronos_gitops.notifications.notifier import Notifier
 from chronos_gitops.observability.audit_log import AuditLog
 from chronos_gitops.observability.event_log import EventLog
 from chronos_gitops.observability.event_recorder import AppliedJobs, EventRecorder
-from chronos_gitops.observability.metrics.exposition import Metrics
+from chronos_gitops.observability.metrics.lazy_metrics import LazyMetrics
 from chronos_gitops.plurals import plural
 from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.rollback.revert import Reverter
@@ -35,6 +35,7 @@ from chronos_gitops.webhooks.credentials.secret_watch import SecretWatch
 from chronos_gitops.webhooks.identity.issuer import Issuer
 from chronos_gitops.webhooks.identity.signing_keys import warn_without_keys
 from chronos_gitops.webhooks.transport.egress.own_listener import Listener
+from chronos_gitops.webhooks.warm_up import WarmUp
 
 _LAST_PASS_S = 0.5
 _LAST_LOOK_S = 3.0
@@ -50,7 +51,7 @@ class Service:
     engine: Engine
     follower: SyncController
     reverter: Reverter
-    metrics: Metrics
+    metrics: LazyMetrics
     clock: Clock
     started_at: datetime
     lock: DataLock
@@ -64,6 +65,7 @@ class Service:
     preflights: Preflights
     secrets: SecretWatch
     forge: ForgeIntegration
+    warm_up: WarmUp
     issuer: Issuer | None = None
     is_desk_shared: bool = True
     deliveries: Deliveries = field(default_factory=Deliveries)
@@ -101,6 +103,7 @@ class Service:
         self.expectations.launch()
         self.preflights.launch()
         self.forge.start(self.engine)
+        self.warm_up.launch()
         self.is_started = True
 
     def stop(self) -> None:
@@ -109,6 +112,7 @@ class Service:
         self._draining = True
         drain = self.settings.drain.total_seconds()
         deadline = time.monotonic() + drain
+        self.warm_up.stop()
         self.follower.begin_stop()
         self.notifier.stop()
         self.forge.stop()
@@ -168,6 +172,7 @@ class Service:
         warn_without_keys(self.settings.identity.key_files, jobs)
         before = self.jobs()  # at a start the last good state
         self.engine.apply(jobs)
+        self.warm_up.wake()
         for name in _outlived(self.engine.pauses(), jobs, self.follower, self.now()):
             self.engine.resume(name)
         self.feed.jobs_changed(AppliedJobs(jobs, before, self.follower.index().layers_of))

@@ -19,7 +19,7 @@ from chronos_gitops.sync.persistence.deployments import Deployments
 from chronos_gitops.sync.push_webhooks import Deliveries
 from chronos_gitops.versions.history import Index
 from chronos_gitops.webhooks.credentials.oauth2 import parse
-from chronos_gitops.webhooks.transport.http_client import HttpResponse
+from chronos_gitops.webhooks.transport.http_response import HttpResponse
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 THEN = NOW + timedelta(days=365)

@@ -155,6 +155,18 @@ def test_a_class_name_has_one_meaning() -> None:
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
+def test_dataclasses_are_made_by_one_decorator() -> None:
+    """0.02 ms at an import, of which a start has hundreds; the standard one takes 0.5."""
+    others = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "chronos_gitops").rglob("*.py")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"
+        if path.name != "lazy_dataclass.py" and "dataclass" in {one.name for one in node.names}
+    ]
+    assert others == [], "write `from chronos_gitops.process.lazy_dataclass import dataclass`"
+
+
 def modules(folder: Path) -> list[Path]:
     return [path for path in folder.glob("*.py") if path.name not in {"__init__.py", "conftest.py"}]
 

@@ -97,6 +97,9 @@ class Engine(Protocol):
     def next_runs(self, name: str, count: int) -> Sequence[datetime]:
         """The next scheduled times that will be claimed; none while the job is disabled, none before a pause ends."""
 
+    def next_due(self) -> datetime | None:
+        """When the next scheduled time of any job may be claimed, at the earliest; None where none is known."""
+
     def moving(self) -> Mapping[str, AppliedTiming]:
         """Of the jobs that move scheduled times, those that will be claimed, with the moves under way."""
 

@@ -19,7 +19,7 @@ from chronos_gitops.process.small_files import read_secret
 from chronos_gitops.rollback.publish import Proposal, ReviewRequest
 from chronos_gitops.webhooks.outcome import parse_retry_after, phrase
 from chronos_gitops.webhooks.redaction.redaction import printable_lines, scrub
-from chronos_gitops.webhooks.transport.http_client import HttpResponse
+from chronos_gitops.webhooks.transport.http_response import HttpResponse
 from chronos_gitops.webhooks.transport.operator_client import OperatorClient
 
 _DIALECTS: Final[Mapping[str, Callable[[str], Dialect]]] = {"github": GitHub, "gitlab": GitLab, "gitea": Gitea}

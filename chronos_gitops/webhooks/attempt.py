@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from chronos_gitops.jobs.model import IdentityAuth, Job, OAuth2Auth
 from chronos_gitops.jobs.promises.success import Otherwise, Success
@@ -34,10 +34,14 @@ from chronos_gitops.webhooks.transport.dns import Resolve, Resolver
 from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy, RefusedAddress
 from chronos_gitops.webhooks.transport.egress.egress_folders import EgressPolicies, FolderPolicy
 from chronos_gitops.webhooks.transport.egress.own_listener import Listener
-from chronos_gitops.webhooks.transport.http_client import HttpResponse, HttpTransport
+from chronos_gitops.webhooks.transport.http_response import HttpResponse
 from chronos_gitops.webhooks.transport.timings import PhaseTimer
 from chronos_gitops.webhooks.transport.tls import TlsContexts
 from chronos_gitops.webhooks.url import RequestError, authority_of
+from chronos_gitops.webhooks.warm_up import load_client
+
+if TYPE_CHECKING:
+    from chronos_gitops.webhooks.transport.http_client import HttpTransport
 
 __all__ = ["Delivery"]
 
@@ -97,16 +101,14 @@ class Delivery:
     async def __aenter__(self) -> Self:
         self._slots = ConcurrencyLimiter(at_once=self._at_once, per_host=self._per_host, rate=self._rate)
         self._tokens = Tokens()
-        resolve = self._resolve or Resolver().resolve
-        self._wire = HttpTransport(
-            egress=self._egress.default.policy, trust=self._trust, resolve=resolve, listener=self._listener
-        )
+        self._wire: HttpTransport | None = None
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._wire.close()
+        if self._wire is not None:
+            await self._wire.close()
 
     async def attempt(self, job: Job, call: AttemptContext) -> Outcome:
         """One request and what it brought. Raises nothing but CancelledError, and then the connection is closed, and
@@ -120,6 +122,16 @@ class Delivery:
             # Nothing is known about the target: no attempt is used up, and whatever ends frees a descriptor.
             self._shortage.note()
             await asyncio.sleep(_DESCRIPTOR_RETRY_S)
+
+    async def _open(self) -> None:
+        """Loads the client where ``WarmUp`` has not: outside of the attempt's timeout, and of the event loop."""
+        await asyncio.to_thread(load_client, self._trust)
+        from chronos_gitops.webhooks.transport.http_client import HttpTransport
+
+        if self._wire is None:
+            resolve = self._resolve or Resolver().resolve
+            policy = self._egress.default.policy
+            self._wire = HttpTransport(egress=policy, trust=self._trust, resolve=resolve, listener=self._listener)
 
     async def _attempt(self, job: Job, call: AttemptContext, asked: float) -> Outcome:
         host = authority_of(job.webhook.url)
@@ -176,6 +188,9 @@ class Delivery:
 
     async def _judged(self, job: Job, call: AttemptContext, progress: PhaseTimer, labels: dict[str, str]) -> Outcome:
         try:
+            if self._wire is None:
+                with file_descriptors.noticed():
+                    await self._open()
             async with asyncio.timeout(job.attempt_timeout.total_seconds()):
                 with file_descriptors.noticed():
                     return await self._delivered(job, call, progress, labels)
@@ -250,6 +265,7 @@ class Delivery:
     ) -> HttpResponse:
         labels.update(request.secrets)
         policy = self._egress.of(call.path).policy
+        assert self._wire is not None
         return await self._wire.exchange(request, progress, call.may_send, egress=policy)
 
 

@@ -19,6 +19,11 @@ from chronos_gitops.webhooks.transport.tls import TlsContexts
 _USER_AGENT = f"chronos-gitops/{__version__}"
 
 
+def trust_of(settings: Settings) -> TlsContexts:
+    """UsageError for files that cannot be used."""
+    return TlsContexts(settings.egress.ca_file, settings.egress.hosts)
+
+
 def issuer(settings: Settings, workload: Callable[[], Workload]) -> Issuer | None:
     """Makes identity tokens; None without keys. UsageError for a key that cannot sign, or without an address."""
     if not settings.identity.key_files:
@@ -34,20 +39,26 @@ def issuer(settings: Settings, workload: Callable[[], Workload]) -> Issuer | Non
     return Issuer(url, keys, settings.bindings.audiences, workload)
 
 
-def preflight_probe(settings: Settings, listener: Listener, secrets: Secrets, issuer: Issuer | None) -> PreflightProbe:
+def preflight_probe(
+    settings: Settings, trust: TlsContexts, listener: Listener, secrets: Secrets, issuer: Issuer | None
+) -> PreflightProbe:
     """Goes by the same settings as ``delivery``."""
     requests = RequestFactory(
         secrets, _USER_AGENT, lambda: datetime.now(UTC), lambda: settings.callback_url(listener.port), issuer
     )
     egress = EgressPolicies.parse(settings.egress, loopback_allowed=settings.listens_on_loopback)
-    return PreflightProbe(requests, egress, TlsContexts(settings.egress.ca_file, settings.egress.hosts), listener)
+    return PreflightProbe(requests, egress, trust, listener)
 
 
 def delivery(
-    settings: Settings, listener: Listener, secrets: Secrets, issuer: Issuer | None, on_attempt: OnAttempt
+    settings: Settings,
+    trust: TlsContexts,
+    listener: Listener,
+    secrets: Secrets,
+    issuer: Issuer | None,
+    on_attempt: OnAttempt,
 ) -> Callable[[], Delivery]:
     egress = EgressPolicies.parse(settings.egress, loopback_allowed=settings.listens_on_loopback)
-    trust = TlsContexts(settings.egress.ca_file, settings.egress.hosts)
     return lambda: Delivery(
         secrets=secrets,
         egress=egress,

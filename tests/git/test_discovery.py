@@ -80,6 +80,27 @@ def bare(repository: Repository, tmp_path: Path) -> Path:
     return repository.bare(tmp_path / "bare.git").root
 
 
+def linked_to(target: Path, link: Path) -> Path:
+    link.symlink_to(target)
+    return link
+
+
+def with_checkout(folder: Path) -> Path:
+    Repository.init(folder / "inner")
+    (folder / "inner" / ".git").rename(folder / ".git")
+    return folder
+
+
+def configured(folder: Path, name: str, value: str) -> Path:
+    Repository(folder).git("config", name, value)
+    return folder
+
+
+def without_head(folder: Path) -> Path:
+    (folder / "HEAD").unlink()
+    return folder
+
+
 LAYOUTS: dict[str, Callable[[Repository, Path], Path]] = {
     "root": lambda repository, _: repository.root,
     "below": lambda repository, _: repository.root / "jobs",
@@ -97,17 +118,37 @@ LAYOUTS: dict[str, Callable[[Repository, Path], Path]] = {
     "nested": nested,
     "broken inside": broken,
     "bare": bare,
+    "in a bare one": lambda repository, tmp_path: bare(repository, tmp_path) / "refs",
+    "a link to a bare one": lambda repository, tmp_path: linked_to(bare(repository, tmp_path), tmp_path / "link"),
+    "bare with a checkout inside": lambda repository, tmp_path: with_checkout(bare(repository, tmp_path)),
+    "bare = yes": lambda repository, tmp_path: configured(bare(repository, tmp_path), "core.bare", "yes"),
+    "bare with core.worktree": lambda repository, tmp_path: configured(
+        bare(repository, tmp_path), "core.worktree", str(tmp_path)
+    ),
+    "bare with an include": lambda repository, tmp_path: configured(
+        bare(repository, tmp_path), "include.path", str(tmp_path / "other")
+    ),
+    "bare without HEAD": lambda repository, tmp_path: without_head(bare(repository, tmp_path)),
 }
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("variable", ["", "GIT_DIR", "GIT_WORK_TREE", "GIT_CEILING_DIRECTORIES"])
-def test_a_plain_checkout_is_found_where_gitpython_finds_it(
+def test_a_plain_repository_is_found_where_gitpython_finds_it(
     layout: str, variable: str, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = LAYOUTS[layout](repository, tmp_path)
     if variable:
         monkeypatch.setenv(variable, str(repository.root))
     quick = found(path)
-    monkeypatch.setattr(discovery, "_plain_checkout", lambda _: None)
+    monkeypatch.setattr(discovery, "_plain_repository", lambda _: None)
     assert found(path) == quick
+
+
+@pytest.mark.parametrize("layout", ["root", "below", "dots", "bare"])
+def test_a_plain_repository_is_found_without_gitpython(
+    layout: str, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = LAYOUTS[layout](repository, tmp_path)
+    monkeypatch.setattr(discovery, "gitpython", lambda: pytest.fail("GitPython was asked"))
+    assert discover(path).root == (None if layout == "bare" else repository.root)

@@ -1,7 +1,6 @@
 """``lazy_dataclass`` makes what the standard decorator makes, and generates methods at their first use only."""
 
 import abc
-import ast
 import copy
 import dataclasses
 import importlib
@@ -13,13 +12,11 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import pytest
 
 import chronos_gitops
-from chronos_gitops.process import lazy_dataclass
 from chronos_gitops.process.lazy_dataclass import dataclass
 
 T = TypeVar("T")
@@ -255,17 +252,3 @@ def test_every_dataclass_of_the_package_is_lazy_and_has_its_fields_as_slots() ->
                 assert "__slots__" not in vars(cls) or slots == names, cls
                 found += 1
     assert found > 400
-
-
-def test_the_package_uses_no_other_decorator() -> None:
-    root = Path(chronos_gitops.__path__[0])
-    others = [
-        path.relative_to(root).as_posix()
-        for path in root.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"
-        if path.name != Path(lazy_dataclass.__file__).name and "dataclass" in {one.name for one in node.names}
-    ]
-    assert others == [], (
-        "write `from chronos_gitops.process.lazy_dataclass import dataclass`: 0.02 ms at import, not 0.5"
-    )

@@ -226,6 +226,12 @@ class SqlEngine:
     def next_runs(self, name: str, count: int) -> Sequence[datetime]:
         return self._scheduler.timetable.next_runs(name, count, self._clock.now()) if self._ready.is_set() else ()
 
+    def next_due(self) -> datetime | None:
+        async def look(scheduler: Scheduler) -> datetime | None:
+            return scheduler.timetable.next_at()
+
+        return self._ask(look)
+
     def moving(self) -> Mapping[str, AppliedTiming]:
         return self._scheduler.timetable.moving(self._clock.now()) if self._ready.is_set() else {}
 

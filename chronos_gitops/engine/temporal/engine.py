@@ -128,8 +128,7 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
             return  # nothing is known yet, as when the remote is away: that is nobody's decision to end all jobs
         self._jobs, self._is_applied = jobs, True
         self._timing.expect(jobs)
-        session = self._session
-        if session is None:
+        if (session := self._session) is None:
             log.warning("the jobs are applied when %s answers", self._access)
             return
         future = asyncio.run_coroutine_threadsafe(session.apply(jobs), self._loop)
@@ -222,9 +221,12 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
         session, now = self._session, self._clock.now()
         return {} if session is None else planned_runs.moving(session.plans, session.pauses, self._jobs, now)
 
+    def next_due(self) -> datetime | None:
+        return self._clock.now()  # the server hands out what other runners have planned, too
+
     def decided_until(self) -> Mapping[str, datetime]:
-        session = self._session
-        return {} if session is None else planned_runs.decided_until(session.plans.values, self._clock.now())
+        plans = {} if self._session is None else self._session.plans.values
+        return planned_runs.decided_until(plans, self._clock.now())
 
     def zone_data_before(self) -> str | None:
         return None if self._session is None else self._session.zone_data_before
@@ -334,8 +336,7 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
             await asyncio.sleep(_LAST_BREATH)
 
     async def _drain(self) -> None:
-        session = self._session
-        if session is None:
+        if (session := self._session) is None:
             return
         try:
             async with asyncio.timeout(self._grace + _STOP_LIMIT):

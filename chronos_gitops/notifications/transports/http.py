@@ -21,7 +21,7 @@ from chronos_gitops.webhooks.outcome import parse_retry_after, phrase
 from chronos_gitops.webhooks.redaction.redaction import printable_lines, scrub
 from chronos_gitops.webhooks.request import fill_secrets
 from chronos_gitops.webhooks.transport.dns import Resolver
-from chronos_gitops.webhooks.transport.http_client import HttpResponse
+from chronos_gitops.webhooks.transport.http_response import HttpResponse
 from chronos_gitops.webhooks.transport.operator_client import DEADLINE, SHORTEST_HIDDEN, OperatorClient, masks_of
 from chronos_gitops.webhooks.transport.tls import TlsContexts
 from chronos_gitops.webhooks.url import RequestError

@@ -18,7 +18,7 @@ from chronos_gitops.webhooks.credentials.auth import basic
 from chronos_gitops.webhooks.credentials.secrets import SecretError
 from chronos_gitops.webhooks.outcome import ErrorClass, ExchangeError, is_retried, phrase
 from chronos_gitops.webhooks.request import EXECUTION_HEADER, PreparedRequest, fill_secrets
-from chronos_gitops.webhooks.transport.http_client import HttpResponse
+from chronos_gitops.webhooks.transport.http_response import HttpResponse
 from chronos_gitops.webhooks.url import Target
 
 _LEEWAY = timedelta(seconds=30)

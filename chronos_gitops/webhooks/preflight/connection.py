@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import field
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from chronos_gitops.process import file_descriptors
 from chronos_gitops.process.file_descriptors import OutOfDescriptors
@@ -13,9 +13,11 @@ from chronos_gitops.webhooks.outcome import ErrorClass, ExchangeError, RequestNo
 from chronos_gitops.webhooks.preflight.checks import CheckFailure, PreflightCheck
 from chronos_gitops.webhooks.request import PreparedRequest
 from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy, RefusedAddress
-from chronos_gitops.webhooks.transport.http_client import HttpTransport
 from chronos_gitops.webhooks.transport.peer import Certificate
 from chronos_gitops.webhooks.transport.timings import Phase, PhaseTimer
+
+if TYPE_CHECKING:
+    from chronos_gitops.webhooks.transport.http_client import HttpTransport
 
 WITHIN_S: Final = 10.0
 """Seconds for each of resolving, connecting and the handshake."""
@@ -51,7 +53,7 @@ class Connected:
     shortage: bool = False
 
 
-async def connect(transport: HttpTransport, request: PreparedRequest, egress: EgressPolicy) -> Connected:
+async def connect(transport: "HttpTransport", request: PreparedRequest, egress: EgressPolicy) -> Connected:
     place = request.place or request.target.origin.authority
     limit = asyncio.timeout(WITHIN_S)
     progress = _PhaseLimits(limit=limit)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from chronos_gitops.jobs.model import OAuth2Auth
 from chronos_gitops.process.lazy_dataclass import dataclass
@@ -33,11 +33,14 @@ from chronos_gitops.webhooks.transport.dns import Resolve, Resolver
 from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy, RefusedAddress
 from chronos_gitops.webhooks.transport.egress.egress_folders import EgressPolicies
 from chronos_gitops.webhooks.transport.egress.own_listener import Listener
-from chronos_gitops.webhooks.transport.http_client import HttpResponse, HttpTransport
+from chronos_gitops.webhooks.transport.http_response import HttpResponse
 from chronos_gitops.webhooks.transport.peer import PeerReader
 from chronos_gitops.webhooks.transport.timings import PhaseTimer
 from chronos_gitops.webhooks.transport.tls import TlsContexts
 from chronos_gitops.webhooks.url import RequestError
+
+if TYPE_CHECKING:
+    from chronos_gitops.webhooks.transport.http_client import HttpTransport
 
 AT_ONCE: Final = 10
 IN_ALL_S: Final = 60.0
@@ -62,6 +65,8 @@ class PreflightProbe:
             return thread.submit(lambda: asyncio.run(self._run(planned))).result()
 
     async def _run(self, planned: Sequence[PlannedJob]) -> tuple[PreflightItem, ...]:
+        from chronos_gitops.webhooks.transport.http_client import HttpTransport  # 0.15 s, for the first preflight
+
         progresses = [CheckProgress(one, checks_of(one.definition.job)) for one in planned]
         transport = HttpTransport(
             egress=self.egress.default.policy,
@@ -82,7 +87,7 @@ class PreflightProbe:
 @dataclass(slots=True)
 class _Round:
     probe: PreflightProbe
-    transport: HttpTransport
+    transport: "HttpTransport"
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     tokens: Tokens = field(default_factory=Tokens)
     """Of this preflight, which are dropped with it."""

@@ -24,12 +24,12 @@ from aiohttp.tracing import Trace
 
 from chronos_gitops.process import failpoints
 from chronos_gitops.process.lazy_dataclass import dataclass
-from chronos_gitops.webhooks.body_check import JUDGED
 from chronos_gitops.webhooks.outcome import ErrorClass, ExchangeError, RequestNotSent
 from chronos_gitops.webhooks.request import PreparedRequest
 from chronos_gitops.webhooks.transport.dns import Resolve
 from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy, RefusedAddress
 from chronos_gitops.webhooks.transport.egress.own_listener import Listener
+from chronos_gitops.webhooks.transport.http_response import KEPT, HttpResponse
 from chronos_gitops.webhooks.transport.peer import PeerReader
 from chronos_gitops.webhooks.transport.response_guard import IDLE_SECONDS, MAX_BODY, CountedSocket, ResponseGuard
 from chronos_gitops.webhooks.transport.timings import Phase, PhaseTimer, current
@@ -38,8 +38,6 @@ from chronos_gitops.webhooks.transport.tls import TlsContexts
 _READ_AT_ONCE = 16 * 1024
 """Bytes of the socket's buffer, of which Linux makes twice as many: what is read before others have their turn. With
 the 256 KiB that asyncio reads by itself, a flood of interim answers held every other webhook up for 11 ms at a time."""
-KEPT = JUDGED
-"""Bytes of body handed on."""
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _UNLIMITED = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
@@ -63,21 +61,6 @@ class _Exchange:
         """Closes the connection at once, with whatever was still to be written."""
         if self.guard is not None:
             self.guard.transport.abort()
-
-
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
-    """A final status, which decides; ``body`` holds its first 64 KiB, and ``is_longer`` says that there was more.
-    ``body_fault`` says why there is no more of it, to those who must judge the body. ``headers`` are those of
-    ``response_head.NOTED``."""
-
-    status: int
-    retry_after: str | None
-    body: bytes = field(repr=False)
-    body_fault: ExchangeError | None = None
-    is_longer: bool = False
-    encoding: str = ""
-    headers: tuple[tuple[str, str], ...] = ()
 
 
 class HttpTransport:
@@ -153,7 +136,7 @@ class HttpTransport:
             headers=request.headers,
             data=request.body,
             allow_redirects=False,
-            ssl=self._trust.of(exchange.host),
+            ssl=self._trust.of(exchange.host) if request.target.origin.scheme == "https" else True,
         )
         guard = exchange.guard
         assert guard is not None

@@ -14,7 +14,7 @@ from chronos_gitops.webhooks.credentials.auth import Headers
 from chronos_gitops.webhooks.request import PreparedRequest
 from chronos_gitops.webhooks.transport.dns import Resolver
 from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy
-from chronos_gitops.webhooks.transport.http_client import HttpResponse, HttpTransport
+from chronos_gitops.webhooks.transport.http_response import HttpResponse
 from chronos_gitops.webhooks.transport.timings import PhaseTimer
 from chronos_gitops.webhooks.transport.tls import TlsContexts
 from chronos_gitops.webhooks.url import Target
@@ -58,6 +58,8 @@ class OperatorClient:
         return asyncio.run(self._within(request))
 
     async def _within(self, request: PreparedRequest) -> HttpResponse:
+        from chronos_gitops.webhooks.transport.http_client import HttpTransport  # 0.15 s, for the first call
+
         progress = PhaseTimer()
         wire = HttpTransport(egress=self.egress, trust=self.trust, resolve=Resolver().resolve)
         try:

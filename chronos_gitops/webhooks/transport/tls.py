@@ -51,6 +51,10 @@ class TlsContexts:
     def of(self, host: str) -> ssl.SSLContext:
         return self._entry(host).context()
 
+    def load(self) -> None:
+        """Read the authorities of the system, which takes 20 ms, before the first connection needs them."""
+        self._default.context()
+
     def client_certificate(self, host: str) -> Path | None:
         """The file (PEM) of the certificate that is shown to the host."""
         return self._entry(host).cert_file
@@ -60,7 +64,8 @@ class TlsContexts:
 
 
 class _ReloadingContext:
-    """The context of some files; when they have changed into something that cannot be used, the one before stays."""
+    """The context of some files; when they have changed into something that cannot be used, the one before stays.
+    Without files, nothing can be wrong with it, and it is made for the first connection."""
 
     def __init__(self, files: HostTls, place: str, *, system_too: bool, protocols: Sequence[str]) -> None:
         self._files = files
@@ -68,7 +73,7 @@ class _ReloadingContext:
         self._system_too = system_too
         self._protocols = protocols
         self._stamp = self._look()
-        self._context = self._load()
+        self._context = self._load() if self._stamp else None
 
     @property
     def cert_file(self) -> Path | None:
@@ -83,6 +88,8 @@ class _ReloadingContext:
                 log.info("TLS files were read again", extra={"setting": self._place})
             except UsageError as error:
                 log.error("TLS files have changed and cannot be used: %s", error)
+        if self._context is None:
+            self._context = self._load()
         return self._context
 
     def _look(self) -> Stamp:

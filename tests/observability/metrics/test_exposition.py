@@ -95,7 +95,7 @@ def test_scrapers_that_ask_get_openmetrics(client: FlaskClient, version: str) ->
 
 
 def test_names_follow_the_conventions(shared: Service) -> None:
-    for family in shared.metrics.registry.collect():
+    for family in shared.metrics.load().registry.collect():
         assert family.documentation
         assert family.type != "counter" or not family.name.endswith("_total")
         assert family.name.startswith(("chronos_", "process_", "python_"))

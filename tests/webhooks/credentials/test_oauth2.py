@@ -21,7 +21,7 @@ from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.outcome import ExchangeError, Outcome, OutcomeKind
 from chronos_gitops.webhooks.request import AttemptContext
 from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy
-from chronos_gitops.webhooks.transport.http_client import HttpResponse
+from chronos_gitops.webhooks.transport.http_response import HttpResponse
 
 NOON = datetime(2026, 1, 30, 12, tzinfo=UTC)
 MakeJob = Callable[..., Job]

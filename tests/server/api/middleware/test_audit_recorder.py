@@ -183,7 +183,7 @@ def test_refusals_are_counted_by_status(app: Flask, service: Service) -> None:
     name = "chronos_callers_refused_total"
     found = {
         sample.labels["status"]: sample.value
-        for family in service.metrics.registry.collect()
+        for family in service.metrics.load().registry.collect()
         for sample in family.samples
         if sample.name == name
     }
