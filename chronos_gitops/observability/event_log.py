@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from chronos_gitops.plurals import plural
+from chronos_gitops.plurals import plural, verb
 from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.state.atomic_files import open_private, write_atomically
 
@@ -174,9 +174,9 @@ def layer_message(kind: EventKind, layer: LayerReach, *, not_running: int = 0) -
     """``not_running`` of its jobs have no last good version."""
     jobs = plural(layer.jobs, "job")
     if kind is EventKind.LAYER_RELEASED:
-        return f"{layer.file} is valid again, or gone: {jobs} inherited its errors"
-    rest = f"; {not_running:,} of them never had one, so nothing of them runs" if not_running else ""
-    return f"{layer.file} is invalid: the last good version runs of {jobs}{rest}"
+        return f"{layer.file} is valid again, or deleted; {jobs} had inherited its errors"
+    rest = f"; {not_running:,} of them do not run, because no version is valid yet" if not_running else ""
+    return f"{layer.file} is invalid; {jobs} {verb(layer.jobs, 'keeps', 'keep')} running the last good version{rest}"
 
 
 _TROUBLE: Final = (

@@ -31,8 +31,8 @@ from chronos_gitops.webhooks.outcome import Outcome
 log = logging.getLogger(__name__)
 _LOOK_EVERY: Final = 1.0
 _CALENDARS_SHOWN: Final = 10
-_NOTHING_RUNS: Final = "there is no valid version before it, so nothing of it runs"
-_NOTHING_VALID: Final = "there is no valid content before it, so nothing of it is in force"
+_NOTHING_RUNS: Final = "it does not run, because no version is valid yet"
+_NOTHING_VALID: Final = "it has no effect, because no version is valid yet"
 _News: TypeAlias = "AppliedJobs | Execution | ReplayEnd | None"
 
 
@@ -127,7 +127,7 @@ class EventRecorder:
             self._add(EventKind.REPLAY_ENDED, f"replay {news.id} is {replay_audit.words(news)}", job=news.job)
         elif news.status is Status.FAILED and news.job not in self._failing:
             self._failing.add(news.job)
-            why = news.error or (f"status {news.status_code}" if news.status_code else "no answer")
+            why = news.error or (f"status {news.status_code}" if news.status_code else "no response")
             self._add(EventKind.JOB_FAILING, why, job=news.job, commit=news.commit, execution=news.id)
         elif news.status is Status.SUCCESS and news.job in self._failing:
             self._failing.discard(news.job)
@@ -141,14 +141,14 @@ class EventRecorder:
         self._sync = status
         self._tell_quarantine(before, status)
         if status.held is not None and (before is None or before.held != status.held):
-            self._add(EventKind.DELETIONS_HELD, f"deleting {plural(len(status.held.names), 'job')} waits for approval")
+            self._add(EventKind.DELETIONS_HELD, f"deletion of {plural(len(status.held.names), 'job')} is held for approval")
         self._tell_failure(before, status)
 
     def _tell_failure(self, before: SyncStatus | None, status: SyncStatus) -> None:
         has_failed = status.state is SyncState.FAILED
         had_failed = before is not None and before.state is SyncState.FAILED
         if had_failed and not has_failed:
-            self._add(EventKind.SYNC_RECOVERED, "git is followed again", commit=status.revision.applied)
+            self._add(EventKind.SYNC_RECOVERED, "sync recovered", commit=status.revision.applied)
         if not has_failed or (had_failed and before is not None and _failure(before) == _failure(status)):
             return
         attempted = status.revision.attempted
@@ -171,17 +171,17 @@ class EventRecorder:
                 effect = _NOTHING_VALID if name in status.not_running else "its last good content stays in force"
                 self._add(EventKind.FILE_QUARANTINED, f"{name} is invalid; {effect}", commit=commit)
                 continue
-            effect = _NOTHING_RUNS if name in status.not_running else "the last good version runs"
+            effect = _NOTHING_RUNS if name in status.not_running else "the last good version keeps running"
             path = status.quarantined_paths.get(name)
             self._add(EventKind.JOB_QUARANTINED, f"its file is invalid; {effect}", job=name, commit=commit, path=path)
         for name in sorted(known - broken):
             if name in was:
                 self._tell_layer(EventKind.LAYER_RELEASED, was[name], status)
             elif before is not None and name in before.other_kinds:
-                self._add(EventKind.FILE_RELEASED, f"{name} is valid again, or gone", commit=commit)
+                self._add(EventKind.FILE_RELEASED, f"{name} is valid again, or deleted", commit=commit)
             else:
                 path = None if before is None else before.quarantined_paths.get(name)
-                message = "its file is valid again, or gone"
+                message = "its file is valid again, or deleted"
                 self._add(EventKind.JOB_RELEASED, message, job=name, commit=commit, path=path)
 
     def _tell_layer(self, kind: EventKind, layer: BrokenLayer, status: SyncStatus) -> None:

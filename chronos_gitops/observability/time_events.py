@@ -46,7 +46,7 @@ class TimeEvents:
         before = None if self._is_told else self._zone_data_before()
         if before is not None:
             self._is_told = True
-            message = f"scheduled times follow tzdata {timezones.rules_version()} from now on, before it {before}"
+            message = f"scheduled times now follow tzdata {timezones.rules_version()} instead of {before}"
             self._add(EventKind.TZDATA_CHANGED, message)
 
     def _is_due(self, calendars: CalendarSet, now: datetime) -> bool:
@@ -60,14 +60,14 @@ class TimeEvents:
         freezes = {file.name: file.calendar for file in files if file.calendar and file.calendar.applies_to is not None}
         changes: list[datetime] = []
         for name in sorted(self._closed - freezes.keys()):
-            self._tell_opened(name, "is gone")
+            self._tell_opened(name, "was deleted")
         for name, calendar in freezes.items():
             state = state_at(calendar, now)
             changes += [] if state.next_change is None else [state.next_change]
             if state.is_closed and name not in self._closed:
                 self._tell_closed(jobs, calendar, state.next_change, now)
             elif not state.is_closed and name in self._closed:
-                self._tell_opened(name, "is over")
+                self._tell_opened(name, "has ended")
         self._calendars, self._changes_at = jobs.calendars, min(changes, default=None)
 
     def _tell_closed(self, jobs: JobSet, calendar: Calendar, until: datetime | None, now: datetime) -> None:

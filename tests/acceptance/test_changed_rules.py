@@ -47,7 +47,7 @@ def test_next_runs_follow_and_nothing_is_repeated(tmp_path: Path, data_folder: P
             after = runner.get("/jobs/daily-backup")["next_run"]
             assert runner.get("/jobs/daily-backup/executions")["items"] == []
             changed = runner.until("/events?type=tzdata_changed", lambda page: page["items"], timeout=10)["items"]
-            told = f"scheduled times follow tzdata 2099z from now on, before it {tzdata.IANA_VERSION}"
+            told = f"scheduled times now follow tzdata 2099z instead of {tzdata.IANA_VERSION}"
             assert [event["message"] for event in changed] == [told]
             assert runner.stop() == 0
         assert before.endswith((":30:00Z",))

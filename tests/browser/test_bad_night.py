@@ -68,7 +68,7 @@ def differ(operator: Operator) -> None:
 def why(operator: Operator) -> None:
     operator.click("text=newsletter-digest")
     operator.page.fill("input[name=at]", "2026-11-29T02:00:00")
-    operator.click("text=Ask")
+    operator.click("text=Explain")
     expect(operator.page.locator(".answer")).to_have_text(re.compile(r"\w.*\."))
 
 

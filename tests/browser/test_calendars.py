@@ -58,6 +58,6 @@ def test_the_box_answers_why(closed: Site, chromium: Browser) -> None:
     page.goto(closed.url("/jobs/moved"))
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     page.fill("input[name=at]", f"{tomorrow:%Y-%m-%d}T14:00:00")
-    page.click("text=Ask")
+    page.click("text=Explain")
     expect(page.locator(".ask + p")).to_contain_text("fr-holidays closes")
     context.close()

@@ -41,10 +41,10 @@ def test_a_draft_is_never_blamed_on_a_commit(own_site: Site, context: BrowserCon
     expect(page.locator(".head .tag.draft")).to_have_text("draft")
     banner = page.locator("section[aria-label='Failing since']")
     expect(banner).to_contain_text("It ran a draft, changed since version 2.")
-    expect(page.locator("main")).not_to_contain_text("It began with version")
+    expect(page.locator("main")).not_to_contain_text("First failed version")
     page.goto(own_site.url(f"/executions/{execution}"))
     expect(page.locator("main dl")).to_contain_text("a draft, changed since version 2")
-    expect(page.locator("main")).not_to_contain_text("It began with version")
+    expect(page.locator("main")).not_to_contain_text("First failed version")
     page.goto(own_site.url("/"))
     expect(page.locator(f"tr:has-text('{JOB}')").first).to_contain_text("draft")
     assert own_site.troubles == []
@@ -74,7 +74,7 @@ def test_the_command_that_keeps_it_makes_a_version_that_is_blamed(own_site: Site
     own_site.runner.until(f"/jobs/{JOB}", lambda found: found["version"] == 3)
     run(own_site, "failed")
     page = opened(own_site, context, draft=False)
-    expect(page.locator("section[aria-label='Failing since']")).to_contain_text("It began with version 3")
+    expect(page.locator("section[aria-label='Failing since']")).to_contain_text("First failed version: 3")
     changed = own_site.runner.client.get("/events?type=commit_applied").raise_for_status().json()["items"][0]
     assert (changed["added"], changed["changed"], changed["removed"]) == ([], [JOB], [])
     drafts = own_site.runner.client.get("/events?type=drafts_applied").raise_for_status().json()["items"][0]

@@ -272,7 +272,7 @@ def test_a_page_whose_runner_was_killed_says_so_until_it_is_back(
     expect(page.locator("#away p")).to_have_count(0)
     port = own_site.runner.address.rpartition(":")[2]
     own_site.runner.kill()
-    expect(page.locator("#away")).to_contain_text("The runner does not answer.", timeout=30_000)
+    expect(page.locator("#away")).to_contain_text("The runner does not respond.", timeout=30_000)
     expect(page.locator("#away")).to_contain_text("chronos-gitops doctor")
     expect(page.locator("[data-row]")).to_have_count(5)
     words = ("run", str(own_site.repository.root), "--data", str(tmp_path / "data"), "--listen", f"127.0.0.1:{port}")

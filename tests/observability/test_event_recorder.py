@@ -190,8 +190,8 @@ def test_quarantine_is_told_when_it_begins_and_ends(world: World) -> None:
 def test_quarantine_says_whether_a_last_good_version_runs(world: World) -> None:
     world.look(quarantined=("new", "old"), not_running=("new",))
     (_, old), (_, new) = world.events.newest(2)
-    assert (old.job, old.message) == ("old", "its file is invalid; the last good version runs")
-    assert (new.job, "nothing of it runs" in new.message) == ("new", True)
+    assert (old.job, old.message) == ("old", "its file is invalid; the last good version keeps running")
+    assert (new.job, "it does not run" in new.message) == ("new", True)
 
 
 def test_commit_that_edits_a_calendar_alone_is_told(world: World) -> None:
@@ -225,8 +225,8 @@ def test_broken_layer_is_one_event_and_so_is_its_repair(world: World) -> None:
     assert event.layers == (LayerReach("jobs/_defaults.yaml", 12, names),)
     assert event.document()["layers"] == [{"file": "jobs/_defaults.yaml", "jobs": 12, "job_names": list(names[:10])}]
     assert event.message == (
-        "jobs/_defaults.yaml is invalid: the last good version runs of 12 jobs; "
-        "2 of them never had one, so nothing of them runs"
+        "jobs/_defaults.yaml is invalid; 12 jobs keep running the last good version; "
+        "2 of them do not run, because no version is valid yet"
     )
     assert world.look(quarantined=(*names, "own", "p"), broken_layers=(layer,)) == [("job_quarantined", "p")]
     assert world.look(quarantined=("own", "p"), broken_layers=()) == [("layer_released", "c1")]

@@ -68,7 +68,7 @@ def test_freeze_begins_and_ends_once(world: World) -> None:
     assert world.look(BEGIN) == [("calendar_closed", HELD, "year-end")]
     assert world.look(BEGIN + timedelta(seconds=1)) == []
     assert world.look(END - timedelta(seconds=1)) == []
-    assert world.look(END) == [("calendar_opened", "year-end is over", "year-end")]
+    assert world.look(END) == [("calendar_opened", "year-end has ended", "year-end")]
     assert world.look(END + timedelta(days=300)) == []
 
 
@@ -82,7 +82,7 @@ def test_what_changed_while_the_runner_was_down_is_told_at_its_start(world: Worl
     world.start()
     assert world.look(BEGIN + timedelta(days=1)) == [("calendar_closed", HELD, "year-end")]
     world.start()
-    assert world.look(END + timedelta(days=1)) == [("calendar_opened", "year-end is over", "year-end")]
+    assert world.look(END + timedelta(days=1)) == [("calendar_opened", "year-end has ended", "year-end")]
 
 
 def test_edits_of_a_freeze_that_holds(world: World) -> None:
@@ -90,11 +90,11 @@ def test_edits_of_a_freeze_that_holds(world: World) -> None:
     world.jobs = frozen([YEAR_END | {"to": "2027-01-05T06:00"}])
     assert world.look() == [], "it holds on"
     world.jobs = frozen([YEAR_END | {"to": "2026-12-24T18:00:01"}])
-    assert world.look(BEGIN + timedelta(hours=1)) == [("calendar_opened", "year-end is over", "year-end")]
+    assert world.look(BEGIN + timedelta(hours=1)) == [("calendar_opened", "year-end has ended", "year-end")]
     world.jobs = frozen([YEAR_END])
     assert world.look() == [("calendar_closed", HELD, "year-end")]
     world.jobs = JobSet()
-    assert world.look() == [("calendar_opened", "year-end is gone", "year-end")]
+    assert world.look() == [("calendar_opened", "year-end was deleted", "year-end")]
 
 
 def test_calendar_that_jobs_name_tells_nothing(world: World) -> None:
@@ -111,12 +111,12 @@ def test_nothing_is_told_before_a_job_set_runs(world: World) -> None:
 
 def test_clock_that_goes_back_before_the_freeze(world: World) -> None:
     world.look(BEGIN)
-    assert world.look(BEGIN - timedelta(hours=2)) == [("calendar_opened", "year-end is over", "year-end")]
+    assert world.look(BEGIN - timedelta(hours=2)) == [("calendar_opened", "year-end has ended", "year-end")]
     assert world.look(BEGIN) == [("calendar_closed", HELD, "year-end")]
 
 
 def test_zone_data_is_told_once(world: World) -> None:
     world.before = "2020a"
-    told = f"scheduled times follow tzdata {rules_version()} from now on, before it 2020a"
+    told = f"scheduled times now follow tzdata {rules_version()} instead of 2020a"
     assert world.look() == [("tzdata_changed", told, None)]
     assert world.look() == []

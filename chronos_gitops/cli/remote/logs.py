@@ -34,7 +34,7 @@ def _text(execution: dict[str, Any]) -> str:
 def _attempt(attempt: dict[str, Any]) -> str:
     took = "" if attempt["duration_ms"] is None else f", {attempt['duration_ms']} ms"
     words = [attempt["status_code"], attempt["error_class"], attempt["error"]]
-    answer = " ".join(str(word) for word in words if word is not None) or "under way"
+    answer = " ".join(str(word) for word in words if word is not None) or "running"
     head = f"attempt {attempt['attempt']} at {attempt['started_at']}{took}: {answer}"
     headers = [f"{name}: {value}" for name, value in (attempt.get("response_headers") or {}).items()]
     return "\n".join([head, *headers, *([attempt["response"]] if attempt["response"] else [])])

@@ -85,7 +85,7 @@ def _health(health: dict[str, Any]) -> str:
     found = "; ".join(f"{name} {one['status']}{one['detail'] and ': '}{one['detail']}" for name, one in checks.items())
     if health.get("status") != "fail":
         return found
-    return f"failing{found and ': '}{found}; chronos-gitops doctor, on its machine, says what to do"
+    return f"failing{found and ': '}{found}; run chronos-gitops doctor on its machine for details"
 
 
 def _meanwhile(sync: dict[str, Any]) -> str:
@@ -93,7 +93,7 @@ def _meanwhile(sync: dict[str, Any]) -> str:
     applied = (sync.get("revision") or {}).get("applied")
     if sync["state"] != "failed" or not applied:
         return ""
-    return f"the jobs of {_short(applied)} go on running; chronos-gitops doctor, on its machine, looks for the cause"
+    return f"jobs keep running as of commit {_short(applied)}; run chronos-gitops doctor on the runner's machine for the cause"
 
 
 def _short(commit: str | None) -> str:

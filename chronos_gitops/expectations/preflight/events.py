@@ -28,7 +28,7 @@ class PreflightEvents:
             self._add(EventKind.PREFLIGHT_FAILED, message, look.job, now)
         elif look.state is PreflightState.PASSED and is_known:
             self._failing.discard(look.job)
-            self._add(EventKind.PREFLIGHT_PASSED, f"{look.failure.check} is well again", look.job, now)
+            self._add(EventKind.PREFLIGHT_PASSED, f"{look.failure.check} passes again", look.job, now)
         elif look.state is not PreflightState.FAILING:
             self._failing.discard(look.job)
 

@@ -47,10 +47,10 @@ def rolled_back(answer: Mapping[str, Any]) -> FormNotice:
     job, restored = answer["job"], answer["restored_version"] or "the chosen version"
     versions = f"/jobs/{job}/versions"
     if not answer["changed"]:
-        return FormNotice(f"No commit was made: {job} is what it was in version {restored} already.")
+        return FormNotice(f"No commit was created: {job} already equals version {restored}.")
     commit = str(answer["commit"])
     if answer.get("branch"):
-        text = f"Proposed as commit {commit[:8]} on branch {answer['branch']}, because this one is protected."
+        text = f"Proposed as commit {commit[:8]} on branch {answer['branch']}, because the followed branch is protected."
         text = f"{text} {job} changes when it is merged."
         if request := answer.get("request"):
             return FormNotice(f"{text} Review request {request['number']}: {request['url']}")
@@ -58,30 +58,30 @@ def rolled_back(answer: Mapping[str, Any]) -> FormNotice:
         return FormNotice(f"{text}{failed}")
     number = answer["version"]
     text = f"Rolled {job} back to version {restored}: commit {commit[:8]} is version {number or 'the newest'}"
-    text += ". It is applied and waits for its first run."
+    text += ". It is applied and has not run yet."
     return FormNotice(text, f"{versions}/{number or commit}", "Open the version")
 
 
 def undone(answer: Mapping[str, Any]) -> FormNotice:
     undone, jobs = str(answer["undone_commit"])[:8], plural(len(answer["jobs"]), "job")
     if not answer["changed"]:
-        return FormNotice(f"No commit was made: every file is what it was before commit {undone} already.")
+        return FormNotice(f"No commit was created: every file already equals its state before commit {undone}.")
     commit = str(answer["commit"])
     if answer.get("branch"):
-        text = f"Proposed as commit {commit[:8]} on branch {answer['branch']}, because this one is protected."
+        text = f"Proposed as commit {commit[:8]} on branch {answer['branch']}, because the followed branch is protected."
         return FormNotice(f"{text} {jobs} change when it is merged.")
-    text = f"Undid commit {undone}: commit {commit[:8]} takes {jobs} back. It is applied."
+    text = f"Undid commit {undone}: commit {commit[:8]} reverts {jobs}. It is applied."
     return FormNotice(text, f"/commits/{commit}", "Open the commit")
 
 
 def synced(answer: Mapping[str, Any]) -> FormNotice:
     applied = answer["revision"]["applied"]
     commit = f"commit {applied[:8]} is applied" if applied else "no commit is applied yet"
-    return FormNotice(f"Looked at git: {answer['state']}, {commit}.")
+    return FormNotice(f"Sync finished: {answer['state']}, {commit}.")
 
 
 def approved(answer: Mapping[str, Any]) -> FormNotice:
-    text = f"Approved. {plural(answer['jobs'], 'job')} now; the next runs of the others are gone."
+    text = f"Approved. {plural(answer['jobs'], 'job')} remain; the deleted jobs no longer run."
     return FormNotice(text, "/changes", "See changes")
 
 

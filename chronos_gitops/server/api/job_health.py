@@ -26,11 +26,11 @@ class JobHealth(StrEnum):
 
 
 WORDS: Mapping[JobHealth, str] = {
-    JobHealth.FAILING: "The newest run failed",
+    JobHealth.FAILING: "The newest execution failed",
     JobHealth.INVALID: "The file is invalid; the last good version runs",
-    JobHealth.LATE: "Due for over a minute, and not sent yet",
-    JobHealth.RUNNING: "A request is under way",
-    JobHealth.PAUSED: "It is paused",
+    JobHealth.LATE: "Due for more than a minute, and not sent yet",
+    JobHealth.RUNNING: "A request is in progress",
+    JobHealth.PAUSED: "No executions start while it is paused",
     JobHealth.HEALTHY: "On schedule",
     JobHealth.OFF: "Disabled in git",
 }

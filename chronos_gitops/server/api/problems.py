@@ -106,9 +106,9 @@ def _http_error(error: HTTPException) -> Response:
 
 def _detail(error: HTTPException, code: int) -> str:
     if code == 404:
-        return f"Nothing answers at {request.path[:_SHOWN]}."
+        return f"There is no page or endpoint at {request.path[:_SHOWN]}."
     if code == 405:
-        return f"{request.path[:_SHOWN]} does not take {request.method[:_SHOWN]}."
+        return f"{request.path[:_SHOWN]} does not accept {request.method[:_SHOWN]}."
     if code == 413:
         return "The body is over 1 MiB."
     return error.description or error.name
@@ -116,7 +116,7 @@ def _detail(error: HTTPException, code: int) -> str:
 
 def _bug(error: Exception) -> Response:
     log.error("request_crashed", exc_info=error, extra={"request_id": request_id(), "path": request.path})
-    return response(problem_types.of("internal"), "Something in the runner broke while it answered this request.")
+    return response(problem_types.of("internal"), "The runner failed unexpectedly while it handled this request.")
 
 
 def wants_page() -> bool:
@@ -142,7 +142,7 @@ def _wants_text() -> bool:
         ApiOperation(
             "listProblems",
             "runner",
-            "Every type of problem",
+            "Problem types",
             "Every `type` that an error can have.",
             {200: answer("Types", ref("ProblemDescriptionList"))},
         ),
@@ -159,7 +159,7 @@ def every_type() -> dict[str, Any]:
         ApiOperation(
             "getProblem",
             "runner",
-            "One type of problem",
+            "One problem type",
             "The meaning and the remedy of a `type`, as JSON, text or a page by Accept.",
             {200: answer("The type", ref("ProblemDescription"), "text/html", "text/plain")},
             errors=(404,),

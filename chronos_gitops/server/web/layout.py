@@ -23,7 +23,7 @@ from chronos_gitops.server.web import formatting
 from chronos_gitops.server.web.cache import PageCache
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
-PAUSES = (("an hour", "1h"), ("two hours", "2h"), ("8 hours", "8h"), ("24 hours", "24h"))
+PAUSES = (("1 hour", "1h"), ("2 hours", "2h"), ("8 hours", "8h"), ("24 hours", "24h"))
 """Lengths that the pages offer for a pause: in words, and as the API reads them."""
 IN_WORDS = "chronos_gitops.in_words"
 CHARTS, SHAPES = "chronos_gitops.charts", "chronos_gitops.shapes"

@@ -112,8 +112,8 @@ def test_changes_name_the_layer_once_and_count_its_jobs(service: Service, checko
         "layer_quarantined"
     ]
     page = client.get("/changes").get_data(as_text=True)
-    assert "jobs/_defaults.yaml is invalid: the last good version runs of 2 jobs" in page
-    assert "<code>jobs/_defaults.yaml</code> is invalid: the last good version runs of 2 jobs:" in page
+    assert "jobs/_defaults.yaml is invalid; 2 jobs keep running the last good version" in page
+    assert "<code>jobs/_defaults.yaml</code> is invalid. 2 jobs on the last good version:" in page
 
     checkout.write("_defaults", "timezone: UTC\n")
     checkout.commit("Move back")

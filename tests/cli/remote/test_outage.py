@@ -36,8 +36,8 @@ def test_a_remote_that_is_gone_is_told_with_what_runs_meanwhile(
         assert main(["sync"]) == 1
         assert "failed" in capsys.readouterr().out
         assert main(["status"]) == 1
-        assert f"the jobs of {head[:12]} go on running; chronos-gitops doctor" in capsys.readouterr().out
-        assert f"The jobs of <code>{head[:8]}</code> go on running; nothing newer is applied" in first_page(
+        assert f"jobs keep running as of commit {head[:12]}; run chronos-gitops doctor" in capsys.readouterr().out
+        assert f"Jobs keep running as of commit <code>{head[:8]}</code>; newer commits are applied once this is fixed." in first_page(
             runner.address
         )
         assert main(["rollback", "one", "1", "--server", runner.address]) == 1
@@ -62,7 +62,7 @@ def test_a_runner_that_starts_nothing_says_so_though_git_is_synced(
         try:
             assert main(["status"]) == 0
             assert "health" not in capsys.readouterr().out
-            assert "The runner needs attention" not in first_page(address)
+            assert "The runner is failing" not in first_page(address)
             service.shortage = "the disk of /data is full"
             assert main(["status"]) == 1
             shown = capsys.readouterr().out
@@ -78,7 +78,7 @@ def test_a_runner_that_starts_nothing_says_so_though_git_is_synced(
             ahead = replace(engine, ok=False, detail="the clock was ahead by 2 days")
             monkeypatch.setattr(type(service.engine), "health", lambda _: ahead)
             text = first_page(address)
-            assert "The runner needs attention" in text
+            assert "The runner is failing" in text
             assert "<b>engine</b>: the clock was ahead by 2 days" in text
             assert "No execution starts now" not in text, "it does: only its clock was wrong"
         finally:

@@ -45,7 +45,7 @@ def test_a_failing_job_is_told_once_reminded_and_passes_again(story: Preflighted
     assert story.at(4, 16) == [RECOVERED]
     assert story.preflights.failures() == {}
     assert kinds(story) == ["preflight_failed", "preflight_passed"]
-    assert [event.message for _, event in story.events.after(0)][-1] == "secret is well again"
+    assert [event.message for _, event in story.events.after(0)][-1] == "secret passes again"
 
 
 def test_a_success_of_the_job_ends_it(story: Preflighted) -> None:

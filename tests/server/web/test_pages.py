@@ -68,7 +68,7 @@ def test_columns_order_the_list_and_a_second_click_turns_it(client: FlaskClient)
     turned = page(client, "/?q=a&sort=-name")
     assert re.findall(r'<a href="/jobs/([a-z-]+)">', turned) == ["failing", "daily-backup"]
     assert '<input type="hidden" name="sort" value="-name">' in turned
-    for column, order in (("Schedule", "schedule"), ("Last 20 runs", "-failures"), ("Version", "-updated_at")):
+    for column, order in (("Schedule", "schedule"), ("Last 20 executions", "-failures"), ("Version", "-updated_at")):
         assert f'<a href="/?sort={order}">{column}</a>' in page(client, "/")
     assert client.get("/?sort=colour", headers={"Accept": "text/html"}).status_code == 400
 
@@ -144,9 +144,9 @@ def test_a_broken_file_shows_in_a_banner(own: FlaskClient, checkout: Checkout) -
     checkout.write("daily-backup", "name: daily-backup\nschedule: nonsense\nwebhook: {url: 'http://127.0.0.1/'}\n")
     own.post("/api/v1/sync")
     text = page(own, "/")
-    assert "Some files are held back" in text
+    assert "Synced with problems" in text
     assert "jobs/daily-backup.yaml:2:" in text
-    assert "The file is invalid; version 3 runs." in page(own, "/jobs/daily-backup")
+    assert "The file is invalid; version 3 keeps running." in page(own, "/jobs/daily-backup")
 
 
 def test_the_style_has_both_colour_schemes(client: FlaskClient) -> None:
@@ -183,7 +183,7 @@ def test_times_in_words() -> None:
 
 def test_a_version_page_tells_what_it_changed(client: FlaskClient) -> None:
     text = page(client, "/jobs/daily-backup/versions/2")
-    assert "What it changed" in text
+    assert "<h2>Changes</h2>" in text
     assert "Next runs, before and after" in text
     assert "Next runs before" in page(client, "/jobs/daily-backup/versions/3")
     assert 'rel="prev"' in text
@@ -200,7 +200,7 @@ def test_the_other_pages_answer(own: FlaskClient) -> None:
     assert "Quietest hours" in page(own, "/upcoming")
     own.post("/api/v1/sync")
     assert "sync requested" in page(own, "/changes")
-    assert "looked at the clock" in page(own, "/status")
+    assert "last heartbeat" in page(own, "/status")
 
 
 def test_a_rollback_is_one_form_away_and_comes_back_to_the_job(own: FlaskClient, service: Service) -> None:
@@ -228,7 +228,7 @@ def test_a_rollback_that_cannot_be_is_told_before_it_is_asked_for(own: FlaskClie
     checkout.commit("Mend it")
     own.post("/api/v1/sync")
     text = page(own, "/jobs/daily-backup/rollback/4")
-    assert "This cannot be done" in text
+    assert "Not possible" in text
     assert "Commit the rollback" not in text
 
 
@@ -265,7 +265,7 @@ def test_a_tile_filters_and_a_page_of_jobs_has_two_hundred(client: FlaskClient) 
     assert text.count("<tr data-row>") == 1
     assert "1 job, off" in text
     assert client.get("/?standing=red", headers={"Accept": "text/html"}).status_code == 400
-    assert "No job matches" in page(client, "/?page=2")
+    assert "No jobs match" in page(client, "/?page=2")
 
 
 def test_a_row_has_the_news_of_its_job_at_once(own: FlaskClient) -> None:

@@ -32,8 +32,8 @@ _DESCRIPTION = (
     "Security requirements name the role a token needs; a browser's session stands for its token. "
     "A token with tags sees only jobs that have them. A runner without tokens answers on loopback only."
 )
-_UNCHANGED = {"description": "Not modified: If-None-Match has the ETag of the answer"}
-_SENT_ON = {"description": "Done: a form of the page, sent on to the page of its _next"}
+_UNCHANGED = {"description": "Not modified: If-None-Match matches the ETag of the response"}
+_SENT_ON = {"description": "For forms of the pages: redirect to `_next`"}
 _PROBLEM = {"$ref": "#/components/responses/Problem"}
 
 

@@ -11,7 +11,7 @@ from chronos_gitops.server.api.problems import ApiError
 
 _SCHEMA: Schema = {"type": "string", "minLength": 1, "maxLength": 202, "pattern": r"^[\x21-\x7e]*$"}
 KEY = endpoint.header(
-    "Idempotency-Key", "One key is one call: with another target or body it is refused with 422", _SCHEMA
+    "Idempotency-Key", "Identifies the call. The same key with another target or body is refused with 422", _SCHEMA
 )
 _KEY = re.compile(r"[\x21-\x7e]{1,200}\Z")
 

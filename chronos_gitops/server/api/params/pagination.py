@@ -18,8 +18,8 @@ from chronos_gitops.server.api.params import query
 from chronos_gitops.server.api.params.query import QueryParameter
 from chronos_gitops.server.api.problems import ApiError
 
-LIMIT = query.integer("limit", "Items on a page", default=100, high=1000)
-CURSOR = query.text("cursor", "Opaque; out of `next`, for the same filters", has_example=False)
+LIMIT = query.integer("limit", "Maximum number of items in the response", default=100, high=1000)
+CURSOR = query.text("cursor", "Opaque cursor from `next`; valid for the same filters only", has_example=False)
 PAGED = (LIMIT, CURSOR)
 ON_THE_WAY = ("cursor", "limit", "fields")
 """Parameters that a client may change from page to page."""

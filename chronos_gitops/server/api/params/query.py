@@ -136,7 +136,7 @@ TAGS = QueryParameter(
     name=TAG,
     place="query",
     schema=TEXT_MAP,
-    description="`tag.team=backend`: only jobs with this tag; several mean all of them",
+    description="Only jobs with this tag, as in `tag.team=backend`; several are combined with AND",
     more={"style": "form", "explode": True},
     read=str,
 )

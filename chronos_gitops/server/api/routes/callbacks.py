@@ -34,7 +34,7 @@ def install(app: Flask) -> None:
         ApiOperation(
             "callBack",
             "executions",
-            "The target of a webhook tells how the work goes that it has accepted",
+            "Report the outcome of accepted work",
             "Only for jobs with `webhook.completion: callback`. The whole URL stands in the request's header "
             "X-Chronos-Callback-URL; who has it needs no token. The same outcome again is harmless.",
             {200: answer("Heard", ref("CallbackAnswer"))},

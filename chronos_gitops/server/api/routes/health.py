@@ -17,7 +17,7 @@ from chronos_gitops.server.api.params import query
 from chronos_gitops.server.api.request_context import service
 
 blueprint = Blueprint("health", __name__)
-VERBOSE = query.text("verbose", "Every check on a line", allowEmptyValue=True)
+VERBOSE = query.text("verbose", "One line for each check", allowEmptyValue=True)
 _GOOD, _BAD = (answer(words, TEXT, media="text/plain") for words in ("Good", "Not good"))
 
 
@@ -36,8 +36,8 @@ class HealthCheck:
         ApiOperation(
             "livez",
             "runner",
-            "Does the process live?",
-            "Fails when the scheduler stands still or cannot write for a lease: restart the runner then.",
+            "Liveness probe",
+            "Fails when the scheduler has stalled or cannot renew its lease; restart the runner then.",
             {200: _GOOD, 503: _BAD},
         ),
         role=None,
@@ -55,7 +55,7 @@ def livez() -> Response:
         ApiOperation(
             "readyz",
             "runner",
-            "May it get traffic?",
+            "Readiness probe",
             "A failed sync is a warning, never a failure: the last good jobs keep running.",
             {200: _GOOD, 503: _BAD},
         ),
@@ -74,9 +74,9 @@ def readyz() -> Response:
         ApiOperation(
             "health",
             "runner",
-            "Both, as JSON",
+            "Liveness and readiness as JSON",
             "Details need the role read.",
-            {200: answer("Good, or good enough", ref("Health")), 503: answer("Not good", ref("Health"))},
+            {200: answer("Healthy, or healthy with warnings", ref("Health")), 503: answer("Not good", ref("Health"))},
         ),
         role=None,
         is_probe=True,
@@ -100,7 +100,7 @@ def health() -> tuple[dict[str, Any], int]:
         ApiOperation(
             "metrics",
             "runner",
-            "Numbers for Prometheus",
+            "Prometheus metrics",
             "Text format, or OpenMetrics by Accept.",
             {
                 200: answer(
@@ -199,7 +199,7 @@ def _backlog() -> list[HealthCheck]:
 def _targets() -> HealthCheck:
     hosts = service().engine.health().open_circuits
     return HealthCheck(
-        "targets", "warn" if hosts else "pass", f"left alone for a while: {', '.join(hosts)}" if hosts else ""
+        "targets", "warn" if hosts else "pass", f"requests suspended after failures: {', '.join(hosts)}" if hosts else ""
     )
 
 

@@ -15,7 +15,7 @@ from chronos_gitops.sync.push_webhooks import PushSender
 blueprint = Blueprint("hooks", __name__, url_prefix="/api/v1/hooks")
 
 
-FORGE = endpoint.path("forge", "Whose hook it is", one_of(PushSender))
+FORGE = endpoint.path("forge", "The forge", one_of(PushSender))
 
 
 @blueprint.post(
@@ -24,8 +24,8 @@ FORGE = endpoint.path("forge", "Whose hook it is", one_of(PushSender))
         ApiOperation(
             "receiveHook",
             "git",
-            "A forge tells of a push; proven by its signature, and there only when its secret is configured",
-            "Point the forge's webhook here. Nothing of the body is believed before its signature.",
+            "Push webhook of a forge",
+            "Set this URL as the forge's webhook. It exists only if a secret of the forge is configured; the signature is verified before the body is read.",
             {
                 200: answer("A ping", ref("HookAnswer")),
                 202: answer("Heard; what follows happens later", ref("HookAnswer")),

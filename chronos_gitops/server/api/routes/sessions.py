@@ -57,7 +57,7 @@ def whoami() -> dict[str, Any]:
         ApiOperation(
             "listSessions",
             "callers",
-            "Logins that last",
+            "Login sessions",
             "Newest first: the caller's own; with the role operate and without tags those of others, too.",
             {200: answer("Sessions, newest first", ref("SessionList"))},
         ),
@@ -105,7 +105,7 @@ def end_sessions() -> dict[str, int]:
         ApiOperation(
             "getSession",
             "callers",
-            "One login",
+            "One login session",
             "One that has ended, or that this caller may not see, is 404.",
             {200: answer("The session", ref("Session"))},
             errors=(404,),
@@ -125,7 +125,7 @@ def one_session(session_id: str) -> dict[str, Any]:
         ApiOperation(
             "endSession",
             "callers",
-            "End one login",
+            "End a login session",
             "Its cookie is refused by every replica after 5 seconds at most, and its event streams are closed.",
             {200: _ENDED},
             errors=(404,),

@@ -37,7 +37,7 @@ _STATUS = answer("The sync status", ref("Sync"))
         ApiOperation(
             "getSync",
             "git",
-            "Status of following git",
+            "Sync status",
             "The desired, attempted and applied revision, why they differ, and the findings.",
             {200: _STATUS},
         ),
@@ -54,7 +54,7 @@ def status() -> dict[str, Any]:
     "",
     declared=Endpoint(
         ApiOperation(
-            "syncNow", "git", "Look at git now", "One pass now; the answer is the status after it.", {202: _STATUS}
+            "syncNow", "git", "Sync now", "Runs one sync and responds with the status after it.", {202: _STATUS}
         ),
         role=OPERATE,
         narrow_role=SYNC,
@@ -73,7 +73,7 @@ def sync_now() -> tuple[dict[str, Any], int]:
         ApiOperation(
             "approveDeletions",
             "git",
-            "Let held deletions through",
+            "Approve held deletions",
             "Exactly those with this checksum, which GET /api/v1/sync tells. A caller with folders approves when all "
             "of the jobs are there.",
             {200: _STATUS},

@@ -60,8 +60,8 @@ def schedule() -> dict[str, Any]:
         ApiOperation(
             "validateFile",
             "questions",
-            "Validate a job file; any content type",
-            "The same findings as `chronos-gitops validate`, with line and column. Defaults, environments and policies "
+            "Validate a job file",
+            "Any content type. The findings equal those of `chronos-gitops validate`, with line and column. Defaults, environments and policies "
             "are those that run, for the folder of `path`; without it those of the top folder.",
             {200: answer("The findings", ref("FileAnswer"))},
         ),

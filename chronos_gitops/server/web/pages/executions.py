@@ -39,7 +39,7 @@ _SORTED: Final = {
     "Job": "job",
     "Scheduled": "-scheduled_time",
     "Result": "status",
-    "Took": "-duration_ms",
+    "Duration": "-duration_ms",
     "Attempts": "-attempts",
 }
 """Columns, and the order that a first click asks for."""

@@ -40,7 +40,7 @@ _COLUMNS: Final = (
     ("State", "health"),
     ("Job", "name"),
     ("Schedule", "schedule"),
-    (f"Last {plural(RUNS, 'run')}", "-failures"),
+    (f"Last {plural(RUNS, 'execution')}", "-failures"),
     ("Last result", "-last_run"),
     ("Next run", "next_run"),
     ("Version", "-updated_at"),

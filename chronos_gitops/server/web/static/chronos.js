@@ -1,4 +1,4 @@
-// What the pages gain where scripts run: they stay fresh, count down, and obey keys. Everything works without.
+// Enhances the pages: live updates, relative times, keyboard shortcuts. Every page works without it.
 "use strict";
 (() => {
   const EVERY = 5000; // where no stream is to be had
@@ -29,9 +29,9 @@
   let format; // ten milliseconds to make, and most pages show no local time
   const local = at => (format ??= new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "medium"})).format(at);
   const WAYS = {
-    long: ["Times: how long", at => said(at - Date.now() - ahead)],
+    long: ["Times: relative", at => said(at - Date.now() - ahead)],
     utc: ["Times: UTC", at => `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`],
-    here: ["Times: here", at => local(at)],
+    here: ["Times: local", at => local(at)],
   };
   let way = kept("times") in WAYS ? kept("times") : "long";
   function count() {
@@ -45,7 +45,7 @@
     const time = event.target.closest?.("time[datetime]");
     if (!time || time.dataset.local) return;
     time.dataset.local = "1";
-    time.title += ` · ${local(Date.parse(time.dateTime))} here`;
+    time.title += ` · ${local(Date.parse(time.dateTime))} local time`;
   });
 
   // Only what is marked as live is exchanged, and not while somebody is in it: focus, text and open details stay.
@@ -145,7 +145,7 @@
     row.scrollIntoView({block: "nearest"});
     row.querySelector("th a, td a")?.focus({preventScroll: true});
   }
-  const THEMES = {"": "as the system", light: "light", dark: "dark"};
+  const THEMES = {"": "system", light: "light", dark: "dark"};
   let theme = kept("theme") in THEMES ? kept("theme") : "";
   const after = (value, among) => among[(among.indexOf(value) + 1) % among.length];
   const button = id => document.getElementById(id);
@@ -153,7 +153,7 @@
     document.documentElement.dataset.theme = theme;
     if (button("theme")) button("theme").textContent = `Theme: ${THEMES[theme]}`;
     if (button("times")) button("times").textContent = WAYS[way][0];
-    if (button("keys")) button("keys").textContent = keysOn ? "Turn keys off" : "Turn keys on";
+    if (button("keys")) button("keys").textContent = keysOn ? "Disable shortcuts" : "Enable shortcuts";
   }
   const acts = {
     theme() { theme = after(theme, Object.keys(THEMES)); keep("theme", theme); dress(); },

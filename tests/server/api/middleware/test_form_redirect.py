@@ -21,8 +21,8 @@ ACTIONS = [
     ("/api/v1/jobs/daily-backup/resume", {}, "Resumed daily-backup. The next run is at ", "/changes"),
     ("/api/v1/jobs/off/resume", {}, "Resumed off. No run is due.", "/changes"),
     ("/api/v1/jobs/daily-backup/rollback/1", {}, "Rolled daily-backup back to version 1: commit ", "/jobs/"),
-    ("/api/v1/jobs/daily-backup/rollback/3", {}, "No commit was made: ", ""),
-    ("/api/v1/sync", {}, "Looked at git: synced, commit ", ""),
+    ("/api/v1/jobs/daily-backup/rollback/3", {}, "No commit was created: ", ""),
+    ("/api/v1/sync", {}, "Sync finished: synced, commit ", ""),
     ("/api/v1/bulk/pause", PAUSE, "2 jobs of 2 paused.", "/changes"),
     ("/api/v1/bulk/resume", PAUSE, "0 jobs of 2 resumed.", "/changes"),
     ("/api/v1/bulk/trigger", PAUSE, "2 jobs of 2 triggered.", "/changes"),
@@ -154,4 +154,4 @@ def test_after_a_rollback_the_page_says_that_the_new_version_waits(own: FlaskCli
     own.post("/api/v1/sync")
     text = own.get("/jobs/failing", headers=BROWSER).get_data(as_text=True)
     assert "Failing since" in text
-    assert re.search(r"committed version <a [^>]*>2</a>.*It waits for its first run", text)
+    assert re.search(r"committed version <a [^>]*>2</a>.*It has not run yet", text)

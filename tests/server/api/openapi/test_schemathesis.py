@@ -1,7 +1,7 @@
 """Requests generated from the document, in process, over every route (https://schemathesis.io)."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import pytest
 import schemathesis
@@ -27,20 +27,35 @@ HELD_TO = CHECKS.get_by_names(
 OPERATIONS = [(path, method) for path, methods in SPECIFICATION["paths"].items() for method in methods]
 
 
-@pytest.fixture(scope="module")
-def schema(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver, _guarded_environment: None) -> Iterator[Any]:
-    """Over a runner of its own: some of what is tried works, and changes something."""
+class Fuzzed(NamedTuple):
+    """A runner's own document, and the credentials that its callers send."""
+
+    schema: Any
+    credentials: Mapping[str, str]
+
+
+@pytest.fixture(scope="module", params=["tokens", "no-tokens"])
+def fuzzed(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    receiver: Receiver,
+    _guarded_environment: None,
+) -> Iterator[Fuzzed]:
+    """A separate runner, because some of the requests succeed and change something."""
+    has_tokens = request.param == "tokens"
     folder = tmp_path_factory.mktemp("fuzzed")
     checkout = Checkout(folder / "repo")
     fill(checkout, receiver.url)
     with build(settings_of(checkout, folder / "data")) as service:
-        yield schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app_of(service, TOKEN))
+        app = app_of(service, *([TOKEN] if has_tokens else []))
+        schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app)
+        yield Fuzzed(schema, {"Authorization": f"Bearer {SECRET}"} if has_tokens else {})
 
 
-def fuzz(schema: Any, path: str, method: str, mode: GenerationMode, examples: int) -> int:
-    """Answers hold to the document, whatever was asked; how many were asked."""
+def fuzz(fuzzed: Fuzzed, path: str, method: str, mode: GenerationMode, examples: int) -> int:
+    """Check that every response conforms to the document; return the number of requests."""
     seen = 0
-    operation = schema[path][method.upper()]
+    operation = fuzzed.schema[path][method.upper()]
 
     @settings(
         max_examples=examples,
@@ -54,8 +69,8 @@ def fuzz(schema: Any, path: str, method: str, mode: GenerationMode, examples: in
     def hold(case: Any) -> None:
         nonlocal seen
         seen += 1
-        plain = {"Authorization": f"Bearer {SECRET}", "Accept-Encoding": "identity"}  # it decodes nothing by itself
-        case.headers = {**(case.headers or {}), **plain}
+        plain = {"Accept-Encoding": "identity"}  # it decodes nothing by itself
+        case.headers = {**(case.headers or {}), **plain, **fuzzed.credentials}
         case.validate_response(case.call(), checks=HELD_TO)
 
     hold()
@@ -63,8 +78,8 @@ def fuzz(schema: Any, path: str, method: str, mode: GenerationMode, examples: in
 
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
-def test_every_answer_holds_to_the_document(schema: Any, path: str, method: str) -> None:
-    assert fuzz(schema, path, method, GenerationMode.POSITIVE, 8) > 0
+def test_every_answer_holds_to_the_document(fuzzed: Fuzzed, path: str, method: str) -> None:
+    assert fuzz(fuzzed, path, method, GenerationMode.POSITIVE, 8) > 0
 
 
 def can_be_wrong(path: str, method: str) -> bool:
@@ -77,12 +92,12 @@ def can_be_wrong(path: str, method: str) -> bool:
 @pytest.mark.full
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
-def test_many_answers_hold_to_the_document(schema: Any, path: str, method: str) -> None:
-    assert fuzz(schema, path, method, GenerationMode.POSITIVE, 300) > 0
+def test_many_answers_hold_to_the_document(fuzzed: Fuzzed, path: str, method: str) -> None:
+    assert fuzz(fuzzed, path, method, GenerationMode.POSITIVE, 300) > 0
 
 
 @pytest.mark.full
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize(("path", "method"), [one for one in OPERATIONS if can_be_wrong(*one)])
-def test_answers_to_what_the_document_forbids_hold_to_it_too(schema: Any, path: str, method: str) -> None:
-    assert fuzz(schema, path, method, GenerationMode.NEGATIVE, 300) > 0
+def test_answers_to_what_the_document_forbids_hold_to_it_too(fuzzed: Fuzzed, path: str, method: str) -> None:
+    assert fuzz(fuzzed, path, method, GenerationMode.NEGATIVE, 300) > 0

@@ -155,7 +155,7 @@ def test_metrics_say_whether_calendars_are_closed(client: FlaskClient) -> None:
 
 
 def test_the_page_says_which_freezes_hold_and_what_a_calendar_holds(client: FlaskClient) -> None:
-    assert "<b>works</b> holds 1 job; it opens <time" in client.get("/").text
+    assert "<b>works</b> holds 1 job and ends <time" in client.get("/").text
     assert "held: fr (SAT)" in client.get("/jobs/one").text
 
 

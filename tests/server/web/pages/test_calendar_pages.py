@@ -72,7 +72,7 @@ def test_upcoming_lists_what_calendars_hold_and_move(client: FlaskClient) -> Non
 def test_the_strip_hatches_what_calendars_hold(client: FlaskClient) -> None:
     page = text_of(client, "/upcoming")
     # 24 hours of the minutely job, and one run each of two others
-    assert "1442 scheduled times that calendars hold" in page.replace("1,442", "1442")
+    assert "1442 scheduled times held by calendars" in page.replace("1,442", "1442")
     assert page.count('<rect class="held"') == 96
     assert "held by calendars" in page
 
@@ -81,7 +81,7 @@ def test_a_job_has_a_box_for_each_calendar_and_freeze(client: FlaskClient) -> No
     page = text_of(client, "/jobs/moved")
     assert "runs on closed days move to the next open day" in page
     assert "<b>fr</b> open now, closes" in page
-    assert "complete until 2026-12-31" in page
+    assert "covers dates until 2026-12-31" in page
     assert '<li class="held"><time' in page.replace('<li class="held"> <time', '<li class="held"><time')
     assert "moved from 2026-12-25T02:00:00Z" in page
     assert '<b>year-end</b> <span class="tag">freeze</span> closed now, opens' in text_of(client, "/jobs/frozen")

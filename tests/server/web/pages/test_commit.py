@@ -38,7 +38,7 @@ def test_an_invalid_job_is_not_said_to_be_deleted(own: FlaskClient, checkout: Ch
     sha = checkout.commit("Add a job that is wrong")
     own.post("/api/v1/sync")
     text = page(own, f"/commits/{sha}")
-    assert "nothing of it runs" in text
+    assert "</span>, not running" in text
     assert "deleted" not in text
 
 
@@ -54,7 +54,7 @@ def test_a_commit_counts_the_runs_of_its_versions(own: FlaskClient) -> None:
 def test_undoing_by_the_form_is_a_commit_and_is_answered(own: FlaskClient, checkout: Checkout) -> None:
     sha = commit_of(own, "daily-backup", 3)
     plan = page(own, f"/commits/{sha}/undo")
-    assert "goes back to version 2" in plan
+    assert "returns to version 2" in plan
     assert "Chronos-" in plan
     form = {"commit": sha, "reason": "it was better", "_next": f"/commits/{sha}"}
     sent = own.post("/api/v1/rollback", data=form, headers={"Accept": "text/html"})
@@ -68,7 +68,7 @@ def test_undoing_by_the_form_is_a_commit_and_is_answered(own: FlaskClient, check
 
 def test_what_cannot_be_undone_says_why(own: FlaskClient) -> None:
     text = page(own, f"/commits/{commit_of(own, 'daily-backup', 2)}/undo")
-    assert "This cannot be done." in text
+    assert "Not possible." in text
     assert "Changed again since that commit: daily-backup." in text
     assert text.count("oll back the newer commit first") == 1
 

@@ -107,8 +107,8 @@ def test_older_pages_follow_and_the_newest_one_is_one_link_away(
 def test_a_column_orders_the_list_and_turns_it_round(client: FlaskClient) -> None:
     text = page(client, "?job=failing")
     assert 'aria-sort="descending"><a href="/executions?job=failing&amp;sort=scheduled_time">Scheduled' in text
-    assert 'href="/executions?job=failing&amp;sort=-duration_ms">Took' in text
+    assert 'href="/executions?job=failing&amp;sort=-duration_ms">Duration' in text
     slow = page(client, "?job=failing&sort=-duration_ms")
     assert ids(slow) == listed(client, "?job=failing&sort=-duration_ms")[:50]
-    assert 'aria-sort="descending"><a href="/executions?job=failing&amp;sort=duration_ms">Took' in slow
+    assert 'aria-sort="descending"><a href="/executions?job=failing&amp;sort=duration_ms">Duration' in slow
     assert '<input type="hidden" name="sort" value="-duration_ms">' in slow

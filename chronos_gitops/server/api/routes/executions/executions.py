@@ -64,7 +64,7 @@ def list_all() -> Response:
         ApiOperation(
             "listJobExecutions",
             "executions",
-            "Executions of one job, or why it did (not) run at one instant",
+            "Executions of one job, or an explanation of one instant",
             "Newest first, or by `sort`. With `at` the answer is one sentence instead: what became of "
             "that instant, and which commit made it so.",
             {
@@ -119,8 +119,8 @@ def one_execution(execution_id: str) -> dict[str, Any]:
         ApiOperation(
             "cancelExecution",
             "executions",
-            "End it now; a request under way is cut off",
-            "An open request is closed; its target may have acted already.",
+            "Cancel an execution",
+            "A running request is aborted; its target may have acted already.",
             {200: answer("The execution, cancelled", ref("Execution"))},
             errors=(404, 409),
         ),

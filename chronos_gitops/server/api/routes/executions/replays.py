@@ -48,7 +48,7 @@ _BEFORE = timedelta(milliseconds=1)
         ApiOperation(
             "replayJob",
             "executions",
-            "Run scheduled times again",
+            "Replay scheduled times",
             "Those in [from, until) that failed or were missed, oldest first and one at a time, as the job is now, "
             "with the scheduled time of then. Each has the Idempotency-Key of its first execution while that has no "
             "success. An item begins only while nothing else of the job is pending or running. In closed time it runs, "
@@ -117,8 +117,8 @@ def one_replay(replay_id: str) -> dict[str, Any]:
         ApiOperation(
             "cancelReplay",
             "executions",
-            "Begin no further item of a replay",
-            "The item that has begun continues. Harmless when the replay has ended.",
+            "Cancel a replay",
+            "The running item continues, no further item starts. Idempotent.",
             {200: answer("The replay", ref("Replay"))},
             errors=(404, 409),
         ),

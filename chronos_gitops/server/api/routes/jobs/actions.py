@@ -26,7 +26,7 @@ blueprint = Blueprint("control", __name__, url_prefix="/api/v1/jobs/<name>")
         ApiOperation(
             "triggerJob",
             "jobs",
-            "Run it once, now",
+            "Trigger a job",
             "Also works on a disabled or paused job, and in closed time (`closed` says so); obeys its concurrency "
             "policy. With `dry_run` the "
             "request is shown and nothing is sent. A repeated Idempotency-Key answers the first execution.",
@@ -101,7 +101,7 @@ def pause(name: str) -> dict[str, Any]:
             "resumeJob",
             "jobs",
             "End a pause",
-            "Harmless when the job is not paused.",
+            "Idempotent.",
             {200: answer("The job", ref("Job"))},
             errors=(404, 409),
         ),

@@ -86,7 +86,7 @@ def resume() -> dict[str, Any]:
     "/trigger",
     declared=_endpoint(
         "triggerJobs",
-        "Run many jobs once, now",
+        "Trigger many jobs",
         "At most 1,000 jobs; each obeys its concurrency policy (`skipped` while it is busy). In closed time jobs run, "
         "too, and `closed` says so. ",
         "BulkTriggerRequest",

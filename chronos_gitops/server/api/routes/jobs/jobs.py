@@ -31,11 +31,11 @@ _YEAR = timedelta(days=366)
 
 
 STATE = query.choice("state", JobState, "Only jobs in this state")
-TEXT = query.text("q", "Only jobs whose name or description has this text, whatever its case")
+TEXT = query.text("q", "Only jobs whose name or description contains this text (case-insensitive)")
 EXPECTATION = query.choice("expectation", ExpectationState, "Only jobs with an expectation in this state")
 FILTERS = (STATE, TEXT, EXPECTATION, query.TAGS)
 SORT, FIELDS = job_order.parameter("name"), pagination.fields("Job")
-HEALTH = query.choice("health", JobHealth, "Only jobs of this health, as the page shows it")
+HEALTH = query.choice("health", JobHealth, "Only jobs with this health, as shown on the page")
 
 
 class Flag(StrEnum):
@@ -53,8 +53,8 @@ COUNT = query.integer("count", "Number of scheduled times", default=5, high=1000
         ApiOperation(
             "listJobs",
             "jobs",
-            "Jobs that run now",
-            "By name, or by `sort`. Filters add up: several tags mean all of them. A misspelt parameter is refused.",
+            "Jobs",
+            "Sorted by name, or by `sort`. Filters are combined with AND, several tags included. Unknown parameters are refused.",
             {200: pagination.listed("Jobs in the order of `sort`", "JobList")},
         ),
         role=READ,

@@ -43,7 +43,7 @@ IF_MATCH = endpoint.header("If-Match", "The job's ETag: refuse when its file cha
             {
                 200: answer("Nothing to change, or a dry run", {"oneOf": [ref("Rollback"), ref("RollbackPlan")]}),
                 201: answer("Committed; it is the new version", ref("Rollback")),
-                202: answer("Proposed on a branch, because this one is protected", ref("Rollback")),
+                202: answer("Proposed on another branch, because the followed branch is protected", ref("Rollback")),
             },
             errors=(404, 409, 412, 422),
         ),

@@ -27,12 +27,12 @@ Answer = tuple[dict[str, Any], int]
         ApiOperation(
             "undoCommit",
             "versions",
-            "Take every job that one commit changed back to what it was before, all or nothing, as one new commit",
-            "All or nothing: every job that the commit changed goes back to what it was before.",
+            "Undo a commit",
+            "Reverts every job that the commit changed to its state before that commit, in one new commit, or changes nothing.",
             {
                 200: answer("Nothing to change, or a dry run", {"oneOf": [ref("Undo"), ref("UndoPlan")]}),
                 201: answer("Committed", ref("Undo")),
-                202: answer("Proposed on a branch, because this one is protected", ref("Undo")),
+                202: answer("Proposed on another branch, because the followed branch is protected", ref("Undo")),
             },
             errors=(403, 404, 409, 422),
         ),

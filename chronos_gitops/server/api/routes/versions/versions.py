@@ -34,7 +34,7 @@ AGAINST = query.text("against", "The version before the change; the one before `
         ApiOperation(
             "listVersions",
             "versions",
-            "Its versions",
+            "Versions of a job",
             "Newest first; also of a deleted job.",
             {200: pagination.listed("Versions, newest first", "VersionList")},
             errors=(404,),
@@ -64,9 +64,9 @@ def list_versions(name: str) -> Response:
         ApiOperation(
             "getVersion",
             "versions",
-            "One version, as it was",
-            "The job and its YAML as they were. Literal credentials are masked, so `yaml` is not "
-            "byte for byte what git has where one stands in it.",
+            "One version",
+            "The job and its YAML at that version. Literal credentials are masked, so `yaml` is not "
+            "byte for byte the content in git if it contains one.",
             {200: answer("The version", ref("VersionDetail"))},
             errors=(404,),
         ),

@@ -23,7 +23,7 @@ def test_a_stopped_version_is_a_pause_by_guard_that_another_content_ends(
     assert paused["reason"].startswith(f"version 1 ({commit}) failed its first 2 runs")
     page = own.get("/jobs/guarded").get_data(as_text=True)
     assert "version 1" in page
-    assert "pauses a new version whose first 2 executions fail" in page
+    assert "pauses the job if the first 2 executions of a new version fail" in page
     assert [one["name"] for one in own.get("/api/v1/jobs?state=paused").get_json()["items"]] == ["guarded"]
     follow(200)
     found = eventually(lambda: (job := own.get("/api/v1/jobs/guarded").get_json())["pause"] is None and job)
@@ -40,8 +40,8 @@ def test_the_page_shows_the_gate_and_the_limits_of_a_job(
         checkout.write(name, job_yaml(name, receiver.url, **fields))
     checkout.commit("Add gates")
     service.follower.sync()
-    words = {"gated": "waits up to 45m, then is skipped", "eager": "waits up to 45m, then runs"}
-    for name, then in (words | {"strict": "else it is skipped"}).items():
+    words = {"gated": "otherwise waits up to 45m, then is skipped", "eager": "otherwise waits up to 45m, then runs"}
+    for name, then in (words | {"strict": "otherwise it is skipped"}).items():
         page = own.get(f"/jobs/{name}").get_data(as_text=True)
-        assert f"a success of daily-backup in the last 24h; {then}" in page
+        assert f">daily-backup</a> in the last 24h; {then}" in page
         assert "<code>start_within: 1h</code>, <code>finish_by: 06:00</code>" in page

@@ -46,7 +46,7 @@ def test_a_row_tells_its_gate_and_the_success_only_to_callers_who_see_it(service
     why = everything.get(f"/api/v1/jobs/daily-report/executions?at={row['scheduled_time']}").get_json()
     assert why["message"].startswith(f"The execution of {row['scheduled_time']} waits for a success of ship-order from")
     page = everything.get(f"/executions/{row['id']}").get_data(as_text=True)
-    assert "which it waits for" in page
+    assert ": waiting</dd>" in page
     opened_by = everything.post("/api/v1/jobs/ship-order/trigger").get_json()["id"]
     finished(everything, row["id"])
     seen = everything.get(f"/api/v1/executions/{row['id']}").get_json()

@@ -67,7 +67,7 @@ def test_texts_are_sent_kept_and_audited(own: FlaskClient, receiver: Receiver) -
     assert sent["url"] == f"{receiver.url}/acme/x?to=there"
     assert sent["headers"]["X-Note"] == "ok then"
     page = own.get(f"/executions/{execution['id']}").get_data(as_text=True)
-    assert "<code>tenant=acme</code>, <code>note=ok then</code>, given by its trigger" in page
+    assert "<code>tenant=acme</code>, <code>note=ok then</code>, set by the trigger" in page
     lines = own.get("/api/v1/audit").get_json()["items"]
     [line] = [one for one in lines if one["action"] == "trigger"]
     assert line["target"] == '{"tenant": "acme", "note": "ok then"}'

@@ -10,7 +10,7 @@ from harness.api_fixtures import Checkout, app_of, finished, job_yaml, token_of
 from chronos_gitops.service import Service
 
 LAYER = "_defaults"
-WORDS = ("Keep it", "Discard it", "git add", "git commit")
+WORDS = ("To keep it", "To discard it", "git add", "git commit")
 
 
 def draft(client: FlaskClient, name: str = "daily-backup") -> dict[str, object]:
@@ -73,7 +73,7 @@ def test_commands_of_the_page_do_what_they_say(
     service.follower.sync()
     page = own.get(f"/jobs/{name}", headers={"Accept": "text/html"}).get_data(as_text=True)
     assert '<span class="tag draft">draft</span>' in page
-    label = "Keep it" if act == "keep" else "Discard it"
+    label = "To keep it" if act == "keep" else "To discard it"
     command = page.partition(f"{label}: <code data-copy>")[2].partition("</code>")[0]
     command = command.replace("&amp;", "&").replace("&#39;", "'")
     subprocess.run(["sh", "-c", command], cwd=checkout.path, check=True, capture_output=True)
@@ -140,7 +140,7 @@ def test_failed_draft_is_blamed_on_no_version(own: FlaskClient, checkout: Checko
     assert row["base"] == {"version": 1, "commit": checkout.git("rev-parse", "HEAD").strip()}
     page = own.get("/jobs/failing", headers={"Accept": "text/html"}).get_data(as_text=True)
     assert "It ran a draft, changed since version 1." in page
-    assert "It began with version" not in page
+    assert "First failed version" not in page
 
 
 def test_the_schedule_of_a_draft_is_blamed_on_no_commit(own: FlaskClient, checkout: Checkout, service: Service) -> None:
