@@ -52,6 +52,13 @@ class Egress:
         default=(),
         variable="CHRONOS_EGRESS_ONLY",
     )
+    private_hosts: tuple[str, ...] = setting(
+        "egress.private_hosts",
+        parsers.private_hosts,
+        "Private hosts that get no note `private-host`, such as *.svc.cluster.local.",
+        default=(),
+        variable="CHRONOS_PRIVATE_HOSTS",
+    )
     ca_file: Path | None = setting(
         "egress.ca_file",
         parsers.path,

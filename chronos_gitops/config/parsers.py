@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from chronos_gitops.config.repository_url import is_address
 from chronos_gitops.jobs.layers.file_roles import is_environment_name
+from chronos_gitops.jobs.origins.private_hosts import PrivateHosts
 from chronos_gitops.process import failpoints
 from chronos_gitops.schedule import durations as timing_duration
 from chronos_gitops.schedule.daily import is_clock
@@ -37,6 +38,10 @@ def texts(value: Any, _base: Path = Path()) -> tuple[str, ...]:
     if not isinstance(entries, Sequence) or not all(isinstance(one, str) for one in entries):
         raise ValueError(f"{value!r} is not a list of texts")
     return tuple(entries)
+
+
+def private_hosts(value: Any, _base: Path = Path()) -> tuple[str, ...]:
+    return PrivateHosts.parse(texts(value)).hosts
 
 
 def environment(value: Any, _base: Path = Path()) -> str:

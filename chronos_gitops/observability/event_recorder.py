@@ -141,7 +141,9 @@ class EventRecorder:
         self._sync = status
         self._tell_quarantine(before, status)
         if status.held is not None and (before is None or before.held != status.held):
-            self._add(EventKind.DELETIONS_HELD, f"deletion of {plural(len(status.held.names), 'job')} is held for approval")
+            self._add(
+                EventKind.DELETIONS_HELD, f"deletion of {plural(len(status.held.names), 'job')} is held for approval"
+            )
         self._tell_failure(before, status)
 
     def _tell_failure(self, before: SyncStatus | None, status: SyncStatus) -> None:

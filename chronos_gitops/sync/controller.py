@@ -16,6 +16,7 @@ from chronos_gitops.jobs.job_set import diff
 from chronos_gitops.jobs.layers.effective import EffectiveJob
 from chronos_gitops.jobs.layers.tree import Layers
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
+from chronos_gitops.jobs.origins.private_hosts import PrivateHosts
 from chronos_gitops.jobs.secrets.bindings import Bindings
 from chronos_gitops.jobs.validation.validate import FileResult, Files, TreeResult
 from chronos_gitops.process import engine_priority, failpoints
@@ -69,6 +70,7 @@ class SyncController:
         interval: timedelta = timedelta(seconds=60),
         verifier: CommitVerifier | None = None,
         bindings: Bindings | None = None,
+        private_hosts: PrivateHosts | None = None,
         timer: Timer | None = None,
     ) -> None:
         self.source = source
@@ -77,7 +79,7 @@ class SyncController:
         interval = min(interval, SWEEP) if source.mode is Mode.WORKTREE else interval
         self._pace = Poller(interval, credentials=source.credentials, timer=timer)
         self._verifier = verifier
-        self._judge = TreeJudge(source, bindings, environment, self.jobs)
+        self._judge = TreeJudge(source, bindings, environment, self.jobs, private_hosts)
         self._data = data
         self.now = now
         identity = f"{source.repository}\n{source.jobs}"
@@ -347,8 +349,7 @@ class SyncController:
         self._jobs, self._announced = jobs, True
 
     def _announce_at_start(self) -> None:
-        """Announce the job set of the last run, if any. An engine that cannot take it now gets it with the next
-        pass."""
+        """Announce the job set of the last run, if any. An engine that cannot take it now gets it in the next pass."""
         try:
             self._announce(self._jobs)
         except ChronosError as error:

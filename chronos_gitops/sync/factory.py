@@ -10,6 +10,7 @@ from chronos_gitops.git.signatures.signers import Signers
 from chronos_gitops.git.verification.commit_verifier import CommitVerifier
 from chronos_gitops.git.verification.verified_history import VerifiedHistory
 from chronos_gitops.jobs.model import JobSet
+from chronos_gitops.jobs.origins.private_hosts import PrivateHosts
 from chronos_gitops.sync.controller import SyncController
 from chronos_gitops.sync.source import BranchSource, Source, open_source
 
@@ -58,5 +59,6 @@ def controller(
         data=settings.data,
         now=now,
         bindings=settings.bindings,
+        private_hosts=PrivateHosts(settings.egress.private_hosts),
         verifier=None if trusted is None else _verifier(settings, trusted, source),
     )

@@ -32,7 +32,8 @@ class Tools:
 
     def list_jobs(self, q: str = "", state: str = "", health: str = "", limit: int = 50) -> dict[str, Any]:
         """Jobs of the runner with state, next run and last execution. `q` searches names; `state` is enabled, disabled,
-        paused or ended; `health` is failing, late, running or healthy."""
+        paused or ended; `health` is failing, invalid, late, broken, skipped,
+        running, paused, healthy or off."""
         return self._listed("/api/v1/jobs", limit, q=q, state=state, health=health)
 
     def get_job(self, name: str) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from chronos_gitops.cli.checkout.local_files import (
 )
 from chronos_gitops.errors import ChronosError, UsageError
 from chronos_gitops.jobs.layers.file_roles import DEFAULTS, ENVIRONMENTS
-from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.templates import templates
 from chronos_gitops.jobs.validation.files import EditedFiles, TreeEntry
 from chronos_gitops.process.lazy_dataclass import dataclass
@@ -25,6 +24,7 @@ from chronos_gitops.process.small_files import read_small_file
 
 if TYPE_CHECKING:
     from chronos_gitops.git.client import Git
+    from chronos_gitops.jobs.origins.private_hosts import PrivateHosts
 
 _SUFFIXES: Final = (".yaml", ".yml")
 
@@ -135,23 +135,14 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(names)
 
 
-def without_notes_about(hosts: Sequence[str], problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
-    """The problems without notes about these private hosts: each a host, or ``*.`` and a suffix."""
-    if not hosts:
-        return problems
-    from chronos_gitops.jobs.validation.rules.url import private_host
+def private_hosts(given: Iterable[str]) -> "PrivateHosts":
+    """The hosts that ``--private-hosts`` names."""
+    from chronos_gitops.jobs.origins.private_hosts import PrivateHosts
 
-    wanted = [host.lower().removesuffix(".") for text in hosts for host in re.split(r"[\s,]+", text) if host]
-    wrong = next((host for host in wanted if "*" in host.removeprefix("*.") or "/" in host), None)
-    if wrong is not None:
-        raise UsageError(
-            f'--private-hosts "{wrong}" is no host', hint="write a host, or a suffix like *.example.internal"
-        )
-
-    def is_known(host: str) -> bool:
-        return any(host.endswith(one[1:]) if one.startswith("*.") else host == one for one in wanted)
-
-    return tuple(one for one in problems if (host := private_host(one)) is None or not is_known(host.removesuffix(".")))
+    try:
+        return PrivateHosts.parse(given)
+    except ValueError as error:
+        raise UsageError(f"--private-hosts {error}") from None
 
 
 def _valid(names: Iterable[str]) -> frozenset[str]:

@@ -93,14 +93,15 @@ def command(
       chronos-gitops validate --changed-since origin/main --format github
       chronos-gitops validate --secrets backup-token,mail-key --output sarif=chronos.sarif
     """
-    from chronos_gitops.cli.checkout.validate_scope import known_secrets, without_notes_about
+    from chronos_gitops.cli.checkout.validate_scope import known_secrets
+    from chronos_gitops.cli.checkout.validate_scope import private_hosts as read_private_hosts
 
     targets = _targets(outputs)
     if fix:
         _mend(paths, jobs, changed_since)
     today, known = as_of or datetime.now(UTC), known_secrets(secrets)
     number, problems = _judged(paths, jobs, stdin_filename, changed_since, known, environment, today)
-    problems = without_notes_about(private_hosts, problems)
+    problems = read_private_hosts(private_hosts).without_notes(problems)
     problems = tuple(map(_promoted, problems)) if strict else problems
     for target, render in targets.items():
         _write(target, render(problems, number))

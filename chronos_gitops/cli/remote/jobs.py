@@ -9,7 +9,7 @@ from chronos_gitops.cli.options import read_tag
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports.tables import table
 
-_HEADER = ("name", "state", "schedule", "timezone", "next run", "version", "last")
+_HEADER = ("name", "state", "health", "schedule", "timezone", "next run", "version", "last")
 
 
 @click.command("jobs")
@@ -46,6 +46,7 @@ def _row(job: dict[str, Any]) -> tuple[str, ...]:
     return (
         job["name"],
         job["state"],
+        job.get("health") or "",
         job["schedule"] if isinstance(job["schedule"], str) else "; ".join(job["schedule"]),
         job["timezone"],
         job.get("next_run") or "",

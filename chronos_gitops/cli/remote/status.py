@@ -93,7 +93,7 @@ def _meanwhile(sync: dict[str, Any]) -> str:
     applied = (sync.get("revision") or {}).get("applied")
     if sync["state"] != "failed" or not applied:
         return ""
-    return f"jobs keep running as of commit {_short(applied)}; run chronos-gitops doctor on the runner's machine for the cause"
+    return f"jobs keep running as of commit {_short(applied)}; run chronos-gitops doctor on its machine for details"
 
 
 def _short(commit: str | None) -> str:

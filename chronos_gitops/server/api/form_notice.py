@@ -50,7 +50,9 @@ def rolled_back(answer: Mapping[str, Any]) -> FormNotice:
         return FormNotice(f"No commit was created: {job} already equals version {restored}.")
     commit = str(answer["commit"])
     if answer.get("branch"):
-        text = f"Proposed as commit {commit[:8]} on branch {answer['branch']}, because the followed branch is protected."
+        text = (
+            f"Proposed as commit {commit[:8]} on branch {answer['branch']}, because the followed branch is protected."
+        )
         text = f"{text} {job} changes when it is merged."
         if request := answer.get("request"):
             return FormNotice(f"{text} Review request {request['number']}: {request['url']}")
@@ -68,7 +70,9 @@ def undone(answer: Mapping[str, Any]) -> FormNotice:
         return FormNotice(f"No commit was created: every file already equals its state before commit {undone}.")
     commit = str(answer["commit"])
     if answer.get("branch"):
-        text = f"Proposed as commit {commit[:8]} on branch {answer['branch']}, because the followed branch is protected."
+        text = (
+            f"Proposed as commit {commit[:8]} on branch {answer['branch']}, because the followed branch is protected."
+        )
         return FormNotice(f"{text} {jobs} change when it is merged.")
     text = f"Undid commit {undone}: commit {commit[:8]} reverts {jobs}. It is applied."
     return FormNotice(text, f"/commits/{commit}", "Open the commit")

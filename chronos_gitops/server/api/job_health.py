@@ -1,16 +1,22 @@
-"""The health of jobs, in one word that an operator looks for first: for the page and for the filter of the API."""
+"""The health of jobs, in one word that an operator looks for first: for the page and the API."""
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from chronos_gitops.engine.model import Execution, Pause, Status
+from chronos_gitops.engine.model import Execution, Pause, Reason, Status
 from chronos_gitops.engine.ticks.due_queue import LATE
+from chronos_gitops.expectations.judging.state import ExpectationState
 from chronos_gitops.jobs.model import JobVersion
+from chronos_gitops.process.bounded_dict import BoundedDict
 
 if TYPE_CHECKING:
     from chronos_gitops.service import Service
+
+_LOOKED_BACK: Final = 10
+"""Executions behind a skipped or cancelled one among which the last outcome is searched."""
 
 
 class JobHealth(StrEnum):
@@ -19,6 +25,8 @@ class JobHealth(StrEnum):
     FAILING = "failing"
     INVALID = "invalid"
     LATE = "late"
+    BROKEN = "broken"
+    SKIPPED = "skipped"
     RUNNING = "running"
     PAUSED = "paused"
     HEALTHY = "healthy"
@@ -29,6 +37,8 @@ WORDS: Mapping[JobHealth, str] = {
     JobHealth.FAILING: "The newest execution failed",
     JobHealth.INVALID: "The file is invalid; the last good version runs",
     JobHealth.LATE: "Due for more than a minute, and not sent yet",
+    JobHealth.BROKEN: "An expectation of the job is broken",
+    JobHealth.SKIPPED: "The newest scheduled time was skipped, and not by a calendar",
     JobHealth.RUNNING: "A request is in progress",
     JobHealth.PAUSED: "No executions start while it is paused",
     JobHealth.HEALTHY: "On schedule",
@@ -37,36 +47,90 @@ WORDS: Mapping[JobHealth, str] = {
 
 
 class JobSearch(NamedTuple):
-    """A job, how it stands, and its newest execution."""
+    """A job, its health, and its newest execution."""
 
     definition: JobVersion
     standing: JobHealth
     latest: Execution | None
 
 
+class _LastOutcomes:
+    """The last outcome behind the newest execution of a job, if that one has none. Safe from any thread."""
+
+    def __init__(self, most: int = 20_000) -> None:
+        self._lock = threading.Lock()
+        self._known: BoundedDict[tuple[str, Status], Execution | None] = BoundedDict(most)
+
+    def behind(self, service: "Service", newest: Iterable[Execution]) -> dict[str, Execution | None]:
+        """By job. Kept until the job has another execution, unless one of those behind has not ended."""
+        with self._lock:
+            found = {one.job: self._known[key] for one in newest if (key := (one.id, one.status)) in self._known}
+        asked = {one.job: (one.id, one.status) for one in newest if one.job not in found}
+        recent = service.engine.recent(list(asked), _LOOKED_BACK) if asked else {}
+        for job, key in asked.items():
+            rows = recent.get(job, ())
+            found[job] = next(filter(_tells, rows), None)
+            if all(row.status.is_final for row in rows):
+                with self._lock:
+                    self._known[key] = found[job]
+        return found
+
+
+_outcomes = _LastOutcomes()
+
+
 def search(service: "Service", definitions: Sequence[JobVersion]) -> list[JobSearch]:
-    """Several jobs with one question to the engine for all of them."""
+    """Several jobs with one question to the engine for all of them, and one for each that was skipped last."""
     pauses, now = service.engine.pauses(), service.now()
     latest = service.engine.latest([definition.job.name for definition in definitions])
-    found = ((definition, latest.get(definition.job.name)) for definition in definitions)
-    return [
-        JobSearch(definition, standing(definition, newest, pauses.get(definition.job.name), now), newest)
-        for definition, newest in found
-    ]
+    behind = _outcomes.behind(service, [one for one in latest.values() if not _tells(one)])
+    states = service.expectations.snapshot()
+    found = []
+    for definition in definitions:
+        name = definition.job.name
+        newest = latest.get(name)
+        health = standing(
+            definition,
+            newest,
+            behind.get(name, newest),
+            pauses.get(name),
+            now,
+            is_broken=any(one.state is ExpectationState.BROKEN for one in states.get(name, ())),
+        )
+        found.append(JobSearch(definition, health, newest))
+    return found
 
 
-def standing(definition: JobVersion, latest: Execution | None, pause: Pause | None, now: datetime) -> JobHealth:
-    if latest is not None and latest.status is Status.FAILED and definition.job.enabled:
+def of_job(service: "Service", definition: JobVersion) -> JobHealth:
+    return search(service, [definition])[0].standing
+
+
+def standing(
+    definition: JobVersion,
+    latest: Execution | None,
+    outcome: Execution | None,
+    pause: Pause | None,
+    now: datetime,
+    *,
+    is_broken: bool = False,
+) -> JobHealth:
+    """``outcome`` is the newest execution that succeeded, failed or has not ended; ``latest`` may have been skipped."""
+    is_enabled = definition.job.enabled
+    if outcome is not None and outcome.status is Status.FAILED and is_enabled:
         return JobHealth.FAILING
     if definition.quarantined:
         return JobHealth.INVALID
     if latest is not None and latest.status is Status.PENDING and now - latest.scheduled_time > LATE:
         return JobHealth.LATE
-    if latest is not None and not latest.status.is_final:
+    if is_broken and is_enabled:
+        return JobHealth.BROKEN
+    if outcome is not None and not outcome.status.is_final:
         return JobHealth.RUNNING
     if pause is not None:
         return JobHealth.PAUSED
-    return JobHealth.HEALTHY if definition.job.enabled else JobHealth.OFF
+    if not is_enabled:
+        return JobHealth.OFF
+    return JobHealth.SKIPPED if latest is not None and _is_unplanned(latest) else JobHealth.HEALTHY
 
 
 def counted(found: Iterable[JobHealth]) -> Mapping[JobHealth, int]:
@@ -74,3 +138,15 @@ def counted(found: Iterable[JobHealth]) -> Mapping[JobHealth, int]:
     for one in found:
         counts[one] += 1
     return counts
+
+
+def _tells(execution: Execution) -> bool:
+    """True for an execution with an outcome of the job, or on its way to one: skipped and cancelled ones have none, and
+    a replay says nothing about the schedule."""
+    if not execution.status.is_final:
+        return True
+    return execution.status in (Status.SUCCESS, Status.FAILED) and not execution.replay
+
+
+def _is_unplanned(execution: Execution) -> bool:
+    return execution.status is Status.SKIPPED and execution.reason != Reason.CALENDAR

@@ -11,6 +11,7 @@ from chronos_gitops.jobs.layers.file_roles import calendar_path
 from chronos_gitops.jobs.layers.parts import parts_of
 from chronos_gitops.jobs.layers.tree import NO_LAYERS, Layers
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
+from chronos_gitops.jobs.origins.private_hosts import PrivateHosts
 from chronos_gitops.jobs.secrets.bindings import Bindings
 from chronos_gitops.jobs.validation import document
 from chronos_gitops.jobs.validation.files import Files
@@ -44,6 +45,7 @@ class TreeJudge:
         bindings: Bindings | None,
         environment: str | None,
         running: Callable[[], JobSet] = JobSet,
+        private_hosts: PrivateHosts | None = None,
     ) -> None:
         self.environment = environment
         self._source = source
@@ -54,6 +56,7 @@ class TreeJudge:
         self._latest = NO_LAYERS
         self._committed = CommittedLayers(source.git, source.jobs)
         self._running = running
+        self._private_hosts = private_hosts or PrivateHosts()
         self._calendars = CommittedCalendars(source.git)
 
     def tree(self, files: Files, index: Index) -> TreeResult:
@@ -70,7 +73,7 @@ class TreeJudge:
             on_file=engine_priority.yield_to_engine,
         )
         self._latest = judged.layers
-        return judged
+        return replace(judged, problems=self._private_hosts.without_notes(judged.problems))
 
     @property
     def layers(self) -> Layers:

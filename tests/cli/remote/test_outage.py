@@ -37,8 +37,9 @@ def test_a_remote_that_is_gone_is_told_with_what_runs_meanwhile(
         assert "failed" in capsys.readouterr().out
         assert main(["status"]) == 1
         assert f"jobs keep running as of commit {head[:12]}; run chronos-gitops doctor" in capsys.readouterr().out
-        assert f"Jobs keep running as of commit <code>{head[:8]}</code>; newer commits are applied once this is fixed." in first_page(
-            runner.address
+        assert (
+            f"Jobs keep running as of commit <code>{head[:8]}</code>; newer commits are applied once this is fixed."
+            in first_page(runner.address)
         )
         assert main(["rollback", "one", "1", "--server", runner.address]) == 1
         assert "hint: " in capsys.readouterr().err
@@ -66,12 +67,12 @@ def test_a_runner_that_starts_nothing_says_so_though_git_is_synced(
             service.shortage = "the disk of /data is full"
             assert main(["status"]) == 1
             shown = capsys.readouterr().out
-            assert "failing: disk fail: the disk of /data is full; chronos-gitops doctor" in shown
+            assert "failing: disk fail: the disk of /data is full; run chronos-gitops doctor" in shown
             assert "synced" in shown
             assert main(["status", "--format", "json"]) == 1
             assert json.loads(capsys.readouterr().out)["health"]["checks"]["disk"]["status"] == "fail"
             text = first_page(address)
-            assert "No execution starts now" in text
+            assert "No executions start." in text
             assert "<b>disk</b>: the disk of /data is full" in text
             service.shortage = ""
             engine = service.engine.health()

@@ -1,55 +1,23 @@
-"""Strips, bars, annotated lines and standings: values in, values out."""
+"""Strips, bars and annotated lines: values in, values out."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronos_gitops.engine.model import Execution, Pause, Status, Trigger
-from chronos_gitops.jobs.job_ids import DefinitionId
-from chronos_gitops.jobs.model import Job, JobSet, JobVersion
-from chronos_gitops.jobs.problem import Problem, Severity
-from chronos_gitops.server.api.job_health import JobHealth, standing
+from chronos_gitops.engine.model import Execution, Status, Trigger
+from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.server.web import charts
 from chronos_gitops.server.web.blame import annotate
 from chronos_gitops.server.web.cache import PageCache
 
 NOW = datetime(2026, 3, 8, 7, tzinfo=UTC)
-DOCUMENT = {"name": "one", "schedule": "@daily", "enabled": True, "webhook": {"url": "https://hooks.example.com/"}}
-ON = JobVersion(Job.from_document(DOCUMENT), "jobs/one.yaml", DefinitionId("b" * 40))
-OFF = JobVersion(Job.from_document({**DOCUMENT, "enabled": False}), "jobs/one.yaml", DefinitionId("b" * 40))
-BROKEN = replace(ON, quarantined=(Problem("jobs/one.yaml", 1, 1, Severity.ERROR, "schedule", "nonsense"),))
-PAUSE = Pause("one", "the move", "ada", NOW)
 
 
 def run(status: Status, *, minutes: int = 0, took: int | None = None) -> Execution:
     at = NOW - timedelta(minutes=minutes)
     return Execution("id", "one", at, Trigger.SCHEDULE, status, duration_ms=took)
-
-
-@pytest.mark.parametrize(
-    ("definition", "latest", "pause", "expected"),
-    [
-        (ON, None, None, JobHealth.HEALTHY),
-        (ON, run(Status.SUCCESS), None, JobHealth.HEALTHY),
-        (ON, run(Status.FAILED), None, JobHealth.FAILING),
-        (ON, run(Status.FAILED), PAUSE, JobHealth.FAILING),
-        (OFF, run(Status.FAILED), None, JobHealth.OFF),
-        (ON, run(Status.RUNNING, minutes=9), None, JobHealth.RUNNING),
-        (ON, run(Status.PENDING), None, JobHealth.RUNNING),
-        (ON, run(Status.PENDING, minutes=9), None, JobHealth.LATE),
-        (ON, run(Status.SUCCESS), PAUSE, JobHealth.PAUSED),
-        (OFF, None, None, JobHealth.OFF),
-        (BROKEN, run(Status.SUCCESS), None, JobHealth.INVALID),
-    ],
-)
-def test_a_job_stands_as_what_wants_attention_first(
-    definition: JobVersion, latest: Execution | None, pause: Pause | None, expected: JobHealth
-) -> None:
-    assert standing(definition, latest, pause, NOW) is expected
 
 
 def test_a_strip_names_its_first_peak() -> None:

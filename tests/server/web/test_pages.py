@@ -101,7 +101,7 @@ def test_a_job_page_has_its_versions_and_what_comes_next(client: FlaskClient) ->
     text = page(client, "/jobs/daily-backup")
     assert "More jobs, one less" in text
     assert text.count("<time") >= 8
-    assert "<b>runs</b>" in text
+    assert "<b>current</b>" in text
 
 
 def test_a_deleted_job_keeps_its_page(client: FlaskClient) -> None:
@@ -197,7 +197,7 @@ def test_the_file_names_the_version_that_wrote_each_line(client: FlaskClient) ->
 
 
 def test_the_other_pages_answer(own: FlaskClient) -> None:
-    assert "Quietest hours" in page(own, "/upcoming")
+    assert "Hours with the fewest runs" in page(own, "/upcoming")
     own.post("/api/v1/sync")
     assert "sync requested" in page(own, "/changes")
     assert "last heartbeat" in page(own, "/status")
@@ -275,16 +275,16 @@ def test_a_row_has_the_news_of_its_job_at_once(own: FlaskClient) -> None:
         assert f"{number} failed" in text
         assert (f"{number} in a row" in text) is (number > 1)
     finished(own, own.post("/api/v1/jobs/daily-backup/trigger").get_json()["id"])
-    assert "Last runs: 1 success" in page(own, "/")
+    assert "Last executions: 1 success" in page(own, "/")
 
 
 def test_what_is_due_minds_a_pause_at_once(own: FlaskClient) -> None:
-    assert "3 runs, the most" in page(own, "/")
+    assert "3 runs, peak" in page(own, "/")
     own.post("/api/v1/jobs/daily-backup/pause", json={"reason": "x"})
-    assert "2 runs, the most" in page(own, "/")
-    assert "1 run, the most" in page(own, "/?tag.team=frontend")
+    assert "2 runs, peak" in page(own, "/")
+    assert "1 run, peak" in page(own, "/?tag.team=frontend")
     own.post("/api/v1/jobs/daily-backup/resume")
-    assert "3 runs, the most" in page(own, "/")
+    assert "3 runs, peak" in page(own, "/")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from chronos_gitops.jobs.promises.success import Otherwise
 from chronos_gitops.jobs.secrets.usage import SecretState
 from chronos_gitops.jobs.state import JobState
 from chronos_gitops.schedule.timing import OnSkip
+from chronos_gitops.server.api.job_health import JobHealth
 from chronos_gitops.server.api.openapi.shapes import (
     COUNT,
     DURATION,
@@ -77,6 +78,7 @@ def _standing() -> dict[str, Schema]:
     return {
         "id": {"type": "string", "format": "uuid", "description": "UUIDv5 of the name"},
         "state": one_of(JobState),
+        "health": one_of(JobHealth) | {"description": "The first that applies, in this order"},
         "next_run": nullable(INSTANT),
         "created_at": nullable(INSTANT),
         "updated_at": nullable(INSTANT),

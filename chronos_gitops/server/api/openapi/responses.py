@@ -19,8 +19,9 @@ from chronos_gitops.jobs.secrets import masking
 from chronos_gitops.jobs.state import state_of
 from chronos_gitops.process.engine_priority import yielding
 from chronos_gitops.schedule.timestamps import rfc3339
-from chronos_gitops.server.api import secret_places
+from chronos_gitops.server.api import job_health, secret_places
 from chronos_gitops.server.api.auth import caller_scope
+from chronos_gitops.server.api.job_health import JobSearch
 from chronos_gitops.versions.version import VersionChange
 from chronos_gitops.webhooks.curl_command import curl
 from chronos_gitops.webhooks.observed import Observed
@@ -44,29 +45,23 @@ def instant(moment: datetime | None) -> str | None:
     return None if moment is None else rfc3339(moment)
 
 
-def jobs(
-    service: "Service", definitions: Sequence[JobVersion], latest: Mapping[str, Execution] | None = None
-) -> list[Json]:
-    """Several jobs with one question to the engine for all of them; none where their newest runs are given."""
+def jobs(service: "Service", found: Sequence[JobSearch]) -> list[Json]:
     pauses = service.engine.pauses()
-    if latest is None:
-        latest = service.engine.latest([definition.job.name for definition in definitions])
-    return [_job(service, definition, pauses, latest) for definition in yielding(definitions)]
+    return [_job(service, one, pauses) for one in yielding(found)]
 
 
 def job(service: "Service", definition: JobVersion) -> Json:
-    return jobs(service, [definition])[0]
+    return jobs(service, job_health.search(service, [definition]))[0]
 
 
-def _job(
-    service: "Service", definition: JobVersion, pauses: Mapping[str, Pause], latest: Mapping[str, Execution]
-) -> Json:
+def _job(service: "Service", found: JobSearch, pauses: Mapping[str, Pause]) -> Json:
+    definition, last = found.definition, found.latest
     name = definition.job.name
     following = service.next_runs(name, 1)
-    last = latest.get(name)
     return _documents(definition.identity, definition.job) | {
         "id": definition.job.id,
         "state": state_of(definition.job, service.now(), is_paused=name in pauses).value,
+        "health": found.standing.value,
         "next_run": instant(following[0]) if following else None,
         "created_at": instant(definition.created_at),
         "updated_at": instant(definition.updated_at),

@@ -199,7 +199,9 @@ def _backlog() -> list[HealthCheck]:
 def _targets() -> HealthCheck:
     hosts = service().engine.health().open_circuits
     return HealthCheck(
-        "targets", "warn" if hosts else "pass", f"requests suspended after failures: {', '.join(hosts)}" if hosts else ""
+        "targets",
+        "warn" if hosts else "pass",
+        f"requests suspended after failures: {', '.join(hosts)}" if hosts else "",
     )
 
 

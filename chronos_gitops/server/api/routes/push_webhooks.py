@@ -25,7 +25,8 @@ FORGE = endpoint.path("forge", "The forge", one_of(PushSender))
             "receiveHook",
             "git",
             "Push webhook of a forge",
-            "Set this URL as the forge's webhook. It exists only if a secret of the forge is configured; the signature is verified before the body is read.",
+            "Set this URL as the forge's webhook. It exists only if a secret of the "
+            "forge is configured; the signature is verified before the body is read.",
             {
                 200: answer("A ping", ref("HookAnswer")),
                 202: answer("Heard; what follows happens later", ref("HookAnswer")),

@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Blueprint, request
 
+from chronos_gitops.jobs.origins.private_hosts import PrivateHosts
 from chronos_gitops.jobs.problem import is_error
 from chronos_gitops.jobs.validation.quoting import short
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
@@ -61,8 +62,9 @@ def schedule() -> dict[str, Any]:
             "validateFile",
             "questions",
             "Validate a job file",
-            "Any content type. The findings equal those of `chronos-gitops validate`, with line and column. Defaults, environments and policies "
-            "are those that run, for the folder of `path`; without it those of the top folder.",
+            "Any content type. The findings equal those of `chronos-gitops validate`, with line and column. Defaults, "
+            "environments and policies are those that run, for the folder of `path`; without it those of the top "
+            "folder.",
             {200: answer("The findings", ref("FileAnswer"))},
         ),
         role=READ,
@@ -122,5 +124,6 @@ def _parse(content: bytes, path: str | None) -> FileResult:
         environment=follower.environment,
         calendars=service().jobs().calendars.contents(),
     )
-    renamed = (replace(problem, file=named) if problem.file == at else problem for problem in found.problems)
+    problems = PrivateHosts(service().settings.egress.private_hosts).without_notes(found.problems)
+    renamed = (replace(problem, file=named) if problem.file == at else problem for problem in problems)
     return replace(found, problems=tuple(renamed))

@@ -16,8 +16,9 @@ from chronos_gitops.notifications.detection import suspects
 from chronos_gitops.notifications.messages import expectation as expectation_message
 from chronos_gitops.rollback.to_version import RollbackRequest
 from chronos_gitops.schedule.zones import timezones as zones
+from chronos_gitops.server.api import job_health
 from chronos_gitops.server.api.endpoint import READ, Endpoint
-from chronos_gitops.server.api.job_health import WORDS, JobHealth, standing
+from chronos_gitops.server.api.job_health import WORDS
 from chronos_gitops.server.api.middleware import conditional
 from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.params import job_lookup
@@ -57,7 +58,7 @@ def job(name: str) -> str:
         about=known,
         name=known,
         job=None if definition is None else responses.job(service(), definition),
-        standing=None if definition is None else _standing(definition, runs),
+        standing=None if definition is None else job_health.of_job(service(), definition),
         words={} if definition is None else {"schedule": in_words(definition.job.timing), "standing": WORDS},
         next_runs=_next_runs(known),
         runs=[run_rows.row(run) for run in runs],
@@ -138,11 +139,6 @@ def _draft(definition: JobVersion | None) -> dict[str, Any] | None:
     with suppress(GitError):
         return draft.rendered(definition) | {"commands": draft.commands(definition)}
     return None
-
-
-def _standing(definition: JobVersion, runs: Sequence[Execution]) -> JobHealth:
-    pause = service().engine.pauses().get(definition.job.name)
-    return standing(definition, runs[0] if runs else None, pause, service().now())
 
 
 def _next_runs(name: str) -> list[dict[str, Any]]:

@@ -115,8 +115,7 @@ def _tiles(found: Sequence[JobSearch], never_valid: Sequence[str]) -> Mapping[Jo
 
 
 def _rows(found: Sequence[JobSearch]) -> list[dict[str, Any]]:
-    latest = {one.definition.job.name: one.latest for one in found if one.latest is not None}
-    rendered = responses.jobs(service(), [one.definition for one in found], latest)
+    rendered = responses.jobs(service(), found)
     shapes = _shapes(found)
     return [
         job

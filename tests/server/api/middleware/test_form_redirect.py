@@ -140,7 +140,7 @@ def test_an_invalid_job_offers_the_way_back_to_the_version_that_runs(own: FlaskC
     first = own.get("/?health=invalid", headers=BROWSER).get_data(as_text=True)
     assert re.search(r'<a class="tile invalid"[^>]*><b>2</b>', first), "the tile counts what the banner names"
     assert "2 jobs, invalid" in first
-    assert "No version of it is valid yet" in first
+    assert "no version is valid yet" in first
     assert 'href="/jobs/stillborn"' not in first
     assert "2 jobs, invalid" not in own.get("/?health=invalid&tag.team=backend", headers=BROWSER).get_data(as_text=True)
 

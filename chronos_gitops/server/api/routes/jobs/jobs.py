@@ -14,7 +14,7 @@ from chronos_gitops.expectations.judging.state import ExpectationState
 from chronos_gitops.jobs.model import JobSet, JobVersion
 from chronos_gitops.jobs.state import JobState, state_of
 from chronos_gitops.process.engine_priority import yielding
-from chronos_gitops.server.api import held_times
+from chronos_gitops.server.api import held_times, job_health
 from chronos_gitops.server.api.auth import caller_scope
 from chronos_gitops.server.api.endpoint import READ, ApiOperation, Endpoint, answer
 from chronos_gitops.server.api.job_health import JobHealth
@@ -54,7 +54,8 @@ COUNT = query.integer("count", "Number of scheduled times", default=5, high=1000
             "listJobs",
             "jobs",
             "Jobs",
-            "Sorted by name, or by `sort`. Filters are combined with AND, several tags included. Unknown parameters are refused.",
+            "Sorted by name, or by `sort`. Filters are combined with AND, several tags included. Unknown parameters "
+            "are refused.",
             {200: pagination.listed("Jobs in the order of `sort`", "JobList")},
         ),
         role=READ,
@@ -66,7 +67,7 @@ def list_jobs() -> Response:
     size, after = pagination.limit(), pagination.position(job_order.read_position)
     rows = list(islice(_ordered(SORT.value(), after), size + 1))
     page = rows[:size]
-    items = responses.jobs(service(), [definition for _, definition in page])
+    items = responses.jobs(service(), job_health.search(service(), [definition for _, definition in page]))
     return pagination.answer(items, page[-1][0] if len(rows) > size else None)
 
 

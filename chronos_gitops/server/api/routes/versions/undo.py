@@ -28,7 +28,8 @@ Answer = tuple[dict[str, Any], int]
             "undoCommit",
             "versions",
             "Undo a commit",
-            "Reverts every job that the commit changed to its state before that commit, in one new commit, or changes nothing.",
+            "Reverts every job that the commit changed to its state before that commit, in one new commit, or "
+            "changes nothing.",
             {
                 200: answer("Nothing to change, or a dry run", {"oneOf": [ref("Undo"), ref("UndoPlan")]}),
                 201: answer("Committed", ref("Undo")),

@@ -50,6 +50,8 @@ def test_the_health_filter_agrees_with_the_page(own: FlaskClient) -> None:
         "off": ["off"],
         "invalid": [],
         "late": [],
+        "broken": [],
+        "skipped": [],
         "running": [],
     }
     for health, expected in found.items():
