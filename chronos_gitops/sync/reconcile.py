@@ -305,8 +305,8 @@ def _reason(
         stay = [name for name in names if name not in not_running]
         parts = (
             ", ".join((counted(names, others, "invalid "), *map(_cause, layers))),
-            f"as before: {some(stay)}" if stay else "",
-            f"without a valid version, not running: {some(not_running)}" if not_running else "",
+            f"still on the last good version: {some(stay)}" if stay else "",
+            f"no valid version yet: {some(not_running)}" if not_running else "",
         )
         return "ValidationFailed", "; ".join(part for part in parts if part)
     return None, ""

@@ -86,7 +86,7 @@ def find(operator: Operator) -> None:
 
 
 def pause(operator: Operator) -> None:
-    operator.click("text=team=billing")
+    operator.click("[title='team=billing']")
     operator.click("summary:has-text('Pause…')")
     operator.page.fill("#bulk-pause input[name=reason]", "the gateway is down")
     operator.click("#bulk-pause button")

@@ -124,7 +124,7 @@ def test_a_broken_file_without_a_valid_version_is_not_said_to_run() -> None:
     assert settlement.quarantined == ("jobs/odd.yaml", "jobs/two.yaml", "new", "one")
     assert settlement.not_running == ("jobs/odd.yaml", "new")
     assert settlement.message == (
-        "4 invalid jobs; as before: jobs/two.yaml, one; without a valid version, not running: jobs/odd.yaml, new"
+        "4 invalid jobs; still on the last good version: jobs/two.yaml, one; no valid version yet: jobs/odd.yaml, new"
     )
     assert "before" not in reconcile(tree({"jobs/new.yaml": BROKEN.format(name="new")}), JobSet()).message
 
@@ -137,11 +137,13 @@ def test_broken_calendars_and_policies_are_counted_as_what_they_are() -> None:
         "jobs/_policies/hosts.yaml": "- nothing\n",
     }
     settlement = reconcile(tree(files), running("one"))
-    assert settlement.message.startswith("1 invalid job, 2 invalid calendars, 1 invalid policy; as before: ")
+    assert settlement.message.startswith(
+        "1 invalid job, 2 invalid calendars, 1 invalid policy; still on the last good version: "
+    )
     status = status_of(settlement, SyncStatus(SyncState.STARTING, Mode.WORKTREE, "/r"), is_rewritten=False)
     assert status.invalid_counts == "1 job, 2 calendars, 1 policy"
     only = reconcile(tree({"jobs/_calendars/fr.yaml": ""}), JobSet())
-    assert only.message == "1 invalid calendar; without a valid version, not running: jobs/_calendars/fr.yaml"
+    assert only.message == "1 invalid calendar; no valid version yet: jobs/_calendars/fr.yaml"
 
 
 def test_reject_takes_nothing() -> None:
@@ -226,4 +228,5 @@ def test_a_long_list_says_how_many_more_there_are() -> None:
     names_of = [f"job-{number}" for number in range(7)]
     broken = {f"jobs/{name}.yaml": BROKEN.format(name=name) for name in names_of}
     settlement = reconcile(tree(broken), running(*names_of))
-    assert settlement.message == "7 invalid jobs; as before: job-0, job-1, job-2, job-3, job-4 and 2 more"
+    said = "7 invalid jobs; still on the last good version: job-0, job-1, job-2, job-3, job-4 and 2 more"
+    assert settlement.message == said

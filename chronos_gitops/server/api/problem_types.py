@@ -5,12 +5,14 @@ from chronos_gitops.process.lazy_dataclass import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
-    """``kind`` is the last part of the type URI, ``/problems/<kind>``, which is a page too (RFC 9457, 3.1.1)."""
+    """``kind`` is the last part of the type URI, ``/problems/<kind>``, which is a page too (RFC 9457, 3.1.1).
+    ``page_remedy`` is what a person in a browser can do, where that differs from ``remedy``."""
 
     kind: str
     status: int
     title: str
     remedy: str
+    page_remedy: str = ""
 
     @property
     def uri(self) -> str:
@@ -23,6 +25,7 @@ KINDS: tuple[ProblemType, ...] = (
         400,
         "Malformed request",
         "Compare it with the example of the operation in /api/v1/openapi.json.",
+        "Go back and correct the value that the detail names.",
     ),
     ProblemType(
         "usage",
@@ -59,6 +62,7 @@ KINDS: tuple[ProblemType, ...] = (
         401,
         "Authentication required",
         "Send `Authorization: Bearer <token>` with a token from the runner's settings.",
+        "Log in, then open the page again.",
     ),
     ProblemType(
         "approval-by-commit",
@@ -117,12 +121,14 @@ KINDS: tuple[ProblemType, ...] = (
         "Cross-site request refused",
         "A runner without tokens, and a browser session, accept writes from the runner's own pages only. Programs "
         "send no Origin, and a token in the Authorization header.",
+        "Open the page at the runner's own address, then submit the form there.",
     ),
     ProblemType(
         "not-found",
         404,
         "Not found",
         "GET /api/v1/jobs lists the jobs; /api/v1/openapi.json lists the operations.",
+        "Jobs, Executions and Changes at the top of the page list everything that exists.",
     ),
     ProblemType(
         "no-draft",
@@ -148,6 +154,7 @@ KINDS: tuple[ProblemType, ...] = (
         409,
         "Conflict with the current state",
         "The detail names the conflict. Fetch the resource again, then repeat the request.",
+        "The detail names the conflict. Reload the page, then try again.",
     ),
     ProblemType(
         "preflight-under-way",
@@ -185,6 +192,7 @@ KINDS: tuple[ProblemType, ...] = (
         412,
         "Job changed since it was fetched",
         "GET the job again, review the diff, and repeat the request with the new ETag.",
+        "Open the job again, review the changes, and submit the form once more.",
     ),
     ProblemType("body-too-large", 413, "Request body too large", "The limit is 1 MiB."),
     ProblemType(

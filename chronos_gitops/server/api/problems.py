@@ -52,7 +52,9 @@ def response(kind: ProblemType, detail: str, *, hint: str = "", **extra: Any) ->
     problem = body(kind, detail, hint=hint, **extra)
     record_problem(detail)
     if wants_page():
-        return Response(_page(kind.title, detail, hint or kind.remedy), problem["status"], mimetype="text/html")
+        return Response(
+            _page(kind.title, detail, hint or kind.page_remedy or kind.remedy), problem["status"], mimetype="text/html"
+        )
     return Response(json.dumps(problem), problem["status"], mimetype=MEDIA_TYPE)
 
 

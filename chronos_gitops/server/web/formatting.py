@@ -1,9 +1,11 @@
 """Times, lengths and bodies as people read them."""
 
 import json
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
+_CAPITAL = re.compile(r"(?<=[a-z])[A-Z]")
 _MINUTE = timedelta(minutes=1)
 _TEN_MINUTES = 10 * _MINUTE
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
@@ -31,6 +33,11 @@ def relative(moment: datetime, now: datetime) -> str:
         return "now"
     words = length(_rounded(abs(moment - now)))
     return f"in {words}" if moment > now else f"{words} ago"
+
+
+def spaced(word: str) -> str:
+    """``Validation failed`` of ``ValidationFailed``."""
+    return _CAPITAL.sub(lambda found: f" {found[0].lower()}", word)
 
 
 def indented_json(text: str) -> str:

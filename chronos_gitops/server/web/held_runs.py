@@ -53,11 +53,12 @@ def held_counts(due: Alike, start: datetime, bucket: timedelta, buckets: int) ->
 def held_lines(due: Alike, start: datetime, stop: datetime) -> Iterator[ListedRun]:
     """Not in order. Those that are dropped are one line for each date and entry."""
     for one, names in due.items():
-        notes = _notes(one.timing, max(start, one.since) - _INSTANT, stop)
+        notes = held_notes(one.timing, max(start, one.since) - _INSTANT, stop)
         yield from (ListedRun(at, name, note, is_held=True) for at, note in notes for name in names)
 
 
-def _notes(timing: Timing | AppliedTiming, after: datetime, until: datetime) -> Iterator[tuple[datetime, str]]:
+def held_notes(timing: Timing | AppliedTiming, after: datetime, until: datetime) -> Iterator[tuple[datetime, str]]:
+    """By scheduled time; of those that are dropped the first of each date and entry, with the number of them."""
     if filed(timing).moves_ticks:
         yield from ((held.time, held_note(held, after)) for held in timing.held(after, until))
         return

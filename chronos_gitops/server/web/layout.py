@@ -134,6 +134,7 @@ def moment(value: str | datetime | None) -> Markup | str:
 
 
 blueprint.add_app_template_filter(formatting.indented_json)
+blueprint.add_app_template_filter(formatting.spaced)
 
 
 @blueprint.app_template_filter("milliseconds")

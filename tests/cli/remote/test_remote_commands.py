@@ -45,7 +45,7 @@ def test_jobs_by_tag_state_and_text(
 def test_jobs_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["jobs"]) == 0
     header, *rows = capsys.readouterr().out.splitlines()
-    assert header.split() == ["NAME", "STATE", "SCHEDULE", "TIMEZONE", "NEXT", "RUN", "VERSION", "LAST"]
+    assert header.split() == ["NAME", "STATE", "HEALTH", "SCHEDULE", "TIMEZONE", "NEXT", "RUN", "VERSION", "LAST"]
     assert [row.split()[:2] for row in rows] == [
         ["daily-backup", "enabled"],
         ["weekly-report", "enabled"],

@@ -323,3 +323,30 @@ def test_a_job_page_has_the_file_and_line_of_each_field(layered: FlaskClient) ->
 
 def test_fields_of_a_plain_job_are_folded(client: FlaskClient) -> None:
     assert '<details id="fields">' in page(client, "/jobs/daily-backup")
+
+
+def test_a_job_without_a_valid_version_is_not_said_to_be_deleted(own: FlaskClient, checkout: Checkout) -> None:
+    checkout.write("stillborn", "name: stillborn\nschedule: nonsense\n")
+    checkout.commit("Add a file that is invalid")
+    own.post("/api/v1/sync")
+    text = page(own, "/jobs/stillborn")
+    assert "was deleted" not in text
+    assert '<span class="standing invalid">invalid</span>' in text
+    assert "<code>jobs/stillborn.yaml:2:11</code>" in text
+    assert "was deleted" in page(own, "/jobs/retired")
+
+
+def test_a_long_schedule_is_shown_as_it_is_written(own: FlaskClient, checkout: Checkout) -> None:
+    checkout.write(
+        "long", job_yaml("long", "http://127.0.0.1:9/", schedule="20 */3 * * MON-FRI", timezone="Asia/Tokyo")
+    )
+    checkout.write(
+        "several", job_yaml("several", "http://127.0.0.1:9/", schedule=["0 1 * * MON-FRI", "30 13 1,15 * *"])
+    )
+    checkout.commit("Add schedules that no column holds in words")
+    own.post("/api/v1/sync")
+    text = page(own, "/")
+    assert ">20 */3 * * MON-FRI <small>Asia/Tokyo</small>" in text
+    assert ">0 1 * * MON-FRI +1</div>" in text
+    assert 'title="At 20 minutes past the hour, every 3 hours, Monday through Friday · 20 */3' in text
+    assert "<small>UTC</small>" not in text

@@ -100,7 +100,8 @@ def test_broken_layer_keeps_the_jobs_below_it_as_they_are(staging: Repository, f
     assert job(following, "one").job.timing.definition == "@hourly"
     assert [problem.jobs for problem in status.problems if problem.file == "jobs/a/_defaults.yaml"] == [1]
     assert status.broken_layers == (BrokenLayer("jobs/a/_defaults.yaml", ("three",)),)
-    assert status.message == "1 invalid job, 1 of them through jobs/a/_defaults.yaml; as before: three"
+    said = "1 invalid job, 1 of them through jobs/a/_defaults.yaml; still on the last good version: three"
+    assert status.message == said
 
 
 def test_job_with_an_error_of_its_own_is_not_counted_under_its_layer(staging: Repository, follow: Follow) -> None:

@@ -27,10 +27,10 @@ from chronos_gitops.server.api.openapi.shapes import Schema, ref
 from chronos_gitops.server.api.params import idempotency
 
 _DESCRIPTION = (
-    "Errors are RFC 9457 problems. Every GET has a strong ETag and answers 304. Unknown query parameters "
-    "are refused. Every answer carries X-Request-ID, and X-Chronos-Commit once a revision is applied. "
-    "Security requirements name the role a token needs; a browser's session stands for its token. "
-    "A token with tags sees only jobs that have them. A runner without tokens answers on loopback only."
+    "Errors are RFC 9457 problems. GET responses have a strong ETag, and are 304 when If-None-Match matches it. "
+    "Unknown query parameters are refused. Every response has X-Request-ID, and X-Chronos-Commit once a commit is "
+    "applied. Security requirements name the role that a token needs; a browser session has the roles of its token. "
+    "A token with tags sees only jobs with these tags. A runner without tokens listens on loopback only."
 )
 _UNCHANGED = {"description": "Not modified: If-None-Match matches the ETag of the response"}
 _SENT_ON = {"description": "For forms of the pages: redirect to `_next`"}

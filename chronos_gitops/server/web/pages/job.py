@@ -12,6 +12,7 @@ from chronos_gitops.errors import ChronosError
 from chronos_gitops.expectations.judging.state import ExpectationState
 from chronos_gitops.git.errors import GitError
 from chronos_gitops.jobs.model import JobVersion
+from chronos_gitops.jobs.problem import Severity
 from chronos_gitops.notifications.detection import suspects
 from chronos_gitops.notifications.messages import expectation as expectation_message
 from chronos_gitops.rollback.to_version import RollbackRequest
@@ -79,6 +80,7 @@ def job(name: str) -> str:
         places=[] if definition is None else field_places(definition),
         calendars=[] if definition is None else _calendars(definition),
         asked=_asked(known),
+        never_valid=_never_valid(known, history),
     )
 
 
@@ -132,6 +134,15 @@ def _broken(definition: JobVersion | None) -> list[dict[str, Any]]:
     return [responses.expectation(one) | {"sentence": expectation_message.sentence(one)} for one in broken]
 
 
+def _never_valid(name: str, history: Sequence[Version]) -> list[dict[str, Any]] | None:
+    """The errors of a job without a valid version; None for any other one."""
+    status = service().follower.status()
+    if name not in status.not_running or not history:
+        return None
+    errors = (one for one in status.problems if one.severity is Severity.ERROR and one.file == history[-1].path)
+    return [one.document() for one in errors]
+
+
 def _draft(definition: JobVersion | None) -> dict[str, Any] | None:
     """None also where HEAD cannot be read now: the badge stays."""
     if definition is None or not definition.draft:
@@ -149,14 +160,13 @@ def _next_runs(name: str) -> list[dict[str, Any]]:
     timing, ticks = definition.job.timing, service().next_runs(name, _NEXT)
     applied = service().engine.moving().get(name, timing) if timing.moves_ticks else timing
     now = service().now()
-    held = islice(applied.held(now, ticks[-1]), _MOST_HELD) if ticks else ()
-    notes = {one.time: held_runs.held_note(one, now) for one in held}
+    notes = dict(islice(held_runs.held_notes(applied, now, ticks[-1]), _MOST_HELD)) if ticks else {}
     said = notes | {tick: held_runs.moved_note(applied, tick) for tick in ticks}
     zone = zones.load(timing.timezone)
     return [
         {
             "at": str(responses.instant(at)),
-            "wall": f"{at.astimezone(zone):%a %Y-%m-%d %H:%M:%S %Z}",
+            "wall": "" if timing.timezone == "UTC" else f"{at.astimezone(zone):%a %Y-%m-%d %H:%M:%S %Z}",
             "note": said[at],
             "is_held": at not in ticks,
         }

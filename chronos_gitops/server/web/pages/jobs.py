@@ -8,6 +8,7 @@ from flask import g, url_for
 
 from chronos_gitops.engine.answers import failure_streak
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
+from chronos_gitops.jobs.model import Job
 from chronos_gitops.plurals import plural
 from chronos_gitops.server.api import links
 from chronos_gitops.server.api.auth import caller_scope
@@ -31,6 +32,8 @@ _STEPS = 18
 _TIMELINE = 1000
 _READ = 200
 _NAMED = 1000
+_WORDS = 22
+"""Characters of a schedule in words that fit into its column."""
 
 
 STANDING = query.choice("standing", JobHealth, "What links of earlier releases call health")
@@ -122,6 +125,7 @@ def _rows(found: Sequence[JobSearch]) -> list[dict[str, Any]]:
         | {
             "standing": one.standing,
             "words": in_words(one.definition.job.timing),
+            "short": _short_schedule(one.definition.job),
             "shape": shapes.get(one.definition.job.name),
             "since": _since(one, shapes.get(one.definition.job.name)),
             "url": f"{_place('pages.job', 'name')}{job['name']}",
@@ -130,6 +134,14 @@ def _rows(found: Sequence[JobSearch]) -> list[dict[str, Any]]:
         }
         for one, job in zip(found, rendered, strict=True)
     ]
+
+
+def _short_schedule(job: Job) -> str:
+    """In words where these fit into a column, else as it is written; the first of several."""
+    words, written = in_words(job.timing), job.timing.schedules.schedules
+    if len(words) <= _WORDS:
+        return words
+    return written[0].text if len(written) == 1 else f"{written[0].text} +{len(written) - 1}"
 
 
 def _place(endpoint: str, variable: str) -> str:

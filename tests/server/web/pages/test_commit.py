@@ -63,7 +63,7 @@ def test_undoing_by_the_form_is_a_commit_and_is_answered(own: FlaskClient, check
     assert f"Undid commit {sha[:8]}" in text
     new = checkout.git("rev-parse", "HEAD").strip()
     assert f'href="/commits/{new}"' in text
-    assert "no commit would be made" in page(own, f"/commits/{sha}/undo")
+    assert "an undo would create no commit" in page(own, f"/commits/{sha}/undo")
 
 
 def test_what_cannot_be_undone_says_why(own: FlaskClient) -> None:
@@ -83,7 +83,7 @@ def test_a_commit_that_is_none_is_not_found(client: FlaskClient, commit: str) ->
 def test_two_versions_stand_side_by_side(client: FlaskClient) -> None:
     text = page(client, "/jobs/daily-backup/compare?from=1&to=3")
     assert "version 1 and version 3" in text
-    for table in ('class="fields"', 'class="sides"'):
+    for table in ('class="fields changed"', 'class="sides"'):
         assert table in text
     by_commit = f"from={commit_of(client, 'daily-backup', 1)}&to={commit_of(client, 'daily-backup', 3)}"
     assert content(page(client, f"/jobs/daily-backup/compare?{by_commit}")) == content(text)

@@ -72,7 +72,7 @@ def test_a_job_that_is_not_there_is_said_with_a_way_on(client: FlaskClient) -> N
     text = page(client, "?job=nobody")
     assert "/?q=nobody" in text
     assert ids(text) == []
-    assert "No execution matches." in text
+    assert "No executions match." in text
 
 
 @pytest.mark.parametrize("query", ["?status=faild", "?within=2h", "?sinc=2026-01-01", "?cursor=x"])
