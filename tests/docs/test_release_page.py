@@ -6,15 +6,20 @@ from pathlib import Path
 from chronos_gitops import __version__
 
 ROOT = Path(__file__).parents[2]
-FILES = [ROOT / "action.yml", ROOT / "templates/chronos-gitops.yml", *(ROOT / "docs/how-to").glob("*.md")]
-_VERSION = re.compile(
-    r"(?:chronos-gitops==|chronos-gitops@v?|newTag: |chronos_gitops-|(?:sign|origin) v|Release )(\d+\.\d+\.\d+)"
+FILES = [
+    *(ROOT / name for name in ("action.yml", "templates/chronos-gitops.yml", "deploy/helm/chronos-gitops/Chart.yaml")),
+    *(ROOT / "docs/how-to").glob("*.md"),
+]
+_BEFORE = (
+    *("chronos-gitops==", "chronos-gitops@v?", "newTag: ", r"image\.tag=", r"^version: ", r"^appVersion: "),
+    *("chronos_gitops-", "(?:sign|origin) v", "Release "),
 )
+_VERSION = re.compile(rf"(?:{'|'.join(_BEFORE)})(\d+\.\d+\.\d+)", re.MULTILINE)
 
 
 def test_every_text_that_names_a_version_names_this_one() -> None:
     found = [(path.name, version) for path in FILES for version in _VERSION.findall(path.read_text())]
-    assert len(found) >= 10
+    assert len(found) >= 13
     assert [one for one in found if one[1] != __version__] == []
 
 

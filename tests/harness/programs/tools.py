@@ -1,5 +1,6 @@
 """Programs that tests run and that are no Python: there, or a failure that says how to install them."""
 
+import importlib
 import os
 import shutil
 import socket
@@ -8,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -21,6 +23,14 @@ def tool(name: str) -> str:
     if found is None:
         pytest.fail(f"{name} is not installed, so nothing was tested: `make test` installs it")
     return found
+
+
+def library(name: str) -> ModuleType:
+    """A module that comes with the programs."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        pytest.fail(f"{name} is not installed, so nothing was tested: `make test` installs it")
 
 
 def free_port() -> int:

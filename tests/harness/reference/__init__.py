@@ -23,5 +23,6 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/openapi.json": api.openapi,
     "docs/reference/metrics.md": metrics.page,
     "deploy/kubernetes/monitoring/prometheus-rule.yaml": prometheus_rule.page,
+    "deploy/helm/chronos-gitops/alerts.yaml": prometheus_rule.of_the_chart,
     **{f"schemas/{kind}.schema.json": partial(schemas.text, kind) for kind in schemas.KINDS},
 }
