@@ -47,7 +47,7 @@ def series(folder: Path) -> Iterator[tuple[str, tuple[str, Sequence[str], str]]]
     with build(chosen) as service:
         # A series that has no value yet is not exported; these two come from other threads.
         eventually(lambda: service.engine.health().heartbeat_at and service.follower.status().last_success_at)
-        yield from _families(service.metrics)
+        yield from _families(service.metrics.load())
 
 
 def _families(metrics: Metrics) -> Iterator[tuple[str, tuple[str, Sequence[str], str]]]:
