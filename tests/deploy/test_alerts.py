@@ -168,6 +168,7 @@ def test_a_runner_that_stands_still_is_down(prometheus: Prometheus, repository: 
     with runner(repository, tmp_path) as found:
         prometheus.scrape(found.address)
         prometheus.until(lambda: prometheus.query("chronos_build_info"), "it is scraped")
+        prometheus.until_clear("ChronosDown")  # it fires until the first scrape
         found.process.send_signal(signal.SIGSTOP)
         try:
             prometheus.until_firing("ChronosDown")
