@@ -42,7 +42,7 @@ PLAN_PATCH, NEWEST_PATCH, REMOVE_PATCH = "publish-plan", "newest-ahead", "settle
 REPLACE_PATCH, WATCH_PATCH = "end-replaced-at-once", "watch-all"
 BOUND_PATCH, STOP_PATCH = "bound-wait-behind-replay", "refuse-late-stops"
 RECLAIM_PATCH, WITHDRAW_PATCH = "reclaim-times-to-come", "withdraw-times-to-come"
-CLOSE_HELD_PATCH = "close-held-at-pause"
+CLOSE_HELD_PATCH, PORTION_PATCH = "close-held-at-pause", "claim-in-portions"
 """Changes of workflow code that histories of earlier releases do not have."""
 
 HEARTBEAT = timedelta(seconds=1)

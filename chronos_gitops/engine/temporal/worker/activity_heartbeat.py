@@ -7,11 +7,13 @@ from typing import Self
 
 from temporalio import activity
 from temporalio.client import AsyncActivityCancelledError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError, RPCStatusCode
 
 from chronos_gitops.engine.clock import elapsed
 from chronos_gitops.engine.temporal import names
 
+_BENIGN = ApplicationErrorCategory.BENIGN
 _DOUBTFUL_S = names.HEARTBEAT_TIMEOUT.total_seconds() / 3
 """The server gives up on a runner that was silent for the timeout; who was so for a part of it asks before it sends."""
 
@@ -36,6 +38,10 @@ class ActivityHeartbeat:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._task.cancel()
+        details = activity.cancellation_details()
+        if kind is asyncio.CancelledError and details is not None and (details.not_found or details.timed_out):
+            # The SDK would log a cancellation that no workflow has asked for as a failure, with a traceback.
+            raise ApplicationError("nobody waits for the activity any more", category=_BENIGN) from error
 
     def is_steady(self) -> bool:
         """True if the server takes this runner for alive for sure, so that a request may be sent."""

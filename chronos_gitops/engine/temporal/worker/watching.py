@@ -12,6 +12,8 @@ from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.worker.activity_heartbeat import ActivityHeartbeat
 
 _AGAIN_S = 1.0
+_WAITED_FOR = 3
+_OTHERS_AFTER_S = 5.0
 
 
 class Watching:
@@ -27,16 +29,33 @@ class Watching:
     @activity.defn(name=names.WATCH_ALL)
     async def watch_all(self, execution_ids: Sequence[str]) -> list[str]:
         """Those that have ended, as soon as one has. A heartbeat locks and writes the whole timetable, so there is one
-        for all of them: with one for each of a hundred the timetable stood still for minutes."""
+        for all of them: with one for each of a hundred the timetable stood still for minutes. The first ones, which run
+        or have their turn next, are waited for; the others are asked for now and then, for each end begins this anew.
+        """
+        first, others = execution_ids[:_WAITED_FOR], execution_ids[_WAITED_FOR:]
         async with ActivityHeartbeat(datetime.now(UTC)):
-            ends = {asyncio.create_task(self._end_of(one)): one for one in execution_ids}
+            ends = {asyncio.create_task(self._end_of(one)): one for one in first}
             try:
-                ended, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+                while True:
+                    ended, _ = await asyncio.wait(
+                        ends, timeout=_OTHERS_AFTER_S if others else None, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    found = [ends[task] for task in ended] or await self._ended(others)
+                    if found:
+                        return found
             finally:
                 for task in ends:
                     task.cancel()
                 await asyncio.gather(*ends, return_exceptions=True)
-            return [ends[task] for task in ended]
+
+    async def _ended(self, execution_ids: Sequence[str]) -> list[str]:
+        """Those of them that have, as far as the server's list knows by now."""
+        named = ", ".join(f"'{one}'" for one in execution_ids)
+        try:
+            found = self._client.list_workflows(f"WorkflowId IN ({named}) AND ExecutionStatus != 'Running'")
+            return [one.id async for one in found]
+        except RPCError:
+            return []
 
     async def _end_of(self, execution_id: str) -> None:
         """However it ended; one that is not there has. A server that does not answer says nothing."""

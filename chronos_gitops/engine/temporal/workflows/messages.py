@@ -146,6 +146,8 @@ class TimetableState:
     """Scheduled times of the unfinished executions that an item of a replay has made wait."""
     earlier_marks: list[int] = field(default_factory=list)
     """Marks that one decision has left far behind, the newest last."""
+    unclaimed: list["Order"] = field(default_factory=list)
+    """Orders of the last decision that no run has started yet."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ the answers of ``decide`` and ``settle``, which histories keep, are all that thi
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -15,12 +15,11 @@ from temporalio import workflow
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadyStartedError
 
-from chronos_gitops.engine.drafts import provenance
 from chronos_gitops.engine.milliseconds import instant, to_ms
-from chronos_gitops.engine.model import Execution, Reason, Status, Trigger
+from chronos_gitops.engine.model import Reason
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.visibility import search_attributes
-from chronos_gitops.engine.temporal.workflows import marks, messages, pauses, questions, turns
+from chronos_gitops.engine.temporal.workflows import marks, messages, pauses, published, questions, turns
 from chronos_gitops.engine.temporal.workflows.execution_ends import ExecutionEnds
 from chronos_gitops.engine.temporal.workflows.messages import (
     Applied,
@@ -37,11 +36,11 @@ from chronos_gitops.engine.temporal.workflows.messages import (
 from chronos_gitops.engine.temporal.workflows.replay_messages import ReplayBatch
 from chronos_gitops.engine.temporal.workflows.replay_turns import ReplayTurns
 from chronos_gitops.jobs.promises.guard import GUARD
-from chronos_gitops.schedule.timing import definition_of
 
-CONTINUE_AFTER = 20
-"""Claims after which a timetable continues as new. Each adds about 9 events, and 900 events take 0.4 s of processor
-time to replay: too long where a machine under load gives a runner a tenth of a core."""
+AT_ONCE = CONTINUE_AFTER = 20
+"""Executions that one run starts in one turn; claims and turns given after which it continues as new. Each adds
+about 9 events, and 900 events take 0.4 s of processor time to replay: too long where a machine under load gives a
+runner a tenth of a core."""
 
 
 @workflow.defn(name=names.TIMETABLE)
@@ -73,7 +72,8 @@ class TimetableWorkflow:
 
     @workflow.update(name=names.APPLY)
     async def apply(self, applied: Applied) -> bool:
-        """True if it was news: of several reconcilers that say the same exactly one hears True."""
+        """True if it was news: of several reconcilers that say the same exactly one hears True. A runner says it first
+        of all after an outage, and does not claim at once what that has left."""
         async with self._turns:
             before = self._state.applied
             if before is not None and before.digest == applied.digest:
@@ -89,6 +89,7 @@ class TimetableWorkflow:
             if is_released:
                 pauses.release(self._state, self._now())
             if self._state.mark is not None and verdict.mark is None:
+                await self._claim_rest()
                 await self._cancel_queued(Reason.DISABLED)
             self._state.applied, self._state.mark, self._state.is_removed = applied, verdict.mark, False
             self._state.moves, self._state.earlier_marks = verdict.moves, []
@@ -98,7 +99,7 @@ class TimetableWorkflow:
 
     @workflow.update(name=names.REMOVE)
     async def remove(self) -> bool:
-        async with self._turns:
+        async with self._turn_alone():
             was_there = self._state.applied is not None
             if self._state.mark is not None and workflow.patched(names.REMOVE_PATCH):
                 situation = self._edit(self._state.applied, None)
@@ -115,7 +116,7 @@ class TimetableWorkflow:
 
     @workflow.update(name=names.PAUSE)
     async def pause(self, held: PauseRecord) -> bool:
-        async with self._turns:
+        async with self._turn_alone():
             if held == self._state.pause:
                 return True  # said again, for its sender did not hear that it arrived
             if pauses.is_late_stop(self._state, held) and workflow.patched(names.STOP_PATCH):
@@ -131,13 +132,13 @@ class TimetableWorkflow:
 
     @workflow.update(name=names.RESUME)
     async def resume(self) -> None:
-        async with self._turns:
+        async with self._turn_alone():
             await self._resume(self._now())
 
     @workflow.update(name=names.BULK_PAUSE)
     async def bulk_pause(self, wanted: PauseRecord) -> BulkAnswer:
         """A call that is repeated under its id changes nothing more, whatever happened to the pause since."""
-        async with self._turns:
+        async with self._turn_alone():
             if self._state.bulk is None or self._state.bulk.id != wanted.bulk:
                 await self._begin_pause()
                 self._state.bulk = pauses.pause_by_call(self._state, wanted)
@@ -147,7 +148,7 @@ class TimetableWorkflow:
 
     @workflow.update(name=names.BULK_RESUME)
     async def bulk_resume(self, order: BulkResume) -> BulkAnswer:
-        async with self._turns:
+        async with self._turn_alone():
             if self._state.bulk is None or self._state.bulk.id != order.id:
                 self._state.bulk = pauses.left_by_call(self._state, order.id, order.bulk, self._now())
                 if self._state.bulk.held is None:
@@ -159,7 +160,7 @@ class TimetableWorkflow:
     @workflow.update(name=names.LOOK)
     async def look(self) -> int:
         """Decides at once, whatever is slept for, and publishes; the milliseconds by which the mark was ahead."""
-        async with self._turns:
+        async with self._turn_alone():
             now, mark = self._now(), self._state.mark
             await marks.take_back(self._state, now)
             if self._is_active():
@@ -181,28 +182,27 @@ class TimetableWorkflow:
     @workflow.update(name=names.TRIGGER)
     async def trigger(self, request: TriggerRequest) -> Row | None:
         """The row as it was claimed; None when this id was claimed before."""
-        async with self._turns:
+        async with self._turn_alone():
             applied = self._state.applied
             if applied is None or request.id in (*self._state.running, *self._state.waiting):
                 return None
-            execution = Execution(
-                request.id,
-                self._state.job,
-                instant(request.at),
-                Trigger.MANUAL,
-                Status.PENDING,
-                created_at=instant(request.at),
-                path=applied.path,
-                variables=request.variables,
-                **provenance(applied.version, applied.commit, draft=applied.draft),
-            )
+            execution = turns.triggered(self._state.job, applied, request)
             claimed = await self._claim([Order(messages.row(execution), request.document or applied.document)])
             self._stir()
             return claimed[0].row if claimed else None
 
+    @contextlib.asynccontextmanager
+    async def _turn_alone(self) -> AsyncIterator[None]:
+        """Of a message: what was decided is claimed before it."""
+        async with self._turns:
+            await self._claim_rest()
+            yield
+
     async def _turn(self) -> None:
-        now = self._now()
-        pause = self._state.pause
+        if self._state.unclaimed:
+            await self._claim_next()
+            return
+        now, pause = self._now(), self._state.pause
         if pause is not None and pause.until is not None and pause.until <= now and pause.beside is None:
             await self._resume(now)
         is_due = self._wake_at is not None and self._wake_at <= now
@@ -221,7 +221,7 @@ class TimetableWorkflow:
         try:
             verdict = await questions.ask(names.DECIDE, situation)
         except ActivityError as error:
-            # A job that this release cannot read any more: what git says next may be better.
+            # This release cannot read the job any more: what git says next may be better.
             workflow.logger.error("the timetable of %s stands still: %s", self._state.job, error.cause)
             self._wake_at = None
             return
@@ -229,7 +229,21 @@ class TimetableWorkflow:
         self._state.mark, self._wake_at, self._state.moves = verdict.mark, verdict.wake_at, verdict.moves
         for order in verdict.orders:
             order.document = order.document or (None if applied is None else applied.document)
-        await self._claim(verdict.orders)
+        if len(verdict.orders) > AT_ONCE and workflow.patched(names.PORTION_PATCH):
+            self._state.unclaimed = list(verdict.orders)
+            await self._claim_next()
+        else:
+            await self._claim(verdict.orders)
+
+    async def _claim_rest(self) -> None:
+        while self._state.unclaimed:
+            await self._claim_next()
+
+    async def _claim_next(self) -> None:
+        """With each event the server writes all children of a run, so one run does not start a hundred."""
+        orders, self._state.unclaimed = self._state.unclaimed[:AT_ONCE], self._state.unclaimed[AT_ONCE:]
+        await self._claim(orders)
+        self._stir()
 
     def _edit(self, before: Applied | None, after: Applied | None) -> Situation:
         state = self._state
@@ -308,6 +322,7 @@ class TimetableWorkflow:
         """Gives the next one its turn once nothing runs."""
         while (execution_id := turns.advance(self._state)) is not None:
             await self._signal(execution_id, names.GO)
+            self._claimed += workflow.patched(names.PORTION_PATCH)
 
     async def _cancel_queued(self, reason: Reason) -> None:
         for execution_id in turns.clear(self._state):
@@ -328,12 +343,7 @@ class TimetableWorkflow:
             workflow.upsert_memo({names.NEWEST: execution_id, names.PLAN: self._published})
 
     def _plan(self) -> PublishedSchedule | None:
-        applied = self._state.applied
-        if applied is None:
-            return None
-        document = applied.document
-        state, is_awake = self._state, self._wake_at is not None
-        return PublishedSchedule(definition_of(document), document["timezone"], state.mark, is_awake, state.moves)
+        return published.plan(self._state, is_awake=self._wake_at is not None)
 
     def _publish_plan(self) -> None:
         """Where no claim has: most plans go with the newest execution."""
@@ -343,20 +353,9 @@ class TimetableWorkflow:
             workflow.upsert_memo({names.PLAN: plan})
 
     def _publish(self) -> None:
-        held = [*self._state.ended_pauses, *([self._state.pause] if self._state.pause else [])]
         self._published = self._plan()
-        workflow.upsert_memo({names.PAUSES: held, names.PLAN: self._published})
-        digest = search_attributes.REMOVED_STATUS if self._state.applied is None else self._state.applied.digest
-        workflow.upsert_search_attributes(
-            [search_attributes.STATUS.value_set(self._status()), search_attributes.DIGEST.value_set(digest)]
-        )
-
-    def _status(self) -> str:
-        if self._state.pause is not None:
-            return search_attributes.PAUSED_STATUS
-        if self._state.applied is None:
-            return search_attributes.REMOVED_STATUS
-        return search_attributes.SCHEDULED_STATUS if self._state.mark is not None else search_attributes.DISABLED_STATUS
+        workflow.upsert_memo({names.PAUSES: published.pauses(self._state), names.PLAN: self._published})
+        workflow.upsert_search_attributes(published.attributes(self._state))
 
     def _is_active(self) -> bool:
         return self._state.applied is not None and self._state.mark is not None and self._state.pause is None

@@ -3,12 +3,28 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+from chronos_gitops.engine.drafts import provenance
 from chronos_gitops.engine.milliseconds import instant
-from chronos_gitops.engine.model import Reason, Status, Trigger
-from chronos_gitops.engine.temporal.workflows.messages import Applied, Order, TimetableState
+from chronos_gitops.engine.model import Execution, Reason, Status, Trigger
+from chronos_gitops.engine.temporal.workflows.messages import Applied, Order, TimetableState, TriggerRequest
 from chronos_gitops.engine.ticks import overlap
 from chronos_gitops.engine.ticks.overlap import Turn
 from chronos_gitops.jobs.model import Concurrency
+
+
+def triggered(job: str, applied: Applied, request: TriggerRequest) -> Execution:
+    at = instant(request.at)
+    return Execution(
+        request.id,
+        job,
+        at,
+        Trigger.MANUAL,
+        Status.PENDING,
+        created_at=at,
+        path=applied.path,
+        variables=request.variables,
+        **provenance(applied.version, applied.commit, draft=applied.draft),
+    )
 
 
 def claim(state: TimetableState, order: Order, now: int, is_bounded: Callable[[], bool]) -> list[str]:
