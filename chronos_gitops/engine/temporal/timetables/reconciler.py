@@ -12,10 +12,10 @@ from temporalio.common import WorkflowIDConflictPolicy
 
 from chronos_gitops.engine.milliseconds import to_ms
 from chronos_gitops.engine.temporal import names, updates
+from chronos_gitops.engine.temporal.timetables.embedded_calendars import embed
 from chronos_gitops.engine.temporal.timetables.revision_order import Ancestry, Place, RevisionOrder
 from chronos_gitops.engine.temporal.visibility import search_attributes
 from chronos_gitops.engine.temporal.visibility.visibility import Visibility
-from chronos_gitops.engine.temporal.workflows.embedded_calendars import embed
 from chronos_gitops.engine.temporal.workflows.messages import Applied, TimetableState
 from chronos_gitops.jobs.calendar_set import NO_CALENDARS, CalendarSet
 from chronos_gitops.jobs.job_set import diff

@@ -22,6 +22,7 @@ from chronos_gitops.engine.operations.replays import ReplayEnd, ReplayState
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.status.fleet_backlog import FleetBacklog
 from chronos_gitops.engine.temporal.timetables import reconciler
+from chronos_gitops.engine.temporal.timetables.embedded_calendars import files_of, with_embedded
 from chronos_gitops.engine.temporal.timetables.revision_order import Ancestry
 from chronos_gitops.engine.temporal.worker import decisions
 from chronos_gitops.engine.temporal.worker.activity_heartbeat import ActivityHeartbeat
@@ -29,7 +30,6 @@ from chronos_gitops.engine.temporal.worker.decisions import TimetableDecision
 from chronos_gitops.engine.temporal.worker.timetable_rows import TimetableRows
 from chronos_gitops.engine.temporal.worker.zone_releases import ZoneReleases
 from chronos_gitops.engine.temporal.workflows import messages
-from chronos_gitops.engine.temporal.workflows.embedded_calendars import files_of, with_embedded
 from chronos_gitops.engine.temporal.workflows.messages import (
     CUT_OFF,
     Applied,

@@ -6,7 +6,7 @@ from datetime import datetime
 from chronos_gitops.engine.drafts import provenance
 from chronos_gitops.engine.milliseconds import instant
 from chronos_gitops.engine.model import Execution, HeldBy, Trigger
-from chronos_gitops.engine.temporal.workflows.embedded_calendars import files_of
+from chronos_gitops.engine.temporal.timetables.embedded_calendars import files_of
 from chronos_gitops.engine.temporal.workflows.messages import Applied
 from chronos_gitops.engine.ticks import tick_rows
 from chronos_gitops.engine.ticks.due_queue import Missed
