@@ -1,10 +1,10 @@
 """Executions, attempts, pauses. Frozen values; times are aware and in UTC."""
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 from chronos_gitops.engine import milliseconds
@@ -251,18 +251,19 @@ class EngineHealth:
     liveness_failure: str = ""
 
 
+_FIELDS: tuple[str, ...] = Execution.__slots__
+_values_of: Callable[[Execution], tuple[Any, ...]] = attrgetter(*_FIELDS)
+"""``dataclasses.replace`` reads field by field, which takes twice as long: each execution is finished once."""
+
+
 def finished(
     execution: Execution, status: Status, *, at: datetime, reason: str | None = None, **seen: Any
 ) -> Execution:
     """``seen``: further fields that its last attempt has changed."""
-    started = execution.started_at
+    started = seen.get("started_at", execution.started_at)
     duration_ms = None if started is None else max(0, milliseconds.length(at - started))
-    return replace(
-        execution,
-        status=status,
-        completed_at=at,
-        duration_ms=duration_ms,
-        reason=reason or execution.reason,
-        callback_deadline=None,
-        **seen,
-    )
+    values = dict(zip(_FIELDS, _values_of(execution), strict=True))
+    values |= seen
+    values |= {"status": status, "completed_at": at, "duration_ms": duration_ms, "callback_deadline": None}
+    values["reason"] = reason or execution.reason
+    return Execution(**values)

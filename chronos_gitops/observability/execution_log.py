@@ -22,7 +22,9 @@ class ExecutionLog:
 
     def execution_finished(self, execution: Execution) -> None:
         level = logging.WARNING if execution.status is Status.FAILED else logging.INFO
-        log.log(level, "execution finished", extra=fields(execution))
+        if log.isEnabledFor(level):  # ``log.log`` would look for its caller in the stack, which no line shows
+            said = fields(execution)
+            log.handle(log.makeRecord(log.name, level, "", 0, "execution finished", (), None, extra=said))
 
 
 def fields(execution: Execution) -> dict[str, object]:

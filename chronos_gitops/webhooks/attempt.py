@@ -1,12 +1,11 @@
 """One HTTP attempt of one execution: prepared, sent within its deadline, judged, scrubbed."""
 
 import asyncio
-import contextlib
 import logging
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -16,6 +15,7 @@ from chronos_gitops.jobs.promises.success import Otherwise, Success
 from chronos_gitops.jobs.secrets.masking import MASK
 from chronos_gitops.process import file_descriptors
 from chronos_gitops.process.file_descriptors import OutOfDescriptors, Shortage
+from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.zones.timezones import rules_version
 from chronos_gitops.webhooks.body_check import Answer, broken_rule
@@ -51,6 +51,17 @@ _LONGEST_HEADER = 256
 
 
 OnAttempt = Callable[[Job, AttemptContext, Outcome], None]
+
+
+@dataclass(slots=True)
+class _AttemptState:
+    """State of one attempt. ``labels`` are shown in place of the values that it has met."""
+
+    job: Job
+    call: AttemptContext
+    recorder: Recorder
+    progress: PhaseTimer = field(default_factory=PhaseTimer)
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 class Delivery:
@@ -115,13 +126,15 @@ class Delivery:
         RequestNotSent, and then nothing was sent."""
         asked = time.monotonic()
         while True:
-            with contextlib.suppress(OutOfDescriptors):
+            try:
                 outcome = await self._attempt(job, call, asked)
+            except OutOfDescriptors:
+                # Nothing is known about the target: no attempt is used up, and whatever ends frees a descriptor.
+                self._shortage.note()
+                await asyncio.sleep(_DESCRIPTOR_RETRY_S)
+            else:
                 self._on_attempt(job, call, outcome)
                 return outcome
-            # Nothing is known about the target: no attempt is used up, and whatever ends frees a descriptor.
-            self._shortage.note()
-            await asyncio.sleep(_DESCRIPTOR_RETRY_S)
 
     async def _open(self) -> None:
         """Loads the client where ``WarmUp`` has not: outside of the attempt's timeout, and of the event loop."""
@@ -137,16 +150,13 @@ class Delivery:
         host = authority_of(job.webhook.url)
         async with self._slots.hold(host):
             started = time.monotonic()
-            labels: dict[str, str] = {}
-            progress = PhaseTimer()
-            recorder = Recorder(call.fingerprints, self._secrets.changed_at)
-            call = replace(call, recorder=recorder)
-            outcome = self._breakers.refusal(host, started) or await self._tried(host, job, call, progress, labels)
-        if outcome.error is not None:
-            outcome = replace(outcome, error=printable_lines(scrub(outcome.error, labels)))
+            made = _AttemptState(job, call, Recorder(call.fingerprints, self._secrets.changed_at))
+            outcome = self._breakers.refusal(host, started) or await self._tried(host, made)
+        error = outcome.error and printable_lines(scrub(outcome.error, made.labels))
         elapsed, waited = timedelta(seconds=time.monotonic() - started), timedelta(seconds=started - asked)
-        observed = recorder.observed(tzdata=self._tzdata, runner=self._runner)
-        return replace(outcome, duration=elapsed, waited=waited, phases=progress.times(), observed=observed)
+        observed = made.recorder.observed(tzdata=self._tzdata, runner=self._runner)
+        times = made.progress.times()
+        return outcome.observed_in(elapsed, waited=waited, error=error, phases=times, by=observed)
 
     @property
     def is_short_of_descriptors(self) -> bool:
@@ -176,28 +186,27 @@ class Delivery:
             return f"(not kept, because what must not be kept of it is not known: {error.message})"
         return excerpt(text.encode(errors="replace"), labels)
 
-    async def _tried(
-        self, host: str, job: Job, call: AttemptContext, progress: PhaseTimer, labels: dict[str, str]
-    ) -> Outcome:
+    async def _tried(self, host: str, made: _AttemptState) -> Outcome:
         outcome = None
         try:
-            outcome = await self._judged(job, call, progress, labels)
+            outcome = await self._judged(made)
             return outcome
         finally:
             self._breakers.settle(host, outcome, time.monotonic())
 
-    async def _judged(self, job: Job, call: AttemptContext, progress: PhaseTimer, labels: dict[str, str]) -> Outcome:
+    async def _judged(self, made: _AttemptState) -> Outcome:
+        timeout = made.job.attempt_timeout
         try:
             if self._wire is None:
                 with file_descriptors.noticed():
                     await self._open()
-            async with asyncio.timeout(job.attempt_timeout.total_seconds()):
+            async with asyncio.timeout(timeout.total_seconds()):
                 with file_descriptors.noticed():
-                    return await self._delivered(job, call, progress, labels)
+                    return await self._delivered(made)
         except (RequestNotSent, OutOfDescriptors):
             raise
         except TimeoutError:
-            message = f"no complete answer within {durations.render(job.attempt_timeout)} ({progress.phase})"
+            message = f"no complete answer within {durations.render(timeout)} ({made.progress.phase})"
             return Outcome(OutcomeKind.RETRY, error_class=ErrorClass.TIMEOUT, error=message)
         except ExchangeError as error:
             return Outcome(error.outcome_kind, error_class=error.error_class, error=str(error))
@@ -211,62 +220,59 @@ class Delivery:
             message = f"an internal error ({type(error).__name__}); see the log of the runner"
             return Outcome(OutcomeKind.FAILED, error_class=ErrorClass.INTERNAL, error=message)
 
-    async def _delivered(self, job: Job, call: AttemptContext, progress: PhaseTimer, labels: dict[str, str]) -> Outcome:
-        answer = await self._answer(job, call, progress, labels)
-        now = self._now()
-        outcome = answered(answer.status, job.webhook.success_codes, retry_after=answer.retry_after, now=now)
-        if outcome.kind is OutcomeKind.SUCCESS and job.webhook.success is not None:
-            outcome = _judge_body(outcome, job.webhook.success, answer, labels, keeps=self._keeps(call))
-        if not self._keeps(call):
-            return outcome
-        if call.recorder is not None:
-            call.recorder.headers = {name: _header(name, value, labels) for name, value in answer.headers}
-        return replace(outcome, response=excerpt(answer.body, labels))
+    async def _delivered(self, made: _AttemptState) -> Outcome:
+        answer = await self._answer(made)
+        webhook, keeps, labels = made.job.webhook, self._keeps(made.call), made.labels
+        kept = excerpt(answer.body, labels) if keeps else None
+        if keeps and answer.headers:
+            made.recorder.headers = {name: _header(name, value, labels) for name, value in answer.headers}
+        outcome = answered(
+            answer.status, webhook.success_codes, retry_after=answer.retry_after, now=self._now(), response=kept
+        )
+        if outcome.kind is OutcomeKind.SUCCESS and webhook.success is not None:
+            outcome = _judge_body(outcome, webhook.success, answer, labels, keeps=keeps)
+        return outcome
 
     def _keeps(self, call: AttemptContext) -> bool:
         """True if anything that the target of this job sends is kept."""
         return self._egress.of(call.path).keeps_responses
 
-    async def _answer(
-        self, job: Job, call: AttemptContext, progress: PhaseTimer, labels: dict[str, str]
-    ) -> HttpResponse:
+    async def _answer(self, made: _AttemptState) -> HttpResponse:
+        job, call, requests, recorder = made.job, made.call, self._requests, made.recorder
         if isinstance(job.webhook.auth, IdentityAuth):
-            return await self._send(self._requests.identified(job, call), call, progress, labels)
+            return await self._send(requests.identified(job, call, recorder), made)
         if not isinstance(job.webhook.auth, OAuth2Auth):
-            return await self._send(self._requests.rendered(job, call), call, progress, labels)
+            return await self._send(requests.rendered(job, call, recorder), made)
         # Rendered first, so that what a token is obtained with is judged for where the token goes, also a kept one.
-        asked = self._requests.token_request(job.webhook.auth, call, self._requests.rendered(job, call))
+        request = requests.rendered(job, call, recorder)
+        asked = requests.token_request(job.webhook.auth, call, request, recorder)
 
         async def fetch(request: PreparedRequest) -> HttpResponse:
-            return await self._exchange(request, call, progress, labels)
+            return await self._exchange(request, made)
 
         token, is_new = await self._tokens.get(asked, fetch, self._now)
-        answer = await self._send(self._requests.rendered(job, call, token), call, progress, labels)
+        answer = await self._send(requests.rendered(job, call, recorder, token), made)
         if answer.status != 401 or is_new:
             return answer
         # A kept token may have been revoked since: once more with a new one.
         self._tokens.forget(asked, token)
         token, _ = await self._tokens.get(asked, fetch, self._now)
-        return await self._send(self._requests.rendered(job, call, token), call, progress, labels)
+        return await self._send(requests.rendered(job, call, recorder, token), made)
 
-    async def _send(
-        self, request: PreparedRequest, call: AttemptContext, progress: PhaseTimer, labels: dict[str, str]
-    ) -> HttpResponse:
+    async def _send(self, request: PreparedRequest, made: _AttemptState) -> HttpResponse:
         """To the target, whose address is noted unless the url is a secret."""
-        progress.peer = None
+        made.progress.peer = None
         try:
-            return await self._exchange(request, call, progress, labels)
+            return await self._exchange(request, made)
         finally:
-            if call.recorder is not None and not request.place:
-                call.recorder.target(request.target.host, progress.peer)
+            if not request.place:
+                made.recorder.target(request.target.host, made.progress.peer)
 
-    async def _exchange(
-        self, request: PreparedRequest, call: AttemptContext, progress: PhaseTimer, labels: dict[str, str]
-    ) -> HttpResponse:
-        labels.update(request.secrets)
-        policy = self._egress.of(call.path).policy
+    async def _exchange(self, request: PreparedRequest, made: _AttemptState) -> HttpResponse:
+        made.labels.update(request.secrets)
+        policy = self._egress.of(made.call.path).policy
         assert self._wire is not None
-        return await self._wire.exchange(request, progress, call.may_send, egress=policy)
+        return await self._wire.exchange(request, made.progress, made.call.may_send, egress=policy)
 
 
 def _header(name: str, value: str, labels: Mapping[str, str]) -> str:
@@ -289,6 +295,7 @@ def _judge_body(
             outcome.status_code,
             answer.body_fault.error_class,
             f"{answer.body_fault}; webhook.success needs the whole body",
+            outcome.response,
         )
 
     def shown(text: str) -> str:

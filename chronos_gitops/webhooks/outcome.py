@@ -80,6 +80,13 @@ class Outcome:
     phases: PhaseTimes | None = None
     observed: Observed | None = None
 
+    def observed_in(
+        self, duration: timedelta, *, waited: timedelta, error: str | None, phases: PhaseTimes | None, by: Observed
+    ) -> "Outcome":
+        """The same with what its attempt has seen; ``error`` is scrubbed."""
+        known = self.kind, self.status_code, self.error_class, error, self.response, self.retry_after
+        return Outcome(*known, duration, waited, phases, by)
+
 
 class RequestNotSent(Exception):
     """The request was ready and was not sent, for whoever asked for it may not send it any more."""
@@ -100,13 +107,16 @@ class ExchangeError(ChronosError):
         return OutcomeKind.RETRY if self.may_retry else OutcomeKind.FAILED
 
 
-def answered(status: int, success: SuccessCodes, *, retry_after: str | None, now: datetime) -> Outcome:
+def answered(
+    status: int, success: SuccessCodes, *, retry_after: str | None, now: datetime, response: str | None = None
+) -> Outcome:
     """The outcome of a complete answer (CONTRACT 5); ``retry_after`` is the header, read for 429 and 503 only."""
     if status in success:
-        return Outcome(OutcomeKind.SUCCESS, status)
+        return Outcome(OutcomeKind.SUCCESS, status, response=response)
     wait = parse_retry_after(retry_after, now) if status in _MAY_SAY_WHEN and retry_after else None
     kind = OutcomeKind.RETRY if is_retried(status) else OutcomeKind.FAILED
-    return Outcome(kind, status, ErrorClass.STATUS, f"the target responded with {phrase(status)}", retry_after=wait)
+    error = f"the target responded with {phrase(status)}"
+    return Outcome(kind, status, ErrorClass.STATUS, error, response, wait)
 
 
 def is_retried(status: int) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from urllib.parse import quote
 
 from chronos_gitops.jobs.model import Job
@@ -20,7 +20,7 @@ from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.webhooks.credentials import auth
 from chronos_gitops.webhooks.credentials.auth import Headers
 from chronos_gitops.webhooks.credentials.secrets import SecretError
-from chronos_gitops.webhooks.observed import Fingerprints, Recorder
+from chronos_gitops.webhooks.observed import Fingerprints
 from chronos_gitops.webhooks.url import RequestError, Target, VariableError
 
 EXECUTION_HEADER = "X-Chronos-Execution-ID"
@@ -53,7 +53,7 @@ class AttemptContext:
     ``idempotency_key`` is sent in place of the execution id, for a scheduled time that runs again.
     ``signature`` proves who may post the outcome of an execution that awaits its callback. ``version``, ``trigger`` and
     ``variables``, the names that a trigger set, stand in identity tokens.
-    ``fingerprints`` are made of the secrets that it uses, and ``recorder`` is the delivery's own.
+    ``fingerprints`` are made of the secrets that it uses.
     ``may_send`` has the last word when the connection is open and nothing was written: slots, names and connections
     may take long, and meanwhile the execution may have become another runner's.
     """
@@ -69,7 +69,6 @@ class AttemptContext:
     trigger: str | None = None
     variables: tuple[str, ...] = ()
     fingerprints: Fingerprints = field(default_factory=Fingerprints, repr=False, compare=False)
-    recorder: Recorder | None = field(default=None, repr=False, compare=False)
     idempotency_key: str = ""
     may_send: Callable[[], bool] = field(default=lambda: True, repr=False, compare=False)
 
@@ -111,7 +110,7 @@ def render(
         job = job.at(call.scheduled_time)
     except NoSuchTime as error:
         raise VariableError(str(error), hint="see variables in the job's file") from None
-    fill = _Fill(variables(job, call), secret)
+    fill = _Fill(partial(variables, job, call), secret)
     webhook = job.webhook
     place = webhook.url if _is_secret(webhook.url) else ""
     target = _plain_target(webhook.url) if templates.is_plain(webhook.url) else Target.parse(fill.url(webhook.url))
@@ -212,7 +211,7 @@ def masked(job: Job, call: AttemptContext, *, user_agent: str) -> MaskedRequest:
     """The same request without a single credential in it; needs no secret to be set. A time without a value stays."""
     with suppress(NoSuchTime):
         job = job.at(call.scheduled_time)
-    fill = _Fill(variables(job, call), lambda name: f"${{secret:{name}}}")
+    fill = _Fill(partial(variables, job, call), lambda name: f"${{secret:{name}}}")
     shown = masking.masked(job.document())["webhook"]
     custom = tuple((name, fill.text(value)) for name, value in shown["headers"].items())
     body = None if shown["body"] is None else fill.text(shown["body"])
@@ -230,15 +229,15 @@ class ResolvedSecrets:
 
 def fill_secrets(texts: Sequence[str], secret: Callable[[str], str]) -> ResolvedSecrets:
     """Texts with their references to secrets filled in, and what may be shown in place of the values."""
-    fill = _Fill({}, secret)
+    fill = _Fill(dict, secret)
     return ResolvedSecrets(tuple(fill.secrets_only(text) for text in texts), fill.labels)
 
 
 class _Fill:
     """Fills placeholders in and remembers which secrets it met."""
 
-    def __init__(self, given: Mapping[str, str], secret: Callable[[str], str]) -> None:
-        self._variables = given
+    def __init__(self, variables: Callable[[], Mapping[str, str]], secret: Callable[[str], str]) -> None:
+        self._given = variables
         self._secret = secret
         self.labels: dict[str, str] = {}
         self._names: set[str] = set()
@@ -250,8 +249,12 @@ class _Fill:
         for name in sorted(self._names):
             judge(name)
 
+    @cached_property
+    def _variables(self) -> Mapping[str, str]:
+        return self._given()
+
     def text(self, text: str) -> str:
-        return templates.substitute(text, variable=self._variables.__getitem__, secret=self._look_up)
+        return templates.substitute(text, variable=lambda name: self._variables[name], secret=self._look_up)
 
     def url(self, text: str) -> str:
         """Each value percent-encoded, so that it cannot leave its place; a URL that is one secret (an address that is
@@ -302,16 +305,22 @@ def _merged(proof: Headers, custom: Headers, defaults: Headers, ours: Headers) -
     return (*used, *kept, *proof, *ours, ("Accept-Encoding", "identity"))
 
 
+@lru_cache(maxsize=1000)
 def is_reserved(name: str) -> bool:
     return name.lower() in _OF_THE_CONNECTION or bool(_OURS.fullmatch(name))
 
 
 def _refuse_invalid(headers: Headers) -> None:
-    for name, value in headers:
-        if not _TOKEN.match(name):
-            raise RequestError("the name of a header is not valid", hint="see webhook.headers and webhook.auth.header")
-        if _CONTROL.search(value):
-            raise RequestError(f"the header {name} holds a control character after substitution")
+    if not all(_is_token(name) for name, _ in headers):
+        raise RequestError("the name of a header is not valid", hint="see webhook.headers and webhook.auth.header")
+    if _CONTROL.search("".join([value for _, value in headers])):
+        name = next(name for name, value in headers if _CONTROL.search(value))
+        raise RequestError(f"the header {name} holds a control character after substitution")
+
+
+@lru_cache(maxsize=1000)
+def _is_token(name: str) -> bool:
+    return bool(_TOKEN.match(name))
 
 
 def _sensitive_address(target: Target) -> tuple[str, ...]:

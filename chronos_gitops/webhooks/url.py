@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import field
+from functools import lru_cache
 from urllib.parse import quote
 
 from chronos_gitops.errors import ChronosError
@@ -50,6 +51,7 @@ class Target:
         return cls(f"{origin}{rest if rest.startswith('/') else f'/{rest}'}", origin)
 
 
+@lru_cache(maxsize=1000)
 def authority_of(url: str) -> str:
     """Scheme-less authority of a url, in lower case; references to secrets are not filled in."""
     return re.split(r"[/?#\\]", url.partition("://")[2], maxsplit=1)[0].lower() or url

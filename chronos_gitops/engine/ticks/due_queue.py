@@ -117,12 +117,13 @@ def moving(timing: Timing, mark: datetime, now: datetime, moves: Moves, *, is_pa
 
 @dataclass(frozen=True, slots=True)
 class DueTick:
-    """One step of one job; ``at`` is its instant, of one that runs with the job's jitter. ``is_plain``: it runs, and
-    no calendar holds or moves anything."""
+    """The first step of one job later than ``after``; ``at`` is its instant, of one that runs with the job's jitter.
+    ``is_plain``: it runs, and no calendar holds or moves anything."""
 
     at: datetime
     job: str
     tick: datetime
+    after: datetime
     is_plain: bool = True
 
 
@@ -142,7 +143,8 @@ class DueQueue:
             return
         tick = step.at
         at = tick + jitter(job.name, tick, job.jitter) if job.jitter and step.tick is not None else tick
-        due = DueTick(at, job.name, tick, is_plain=step.tick is not None and not (step.held or step.moves or moves))
+        is_plain = step.tick is not None and not (step.held or step.moves or moves)
+        due = DueTick(at, job.name, tick, after, is_plain)
         self._next[job.name] = due
         heapq.heappush(self._heap, (due.at, next(self._order), due))
 

@@ -38,6 +38,9 @@ def substitute(text: str, *, variable: Callable[[str], str], secret: Callable[[s
     they are (validation has refused them before).
     """
 
+    if is_plain(text):
+        return text
+
     def one(match: re.Match[str]) -> str:
         whole = match.group()
         if whole.startswith("$"):
@@ -50,7 +53,7 @@ def substitute(text: str, *, variable: Callable[[str], str], secret: Callable[[s
 
 def reference_in(url: str) -> str | None:
     """The name of the secret that a URL consists of: an address that is itself the credential."""
-    match = _SECRET.fullmatch(url)
+    match = _SECRET.fullmatch(url) if url.startswith("${") else None
     return None if match is None else match.group(1)
 
 
@@ -67,4 +70,4 @@ def has_secret_in_host(url: str) -> bool:
 
 def is_plain(text: str) -> bool:
     """True if no placeholder is in it."""
-    return _PLACEHOLDER.search(text) is None
+    return not ("{{" in text or "${" in text) or _PLACEHOLDER.search(text) is None

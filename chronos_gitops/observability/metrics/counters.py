@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from chronos_gitops.observability.metrics.tallies import CounterTally, HistogramTally
+
 _DURATIONS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
 _LAGS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 _PHASES = (0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -21,22 +23,28 @@ class Counters:
         def histogram(name: str, text: str, buckets: Sequence[float], *labels: str) -> Histogram:
             return Histogram(f"chronos_{name}", text, labels, buckets=buckets, registry=registry)
 
-        self.executions = counter("executions", "Executions that ended.", "job_name", "status", "trigger")
-        self.duration = histogram("execution_duration_seconds", "First attempt to last byte.", _DURATIONS, "job_name")
-        self.execution_attempts = histogram("execution_attempts", "Requests that one execution took.", _ATTEMPTS)
+        def tally(name: str, text: str, *labels: str) -> CounterTally:
+            return CounterTally(registry, f"chronos_{name}", text, *labels)
+
+        def spread(name: str, text: str, bounds: Sequence[float], *labels: str) -> HistogramTally:
+            return HistogramTally(registry, f"chronos_{name}", text, bounds, *labels)
+
+        self.executions = tally("executions", "Executions that ended.", "job_name", "status", "trigger")
+        self.duration = spread("execution_duration_seconds", "First attempt to last byte.", _DURATIONS, "job_name")
+        self.execution_attempts = spread("execution_attempts", "Requests that one execution took.", _ATTEMPTS)
         text = "Scheduled time to the start of the execution, without jitter, requires and waits for its turn."
-        self.lag = histogram("schedule_lag_seconds", text, _LAGS)
-        self.skipped = counter("skipped_runs", "Scheduled times that were not executed.", "job_name", "reason")
-        self.missed = counter(
+        self.lag = spread("schedule_lag_seconds", text, _LAGS)
+        self.skipped = tally("skipped_runs", "Scheduled times that were not executed.", "job_name", "reason")
+        self.missed = tally(
             "missed_runs", "Scheduled times that passed while no runner could execute them.", "job_name"
         )
-        self.attempts = counter("attempts", "HTTP requests made.", "job_name", "outcome")
+        self.attempts = tally("attempts", "HTTP requests made.", "job_name", "outcome")
         text = "Answers by class, 2xx to 5xx or none, and by host; from the 101st host on: other."
-        self.responses = counter("webhook_responses", text, "code_class", "host")
+        self.responses = tally("webhook_responses", text, "code_class", "host")
         text = "Time that requests waited for a free slot of limits.in_flight, in_flight_per_host or rate_per_host."
-        self.waits = histogram("webhook_wait_seconds", text, _LAGS)
+        self.waits = spread("webhook_wait_seconds", text, _LAGS)
         text = "Time of requests by phase: dns, connect, tls, first_byte, read."
-        self.phases = histogram("webhook_phase_seconds", text, _PHASES, "phase")
+        self.phases = spread("webhook_phase_seconds", text, _PHASES, "phase")
         self.fetches = counter("git_fetch", "Fetches from the remote: updated, unchanged, failed.", "result")
         self.fetch_time = histogram("git_fetch_duration_seconds", "Time of one fetch, also of failed ones.", _FETCHES)
         text = "Rollbacks asked for: committed, proposed, unchanged, refused."
@@ -53,4 +61,4 @@ class Counters:
     def forget(self, job: str) -> None:
         """Ends the series of a job that is no more."""
         for family in (self.executions, self.duration, self.skipped, self.missed, self.attempts):
-            family.remove_by_labels({"job_name": job})
+            family.forget("job_name", job)

@@ -27,7 +27,7 @@ _TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics:
-    """One registry of one runner, and an ``engine.observer.Observer``. Safe from any thread."""
+    """One registry of one runner. As an ``engine.observer.Observer`` for the engine's thread; else from any thread."""
 
     def __init__(self, series: Series | None = None) -> None:
         self.registry = CollectorRegistry()
@@ -51,24 +51,24 @@ class Metrics:
         self.registry.register(collector)
 
     def attempt_finished(self, job: Job, outcome: "Outcome") -> None:
-        self._count.attempts.labels(self._job(job.name), outcome.kind.value).inc()
-        code = outcome.status_code
+        count, code = self._count, outcome.status_code
+        count.attempts.inc(self._job(job.name), outcome.kind.value)
         host = self._hosts.of(authority_of(job.webhook.url))
-        self._count.responses.labels("none" if code is None else f"{code // 100}xx", host).inc()
-        self._count.waits.observe(outcome.waited.total_seconds())
+        count.responses.inc("none" if code is None else f"{code // 100}xx", host)
+        count.waits.observe(outcome.waited.total_seconds())
         if outcome.phases is not None:
             for phase, milliseconds in outcome.phases.spent():
-                self._count.phases.labels(phase).observe(milliseconds / 1000)
+                count.phases.observe(milliseconds / 1000, phase)
 
     def execution_finished(self, execution: Execution) -> None:
         count, job = self._count, self._job(execution.job)
-        count.executions.labels(job, execution.status.value, execution.trigger.value).inc()
+        count.executions.inc(job, execution.status.value, execution.trigger.value)
         if execution.status is Status.SKIPPED:
             self._skip(job, execution)
         if execution.attempts:
             count.execution_attempts.observe(execution.attempts)
         if execution.duration_ms is not None:
-            count.duration.labels(job).observe(execution.duration_ms / 1000)
+            count.duration.observe(execution.duration_ms / 1000, job)
         late = lateness(execution, self._definition(execution.job))
         if late is not None:
             count.lag.observe(late.total_seconds())
@@ -78,9 +78,9 @@ class Metrics:
         return None if found is None else found.job
 
     def _skip(self, job: str, execution: Execution) -> None:
-        self._count.skipped.labels(job, execution.reason or "none").inc(execution.count)
+        self._count.skipped.inc(job, execution.reason or "none", by=execution.count)
         if execution.reason == Reason.MISSED:
-            self._count.missed.labels(job).inc(execution.count)
+            self._count.missed.inc(job, by=execution.count)
 
     def git_fetched(self, result: str, seconds: float, at: datetime) -> None:
         """``result``: updated, unchanged or failed; ``at`` is when it ended."""

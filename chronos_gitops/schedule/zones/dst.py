@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -25,13 +26,21 @@ class Wallclock:
 
     pattern: CronExpression
     zone: ZoneInfo
+    _newest: tuple[int, datetime | None] | None = field(default=None, init=False, repr=False, compare=False)
+    """The last question and its answer: jobs of one schedule are due together, and each asks for its next tick."""
 
     @property
     def both_day_fields(self) -> bool:
         return self.pattern.both_day_fields
 
     def next_after(self, instant: datetime) -> datetime | None:
-        after = _seconds(instant)
+        after, newest = _seconds(instant), self._newest
+        if newest is None or newest[0] != after:
+            newest = after, self._next_after(after)
+            object.__setattr__(self, "_newest", newest)
+        return newest[1]
+
+    def _next_after(self, after: int) -> datetime | None:
         found = self._elapsed(after + 1) if self.pattern.elapsed else self._fixed(after)
         if found is None:
             return None

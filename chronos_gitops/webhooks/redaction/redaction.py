@@ -37,6 +37,8 @@ def scrub(text: str, values: Mapping[str, str]) -> str:
 def excerpt(body: bytes, values: Mapping[str, str]) -> str:
     """The stored part of a response: at most 4 KiB of printable text from its first 16 KiB, scrubbed before it is cut,
     so that no cut, ours or the target's, leaves the beginning of a secret behind."""
+    if not body:
+        return ""
     examined = body[:EXAMINED]
     if any(values):
         examined = _scrubbed(examined, values, is_cut=True)

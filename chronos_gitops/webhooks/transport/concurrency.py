@@ -4,7 +4,6 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from weakref import WeakValueDictionary
 
 _SHARE = 2
 
@@ -22,30 +21,26 @@ class ConcurrencyLimiter:
     def __init__(self, *, at_once: int, per_host: int, rate: int = 0) -> None:
         self._per_host = per_host
         self._interval = 1 / rate if rate else 0.0
-        self._free_at: dict[str, float] = {}
-        self._hosts: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._loop = asyncio.get_running_loop()
         self._free = at_once
         self._held: Counter[str] = Counter()
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._next_at: dict[str, float] = {}
+        """When the rate lets the next request begin; a host is forgotten once that has passed."""
 
     @asynccontextmanager
     async def hold(self, host: str) -> AsyncIterator[None]:
-        semaphore = self._hosts.get(host)
-        if semaphore is None:
-            semaphore = self._hosts[host] = asyncio.Semaphore(self._per_host)
-        async with semaphore:
-            await self._pace(host)
-            await self._take(host)
-            try:
-                yield
-            finally:
-                self._give_back(host)
-
-    async def _take(self, host: str) -> None:
         if host not in self._waiting and self._may_hold(host):
             self._grant(host)
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        else:
+            await self._turn(host)
+        try:
+            yield
+        finally:
+            self._give_back(host)
+
+    async def _turn(self, host: str) -> None:
+        turn: asyncio.Future[None] = self._loop.create_future()
         self._waiting.setdefault(host, deque()).append(turn)
         try:
             await turn
@@ -55,11 +50,22 @@ class ConcurrencyLimiter:
             raise
 
     def _may_hold(self, host: str) -> bool:
-        return self._held[host] < _SHARE * self._free
+        held = self._held[host]
+        return held < self._per_host and held < _SHARE * self._free and host not in self._next_at
 
     def _grant(self, host: str) -> None:
         self._free -= 1
         self._held[host] += 1
+        if self._interval:
+            self._pace(host, self._loop.time() + self._interval)
+
+    def _pace(self, host: str, at: float) -> None:
+        self._next_at[host] = at
+        self._loop.call_at(at, self._next, host)
+
+    def _next(self, host: str) -> None:
+        del self._next_at[host]
+        self._serve(host)
 
     def _give_back(self, host: str) -> None:
         self._free += 1
@@ -80,11 +86,3 @@ class ConcurrencyLimiter:
                 turn.set_result(None)
         if turns is not None and not turns:
             del self._waiting[host]
-
-    async def _pace(self, host: str) -> None:
-        if not self._interval:
-            return
-        now = asyncio.get_running_loop().time()
-        at = max(now, self._free_at.get(host, 0.0))
-        self._free_at[host] = at + self._interval
-        await asyncio.sleep(at - now)

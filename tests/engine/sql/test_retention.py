@@ -19,6 +19,7 @@ from chronos_gitops.engine.sql.postgres.connection import DatabaseAddress
 from chronos_gitops.engine.sql.postgres.store import PostgresStore
 from chronos_gitops.engine.sql.retention import BATCH, Keep, Retention
 from chronos_gitops.engine.sql.store import ledger
+from chronos_gitops.engine.sql.store.attempts import Record
 from chronos_gitops.engine.sql.store.sqlite import SqliteStore
 from chronos_gitops.engine.sql.store.store import Session, Store
 from chronos_gitops.engine.ticks.due_queue import Missed
@@ -59,11 +60,7 @@ def add(store: Store, *ticks: datetime, status: Status = Status.SUCCESS, of: Job
     ).result(10)
     for each in found if status.is_final else ():
         execution, attempt = finished(each.execution, status, at=NOON), Attempt(1, NOON, 5)
-        store.write(
-            lambda connection, execution=execution, attempt=attempt: ledger.record_attempt(
-                connection, execution, attempt, None, 0
-            )
-        ).result(10)
+        store.write(Record(execution, attempt, None, 0)).result(10)
 
 
 def kept(store: Store, job: str = "daily-backup") -> list[datetime]:

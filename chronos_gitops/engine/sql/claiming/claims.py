@@ -2,9 +2,8 @@
 
 import json
 import sys
-import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -55,12 +54,6 @@ class Claim:
     ) -> "Claim":
         return cls(definition, tick, trigger, "", tick, not_before, moved_from=moved_from)
 
-    def recorded_in(self, namespace: uuid.UUID) -> "Claim":
-        """With its id."""
-        if self.tick is None:
-            return self
-        return replace(self, id=tick_execution_id(namespace, self.definition.job.name, self.tick))
-
     @property
     def key(self) -> "_Key":
         """The unique key of the claim. A scheduled time is its own key, because its row may have an id of an earlier
@@ -98,7 +91,6 @@ def claim(
     """
     if not claims:
         return []
-    claims = [one.recorded_in(replica.namespace) for one in claims]
     decision = _ClaimBatch(_known(session, claims), _unfinished(session, claims), replica, now, room)
     if decision.busy:
         decision.live = replica.live(session)
@@ -109,11 +101,15 @@ def claim(
     judged = [decision.on(each) for each in claims]
     # What was called back meanwhile, on another runner, has its end already and is replaced by nothing.
     ended = _replace(session, decision)
-    claimed = [replace(each, replaced=tuple(one for one in each.replaced if one in ended)) for each in judged]
+    claimed = [_replacing(each, ended) if each.replaced else each for each in judged]
     _write(session, decision, claims)
     for owner in decision.told - {replica.id}:
         replica.tell(session, owner)
     return claimed
+
+
+def _replacing(claimed: Claimed, ended: Collection[str]) -> Claimed:
+    return replace(claimed, replaced=tuple(one for one in claimed.replaced if one in ended))
 
 
 class _Owned(NamedTuple):
@@ -192,9 +188,10 @@ class _ClaimBatch:
         return tuple(each.id for each in busy if each.owner == self.replica.id)
 
     def _add(self, claim: Claim, status: Status, reason: Reason | None, owner: str | None) -> Execution:
+        job = claim.definition.job
         execution = Execution(
-            id=claim.id,
-            job=claim.definition.job.name,
+            id=claim.id if claim.tick is None else tick_execution_id(self.replica.namespace, job.name, claim.tick),
+            job=job.name,
             scheduled_time=claim.scheduled_time,
             trigger=claim.trigger,
             status=status,
@@ -214,7 +211,7 @@ class _ClaimBatch:
             "tick": milliseconds.maybe_ms(claim.tick),
             "request_key": claim.request_key,
             "next_attempt_at": milliseconds.maybe_ms(claim.not_before),
-            "definition": claim.definition.job.digest,
+            "definition": job.digest,
             "owner": owner,
         }
         self.added.append(parameters(execution) | extra)

@@ -92,10 +92,14 @@ class PendingWrites:
             self.claims.append(Claim.of_tick(definition, tick, Trigger.SCHEDULE, not_before, due.origins.get(tick)))
         self.mark(job, max(mark.at, now), due.moves)
 
-    def step(self, definition: JobVersion, mark: Watermark) -> None:
-        """Decide the next scheduled time that is due."""
-        job, revision = definition.job, self._revision(definition.job)
-        step = next_step(job.timing, mark.at, mark.moves, revision=revision)
+    def step(self, definition: JobVersion, mark: Watermark, due: DueTick) -> None:
+        """Decide the next scheduled time, which is due."""
+        job = definition.job
+        if due.is_plain and due.after == mark.at:
+            self.claims.append(Claim.of_tick(definition, due.tick, Trigger.SCHEDULE))
+            self.marks.append(mark.moved_to(due.tick))
+            return
+        step = next_step(job.timing, mark.at, mark.moves, revision=self._revision(job))
         assert step is not None, "it was in the queue"
         if step.tick is not None:
             claim = Claim.of_tick(definition, step.tick, Trigger.SCHEDULE, moved_from=step.moved_from)
@@ -183,7 +187,7 @@ def on_due(
         if now - entry.at > LATE:
             decision.catch_up(definition, mark, now)
         else:
-            decision.step(definition, mark)
+            decision.step(definition, mark, entry)
     return decision
 
 

@@ -41,6 +41,10 @@ class Watermark:
         digest = timing.digest if timing.has_calendars else ""
         return cls(job.name, timing.definition, job.timezone, milliseconds.whole(at), digest, moves)
 
+    def moved_to(self, at: datetime) -> "Watermark":
+        """Under the same timing, without moves."""
+        return Watermark(self.job, self.schedule, self.timezone, milliseconds.whole(at), self.timing)
+
     def matches_schedule(self, job: Job) -> bool:
         """True if it is under the job's own fields; contents of calendars may differ."""
         return (self.schedule, self.timezone) == (job.timing.definition, job.timezone)
@@ -149,7 +153,10 @@ def _watermark(row: row_mapping.Row) -> Watermark:
     """Its texts are those that the job has already: 10,000 copies of them are 2 MB."""
     words = sys.intern(row["job"]), sys.intern(row["schedule"]), sys.intern(row["timezone"])
     at, timing = milliseconds.instant(row["watermark"]), sys.intern(row["timing"] or "")
-    moves = tuple(
-        (milliseconds.instant(one), milliseconds.instant(two)) for one, two in json.loads(row["moves"] or "[]")
-    )
-    return Watermark(*words, at, timing, moves)
+    return Watermark(*words, at, timing, _moves(row["moves"]))
+
+
+def _moves(stored: str | None) -> Moves:
+    if stored is None:
+        return ()
+    return tuple((milliseconds.instant(one), milliseconds.instant(two)) for one, two in json.loads(stored))

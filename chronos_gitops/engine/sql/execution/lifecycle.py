@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 from chronos_gitops.engine import callbacks, milliseconds
@@ -74,16 +74,16 @@ class Lifecycle:
         if run.execution.callback_deadline is None:
             begun = await self._begin(control, run)
             if begun is not None:
-                await self._deliver(control, run, begun)
+                await self._deliver(control, run, *begun)
             return
         overdue = await self._overdue(run)
         if overdue is not None:
             execution, wait = overdue
             await self._rest_before(control, wait)
-            await self._deliver(control, run, execution)
+            await self._deliver(control, run, execution, execution.started_at or self._clock.now())
 
-    async def _begin(self, control: ExecutionControl, run: PendingRun) -> Execution | None:
-        """None: its gate did not open, or another runner has it."""
+    async def _begin(self, control: ExecutionControl, run: PendingRun) -> tuple[Execution, datetime] | None:
+        """The execution and its start. None: its gate did not open, or another runner has it."""
         if run.not_before is not None:
             await self._rest(control, run.wait(self._clock.now()))
         while (left := run.ahead(self._clock.now())) is not None:
@@ -96,9 +96,11 @@ class Lifecycle:
         control.has_begun = True
         started_at = admitted.started_at or self._clock.now()
         self._results.started(run, started_at)
-        return replace(admitted, status=Status.RUNNING, started_at=started_at)
+        return admitted, started_at
 
-    async def _deliver(self, control: ExecutionControl, run: PendingRun, execution: Execution) -> None:
+    async def _deliver(
+        self, control: ExecutionControl, run: PendingRun, execution: Execution, started_at: datetime
+    ) -> None:
         number = execution.attempts
         while not control.drain.has_begun or number == execution.attempts:
             number += 1
@@ -110,7 +112,13 @@ class Lifecycle:
             now = self._clock.now()
             deadline = callbacks.deadline(run.job, outcome, now)
             execution = after_attempt(
-                execution, outcome, attempt, will_retry=wait is not None, deadline=deadline, now=now
+                execution,
+                outcome,
+                attempt,
+                started_at=started_at,
+                will_retry=wait is not None,
+                deadline=deadline,
+                now=now,
             )
             if not await self._results.attempt(run, execution, attempt, wait):
                 return  # it has ended meanwhile, or another runner has it and reports its end

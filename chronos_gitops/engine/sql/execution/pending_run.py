@@ -46,19 +46,21 @@ def after_attempt(
     outcome: Outcome,
     attempt: Attempt,
     *,
+    started_at: datetime,
     will_retry: bool,
     deadline: datetime | None,
     now: datetime,
 ) -> Execution:
     """``deadline`` is that of the callback which is awaited now."""
     seen: dict[str, Any] = {
+        "started_at": started_at,
         "attempts": attempt.number,
         "status_code": outcome.status_code,
         "error_class": outcome.error_class,
         "error": outcome.error,
     }
     if will_retry or deadline is not None:
-        return replace(execution, callback_deadline=deadline, **seen)
+        return replace(execution, status=Status.RUNNING, callback_deadline=deadline, **seen)
     status = Status.SUCCESS if outcome.kind is OutcomeKind.SUCCESS else Status.FAILED
     return finished(execution, status, at=now, **seen)
 

@@ -4,14 +4,13 @@ import asyncio
 import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from math import inf
 from typing import TypeVar
 
 from chronos_gitops.engine.clock import Clock
 from chronos_gitops.engine.model import Attempt, Execution, Reason, cancelled_because
 from chronos_gitops.engine.sql.execution.pending_run import PendingRun, after_deadline
-from chronos_gitops.engine.sql.store import ledger
+from chronos_gitops.engine.sql.store import attempts, ledger
 from chronos_gitops.engine.sql.store.store import Operation, Session, StoreError
 from chronos_gitops.engine.sql.write_batcher import WriteBatcher
 from chronos_gitops.jobs.model import Concurrency
@@ -50,7 +49,7 @@ class UnwrittenStarts:
             if due > until:
                 break
             del self._begun[execution_id]
-            self._outbox.write_soon(partial(ledger.start, execution_id=execution_id, fence=fence, at=at))
+            self._outbox.write_soon(attempts.Start(execution_id, fence, at))
 
     def _write_due(self) -> None:
         self.write(self._loop.time())
@@ -82,9 +81,7 @@ class ResultWriter:
         failpoints.reach("before-record")
         self._starts.discard(run.execution.id)
         next_attempt_at = None if wait is None else self._clock.now() + wait
-        return await self.until_written(
-            lambda session: ledger.record_attempt(session, execution, attempt, next_attempt_at, run.fence)
-        )
+        return await self.until_written(attempts.Record(execution, attempt, next_attempt_at, run.fence))
 
     async def overdue(self, run: PendingRun, wait: timedelta | None, now: datetime) -> Execution | None:
         """The callback did not come in time, and it is sent again after ``wait``, or has failed. None when it has ended
@@ -107,7 +104,9 @@ class ResultWriter:
         """A request under way when the execution was cancelled. Soon, and without waiting for it."""
         if reason is not None:
             cut = replace(attempt, error_class="cancelled", error=f"cut off: {cancelled_because(reason)}")
-            self._outbox.write_soon(lambda session: ledger.record_cancelled(session, run.execution.id, cut, run.fence))
+            self._outbox.write_soon(
+                lambda session: attempts.record_cancelled(session, run.execution.id, cut, run.fence)
+            )
 
     async def is_ours(self, run: PendingRun) -> bool:
         return await self.until_written(lambda session: ledger.is_ours(session, run.execution.id, run.fence))

@@ -32,6 +32,7 @@ from chronos_gitops.engine.sql.store.store import (
     StoreError,
     StoreUnusable,
     T,
+    perform,
 )
 from chronos_gitops.engine.sql.store.writer import Writer
 from chronos_gitops.engine.sql.write_watchdog import WriteWatch
@@ -178,7 +179,7 @@ class PostgresStore:
         session = PostgresSession(line.connection, self._watch.answered)
         try:
             session.execute("BEGIN")
-            results = [operation(session) for operation in operations]
+            results = perform(session, operations)
             line.connection.execute("COMMIT")
         except BaseException as error:
             # A server that only reads was the primary before a failover: the address may lead to another one by now.

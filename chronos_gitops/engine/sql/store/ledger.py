@@ -11,7 +11,6 @@ from chronos_gitops.engine.answers.version_outcomes import EndedGroup
 from chronos_gitops.engine.callbacks import CallbackReport, judged, received
 from chronos_gitops.engine.model import (
     EXECUTION_IDENTITY,
-    Attempt,
     Execution,
     ExecutionDetail,
     ExecutionQuery,
@@ -37,57 +36,8 @@ class Unfinished:
     fence: int
 
 
-def start(session: Session, execution_id: str, fence: int, at: datetime) -> None:
-    session.execute(store_queries.START_EXECUTION, {"id": execution_id, "fence": fence, "at": milliseconds.to_ms(at)})
-
-
 def is_ours(session: Session, execution_id: str, fence: int) -> bool:
     return session.execute(store_queries.IS_OURS, {"id": execution_id, "fence": fence}).fetchone() is not None
-
-
-def record_attempt(
-    session: Session, execution: Execution, attempt: Attempt, next_attempt_at: datetime | None, fence: int
-) -> bool:
-    """Adds the attempt and what the execution has become; False when it was cancelled meanwhile and keeps its end, or
-    when another runner has it by now. May be asked again after a commit whose outcome is unknown."""
-    _add_attempt(session, execution.id, attempt, fence)
-    after = {
-        "id": execution.id,
-        "fence": fence,
-        "started_at": milliseconds.maybe_ms(execution.started_at),
-        "attempts": attempt.number,
-        "status": row_mapping.stored_status(execution),
-        "status_code": attempt.status_code,
-        "error_class": attempt.error_class,
-        "error": attempt.error,
-        "next_attempt_at": milliseconds.maybe_ms(next_attempt_at),
-        "completed_at": milliseconds.maybe_ms(execution.completed_at),
-        "callback_deadline": milliseconds.maybe_ms(execution.callback_deadline),
-    }
-    if session.execute(store_queries.AFTER_ATTEMPT, after).rowcount == 1:
-        return True
-    late = {name: after[name] for name in ("id", "fence", "attempts", "status_code")}
-    session.execute(store_queries.ANSWERED_LATE, late)
-    recorded = {name: after[name] for name in ("id", "fence", "attempts", "status")}
-    recorded_before = session.execute(store_queries.IS_RECORDED, recorded).fetchone()
-    return recorded_before is not None and execution.id not in called_back(session, [execution.id])
-
-
-def _add_attempt(session: Session, execution_id: str, attempt: Attempt, fence: int) -> None:
-    parameters = {
-        "execution": execution_id,
-        "fence": fence,
-        "number": attempt.number,
-        "started_at": milliseconds.to_ms(attempt.started_at),
-        "duration_ms": attempt.duration_ms,
-        "status_code": attempt.status_code,
-        "error_class": attempt.error_class,
-        "error": attempt.error,
-        "response": attempt.response,
-        "phases": row_mapping.maybe_phases(attempt.phases),
-        "context": row_mapping.maybe_observed(attempt.observed),
-    }
-    session.execute(store_queries.ADD_ATTEMPT, parameters)
 
 
 def hold(session: Session, execution_id: str) -> tuple[Execution, str | None] | None:
@@ -176,12 +126,6 @@ def namespace(session: Session) -> uuid.UUID:
     row = session.execute(store_queries.IDENTITY, {"name": EXECUTION_IDENTITY}).fetchone()
     assert row is not None
     return uuid.UUID(row["value"])
-
-
-def record_cancelled(session: Session, execution_id: str, attempt: Attempt, fence: int) -> None:
-    """Adds the attempt that was cut off; the execution has its end already."""
-    _add_attempt(session, execution_id, attempt, fence)
-    session.execute(store_queries.COUNT_ATTEMPTS, {"id": execution_id, "fence": fence, "attempts": attempt.number})
 
 
 def cancel(session: Session, execution_id: str, by: str, at: datetime, replica: Replica) -> Execution | None:

@@ -97,7 +97,7 @@ def attempt(row: Row) -> Attempt:
 
 
 def maybe_phases(phases: PhaseTimes | None) -> str | None:
-    return None if phases is None else json.dumps(asdict(phases))
+    return None if phases is None else _COMPACT.encode(dict(phases.spent()))
 
 
 def maybe_observed(observed: Observed | None) -> str | None:

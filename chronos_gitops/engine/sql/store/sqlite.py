@@ -27,6 +27,7 @@ from chronos_gitops.engine.sql.store.store import (
     StoreUnusable,
     T,
     migrations,
+    perform,
 )
 from chronos_gitops.engine.sql.store.writer import Writer
 from chronos_gitops.engine.sql.write_watchdog import WriteWatch
@@ -194,7 +195,7 @@ class SqliteStore:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                results = [operation(self._session) for operation in operations]
+                results = perform(self._session, operations)
                 self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:

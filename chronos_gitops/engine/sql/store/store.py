@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from importlib import resources
+from itertools import groupby
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from chronos_gitops.engine.sql.store.row_mapping import Row
@@ -61,6 +62,20 @@ class Result(NamedTuple):
 
     value: Any
     error: Exception | None = None
+
+
+def perform(session: Session, operations: Sequence[Operation[Any]]) -> list[Any]:
+    """Runs operations in their order and returns their values. Neighbours of a class that has ``together`` are given to
+    it at once."""
+    values: list[Any] = []
+    for kind, found in groupby(operations, type):
+        several = list(found)
+        together: Callable[[Session, list[Any]], list[Any]] | None = getattr(kind, "together", None)
+        if together is not None and len(several) > 1:
+            values += together(session, several)
+        else:
+            values += [operation(session) for operation in several]
+    return values
 
 
 @dataclass(frozen=True, slots=True)
