@@ -131,7 +131,8 @@ class _Selector(selectors.DefaultSelector):
         at_rest(self)
         try:
             if timeout is not None and timeout < _SHORT and self.fileno() < _SELECTABLE:
-                select.select((self.fileno(),), (), (), timeout)
+                if not select.select((self.fileno(),), (), (), timeout)[0]:
+                    return []
                 timeout = 0
             return super().select(timeout)
         finally:

@@ -148,6 +148,7 @@ class Schedule:
             return self.text
 
 
+@lru_cache(maxsize=1000)  # 3 µs, and an execution asks for its own four times
 def jitter(key: str, tick: datetime, spread: timedelta) -> timedelta:
     """A delay in [0, spread), the same for the same key and tick on every machine, in whole milliseconds."""
     choices = spread // timedelta(milliseconds=1)

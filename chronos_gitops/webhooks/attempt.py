@@ -150,6 +150,7 @@ class Delivery:
         host = authority_of(job.webhook.url)
         async with self._slots.hold(host):
             started = time.monotonic()
+            call.begins()
             made = _AttemptState(job, call, Recorder(call.fingerprints, self._secrets.changed_at))
             outcome = self._breakers.refusal(host, started) or await self._tried(host, made)
         error = outcome.error and printable_lines(scrub(outcome.error, made.labels))
@@ -201,8 +202,12 @@ class Delivery:
                 with file_descriptors.noticed():
                     await self._open()
             async with asyncio.timeout(timeout.total_seconds()):
-                with file_descriptors.noticed():
+                try:
                     return await self._delivered(made)
+                except Exception as error:  # as file_descriptors.noticed does, without its cost
+                    if file_descriptors.ran_out(error):
+                        raise OutOfDescriptors from error
+                    raise
         except (RequestNotSent, OutOfDescriptors):
             raise
         except TimeoutError:

@@ -54,6 +54,7 @@ class AttemptContext:
     ``signature`` proves who may post the outcome of an execution that awaits its callback. ``version``, ``trigger`` and
     ``variables``, the names that a trigger set, stand in identity tokens.
     ``fingerprints`` are made of the secrets that it uses.
+    ``begins`` is called when it has its slot, for each attempt at it.
     ``may_send`` has the last word when the connection is open and nothing was written: slots, names and connections
     may take long, and meanwhile the execution may have become another runner's.
     """
@@ -70,6 +71,7 @@ class AttemptContext:
     variables: tuple[str, ...] = ()
     fingerprints: Fingerprints = field(default_factory=Fingerprints, repr=False, compare=False)
     idempotency_key: str = ""
+    begins: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
     may_send: Callable[[], bool] = field(default=lambda: True, repr=False, compare=False)
 
     @property
@@ -293,8 +295,13 @@ def _content_type(body: bytes) -> str:
     return "application/json"
 
 
+_IDENTITY = ("Accept-Encoding", "identity")
+
+
 def _merged(proof: Headers, custom: Headers, defaults: Headers, ours: Headers) -> Headers:
     """Ours and the proof of identity stand; the file's own come next, the defaults last."""
+    if not proof and not custom:
+        return (*defaults, *ours, _IDENTITY)
     for name, _ in proof:
         if is_reserved(name):
             raise RequestError(f"webhook.auth cannot set the header {name}", hint="chronos-gitops sets it itself")
@@ -302,7 +309,7 @@ def _merged(proof: Headers, custom: Headers, defaults: Headers, ours: Headers) -
     kept = tuple((name, value) for name, value in custom if name.lower() not in proven and not is_reserved(name))
     named = {name.lower() for name, _ in kept} | proven
     used = tuple((name, value) for name, value in defaults if name.lower() not in named)
-    return (*used, *kept, *proof, *ours, ("Accept-Encoding", "identity"))
+    return (*used, *kept, *proof, *ours, _IDENTITY)
 
 
 @lru_cache(maxsize=1000)
@@ -311,8 +318,9 @@ def is_reserved(name: str) -> bool:
 
 
 def _refuse_invalid(headers: Headers) -> None:
-    if not all(_is_token(name) for name, _ in headers):
-        raise RequestError("the name of a header is not valid", hint="see webhook.headers and webhook.auth.header")
+    for name, _ in headers:
+        if not _is_token(name):
+            raise RequestError("the name of a header is not valid", hint="see webhook.headers and webhook.auth.header")
     if _CONTROL.search("".join([value for _, value in headers])):
         name = next(name for name, value in headers if _CONTROL.search(value))
         raise RequestError(f"the header {name} holds a control character after substitution")

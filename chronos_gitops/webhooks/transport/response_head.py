@@ -7,6 +7,7 @@ that the connection is not used again, so that no byte of this response can be t
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 from chronos_gitops.process.lazy_dataclass import dataclass
 
@@ -17,6 +18,7 @@ _LENGTH = re.compile(r"[0-9]+\Z", re.ASCII)
 _KEEP_ALIVE = re.compile(r"(?:^|,)[ \t]*timeout[ \t]*=[ \t]*\"?([0-9]{1,9})", re.ASCII | re.IGNORECASE)
 _PREFIX = b"HTTP/"
 _LARGEST = 2**62
+_SHORT = 1024
 SWITCHING_PROTOCOLS = 101
 NOTED = {
     name.lower(): name
@@ -92,6 +94,16 @@ def may_be_http(content: bytes | bytearray) -> bool:
 
 def parse(head: bytes, *, method: str) -> ResponseHead | None:
     """``head`` ends with its blank line; None when its first line is no status line."""
+    return _known(head, method) if len(head) <= _SHORT else _parsed(head, method)
+
+
+@lru_cache(maxsize=64)
+def _known(head: bytes, method: str) -> ResponseHead | None:
+    """A server that answers many requests within a second gives them all the same head, date included."""
+    return _parsed(head, method)
+
+
+def _parsed(head: bytes, method: str) -> ResponseHead | None:
     lines = head.rstrip(b"\r\n").split(b"\n")
     line = _STATUS_LINE.match(lines[0].rstrip(b"\r"))
     if line is None:

@@ -20,7 +20,7 @@ class Drain:
 @dataclass(slots=True, eq=False)
 class ExecutionControl:
     """Of one task in the engine's loop. ``reason`` says why it was cancelled; None when another runner has it.
-    ``has_begun``: its request may be under way, or soon."""
+    ``has_begun``: its request is under way, or was; one that waits for a slot of ``limits`` has not begun."""
 
     run: PendingRun
     drain: Drain

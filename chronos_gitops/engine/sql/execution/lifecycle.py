@@ -93,10 +93,7 @@ class Lifecycle:
             if admitted is not None:
                 self._finished(admitted)
             return None
-        control.has_begun = True
-        started_at = admitted.started_at or self._clock.now()
-        self._results.started(run, started_at)
-        return admitted, started_at
+        return admitted, admitted.started_at or self._clock.now()
 
     async def _deliver(
         self, control: ExecutionControl, run: PendingRun, execution: Execution, started_at: datetime
@@ -104,7 +101,7 @@ class Lifecycle:
         number = execution.attempts
         while not control.drain.has_begun or number == execution.attempts:
             number += 1
-            done = await self._attempt(control, run, execution, number)
+            done = await self._attempt(control, run, execution, number, started_at)
             if done is None:
                 return  # another runner has it by now
             outcome, attempt = done
@@ -141,12 +138,12 @@ class Lifecycle:
         return None if after is None or wait is None else (after, wait)
 
     async def _attempt(
-        self, control: ExecutionControl, run: PendingRun, execution: Execution, number: int
+        self, control: ExecutionControl, run: PendingRun, execution: Execution, number: int, begun_at: datetime
     ) -> tuple[Outcome, Attempt] | None:
         """None: it is no longer this runner's, and nothing was sent."""
         while (losses := await self._confirm_ownership(run, execution)) is not None:
             with contextlib.suppress(RequestNotSent):
-                return await self._sent(control, run, execution, number, losses)
+                return await self._sent(control, run, execution, number, begun_at, losses)
         return None
 
     async def _confirm_ownership(self, run: PendingRun, execution: Execution) -> int | None:
@@ -163,7 +160,13 @@ class Lifecycle:
         return losses if await self._results.is_ours(run) else None
 
     async def _sent(
-        self, control: ExecutionControl, run: PendingRun, execution: Execution, number: int, losses: int
+        self,
+        control: ExecutionControl,
+        run: PendingRun,
+        execution: Execution,
+        number: int,
+        begun_at: datetime,
+        losses: int,
     ) -> tuple[Outcome, Attempt]:
         started_at = self._clock.now()
         call = AttemptContext(
@@ -175,6 +178,7 @@ class Lifecycle:
             version=execution.version,
             trigger=str(execution.trigger),
             idempotency_key=execution.idempotency_key or "",
+            begins=lambda: self._begins(control, run, begun_at),
             may_send=lambda: self._may_send(control, losses),
             signature=self._sign(execution.id) if run.job.awaits_callback else "",
             fingerprints=self._fingerprints,
@@ -200,6 +204,11 @@ class Lifecycle:
             outcome.phases,
             outcome.observed,
         )
+
+    def _begins(self, control: ExecutionControl, run: PendingRun, at: datetime) -> None:
+        if not control.has_begun:
+            control.has_begun = True
+            self._results.started(run, at)
 
     def _may_send(self, control: ExecutionControl, losses: int) -> bool:
         replica = self._replica

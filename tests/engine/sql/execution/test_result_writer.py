@@ -68,6 +68,20 @@ def test_a_long_one_is_running_meanwhile(bench: Bench, data_folder: Path) -> Non
     eventually(lambda: changes(data_folder / "ledger.db") == [("running", True), ("success", True)])
 
 
+def test_one_that_waits_for_a_slot_has_not_begun(bench: Bench, data_folder: Path) -> None:
+    first, second = (bench.job(name, path="/hold/gate", schedule="@yearly") for name in ("first", "second"))
+    engine = noted(bench.start(first, second, at_once=1), data_folder / "ledger.db")
+    engine.trigger("first")
+    eventually(lambda: changes(data_folder / "ledger.db") == [("running", True)])
+    waiting = engine.trigger("second")
+    engine.resume("first")  # a decision, before which every begin is written
+    assert [*statuses(engine, "first"), *statuses(engine, "second")] == [("running", None), ("pending", None)]
+    bench.receiver.release("gate")
+    ended = {one.job: one for one in bench.seen.wait(2)}
+    assert {one.status for one in ended.values()} == {"success"}
+    assert (ended["second"].id, ended["second"].started_at) == (waiting.id, bench.clock.now())
+
+
 @pytest.mark.parametrize("concurrency", ["allow", "forbid", "queue"])
 def test_a_deletion_leaves_what_has_just_begun_its_end(bench: Bench, concurrency: str) -> None:
     engine = bench.start(bench.job(path="/slow/0.3", schedule="@yearly", concurrency=concurrency))
