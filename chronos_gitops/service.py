@@ -66,6 +66,7 @@ class Service:
     secrets: SecretWatch
     forge: ForgeIntegration
     warm_up: WarmUp
+    """To be launched when the runner has said that it is ready; ``stop`` ends it."""
     issuer: Issuer | None = None
     is_desk_shared: bool = True
     deliveries: Deliveries = field(default_factory=Deliveries)
@@ -103,7 +104,6 @@ class Service:
         self.expectations.launch()
         self.preflights.launch()
         self.forge.start(self.engine)
-        self.warm_up.launch()
         self.is_started = True
 
     def stop(self) -> None:

@@ -71,6 +71,7 @@ def _serve(chosen: Settings, supervisor: SystemdNotifier, *, is_renamed: bool = 
             line = _ready_line(chosen.host, port, service.follower.status())
             click.echo(line)
             supervisor.ready(line)
+            service.warm_up.launch()
         while not stop.wait(supervisor.interval):
             # systemd restarts a runner that stops reporting; /readyz tells everything that a restart does not mend.
             if not service.liveness_failure():

@@ -20,10 +20,6 @@ _WORD = (
     r"|(?:api|access|private|secret|auth|signing)[-_]?key)"
 )
 _SENSITIVE_NAME = re.compile(_WORD + r"\Z", re.IGNORECASE)
-_SENSITIVE_AMBIGUOUS_PARAMETER = re.compile(r"(?:key|sig|signature|auth|pwd|pass)\Z", re.IGNORECASE)
-_PLAIN_WORDS = re.compile(r"(?:[a-z]+|[0-9]{1,4})(?:[-_./][a-z]+|[-_./][0-9]{1,4})*\Z")
-"""``daily-backup`` and ``reports/2026``: after a name like ``key``, no credential."""
-_PARAMETER = re.compile(rf"{_WORD}\Z|\A(?:key|sig|signature|auth|pwd|pass)\Z", re.IGNORECASE)
 _AMBIGUOUS_PARAMETER = re.compile(r"(?:key|sig|signature|auth|pwd|pass)\Z", re.IGNORECASE)
 _PLAIN_WORDS = re.compile(r"(?:[a-z]+|[0-9]{1,4})(?:[-_./][a-z]+|[-_./][0-9]{1,4})*\Z")
 """``daily-backup`` and ``reports/2026``: after a name like ``key``, no credential."""

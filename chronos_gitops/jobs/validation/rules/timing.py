@@ -37,7 +37,11 @@ _SAMPLE = 8
 
 def check(source: Document) -> Iterator[Problem]:
     yield from _absent(source)
-    parsed = {path: _duration(text) for path in _DURATIONS if (text := source.text(*path)) is not None}
+    parsed = {
+        path: _duration(text)
+        for path in _DURATIONS
+        if path[0] in source.value and (text := source.text(*path)) is not None
+    }
     for path, read in parsed.items():
         if isinstance(read, durations.DurationError):
             yield source.spot(path).problem("duration", str(read))
