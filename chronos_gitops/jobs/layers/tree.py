@@ -101,18 +101,16 @@ class Layers:
         return self._inherited_by(outer, self._defaults_above(outer)) if layer.place.folder else _EMPTY
 
     def changed_fields(self, before: "Layers", path: str) -> frozenset[str] | None:
-        """Top-level fields that the layers of this path say otherwise than ``before``: a job there is the same in all
-        others. None where that cannot be told: a layer is refused, or other environments are declared."""
+        """Top-level fields, and those of ``webhook`` like ``webhook.url``, that the layers of this path say otherwise
+        than ``before``: a job there is the same in all others. None where that cannot be told: a layer is refused or
+        has no table as its ``webhook``, or other environments are declared."""
         now, was = self.of(path), before.of(path)
         if self.environments != before.environments or any(one.errors or one.problems for one in (*now, *was)):
             return None
         parts, known = _parts_by_place(now), _parts_by_place(was)
-        return frozenset(
-            field
-            for place in parts.keys() | known.keys()
-            for field in parts.get(place, _EMPTY).keys() | known.get(place, _EMPTY).keys()
-            if repr(parts.get(place, _EMPTY).get(field, _EMPTY)) != repr(known.get(place, _EMPTY).get(field, _EMPTY))
-        )
+        places = parts.keys() | known.keys()
+        found = frozenset[str]().union(*(_differing(parts.get(one, _EMPTY), known.get(one, _EMPTY)) for one in places))
+        return None if "webhook" in found else found
 
     def job(self, path: str, own: FileParts, environment: str | None) -> EffectiveJob:
         """The job at this path in the environment, None for the base where none is declared."""
@@ -191,6 +189,16 @@ class Layers:
 
     def _folder_of(self, path: str) -> str:
         return self._place(path).rpartition("/")[0]
+
+
+def _differing(part: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
+    names = part.keys() | other.keys()
+    found = {name for name in names if repr(part.get(name, _EMPTY)) != repr(other.get(name, _EMPTY))}
+    requests = part.get("webhook", _EMPTY), other.get("webhook", _EMPTY)
+    if "webhook" in found and all(isinstance(one, Mapping) for one in requests):
+        found.remove("webhook")
+        found |= {f"webhook.{name}" for name in _differing(*requests)}
+    return found
 
 
 def _parts_by_place(layers: Sequence[Layer]) -> dict[tuple[str, str | None], Mapping[str, Any]]:

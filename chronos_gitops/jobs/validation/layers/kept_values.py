@@ -22,10 +22,9 @@ from chronos_gitops.jobs.validation.document import Document
 from chronos_gitops.jobs.validation.file_result import FileResult
 from chronos_gitops.jobs.validation.files import Files, TreeEntry
 from chronos_gitops.jobs.validation.layers import effective
-from chronos_gitops.jobs.validation.layers.plain_variables import filled_values
+from chronos_gitops.jobs.validation.layers.plain_variables import filled_value, is_same
 from chronos_gitops.jobs.validation.rules import document_rules, file_name
 
-_SENT: Final = frozenset({"webhook", variables.VARIABLES})
 _CROSS_FILES: Final = frozenset({"skip", "requires"})
 """Their results are places in layers, or depend on other files."""
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ class KeptValues:
         key = layers.verdict_key(known.path)
         if not changed and not layers.policies.files:
             return replace(known, layers=key, policies=())
-        if not changed.isdisjoint(_SENT) or layers.policies.files:
+        if _is_sent(changed) or layers.policies.files:
             return _decide_sent(known, own, layers, environment, check, changed, key)
         merged = layers.merged(known.path, own)
         for value in _differing(merged.values(), changed):
@@ -126,6 +125,11 @@ class KeptValues:
         return self._changed[folder]
 
 
+def _is_sent(changed: Set[str]) -> bool:
+    """True if a text that is sent may differ, or how its answer is judged."""
+    return any(field == variables.VARIABLES or field.partition(".")[0] == "webhook" for field in changed)
+
+
 def _bare(part: Document, path: str) -> Document:
     return bare_document({sys.intern(key): value for key, value in part.value.items()}, path)
 
@@ -135,7 +139,7 @@ def _differing(values: Collection[Mapping[str, Any]], changed: Set[str]) -> Iter
     judged: list[Mapping[str, Any]] = []
     fields = document_rules.read_with(changed)
     for value in values:
-        if not any(all(value.get(name) is one.get(name) for name in fields) for one in judged):
+        if not any(is_same(value, one, fields) for one in judged):
             judged.append(value)
             yield value
 
@@ -150,16 +154,15 @@ def _decide_sent(
     key: str,
 ) -> FileResult | None:
     """Where texts that are sent may differ, or policies have a say."""
-    fields = changed if changed.isdisjoint(_SENT) else changed | {"webhook"}
+    fields = changed | document_rules.SENT_TEXTS if variables.VARIABLES in changed else changed
     if not layers.policies.files:
         merged = layers.merged(known.path, own)
-        filled = filled_values(
-            known.path, own, merged.values(), fields, lambda source, read: not check(source, fields=read)
+        values, here = tuple(merged.values()), list(merged).index(environment) if environment in merged else 0
+        filled = filled_value(
+            known.path, own, values, here, fields, lambda source, read: not check(source, fields=read)
         )
         if filled is not None:
-            here = list(merged).index(environment) if environment in merged else 0
-            content = content_digest(list(merged.values())[here])
-            return replace(_made(known, filled[here], layers, key, content), policies=())
+            return replace(_made(known, filled, layers, key, content_digest(values[here])), policies=())
     found = effective.judge_parts(known.path, own, layers, environment, lambda source: check(source, fields=fields))
     if found.problems or found.value is None:
         return None

@@ -1,7 +1,7 @@
 """A quick "valid" for jobs whose variables are plain texts. Like every fast path it never says what is wrong: what it
 does not accept is judged by ``effective``, which writes the messages."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from chronos_gitops.jobs.layers import variables
@@ -16,33 +16,33 @@ FieldCheck = Callable[[Document, Set[str]], bool]
 """True if the schema and the rules that read these fields find nothing in the document."""
 
 
-def filled_values(
-    path: str, own: FileParts, merged: Iterable[Value], fields: Set[str], has_no_findings: FieldCheck
-) -> list[Value] | None:
-    """The values of the job with its variables in place, in the order of ``merged``; equal ones may be the same object.
-    None where something may be wrong. ``fields`` are those in which the job, which has no null, may differ from one
-    without a finding."""
-    judged: list[tuple[Value, Mapping[str, str], Value]] = []
-    found: list[Value] = []
+def filled_value(
+    path: str, own: FileParts, merged: Sequence[Value], here: int, fields: Set[str], has_no_findings: FieldCheck
+) -> Value | None:
+    """The value of the job in the environment ``here`` with its variables in place. None where something may be wrong
+    in any environment. ``fields`` are those in which the job, which has no null, may differ from one without a
+    finding."""
+    judged: list[tuple[Value, Mapping[str, str]]] = []
+    first: Value | None = None
     unused = set(own.base.value.get(variables.VARIABLES, ()))
     together = document_rules.read_with(fields) - {variables.VARIABLES}
-    for value in merged:
+    for value in (merged[here], *merged[:here], *merged[here + 1 :]):
         used = _used_texts(value)
         if used is None:
             return None
         unused -= used.keys()
-        filled = next((done for one, there, done in judged if used == there and _is_same(value, one, together)), None)
-        if filled is None:
+        if not any(used == there and is_same(value, one, together) for one, there in judged):
             filled = variables.fill(dict(value)).value
             if not has_no_findings(bare_document(filled, path), fields - {variables.VARIABLES}):
                 return None
-            judged.append((value, used, filled))
-        found.append(filled)
-    return None if unused else found
+            judged.append((value, used))
+            first = filled if first is None else first
+    return None if unused else first
 
 
-def _is_same(value: Value, other: Value, fields: Set[str]) -> bool:
-    return all(value.get(name) is other.get(name) for name in fields)
+def is_same(value: Value, other: Value, fields: Set[str]) -> bool:
+    """True if these fields are made of the same objects."""
+    return all(document_rules.value_at(value, name) is document_rules.value_at(other, name) for name in fields)
 
 
 def _used_texts(value: Value) -> Mapping[str, str] | None:

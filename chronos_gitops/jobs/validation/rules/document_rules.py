@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 from itertools import chain, islice
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.secrets.bindings import Bindings
@@ -30,24 +30,28 @@ __all__ = ["check"]
 
 Rule = Callable[[Document], Iterator[Problem]]
 _TIMING: Final = frozenset({"name", "schedule", "timezone", "start", "end", "skip", "on_skip"})
-_REQUEST: Final = frozenset({"name", "webhook"})
-_DURATIONS: Final = frozenset({"timeout", "webhook", "retry_policy", "catchup_window", "jitter", "expect", "requires"})
+SENT_TEXTS: Final = frozenset({"webhook.url", "webhook.body", "webhook.headers", "webhook.auth"})
+"""The fields in which references and variables are replaced."""
+_DURATIONS: Final = frozenset(
+    {"timeout", "webhook.timeout", "retry_policy", "catchup_window", "jitter", "expect", "requires"}
+)
 RULES_BY_FIELDS: Final[Mapping[Rule, frozenset[str]]] = MappingProxyType(
     {
         file_name.check: frozenset({"name"}),
-        timing.check: _TIMING | _DURATIONS | {"enabled", "concurrency"},
+        timing.check: _TIMING | _DURATIONS | {"enabled", "concurrency", "webhook.completion"},
         schedules.check: _TIMING,
-        url.check: _REQUEST,
-        headers.check: _REQUEST,
-        body_rules.check: _REQUEST,
-        identity.check: _REQUEST,
+        url.check: SENT_TEXTS | {"webhook.method"},
+        headers.check: frozenset({"webhook.headers", "webhook.auth", "webhook.success_codes"}),
+        body_rules.check: frozenset({"webhook.success", "webhook.method"}),
+        identity.check: frozenset({"webhook.auth"}),
         expectations.check: _TIMING | _DURATIONS | {"concurrency"},
         gates.check: frozenset({"name", "requires"}),
-        placeholders.check: _REQUEST,
-        literal_credentials.check: _REQUEST,
+        placeholders.check: SENT_TEXTS,
+        literal_credentials.check: SENT_TEXTS,
     }
 )
-"""Each rule with the top-level fields that it may read: it says the same of two jobs that differ in others."""
+"""Each rule with the top-level fields, and those of ``webhook``, that it may read: it says the same of two jobs that
+differ in others."""
 
 
 @lru_cache(maxsize=256)
@@ -55,6 +59,13 @@ def read_with(fields: Set[str]) -> frozenset[str]:
     """These fields, and all others that a rule reads together with one of them."""
     together = (reads for reads in RULES_BY_FIELDS.values() if not fields.isdisjoint(reads))
     return frozenset(fields).union(*together)
+
+
+def value_at(value: Mapping[str, Any], field: str) -> Any:
+    """The value of a top-level field, or of one of ``webhook``; None where there is none."""
+    name, _, inner = field.partition(".")
+    found = value.get(name)
+    return found.get(inner) if inner and isinstance(found, Mapping) else found
 
 
 _DATED: tuple[Callable[[Document, datetime], Iterator[Problem]], ...] = (
@@ -79,7 +90,7 @@ def check(
     found = (problem for one in asked for problem in one(source))
     notes = () if today is None else chain(*(one(source, today) for one in _DATED))
     unknown = () if secrets is None else placeholders.unknown_secrets(source, secrets)
-    is_sent_alike = fields is not None and fields.isdisjoint(_REQUEST)
+    is_sent_alike = fields is not None and fields.isdisjoint(SENT_TEXTS | {"name"})
     misused = () if bindings is None or bindings.is_open or is_sent_alike else secret_bindings.check(source, bindings)
     foreign = () if bindings is None or is_sent_alike else identity.check_bound(source, bindings.audiences)
     return tuple(islice(chain(notes, unknown, misused, foreign, found), MAX_FINDINGS))

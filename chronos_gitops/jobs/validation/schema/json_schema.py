@@ -105,7 +105,9 @@ def _accepts_changed(value: Mapping[str, Any], fields: Set[str]) -> bool:
     """The schema of a job says nothing of several fields together but which of them it must have."""
     known = _accepts_field()
     return _required() <= value.keys() and all(
-        name in known and known[name](value[name]) for name in fields if name in value
+        name in known and known[name](value[name])
+        for name in {field.partition(".")[0] for field in fields}
+        if name in value
     )
 
 

@@ -96,17 +96,20 @@ def test_rule_reads_no_other_field_than_it_says(rule: Rule) -> None:
     seen: set[str] = set()
     for content in documents():
         source = document.read("job.yaml", content)
-        value = Recorded(source.value)
+        value, webhook = Recorded(source.value), Recorded(source.value.get("webhook", {}))
+        if "webhook" in source.value:
+            value["webhook"] = webhook
         list(rule(replace(source, value=value)))
-        seen |= value.read
+        seen |= value.read - {"webhook"} | {f"webhook.{name}" for name in webhook.read}
     assert seen, "the rule looked at no field of the sample"
     assert seen <= RULES_BY_FIELDS[rule]
 
 
 def test_every_rule_of_the_schema_is_asked_about_a_field_that_changed() -> None:
-    assert set().union(*RULES_BY_FIELDS.values()) <= load_schema()["properties"].keys()
+    fields = load_schema()["properties"]
+    everything = fields.keys() - {"webhook"} | {f"webhook.{name}" for name in fields["webhook"]["properties"]}
+    assert set().union(*RULES_BY_FIELDS.values()) <= everything
     source = document.read("job.yaml", WHOLE)
-    everything = frozenset(load_schema()["properties"])
     assert document_rules.check(source, fields=everything) == document_rules.check(source)
     assert document_rules.check(source, fields=frozenset()) == ()
 
@@ -131,11 +134,15 @@ VALUES: Mapping[str, tuple[str, ...]] = {
         "{headers: {X-Key: a, x-key: b}}",
         "{auth: {type: hmac}}",
         "{body: x, method: GET}",
+        "{completion: callback, timeout: 2s}",
+        "{method: HEAD, success: {body: [{json: $.ok, equals: true}]}}",
+        "null",
     ),
     "variables": ("{host: 'https://b.example'}", "{host: b}", "{other: x}", "{host: {time: scheduled}}", "5"),
+    "tags": ("{team: a}", "{team: b}"),
     "surprise": ("1",),
 }
-PARTS = st.dictionaries(st.sampled_from(sorted(VALUES)), st.integers(0, 5), max_size=5)
+PARTS = st.dictionaries(st.sampled_from(sorted(VALUES)), st.integers(0, 8), max_size=5)
 
 
 def text(part: Mapping[str, int]) -> str:
@@ -252,6 +259,29 @@ def test_second_edit_of_a_layer_reads_no_job_file(edited: int) -> None:
         files = tree(chosen | {"_defaults.yaml": at})
         assert validate_tree(files, cache, environment="staging").jobs
         assert files.reads - layers == jobs_read, at
+
+
+@pytest.mark.parametrize("edit", ["webhook: {headers: {X-A: b}}\n", "variables: {host: 'https://b.example'}\n"])
+@pytest.mark.parametrize("environment", ["production", "staging", "testing"])
+def test_an_edit_of_what_is_sent_keeps_what_differs_between_environments(edit: str, environment: str) -> None:
+    """Fields that no rule reads together with the edited one are in one environment other than in the next."""
+    cache = ValidationCache()
+    above = "enabled: true\ntimeout: 8s\nvariables: {host: 'https://a.example'}\n"
+    for defaults in (above, above + "# A comment.\n", above.split("variables")[0] + edit):
+        files = Texts(
+            {
+                "_defaults.yaml": defaults
+                if "host" in defaults
+                else defaults + "variables: {host: 'https://a.example'}\n",
+                "_environments/production.yaml": "tags: {tier: high}\n",
+                "_environments/staging.yaml": "missed_run_policy: ignore\n",
+                "_environments/testing.yaml": "timeout: 9s\n",
+                "one.yaml": "name: one-job\nschedule: '@daily'\nwebhook: {url: '${var:host}/'}\n",
+            }
+        )
+        known = validate_tree(files, cache, environment=environment)
+        assert known.files == validate_tree(files, environment=environment).files
+        assert known.jobs, known.problems
 
 
 @pytest.mark.parametrize("after", ["timezone: UTC\n", "variables: {host: b.example}\n"], ids=["field", "variable"])
