@@ -85,6 +85,10 @@ def test_no_value_of_a_list_is_cut(firm: Site, chromium: Browser, width: int) ->
             )
             assert cut == 0, f"{path} {kind}"
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.goto(firm.url("/"))
+    spill = "cell => cell.scrollWidth > cell.clientWidth + 8 && !cell.querySelector('.line')"
+    cut = f"[...document.querySelectorAll('.jobs :is(td, th)')].filter({spill}).map(cell => cell.textContent.trim())"
+    assert page.evaluate(cut) == []
     context.close()
 
 

@@ -129,3 +129,15 @@ def test_a_type_is_text_for_who_wants_text(client: FlaskClient) -> None:
     assert answer.mimetype == "text/plain"
     assert answer.get_data(as_text=True).startswith("Not found (HTTP status 404)\n\nGET /api/v1/jobs")
     assert client.get("/problems/not-found", headers={"Accept": "*/*"}).mimetype == "application/json"
+
+
+def test_a_person_is_not_told_how_a_program_would_go_on(client: FlaskClient) -> None:
+    """The remedies of the API name requests, headers and ETags; a page says what to do on the page."""
+    page = client.get("/nothing", headers={"Accept": "text/html"}).get_data(as_text=True)
+    kind = problem_types.of("not-found")
+    assert kind.page_remedy in page
+    assert kind.remedy not in page
+    words = ("Authorization", "ETag", "GET ", "openapi.json", "header", "Fetch the resource")
+    for kind in KINDS:
+        met_on_a_page = kind.kind in ("not-found", "unauthorized", "conflict", "stale-version", "bad-request")
+        assert not met_on_a_page or not any(word in (kind.page_remedy or kind.remedy) for word in words), kind.kind

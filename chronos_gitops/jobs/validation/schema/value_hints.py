@@ -15,6 +15,7 @@ _CODES: Final[Path] = ("webhook", "success_codes")
 _CLASS: Final = re.compile(r"([1-5])(?:xx|\*\*|\*)", re.IGNORECASE)
 _RANGE: Final = re.compile(r"([1-5][0-9]{2}) *(?:\.\.\.?|to|–|:|-) *([1-5][0-9]{2})")
 _CODE: Final = re.compile(r"[1-5][0-9]{2}")
+_NUMBERS: Final = {"integer": re.compile(r"-?[0-9]{1,9}"), "number": re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,6})?")}
 _LONGEST: Final = 120
 
 
@@ -32,7 +33,8 @@ def for_type(path: Path, wanted: str, given: Any, written: str) -> ValueHint:
         quoted = ", without quotes" if written[:1] in ("'", '"') else ""
         return ValueHint(f"write {meant or 'true or false'}{quoted}", meant)
     if wanted in ("integer", "number") and isinstance(given, str):
-        return ValueHint("write the number without quotes")
+        number = given.strip() if _NUMBERS[wanted].fullmatch(given.strip()) else ""
+        return ValueHint("write the number without quotes" if number else "write a number", number)
     if path == _CODES and not isinstance(given, dict):
         code = success_code(str(given))
         return ValueHint(f"write a list: [{code}]", f"[{code}]") if code else ValueHint('write a list: ["200-299"]')

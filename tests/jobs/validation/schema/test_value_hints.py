@@ -56,6 +56,9 @@ def found(content: bytes) -> list[Problem]:
         ("tz: UTC", 'did you mean "timezone"?', "timezone: UTC"),
         ("retries: 3", 'did you mean "retry_policy"?', None),
         ("verb: POST", 'did you mean "method"?', "method: POST"),
+        ('retry_policy: {max_attempts: "4"}', "write the number without quotes", "retry_policy: {max_attempts: 4}"),
+        ('retry_policy: {multiplier: "1.5"}', "write the number without quotes", "retry_policy: {multiplier: 1.5}"),
+        ("retry_policy: {max_attempts: four}", "write a number", None),
     ],
 )
 def test_a_value_of_another_form_says_what_to_write(line: str, hint: str, fixed: str | None) -> None:
