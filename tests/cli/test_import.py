@@ -89,7 +89,7 @@ def test_standard_input(capsys: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
             ["cron", "crontab"],
             "error: Invalid value for '{crontab|k8s|chronos|dkron|cronicle|ofelia|",
         ),
-        (["crontab", "crontab", "--output", "crontab/x"], "error: crontab/x cannot be written: "),
+        (["crontab", "crontab", "--output", "crontab/x"], "error: crontab is not a folder"),
         (["crontab", "crontab", "--target", "a=b"], "error: --target goes with eventbridge only"),
         (["eventbridge", "crontab", "--target", "arn:x"], "error: Invalid value for '--target': \"arn:x\" is not of"),
     ],

@@ -60,7 +60,7 @@ def job_files(path: Path, jobs: str = "") -> Iterator[str]:
     top = top_of(path, jobs)
     if jobs and top.name == Path(jobs).name:
         _refuse_linked(top, jobs)
-        _refuse_link(path if path.is_dir() else path.parent)
+        refuse_link(path if path.is_dir() else path.parent)
     place = Path(os.path.relpath(path, top)).as_posix()
     if not path.is_dir():
         _refuse_other_file(path, place)
@@ -89,10 +89,10 @@ def _refuse_other_file(path: Path, place: str) -> None:
 def _refuse_linked(folder: Path, jobs: str) -> None:
     """Neither the jobs folder nor a part of its path in the checkout may be a link."""
     for part in (folder, *folder.parents)[: len(Path(jobs).parts)]:
-        _refuse_link(part)
+        refuse_link(part)
 
 
-def _refuse_link(folder: Path) -> None:
+def refuse_link(folder: Path) -> None:
     if folder.is_symlink():
         message = f"{shown(folder)} is a symbolic link, and links are not followed"
         raise UsageError(message, hint="name the folder behind the link")

@@ -1,9 +1,10 @@
 """Which two trees ``plan`` compares: two commits as merging would leave them, or a commit and the files on disk."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
-from chronos_gitops.errors import NotFoundError
+from chronos_gitops.errors import NotFoundError, UsageError
 from chronos_gitops.git.client import Git
 from chronos_gitops.git.errors import PathMissing
 from chronos_gitops.git.ignore_file import without_ignored_at, without_ignored_on_disk
@@ -138,6 +139,10 @@ def _on_disk(git: Git, jobs: str, versions: Versions) -> Side:
     root = git.place.root
     if root is None:
         raise NotFoundError("a bare repository has no files on disk", hint="name two commits: plan BASE HEAD")
+    below = (root.joinpath(*Path(jobs).parts[:depth]) for depth in range(1, len(Path(jobs).parts) + 1))
+    own = next((folder for folder in below if (folder / ".git").exists()), None)
+    if own is not None:
+        raise UsageError(f"{own} is a repository of its own, such as a submodule", hint="run the command in it")
     files = without_ignored_on_disk(Scanner(root, jobs).scan({}), root, jobs)
     return Side(_judged(files, git, git.resolve("HEAD"), versions), versions, files)
 

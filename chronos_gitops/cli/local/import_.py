@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chronos_gitops.cli.new_files import create, create_all
 from chronos_gitops.cli.output import Format, standard_input, tell
 from chronos_gitops.errors import ConflictError, UsageError
 from chronos_gitops.exit_codes import ExitCode
@@ -146,15 +147,9 @@ def _calendar(file: str, folder: Path | None, name: str | None, timezone: str | 
 
 
 def _create(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
+    if not create(path, text):
         hint = "nothing was written; leave out --output, and compare"
-        raise ConflictError(f"{path} exists already", hint=hint) from None
-    except OSError as error:
-        raise UsageError(f"{path.parent} cannot be written: {error.strerror}") from error
+        raise ConflictError(f"{path} exists already", hint=hint)
 
 
 def _content(file: str) -> bytes:
@@ -221,7 +216,7 @@ def _files_below(folder: Path, is_top: bool) -> Iterator[str]:
 
 
 def _write(folder: Path, imported: "Imported") -> None:
-    """All or nothing where it can be known before."""
+    """All or nothing."""
     written = {_path(folder, draft): draft.text for draft in imported.drafts}
     if imported.defaults:
         written = {folder / _DEFAULTS: imported.defaults} | written
@@ -229,13 +224,8 @@ def _write(folder: Path, imported: "Imported") -> None:
     if there:
         more = f" and {len(there) - 1} more" if len(there) > 1 else ""
         raise ConflictError(f"{there[0]}{more} exists already", hint="nothing was written; name another --output")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, text in written.items():
-            with path.open("x", encoding="utf-8") as file:
-                file.write(text)
-    except OSError as error:
-        raise UsageError(f"{folder} cannot be written: {error.strerror}") from error
+    if (appeared := create_all(written)) is not None:
+        raise ConflictError(f"{appeared} exists already", hint="nothing was written; name another --output")
 
 
 def _unread(folder: Path, imported: "Imported") -> Iterator[str]:

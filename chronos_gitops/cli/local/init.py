@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from chronos_gitops.cli.checkout.local_files import refuse_link
+from chronos_gitops.cli.new_files import create
 from chronos_gitops.cli.package_origin import PackageOrigin, package_origin
 from chronos_gitops.jobs.layers.file_roles import is_environment_name
 
@@ -191,10 +193,11 @@ def command(folder: Path, jobs: str, environments: tuple[str, ...], install: str
     if wrong is not None:
         hint = "letters, digits and hyphens, at most 63 characters"
         raise click.BadParameter(f'"{wrong}" is not a name: {hint}', param_hint="--environment")
+    refuse_link(folder / jobs)
     origin = package_origin() if install is None else PackageOrigin(_package(install))
     written = []
     for name, content in _files(jobs, environments, origin.requirement).items():
-        if _write_new(folder / name, content):
+        if create(folder / name, content):
             written.append(name)
         click.echo(f"{'wrote' if name in written else 'kept '}  {folder / name}")
     click.echo("\n".join(["Next:", *(f"  {line}" for line in _next(folder, jobs, environments))]))
@@ -252,13 +255,3 @@ def _files(jobs: str, environments: Sequence[str], package: str) -> dict[str, st
 def _yaml_of(command: str) -> str:
     """A shell command as a value of YAML, plain where it may be."""
     return json.dumps(command) if re.search(r"['\"]|: | #", command) else command
-
-
-def _write_new(path: Path, content: str) -> bool:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with path.open("x", encoding="utf-8") as file:  # x: also a file that appears meanwhile is not overwritten
-            file.write(content)
-    except FileExistsError:
-        return False
-    return True

@@ -15,6 +15,7 @@ from chronos_gitops.cli.options import read_instant
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.cli.reports import heat
 from chronos_gitops.errors import NotFoundError, UsageError
+from chronos_gitops.jobs.problem import is_error
 from chronos_gitops.plurals import plural
 from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.applied import origin_of
@@ -108,7 +109,11 @@ class _FolderJobs:
 
     def jobs(self) -> "tuple[list[Job], int]":
         """The jobs, and the number of disabled ones that are left out."""
-        found = [one.job for one in _loaded(self.folder, self.environment).jobs.values() if one.job is not None]
+        loaded = _loaded(self.folder, self.environment)
+        broken = len({problem.file for problem in loaded.problems if is_error(problem)})
+        if broken:
+            click.echo(f"note: {plural(broken, 'file')} with errors left out: chronos-gitops validate", err=True)
+        found = [one.job for one in loaded.jobs.values() if one.job is not None]
         wanted = [job for job in found if job.enabled or self.disabled]
         return wanted, len(found) - len(wanted)
 

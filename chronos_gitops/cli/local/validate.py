@@ -117,7 +117,7 @@ def nothing_found(paths: Sequence[str], jobs: str) -> str:
     """The sentence for a question that matches no job file, with the way out."""
     place = ", ".join(map(printable, paths)) or f'the jobs folder "{printable(jobs)}"'
     if not paths and not Path(jobs).is_dir():
-        place += ", which does not exist"
+        place += ", which is not a folder" if os.path.lexists(jobs) else ", which does not exist"
     return (
         f"There is no job file in {place}. chronos-gitops init writes a first one; name another folder as PATH, "
         "or with --jobs."

@@ -309,3 +309,19 @@ def test_times_are_shown_for_the_next_run(checkout: Checkout, capsys: pytest.Cap
     assert checkout.plan("--format", "json") == 0
     [change] = json.loads(capsys.readouterr().out)["changes"]
     assert change["runs_after"]["variables"] == {"day": "2025-12-31"}
+
+
+def test_jobs_of_a_submodule_are_planned_in_the_submodule(
+    checkout: Checkout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The outer repository has no content of it, so each job would look new."""
+    (tmp_path / "outer").mkdir()
+    outer = Checkout(tmp_path / "outer")
+    outer.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(checkout.root), "inner")
+    outer.git("commit", "--quiet", "--message", "Add a submodule")
+    assert outer.plan("--jobs", "inner/jobs") == 2
+    said = capsys.readouterr().err
+    assert "inner is a repository of its own, such as a submodule" in said
+    assert "hint: run the command in it" in said
+    assert main(["plan", "--repo", str(outer.root / "inner"), *AT]) == 0
+    assert "no changes" in capsys.readouterr().out
