@@ -131,8 +131,8 @@ class _RowReader:
 
     def _versions(self, job: str, own: list[Any], *inherited: list[int]) -> None:
         log = self.ledger.numbered[job] = JobLog(self.ledger.inherited)
-        for column, values in zip((log.positions, log.commits, log.reaches), inherited, strict=False):
-            column.extend(values)
+        if any(inherited):
+            log.extend(*(*inherited, [], [], [])[:3])
         taken = set(log.positions)
         free = (position for position in count(1) if position not in taken)
         log.own += [self._version(position, job, *one) for position, one in zip(free, own, strict=False)]

@@ -19,7 +19,7 @@ from chronos_gitops.jobs.validation import document, kubernetes_objects
 from chronos_gitops.jobs.validation.calendar_files import findings as calendar_findings
 from chronos_gitops.jobs.validation.calendar_files import known_calendars, read_calendars
 from chronos_gitops.jobs.validation.document import Document, SourceSpan
-from chronos_gitops.jobs.validation.file_result import UNREADABLE, FileResult
+from chronos_gitops.jobs.validation.file_result import NO_NAMES, UNREADABLE, FileResult
 from chronos_gitops.jobs.validation.files import FileKind, Files, TreeEntry, refusal
 from chronos_gitops.jobs.validation.layers import effective
 from chronos_gitops.jobs.validation.layers.findings import fold_findings
@@ -132,7 +132,7 @@ def validate_file(
         job = Job.from_document(judged.value)
     identity = DefinitionId(blob, judged.content, environment if layers.environments else None)
     key, named_at = layers.verdict_key(path), read.spot(("name",))
-    unknown = frozenset(name for name in named if calendars is not None and name not in calendars)
+    unknown = NO_NAMES if calendars is None or not named else frozenset(name for name in named if name not in calendars)
     skipped = tuple(named), unknown
     about = key, judged.policies, *skipped, judged.gates, judged.removed
     return FileResult(path, identity, _name(read), job, ordered(problems), named_at, *about)

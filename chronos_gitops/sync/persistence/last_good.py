@@ -21,6 +21,7 @@ from chronos_gitops.jobs.job_set import diff
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.jobs.problem import Problem, Severity
 from chronos_gitops.jobs.validation.document import SourceSpan
+from chronos_gitops.jobs.validation.file_result import NO_NAMES
 from chronos_gitops.jobs.validation.rules.gates import NamedGate
 from chronos_gitops.jobs.validation.validate import FileResult
 from chronos_gitops.state.atomic_files import Sealed, append_line, read_lines, write_sealed
@@ -189,7 +190,7 @@ def _known(document: dict[str, Any]) -> tuple[str, tuple[JobVersion, FileResult 
         at = SourceSpan(path, *document["named_at"])
         policies = tuple(document.get("policies", ()))
         named, unknown = document.get("calendars", ((), ()))
-        calendars = tuple(named), frozenset(unknown)
+        calendars = tuple(named), frozenset(unknown) if unknown else NO_NAMES
         gates = tuple(_gate(*one) for one in document.get("gates", ()))
         removed = tuple((file, line, column) for file, line, column in document.get("removed", ()))
         about = document["layers"], policies, *calendars, gates, removed
