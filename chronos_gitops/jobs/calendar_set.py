@@ -35,6 +35,12 @@ class CalendarSet:
 
     files: Mapping[str, CalendarFile] = field(default_factory=lambda: MappingProxyType({}))
     freezes: tuple[Calendar, ...] = ()
+    commits: Mapping[str, str] = field(init=False, repr=False, compare=False)
+    """By name, the commit that changed the file last, where it is known."""
+
+    def __post_init__(self) -> None:
+        commits = {name: file.commit for name, file in self.files.items() if file.commit is not None}
+        object.__setattr__(self, "commits", commits)
 
     @classmethod
     def of(cls, read: Iterable[CalendarFile], last_good: LastGood | None) -> "CalendarSet":

@@ -1,7 +1,7 @@
 """The difference of two JobSets: the one comparison that everything which follows a change uses."""
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import fields, replace
 from typing import Final
 
@@ -62,6 +62,13 @@ class _LastDiff:
 
 
 _compared: Final = _LastDiff()
+
+
+def naming(calendars: Collection[str], jobs: JobSet) -> Iterator[JobVersion]:
+    """The jobs that one of these calendars holds: its commit, or the line of an entry, may be another one."""
+    for one in jobs if calendars else ():
+        if any(known.name in calendars for known in (*one.job.timing.skip, *one.job.timing.freezes)):
+            yield one
 
 
 def diff(before: JobSet, after: JobSet) -> JobSetDiff:

@@ -19,6 +19,7 @@ from harness.engines import EngineMaker, on_postgres, on_sqlite
 from harness.machine.calendar_jobs import DAY, EVERYTHING, HOUR, NAMES, START, job_set, judge, without_row
 from harness.machine.fast_time import LATE, FastClock, as_told, on_fast_temporal
 from harness.machine.seeds import seeded
+from harness.machine.side_by_side import SharedServer, run_side_by_side
 from harness.programs.postgres import database
 from harness.programs.temporal import TemporalServer
 
@@ -117,26 +118,32 @@ class Story:
 
 
 class TemporalStory(Story):
-    """The same on a server that keeps the time: a day takes 2.4 seconds, and the server is killed now and then."""
+    """The same on a server that keeps the time: a day takes 2.4 seconds, and the server is killed now and then. It has
+    a namespace of its own, and shares the server with other stories."""
 
-    def __init__(self, server: TemporalServer, receiver: Receiver, chance: Random) -> None:
-        self.server = server
+    def __init__(self, shared: SharedServer, receiver: Receiver, chance: Random, *, outages: float) -> None:
+        self.shared = shared
+        self.outages = outages
         clock = FastClock(START)
         self.scale = clock.scale
-        super().__init__(on_fast_temporal(server.url(server.namespace()), clock.scale), receiver, chance, clock)
+        with shared.step():
+            url = shared.server.url(shared.server.namespace())
+            super().__init__(on_fast_temporal(url, clock.scale), receiver, chance, clock)
         self.since = clock.now()
 
     def step(self) -> None:
-        if self.chance.random() < 0.04:
+        if self.chance.random() < self.outages:
             self.lose_server()
-        else:
+            return
+        with self.shared.step():
             super().step()
 
     def lose_server(self) -> None:
-        self.server.stop(signal.SIGKILL)
-        self.clock.leap(HOUR * self.chance.choice((0, 5, 30)))
-        self.server.start()
-        eventually(self.is_connected, 180.0)
+        with self.shared.outage():
+            self.shared.server.stop(signal.SIGKILL)
+            self.clock.leap(HOUR * self.chance.choice((0, 5, 30)))
+            self.shared.server.start()
+            eventually(self.is_connected, 180.0)
 
     def is_connected(self) -> bool:
         return self.is_answered(lambda: self.engine.executions(ExecutionQuery(limit=1)))
@@ -156,24 +163,23 @@ class TemporalStory(Story):
         """Nothing to wait for: time goes on while what is due is decided."""
 
     def rows(self) -> list[Execution]:
-        return (
-            as_told(self.clock.scale, self.engine.executions(EVERYTHING)) if isinstance(self.clock, FastClock) else []
-        )
+        found: list[Execution] = []
+        self.ask(lambda: found.extend(self.engine.executions(EVERYTHING)))
+        return as_told(self.scale, found)
 
     def end(self) -> None:
-        self.resume()
+        with self.shared.step():
+            self.resume()
         self.clock.turn(2 * HOUR)
-        until = self.clock.now()
-
-        def is_done() -> bool:
-            rows = self.rows()
-            of_job = [(one.job, [row for row in rows if row.job == one.job.name]) for one in self.jobs]
-            is_whole = not any(without_row(job, found, self.since, until - DAY) for job, found in of_job)
-            return is_whole and all(row.status.is_final for row in rows if row.scheduled_time <= until)
-
+        self.until = self.clock.now()
         with contextlib.suppress(AssertionError):  # then the verdict names what is missing
-            eventually(is_done, 180.0)
-        self.until = until
+            eventually(self.is_done, 180.0)
+
+    def is_done(self) -> bool:
+        rows = self.rows()
+        of_job = [(one.job, [row for row in rows if row.job == one.job.name]) for one in self.jobs]
+        is_whole = not any(without_row(job, found, self.since, self.until - DAY) for job, found in of_job)
+        return is_whole and all(row.status.is_final for row in rows if row.scheduled_time <= self.until)
 
     def judge(self) -> None:
         judge(self.jobs, self.rows(), self.until, since=self.since, late=LATE)
@@ -223,12 +229,16 @@ def postgres_makers(url: str) -> Iterator[Iterator[EngineMaker]]:
         yield makers()
 
 
-def run_on_temporal(folder: Path, steps: int, *, each: int) -> None:
-    chance = seeded(20261130)
+def run_on_temporal(folder: Path, *, stories: int, steps: int, at_once: int) -> None:
+    seed = seeded(20261130).randrange(1 << 32)
     with TemporalServer(folder, database=folder / "temporal.db") as server, Receiver() as receiver:
-        for number in range(steps // each):
-            run_story(TemporalStory(server, receiver, chance), each)
-            print(f"{(number + 1) * each} steps", flush=True)
+        shared = SharedServer(server)
+
+        def story(chance: Random, steps: int) -> None:
+            run_story(TemporalStory(shared, receiver, chance, outages=0.04 / at_once), steps)
+
+        verdicts = run_side_by_side(story, seed, stories=stories, steps=steps, at_once=at_once)
+    assert [one for one in verdicts if one.error is not None] == []
 
 
 @pytest.mark.timeout(600)
@@ -246,7 +256,7 @@ def test_laws_hold_on_postgresql(postgres_server: str) -> None:
 @pytest.mark.timeout(600)
 def test_laws_hold_on_temporal(tmp_path: Path) -> None:
     """Takes half a minute of real time."""
-    run_on_temporal(tmp_path, 15, each=15)
+    run_on_temporal(tmp_path, stories=2, steps=12, at_once=2)
 
 
 @pytest.mark.full
@@ -266,5 +276,5 @@ def test_laws_hold_on_postgresql_for_ten_thousand_steps(postgres_server: str) ->
 @pytest.mark.full
 @pytest.mark.timeout(36_000)
 def test_laws_hold_on_temporal_for_ten_thousand_steps(tmp_path: Path) -> None:
-    """Takes some hours of real time."""
-    run_on_temporal(tmp_path, 10_000, each=50)
+    """Takes an hour or two of real time."""
+    run_on_temporal(tmp_path, stories=200, steps=50, at_once=6)

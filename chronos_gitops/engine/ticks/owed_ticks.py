@@ -11,7 +11,7 @@ from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.calendars.calendar import CalendarEntry
 from chronos_gitops.schedule.calendars.closures import Closure
-from chronos_gitops.schedule.calendars.steps import HeldTicks, Moves, held_rows, steps
+from chronos_gitops.schedule.calendars.steps import NO_COMMITS, Commits, HeldTicks, Moves, held_rows, steps
 from chronos_gitops.schedule.timing import OnSkip, Timing
 
 _RECORDED = timedelta(days=1)
@@ -31,7 +31,13 @@ class OwedTicks:
 
 
 def owed(
-    timing: Timing, since: datetime, until: datetime, moves: Moves, *, old: Timing | None = None, revision: str = ""
+    timing: Timing,
+    since: datetime,
+    until: datetime,
+    moves: Moves,
+    *,
+    old: Timing | None = None,
+    commits: Commits = NO_COMMITS,
 ) -> OwedTicks:
     """In (since, until]. Where contents of calendars changed in the gap, ``old`` has those from before: only what is
     open under both is owed, the rest is held."""
@@ -43,7 +49,7 @@ def owed(
     ticks: list[datetime] = []
     origins: dict[datetime, datetime] = {}
     held: list[HeldTicks] = []
-    for step in steps(timing if old is None else old, since, until, moves, revision=revision):
+    for step in steps(timing if old is None else old, since, until, moves, commits=commits):
         held += step.held
         moves = step.moves
         closure = timing.closure(step.tick) if old is not None and step.tick is not None else None

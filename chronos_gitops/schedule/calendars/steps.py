@@ -4,15 +4,20 @@ The engine asks forward only. ``moves`` are pairs of origin and target: of ``nex
 come; of ``previous``, ticks that ran early and whose origin is still to come. A pair goes when its later end passes.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Final
 
 from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.closures import Closure
 from chronos_gitops.schedule.timing import HeldRange, OnSkip, Timing
 
 Moves = tuple[tuple[datetime, datetime], ...]
+Commits = Mapping[str, str]
+"""By the name of a calendar, the commit that changed its file last."""
+NO_COMMITS: Final[Commits] = MappingProxyType({})
 _ONE_ROW_AFTER = timedelta(days=31)
 _TWO_DAYS = timedelta(days=2)
 _INSTANT = timedelta(microseconds=1)
@@ -44,24 +49,25 @@ class ScheduleStep:
     held: tuple[HeldTicks, ...] = ()
 
 
-def next_step(timing: Timing, after: datetime, moves: Moves, *, revision: str = "") -> ScheduleStep | None:
-    """The first step after an instant up to which all is decided. ``revision`` is named where an edit held a tick."""
+def next_step(timing: Timing, after: datetime, moves: Moves, *, commits: Commits = NO_COMMITS) -> ScheduleStep | None:
+    """The first step after an instant up to which all is decided. Where an edit held a tick, the commit of the calendar
+    that closes it is named."""
     if not timing.has_calendars and not moves:
         tick = timing.next_after(after)
         return None if tick is None else ScheduleStep(tick, tick=tick)
     if timing.on_skip is OnSkip.DROP:
         return _dropping(timing, after, moves)
-    return _moving(timing, after, moves, revision)
+    return _moving(timing, after, moves, commits)
 
 
 def steps(
-    timing: Timing, after: datetime, until: datetime, moves: Moves, *, revision: str = ""
+    timing: Timing, after: datetime, until: datetime, moves: Moves, *, commits: Commits = NO_COMMITS
 ) -> Iterator[ScheduleStep]:
     """Every step in (after, until]."""
-    step = next_step(timing, after, moves, revision=revision)
+    step = next_step(timing, after, moves, commits=commits)
     while step is not None and step.at <= until:
         yield step
-        step = next_step(timing, step.at, step.moves, revision=revision)
+        step = next_step(timing, step.at, step.moves, commits=commits)
 
 
 def held_rows(timing: Timing, after: datetime, until: datetime) -> list[HeldTicks]:
@@ -119,7 +125,7 @@ def _left(moves: Moves, at: datetime) -> Moves:
     return tuple(pair for pair in moves if max(pair) > at)
 
 
-def _moving(timing: Timing, after: datetime, moves: Moves, revision: str) -> ScheduleStep | None:
+def _moving(timing: Timing, after: datetime, moves: Moves, commits: Commits) -> ScheduleStep | None:
     nominal = timing.nominal_after(after)
     found = [target for origin, target in moves if origin < target and target > after]
     found += [nominal] if nominal is not None else []
@@ -128,7 +134,7 @@ def _moving(timing: Timing, after: datetime, moves: Moves, revision: str) -> Sch
     at = min(found, default=None)
     if at is None:
         return None
-    moment = _Moment(timing, at, moves, is_nominal=at == nominal, revision=revision)
+    moment = _Moment(timing, at, moves, is_nominal=at == nominal, commits=commits)
     return moment.held_again() if timing.closure(at) is not None else moment.runs()
 
 
@@ -140,7 +146,7 @@ class _Moment:
     at: datetime
     moves: Moves
     is_nominal: bool
-    revision: str
+    commits: Commits
 
     @property
     def _arriving(self) -> list[datetime]:
@@ -172,7 +178,8 @@ class _Moment:
             early = self._ran_early
             if early is None:
                 move = self.timing.move(self.at)
-                change = f"when {self.revision[:8]} was applied" if self.revision else "before the entry was applied"
+                commit = "" if closure is None else self.commits.get(closure.calendar, "")
+                change = f"when {commit[:8]} was applied" if commit else "before the entry was applied"
                 why = move.why or f"its earlier day had passed {change}"
             held = HeldTicks(self.at, self.at, closure=closure, moved_to=early, why=why)
             return ScheduleStep(self.at, rest, held=(held,) if self.is_nominal or arriving else ())

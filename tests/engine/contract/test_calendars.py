@@ -1,14 +1,19 @@
 """Calendars on every engine: held ticks have rows, open ones run, and an edit of a calendar decides the rest."""
 
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from time import monotonic
+from typing import Any
 
 import pytest
+from harness.clock import RealClock
 from harness.engine_harness import Bench, eventually, jobset
 
 from chronos_gitops.engine.engine import Engine
-from chronos_gitops.engine.model import Execution, ExecutionQuery
+from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
 from chronos_gitops.engine.operations.bulk import BulkAction, BulkCall
 from chronos_gitops.jobs.bound_jobs import bound
 from chronos_gitops.jobs.calendar_set import CalendarFile, CalendarSet
@@ -21,14 +26,23 @@ SECOND = timedelta(seconds=1)
 PATH = "jobs/_calendars/works.yaml"
 
 
-def closing(bench: Bench, after: datetime, until: datetime, *, commit: str = "a", freeze: bool = False) -> JobSet:
+def closing(
+    bench: Bench,
+    after: datetime,
+    until: datetime,
+    *,
+    commit: str = "a",
+    freeze: bool = False,
+    line: int = 2,
+    **fields: Any,
+) -> JobSet:
     """A job of every second that is closed for a while, by a calendar that it names or by a freeze."""
     entry = {"from": f"{after:%Y-%m-%dT%H:%M:%S}", "to": f"{until:%Y-%m-%dT%H:%M:%S}", "reason": "works"}
     chooses = {"applies_to": "all", "timezone": "UTC"} if freeze else {}
-    calendar = parser.parse("works", {"closed": [entry], **chooses}, lambda _: 2)
+    calendar = parser.parse("works", {"closed": [entry], **chooses}, lambda _: line)
     calendars = CalendarSet.in_force({"works": CalendarFile("works", PATH, commit, calendar, commit=commit * 40)})
-    fields = {} if freeze else {"skip": ["works"]}
-    job = bound(bench.job(schedule="* * * * * *", **fields), "jobs/daily-backup.yaml", None, calendars)
+    names = {} if freeze else {"skip": ["works"]}
+    job = bound(bench.job(schedule="* * * * * *", **names, **fields), "jobs/daily-backup.yaml", None, calendars)
     return JobSet.of(commit * 40, jobset(job), calendars)
 
 
@@ -126,19 +140,35 @@ def test_move_that_an_edit_ends_is_withdrawn_from_the_row_of_its_origin(bench: B
     assert len(told) == len(set(told)), "a row that is corrected is told once"
 
 
-def test_row_that_a_removed_calendar_leaves_names_its_file_and_commit(bench: Bench) -> None:
+@pytest.mark.parametrize("how", ["edit", "edit after a comment", "restart", "pause", "restart and removal"])
+def test_row_that_a_removed_calendar_leaves_names_its_file_and_commit(bench: Bench, how: str) -> None:
+    """Whatever the runner was doing when the calendar went, and where the job goes with it."""
     begin = opened(bench)
     engine = bench.build()
     engine.start()
     bench.adopt(engine)
-    closed = closing(bench, begin - 60 * SECOND, begin + 3600 * SECOND, freeze=True)
-    engine.apply(closed)
+    closed = (begin - 60 * SECOND, begin + 3600 * SECOND)
+    engine.apply(closing(bench, *closed, freeze=True))
     for _ in range(3):
         bench.clock.turn(SECOND)
-    engine.apply(jobset(bench.job(schedule="* * * * * *")))
+    if how == "edit after a comment":
+        engine.apply(closing(bench, *closed, commit="d", freeze=True, line=5))
+        bench.clock.turn(SECOND)
+    if how == "pause":
+        engine.pause("daily-backup", reason="maintenance", by="alice")
+    if "restart" in how:
+        bench.stop(engine)
+        bench.clock.turn(SECOND) if isinstance(bench.clock, RealClock) else bench.clock.leap(2 * SECOND)
+        engine = bench.build()
+        engine.start()
+        bench.adopt(engine)
+    engine.apply(jobset(*([] if "removal" in how else [bench.job(schedule="* * * * * *")])))
+    if how == "pause":
+        engine.resume("daily-backup")
     held = eventually(lambda: rows(engine, "calendar"))
+    line, commit = (5, "d") if "comment" in how else (2, "a")
     assert {row.calendar and (row.calendar.path, row.calendar.line, row.calendar.commit) for row in held} == {
-        (PATH, 2, "a" * 40)
+        (PATH, line, commit * 40)
     }
 
 
@@ -169,3 +199,47 @@ def test_pause_writes_the_row_of_the_day_under_way(bench: Bench, *, is_bulk: boo
     for before, after in pairwise(found):
         assert (after.range_start or after.scheduled_time) == before.scheduled_time + SECOND
     assert sum(row.count for row in found) >= first.count + 3, "three seconds of the pause are held, too"
+
+
+CLAIMED: dict[str, dict[str, Any]] = {
+    "in the queue": {"path": "/hold/answer", "concurrency": "queue"},
+    "in its jitter": {"jitter": "5s", "concurrency": "allow"},
+    "before its retry": {"path": "/flaky/1", "concurrency": "allow", "retry_policy": {"initial_interval": "5s"}},
+}
+
+
+@pytest.mark.parametrize("how", CLAIMED)
+def test_claimed_work_goes_on_when_a_calendar_closes_its_time(bench: Bench, how: str) -> None:
+    """Law 9. The clock never leaves the time that is closed: a day."""
+    begin = opened(bench)
+    engine = bench.build()
+    engine.start()
+    bench.adopt(engine)
+    engine.apply(closing(bench, begin - 7200 * SECOND, begin - 3600 * SECOND, **CLAIMED[how]))
+    for _ in range(3):
+        bench.clock.turn(SECOND)
+    if how != "in its jitter":
+        assert bench.receiver.wait_for(1, 60)
+    closed = opened(bench) + SECOND
+    engine.apply(closing(bench, closed, closed + timedelta(days=1), commit="b", **CLAIMED[how]))
+    bench.receiver.release("answer")
+
+    def earlier() -> list[Execution]:
+        return [row for row in rows(engine, None) if row.scheduled_time < closed]
+
+    for found in passing(bench, earlier):
+        ends = [row.completed_at for row in found if row.completed_at is not None]
+        if ends and len(ends) == len(found) and max(ends) >= closed:
+            break
+    assert {row.status for row in found} == {Status.SUCCESS}
+    assert [row for row in rows(engine, "calendar") if row.scheduled_time < closed] == []
+
+
+def passing(bench: Bench, question: Callable[[], list[Execution]]) -> Iterator[list[Execution]]:
+    """Its answers while time passes, a second of the clock each; those of a real clock take a second."""
+    deadline = monotonic() + 120
+    while monotonic() < deadline:
+        bench.clock.turn(SECOND)
+        threading.Event().wait(0.05)
+        yield question()
+    raise AssertionError(f"still {question()}")

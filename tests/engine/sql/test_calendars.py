@@ -190,6 +190,26 @@ def test_a_target_that_closed_meanwhile_moves_on_and_one_whose_holiday_went_runs
     assert told.ran() == ["2026-12-29T01:00"]
 
 
+@pytest.mark.parametrize("how", ["an own edit", "deleted"])
+def test_edit_withdraws_the_last_move_of_a_chain(story: Any, how: str) -> None:
+    """The row of the day before keeps where the scheduled time went: it leads to the one that says that it ended."""
+    told = story("2026-12-24T12:00")
+    told.apply("0 2 25 12 *", on_skip="next", fr=FR)
+    told.turn("2026-12-26T12:00", timedelta(hours=6))
+    told.apply("0 2 25 12 *", on_skip="next", fr=[*FR, "2026-12-28"])
+    told.turn("2026-12-28T12:00", timedelta(hours=6))
+    if how == "deleted":
+        told.engine.apply(JobSet.of("d" * 40, []))
+    else:
+        told.apply("0 3 25 12 *", on_skip="next", fr=FR)
+    told.clock.turn(timedelta(days=3))
+    assert [(short(row.scheduled_time), short(row.moved_from), short(row.moved_to)) for row in told.rows()] == [
+        ("2026-12-25T01:00", None, "2026-12-28T01:00"),
+        ("2026-12-28T01:00", "2026-12-25T01:00", None),
+    ]
+    assert [row.message and row.message.startswith("withdrawn by ") for row in told.rows()] == [None, True]
+
+
 def test_a_tick_that_ran_early_does_not_run_again(story: Any) -> None:
     told = story("2026-05-12T12:00")
     told.apply("0 9 14 5 *", on_skip="previous", fr=FR)

@@ -47,7 +47,9 @@ from chronos_gitops.engine.temporal.worker.workers import Workers
 from chronos_gitops.engine.temporal.workflows.messages import Situation, TimetableOrders, TimetableState
 from chronos_gitops.engine.ticks.backlog import MAX_PENDING
 from chronos_gitops.engine.ticks.due_queue import LATE
+from chronos_gitops.jobs.calendar_set import NO_CALENDARS, CalendarSet
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
+from chronos_gitops.schedule.calendars.steps import Moves
 from chronos_gitops.webhooks.attempt import Delivery
 
 T = TypeVar("T")
@@ -152,13 +154,21 @@ def on_temporal(
     return make
 
 
-async def sleep_since(client: Client, definition: JobVersion, mark: datetime) -> None:
-    """A timetable as an outage leaves it: nobody has looked at it since ``mark``."""
+async def sleep_since(
+    client: Client,
+    definition: JobVersion,
+    mark: datetime,
+    *,
+    moves: Moves = (),
+    calendars: CalendarSet = NO_CALENDARS,
+) -> None:
+    """A timetable as an outage leaves it: nobody has looked at it since ``mark``, when ``moves`` were under way."""
     await search_attributes.register(client)
-    name, given = definition.job.name, applied(definition)
+    name, given = definition.job.name, applied(definition, calendars)
+    pairs = [[to_ms(origin), to_ms(target)] for origin, target in moves]
     await client.start_workflow(
         names.TIMETABLE,
-        TimetableState(job=name, applied=given, mark=to_ms(mark)),
+        TimetableState(job=name, applied=given, mark=to_ms(mark), moves=pairs),
         id=names.timetable_id(name),
         task_queue=names.TIMETABLES,
         search_attributes=search_attributes.of_timetable(name, given.digest, search_attributes.SCHEDULED_STATUS),

@@ -92,7 +92,9 @@ def test_a_target_runs_though_its_holiday_was_removed() -> None:
 
 def test_an_entry_that_came_too_late_for_the_earlier_day_holds_the_tick() -> None:
     subject = timing("0 9 14 5 *", calendar(*FR), on_skip="previous")
-    (held,) = steps(subject, at("2026-05-13T12:00"), at("2026-05-20T00:00"), (), revision="1a2b3c4d5e")
+    (held,) = steps(
+        subject, at("2026-05-13T12:00"), at("2026-05-20T00:00"), (), commits={"other": "f" * 40, "fr": "1a2b3c4d5e"}
+    )
     assert (held.tick, held.held[0].moved_to) == (None, None)
     assert held.held[0].why == "its earlier day had passed when 1a2b3c4d was applied"
 

@@ -9,7 +9,7 @@ from chronos_gitops.engine.sql.claiming import pending_writes, watermarks
 from chronos_gitops.engine.sql.claiming.clock_correction import take_back
 from chronos_gitops.engine.sql.claiming.pending_writes import CommittedWrites
 from chronos_gitops.engine.sql.operations import pausing
-from chronos_gitops.engine.sql.store import ledger
+from chronos_gitops.engine.sql.store import calendar_rows, ledger
 from chronos_gitops.engine.sql.store.store import Replica, Session
 from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.process.lazy_dataclass import dataclass
@@ -42,7 +42,7 @@ class ApplyJobs:
         names = jobs.definitions.keys() if news is None else news
         missed_by_all = self.is_first and standing.alone
         owed = jobs.definitions.keys() - self.pauses.keys() if missed_by_all else set()
-        contents = watermarks.contents_of(session, pending_writes.foreign_timings(held, jobs))
+        contents = calendar_rows.contents_of(session, pending_writes.foreign_timings(held, jobs))
         owed -= released
         decided = pending_writes.on_apply(self.before, jobs, names, held, owed, self.pauses, now, contents, released)
         written = replace(decided.write(session, replica, held, now), correction=correction)

@@ -16,7 +16,7 @@ from chronos_gitops.engine.clock_watch import Correction
 from chronos_gitops.engine.model import Execution, Reason, Status, Trigger, tick_execution_id
 from chronos_gitops.engine.sql.claiming import watermarks
 from chronos_gitops.engine.sql.claiming.watermarks import Watermark
-from chronos_gitops.engine.sql.store import ledger, queries
+from chronos_gitops.engine.sql.store import calendar_rows, ledger, queries
 from chronos_gitops.engine.sql.store.store import Session
 from chronos_gitops.engine.ticks.skipped_until import skipped_until
 
@@ -60,7 +60,7 @@ def _at(mark: Watermark, now: datetime) -> Watermark:
 
 
 def _shorten_skipped(session: Session, mark: Watermark, now: datetime, namespace: uuid.UUID) -> None:
-    timing = mark.timed(watermarks.contents_of(session, {mark.timing} if mark.timing else ()))
+    timing = mark.timed(calendar_rows.contents_of(session, {mark.timing} if mark.timing else ()))
     for row in session.execute(queries.SKIPPED_AFTER, {"job": mark.job, "at": milliseconds.to_ms(now)}).fetchall():
         start = None if row["range_start"] is None else milliseconds.instant(row["range_start"]) - _INSTANT
         rest = None if start is None else skipped_until(timing, Reason(row["reason"]), start, now)

@@ -10,7 +10,9 @@ from chronos_gitops.engine.model import Execution, Pause, Reason, Trigger
 from chronos_gitops.engine.sql.claiming import claims, skips, waiting, watermarks
 from chronos_gitops.engine.sql.claiming.claims import Claim, Claimed
 from chronos_gitops.engine.sql.claiming.skips import Hold, Skip
-from chronos_gitops.engine.sql.claiming.watermarks import NO_CONTENTS, Contents, Watermark
+from chronos_gitops.engine.sql.claiming.watermarks import Watermark
+from chronos_gitops.engine.sql.store import calendar_rows
+from chronos_gitops.engine.sql.store.calendar_rows import NO_CONTENTS, Contents
 from chronos_gitops.engine.sql.store.store import Replica, Session
 from chronos_gitops.engine.ticks.due_queue import (
     CATCHUP_LIMIT,
@@ -22,9 +24,10 @@ from chronos_gitops.engine.ticks.due_queue import (
     held_until,
     upcoming,
 )
+from chronos_gitops.engine.ticks.embedded_calendars import EmbeddedCalendars
 from chronos_gitops.engine.ticks.owed_ticks import OwedTicks, applied_late, held_by, owed
 from chronos_gitops.jobs.calendar_set import NO_CALENDARS, CalendarSet
-from chronos_gitops.jobs.job_set import JobSetDiff
+from chronos_gitops.jobs.job_set import JobSetDiff, diff, naming
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.process import failpoints
 from chronos_gitops.process.lazy_dataclass import dataclass
@@ -51,7 +54,8 @@ class CommittedWrites:
 @dataclass(slots=True)
 class PendingWrites:
     """Grows until it is written. ``emptied`` says why what waits in the queue of a job is cancelled. ``earlier``:
-    the calendars before an edit. ``withdrawn``: job, target and message of moves that are not made."""
+    the calendars that watermarks are under, where they are others now. ``withdrawn``: job, target and message of moves
+    that are not made."""
 
     claims: list[Claim] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
@@ -59,16 +63,16 @@ class PendingWrites:
     dropped: list[str] = field(default_factory=list)
     emptied: dict[str, Reason] = field(default_factory=dict)
     calendars: CalendarSet = NO_CALENDARS
-    earlier: CalendarSet = NO_CALENDARS
+    earlier: Contents = field(default_factory=lambda: NO_CONTENTS)
     holds: list[Hold] = field(default_factory=list)
     withdrawn: list[tuple[str, datetime, str]] = field(default_factory=list)
-    contents: dict[str, Timing] = field(default_factory=dict)
+    contents: dict[str, EmbeddedCalendars] = field(default_factory=dict)
 
     def catch_up(self, definition: JobVersion, mark: Watermark, now: datetime, old: Timing | None = None) -> None:
         """``old`` is the timing with the contents of calendars that the gap began with, where they are others now."""
         job = definition.job
         due = self._owed(definition, mark, now, old)
-        self.hold(job.name, definition, due.held)
+        self.hold(mark, definition, due.held)
         decided = catch_up(job, mark.at, now, due.ticks)
         if decided.missed is not None:
             calendar = held_by(job.timing.closure(now), self.calendars)
@@ -86,7 +90,7 @@ class PendingWrites:
         if first is not None and now - first > LATE:
             self.catch_up(definition, mark, now, old)
             return
-        self.hold(job.name, definition, due.held)
+        self.hold(mark, definition, due.held)
         for tick in due.ticks.latest(mark.at, now, CATCHUP_LIMIT):
             not_before = tick + jitter(job.name, tick, job.jitter)
             self.claims.append(Claim.of_tick(definition, tick, Trigger.SCHEDULE, not_before, due.origins.get(tick)))
@@ -99,12 +103,12 @@ class PendingWrites:
             self.claims.append(Claim.of_tick(definition, due.tick, Trigger.SCHEDULE))
             self.marks.append(mark.moved_to(due.tick))
             return
-        step = next_step(job.timing, mark.at, mark.moves, revision=self._revision(job))
+        step = next_step(job.timing, mark.at, mark.moves, commits=self.calendars.commits)
         assert step is not None, "it was in the queue"
         if step.tick is not None:
             claim = Claim.of_tick(definition, step.tick, Trigger.SCHEDULE, moved_from=step.moved_from)
             self.claims.append(claim)
-        self.hold(job.name, definition, step.held)
+        self.hold(mark, definition, step.held)
         self.marks.append(Watermark.of(job, step.at, step.moves))
 
     def close_held(self, definition: JobVersion | None, mark: Watermark | None, now: datetime) -> None:
@@ -115,11 +119,13 @@ class PendingWrites:
         if mark.matches_schedule(job) and mark.matches_calendars(job):
             held = held_so_far(job.timing, mark.at, now)
             if held is not None:
-                self.hold(job.name, definition, [held])
+                self.hold(mark, definition, [held])
                 self.marks.append(Watermark.of(job, held.last, mark.moves))
 
-    def hold(self, job: str, definition: JobVersion | None, held: Iterable[HeldTicks]) -> None:
-        self.holds += [Hold(job, definition, one, held_by(one.closure, self.calendars, self.earlier)) for one in held]
+    def hold(self, mark: Watermark, definition: JobVersion | None, held: Iterable[HeldTicks]) -> None:
+        """Of what was due since the watermark."""
+        earlier = self.earlier[mark.timing].files if mark.timing in self.earlier else NO_CALENDARS
+        self.holds += [Hold(mark.job, definition, one, held_by(one.closure, self.calendars, earlier)) for one in held]
 
     def record_late(self, definition: JobVersion, old: Timing | None, now: datetime) -> None:
         """``@at`` entries that are past when they are first applied."""
@@ -131,17 +137,15 @@ class PendingWrites:
         mark = Watermark.of(job, at, moves)
         self.marks.append(mark)
         if mark.timing:
-            self.contents[mark.timing] = job.timing
+            self.keep_contents(job)
+
+    def keep_contents(self, job: Job) -> None:
+        """Of its calendars: what the digest of its timing stands for, and the files they stand in."""
+        self.contents[job.timing.digest] = EmbeddedCalendars.of(job.timing, self.calendars)
 
     def _owed(self, definition: JobVersion, mark: Watermark, now: datetime, old: Timing | None) -> OwedTicks:
         job = definition.job
-        return owed(job.timing, mark.at, now, mark.moves, old=old, revision=self._revision(job))
-
-    def _revision(self, job: Job) -> str:
-        """The commit of the calendar that closes most, for a message about an edit."""
-        names = [calendar.name for calendar in (*job.timing.skip, *job.timing.freezes)]
-        commits = (self.calendars.files[name].commit for name in names if name in self.calendars.files)
-        return next(filter(None, commits), "")
+        return owed(job.timing, mark.at, now, mark.moves, old=old, commits=self.calendars.commits)
 
     def write(
         self,
@@ -158,7 +162,7 @@ class PendingWrites:
         claimed = claims.claim(session, self.claims, now, replica, room=room)
         cancelled = waiting.cancel(session, self.emptied, now, replica)
         watermarks.withdraw_moves(session, self.withdrawn)
-        watermarks.add_contents(session, self.contents)
+        calendar_rows.add(session, self.contents)
         watermarks.set_watermarks(session, self.marks)
         watermarks.drop_watermarks(session, self.dropped)
         if claimed or skipped:
@@ -205,7 +209,7 @@ def on_apply(
     """A JobSet begins to count: over the jobs of these names, and what is ``held`` besides. The ticks of ``owed`` jobs
     since their watermarks were missed by everybody; those of jobs ``released`` from the guard fell in its pause.
     ``contents`` are those of calendars that watermarks were under."""
-    decision = PendingWrites(calendars=jobs.calendars, earlier=before.calendars)
+    decision = PendingWrites(calendars=jobs.calendars, earlier=contents)
     found = (jobs.get(name) for name in names)
     active = {one.job.name: one for one in found if one is not None and one.job.enabled}
     for name, definition in active.items():
@@ -215,7 +219,7 @@ def on_apply(
                 decision.record_late(definition, None, now)
             decision.mark(definition.job, now)
         elif not mark.matches_schedule(definition.job) or name in released:
-            _give_up_old_ticks(decision, mark, before.get(name), definition, now, contents)
+            _give_up_old_ticks(decision, mark, before.get(name), definition, now)
             decision.record_late(definition, timing_of(mark, before.get(name), contents), now)
             decision.mark(definition.job, now)
         elif name in owed:
@@ -227,7 +231,9 @@ def on_apply(
     decision.dropped = [name for name in held if name not in active]
     for name in decision.dropped:
         decision.emptied[name] = Reason.DELETED if jobs.get(name) is None else Reason.DISABLED
-        _give_up_old_ticks(decision, held[name], before.get(name), jobs.get(name), now, contents)
+        _give_up_old_ticks(decision, held[name], before.get(name), jobs.get(name), now)
+    for definition in naming(diff(before, jobs).calendars, jobs):
+        decision.keep_contents(definition.job)
     return decision
 
 
@@ -237,18 +243,17 @@ def _give_up_old_ticks(
     old: JobVersion | None,
     new: JobVersion | None,
     now: datetime,
-    contents: Contents,
 ) -> None:
     """An edit fires nothing: the ticks that the old schedule still owed are recorded as missed, and moves under way are
     withdrawn. A runner that was down does not know the ``old`` definition, and after a deletion there is no ``new``
     one."""
-    due = owed(timing_of(mark, old, contents), mark.at, now, mark.moves)
+    due = owed(timing_of(mark, old, decision.earlier), mark.at, now, mark.moves)
     missed = given_up(due.ticks, mark.at, now)
     if missed is not None:
         decision.skips.append(Skip(mark.job, old or new, missed, due.ticks))
     by = f"withdrawn by {new.commit[:8]}" if new is not None and new.commit else "withdrawn by an edit"
     to_come = withdrawn(due.moves, now)
-    decision.hold(mark.job, old or new, (without_move(one, to_come, by) for one in due.held))
+    decision.hold(mark, old or new, (without_move(one, to_come, by) for one in due.held))
     decision.withdrawn += [(mark.job, target, by) for target in to_come]
 
 
@@ -270,7 +275,7 @@ def on_resume(
 ) -> None:
     """Decide the scheduled times within a pause by the job's missed-run policy; those that a calendar closes are
     skipped."""
-    definition, decision.calendars = jobs.get(name), jobs.calendars
+    definition, decision.calendars, decision.earlier = jobs.get(name), jobs.calendars, contents
     if definition is not None and definition.job.enabled and mark is not None and mark.matches_schedule(definition.job):
         old = None if mark.matches_calendars(definition.job) else mark.timed(contents)
         decision.catch_up(definition, mark, held_until(definition.job, pause.until, now), old)

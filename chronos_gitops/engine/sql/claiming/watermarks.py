@@ -2,18 +2,16 @@
 
 import json
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Final
 
 from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.sql.store import queries, row_mapping
+from chronos_gitops.engine.sql.store.calendar_rows import Contents
 from chronos_gitops.engine.sql.store.store import Session
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.process.lazy_dataclass import dataclass
-from chronos_gitops.schedule.calendars.calendar import Calendar
-from chronos_gitops.schedule.calendars.calendar_json import from_document, to_document
 from chronos_gitops.schedule.calendars.steps import Moves
 from chronos_gitops.schedule.timing import Timing
 
@@ -55,12 +53,7 @@ class Watermark:
     def timed(self, contents: "Contents") -> Timing:
         """The timing it was written under, with the contents of calendars that are known by its digest."""
         own = Timing.from_definition(self.schedule, self.timezone, key=self.job)
-        return own.with_calendars(*contents[self.timing]) if self.timing in contents else own
-
-
-Contents = Mapping[str, tuple[Sequence[Calendar], Sequence[Calendar]]]
-"""By the digest of a timing: the calendars it names, and its freezes."""
-NO_CONTENTS: Final[Contents] = MappingProxyType({})
+        return contents[self.timing].timing(own) if self.timing in contents else own
 
 
 def hold_due(session: Session, jobs: Sequence[str], limit: int) -> dict[str, Watermark]:
@@ -110,31 +103,6 @@ def set_watermarks(session: Session, marks: Iterable[Watermark]) -> None:
 def drop_watermarks(session: Session, jobs: Sequence[str]) -> None:
     if jobs:
         session.execute(queries.DROP_WATERMARKS, {"jobs": list(jobs)})
-
-
-def add_contents(session: Session, timings: Mapping[str, Timing]) -> None:
-    """Store the timings behind these digests, so that a runner that starts later can say which calendar skipped a
-    scheduled time."""
-    parameters = [
-        {
-            "digest": digest,
-            "document": json.dumps([list(map(to_document, one)) for one in (timing.skip, timing.freezes)]),
-        }
-        for digest, timing in timings.items()
-    ]
-    if parameters:
-        session.executemany(queries.ADD_CALENDARS, parameters)
-
-
-def contents_of(session: Session, digests: Collection[str]) -> Contents:
-    """A digest that is not known any more is left out."""
-    if not digests:
-        return {}
-    found: dict[str, tuple[Sequence[Calendar], Sequence[Calendar]]] = {}
-    for row in session.execute(queries.CALENDARS, {"digests": list(digests)}).fetchall():
-        skip, freezes = json.loads(row["document"])
-        found[row["digest"]] = tuple(map(from_document, skip)), tuple(map(from_document, freezes))
-    return found
 
 
 def withdraw_moves(session: Session, withdrawn: Iterable[tuple[str, datetime, str]]) -> None:

@@ -14,7 +14,7 @@ from chronos_gitops.engine.sql.claiming import pending_writes, watermarks
 from chronos_gitops.engine.sql.claiming.claims import Claim, Claimed, ClaimOutcome
 from chronos_gitops.engine.sql.claiming.clock_correction import take_back
 from chronos_gitops.engine.sql.claiming.pending_writes import CommittedWrites, PendingWrites
-from chronos_gitops.engine.sql.store import ledger, queries
+from chronos_gitops.engine.sql.store import calendar_rows, ledger, queries
 from chronos_gitops.engine.sql.store.store import Replica, Session
 from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.process.lazy_dataclass import dataclass
@@ -79,7 +79,7 @@ class BulkOperation:
     def _resume(self, session: Session) -> tuple[tuple[BulkItem, ...], CommittedWrites]:
         held = watermarks.hold_several(session, self._call.jobs)
         held, correction = take_back(session, held, self._now, self._replica.namespace)
-        contents = watermarks.contents_of(session, pending_writes.foreign_timings(held, self._jobs))
+        contents = calendar_rows.contents_of(session, pending_writes.foreign_timings(held, self._jobs))
         before, items, decision = ledger.pauses(session), [], PendingWrites()
         for job in self._call.jobs:
             pause = before.get(job)

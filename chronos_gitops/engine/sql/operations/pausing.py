@@ -9,7 +9,7 @@ from chronos_gitops.engine.operations.pauses import combined, is_ended_by, is_sa
 from chronos_gitops.engine.sql.claiming import pending_writes, waiting, watermarks
 from chronos_gitops.engine.sql.claiming.clock_correction import take_back
 from chronos_gitops.engine.sql.claiming.pending_writes import CommittedWrites, PendingWrites
-from chronos_gitops.engine.sql.store import ledger
+from chronos_gitops.engine.sql.store import calendar_rows, ledger
 from chronos_gitops.engine.sql.store.store import Replica, Session
 from chronos_gitops.jobs.model import JobSet
 
@@ -55,7 +55,7 @@ def resume(
     if pause is None or not is_over(pause):
         return pause, CommittedWrites([], [], held, correction=correction)
     decided = PendingWrites()
-    contents = watermarks.contents_of(session, pending_writes.foreign_timings(held, jobs))
+    contents = calendar_rows.contents_of(session, pending_writes.foreign_timings(held, jobs))
     pending_writes.on_resume(jobs, name, held.get(name), pause, now, contents, decided)
     ledger.end_pause(session, name, now)
     replica.tell(session)

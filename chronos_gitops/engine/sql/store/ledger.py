@@ -18,8 +18,8 @@ from chronos_gitops.engine.model import (
     Status,
 )
 from chronos_gitops.engine.operations.pauses import parts
+from chronos_gitops.engine.sql.store import calendar_rows, row_mapping
 from chronos_gitops.engine.sql.store import queries as store_queries
-from chronos_gitops.engine.sql.store import row_mapping
 from chronos_gitops.engine.sql.store.store import Replica, Session
 from chronos_gitops.errors import ConflictError
 from chronos_gitops.jobs.model import Job
@@ -309,5 +309,5 @@ def forget_leftovers(session: Session, until: datetime, limit: int) -> int:
     how many of these definitions."""
     for leftovers in (store_queries.FORGET_PAUSES, store_queries.FORGET_BULK_CALLS, store_queries.FORGET_REPLAYS):
         session.execute(leftovers, {"until": milliseconds.to_ms(until)})
-    session.execute(store_queries.FORGET_CALENDARS)
+    session.execute(calendar_rows.FORGET)
     return session.execute(store_queries.FORGET_DEFINITIONS, {"limit": limit}).rowcount

@@ -224,14 +224,6 @@ TICKS_RECORDED = """
 SELECT tick FROM executions WHERE job = :job AND tick BETWEEN :first AND :last ORDER BY tick
 """
 
-ADD_CALENDARS = "INSERT INTO calendars (digest, document) VALUES (:digest, :document) ON CONFLICT DO NOTHING"
-
-CALENDARS = "SELECT digest, document FROM calendars WHERE digest IN (:digests[])"
-
-FORGET_CALENDARS = """
-DELETE FROM calendars WHERE digest NOT IN (SELECT timing FROM watermarks WHERE timing IS NOT NULL)
-"""
-
 # An edit ends the moves under way: the row of the held tick says so.
 WITHDRAW_MOVE = """
 UPDATE executions SET moved_to = NULL, message = :message

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from temporalio.client import Client, WithStartWorkflowOperation
@@ -12,13 +12,13 @@ from temporalio.common import WorkflowIDConflictPolicy
 
 from chronos_gitops.engine.milliseconds import to_ms
 from chronos_gitops.engine.temporal import names, updates
-from chronos_gitops.engine.temporal.timetables.embedded_calendars import embed
 from chronos_gitops.engine.temporal.timetables.revision_order import Ancestry, Place, RevisionOrder
 from chronos_gitops.engine.temporal.visibility import search_attributes
 from chronos_gitops.engine.temporal.visibility.visibility import Visibility
 from chronos_gitops.engine.temporal.workflows.messages import Applied, TimetableState
+from chronos_gitops.engine.ticks.embedded_calendars import embed
 from chronos_gitops.jobs.calendar_set import NO_CALENDARS, CalendarSet
-from chronos_gitops.jobs.job_set import diff
+from chronos_gitops.jobs.job_set import diff, naming
 from chronos_gitops.jobs.model import JobSet, JobVersion
 
 _AT_ONCE = 20
@@ -64,7 +64,12 @@ class Reconciler:
         changes = diff(self._jobs, jobs)
         removed = set(changes.removed)
         kept = {name: one for name, one in self._wanted.items() if name not in removed}
-        edited = (*changes.added, *changes.changed, *changes.retimed, *_holding(changes.calendars, jobs))
+        edited = (
+            *changes.added,
+            *changes.changed,
+            *changes.retimed,
+            *(one.job.name for one in naming(changes.calendars, jobs)),
+        )
         made = {name: applied(jobs.definitions[name], jobs.calendars, jobs.revision) for name in dict.fromkeys(edited)}
         self._jobs, self._wanted = jobs, kept | made
         return self._wanted
@@ -99,13 +104,6 @@ class Reconciler:
             None,
             search_attributes.REMOVED_STATUS,
         )
-
-
-def _holding(calendars: Collection[str], jobs: JobSet) -> Iterator[str]:
-    """Jobs whose rows name one of these calendars: its commit, or the line of an entry, may be another one."""
-    for one in jobs if calendars else ():
-        if any(known.name in calendars for known in (*one.job.timing.skip, *one.job.timing.freezes)):
-            yield one.job.name
 
 
 def applied(definition: JobVersion, calendars: CalendarSet = NO_CALENDARS, revision: str | None = None) -> Applied:

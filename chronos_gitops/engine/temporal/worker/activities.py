@@ -22,7 +22,6 @@ from chronos_gitops.engine.operations.replays import ReplayEnd, ReplayState
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.status.fleet_backlog import FleetBacklog
 from chronos_gitops.engine.temporal.timetables import reconciler
-from chronos_gitops.engine.temporal.timetables.embedded_calendars import files_of, with_embedded
 from chronos_gitops.engine.temporal.timetables.revision_order import Ancestry
 from chronos_gitops.engine.temporal.worker import decisions
 from chronos_gitops.engine.temporal.worker.activity_heartbeat import ActivityHeartbeat
@@ -45,6 +44,7 @@ from chronos_gitops.engine.temporal.workflows.messages import (
 )
 from chronos_gitops.engine.temporal.workflows.replay_messages import ReplayRun
 from chronos_gitops.engine.ticks.due_queue import held_until
+from chronos_gitops.engine.ticks.embedded_calendars import files_of, with_embedded
 from chronos_gitops.jobs.model import Completion, Concurrency, Job, JobSet
 from chronos_gitops.process import failpoints
 from chronos_gitops.schedule import durations
@@ -109,7 +109,7 @@ class TimingActivities:
             moves=_moves(situation.moves),
             is_resumed=situation.is_resumed,
             late=self._late,
-            revision=_revision(applied),
+            commits=files_of(applied.calendars).commits,
         )
         if decided.follows_an_outage and not situation.is_resumed and await self._is_outdated(applied):
             return TimetableOrders(situation.mark, to_ms(now + _SOON), moves=situation.moves)
@@ -162,7 +162,7 @@ class TimingActivities:
             is_paused=situation.is_paused,
             is_released=situation.is_released,
             late=self._late,
-            revision="" if after is None else _revision(after),
+            commits=files_of(None if after is None else after.calendars).commits,
             commit="" if after is None else after.commit or "",
         )
         speaks = after if decided.claims and after is not None else applied
@@ -342,12 +342,6 @@ def _moves(pairs: Pairs) -> Moves:
 
 def _pairs(moves: Moves) -> Pairs:
     return [[to_ms(origin), to_ms(target)] for origin, target in moves]
-
-
-def _revision(applied: Applied) -> str:
-    """The commit of its first calendar."""
-    files = files_of(applied.calendars).files.values()
-    return next((file.commit for file in files if file.commit is not None), "")
 
 
 def _plan(job: Job, decided: TimetableDecision) -> PublishedSchedule:

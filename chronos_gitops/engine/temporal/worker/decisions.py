@@ -10,6 +10,8 @@ from chronos_gitops.jobs.model import Job
 from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.closures import Closure
 from chronos_gitops.schedule.calendars.steps import (
+    NO_COMMITS,
+    Commits,
     HeldTicks,
     Moves,
     ScheduleStep,
@@ -64,17 +66,17 @@ def decide(
     moves: Moves = (),
     is_resumed: bool = False,
     late: timedelta = LATE,
-    revision: str = "",
+    commits: Commits = NO_COMMITS,
 ) -> TimetableDecision:
     """Decide the scheduled times due at ``now``. A gap longer than ``late``, or one made by a pause, follows the
     missed-run policy."""
     claims: list[TickClaim] = []
     held: list[HeldTicks] = []
-    while (due := _due(job, mark, moves, revision)) is not None and due[1] <= now:
+    while (due := _due(job, mark, moves, commits)) is not None and due[1] <= now:
         if len(claims) + len(held) >= AT_ONCE:
             break
         if is_resumed or now - due[1] > late:
-            gap = owed(job.timing, mark, now, moves, revision=revision)
+            gap = owed(job.timing, mark, now, moves, commits=commits)
             return _caught_up(job, mark, now, gap, tuple(claims), held)
         step = due[0]
         mark, moves = step.at, step.moves
@@ -94,7 +96,7 @@ def settle(
     is_paused: bool = False,
     is_released: bool = False,
     late: timedelta = LATE,
-    revision: str = "",
+    commits: Commits = NO_COMMITS,
     commit: str = "",
 ) -> TimetableDecision:
     """An edit or a removal (``after`` is None) fires nothing: ticks that the old schedule still owed are given up, and
@@ -109,7 +111,7 @@ def settle(
     if is_enabled and after is not None and old.own_digest == after.timing.own_digest and not is_released:
         if old.digest == after.timing.digest:
             return TimetableDecision(mark, moves=moves)
-        gap = owed(after.timing, mark, now, moves, old=old, revision=revision)
+        gap = owed(after.timing, mark, now, moves, old=old, commits=commits)
         return _retimed(after, mark, now, gap, is_paused=is_paused, late=late)
     gap = owed(old, mark, now, moves)
     missed = given_up(gap.ticks, mark, now)
@@ -166,8 +168,8 @@ def _caught_up(
     )
 
 
-def _due(job: Job, mark: datetime, moves: Moves, revision: str = "") -> tuple[ScheduleStep, datetime] | None:
-    step = next_step(job.timing, mark, moves, revision=revision)
+def _due(job: Job, mark: datetime, moves: Moves, commits: Commits = NO_COMMITS) -> tuple[ScheduleStep, datetime] | None:
+    step = next_step(job.timing, mark, moves, commits=commits)
     if step is None:
         return None
     return step, step.at if step.tick is None else step.at + jitter(job.name, step.at, job.jitter)

@@ -6,10 +6,10 @@ from datetime import datetime
 from chronos_gitops.engine.drafts import provenance
 from chronos_gitops.engine.milliseconds import instant
 from chronos_gitops.engine.model import Execution, HeldBy, Trigger
-from chronos_gitops.engine.temporal.timetables.embedded_calendars import files_of
 from chronos_gitops.engine.temporal.workflows.messages import Applied
 from chronos_gitops.engine.ticks import tick_rows
 from chronos_gitops.engine.ticks.due_queue import Missed
+from chronos_gitops.engine.ticks.embedded_calendars import files_of
 from chronos_gitops.engine.ticks.owed_ticks import held_by
 from chronos_gitops.jobs.calendar_set import CalendarSet
 from chronos_gitops.process.lazy_dataclass import dataclass
