@@ -48,17 +48,19 @@ class SharedServer:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Of the story with this number; ``error`` is what its judge or its machine said, None where all laws hold."""
+    """Of the story with this number, which left so many ``rows``; ``error`` is what its judge or its machine said, None
+    where all laws hold."""
 
     number: int
     steps: int
+    rows: int = 0
     error: BaseException | None = None
 
 
 def run_side_by_side(
-    story: Callable[[Random, int], None], seed: int, *, stories: int, steps: int, at_once: int
+    story: Callable[[Random, int], int], seed: int, *, stories: int, steps: int, at_once: int
 ) -> list[Verdict]:
-    """Each story has the chance of its own number, so that it can be told again alone."""
+    """Each story has the chance of its own number, so that it can be told again alone; it answers with its rows."""
     numbers, verdicts, lock = itertools.count(), list[Verdict](), threading.Lock()
 
     def work() -> None:
@@ -67,15 +69,15 @@ def run_side_by_side(
                 number = next(numbers)
             if number >= stories:
                 return
-            verdict = Verdict(number, steps)
             try:
-                story(Random(f"{seed} {number}"), steps)
+                verdict = Verdict(number, steps, story(Random(f"{seed} {number}"), steps))
             except BaseException as error:  # a verdict, and the other stories go on
-                verdict = Verdict(number, steps, error)
+                verdict = Verdict(number, steps, error=error)
             with lock:
                 verdicts.append(verdict)
-                judged = sum(one.steps for one in verdicts if one.error is None)
-                print(f"story {number}: {verdict.error or 'holds'}; {judged} steps judged", flush=True)
+                judged = [one for one in verdicts if one.error is None]
+                done, rows = sum(one.steps for one in judged), sum(one.rows for one in judged)
+                print(f"story {number}: {verdict.error or 'holds'}; {done} steps, {rows} rows judged", flush=True)
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(at_once)]
     for thread in threads:
