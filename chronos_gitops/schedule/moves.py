@@ -56,8 +56,8 @@ class Mover:
         return Move(target)
 
     def origins_of(self, target: datetime) -> list[datetime]:
-        """The held ticks later than an instant that are moved to it; none of them is more than a month away."""
-        later = self.nominal.between(target, target + _REACH)
+        """The held ticks later than an instant that are moved to it."""
+        later = self.nominal.between(target, self.last_moved_across(target))
         return [tick for tick in later if self.closures.at(tick) is not None and self.move(tick).target == target]
 
     def next_after(self, instant: datetime, limit: datetime) -> datetime | None:
