@@ -86,7 +86,7 @@ def _instant(text: str, field: Field, zone: ZoneInfo) -> datetime | None:
         hint = f"write the local time; the zone is {zone.key}"
         raise ScheduleError(f'"{text[:40]}" has an offset', hint=hint, field=field)
     if wall is None:
-        hint = f"write {field}: 2026-12-24 or {field}: 2026-12-24T18:00"
+        hint = wall_time.hint(text, f"write {field}: 2026-12-24 or {field}: 2026-12-24T18:00")
         raise ScheduleError(f'"{text[:40]}" is no date or local time', hint=hint, field=field)
     if midnight is not None and field == "end":
         wall += DAY

@@ -229,6 +229,23 @@ def test_refused(name: str) -> None:
     assert refusal.value.hint
 
 
+@pytest.mark.parametrize(
+    ("schedule", "options", "hint"),
+    [
+        ("@at 9999-12-31T23:59", {}, "write a year from 1970 to 9000"),
+        ("@at 10000-01-01T00:00", {}, "write a year from 1970 to 9000"),
+        ("0 2 * * *", {"end": "9001-01-01"}, "write a year from 1970 to 9000"),
+        ("0 2 * * *", {"end": "2026-02-30"}, "write end: 2026-12-24 or end: 2026-12-24T18:00"),
+        ("@every 2d", {}, "write @every 48h; a day is not always 24 hours"),
+        ("@every soon", {}, "write it as @every 5m or @every 1h30m"),
+    ],
+)
+def test_hint_says_what_to_write(schedule: str, options: dict[str, str], hint: str) -> None:
+    with pytest.raises(ScheduleError) as refusal:
+        timing(schedule, **options)
+    assert refusal.value.hint == hint
+
+
 def test_each_hashed_entry_of_a_list_is_seeded_by_the_name() -> None:
     texts = ["H 9 * * *", "H 17 * * *", "0 12 * * *"]
     for key in ("nightly-report", "daily-backup"):

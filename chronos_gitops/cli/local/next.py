@@ -176,6 +176,9 @@ def _loaded(jobs: str, environment: str | None) -> "TreeResult":
     files = LocalFiles(job_files(folder), jobs)
     loaded = validate_tree(files, incumbents=OwnersAtHead(files, jobs), environment=environment)
     check_environment(environment, loaded.layers.environments, is_required=True)
+    for broken in (file for file in loaded.calendar_files if file.name not in loaded.calendars.files):
+        kept = "a runner keeps what it read last"
+        click.echo(f"note: {broken.path} is invalid and closes nothing here; {kept}", err=True)
     return loaded
 
 

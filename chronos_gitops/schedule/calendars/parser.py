@@ -142,7 +142,8 @@ class _CalendarReader:
         if midnight is not None:
             return CalendarEntry(text, reason, line, start=midnight, stop=midnight + DAY)
         kinds = "weekday, date, MM-DD or range" if weekdays else "date, MM-DD or range"
-        self._refuse(path, f'"{text[:40]}" is no {kinds}', _EXAMPLES if weekdays else "write 2026-10-10")
+        hint = wall_time.hint(text, _EXAMPLES if weekdays else "write 2026-10-10")
+        self._refuse(path, f'"{text[:40]}" is no {kinds}', hint)
         return None
 
     def _range(self, first: Any, last: Any, path: Path, reason: str) -> CalendarEntry | None:
@@ -150,7 +151,7 @@ class _CalendarReader:
         stop, whole_day = _boundary(last)
         for value, wall in ((first, start), (last, stop)):
             if wall is None:
-                hint = "write 2027-05-06 or 2027-05-06T12:00, in the calendar's zone"
+                hint = wall_time.hint(value, "write 2027-05-06 or 2027-05-06T12:00, in the calendar's zone")
                 self._refuse(path, f'"{_shown(value)}" is no date or local time', hint)
                 return None
         assert start is not None, "refused above"
@@ -167,7 +168,7 @@ class _CalendarReader:
         value = document[key]
         midnight = wall_time.parse_date(value) if isinstance(value, str) else None
         if midnight is None:
-            self._refuse((key,), f'"{_shown(value)}" is no date', "write 2027-12-31")
+            self._refuse((key,), f'"{_shown(value)}" is no date', wall_time.hint(value, "write 2027-12-31"))
             return None
         return wall_time.to_date(midnight)
 

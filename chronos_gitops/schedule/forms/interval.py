@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.errors import ScheduleError
+from chronos_gitops.schedule.loose_durations import days_hint
 
 PREFIX = "@every"
 SHORTEST = timedelta(milliseconds=100)
@@ -27,7 +28,8 @@ class Interval:
         try:
             every = durations.parse(word)
         except durations.DurationError as error:
-            raise ScheduleError(str(error), hint="write it as @every 5m or @every 1h30m") from None
+            hint = days_hint(word, "@every ") or "write it as @every 5m or @every 1h30m"
+            raise ScheduleError(str(error), hint=hint) from None
         if every < SHORTEST:
             hint = f"the shortest is @every {durations.render(SHORTEST)}"
             raise ScheduleError(f"@every {word[:20]} is too often", hint=hint)

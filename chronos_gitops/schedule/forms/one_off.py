@@ -30,7 +30,7 @@ class OneOff:
         if wall_time.has_offset(word):
             hint = f"write the local time; the zone is {zone.key}"
             raise ScheduleError(f'"{text[:60]}" has an offset', hint=hint)
-        hint = "write a day and a time that exist, as in @at 2026-12-24T18:00"
+        hint = wall_time.hint(word, "write a day and a time that exist, as in @at 2026-12-24T18:00")
         raise ScheduleError(f'"{text[:60]}" is not a local time', hint=hint)
 
     @property

@@ -31,6 +31,13 @@ def parse_time(text: str) -> int | None:
     return midnight + hour * 3600 + minute * 60 + second if hour < 24 and minute < 60 and second < 60 else None
 
 
+def hint(text: object, usual: str) -> str:
+    """``usual``, or the years that there are where the text begins with another one."""
+    found = re.match(r"([0-9]{4,9})-[0-9]{2}", text, re.ASCII) if isinstance(text, str) else None
+    is_known = found is None or _EARLIEST_YEAR <= int(found[1]) <= _LATEST_YEAR
+    return usual if is_known else f"write a year from {_EARLIEST_YEAR} to {_LATEST_YEAR}"
+
+
 def has_offset(text: str) -> bool:
     """True if a local time is followed by ``Z`` or an offset such as ``+02:00``."""
     local = re.match(r"(.+?)(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})\Z", text)

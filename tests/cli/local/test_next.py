@@ -91,6 +91,17 @@ def test_without_a_job_it_is_what_runs_next_of_all_enabled_jobs(
     assert capsys.readouterr().out == "2026-07-01T06:00:00Z  daily-backup  Wed 2026-07-01 02:00:00 EDT\n"
 
 
+@pytest.mark.parametrize("arguments", [["daily-backup"], [], ["--count-only"]], ids=["a job", "all jobs", "counts"])
+def test_calendars_that_are_invalid_are_said(
+    checkout: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    (checkout / "jobs/_calendars").mkdir()
+    (checkout / "jobs/_calendars/fr.yaml").write_text("closed: [2026-02-30]\n")
+    assert main(["next", *arguments]) == 0
+    told = capsys.readouterr().err
+    assert "note: jobs/_calendars/fr.yaml is invalid and closes nothing here; a runner keeps what it read last" in told
+
+
 def test_nothing_enabled_is_said(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (checkout / "jobs/daily-backup.yaml").unlink()
     assert main(["next"]) == 0

@@ -49,7 +49,8 @@ def judge(
     for definition in jobs:
         rows = [row for row in found if row.job == definition.job.name]
         _judge_rows(definition.job, rows, late)
-        assert without_row(definition.job, rows, since, now - DAY) == [], f"{definition.job.name}: law 5"
+        missing = without_row(definition.job, rows, since, now - DAY)
+        assert missing == [], f"{definition.job.name}: law 5, without a row {missing} of {since} to {now - DAY}"
 
 
 def without_row(job: Job, rows: Sequence[Execution], since: datetime, until: datetime) -> list[datetime]:

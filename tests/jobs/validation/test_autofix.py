@@ -6,8 +6,8 @@ import pytest
 
 from chronos_gitops.jobs.problem import is_error
 from chronos_gitops.jobs.validation.autofix import autofix
-from chronos_gitops.jobs.validation.schema.loose_durations import loose_duration
 from chronos_gitops.jobs.validation.validate import validate_file
+from chronos_gitops.schedule.loose_durations import loose_duration
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*/*.yaml"))
 JOB = """\

@@ -7,11 +7,11 @@ from typing import Final
 
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.validation.document import Document
-from chronos_gitops.jobs.validation.schema.loose_durations import loose_duration
 from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS, Path
 from chronos_gitops.schedule.cron import parser as cron
 from chronos_gitops.schedule.errors import ScheduleError, ScheduleListError
 from chronos_gitops.schedule.forms.one_off import OneOff
+from chronos_gitops.schedule.loose_durations import loose_duration
 from chronos_gitops.schedule.schedule import LONGEST, Schedule
 from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.schedule.timing import MOST_CALENDARS, OnSkip, Timing

@@ -19,10 +19,10 @@ from chronos_gitops.jobs.validation.document import Document, SourceSpan
 from chronos_gitops.jobs.validation.quoting import dotted, short
 from chronos_gitops.jobs.validation.schema import field_synonyms, value_hints
 from chronos_gitops.jobs.validation.schema.fast_path import compile_schema_check
-from chronos_gitops.jobs.validation.schema.loose_durations import days_hint, loose_duration
 from chronos_gitops.jobs.validation.schema.value_hints import ValueHint
 from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS, Path
 from chronos_gitops.process.lazy_dataclass import dataclass
+from chronos_gitops.schedule.loose_durations import days_hint, loose_duration
 
 _RULES = {
     "type": "type",

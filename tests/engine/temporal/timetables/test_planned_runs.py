@@ -67,7 +67,7 @@ def test_it_is_what_runs_next_also_while_the_tick_waits_for_its_jitter(bench: Be
     for _ in range(3):
         [foretold] = engine.next_runs(job.name, 1)
         asked = bench.clock.now()
-        bench.seen.wait_until(lambda: any(row.scheduled_time == foretold for row in bench.seen.ended))
+        bench.seen.wait_until(lambda at=foretold: any(row.scheduled_time == at for row in bench.seen.ended))
         claimed = [row for row in bench.seen.ended if row.created_at is not None and row.created_at > asked]
         assert all(row.scheduled_time >= foretold for row in claimed)
 

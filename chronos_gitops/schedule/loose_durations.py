@@ -21,11 +21,12 @@ def loose_duration(text: str) -> str | None:
     return durations.render(total) if parts and total <= durations.LONGEST else None
 
 
-def days_hint(text: str) -> str | None:
-    """A hint for a duration in days or weeks, which have no fixed length; None for other units."""
+def days_hint(text: str, before: str = "") -> str | None:
+    """A hint for a duration in days or weeks, which have no fixed length, and for what is written ``before`` it; None
+    for other units."""
     mended = loose_duration(text)
     has_days = any(unit[0] in "dDwW" for _, unit in re.findall(_LOOSE_PART, text, re.ASCII))
-    return f"write {mended}; a day is not always 24 hours" if mended and has_days else None
+    return f"write {before}{mended}; a day is not always 24 hours" if mended and has_days else None
 
 
 def _unit(word: str) -> str:

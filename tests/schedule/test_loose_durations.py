@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronos_gitops.jobs.validation.schema.loose_durations import days_hint, loose_duration
+from chronos_gitops.schedule.loose_durations import days_hint, loose_duration
 
 
 @pytest.mark.parametrize(
