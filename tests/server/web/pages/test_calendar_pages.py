@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from harness.api_fixtures import Checkout, job_yaml, settings_of
 from harness.clock import HandClock
 
 from chronos_gitops.app import build
+from chronos_gitops.engine.model import Execution, ExecutionDetail, HeldBy, Reason, Status, Trigger
+from chronos_gitops.engine.sql.engine import SqlEngine
 from chronos_gitops.server.web.app import create_app
 
 NOW = datetime(2026, 12, 24, 12, 0, tzinfo=UTC)
@@ -67,6 +70,71 @@ def test_upcoming_lists_what_calendars_hold_and_move(client: FlaskClient) -> Non
         ("2026-12-25T02:00:00Z", True, "moved", "held: fr (Christmas), moved to 2026-12-26T02:00:00Z"),
         ("2026-12-25T03:00:00Z", True, "dropped", "held: fr (Christmas)"),
     ]
+
+
+COMMIT = "1a2b3c4d" * 5
+HELD = Execution(
+    "0b6f2d3c-0000-5000-8000-000000000001",
+    "moved",
+    datetime(2026, 12, 25, 2, tzinfo=UTC),
+    Trigger.SCHEDULE,
+    Status.SKIPPED,
+    reason=Reason.CALENDAR,
+    calendar=HeldBy("fr", "Christmas & <more>", "jobs/_calendars/fr.yaml", 3, COMMIT),
+    moved_to=datetime(2026, 12, 26, 2, tzinfo=UTC),
+)
+RAN = replace(
+    HELD,
+    id="0b6f2d3c-0000-5000-8000-000000000002",
+    scheduled_time=datetime(2026, 12, 26, 2, tzinfo=UTC),
+    status=Status.FAILED,
+    reason=None,
+    calendar=None,
+    moved_to=None,
+    moved_from=HELD.scheduled_time,
+)
+REPLAYED = replace(
+    RAN,
+    id="0b6f2d3c-0000-5000-8000-000000000003",
+    trigger=Trigger.REPLAY,
+    moved_from=None,
+    replay_of=RAN.id,
+    idempotency_key=RAN.id,
+)
+SHOWN = {
+    "held": (
+        HELD,
+        "<strong>fr</strong>: Christmas &amp; &lt;more&gt; · <code>jobs/_calendars/fr.yaml:3</code>",
+        ">1a2b3c4d</code>",
+        "<dt>Moved to</dt><dd><code>2026-12-26T02:00:00Z</code>",
+    ),
+    "moved": (RAN, "<dt>Moved from</dt><dd><code>2026-12-25T02:00:00Z</code>", "also sent as"),
+    "replayed": (
+        REPLAYED,
+        f'<dt>Replay of</dt><dd><a href="/executions/{RAN.id}">',
+        f"<dd><code>{RAN.id}</code>, sent as",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_page_of_an_execution_shows_what_held_moved_or_replayed_it(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    found, *expected = SHOWN[name]
+    monkeypatch.setattr(SqlEngine, "execution", lambda *_: ExecutionDetail(found, (), None))
+    page = text_of(client, f"/executions/{found.id}")
+    assert [words for words in expected if words not in page] == []
+    assert ("Idempotency-Key" in page) == (name != "held"), "no request was sent"
+
+
+def test_lists_of_executions_say_what_held_a_time_and_where_it_moved(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SqlEngine, "executions", lambda *_: [RAN, HELD])
+    page = text_of(client, "/executions")
+    assert "fr (Christmas &amp; &lt;more&gt;), moved to 2026-12-26T02:00:00Z" in page
+    assert "schedule, moved from 2026-12-25T02:00:00Z" in page
 
 
 def test_the_strip_hatches_what_calendars_hold(client: FlaskClient) -> None:
