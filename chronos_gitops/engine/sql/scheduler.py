@@ -71,7 +71,7 @@ class Scheduler:
         self._executor = executor
         self._clock = clock
         self._observer = observer
-        self.timetable = Timetable()
+        self.timetable = Timetable(replica.decides_at)
         self.replays = ReplayDriver(self._write, replica, executor.is_occupied, observer.replay_ended)
         self.early = EarlyClaims(self._write, self.timetable, executor, replica, room)
         self._decisions = asyncio.Lock()

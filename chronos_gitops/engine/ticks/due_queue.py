@@ -2,7 +2,7 @@
 
 import heapq
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -127,10 +127,16 @@ class DueTick:
     is_plain: bool = True
 
 
-class DueQueue:
-    """The next tick of every active job, on one heap."""
+def _at_once(_: str, due: datetime) -> datetime:
+    return due
 
-    def __init__(self) -> None:
+
+class DueQueue:
+    """The next tick of every active job, on one heap. ``decides_at`` says of a job and an instant at which it is due
+    when this runner decides over it."""
+
+    def __init__(self, decides_at: Callable[[str, datetime], datetime] = _at_once) -> None:
+        self._decides_at = decides_at
         self._heap: list[tuple[datetime, int, DueTick]] = []
         self._next: dict[str, DueTick] = {}
         self._order = itertools.count()
@@ -144,14 +150,15 @@ class DueQueue:
         tick = step.at
         at = tick + jitter(job.name, tick, job.jitter) if job.jitter and step.tick is not None else tick
         is_plain = step.tick is not None and not (step.held or step.moves or moves)
-        due = DueTick(at, job.name, tick, after, is_plain)
-        self._next[job.name] = due
-        heapq.heappush(self._heap, (due.at, next(self._order), due))
+        self.requeue(DueTick(at, job.name, tick, after, is_plain))
 
     def requeue(self, due: DueTick) -> None:
         """An entry that ``pop`` took out, for it was not decided over."""
         self._next[due.job] = due
-        heapq.heappush(self._heap, (due.at, next(self._order), due))
+        heapq.heappush(self._heap, self._placed(due))
+
+    def _placed(self, due: DueTick) -> tuple[datetime, int, DueTick]:
+        return self._decides_at(due.job, due.at), next(self._order), due
 
     def remove(self, name: str) -> None:
         self._next.pop(name, None)
@@ -159,7 +166,7 @@ class DueQueue:
     def retain(self, names: Iterable[str]) -> None:
         """Removes every job that is not named, and the heap entries that edits left behind."""
         self._next = {name: self._next[name] for name in names if name in self._next}
-        self._heap = [(due.at, next(self._order), due) for due in self._next.values()]
+        self._heap = [self._placed(due) for due in self._next.values()]
         heapq.heapify(self._heap)
 
     def tick_of(self, name: str) -> datetime | None:
@@ -172,7 +179,7 @@ class DueQueue:
         return self._heap[0][0] if self._heap else None
 
     def pop(self, now: datetime) -> list[DueTick]:
-        """Takes out every entry due at ``now``, earliest first; each job gets its next one by ``put``."""
+        """Takes out every entry to decide over at ``now``, earliest first; each job gets its next one by ``put``."""
         taken = []
         while (at := self.next_at()) is not None and at <= now:
             due = heapq.heappop(self._heap)[2]

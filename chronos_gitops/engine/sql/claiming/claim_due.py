@@ -27,13 +27,16 @@ class ClaimDue:
     replica: Replica
 
     def __call__(self, session: Session) -> CommittedWrites:
-        names = [entry.job for entry in self.due]
-        held = watermarks.hold_due(session, names, self.replica.claims_at_once)
+        names, limit = [entry.job for entry in self.due], self.replica.claims_at_once
+        known = {name: self.known[name].at for name in names if name in self.known}
+        held = watermarks.hold_due(session, known, self.now, limit)
+        elsewhere = [] if len(held) == limit else [name for name in names if name not in held]
+        others = watermarks.read(session, elsewhere) if elsewhere else {}
         if self.replica.look_at_releases(session):
-            return CommittedWrites([], [], held)
+            return CommittedWrites([], [], {**others, **held})
         held, correction = take_back(session, held, self.now, self.replica.namespace)
-        paused = ledger.paused(session, names)
+        paused = ledger.paused(session, list(held)) if held else set()
         decided = pending_writes.on_due(self.due, self.jobs, self.known, held, paused, self.now)
         written = decided.write(session, self.replica, held, self.now, self.room)
-        gone = set() if held else set(names) - watermarks.marked(session, names)
-        return replace(written, dropped=gone, correction=correction)
+        gone = set(elsewhere) - others.keys()
+        return replace(written, marks={**others, **written.marks}, dropped=gone, correction=correction)

@@ -18,11 +18,12 @@ _CHUNK = 500
 class Timetable:
     """Lives in the engine's loop. ``jobs`` and ``pauses`` may be read from any thread: they are swapped whole."""
 
-    def __init__(self) -> None:
+    def __init__(self, decides_at: Callable[[str, datetime], datetime]) -> None:
+        """``decides_at``: see ``Replica``."""
         self.jobs = JobSet()
         self.pauses: Mapping[str, Pause] = {}
         self.watermarks: dict[str, Watermark] = {}
-        self._due = DueQueue()
+        self._due = DueQueue(decides_at)
         self._seen_until: datetime | None = None
 
     def next_runs(self, name: str, count: int, now: datetime) -> tuple[datetime, ...]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from chronos_gitops.engine import milliseconds
+from chronos_gitops.engine.clock import TOLERANCE
 from chronos_gitops.engine.sql.store import queries, row_mapping
 from chronos_gitops.engine.sql.store.calendar_rows import Contents
 from chronos_gitops.engine.sql.store.store import Session
@@ -56,11 +57,17 @@ class Watermark:
         return contents[self.timing].timing(own) if self.timing in contents else own
 
 
-def hold_due(session: Session, jobs: Sequence[str], limit: int) -> dict[str, Watermark]:
-    """Takes the right to decide over these jobs until the transaction ends; leaves out those that another replica
-    decides over just now, and those that have no watermark."""
-    found = session.execute(queries.HOLD_DUE, {"jobs": list(jobs), "limit": limit})
-    return _by_job(found.fetchall())
+def hold_due(session: Session, known: Mapping[str, datetime], now: datetime, limit: int) -> dict[str, Watermark]:
+    """Takes the right to decide over jobs whose watermark is still the ``known`` one, or lies ahead, until the
+    transaction ends; leaves out those that another replica decides over just now."""
+    pairs = json.dumps([(job, milliseconds.to_ms(at)) for job, at in known.items()])
+    asked = {"known": pairs, "ahead": milliseconds.to_ms(now + TOLERANCE), "limit": limit}
+    return _by_job(session.execute(queries.HOLD_DUE, asked).fetchall())
+
+
+def hold_free(session: Session, jobs: Sequence[str]) -> dict[str, Watermark]:
+    """Takes the right to decide over these jobs, but for those that another replica decides over just now."""
+    return _by_job(session.execute(queries.HOLD_FREE, {"jobs": list(jobs)}).fetchall())
 
 
 def hold_several(session: Session, jobs: Sequence[str]) -> dict[str, Watermark]:
@@ -78,10 +85,9 @@ def hold_all(session: Session) -> dict[str, Watermark]:
     return _by_job(session.execute(queries.HOLD_ALL).fetchall())
 
 
-def marked(session: Session, jobs: Sequence[str]) -> set[str]:
-    """Which of these jobs have a watermark, whoever decides over it just now."""
-    found = session.execute(queries.MARKED, {"jobs": list(jobs)}).fetchall()
-    return {row["job"] for row in found}
+def read(session: Session, jobs: Sequence[str]) -> dict[str, Watermark]:
+    """The watermarks of these jobs as committed, whoever decides over them just now."""
+    return _by_job(session.execute(queries.WATERMARKS, {"jobs": list(jobs)}).fetchall())
 
 
 def set_watermarks(session: Session, marks: Iterable[Watermark]) -> None:

@@ -71,12 +71,12 @@ def live(session: Session) -> frozenset[str]:
     return frozenset(row["id"] for row in session.execute(_LIVE).fetchall())
 
 
-def others(session: Session, me: str, revision: int | None) -> list[int | None]:
-    """The revisions of the other runners that are there; tells them this one's when it is given."""
+def others(session: Session, me: str, revision: int | None) -> dict[str, int | None]:
+    """The revisions of the other runners that are there, by their ids; tells them this one's when it is given."""
     if revision is not None:
         session.execute("UPDATE replicas SET revision = :revision WHERE id = :id", {"id": me, "revision": revision})
-    found = session.execute(f"SELECT revision FROM replicas WHERE id <> :id AND lease_until > {_NOW}", {"id": me})
-    return [row["revision"] for row in found.fetchall()]
+    found = session.execute(f"SELECT id, revision FROM replicas WHERE id <> :id AND lease_until > {_NOW}", {"id": me})
+    return {row["id"]: row["revision"] for row in found.fetchall()}
 
 
 def applied(session: Session, me: str) -> list[str | None]:

@@ -6,8 +6,9 @@ import select
 import socket
 import threading
 import uuid
+import zlib
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import psycopg
@@ -26,6 +27,10 @@ log = logging.getLogger(__name__)
 _BEATS_IN_A_LEASE: Final = 3
 CLAIMS_AT_ONCE: Final = 200
 _AFTER_TROUBLE_S: Final = 0.5
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+_LEFT_TO_OTHERS: Final = timedelta(milliseconds=50)
+"""As long, and up to twice as long, a due job is left to the runner that it belongs to: whoever is slower reads at once
+what that one has decided, and locks nothing."""
 _GOODBYE_S: Final = 2.0
 
 
@@ -73,6 +78,7 @@ class PostgresReplica:
         self._held_since = 0.0
         self._renewed_at = 0.0
         self._revision: int | None = None
+        self._runners = [self.id]
         self._line: Severable | None = None
         self._stopping = threading.Event()
         self._wire: tuple[socket.socket, socket.socket] | None = None
@@ -124,8 +130,15 @@ class PostgresReplica:
     def join(self, session: Session, revision: str | None) -> ReplicaView:
         self._revision = leases.number(session, revision or "", self._revision)
         others = leases.others(session, self.id, self._revision)
-        self.leads = all(other is None or other <= self._revision for other in others)
+        self._runners = sorted((self.id, *others))
+        self.leads = all(other is None or other <= self._revision for other in others.values())
         return ReplicaView(self.leads, alone=not others)
+
+    def decides_at(self, job: str, due: datetime) -> datetime:
+        runners = self._runners
+        if runners[zlib.crc32(job.encode()) % len(runners)] == self.id:
+            return due
+        return due + _LEFT_TO_OTHERS - (due - _EPOCH) % _LEFT_TO_OTHERS + _LEFT_TO_OTHERS
 
     def look_at_releases(self, session: Session) -> bool:
         mine = release_order(self._release)
@@ -262,11 +275,12 @@ class PostgresReplica:
         self._renewed_at = before
         self._valid_until = before + self._lease_s
         others = leases.others(session, self.id, None)
+        self._runners = sorted((self.id, *others))
         self.look_at_releases(session)
         self._look_at_its_clock(session)
         if self._revision is not None:
             mine = self._revision
-            self.leads = all(other is None or other <= mine for other in others)
+            self.leads = all(other is None or other <= mine for other in others.values())
 
     def _look_at_its_clock(self, session: Session) -> None:
         if self._clock is not None:

@@ -10,7 +10,7 @@ written                      SQLite                                   PostgreSQL
 ``EACH(:names[])``            ``(SELECT value FROM json_each(...))``   ``(SELECT unnest(...) AS value)``
 ``PAIRS(:name)``               rows (name, number) of a JSON text of pairs, on both
 ``JOINED(expression)``        ``group_concat(...)``                    ``string_agg(..., ',')``
-``FOR UPDATE [SKIP LOCKED]``  nothing: there is one writer             as it stands
+``FOR UPDATE [OF ...] [SKIP LOCKED]``  nothing: there is one writer     as it stands
 ===========================  =======================================  ===========================
 """
 
@@ -25,7 +25,7 @@ _LIST = re.compile(r"IN \(:([a-z_]+)\[\]\)")
 _EACH = re.compile(r"EACH\(:([a-z_]+)\[\]\)")
 _PAIRS = re.compile(r"PAIRS\(:([a-z_]+)\)")
 _JOINED = re.compile(r"JOINED\(([^()]*)\)")
-_LOCK = re.compile(r"\s+FOR UPDATE(?: SKIP LOCKED)?\b")
+_LOCK = re.compile(r"\s+FOR UPDATE(?: OF \w+)?(?: SKIP LOCKED)?\b")
 
 
 @lru_cache(maxsize=256)

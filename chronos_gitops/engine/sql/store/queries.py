@@ -185,12 +185,19 @@ HOLD_SEVERAL = """
 SELECT job, schedule, timezone, watermark, timing, moves FROM watermarks WHERE job IN (:jobs[]) ORDER BY job FOR UPDATE
 """
 
+# Locks no row that another runner has decided already; one that lies ahead is to be taken back.
 HOLD_DUE = """
-SELECT job, schedule, timezone, watermark, timing, moves FROM watermarks WHERE job IN (:jobs[])
-ORDER BY job LIMIT :limit FOR UPDATE SKIP LOCKED
+SELECT job, schedule, timezone, watermark, timing, moves FROM PAIRS(:known) AS asked
+JOIN watermarks ON job = asked.name AND (watermark = asked.number OR watermark > :ahead)
+ORDER BY job LIMIT :limit FOR UPDATE OF watermarks SKIP LOCKED
 """
 
-MARKED = "SELECT job FROM watermarks WHERE job IN (:jobs[])"
+HOLD_FREE = """
+SELECT job, schedule, timezone, watermark, timing, moves FROM watermarks WHERE job IN (:jobs[])
+ORDER BY job FOR UPDATE SKIP LOCKED
+"""
+
+WATERMARKS = "SELECT job, schedule, timezone, watermark, timing, moves FROM watermarks WHERE job IN (:jobs[])"
 
 SET_WATERMARK = """
 INSERT INTO watermarks (job, schedule, timezone, watermark, timing, moves)

@@ -12,6 +12,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from datetime import datetime
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,9 @@ class SingleReplica:
         if seconds <= self._lease_s:
             return self._loss()
         return f"nothing could be written to {self._path} for {seconds:.0f} s: {self._watch.error}"
+
+    def decides_at(self, job: str, due: datetime) -> datetime:  # noqa: ARG002 - all jobs are its own
+        return due
 
     def join(self, session: Session, revision: str | None) -> ReplicaView:  # noqa: ARG002 - no other replica
         return ReplicaView(leads=True, alone=True)

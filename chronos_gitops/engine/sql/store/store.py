@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
+from datetime import datetime
 from importlib import resources
 from itertools import groupby
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
@@ -134,6 +135,10 @@ class Replica(Protocol):
     @property
     def claims_at_once(self) -> int:
         """Maximum number of jobs decided in one transaction, so that other replicas get their share."""
+
+    def decides_at(self, job: str, due: datetime) -> datetime:
+        """The instant at which this runner decides over a job that is due: a little later for those that belong to
+        another one, which has decided by then unless it is away."""
 
     def join(self, session: Session, revision: str | None) -> ReplicaView:
         """Tells the others what this one has applied, in the transaction that applies it; one replica at a time."""

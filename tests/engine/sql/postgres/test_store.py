@@ -153,6 +153,33 @@ def test_the_clock_follows_the_database_and_no_step_of_the_machine() -> None:
     assert clock.now() < before - timedelta(minutes=59), "a step of the database's clock does"
 
 
+def test_a_watermark_that_another_runner_has_moved_is_not_locked(store: PostgresStore) -> None:
+    """One that lies ahead is: it is to be taken back to now."""
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    moved = {"same": now, "decided": now + timedelta(minutes=1), "ahead": now + timedelta(hours=8)}
+    marks = [watermarks.Watermark(name, "* * * * *", "UTC", at) for name, at in moved.items()]
+    store.write(lambda session: watermarks.set_watermarks(session, marks)).result(5)
+    known = dict.fromkeys(moved, now)
+    assert set(store.write(lambda session: watermarks.hold_due(session, known, now, 10)).result(5)) == {"same", "ahead"}
+
+
+def test_a_due_job_is_left_to_the_runner_that_it_belongs_to_for_a_tenth_of_a_second(
+    store: PostgresStore, postgres_url: str
+) -> None:
+    other = PostgresStore(DatabaseAddress(postgres_url), place="other")
+    for each in (store, other):
+        each.write(lambda session, each=each: each.replica.join(session, None)).result(5)
+    due = datetime(2026, 3, 2, 12, 0, 0, 7000, tzinfo=UTC)
+    waits = [
+        sorted(each.replica.decides_at(f"job-{number}", due) - due for each in (store, other)) for number in range(200)
+    ]
+    assert {first for first, _ in waits} == {timedelta(0)}
+    assert {second for _, second in waits} == {timedelta(milliseconds=93)}
+    shares = [store.replica.decides_at(f"job-{number}", due) == due for number in range(200)]
+    assert 60 < sum(shares) < 140
+    other.close()
+
+
 def test_a_watermark_that_one_decides_over_is_left_out_for_the_other(store: PostgresStore, postgres_url: str) -> None:
     marks = [watermarks.Watermark(name, "* * * * *", "UTC", datetime(2026, 3, 2, tzinfo=UTC)) for name in ("a", "b")]
     store.write(lambda session: watermarks.set_watermarks(session, marks)).result(5)
@@ -166,11 +193,13 @@ def test_a_watermark_that_one_decides_over_is_left_out_for_the_other(store: Post
 
     deciding = store.write(decide)
     assert decides.wait(5)
-    held = other.write(lambda session: watermarks.hold_due(session, ["a", "b", "c"], 10)).result(5)
+    now = marks[0].at
+    known = dict.fromkeys(("a", "b", "c"), now)
+    held = other.write(lambda session: watermarks.hold_due(session, known, now, 10)).result(5)
     assert set(held) == {"b"}
-    assert other.write(lambda session: watermarks.marked(session, ["a", "c"])).result(5) == {"a"}
+    assert set(other.write(lambda session: watermarks.read(session, ["a", "c"])).result(5)) == {"a"}
     go_on.set()
     deciding.result(5)
-    assert set(other.write(lambda session: watermarks.hold_due(session, ["a", "b"], 1)).result(5)) == {"a"}
+    assert set(other.write(lambda session: watermarks.hold_due(session, known, now, 1)).result(5)) == {"a"}
     assert other.read(lambda session: ledger.pauses(session)) == {}
     other.close()
