@@ -2,13 +2,14 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from chronos_gitops.engine import milliseconds
 from chronos_gitops.engine.clock import TOLERANCE
-from chronos_gitops.engine.sql.store import queries, row_mapping
+from chronos_gitops.engine.sql.claiming import watermark_queries as queries
+from chronos_gitops.engine.sql.store import row_mapping
 from chronos_gitops.engine.sql.store.calendar_rows import Contents
 from chronos_gitops.engine.sql.store.store import Session
 from chronos_gitops.jobs.model import Job

@@ -1,4 +1,4 @@
-"""Every statement of the ledger, as SQL; parameters are always bound by name."""
+"""The statements of the ledger, as SQL; parameters are always bound by name."""
 
 from collections.abc import Collection
 
@@ -177,36 +177,6 @@ UPDATE executions SET owner = :owner, fence = fence + 1 WHERE {UNFINISHED_STATUS
 (owner IS NULL OR owner <> :owner)
 """
 
-HOLD_ALL = "SELECT job, schedule, timezone, watermark, timing, moves FROM watermarks ORDER BY job FOR UPDATE"
-
-HOLD_ONE = "SELECT job, schedule, timezone, watermark, timing, moves FROM watermarks WHERE job = :job FOR UPDATE"
-
-HOLD_SEVERAL = """
-SELECT job, schedule, timezone, watermark, timing, moves FROM watermarks WHERE job IN (:jobs[]) ORDER BY job FOR UPDATE
-"""
-
-# Locks no row that another runner has decided already; one that lies ahead is to be taken back.
-HOLD_DUE = """
-SELECT job, schedule, timezone, watermark, timing, moves FROM PAIRS(:known) AS asked
-JOIN watermarks ON job = asked.name AND (watermark = asked.number OR watermark > :ahead)
-ORDER BY job LIMIT :limit FOR UPDATE OF watermarks SKIP LOCKED
-"""
-
-HOLD_FREE = """
-SELECT job, schedule, timezone, watermark, timing, moves FROM watermarks WHERE job IN (:jobs[])
-ORDER BY job FOR UPDATE SKIP LOCKED
-"""
-
-WATERMARKS = "SELECT job, schedule, timezone, watermark, timing, moves FROM watermarks WHERE job IN (:jobs[])"
-
-SET_WATERMARK = """
-INSERT INTO watermarks (job, schedule, timezone, watermark, timing, moves)
-VALUES (:job, :schedule, :timezone, :watermark, :timing, :moves)
-ON CONFLICT (job) DO UPDATE SET
-    schedule = excluded.schedule, timezone = excluded.timezone, watermark = excluded.watermark,
-    timing = excluded.timing, moves = excluded.moves
-"""
-
 SKIPPED_AFTER = """
 SELECT id, range_start, reason FROM executions WHERE job = :job AND tick > :at AND status = 'skipped'
 """
@@ -230,15 +200,6 @@ FROM EACH(:jobs[]) AS asked
 TICKS_RECORDED = """
 SELECT tick FROM executions WHERE job = :job AND tick BETWEEN :first AND :last ORDER BY tick
 """
-
-# An edit ends the moves under way: the row of the held tick says so.
-WITHDRAW_MOVE = """
-UPDATE executions SET moved_to = NULL, message = :message
-WHERE job = :job AND tick > :since AND tick < :target AND moved_to = :target
-AND status = 'skipped' AND reason = 'calendar'
-"""
-
-DROP_WATERMARKS = "DELETE FROM watermarks WHERE job IN (:jobs[])"
 
 _PAUSE_COLUMNS = "job, reason, paused_by, paused_at, until, bulk, extends, version, content, beside"
 
