@@ -14,7 +14,7 @@ _LOOK_S: Final = 30.0
 
 
 def load_client(trust: TlsContexts) -> None:
-    """What the first request needs: 0.2 s and 11 MB. From any thread."""
+    """Loads the modules that the first request needs: 0.2 s and 11 MB. From any thread."""
     from chronos_gitops.webhooks.transport import http_client  # noqa: F401 - loaded for others
 
     trust.load()

@@ -1,4 +1,4 @@
-"""What a timetable publishes of its state in its memo and its search attributes. Pure."""
+"""The parts of its state that a timetable publishes, in its memo and in its search attributes. Pure."""
 
 from temporalio.common import SearchAttributeUpdate
 
