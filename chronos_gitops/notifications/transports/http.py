@@ -11,7 +11,6 @@ from chronos_gitops.config.settings import Settings
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.jobs.secrets.masking import MASK
 from chronos_gitops.notifications.message import Notification
-from chronos_gitops.notifications.transports import email
 from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.process.small_files import read_beginning
 from chronos_gitops.schedule.timestamps import rfc3339
@@ -93,7 +92,7 @@ class NotificationSender:
                 self._post(address, _slack_body(letter.scrubbed(hidden)), (), hidden)
             case Email() as way:
                 password = "" if way.password is None else self._text(way.password, hidden)
-                email.send(way, letter.scrubbed(hidden), password, self._route(), self.deadline * 2)
+                self._mail(way, letter.scrubbed(hidden), password)
             case _:
                 assert_never(channel.way)
 
@@ -107,8 +106,11 @@ class NotificationSender:
         hidden |= masks_of(url)
         return replace(self.client, deadline=self.deadline).exchange(method, url, headers, body, hidden)
 
-    def _route(self) -> email.MailRoute:
-        return email.MailRoute(self.client.egress, self.mail_trust, Resolver)
+    def _mail(self, way: Email, letter: Notification, password: str) -> None:
+        from chronos_gitops.notifications.transports import email  # a runner without such a channel needs no smtplib
+
+        route = email.MailRoute(self.client.egress, self.mail_trust, Resolver)
+        email.send(way, letter, password, route, self.deadline * 2)
 
     def _text(self, given: SecretValue, hidden: dict[str, str]) -> str:
         """The value as it is now. SecretError."""
