@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from chronos_gitops.engine.clock import is_ahead
 from chronos_gitops.engine.sql.claiming import pending_writes, watermarks
 from chronos_gitops.engine.sql.claiming.clock_correction import take_back
 from chronos_gitops.engine.sql.claiming.pending_writes import CommittedWrites
@@ -31,12 +32,14 @@ class ClaimDue:
         known = {name: self.known[name].at for name in names if name in self.known}
         held = watermarks.hold_due(session, known, self.now, limit)
         elsewhere = [] if len(held) == limit else [name for name in names if name not in held]
-        others = watermarks.read(session, elsewhere) if elsewhere else {}
+        found = watermarks.read(session, elsewhere) if elsewhere else {}
+        # One that is ahead was written by a clock that is: it is left until it can be locked, and is taken back then.
+        others = {job: mark for job, mark in found.items() if not is_ahead(mark.at, self.now)}
         if self.replica.look_at_releases(session):
             return CommittedWrites([], [], {**others, **held})
         held, correction = take_back(session, held, self.now, self.replica.namespace)
         paused = ledger.paused(session, list(held)) if held else set()
         decided = pending_writes.on_due(self.due, self.jobs, self.known, held, paused, self.now)
         written = decided.write(session, self.replica, held, self.now, self.room)
-        gone = set(elsewhere) - others.keys()
+        gone = set(elsewhere) - found.keys()
         return replace(written, marks={**others, **written.marks}, dropped=gone, correction=correction)
