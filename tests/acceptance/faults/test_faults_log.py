@@ -34,7 +34,7 @@ def test_a_log_that_nobody_reads_holds_up_neither_ticks_nor_the_end(tmp_path: Pa
         runner = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=writes)
         try:
             os.close(writes)
-            eventually(lambda: _is_full(reads), timeout=60)
+            eventually(lambda: _takes_no_more(reads, receiver), timeout=60)
             heard = len(receiver.requests)
             eventually(lambda: len(receiver.requests) >= heard + 5 * _JOBS, timeout=60)
             runner.send_signal(signal.SIGTERM)
@@ -45,7 +45,13 @@ def test_a_log_that_nobody_reads_holds_up_neither_ticks_nor_the_end(tmp_path: Pa
             os.close(reads)
 
 
-def _is_full(descriptor: int) -> bool:
-    """As full as a pipe gets: the next line would not fit."""
-    waiting = fcntl.ioctl(descriptor, termios.FIONREAD, b"\0\0\0\0")
-    return int.from_bytes(waiting, sys.byteorder) > _SMALL - 700
+def _takes_no_more(descriptor: int, receiver: Receiver) -> bool:
+    """Executions end, and the pipe stays as it is: lines are written several at once, so it need not be full."""
+    before, heard = _waiting(descriptor), len(receiver.requests)
+    eventually(lambda: len(receiver.requests) >= heard + 2 * _JOBS, timeout=60)
+    return before > 0 and _waiting(descriptor) == before
+
+
+def _waiting(descriptor: int) -> int:
+    """The number of bytes that nobody has read; see pipe(7)."""
+    return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, b"\0\0\0\0"), sys.byteorder)
