@@ -7,6 +7,7 @@ from urllib.parse import unquote
 from chronos_gitops.cli.importers.model import Unconvertible
 
 _SCHEME: Final = re.compile(r"(?i)([a-z][a-z0-9+.-]*)://")
+_ONE_SLASH: Final = re.compile(r"(?i)[a-z][a-z0-9+.-]*:/")
 _AUTHORITY: Final = re.compile(r"([^/?#]*)(.*)\Z", re.DOTALL)
 _REFERENCE: Final = re.compile(r"\$\{secret:[^${}]*\}")
 _GUESSED: Final = ("ftp.", "dict.", "ldap.", "imap.", "smtp.", "pop3.")
@@ -18,6 +19,8 @@ def address(text: str, *, is_kept_as_is: bool) -> tuple[str, tuple[str, str] | N
     match = _SCHEME.match(text)
     if match is None and text.startswith(_GUESSED):
         raise Unconvertible("its address has no scheme, and curl takes another than http for it")
+    if match is None and _ONE_SLASH.match(text):
+        raise Unconvertible("its address has one slash after its scheme: write two")
     scheme, rest = (match[1].lower(), text[match.end() :]) if match else ("http", text)
     if text.startswith("${secret:"):
         return text, None

@@ -40,7 +40,9 @@ def webhook(words: Sequence[str], stdin: str) -> tuple[dict[str, Any], list[str]
     body = _body(call, stdin)
     query = [_query(value) for value in call.all("url-query")]
     if call.has("get") and body is not None:
-        query, body = [body, *query], None
+        if query:
+            raise Unconvertible("curl 7.88 leaves --url-query out beside --get and data: give all of it with -d")
+        query, body = [body], None
     elif call.has("head") and body is not None:
         raise Unconvertible("curl refuses --head together with a body")
     for part in filter(None, query):

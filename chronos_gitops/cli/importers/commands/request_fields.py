@@ -65,6 +65,8 @@ def document(url: str, method: str, headers: Headers, body: str | None, auth: di
     found: dict[str, Any] = {"url": url, "method": method, "headers": headers.values, "body": body, "auth": auth}
     if any("{{" in text for text in (url, body or "", *headers.values.values())):
         raise Unconvertible("it has {{ in it, which a job fills in")
+    if url.endswith("?"):
+        raise Unconvertible("its address ends with ?, which a webhook does not send")
     return {"webhook": {key: value for key, value in found.items() if value}}
 
 
