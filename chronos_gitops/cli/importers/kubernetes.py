@@ -19,6 +19,7 @@ from chronos_gitops.cli.importers.model import (
     reading,
 )
 from chronos_gitops.cli.importers.timings import robfig
+from chronos_gitops.jobs.validation.yaml.decoding import MAX_BYTES
 
 _ZONE_INSIDE: Final = re.compile(r"(?:CRON_)?TZ=(\S+)\s+(.*)\Z")
 _EXPANSION: Final = re.compile(r"\$(?:\$|\(([^)]*)\)|[^$])", re.DOTALL)
@@ -190,7 +191,14 @@ def _expanded(text: str, variables: Mapping[str, str], *, is_shell: bool = False
 
     In a shell's script that is a substitution, which its reader refuses; elsewhere it is refused here.
     """
-    return "".join(_parts(text, variables, is_shell=is_shell))
+    found: list[str] = []
+    size = 0
+    for part in _parts(text, variables, is_shell=is_shell):
+        found.append(part)
+        size += len(part)
+        if size > MAX_BYTES:  # values that double each other have no end
+            raise Unconvertible("its variables make a text that no job file can hold")
+    return "".join(found)
 
 
 def _parts(text: str, variables: Mapping[str, str], *, is_shell: bool) -> Iterator[str]:

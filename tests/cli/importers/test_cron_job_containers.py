@@ -177,3 +177,16 @@ def test_address_that_is_none_is_refused() -> None:
 
 def test_enough_containers() -> None:
     assert len(SENT) + len(REFUSED) >= 30
+
+
+def test_variables_that_double_each_other_are_refused() -> None:
+    """Forty of them would make a text of five terabytes."""
+    values = {"V0": "0123456789"} | {f"V{number}": f"$(V{number - 1})" * 2 for number in range(1, 40)}
+    unused = done(kubernetes.read, yaml.safe_dump(cron_job({**SENT[0][0], "env": env(**values)})))
+    assert refused(unused) == []
+    used = {"image": "curl", "args": [API, "-d", "$(V39)"], "env": env(**values)}
+    assert [why for _, why in refused(done(kubernetes.read, yaml.safe_dump(cron_job(used))))] == [
+        "the variable V39 is not set here"
+    ]
+    wide = {"image": "curl", "args": [API, "-d", "$(V14)" * 1000], "env": env(**values)}
+    assert "no job file can hold" in refused(done(kubernetes.read, yaml.safe_dump(cron_job(wide))))[0][1]
