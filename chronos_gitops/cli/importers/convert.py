@@ -57,13 +57,13 @@ def finish(read: ImportResult, layers: Layers = NO_LAYERS, folder: str = "") -> 
     not have, is removed.
     """
     inherited = layers.inherited(f"{folder}/job.yaml")
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     drafts: list[ConvertedJob] = []
     refusals: list[RefusedEntry] = []
     for entry in read.entries:
         one = entry if isinstance(entry, RefusedEntry) else _draft(entry, taken, inherited)
         if isinstance(one, ConvertedJob):
-            taken.add(one.name)
+            taken.setdefault(one.name, 1)
             drafts.append(one)
         else:
             refusals.append(one)
@@ -85,7 +85,7 @@ def with_shared_defaults(imported: Imported, layers: Mapping[str, bytes], folder
     return replace(imported, drafts=tuple(shorter), defaults=found.get(f"{place}{DEFAULTS}", ""))
 
 
-def _draft(found: ImportedJob, taken: set[str], inherited: Mapping[str, Any]) -> ConvertedJob | RefusedEntry:
+def _draft(found: ImportedJob, taken: dict[str, int], inherited: Mapping[str, Any]) -> ConvertedJob | RefusedEntry:
     name = _free(_name(found), taken)
     document = {"name": name, **found.document}
     lost = list(found.lost)
@@ -126,10 +126,13 @@ def _kebab(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", split.lower()).strip("-")
 
 
-def _free(name: str, taken: set[str]) -> str:
+def _free(name: str, taken: dict[str, int]) -> str:
+    """``taken`` has the last number that was given to each name."""
     if name not in taken:
         return name
-    return next(f"{name}-{number}" for number in range(2, len(taken) + 3) if f"{name}-{number}" not in taken)
+    number = next(number for number in range(taken[name] + 1, len(taken) + 3) if f"{name}-{number}" not in taken)
+    taken[name] = number
+    return f"{name}-{number}"
 
 
 def _without_credentials(name: str, webhook: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from chronos_gitops.cli.importers.timings import robfig
 from chronos_gitops.jobs.validation.yaml.decoding import MAX_BYTES
 
 _ZONE_INSIDE: Final = re.compile(r"(?:CRON_)?TZ=(\S+)\s+(.*)\Z")
-_EXPANSION: Final = re.compile(r"\$(?:\$|\(([^)]*)\)|[^$])", re.DOTALL)
+_EXPANSION: Final = re.compile(r"\$(?:\$|\(([^)]{0,253})\)|[^$])", re.DOTALL)
 _LISTS: Final = ("List", "CronJobList")
 _CONCURRENCY: Final = {"Allow": "allow", "Forbid": "forbid", "Replace": "replace"}
 _DEFAULT_RETRIES: Final = 6  # backoffLimit, batch/v1
