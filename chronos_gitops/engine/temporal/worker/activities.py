@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.exceptions import ApplicationError
 
 from chronos_gitops.engine import callbacks, milliseconds
 from chronos_gitops.engine.clock import Clock, elapsed
@@ -24,7 +24,7 @@ from chronos_gitops.engine.temporal.status.fleet_backlog import FleetBacklog
 from chronos_gitops.engine.temporal.timetables import reconciler
 from chronos_gitops.engine.temporal.timetables.revision_order import Ancestry
 from chronos_gitops.engine.temporal.worker import decisions
-from chronos_gitops.engine.temporal.worker.activity_heartbeat import ActivityHeartbeat
+from chronos_gitops.engine.temporal.worker.activity_heartbeat import ActivityHeartbeat, left_to_others
 from chronos_gitops.engine.temporal.worker.decisions import TimetableDecision
 from chronos_gitops.engine.temporal.worker.timetable_rows import TimetableRows
 from chronos_gitops.engine.temporal.worker.zone_releases import ZoneReleases
@@ -226,7 +226,7 @@ class Sending:
             await asyncio.wait([task])
             details = activity.cancellation_details()
             if details is None or not details.cancel_requested:
-                raise _left_to_others("the server has given it to another runner") from None
+                raise left_to_others("the server has given it to another runner") from None
             if task.cancelled():
                 duration_ms = max(0, to_ms(self._clock.now()) - to_ms(started_at))
                 error = "cut off: the execution was cancelled"
@@ -236,7 +236,7 @@ class Sending:
         finally:
             self._sending.discard(task)
         if task.cancelled():
-            raise _left_to_others("the runner stops")
+            raise left_to_others("the runner stops")
         return task.result()
 
     async def _report(
@@ -282,7 +282,7 @@ class Sending:
         while await pulse.is_ours():
             with contextlib.suppress(RequestNotSent):
                 return await self._delivery.attempt(job, call)
-        raise _left_to_others("the server has given it to another runner")
+        raise left_to_others("the server has given it to another runner")
 
     def _awaited(self, job: Job, number: int, outcome: Outcome) -> Awaited | None:
         deadline = callbacks.deadline(job, outcome, self._clock.now())
@@ -304,11 +304,6 @@ class Sending:
         self._observer.replay_ended(
             ReplayEnd(run.id, run.job, run.by, ReplayState(run.state), run.begun, len(run.items))
         )
-
-
-def _left_to_others(why: str) -> ApplicationError:
-    """The attempt is made again, under the same number, unless it is already; that is no defect."""
-    return ApplicationError(why, type="LeftToOthers", category=ApplicationErrorCategory.BENIGN)
 
 
 def _told(number: int, started_at: int, outcome: Outcome, wait: timedelta | None) -> AttemptReport:

@@ -1,6 +1,8 @@
 """The pulse of an activity: it tells the server that the runner lives, and the runner that it was away for too long."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -13,7 +15,6 @@ from temporalio.service import RPCError, RPCStatusCode
 from chronos_gitops.engine.clock import elapsed
 from chronos_gitops.engine.temporal import names
 
-_BENIGN = ApplicationErrorCategory.BENIGN
 _DOUBTFUL_S = names.HEARTBEAT_TIMEOUT.total_seconds() / 3
 """The server gives up on a runner that was silent for the timeout; who was so for a part of it asks before it sends."""
 
@@ -38,10 +39,6 @@ class ActivityHeartbeat:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._task.cancel()
-        details = activity.cancellation_details()
-        if kind is asyncio.CancelledError and details is not None and (details.not_found or details.timed_out):
-            # The SDK would log a cancellation that no workflow has asked for as a failure, with a traceback.
-            raise ApplicationError("nobody waits for the activity any more", category=_BENIGN) from error
 
     def is_steady(self) -> bool:
         """True if the server takes this runner for alive for sure, so that a request may be sent."""
@@ -71,3 +68,22 @@ class ActivityHeartbeat:
                 self._last = elapsed()
             activity.heartbeat()
             await asyncio.sleep(names.HEARTBEAT.total_seconds())
+
+
+@contextlib.asynccontextmanager
+async def heartbeat_of_watch(now: datetime) -> AsyncIterator[None]:
+    """The heartbeat of an activity that only looks. The SDK logs a cancellation that no workflow has asked for as a
+    failure, with a traceback; here it is said that nobody waits any more."""
+    try:
+        async with ActivityHeartbeat(now):
+            yield
+    except asyncio.CancelledError:
+        details = activity.cancellation_details()
+        if details is not None and (details.not_found or details.timed_out):
+            raise left_to_others("nobody waits for the activity any more") from None
+        raise
+
+
+def left_to_others(why: str) -> ApplicationError:
+    """The activity is done again, under the same number, unless it is already; that is no defect."""
+    return ApplicationError(why, type="LeftToOthers", category=ApplicationErrorCategory.BENIGN)

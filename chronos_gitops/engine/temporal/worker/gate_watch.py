@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.exceptions import ApplicationError
 
 from chronos_gitops.engine.milliseconds import instant
 from chronos_gitops.engine.model import Gate
@@ -15,7 +15,7 @@ from chronos_gitops.engine.requires import gate_document
 from chronos_gitops.engine.requires.gates import Passage, gate_of, looked, passage, wanted
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.visibility.visibility import Visibility
-from chronos_gitops.engine.temporal.worker.activity_heartbeat import ActivityHeartbeat
+from chronos_gitops.engine.temporal.worker.activity_heartbeat import heartbeat_of_watch, left_to_others
 from chronos_gitops.engine.temporal.workflows import messages
 from chronos_gitops.engine.temporal.workflows.messages import GateOrder, GateReport
 from chronos_gitops.jobs.model import Job
@@ -52,7 +52,7 @@ class GateWatch:
         gate = execution.requires
         if gate is None or required is None:
             raise ApplicationError("the order has no gate", non_retryable=True)
-        async with ActivityHeartbeat(self._now()):
+        async with heartbeat_of_watch(self._now()):
             return await self._passed(gate, required)
 
     async def _passed(self, gate: Gate, required: Requires) -> GateReport:
@@ -72,5 +72,4 @@ class GateWatch:
             async with asyncio.timeout(duration.total_seconds()):
                 await self._stopping.wait()
         if self._stopping.is_set():
-            why = "the runner stops"
-            raise ApplicationError(why, type="LeftToOthers", category=ApplicationErrorCategory.BENIGN)
+            raise left_to_others("the runner stops")

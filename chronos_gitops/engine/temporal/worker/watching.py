@@ -9,7 +9,7 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from chronos_gitops.engine.temporal import names
-from chronos_gitops.engine.temporal.worker.activity_heartbeat import ActivityHeartbeat
+from chronos_gitops.engine.temporal.worker.activity_heartbeat import heartbeat_of_watch
 
 _AGAIN_S = 1.0
 _WAITED_FOR = 3
@@ -23,7 +23,7 @@ class Watching:
     @activity.defn(name=names.WATCH)
     async def watch(self, execution_id: str) -> None:
         """Returns when the execution has ended. Asked for by timetables of earlier releases."""
-        async with ActivityHeartbeat(datetime.now(UTC)):
+        async with heartbeat_of_watch(datetime.now(UTC)):
             await self._end_of(execution_id)
 
     @activity.defn(name=names.WATCH_ALL)
@@ -33,7 +33,7 @@ class Watching:
         or have their turn next, are waited for; the others are asked for now and then, for each end begins this anew.
         """
         first, others = execution_ids[:_WAITED_FOR], execution_ids[_WAITED_FOR:]
-        async with ActivityHeartbeat(datetime.now(UTC)):
+        async with heartbeat_of_watch(datetime.now(UTC)):
             ends = {asyncio.create_task(self._end_of(one)): one for one in first}
             try:
                 while True:
