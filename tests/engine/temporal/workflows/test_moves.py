@@ -36,7 +36,9 @@ def once_at(bench: Bench, times: list[datetime], on_skip: str, *closed: datetime
     days = [f"{day:%Y-%m-%d}" for day in closed] or ["2020-01-01"]
     content = parser.parse("works", {"closed": days}, lambda _: 2)
     calendars = CalendarSet.in_force({"works": CalendarFile("works", "jobs/_calendars/works.yaml", "", content)})
-    job = bench.job(schedule=[f"@at {at:%Y-%m-%dT%H:%M:%S}" for at in times], skip=["works"], on_skip=on_skip)
+    job = bench.job(
+        schedule=[f"@at {at:%Y-%m-%dT%H:%M:%S}" for at in times], skip=["works"], on_skip=on_skip, concurrency="allow"
+    )
     return JobSet.of("c" * 40, jobset(bound(job, f"jobs/{JOB}.yaml", None, calendars)), calendars)
 
 

@@ -33,7 +33,7 @@ def test_broken_expectation_is_shown_and_filtered(own: FlaskClient, checkout: Ch
         ("met", execution["id"]),
     ]
     page = own.get("/jobs/strict", headers={"Accept": "text/html"}).get_data(as_text=True)
-    assert "expectation broken" in page
+    assert "Expectation broken:" in page
     assert ", less than 1h" in page
     metrics = own.get("/metrics").get_data(as_text=True)
     assert 'chronos_job_expectation_broken{job_name="strict",kind="min_duration"} 1.0' in metrics
