@@ -8,13 +8,14 @@ changes one field, one variable or one header, and with it each job. The floor i
 
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from announced import Announced
 from figures import Figures, options
+from runner import commit_paths
 
 from chronos_gitops.jobs.model import Job, JobSet
 from chronos_gitops.sync.controller import SyncController
@@ -59,7 +60,7 @@ def main() -> None:
 def measure(figures: Figures, temporary: Path, files: int, edits: int) -> None:
     folder, data, announced = temporary / "jobs.git", temporary / "data", Announced()
     subprocess.run(["git", "init", "--quiet", "--bare", "-b", "main", str(folder)], check=True)
-    commit(folder, {"_defaults.yaml": top()} | dict(written(files)))
+    commit_paths(folder, [("_defaults.yaml", top()), *written(files)])
     follower = SyncController(
         open_source(str(folder), data=data, mode="branch"),
         on_change=announced.take,
@@ -85,14 +86,17 @@ def figures_of(figures: Figures, files: int, kind: str, taken: list[tuple[float,
 
 
 def edit(
-    folder: Path, announced: "Announced", kind: str, shown: Callable[[Job], object], number: int
+    folder: Path, announced: Announced, kind: str, shown: Callable[[Job], object], number: int
 ) -> tuple[float, float]:
     time.sleep(0.5)  # the change comes to a follower that is at rest
     value = 30 + number
 
+    def is_active(jobs: JobSet) -> bool:
+        return all(float(str(shown(one.job))) == value for one in jobs.definitions.values())
+
     def change() -> None:
-        commit(folder, {"_defaults.yaml": top(**{kind: value})}, onto=True)
-        announced.wait(lambda job: float(str(shown(job))) == value)
+        commit_paths(folder, [("_defaults.yaml", top(**{kind: value}))], onto=True)
+        announced.wait(is_active, what="the edit", seconds=120)
 
     return timed(change)
 
@@ -116,36 +120,6 @@ def written(files: int) -> Iterator[tuple[str, str]]:
     for number in range(files):
         text = JOB.format(number=number, minute=number % 60, hour=number % 24)
         yield f"team-{number % TEAMS}/job-{number}.yaml", text
-
-
-def commit(folder: Path, files: dict[str, str], *, onto: bool = False) -> None:
-    """See git-fast-import(1)."""
-    text = b"commit refs/heads/main\ncommitter A <a@example.com> %d +0000\ndata 6\nChange\n" % time.time()
-    parts = [text, b"from refs/heads/main^0\n" if onto else b""]
-    for path, content in files.items():
-        parts.append(b"M 100644 inline jobs/%s\ndata %d\n%s\n" % (path.encode(), len(content), content.encode()))
-    subprocess.run(["git", "-C", str(folder), "fast-import", "--quiet"], input=b"".join(parts), check=True)
-
-
-class Announced:
-    """The newest JobSet, and waiting for one whose jobs are all as they should be."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._jobs = JobSet()
-
-    def take(self, jobs: JobSet) -> None:
-        with self._changed:
-            self._jobs = jobs
-            self._changed.notify_all()
-
-    def wait(self, is_new: Callable[[Job], bool]) -> None:
-        def is_there() -> bool:
-            return all(is_new(one.job) for one in self._jobs.definitions.values())
-
-        with self._changed:
-            if not self._changed.wait_for(is_there, 120):
-                raise SystemExit("the edit did not become active within two minutes")
 
 
 if __name__ == "__main__":

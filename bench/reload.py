@@ -9,11 +9,11 @@ is our own first pass, with nothing cached.
 
 import subprocess
 import tempfile
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from announced import Announced
 from figures import Figures, options, p99
 from runner import commit
 
@@ -25,26 +25,12 @@ SIZES = {"smallest": (10, 2), "quick": (10_000, 20), "full": (10_000, 100)}
 OURS = "chronos-gitops"
 
 
-class Announced:
-    """The newest JobSet, and waiting for one that has a schedule."""
+def wait(announced: Announced, name: str, tick: int) -> None:
+    def is_active(jobs: JobSet) -> bool:
+        found = jobs.get(name)
+        return found is not None and found.job.webhook.url == url(tick)
 
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._jobs = JobSet()
-
-    def take(self, jobs: JobSet) -> None:
-        with self._changed:
-            self._jobs = jobs
-            self._changed.notify_all()
-
-    def wait(self, name: str, url: str) -> None:
-        def is_there() -> bool:
-            found = self._jobs.get(name)
-            return found is not None and found.job.webhook.url == url
-
-        with self._changed:
-            if not self._changed.wait_for(is_there, 60):
-                raise SystemExit(f"{name} did not become active within a minute")
+    announced.wait(is_active, what=name, seconds=60)
 
 
 def url(tick: int) -> str:
@@ -79,7 +65,7 @@ def measure(figures: Figures, temporary: Path, mode: str, files: int, changes: i
     )
     begun = time.perf_counter()
     follower.start()
-    announced.wait(f"job-{files - 1}", url(0))
+    wait(announced, f"job-{files - 1}", 0)
     figures.add(f"{files:,} files, {mode}, all of them read", OURS, time.perf_counter() - begun, "s")
     try:
         edits(figures, folder, mode, announced, files, changes)
@@ -97,7 +83,7 @@ def edits(figures: Figures, folder: Path, mode: str, announced: Announced, files
             commit(folder, [(f"job-{number}", text(number, tick))], onto=True)
         else:
             (folder / f"jobs/team-{number % 50}/job-{number}.yaml").write_text(text(number, tick))
-        announced.wait(f"job-{number}", url(tick))
+        wait(announced, f"job-{number}", tick)
         taken.append((time.perf_counter() - begun) * 1000)
         processor.append((time.process_time() - before) * 1000)
     what = "commit" if mode == "branch" else "save"

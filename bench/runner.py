@@ -65,22 +65,33 @@ def job(name: str, schedule: str, url: str, jitter: str = "0s") -> str:
 
 def commit(folder: Path, files: Iterable[tuple[str, str]], *, onto: bool = False) -> str:
     """Names, like job-7, and texts of files as one commit on main; its id."""
+    return commit_paths(folder, map(_placed, files), onto=onto)
+
+
+def commit_paths(folder: Path, files: Iterable[tuple[str, str]], *, onto: bool = False) -> str:
+    """The same with paths below the jobs folder."""
     return _imported(folder, _commit(files, b"from refs/heads/main^0\n" if onto else b""))
 
 
 def commits(folder: Path, files: Iterable[tuple[str, str]]) -> str:
     """The same, each as a commit of its own, one after the other on top of main; the id of the last one."""
     onto = b"from refs/heads/main^0\n"
-    return _imported(folder, b"".join(_commit([file], b"" if number else onto) for number, file in enumerate(files)))
+    each = (_commit([_placed(file)], b"" if number else onto) for number, file in enumerate(files))
+    return _imported(folder, b"".join(each))
+
+
+def _placed(file: tuple[str, str]) -> tuple[str, str]:
+    name, content = file
+    return f"team-{int(name.rpartition('-')[2]) % 50}/{name}.yaml", content
 
 
 def _commit(files: Iterable[tuple[str, str]], onto: bytes) -> bytes:
     """See git-fast-import(1)."""
     text = b"commit refs/heads/main\ncommitter A <a@example.com> %d +0000\ndata 6\nChange\n" % time.time() + onto
     parts = []
-    for name, content in files:
-        path, body = f"jobs/team-{int(name.rpartition('-')[2]) % 50}/{name}.yaml", content.encode()
-        parts.append(b"M 100644 inline %s\ndata %d\n%s\n" % (path.encode(), len(body), body))
+    for path, content in files:
+        body = content.encode()
+        parts.append(b"M 100644 inline jobs/%s\ndata %d\n%s\n" % (path.encode(), len(body), body))
     return text + b"".join(parts)
 
 
