@@ -62,6 +62,7 @@ SENT: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (shell(f"curl {API}/a", env=[FROM_MAP]), {"url": f"{API}/a"}),
     (shell(HEREDOC, env=env(URL=API)), {"method": "POST", "body": '{"a": "$(date)", "b": "$"}\n'}),
     (shell(f"set -euo pipefail; set +x && curl {API}/a"), {"url": f"{API}/a"}),
+    (shell("set -e\n" * 3000 + f"curl {API}/a"), {"url": f"{API}/a"}),
 ]
 REFUSED: list[tuple[dict[str, Any], str]] = [
     (shell("curl $BASE/a", env=[FROM_MAP]), "the variable BASE is not set here"),

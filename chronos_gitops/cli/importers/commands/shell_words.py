@@ -265,16 +265,17 @@ def _command(parts: list[str | _Operator]) -> Command:
 def _without_options(parts: list[str | _Operator]) -> list[str | _Operator]:
     """Without blank lines and ``set -eu`` before the command: options of the shell change no request."""
     at = 0
-    while at < len(parts) and isinstance(parts[at], _Operator) and parts[at] == _LINE_END:
-        at += 1
-    if at == len(parts) or parts[at] != "set":
-        return parts[at:]
-    end = next((place for place in range(at, len(parts)) if isinstance(parts[place], _Operator)), len(parts))
-    words = [one for one in parts[at + 1 : end] if isinstance(one, str)]
-    is_options = words and all(_SET.fullmatch(word) for word in words)
-    if not is_options or end == len(parts) or parts[end] not in _ENDS:
-        return parts[at:]
-    return _without_options(parts[end + 1 :])
+    while at < len(parts):
+        if parts[at] == _LINE_END:
+            at += 1
+            continue
+        end = next((place for place in range(at, len(parts)) if isinstance(parts[place], _Operator)), len(parts))
+        first, *words = parts[at:end] or [""]
+        is_options = first == "set" and words and all(_SET.fullmatch(str(word)) for word in words)
+        if not is_options or end == len(parts) or parts[end] not in _ENDS:
+            break
+        at = end + 1
+    return parts[at:]
 
 
 def _word(rest: Iterator[str | _Operator]) -> str:
