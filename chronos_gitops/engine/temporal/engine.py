@@ -225,7 +225,7 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
         return self._clock.now()  # the server hands out what other runners have planned, too
 
     def decided_until(self) -> Mapping[str, datetime]:
-        plans = {} if self._session is None else self._session.plans.values
+        plans = {} if (session := self._session) is None else session.plans.values
         return planned_runs.decided_until(plans, self._clock.now())
 
     def zone_data_before(self) -> str | None:
