@@ -49,14 +49,14 @@ def test_a_commit_looks_at_the_watermarks_of_what_it_changed_only(
     idle = [bench.job(f"idle-{number}", schedule="@yearly") for number in range(20)]
     engine = bench.start(*idle)
     looked: list[list[str]] = []
-    hold_free = watermarks.hold_free
+    hold_several = watermarks.hold_several
 
     def noted(session: Session, jobs: list[str]) -> dict[str, Watermark]:
         looked.append(jobs)
-        return hold_free(session, jobs)
+        return hold_several(session, jobs)
 
     monkeypatch.setattr(watermarks, "hold_all", lambda _: pytest.fail("all of them"))
-    monkeypatch.setattr(watermarks, "hold_free", noted)
+    monkeypatch.setattr(watermarks, "hold_several", noted)
     engine.apply(jobset(*idle[1:19], bench.job("idle-19")))
     assert looked == [["idle-19", "idle-0"]]
     bench.clock.turn(timedelta(minutes=1))

@@ -33,7 +33,7 @@ class ApplyJobs:
     def __call__(self, session: Session) -> tuple[bool, CommittedWrites, Mapping[str, Pause]]:
         jobs, news, now, replica = self.jobs, self.news, self.now, self.replica
         standing = replica.join(session, jobs.revision)
-        held = watermarks.hold_all(session) if news is None else watermarks.hold_free(session, list(news))
+        held = watermarks.hold_all(session) if news is None else watermarks.hold_several(session, list(news))
         held, correction = take_back(session, held, now, replica.namespace)
         if not standing.leads:
             gone = self.marked - held.keys()

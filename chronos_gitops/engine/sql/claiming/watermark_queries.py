@@ -1,29 +1,24 @@
 """The statements over watermarks, in the common SQL of ``store.dialect``."""
 
-HOLD_ALL = "SELECT job, schedule, timezone, watermark, timing, moves FROM watermarks ORDER BY job FOR UPDATE"
+_COLUMNS = "job, schedule, timezone, watermark, timing, moves"
 
-HOLD_ONE = "SELECT job, schedule, timezone, watermark, timing, moves FROM watermarks WHERE job = :job FOR UPDATE"
+HOLD_ALL = f"SELECT {_COLUMNS} FROM watermarks ORDER BY job FOR UPDATE"
 
-HOLD_SEVERAL = """
-SELECT job, schedule, timezone, watermark, timing, moves FROM watermarks WHERE job IN (:jobs[]) ORDER BY job FOR UPDATE
-"""
+HOLD_ONE = f"SELECT {_COLUMNS} FROM watermarks WHERE job = :job FOR UPDATE"
+
+HOLD_SEVERAL = f"SELECT {_COLUMNS} FROM watermarks WHERE job IN (:jobs[]) ORDER BY job FOR UPDATE"
 
 # Locks no row that another runner has decided already; one that lies ahead is to be taken back.
-HOLD_DUE = """
-SELECT job, schedule, timezone, watermark, timing, moves FROM PAIRS(:known) AS asked
+HOLD_DUE = f"""
+SELECT {_COLUMNS} FROM PAIRS(:known) AS asked
 JOIN watermarks ON job = asked.name AND (watermark = asked.number OR watermark > :ahead)
 ORDER BY job LIMIT :limit FOR UPDATE OF watermarks SKIP LOCKED
 """
 
-HOLD_FREE = """
-SELECT job, schedule, timezone, watermark, timing, moves FROM watermarks WHERE job IN (:jobs[])
-ORDER BY job FOR UPDATE SKIP LOCKED
-"""
+WATERMARKS = f"SELECT {_COLUMNS} FROM watermarks WHERE job IN (:jobs[])"
 
-WATERMARKS = "SELECT job, schedule, timezone, watermark, timing, moves FROM watermarks WHERE job IN (:jobs[])"
-
-SET_WATERMARK = """
-INSERT INTO watermarks (job, schedule, timezone, watermark, timing, moves)
+SET_WATERMARK = f"""
+INSERT INTO watermarks ({_COLUMNS})
 VALUES (:job, :schedule, :timezone, :watermark, :timing, :moves)
 ON CONFLICT (job) DO UPDATE SET
     schedule = excluded.schedule, timezone = excluded.timezone, watermark = excluded.watermark,

@@ -66,11 +66,6 @@ def hold_due(session: Session, known: Mapping[str, datetime], now: datetime, lim
     return _by_job(session.execute(queries.HOLD_DUE, asked).fetchall())
 
 
-def hold_free(session: Session, jobs: Sequence[str]) -> dict[str, Watermark]:
-    """Takes the right to decide over these jobs, but for those that another replica decides over just now."""
-    return _by_job(session.execute(queries.HOLD_FREE, {"jobs": list(jobs)}).fetchall())
-
-
 def hold_several(session: Session, jobs: Sequence[str]) -> dict[str, Watermark]:
     """Waits for the right to decide over these jobs, in the order in which everybody waits."""
     return _by_job(session.execute(queries.HOLD_SEVERAL, {"jobs": list(jobs)}).fetchall())
@@ -87,7 +82,7 @@ def hold_all(session: Session) -> dict[str, Watermark]:
 
 
 def read(session: Session, jobs: Sequence[str]) -> dict[str, Watermark]:
-    """The watermarks of these jobs as committed, whoever decides over them just now."""
+    """The committed watermarks of these jobs, without the right to decide over them."""
     return _by_job(session.execute(queries.WATERMARKS, {"jobs": list(jobs)}).fetchall())
 
 

@@ -7,7 +7,7 @@ import socket
 import threading
 import uuid
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -29,8 +29,8 @@ CLAIMS_AT_ONCE: Final = 200
 _AFTER_TROUBLE_S: Final = 0.5
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _LEFT_TO_OTHERS: Final = timedelta(milliseconds=50)
-"""As long, and up to twice as long, a due job is left to the runner that it belongs to: whoever is slower reads at once
-what that one has decided, and locks nothing."""
+"""A due job is left to the runner that it belongs to for this time, and for at most twice this time. Then the others
+read what that runner has decided, about all such jobs at once, and lock nothing."""
 _GOODBYE_S: Final = 2.0
 
 
@@ -130,15 +130,14 @@ class PostgresReplica:
     def join(self, session: Session, revision: str | None) -> ReplicaView:
         self._revision = leases.number(session, revision or "", self._revision)
         others = leases.others(session, self.id, self._revision)
-        self._runners = sorted((self.id, *others))
-        self.leads = all(other is None or other <= self._revision for other in others.values())
+        self._note(others)
         return ReplicaView(self.leads, alone=not others)
 
     def decides_at(self, job: str, due: datetime) -> datetime:
         runners = self._runners
         if runners[zlib.crc32(job.encode()) % len(runners)] == self.id:
             return due
-        return due + _LEFT_TO_OTHERS - (due - _EPOCH) % _LEFT_TO_OTHERS + _LEFT_TO_OTHERS
+        return due - (due - _EPOCH) % _LEFT_TO_OTHERS + 2 * _LEFT_TO_OTHERS
 
     def look_at_releases(self, session: Session) -> bool:
         mine = release_order(self._release)
@@ -274,12 +273,14 @@ class PostgresReplica:
             leases.enter(session, self.id, self._place, self._revision, self._lease_s, release=self._release)
         self._renewed_at = before
         self._valid_until = before + self._lease_s
-        others = leases.others(session, self.id, None)
-        self._runners = sorted((self.id, *others))
+        self._note(leases.others(session, self.id, None))
         self.look_at_releases(session)
         self._look_at_its_clock(session)
-        if self._revision is not None:
-            mine = self._revision
+
+    def _note(self, others: Mapping[str, int | None]) -> None:
+        """The other runners that are there, and the revisions that they have applied."""
+        self._runners = sorted((self.id, *others))
+        if (mine := self._revision) is not None:
             self.leads = all(other is None or other <= mine for other in others.values())
 
     def _look_at_its_clock(self, session: Session) -> None:
