@@ -1,4 +1,4 @@
-"""Calendars as an engine keeps them beside a job: nobody needs git to know what is closed, and which file says so."""
+"""The calendars that an engine keeps beside a job: contents, and the path and commit of each file, without git."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -72,15 +72,15 @@ class ActivityHeartbeat:
 
 @contextlib.asynccontextmanager
 async def heartbeat_of_watch(now: datetime) -> AsyncIterator[None]:
-    """The heartbeat of an activity that only looks. The SDK logs a cancellation that no workflow has asked for as a
-    failure, with a traceback; here it is said that nobody waits any more."""
+    """The heartbeat of an activity that only looks. When the run that started it has ended, as by continue-as-new, the
+    SDK would log the cancellation as a failure with a traceback: a benign error takes its place."""
     try:
         async with ActivityHeartbeat(now):
             yield
     except asyncio.CancelledError:
         details = activity.cancellation_details()
         if details is not None and (details.not_found or details.timed_out):
-            raise left_to_others("nobody waits for the activity any more") from None
+            raise left_to_others("the run that started the activity has ended") from None
         raise
 
 

@@ -30,7 +30,7 @@ def test_the_end_of_any_of_many_is_seen(bench: Bench, client: Callable[[], Any])
     bench.receiver.release("answer")
 
 
-def test_a_watch_that_nobody_waits_for_any_more_is_no_failure(bench: Bench, client: Callable[[], Any]) -> None:
+def test_a_watch_whose_run_has_ended_is_no_failure(bench: Bench, client: Callable[[], Any]) -> None:
     """Its timetable has continued as new: the SDK would log the cancellation with a traceback."""
     engine = bench.start(bench.job(schedule="@yearly", path="/hold/answer"))
     execution = engine.trigger("daily-backup").id
