@@ -3,6 +3,7 @@
 Temporal's clock cannot be turned by hand, so times are short here, and `Waiting.pass_time` waits for them there.
 """
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from chronos_gitops.engine.clock import SystemClock
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, ExecutionDetail, Status
 from chronos_gitops.errors import ConflictError
+from chronos_gitops.webhooks.transport.dns import AddressInfo, Resolver
 
 JOB = "nightly-report"
 QUICK = {"initial_interval": "10ms", "max_interval": "10ms"}
@@ -277,6 +279,40 @@ def test_a_callback_between_two_attempts_ends_it(waiting: Waiting) -> None:
     assert waiting.ended(engine, execution).execution.status is Status.SUCCESS
     assert engine.running(JOB) == [] or eventually(lambda: engine.running(JOB) == [])
     assert len(waiting.receiver.requests) == 1
+
+
+def test_a_callback_before_the_request_after_a_restart_ends_it(waiting: Waiting) -> None:
+    """A killed runner had sent it, so its target knows the URL while the next runner still looks up the address.
+
+    On Temporal the request is still sent, for the attempt's activity does not hear of a callback.
+    """
+    webhook = {"url": waiting.receiver.url("/hold/answer").replace("127.0.0.1", "localhost"), "completion": "callback"}
+    job = waiting.bench.job(JOB, webhook=webhook, schedule="@yearly", timeout="2m", retry_policy=QUICK)
+    engine = waiting.bench.start(job)
+    execution = engine.trigger(JOB)
+    assert waiting.receiver.wait_for(1, 10)
+    signature = waiting.signature()
+    waiting.bench.stop(engine)
+    asked, called_back = threading.Event(), threading.Event()
+
+    async def resolve(host: str) -> list[AddressInfo]:
+        asked.set()
+        await asyncio.to_thread(called_back.wait, 30)
+        return await Resolver().resolve(host)
+
+    engine = waiting.bench.start(job, resolve=resolve)
+    assert asked.wait(60)
+    engine.call_back(execution.id, CallbackReport(Told.SUCCESS), signature=signature)
+    called_back.set()
+    is_sent_again = not isinstance(waiting.bench.clock, HandClock)
+    if is_sent_again:
+        assert waiting.receiver.wait_for(2, 20)
+    waiting.receiver.release("answer")
+    assert waiting.ended(engine, execution).execution.status is Status.SUCCESS
+    after = engine.trigger(JOB)  # forbid: it would not begin beside one that still tries
+    sent = [execution.id] * (2 if is_sent_again else 1) + [after.id]
+    assert waiting.receiver.wait_for(len(sent), 20)
+    assert [request.execution_id for request in waiting.receiver.requests] == sent
 
 
 def test_an_answer_without_success_is_retried_and_nobody_waits(waiting: Waiting) -> None:

@@ -79,7 +79,7 @@ class Bench:
         self.seen = seen
         self._running: list[Engine] = []
 
-    def start(self, *jobs: Job, **limits: int) -> Engine:
+    def start(self, *jobs: Job, **limits: Any) -> Engine:
         """A fresh Temporal server on a loaded machine answers later than an engine waits for it at its start."""
         engine = self.build(**limits)
         engine.start()
@@ -92,10 +92,10 @@ class Bench:
         """One that was started by hand ends with the test."""
         self._running.append(engine)
 
-    def build(self, **limits: int) -> Engine:
+    def build(self, **limits: Any) -> Engine:
         return self._maker(lambda: self.delivery(**limits), self.clock, self.seen)
 
-    def delivery(self, **limits: int) -> Delivery:
+    def delivery(self, **limits: Any) -> Delivery:
         return Delivery(
             secrets=Secrets({}),
             egress=EgressPolicy(level=Level.INTERNAL, loopback_allowed=True),

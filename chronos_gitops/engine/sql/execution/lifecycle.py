@@ -141,20 +141,20 @@ class Lifecycle:
         self, control: ExecutionControl, run: PendingRun, execution: Execution, number: int, begun_at: datetime
     ) -> tuple[Outcome, Attempt] | None:
         """None: it is no longer this runner's, and nothing was sent."""
-        while (losses := await self._confirm_ownership(run, execution)) is not None:
+        while (losses := await self._confirm_ownership(control, execution)) is not None:
             with contextlib.suppress(RequestNotSent):
                 return await self._sent(control, run, execution, number, begun_at, losses)
         return None
 
-    async def _confirm_ownership(self, run: PendingRun, execution: Execution) -> int | None:
+    async def _confirm_ownership(self, control: ExecutionControl, execution: Execution) -> int | None:
         """The losses of the replica under which it is this runner's, None when others have gone on with it: a runner
         that was away for longer than its lease looks again before it sends. So does one that sends again what may have
-        been called back for meanwhile."""
-        replica = self._replica
+        been called back for meanwhile: after an attempt, or after another runner's before a restart."""
+        replica, run = self._replica, control.run
         while not replica.is_current:
             await asyncio.sleep(_LOOK_AGAIN_S)
         losses = replica.losses
-        may_be_called_back = run.job.awaits_callback and execution.attempts > 0
+        may_be_called_back = control.is_called_back or (run.job.awaits_callback and execution.attempts > 0)
         if run.losses == losses and not may_be_called_back:
             return losses
         return losses if await self._results.is_ours(run) else None
