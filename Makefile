@@ -182,7 +182,7 @@ check: $(READY) ## style, types, import direction
 docs: $(READY) ## write the pages that are made of what the program knows: docs/reference/rules.md and docs/reference
 	@cd tests && ../$(BIN)/python -m harness.reference
 
-BENCHES := limits validate reload layers start dispatch api hostile pages engines soak
+BENCHES := limits validate reload layers calendars start dispatch api hostile pages engines soak
 SIZE    ?= quick
 $(VENV)/.bench: requirements/bench.lock
 	@$(PYTHON) -m venv $(VENV)/bench

@@ -1,7 +1,11 @@
 """The newest JobSet of a follower in this process, for benches that wait until a commit is active."""
 
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
+
+from runner import commit_paths
 
 from chronos_gitops.jobs.model import JobSet
 
@@ -21,3 +25,20 @@ class Announced:
         with self._changed:
             if not self._changed.wait_for(lambda: is_active(self._jobs), seconds):
                 raise SystemExit(f"{what} did not become active within {seconds:.0f} s")
+
+    def edit(self, folder: Path, file: tuple[str, str], is_active: Callable[[JobSet], bool]) -> tuple[float, float]:
+        """Commits one file, and the time until it is active: wall-clock and processor seconds of this process."""
+        time.sleep(0.5)  # the change comes to a follower that is at rest
+
+        def change() -> None:
+            commit_paths(folder, [file], onto=True)
+            self.wait(is_active, what="the edit", seconds=120)
+
+        return timed(change)
+
+
+def timed(action: Callable[[], object]) -> tuple[float, float]:
+    """Wall-clock and processor seconds of this process."""
+    wall, processor = time.perf_counter(), time.process_time()
+    action()
+    return time.perf_counter() - wall, time.process_time() - processor

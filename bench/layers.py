@@ -8,12 +8,11 @@ changes one field, one variable or one header, and with it each job. The floor i
 
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from announced import Announced
+from announced import Announced, timed
 from figures import Figures, options
 from runner import commit_paths
 
@@ -88,24 +87,12 @@ def figures_of(figures: Figures, files: int, kind: str, taken: list[tuple[float,
 def edit(
     folder: Path, announced: Announced, kind: str, shown: Callable[[Job], object], number: int
 ) -> tuple[float, float]:
-    time.sleep(0.5)  # the change comes to a follower that is at rest
     value = 30 + number
 
     def is_active(jobs: JobSet) -> bool:
         return all(float(str(shown(one.job))) == value for one in jobs.definitions.values())
 
-    def change() -> None:
-        commit_paths(folder, [("_defaults.yaml", top(**{kind: value}))], onto=True)
-        announced.wait(is_active, what="the edit", seconds=120)
-
-    return timed(change)
-
-
-def timed(action: Callable[[], object]) -> tuple[float, float]:
-    """Wall-clock and processor seconds of this process."""
-    wall, processor = time.perf_counter(), time.process_time()
-    action()
-    return time.perf_counter() - wall, time.process_time() - processor
+    return announced.edit(folder, ("_defaults.yaml", top(**{kind: value})), is_active)
 
 
 def top(field: int = 20, variable: int = 1, header: int = 1) -> str:

@@ -15,6 +15,7 @@ BENCHES = {
     "validate": "How long `validate` takes",
     "reload": "How soon one changed file of many is active",
     "layers": "How soon an edit of the top layer is active",
+    "calendars": "How soon an edit of a calendar is active",
     "start": "How long a start takes, memory, and the cost of waiting",
     "dispatch": "How late webhooks leave, and how fast a burst",
     "hostile": "Healthy webhooks beside hostile servers",

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from chronos_gitops.config.settings import Settings
+from chronos_gitops.engine.answers.last_outcomes import LastOutcomes
 from chronos_gitops.engine.clock import Clock
 from chronos_gitops.engine.engine import STALLED_AFTER, Engine, NotRunning
 from chronos_gitops.engine.factory import ledger_file
@@ -70,6 +71,7 @@ class Service:
     issuer: Issuer | None = None
     is_desk_shared: bool = True
     deliveries: Deliveries = field(default_factory=Deliveries)
+    last_outcomes: LastOutcomes = field(default_factory=LastOutcomes)
     refusals: list[ChronosError] = field(default_factory=list, init=False)
     """Reasons why the runner ends before the first JobSet runs."""
     is_stopping: Callable[[], bool] = lambda: False

@@ -8,7 +8,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-BENCHES = ("limits", "validate", "reload", "layers", "start", "dispatch", "pages", "soak", "hostile", "api")
+BENCHES = (
+    "limits",
+    "validate",
+    "reload",
+    "layers",
+    "calendars",
+    "start",
+    "dispatch",
+    "pages",
+    "soak",
+    "hostile",
+    "api",
+)
 
 
 @pytest.mark.timeout(450)  # others may want the processors, too

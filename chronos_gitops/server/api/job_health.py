@@ -1,22 +1,17 @@
 """The health of jobs, in one word that an operator looks for first: for the page and the API."""
 
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from chronos_gitops.engine.model import Execution, Pause, Reason, Status
 from chronos_gitops.engine.ticks.due_queue import LATE
 from chronos_gitops.expectations.judging.state import ExpectationState
 from chronos_gitops.jobs.model import JobVersion
-from chronos_gitops.process.bounded_dict import BoundedDict
 
 if TYPE_CHECKING:
     from chronos_gitops.service import Service
-
-_LOOKED_BACK: Final = 10
-"""Executions behind a skipped or cancelled one among which the last outcome is searched."""
 
 
 class JobHealth(StrEnum):
@@ -54,36 +49,11 @@ class JobSearch(NamedTuple):
     latest: Execution | None
 
 
-class _LastOutcomes:
-    """The last outcome behind the newest execution of a job, if that one has none. Safe from any thread."""
-
-    def __init__(self, most: int = 20_000) -> None:
-        self._lock = threading.Lock()
-        self._known: BoundedDict[tuple[str, Status], Execution | None] = BoundedDict(most)
-
-    def behind(self, service: "Service", newest: Iterable[Execution]) -> dict[str, Execution | None]:
-        """By job. Kept until the job has another execution, unless one of those behind has not ended."""
-        with self._lock:
-            found = {one.job: self._known[key] for one in newest if (key := (one.id, one.status)) in self._known}
-        asked = {one.job: (one.id, one.status) for one in newest if one.job not in found}
-        recent = service.engine.recent(list(asked), _LOOKED_BACK) if asked else {}
-        for job, key in asked.items():
-            rows = recent.get(job, ())
-            found[job] = next(filter(_tells, rows), None)
-            if all(row.status.is_final for row in rows):
-                with self._lock:
-                    self._known[key] = found[job]
-        return found
-
-
-_outcomes = _LastOutcomes()
-
-
 def search(service: "Service", definitions: Sequence[JobVersion]) -> list[JobSearch]:
     """Several jobs with one question to the engine for all of them, and one for each that was skipped last."""
     pauses, now = service.engine.pauses(), service.now()
     latest = service.engine.latest([definition.job.name for definition in definitions])
-    behind = _outcomes.behind(service, [one for one in latest.values() if not _tells(one)])
+    behind = service.last_outcomes.behind(service.engine.recent, latest.values())
     states = service.expectations.snapshot()
     found = []
     for definition in definitions:
@@ -138,14 +108,6 @@ def counted(found: Iterable[JobHealth]) -> Mapping[JobHealth, int]:
     for one in found:
         counts[one] += 1
     return counts
-
-
-def _tells(execution: Execution) -> bool:
-    """True for an execution with an outcome of the job, or on its way to one: skipped and cancelled ones have none, and
-    a replay says nothing about the schedule."""
-    if not execution.status.is_final:
-        return True
-    return execution.status in (Status.SUCCESS, Status.FAILED) and not execution.replay
 
 
 def _is_unplanned(execution: Execution) -> bool:

@@ -11,6 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, Receiver, eventually, job_yaml
 
+from chronos_gitops.engine.answers.last_outcomes import LastOutcomes
 from chronos_gitops.engine.model import Execution, Pause, Reason, Status, Trigger
 from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.model import Job, JobVersion
@@ -107,6 +108,7 @@ class Ledger:
     def __init__(self, *rows: Execution) -> None:
         self.rows = [replace(row, id=str(uuid4())) for row in rows]
         self.asked = 0
+        self.outcomes = LastOutcomes()
 
     def latest(self, names: Sequence[str]) -> dict[str, Execution]:
         return dict.fromkeys(names, self.rows[0])
@@ -118,7 +120,9 @@ class Ledger:
     def health(self) -> JobHealth:
         expectations = SimpleNamespace(snapshot=dict)
         self_ = SimpleNamespace(latest=self.latest, recent=self.recent, pauses=dict)
-        service: Any = SimpleNamespace(engine=self_, now=lambda: NOW, expectations=expectations)
+        service: Any = SimpleNamespace(
+            engine=self_, now=lambda: NOW, expectations=expectations, last_outcomes=self.outcomes
+        )
         return search(service, [ON])[0].standing
 
 
