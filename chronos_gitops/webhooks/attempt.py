@@ -277,7 +277,8 @@ class Delivery:
         made.labels.update(request.secrets)
         policy = self._egress.of(made.call.path).policy
         assert self._wire is not None
-        return await self._wire.exchange(request, made.progress, made.call.may_send, egress=policy)
+        call = made.call
+        return await self._wire.exchange(request, made.progress, call.may_send, call.confirm, egress=policy)
 
 
 def _header(name: str, value: str, labels: Mapping[str, str]) -> str:

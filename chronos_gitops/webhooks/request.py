@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field
 from datetime import datetime
@@ -56,7 +56,8 @@ class AttemptContext:
     ``fingerprints`` are made of the secrets that it uses.
     ``begins`` is called when it has its slot, for each attempt at it.
     ``may_send`` has the last word when the connection is open and nothing was written: slots, names and connections
-    may take long, and meanwhile the execution may have become another runner's.
+    may take long, and meanwhile the execution may have become another runner's. ``confirm`` is asked just before it,
+    where the answer takes a question to a server.
     """
 
     execution_id: str
@@ -73,6 +74,7 @@ class AttemptContext:
     idempotency_key: str = ""
     begins: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
     may_send: Callable[[], bool] = field(default=lambda: True, repr=False, compare=False)
+    confirm: Callable[[], Awaitable[bool]] | None = field(default=None, repr=False, compare=False)
 
     @property
     def key(self) -> str:

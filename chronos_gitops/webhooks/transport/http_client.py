@@ -10,7 +10,7 @@ import os
 import select
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import field
 from typing import Any
@@ -52,6 +52,7 @@ class _Exchange:
     place: str
     """As it may be shown: the host and port, or the reference to the secret that they come from."""
     may_send: Callable[[], bool]
+    confirm: Callable[[], Awaitable[bool]] | None
     egress: EgressPolicy
     is_secret: bool = False
     guard: ResponseGuard | None = None
@@ -98,17 +99,20 @@ class HttpTransport:
         request: PreparedRequest,
         progress: PhaseTimer,
         may_send: Callable[[], bool] = lambda: True,
+        confirm: Callable[[], Awaitable[bool]] | None = None,
         *,
         egress: EgressPolicy | None = None,
     ) -> HttpResponse:
         """Sends the request once and reads the answer; a second time, on a new connection, when a kept one turns out to
         be closed and RFC 9110 allows it. Raises ExchangeError and RefusedAddress; whenever the answer was not read
-        whole, cancellation included, the connection is closed. ``may_send`` is asked when it is open and nothing was
-        written yet; when it says no, RequestNotSent is raised."""
+        whole, cancellation included, the connection is closed. ``confirm`` and ``may_send`` are asked when it is
+        open and nothing was written yet; when one says no, RequestNotSent is raised."""
         progress.enter(Phase.RESOLVING)
         host, port = request.target.host, request.target.port
         place = request.place or f"{host}:{port}"
-        exchange = _Exchange(progress, host, place, may_send, egress or self._egress, is_secret=bool(request.place))
+        exchange = _Exchange(
+            progress, host, place, may_send, confirm, egress or self._egress, is_secret=bool(request.place)
+        )
         current.set(progress)
         previous = _exchange.set(exchange)
         try:
@@ -217,8 +221,10 @@ class _Connector(aiohttp.TCPConnector):
         transport.set_protocol(guard)
         connection.add_callback(guard.begin_idle)
         try:
+            if exchange.confirm is not None and not await exchange.confirm():
+                raise RequestNotSent
             self._admit(connection, exchange, sock)
-        except (RefusedAddress, RequestNotSent):
+        except BaseException:
             transport.abort()  # not even the alert that closes TLS is sent
             connection.close()
             raise

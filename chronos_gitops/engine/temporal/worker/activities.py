@@ -25,6 +25,7 @@ from chronos_gitops.engine.temporal.timetables import reconciler
 from chronos_gitops.engine.temporal.timetables.revision_order import Ancestry
 from chronos_gitops.engine.temporal.worker import decisions
 from chronos_gitops.engine.temporal.worker.activity_heartbeat import ActivityHeartbeat, left_to_others
+from chronos_gitops.engine.temporal.worker.callback_check import CallbackCheck, called_back
 from chronos_gitops.engine.temporal.worker.decisions import TimetableDecision
 from chronos_gitops.engine.temporal.worker.timetable_rows import TimetableRows
 from chronos_gitops.engine.temporal.worker.zone_releases import ZoneReleases
@@ -244,6 +245,7 @@ class Sending:
     ) -> AttemptReport:
         started_at = self._clock.now()
         awaited: Awaited | None = None
+        check = CallbackCheck(order)
         try:
             job = Job.from_document(order.document)
             scheduled = instant(order.scheduled_time)
@@ -257,10 +259,11 @@ class Sending:
                 trigger=order.trigger,
                 idempotency_key=order.idempotency_key or "",
                 may_send=pulse.is_steady,
+                confirm=check.may_send,
                 signature=signature,
                 fingerprints=fingerprints,
             )
-            outcome = await self._sent(job, call, pulse)
+            outcome = await self._sent(job, call, pulse, check)
             self._observer.attempt_finished(job, outcome)
             wait = next_wait(job.retry_policy, order.number, outcome, random=self._random)
             awaited = self._awaited(job, order.number, outcome)
@@ -272,17 +275,25 @@ class Sending:
             message = f"an internal error ({type(error).__name__}); see the log of the runner"
             outcome = Outcome(OutcomeKind.FAILED, error_class=ErrorClass.INTERNAL, error=message)
             wait = None
-        if wait is None and awaited is None and self._is_draining:
-            self.untold.add(order.execution_id)
+        if wait is None and awaited is None:
+            self._note_last(order.execution_id)
         return replace(_told(order.number, to_ms(started_at), outcome, wait), awaited=awaited)
 
-    async def _sent(self, job: Job, call: AttemptContext, pulse: ActivityHeartbeat) -> Outcome:
-        """Send the request. After a freeze of the process, checks first that the attempt was not given to another
-        runner."""
+    async def _sent(self, job: Job, call: AttemptContext, pulse: ActivityHeartbeat, check: CallbackCheck) -> Outcome:
+        """Send the request, unless its execution was called back. After a freeze of the process, checks first that the
+        attempt was not given to another runner."""
         while await pulse.is_ours():
+            if await check.is_called_back():
+                self._note_last(call.execution_id)
+                raise called_back()
             with contextlib.suppress(RequestNotSent):
                 return await self._delivery.attempt(job, call)
         raise left_to_others("the server has given it to another runner")
+
+    def _note_last(self, execution_id: str) -> None:
+        """Its execution ends with this attempt."""
+        if self._is_draining:
+            self.untold.add(execution_id)
 
     def _awaited(self, job: Job, number: int, outcome: Outcome) -> Awaited | None:
         deadline = callbacks.deadline(job, outcome, self._clock.now())

@@ -217,7 +217,7 @@ class ExecutionWorkflow:
         return replace(report, kind=outcome.kind.value, wait=awaited.wait)
 
     async def _attempt(self, document: dict[str, Any], number: int) -> AttemptReport | None:
-        """None: it was cut off before it could tell anything."""
+        """None: it was cut off before it could tell anything, or has sent nothing because of a callback."""
         row = self._row
         known = {key: row.get(key) for key in ("commit", "path", "version", "trigger", "idempotency_key")}
         order = AttemptOrder(document, row["id"], row["scheduled_time"], number, **known)
@@ -238,7 +238,7 @@ class ExecutionWorkflow:
             report: AttemptReport = await handle
             return report
         except ActivityError as error:
-            if self._is_ending:
+            if self._is_over:
                 return None
             cause = error.cause
             told = cause.message if isinstance(cause, ApplicationError) else type(cause).__name__
