@@ -2,11 +2,8 @@
 
 import threading
 import uuid
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
-import pytest
 from harness.engine_harness import NOON
 
 from chronos_gitops.engine.model import Attempt, ExecutionQuery, Pause, Status, Trigger, finished
@@ -15,12 +12,9 @@ from chronos_gitops.engine.sql.claiming import claims, skips
 from chronos_gitops.engine.sql.claiming.claims import Claim
 from chronos_gitops.engine.sql.claiming.skips import Skip
 from chronos_gitops.engine.sql.operations import replays
-from chronos_gitops.engine.sql.postgres.connection import DatabaseAddress
-from chronos_gitops.engine.sql.postgres.store import PostgresStore
 from chronos_gitops.engine.sql.retention import BATCH, Keep, Retention
 from chronos_gitops.engine.sql.store import ledger
 from chronos_gitops.engine.sql.store.attempts import Record
-from chronos_gitops.engine.sql.store.sqlite import SqliteStore
 from chronos_gitops.engine.sql.store.store import Session, Store
 from chronos_gitops.engine.ticks.due_queue import Missed
 from chronos_gitops.jobs.job_ids import DefinitionId
@@ -28,16 +22,6 @@ from chronos_gitops.jobs.model import Job, JobVersion
 
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def store(request: pytest.FixtureRequest, data_folder: Path) -> Iterator[Store]:
-    store: Store = SqliteStore(data_folder / "ledger.db")
-    if request.param == "postgres":
-        store.close()
-        store = PostgresStore(DatabaseAddress(request.getfixturevalue("postgres_url")), place="test")
-    yield store
-    store.close()
 
 
 def definition(name: str = "daily-backup", description: str = "") -> JobVersion:

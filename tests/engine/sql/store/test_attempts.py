@@ -1,35 +1,19 @@
 """Results that are written together are judged one by one."""
 
-from collections.abc import Iterator
 from concurrent.futures import Future
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import pytest
 from harness.engine_harness import NOON
 
 from chronos_gitops.engine.model import Attempt, Execution, Status, Trigger, finished
 from chronos_gitops.engine.sql.claiming import claims
 from chronos_gitops.engine.sql.claiming.claims import Claim
-from chronos_gitops.engine.sql.postgres.connection import DatabaseAddress
-from chronos_gitops.engine.sql.postgres.store import PostgresStore
 from chronos_gitops.engine.sql.store import ledger
 from chronos_gitops.engine.sql.store.attempts import Record, Start
-from chronos_gitops.engine.sql.store.sqlite import SqliteStore
 from chronos_gitops.engine.sql.store.store import Operation, Result, Store
 from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.model import Job, JobVersion
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def store(request: pytest.FixtureRequest, data_folder: Path) -> Iterator[Store]:
-    store: Store = SqliteStore(data_folder / "ledger.db")
-    if request.param == "postgres":
-        store.close()
-        store = PostgresStore(DatabaseAddress(request.getfixturevalue("postgres_url")), place="test")
-    yield store
-    store.close()
 
 
 def claimed(store: Store, count: int) -> list[Execution]:
