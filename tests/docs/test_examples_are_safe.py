@@ -20,7 +20,7 @@ TEXTS = [
     if path.is_file()
 ]
 _DIGEST = re.compile(r"(?<![0-9a-fA-F:@])[0-9a-fA-F]{64}(?![0-9a-fA-F])")
-_FENCE = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^( *)```toml\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 _SPECIAL = re.compile(r"169\.254\.|100\.100\.100\.200|fd00:ec2|metadata\.google|168\.63\.129\.16")
 
 
@@ -30,7 +30,8 @@ def settings() -> Iterator[tuple[str, str]]:
         if path.suffix == ".toml":
             yield name, path.read_text("utf-8")
         elif path.suffix == ".md":
-            yield from ((name, text) for text in _FENCE.findall(path.read_text("utf-8")))
+            blocks = _FENCE.findall(path.read_text("utf-8"))
+            yield from ((name, re.sub(f"^{indent}", "", text, flags=re.MULTILINE)) for indent, text in blocks)
 
 
 EXAMPLES = list(settings())

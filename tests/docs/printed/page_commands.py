@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 HOW_TO = Path(__file__).parents[3] / "docs/how-to"
 _BLOCK = re.compile(r"^( *)```console\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"^( *)```yaml\n *# (\S+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
 class PrintedCommand(NamedTuple):
@@ -27,6 +28,15 @@ def printed_commands(page: str) -> Iterator[PrintedCommand]:
             first, *others = part.splitlines()
             continued = [line.removeprefix("> ") for line in others if line.startswith("> ")]
             yield PrintedCommand("\n".join([first, *continued]), tuple(others[len(continued) :]))
+
+
+def save_files(page: str, folder: Path) -> list[str]:
+    """The YAML blocks of a page that begin with a path, saved there as a reader does; their paths."""
+    found = _FILE.findall((HOW_TO / f"{page}.md").read_text("utf-8"))
+    for indent, path, text in found:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text("".join(line.removeprefix(indent) for line in text.splitlines(keepends=True)))
+    return [path for _, path, _ in found]
 
 
 def ran(
