@@ -43,6 +43,7 @@ REPLACE_PATCH, WATCH_PATCH = "end-replaced-at-once", "watch-all"
 BOUND_PATCH, STOP_PATCH = "bound-wait-behind-replay", "refuse-late-stops"
 RECLAIM_PATCH, WITHDRAW_PATCH = "reclaim-times-to-come", "withdraw-times-to-come"
 CLOSE_HELD_PATCH, PORTION_PATCH = "close-held-at-pause", "claim-in-portions"
+CONTINUE_PATCH = "continue-after-twenty"
 """Changes of workflow code that histories of earlier releases do not have."""
 
 HEARTBEAT = timedelta(seconds=1)

@@ -2,8 +2,9 @@
 
 ``cd tests && python -m harness.repositories.histories`` writes them again, with ``callbacks`` behind it those of
 accepted work, with ``gates`` those of ``requires``, with ``replays`` those of replays, with ``waits`` the ticks that
-wait for one: only when workflow code may forget those of older releases, for the files that are there stand for what
-runs at users.
+wait for one, with ``portions`` what is caught up twenty at a time: only when workflow code may forget those of older
+releases, for the files that are there stand for what runs at users. ``timetable-at-once`` is what the code before
+commit eea72796 made of ``portions``: one run started everything, for runs were continued after 100 claims.
 """
 
 import contextlib
@@ -12,12 +13,12 @@ import sys
 import tempfile
 import uuid
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from harness.engine_harness import Bench, Seen, eventually, jobset
-from harness.programs.temporal import TemporalServer, on_temporal, run
+from harness.programs.temporal import TemporalServer, on_temporal, run, sleep_since
 
 from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.engine.callbacks import CallbackReport, Told
@@ -151,8 +152,37 @@ def record_waits(temporal: TemporalServer, receiver: Receiver) -> None:
     bench.stop_all()
 
 
-async def _keep(temporal: TemporalServer, namespace: str, workflow: str, name: str) -> None:
-    history = await (await temporal.client(namespace)).get_workflow_handle(workflow).fetch_history()
+def record_portions(temporal: TemporalServer, receiver: Receiver, name: str) -> None:
+    """25 executions that are caught up one after the other, and one that is triggered meanwhile: each run of their
+    timetable."""
+    namespace, seen = temporal.namespace(), Seen()
+    bench = Bench(on_temporal(temporal.url(namespace)), receiver, SystemClock(), seen)  # type: ignore[arg-type]  # real
+    job = bench.job(path="/hold/answer", schedule="* * * * *", catchup_window="1h", missed_run_policy="execute_all")
+
+    async def asleep() -> None:
+        since = datetime.now(UTC) - timedelta(minutes=25)
+        await sleep_since(await temporal.client(namespace), jobset(job).definitions[job.name], since)
+
+    run(asleep())
+    engine = bench.start(job)
+    receiver.wait_for(1, 30)
+    engine.trigger(job.name)
+    receiver.release("answer")
+    seen.wait(26, 120)
+    bench.stop_all()
+    run(_keep_runs(temporal, namespace, names.timetable_id(job.name), name))
+
+
+async def _keep_runs(temporal: TemporalServer, namespace: str, workflow: str, name: str) -> None:
+    """Each run of the workflow, oldest first, under its number."""
+    client = await temporal.client(namespace)
+    runs = [one async for one in client.list_workflows(f"WorkflowId = '{workflow}'")]
+    for number, one in enumerate(sorted(runs, key=lambda one: one.start_time), start=1):
+        await _keep(temporal, namespace, workflow, f"{name}-{number}", one.run_id)
+
+
+async def _keep(temporal: TemporalServer, namespace: str, workflow: str, name: str, run_id: str | None = None) -> None:
+    history = await (await temporal.client(namespace)).get_workflow_handle(workflow, run_id=run_id).fetch_history()
     (FOLDER / f"{name}.json").write_text(json.dumps(json.loads(history.to_json()), indent=1) + "\n")
 
 
@@ -179,5 +209,7 @@ if __name__ == "__main__":
             record_replays(server, target)
         elif sys.argv[1:] == ["waits"]:
             record_waits(server, target)
+        elif sys.argv[1:] == ["portions"]:
+            record_portions(server, target, "timetable-portions")
         else:
             record(server, target)

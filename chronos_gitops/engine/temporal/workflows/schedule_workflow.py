@@ -39,8 +39,8 @@ from chronos_gitops.jobs.promises.guard import GUARD
 
 AT_ONCE = CONTINUE_AFTER = 20
 """Executions that one run starts in one turn; claims and turns given after which it continues as new. Each adds
-about 9 events, and 900 events take 0.4 s of processor time to replay: too long where a machine under load gives a
-runner a tenth of a core."""
+about 9 events, and 900 events take 0.4 s of processor time to replay: too long for a runner with a tenth of a core."""
+_CONTINUED_AFTER = 100  # claims, in histories of earlier releases
 
 
 @workflow.defn(name=names.TIMETABLE)
@@ -287,8 +287,8 @@ class TimetableWorkflow:
         """Of ticks that are late together each replaces all before it: every execution hears of it once, and all at the
         same time, or the next ticks are late before the last one has heard."""
         if len(executions) > 1 and workflow.patched(names.REPLACE_PATCH):
-            ends = dict.fromkeys(executions)
-            await asyncio.gather(*(self._signal(one, names.END, Reason.REPLACED.value) for one in ends))
+            ends = [self._signal(one, names.END, Reason.REPLACED.value) for one in dict.fromkeys(executions)]
+            await asyncio.gather(*ends)
             return
         for execution_id in executions:
             await self._signal(execution_id, names.END, Reason.REPLACED.value)
@@ -367,7 +367,8 @@ class TimetableWorkflow:
         return state.is_removed and is_idle and workflow.all_handlers_finished()
 
     def _should_continue(self) -> bool:
-        return self._claimed >= CONTINUE_AFTER or workflow.info().is_continue_as_new_suggested()
+        is_long = self._claimed >= CONTINUE_AFTER and workflow.patched(names.CONTINUE_PATCH)
+        return is_long or self._claimed >= _CONTINUED_AFTER or workflow.info().is_continue_as_new_suggested()
 
     async def _continue(self) -> None:
         """Commands under way would be lost with the run, so they end first; starts and signals are theirs or ours."""
