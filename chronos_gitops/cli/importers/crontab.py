@@ -6,14 +6,17 @@ from dataclasses import replace
 from typing import Final
 
 from chronos_gitops.cli.importers import commands
-from chronos_gitops.cli.importers.commands import shell_words
+from chronos_gitops.cli.importers.commands import shell_words, wrappers
 from chronos_gitops.cli.importers.model import ImportedJob, ImportResult, RefusedEntry, Unconvertible, reading
 
 _VARIABLE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)\Z")
 _LINE: Final = re.compile(r"(?P<schedule>@\w+|\S+(?:[ \t]+\S+){4})[ \t]+(?P<command>\S.*)\Z")
 _NEWLINE: Final = re.compile(r"(?<!\\)%")
-_PROGRAM: Final = re.compile(r"(?:\S*/)?(?:curl|wget)\b")
-_USER: Final = re.compile(r"\A[a-z_][a-z0-9_-]{0,31}[ \t]+(?=(?:\S*/)?(?:curl|wget)\b)")
+_PROGRAMS: Final = "|".join(("curl", "wget", *sorted(wrappers.NAMES)))
+_PROGRAM: Final = re.compile(rf"(?:\S*/)?(?:{_PROGRAMS})(?!\S)")
+_USER: Final = re.compile(
+    rf"\A[a-z_][a-z0-9_-]{{0,31}}[ \t]+(?=(?:\S*/)?(?:{_PROGRAMS})(?!\S)|[A-Za-z_][A-Za-z0-9_]*=)"
+)
 _DISABLED: Final = re.compile(
     r"(?:@[a-z]+|[\d*/,-]+[ \t]+[\d*/,-]+(?:[ \t]+\S+){3})[ \t]+\S|.*\b(?:curl|wget)\b.*(?:\s-|://)"
 )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from chronos_gitops.cli.importers.commands import curl, wget
+from chronos_gitops.cli.importers.commands import curl, wget, wrappers
 from chronos_gitops.cli.importers.commands.shell_words import Command
 from chronos_gitops.cli.importers.model import Unconvertible
 
@@ -13,10 +13,13 @@ _AUTHORITIES: Final = ("CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def webhook(command: Command) -> tuple[dict[str, Any], list[str]]:
-    """The fields of a job that this command makes (webhook, timeout, retry_policy), and what of it was lost.
+    """The fields of a job that this command makes (webhook, timeout, retry_policy, concurrency), and what of it was
+    lost.
 
     Unconvertible when it is no call of curl or wget, or does what a webhook cannot.
     """
+    unwrapped = wrappers.unwrap(command)
+    command = unwrapped.command
     settings = next((name for name in _SETTINGS if command.variables.get(name)), None)
     if settings is not None:
         raise Unconvertible(f"the variable {settings} names a file with further options")
@@ -29,7 +32,21 @@ def webhook(command: Command) -> tuple[dict[str, Any], list[str]]:
         made, lost = wget.webhook(command.words[1:])
     else:
         raise Unconvertible("it is not a call of curl or wget")
+    lost += _limit(made, unwrapped.fields)
     return made, list(dict.fromkeys([*lost, *_environment(command.variables), *command.lost]))
+
+
+def _limit(made: dict[str, Any], outer: Mapping[str, Any]) -> Iterator[str]:
+    """``timeout 5 curl -m 10`` ends after 5 seconds; with retries, it ends all of them."""
+    made |= {name: value for name, value in outer.items() if name != "timeout"}
+    limit = outer.get("timeout")
+    if limit is None:
+        return
+    own = made.get("timeout")
+    if own is None or limit < float(own.removesuffix("s")):
+        made["timeout"] = f"{limit:g}s"
+    if made.get("retry_policy", {}).get("max_attempts", 1) > 1:
+        yield "timeout: it ends each attempt, and not all of them together"
 
 
 def _environment(variables: Mapping[str, str]) -> Iterator[str]:

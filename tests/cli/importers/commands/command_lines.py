@@ -5,6 +5,18 @@ REDIRECTS = "redirects are not followed: name the address that answers"
 SAME = (
     # Nothing is lost, but that wget follows redirects.
     "curl BASE/a",
+    "timeout 20 curl BASE/a",
+    "/usr/bin/timeout -k 5 -s KILL 0.5m curl -m 10 BASE/a",
+    "timeout --kill-after=5 --preserve-status 20s curl BASE/a",
+    "env X=1 Y='a b' curl BASE/a",
+    "X=1 curl BASE/a",
+    "LC_ALL=C curl BASE/a",
+    "nice curl BASE/a",
+    "nice -n 5 ionice -c3 curl -d a=1 BASE/a",
+    "nice -19 setsid -w nohup curl BASE/a",
+    "sh -c 'exec curl BASE/a > /dev/null'",
+    "timeout 20 bash -c \"curl -d 'a b' BASE/a\"",
+    "command curl BASE/a",
     "curl -fsS BASE/a",
     "curl -fsS -m 10 --retry 5 -o /dev/null BASE/ping",
     "curl -sSo/dev/null -w '%{http_code}' BASE/a",
@@ -159,6 +171,10 @@ SAME = (
 )
 
 LOST = (
+    ("flock -n lock curl BASE/a", ["flock: executions do not wait for other commands that hold lock"]),
+    ("flock lock -c 'curl -d a=1 BASE/a'", ["flock: executions do not wait for other commands that hold lock"]),
+    ("timeout 20 curl --retry 2 BASE/a", ["timeout: it ends each attempt, and not all of them together"]),
+    ("http_proxy= https_proxy=http://127.0.0.1:1 curl BASE/a", ["https_proxy: the request is sent without this proxy"]),
     ("curl -X patch -d x=1 BASE/a", ["the method is written in capitals: PATCH"]),
     ("curl -H 'Accept:' BASE/a", ["the header Accept is always sent"]),
     ("curl -H 'User-Agent:' BASE/a", ["the header User-Agent is always sent"]),
@@ -199,6 +215,14 @@ LOST = (
 )
 
 REFUSED = (
+    ("timeout --frob 5 curl BASE/a", "the option --frob of timeout is unknown here"),
+    ("timeout curl BASE/a", "timeout names no duration"),
+    ("env -i curl BASE/a", "the option -i of env is unknown here"),
+    ("X=1 curl BASE/$X", "the variable X is not set here"),
+    ("nice", "there is no command"),
+    ("CURL_HOME=x curl BASE/a", "the variable CURL_HOME names a file with further options"),
+    ("nice sleep 1", "it is not a call of curl or wget"),
+    (f"{'nice ' * 21}curl BASE/a", "more than 20 programs start each other"),
     (
         "curl -G --url-query x=1 -d y=2 BASE/a",
         "curl 7.88 leaves --url-query out beside --get and data: give all of it with -d",
@@ -208,7 +232,6 @@ REFUSED = (
     ("wget -O - 'BASE/a?#x'", "its address ends with ?, which a webhook does not send"),
     ("curl -g BASE/{a,b}", "bash makes several words of {a,b}, and other shells one: quote it"),
     ("curl -d {a:1,b:2} BASE/a", "bash makes several words of {a:1,b:2}, and other shells one: quote it"),
-    ("X=1 curl BASE/a", "it is not a call of curl or wget"),
     ("! curl BASE/a", "it is not a call of curl or wget"),
     ("{ curl BASE/a; }", "it is more than one command"),
     ("curl 'BASE/a b'", "its address has the character ' ': write it percent-encoded"),
@@ -299,8 +322,6 @@ REFUSED = (
     ("curl -d $'a\\tb' BASE/a", "it uses what only bash has ($'...')"),
     ('curl -d "$(date)" BASE/a', "it puts in the output of another command"),
     ('curl -d "$?" BASE/a', "it uses the shell's own variable $?"),
-    ("LC_ALL=C curl BASE/a", "it is not a call of curl or wget"),
-    ("timeout 5 curl BASE/a", "it is not a call of curl or wget"),
     ("curl -d x ~/a BASE/a", "it names the home folder of a user (~)"),
     ("curl '' BASE/a", "it names more than one address"),
 )
