@@ -85,7 +85,7 @@ def needs_nothing(own: FileParts, then: JobPlace, now: JobPlace) -> bool:
 def written_out(own: FileParts, then: JobPlace, now: JobPlace) -> FileParts:
     """The parts of the file that make the job today what ``own`` made it then."""
     base = deepcopy(dict(own.base.value))
-    _settle(base, now.layers.inherited(now.path), then.base(own))
+    settle(base, now.layers.inherited(now.path), then.base(own))
     gone = {*then.layers.environments} - {*now.layers.environments}
     blocks = {name: deepcopy(dict(block.value)) for name, block in own.blocks.items() if name not in gone}
     wanted = then.contents(own)
@@ -93,7 +93,7 @@ def written_out(own: FileParts, then: JobPlace, now: JobPlace) -> FileParts:
         if name in wanted:
             bare = FileParts(bare_document(base))
             block = blocks.get(name, {})
-            _settle(block, now.layers.merged(now.path, bare)[name], wanted[name])
+            settle(block, now.layers.merged(now.path, bare)[name], wanted[name])
             if block:
                 blocks[name] = block
             else:
@@ -121,7 +121,7 @@ def _never_declared(own: FileParts, then: JobPlace) -> set[str]:
     return {*own.blocks} - {*then.layers.environments}
 
 
-def _settle(part: Value, inherited: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+def settle(part: Value, inherited: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Writes into the part what makes it ``wanted`` on top of what is inherited; variables when the texts that use
     them are back."""
     rest, values = _apart(wanted)

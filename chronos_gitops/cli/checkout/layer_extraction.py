@@ -22,7 +22,7 @@ from chronos_gitops.jobs.validation.validate import FileResult, TreeResult, git_
 from chronos_gitops.jobs.yaml_writer import yaml_of
 from chronos_gitops.process.lazy_dataclass import dataclass
 
-_MODELINE: Final = re.compile(
+MODELINE: Final = re.compile(
     r"# yaml-language-server: \$schema=(?P<folder>\.[\w./-]*/)job\.schema\.json$", re.MULTILINE
 )
 
@@ -83,7 +83,7 @@ def extract(files: Files, folder: str) -> Extraction:
 
 def _round(files: Files, folder: str) -> Extraction:
     tree = validate_tree(files)
-    _refuse_errors(tree)
+    refuse_errors(tree)
     contents = {path: content.decode() for path, content in _contents(files).items()}
     jobs = {
         parsed.path: document.read(parsed.path, contents[parsed.path].encode())
@@ -137,7 +137,7 @@ def _lines(text: str | None) -> int:
     return 0 if text is None else text.count("\n")
 
 
-def _refuse_errors(tree: TreeResult) -> None:
+def refuse_errors(tree: TreeResult) -> None:
     first = next(filter(is_error, tree.problems), None)
     if first is not None:
         raise HasErrors(f"the files have errors, first {first}", hint="fix them: chronos-gitops validate")
@@ -158,18 +158,18 @@ def _layer(files: Files, contents: Mapping[str, str], one: FolderDefaults) -> Ed
     path = next((path for path in contents if files.place(path) == wanted), None)
     more = yaml_of(common_values.nested(one.values))
     if path is None:
-        return EditedFile(_new_path(files, wanted), None, _modeline(files, contents, wanted) + more)
+        return EditedFile(_new_path(files, wanted), None, modeline(files, contents, wanted) + more)
     before = contents[path]
     return EditedFile(path, before, before + ("" if not before or before.endswith("\n") else "\n") + more)
 
 
-def _modeline(files: Files, contents: Mapping[str, str], place: str) -> str:
-    """For editors, where the jobs have one: the schema of defaults beside theirs."""
+def modeline(files: Files, contents: Mapping[str, str], place: str, kind: str = "defaults") -> str:
+    """For editors, where the jobs have one: the schema of this kind of file beside theirs."""
     for path, content in contents.items():
-        found = _MODELINE.match(content)
+        found = MODELINE.match(content)
         if found is not None:
             folder = posixpath.join(posixpath.dirname(files.place(path)), found["folder"])
-            schema = posixpath.relpath(posixpath.join(folder, "defaults.schema.json"), posixpath.dirname(place) or ".")
+            schema = posixpath.relpath(posixpath.join(folder, f"{kind}.schema.json"), posixpath.dirname(place) or ".")
             return f"# yaml-language-server: $schema={schema}\n"
     return ""
 

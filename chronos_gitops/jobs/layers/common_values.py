@@ -96,6 +96,20 @@ def _common(
     return FolderDefaults(folder, chosen, written_out)
 
 
+def shared_in_environment(jobs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> dict[Path, Any]:
+    """Values that most jobs have in an environment, and that set it apart. Each pair is the content of a job before any
+    environment, and there."""
+    found = [(leaves(base), leaves(here)) for base, here in jobs]
+    chosen: dict[Path, Any] = {}
+    for path in dict.fromkeys(path for _, here in found for path in here):
+        values = [(path in base and written(base[path]), written(here[path])) for base, here in found if path in here]
+        value, count = Counter(here for _, here in values).most_common(1)[0]
+        saved = sum(1 for base, here in values if here == value != base)
+        if count * 2 > len(found) and saved > 1 and saved >= (len(found) - count) * _MOST_WRITTEN_OUT:
+            chosen[path] = next(here[path] for _, here in found if path in here and written(here[path]) == value)
+    return chosen
+
+
 BUILT_IN: Final = frozenset(
     {"timezone", "enabled", "timeout", "concurrency", "missed_run_policy", "catchup_window", "jitter"}
 )

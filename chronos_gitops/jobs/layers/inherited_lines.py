@@ -5,14 +5,17 @@ Of a map in flow style on one line, such as ``{a: b, c: d}``, single keys are re
 A value whose lines hold a comment stays, and so does one with a comment right above it: that is about the value here.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from chronos_gitops.jobs.layers.common_values import AUTH, is_plain, written
 from chronos_gitops.jobs.layers.parts import ENVIRONMENTS
 from chronos_gitops.jobs.validation import document as validation_document
 from chronos_gitops.jobs.validation.document import Document
 from chronos_gitops.jobs.validation.yaml.positions import Path
+
+_COMMENT: Final = re.compile(r"(?:^|[ \t])(#.*)")
 
 
 def without_inherited(text: str, document: Document, inherited: Mapping[str, Any]) -> str:
@@ -145,6 +148,11 @@ class FileLines:
                 yield ends[next(one for one in reversed(inner[:at]) if one not in paths)], ends[inner[-1]]
                 return
             yield marks[path][1], marks[inner[at + 1]][1]
+
+    def comments(self) -> list[str]:
+        """Each comment of the file, from its ``#`` on."""
+        found = (_COMMENT.search(line) for line in self._text)
+        return [one[1].rstrip() for one in found if one is not None]
 
     def have_comment(self, first: int, last: int) -> bool:
         """On them, or right above, where it does not begin the file."""

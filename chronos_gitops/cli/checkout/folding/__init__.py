@@ -1,0 +1,1 @@
+"""Jobs of one folder for each environment, folded into jobs with environments."""
