@@ -115,6 +115,10 @@ def command(
 
 def nothing_found(paths: Sequence[str], jobs: str) -> str:
     """The sentence for a question that matches no job file, with the way out."""
+    bare = next((path for path in paths or (".",) if _is_bare(Path(path))), None)
+    if bare is not None:
+        shown = "This folder" if bare == "." else printable(bare)
+        return f"{shown} is a bare git repository, which has no files on disk. Clone it, and validate the clone."
     place = ", ".join(map(printable, paths)) or f'the jobs folder "{printable(jobs)}"'
     if not paths and not Path(jobs).is_dir():
         place += ", which is not a folder" if os.path.lexists(jobs) else ", which does not exist"
@@ -122,6 +126,16 @@ def nothing_found(paths: Sequence[str], jobs: str) -> str:
         f"There is no job file in {place}. chronos-gitops init writes a first one; name another folder as PATH, "
         "or with --jobs."
     )
+
+
+def _is_bare(path: Path) -> bool:
+    from chronos_gitops.git.discovery import discover
+    from chronos_gitops.git.errors import NotARepository
+
+    try:
+        return path.is_dir() and discover(path.absolute()).root is None
+    except NotARepository:
+        return False
 
 
 def _offer(problems: Sequence[Problem], *, is_file: bool) -> None:

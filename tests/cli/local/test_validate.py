@@ -128,6 +128,19 @@ def test_nothing_to_look_at_ends_with_3(
     assert shown.err.startswith(f"There is no job file in {place}. chronos-gitops init writes a first one; ")
 
 
+@pytest.mark.parametrize("arguments", [["validate"], ["validate", "."], ["validate", "../jobs.git"]])
+def test_a_bare_repository_has_no_files_to_validate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Shown, arguments: list[str]
+) -> None:
+    bare = tmp_path / "jobs.git"
+    subprocess.run(["git", "init", "--quiet", "--bare", str(bare)], check=True)
+    monkeypatch.chdir(bare)
+    assert main(arguments) == 3
+    assert capsys.readouterr().err.endswith(
+        " is a bare git repository, which has no files on disk. Clone it, and validate the clone.\n"
+    )
+
+
 def test_nothing_is_still_json(tree: Callable[..., Path], capsys: Shown) -> None:
     tree({"other.txt": ""})
     assert main(["validate", "--format", "json"]) == 3
