@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from chronos_gitops.process.lazy_dataclass import dataclass
 
@@ -69,8 +69,16 @@ class Problem:
 
 def ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """By place, the worst first at one place."""
-    rank = list(Severity)
-    return tuple(sorted(problems, key=lambda p: (p.file, p.line, p.column, rank.index(p.severity), p.rule, p.message)))
+    found = tuple(problems)
+    return found if len(found) < 2 else tuple(sorted(found, key=_place))
+
+
+_RANK: Final = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+def _place(problem: Problem) -> tuple[Any, ...]:
+    one = problem
+    return one.file, one.line, one.column, _RANK[one.severity], one.rule, one.message
 
 
 def is_error(problem: Problem) -> bool:

@@ -89,8 +89,7 @@ def literals(text: str) -> tuple[str, ...]:
 
 def _may_name_one(text: str) -> bool:
     """False only where _WORD matches nothing; in other alphabets its letters have other forms."""
-    lower = text.lower()
-    return not text.isascii() or any(word in lower for word in _IN_WORDS)
+    return not text.isascii() or any(map(text.lower().__contains__, _IN_WORDS))
 
 
 def mask_line(line: str) -> str:

@@ -17,10 +17,11 @@ from chronos_gitops.jobs.validation.rules import (
     gates,
     headers,
     identity,
-    literal_credentials,
     placeholders,
     schedules,
     secret_bindings,
+    sent_texts,
+    time_rules,
     timing,
     url,
 )
@@ -29,16 +30,15 @@ from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS
 __all__ = ["check"]
 
 Rule = Callable[[Document], Iterator[Problem]]
-_TIMING: Final = frozenset({"name", "schedule", "timezone", "start", "end", "skip", "on_skip"})
+_TIMING: Final = frozenset({"name", *time_rules.SCHEDULE_FIELDS})
 SENT_TEXTS: Final = frozenset({"webhook.url", "webhook.body", "webhook.headers", "webhook.auth"})
 """The fields in which references and variables are replaced."""
-_DURATIONS: Final = frozenset(
-    {"timeout", "webhook.timeout", "retry_policy", "catchup_window", "jitter", "expect", "requires"}
-)
+_DURATIONS: Final = frozenset({"webhook.timeout", *time_rules.DURATION_FIELDS})
 RULES_BY_FIELDS: Final[Mapping[Rule, frozenset[str]]] = MappingProxyType(
     {
         file_name.check: frozenset({"name"}),
-        timing.check: _TIMING | _DURATIONS | {"enabled", "concurrency", "webhook.completion"},
+        timing.check: _TIMING | _DURATIONS | {"concurrency"},
+        timing.check_absent: frozenset({"enabled", "timeout", "webhook.timeout", "webhook.completion"}),
         schedules.check: _TIMING,
         url.check: SENT_TEXTS | {"webhook.method"},
         headers.check: frozenset({"webhook.headers", "webhook.auth", "webhook.success_codes"}),
@@ -46,8 +46,7 @@ RULES_BY_FIELDS: Final[Mapping[Rule, frozenset[str]]] = MappingProxyType(
         identity.check: frozenset({"webhook.auth"}),
         expectations.check: _TIMING | _DURATIONS | {"concurrency"},
         gates.check: frozenset({"name", "requires"}),
-        placeholders.check: SENT_TEXTS,
-        literal_credentials.check: SENT_TEXTS,
+        sent_texts.check: SENT_TEXTS,
     }
 )
 """Each rule with the top-level fields, and those of ``webhook``, that it may read: it says the same of two jobs that
@@ -68,10 +67,7 @@ def value_at(value: Mapping[str, Any], field: str) -> Any:
     return found.get(inner) if inner and isinstance(found, Mapping) else found
 
 
-_DATED: tuple[Callable[[Document, datetime], Iterator[Problem]], ...] = (
-    schedules.dated_notes,
-    expectations.dated_notes,
-)
+_OF_TIMES: Final = frozenset(time_rules.RULES)
 
 
 def check(
@@ -85,12 +81,13 @@ def check(
     """Problems found by the rules, at most 100, in no order; values of the wrong type are left to the schema. With
     ``today``, an aware instant, includes notes about daylight saving in the twelve months after it; with ``secrets``,
     the known names, errors about all others; with ``bindings``, errors about secrets and audiences that may not be used
-    here. With ``fields``, only rules that read one of them run."""
-    asked = (one for one, reads in RULES_BY_FIELDS.items() if fields is None or not fields.isdisjoint(reads))
-    found = (problem for one in asked for problem in one(source))
-    notes = () if today is None else chain(*(one(source, today) for one in _DATED))
+    here. With ``fields``, only rules that read one of them run, and those that are asked together with one."""
+    asked = [one for one, reads in RULES_BY_FIELDS.items() if fields is None or not fields.isdisjoint(reads)]
+    has_times = today is not None or any(one in _OF_TIMES for one in asked)
+    notes, about_times = time_rules.check(source, today) if has_times else time_rules.NOTHING
+    others = (problem for one in asked if one not in _OF_TIMES for problem in one(source))
     unknown = () if secrets is None else placeholders.unknown_secrets(source, secrets)
     is_sent_alike = fields is not None and fields.isdisjoint(SENT_TEXTS | {"name"})
     misused = () if bindings is None or bindings.is_open or is_sent_alike else secret_bindings.check(source, bindings)
     foreign = () if bindings is None or is_sent_alike else identity.check_bound(source, bindings.audiences)
-    return tuple(islice(chain(notes, unknown, misused, foreign, found), MAX_FINDINGS))
+    return tuple(islice(chain(notes, unknown, misused, foreign, about_times, others), MAX_FINDINGS))

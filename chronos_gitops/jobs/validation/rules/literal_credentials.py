@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.secrets import masking
-from chronos_gitops.jobs.secrets.references import texts
 from chronos_gitops.jobs.validation.document import Document
 from chronos_gitops.jobs.validation.quoting import dotted
 from chronos_gitops.jobs.validation.yaml.positions import Path
@@ -12,11 +11,10 @@ from chronos_gitops.jobs.validation.yaml.positions import Path
 _HINT = "write a reference such as ${secret:some-name}, and change the credential that was committed"
 
 
-def check(source: Document) -> Iterator[Problem]:
-    for path, text in texts(source.get("webhook")):
-        part = _literal(path, text)
-        if part is None:
-            continue
+def check_text(source: Document, path: Path, text: str) -> Iterator[Problem]:
+    """One text that is sent."""
+    part = _literal(path, text)
+    if part is not None:
         message = f"{dotted(path)} holds what looks like a credential"
         spot = source.spot_of(path, part) if part else source.spot(path)
         yield spot.problem("literal-credential", message, _HINT)

@@ -16,12 +16,12 @@ _OPEN_SECRET = re.compile(r"\$\{secret:[\w-]{0,40}")
 _SHAPE = re.compile(r"[a-z0-9]+")
 
 
-def check(source: Document) -> Iterator[Problem]:
-    for path, text in texts(source.get("webhook")):
-        if "{{" in text:
-            yield from _variables(source, path, text)
-        if "${" in text:
-            yield from _secrets(source, path, text)
+def check_text(source: Document, path: Path, text: str) -> Iterator[Problem]:
+    """One text that is sent."""
+    if "{{" in text:
+        yield from _variables(source, path, text)
+    if "${" in text:
+        yield from _secrets(source, path, text)
 
 
 def unknown_secrets(source: Document, known: frozenset[str]) -> Iterator[Problem]:

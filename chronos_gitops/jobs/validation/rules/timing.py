@@ -36,7 +36,6 @@ _SAMPLE = 8
 
 
 def check(source: Document) -> Iterator[Problem]:
-    yield from _absent(source)
     parsed = {
         path: _duration(text)
         for path in _DURATIONS
@@ -51,7 +50,8 @@ def check(source: Document) -> Iterator[Problem]:
     yield from _frequency(source, lengths)
 
 
-def _absent(source: Document) -> Iterator[Problem]:
+def check_absent(source: Document) -> Iterator[Problem]:
+    """Notes about fields whose default an author may not have meant."""
     if "enabled" not in source.value:
         message, hint = (
             "`enabled` is absent, so the job does not run",

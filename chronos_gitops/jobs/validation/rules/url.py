@@ -21,8 +21,8 @@ _BLANK = re.compile(r"[\x00-\x20\x7f]")
 _SCHEMES = ("http", "https")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
 _ENDS_IN_A_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\Z", re.ASCII)
-# Printable ASCII below a host of two labels or more: of these only the host is looked at, for the rest cannot be wrong.
-_USUAL = re.compile(r"https://([a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8})(?::[1-9][0-9]{0,3})?(?:/[!-~]*)?\Z")
+# Printable ASCII below a host in lower case: of these only the host is looked at, for the rest cannot be wrong.
+_USUAL = re.compile(r"(https?)://([a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,8})(?::[1-9][0-9]{0,3})?(?:/[!-~]*)?\Z")
 _PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".svc", ".cluster.local")
 _PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "127.0.0.0/8", "::1/128")
 _PRIVATE_HOST = ("the host ", " is private")
@@ -39,15 +39,16 @@ def check(source: Document) -> Iterator[Problem]:
 
 
 def _url(source: Document, path: Path, url: str) -> Iterator[Problem]:
-    usual = _USUAL.match(url)
-    if usual and _is_host(usual[1]) and _network(usual[1]) == "public" and "{{" not in url and "${" not in url:
+    has_placeholders = "{{" in url or "${" in url
+    usual = None if has_placeholders else _USUAL.match(url)
+    if usual and _is_host(usual[2]):
+        yield from _reached(source, path, *usual.groups())
         return
     spot = source.spot(path)
     secret = _secret_in_host(path, url)
     if secret:
         yield spot.problem("secret-in-host", *secret)
         return
-    has_placeholders = "{{" in url or "${" in url
     plain = templates.substitute(url, variable=lambda _: "x", secret=lambda _: "x") if has_placeholders else url
     if templates.reference_in(url) is not None:
         return
@@ -60,10 +61,17 @@ def _url(source: Document, path: Path, url: str) -> Iterator[Problem]:
         fault, hint = _explained(plain, error)
         yield spot.problem("url", f"{dotted(path)} {fault}", hint)
         return
-    yield from _host(spot, origin.host)
-    if origin.scheme == "http" and _network(origin.host) == "public" and _carries_credentials(source):
+    yield from _reached(source, path, origin.scheme, origin.host)
+
+
+def _reached(source: Document, path: Path, scheme: str, host: str) -> Iterator[Problem]:
+    """Problems of the network that a request goes to, and of how it goes there."""
+    network = _network(host)
+    if network != "public":
+        yield from _host(source.spot(path), host, network)
+    elif scheme == "http" and _carries_credentials(source):
         message, hint = "credentials would travel unencrypted over http", "write https"
-        yield spot.problem("plain-http", message, hint)
+        yield source.spot(path).problem("plain-http", message, hint)
 
 
 def _secret_in_host(path: Path, url: str) -> tuple[str, str] | None:
@@ -108,8 +116,7 @@ def _is_host(host: str) -> bool:
         return False
 
 
-def _host(spot: SourceSpan, host: str) -> Iterator[Problem]:
-    network = _network(host)
+def _host(spot: SourceSpan, host: str, network: str) -> Iterator[Problem]:
     if network == "special":
         message = f"the host {short(host)} is a metadata, link-local or other special address"
         hint = "the runner refuses it unless the operator allows exactly this address"
