@@ -43,7 +43,7 @@ def read(name: str, schedule: str = "0 2 * * *") -> Document:
 
 
 def samples() -> Iterator[Document]:
-    """What is wrong by one rule, and what is right, for each rule; and the case files."""
+    """For each rule texts that break it and texts that keep it; and the case files."""
     for rule in RULES.values():
         yield document.read("jobs/a.yaml", rule.bad.encode())
         yield document.read("jobs/a.yaml", rule.good.encode())
