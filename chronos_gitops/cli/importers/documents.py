@@ -3,11 +3,14 @@
 import json
 from collections.abc import Iterator
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 from chronos_gitops.cli.importers.model import NotReadable
+
+_SAFE_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's, where PyYAML was built with it: it takes a tenth of the processor time."""
 
 
 def plain_text(content: bytes) -> str:
@@ -39,7 +42,7 @@ def _each(text: str) -> Iterator[Any]:
 
 def yaml_documents(content: bytes) -> list[Any]:
     try:
-        return list(yaml.safe_load_all(content))
+        return list(yaml.load_all(content, _SAFE_LOADER))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise NotReadable(f"this is not YAML: {' '.join(str(error).split())[:200]}") from error
 
