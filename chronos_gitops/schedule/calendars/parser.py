@@ -1,5 +1,6 @@
 """The document of a calendar file to a Calendar, and what is wrong with it."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -25,6 +26,7 @@ _INSTEAD: Mapping[object, str] = {
 }
 """Fields that people expect of a calendar and that TIME section 13 refuses."""
 _EXAMPLES = "write SAT, 12-25, 2027-03-29 or {from: 2027-05-06, to: 2027-05-07}"
+_TWO_DATES = re.compile(r"(\d{4}-\d\d-\d\d)\s*(?:/|--?|\.\.\.?|–|to|until|:)\s*(\d{4}-\d\d-\d\d)")
 _LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 Path = tuple[str | int, ...]
@@ -142,8 +144,8 @@ class _CalendarReader:
         if midnight is not None:
             return CalendarEntry(text, reason, line, start=midnight, stop=midnight + DAY)
         kinds = "weekday, date, MM-DD or range" if weekdays else "date, MM-DD or range"
-        hint = wall_time.hint(text, _EXAMPLES if weekdays else "write 2026-10-10")
-        self._refuse(path, f'"{text[:40]}" is no {kinds}', hint)
+        usual = _EXAMPLES if weekdays else "write 2026-10-10"
+        self._refuse(path, f'"{text[:40]}" is no {kinds}', _range_hint(text) or wall_time.hint(text, usual))
         return None
 
     def _range(self, first: Any, last: Any, path: Path, reason: str) -> CalendarEntry | None:
@@ -219,6 +221,12 @@ def _boundary(value: Any) -> tuple[int | None, bool]:
         return None, False
     midnight = wall_time.parse_date(value)
     return (midnight, True) if midnight is not None else (wall_time.parse_time(value), False)
+
+
+def _range_hint(text: str) -> str:
+    """Two dates in one text, with a mark or a word between them."""
+    match = _TWO_DATES.fullmatch(text)
+    return "" if match is None else f"write {{from: {match[1]}, to: {match[2]}}}"
 
 
 def _month_day(text: str) -> tuple[int, int] | None:

@@ -155,3 +155,10 @@ def test_any_value_anywhere_is_a_calendar_or_an_error_with_a_place() -> None:
                 parser.parse("c", {"closed": [], key: value})
             except CalendarError as error:
                 assert all(problem.message for problem in error.problems)  # noqa: PT017
+
+
+@pytest.mark.parametrize("between", ["/", " - ", "..", "...", "–", " to ", " until "])
+def test_two_dates_in_one_text_are_told_as_a_range(between: str) -> None:
+    with pytest.raises(CalendarError) as refused:
+        parser.parse("c", {"closed": [f"2026-12-24{between}2027-01-04"]})
+    assert refused.value.problems[0].hint == "write {from: 2026-12-24, to: 2027-01-04}"
