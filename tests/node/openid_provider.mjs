@@ -31,7 +31,7 @@ const provider = new Provider(issuer, {
   enabledJWA: { idTokenSigningAlgValues: algorithms },
   jwks: { keys },
   pkce: { required: () => true },
-  scopes: ["openid", "email", "profile"],
+  scopes: ["openid", "email", "profile", "groups"],
 });
 const tls = { cert: readFileSync(certificate), key: readFileSync(key) };
 https.createServer(tls, provider.callback()).listen(Number(port), "127.0.0.1", () => console.log("ready"));

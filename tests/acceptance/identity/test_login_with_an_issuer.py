@@ -2,7 +2,7 @@
 
 import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -39,9 +39,14 @@ roles = ["read"]
 
 
 class Site:
-    """The runner behind its proxy, and the provider."""
+    """The runner behind its proxy, and the provider; ``settings`` writes the settings for given values."""
 
-    def __init__(self, stack: ExitStack, folder: Path) -> None:
+    def __init__(
+        self,
+        stack: ExitStack,
+        folder: Path,
+        settings: Callable[[Mapping[str, object]], str] = lambda values: SETTINGS.format(**values),
+    ) -> None:
         certificates = Certificates.make(folder)
         port = free_port()
         self.public = f"https://127.0.0.1:{port}/chronos"
@@ -53,7 +58,7 @@ class Site:
         (folder / "oidc").write_text(f"{SECRET}\n")
         self.config = folder / "chronos.toml"
         values = {"public": self.public, "issuer": self.provider.issuer, "client": CLIENT, "secret": folder / "oidc"}
-        self.config.write_text(SETTINGS.format(**values))
+        self.config.write_text(settings(values))
         self.environ = {"CHRONOS_CONFIG": str(self.config), "SSL_CERT_FILE": str(certificates.authority)}
         self.runner = stack.enter_context(Runner(str(repository.root), data=folder / "data", environ=self.environ))
         upstream = urlsplit(self.runner.address).port

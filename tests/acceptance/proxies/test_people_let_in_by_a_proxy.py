@@ -1,33 +1,40 @@
 """People whom a proxy lets in, by a login service that it asks (nginx auth_request, Caddy forward_auth)."""
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import httpx
 import pytest
-from harness.processes.proxied_runner import PROXIES, ProxiedRunner, configuration, start
+from harness.processes.proxied_runner import PROXIES, ProxiedRunner, configuration, settings_of, start
 from harness.servers import Certificates
 
 PAUSE = {"reason": "it moves", "until": "2100-01-01T00:00:00Z"}
 SECRET = "the secret"
 GROUPS = {"ada": "billing-dev,everybody", "grace": "everybody"}
-SETTINGS = """
-[proxy]
-trusted = ["127.0.0.1"]
-user_header = "X-Forwarded-User"
-groups_header = "X-Forwarded-Groups"
-secret_file = "{secret}"
+OTHER_GRANT = """
 [[grants]]
 from = "proxy"
-match = {{ groups = "billing-dev" }}
-roles = ["read", "operate"]
-[[grants]]
-from = "proxy"
-match = {{ user = "nobody-has-groups" }}
+match = { user = "nobody-has-groups" }
 roles = ["read"]
 """
+
+
+def settings(secret: Path) -> str:
+    """Those of the guide, for the proxy and the jobs of these tests."""
+    found = settings_of("log-in-with-sso.md", 1)
+    for ours, theirs in (
+        (r'^public_url = "https://ops.example.com/chronos"\n', ""),
+        (r"10\.2\.0\.0/16", "127.0.0.1"),
+        (r"/run/secrets/proxy", str(secret)),
+        (r'^folders = \["jobs/billing"\]\n', ""),
+    ):
+        found, count = re.subn(ours, theirs, found, flags=re.MULTILINE)
+        assert count == 1, ours
+    return found + OTHER_GRANT
 
 
 class LoginService(BaseHTTPRequestHandler):
@@ -69,8 +76,7 @@ def proxied(
     with ExitStack() as stack:
         port = stack.enter_context(login_service())
         lines = configuration("log-in-with-sso.md", request.param).replace("4180", str(port))
-        settings = SETTINGS.format(secret=folder / "secret")
-        yield start(stack, folder, Certificates.make(folder), request.param, lines, settings)
+        yield start(stack, folder, Certificates.make(folder), request.param, lines, settings(folder / "secret"))
 
 
 def ask(proxied: ProxiedRunner, user: str, **headers: str) -> httpx.Response:

@@ -2,6 +2,7 @@
 
 import re
 import ssl
+import textwrap
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,12 @@ PROXIES: Final = ("nginx", "caddy")
 def configuration(page: str, proxy: str) -> str:
     """The lines for the proxy in a how-to guide, as a reader copies them."""
     return dict(_BLOCK.findall((DOCS / page).read_text()))[proxy]
+
+
+def settings_of(page: str, number: int) -> str:
+    """A block of settings of a how-to guide, without its indent."""
+    blocks = re.findall(r"^ *```toml\n(.*?)^ *```$", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL)
+    return textwrap.dedent(blocks[number])
 
 
 @dataclass(frozen=True)
