@@ -69,8 +69,10 @@ def command(
         found = runner.get(path) if status else runner.post(f"{path}/cancel")
         tell(style, found, lambda: _progress(found))
         return ExitCode.FINE
-    if job is None or since is None or until is None or not reason:
-        raise UsageError("a replay needs JOB, --from, --until and --reason", hint="replay --help shows an example")
+    given = {"JOB": job, "--from": since, "--until": until, "--reason": reason}
+    absent = [name for name, value in given.items() if not value]
+    if job is None or since is None or until is None or absent:
+        raise UsageError(f"a replay needs {', '.join(absent)} as well", hint="replay --help shows an example")
     body: dict[str, Any] = {"from": rfc3339(since), "until": rfc3339(until), "reason": reason}
     body |= {name: True for name, given in (("again", again), ("new_key", new_key)) if given}
     body |= {"only": only.split(",")} if only else {}
@@ -100,7 +102,7 @@ def _replay(
 def _plan(planned: Mapping[str, Any], count: int) -> str:
     items = planned["items"]
     if not items:
-        return "nothing was due in this range"
+        return "nothing was due in this range; what a calendar holds is recorded at the end of its day"
     rows = [(item["scheduled_time"], item["now"], item["becomes"], item["why"]) for item in items[:_SHOWN]]
     more = [f"and {len(items) - _SHOWN} more"] if len(items) > _SHOWN else []
     summary = [f"{count} of {len(items)} run", *execution_wait.closed_notes([planned], "replay")]

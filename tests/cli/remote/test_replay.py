@@ -150,3 +150,18 @@ def test_errors_of_the_runner(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no-such-job" in capsys.readouterr().err
     assert main(["replay", "daily-backup", "--from", "2026-01-02", "--until", "2026-01-01", *REASON, "--yes"]) == 1
     assert '"from" is not before "until"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "absent"),
+    [
+        ([], "JOB, --from, --until, --reason"),
+        (["daily-backup", "--from", "2026-03-07", "--until", "2026-03-08"], "--reason"),
+        (["daily-backup", "--reason", "x", "--until", "2026-03-08"], "--from"),
+    ],
+)
+def test_a_replay_names_what_is_still_needed(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], absent: str
+) -> None:
+    assert main(["replay", *arguments]) == 2
+    assert capsys.readouterr().err.startswith(f"error: a replay needs {absent} as well\n")
