@@ -70,6 +70,9 @@ def catch_up(job: Job, since: datetime, until: datetime, ticks: DueTicks | None 
     They are those of its timing unless ``ticks`` are given. A decision in closed time gives all of them up.
     """
     due = job.timing if ticks is None else ticks
+    first = due.next_after(since)
+    if first is None or first > until:  # as for most of 10,000 jobs at a start: the other questions take 40 µs
+        return CatchUp()
     limit = {MissedRunPolicy.IGNORE: 0, MissedRunPolicy.EXECUTE_ONE: 1, MissedRunPolicy.EXECUTE_ALL: CATCHUP_LIMIT}
     window = max(since, until - job.catchup_window - _INSTANT)
     most = 0 if job.timing.closure(until) is not None else limit[job.missed_run_policy]
