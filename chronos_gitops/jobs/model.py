@@ -114,6 +114,18 @@ class Webhook:
     timeout: timedelta | None = None
     success: Success | None = None
 
+    def document(self) -> dict[str, Any]:
+        """The request as a file would say it with every default written out."""
+        document: dict[str, Any] = {"url": self.url, "method": self.method, "headers": dict(self.headers)}
+        document["body"] = self.body
+        document["auth"] = None if self.auth is None else _auth_document(self.auth)
+        document["success_codes"] = self.success_codes.document()
+        document["completion"] = self.completion.value
+        document["timeout"] = None if self.timeout is None else durations.render(self.timeout)
+        if self.success is not None:  # left out where absent, so that jobs of before keep their digest
+            document["success"] = self.success.document()
+        return document
+
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
@@ -214,7 +226,7 @@ class Job:
             "timezone": self.timezone,
             **when,
             "enabled": self.enabled,
-            "webhook": _webhook_document(self.webhook),
+            "webhook": self.webhook.document(),
             "timeout": durations.render(self.timeout),
             "retry_policy": _retry_document(self.retry_policy),
             "concurrency": self.concurrency.value,
@@ -234,7 +246,7 @@ class Job:
         """The job with its times as texts. Raises NoSuchTime."""
         if not self.times:
             return self
-        filled = variables.with_texts({"webhook": _webhook_document(self.webhook)}, self.texts_at(scheduled))
+        filled = variables.with_texts({"webhook": self.webhook.document()}, self.texts_at(scheduled))
         return replace(self, webhook=_webhook(filled["webhook"]), times=())
 
 
@@ -279,18 +291,6 @@ def _pairs(document: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 def _auth(document: Document) -> Auth:
     fields = {key: value for key, value in document.items() if key != "type" and value is not None}
     return _AUTH_TYPES[document["type"]](**fields)
-
-
-def _webhook_document(webhook: Webhook) -> dict[str, Any]:
-    document: dict[str, Any] = {"url": webhook.url, "method": webhook.method, "headers": dict(webhook.headers)}
-    document["body"] = webhook.body
-    document["auth"] = None if webhook.auth is None else _auth_document(webhook.auth)
-    document["success_codes"] = webhook.success_codes.document()
-    document["completion"] = webhook.completion.value
-    document["timeout"] = None if webhook.timeout is None else durations.render(webhook.timeout)
-    if webhook.success is not None:  # left out where absent, so that jobs of before keep their digest
-        document["success"] = webhook.success.document()
-    return document
 
 
 def _auth_document(auth: Auth) -> dict[str, Any]:

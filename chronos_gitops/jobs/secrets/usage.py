@@ -82,7 +82,7 @@ def uses(definitions: Iterable[JobVersion], bindings: Bindings) -> tuple[SecretU
     found = (
         _use(definition, reference, origin, bindings)
         for definition in definitions
-        for reference in references(definition.job.document()["webhook"], job=definition.job.name)
+        for reference in references(definition.job.webhook.document(), job=definition.job.name)
         for origin in dict.fromkeys(reference.origins)
     )
     return tuple(sorted(found, key=lambda use: use.name))

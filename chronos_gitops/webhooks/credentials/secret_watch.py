@@ -30,7 +30,7 @@ class SecretWatch(BackgroundThread):
         self._looking = threading.Lock()
         self._uses: tuple[SecretUse, ...] = ()
         self._by_job: Mapping[str, tuple[SecretUse, ...]] = MappingProxyType({})
-        self._known: dict[str, tuple[JobVersion, tuple[SecretUse, ...]]] = {}
+        self._jobs = JobSet()
         self._values: Mapping[str, SecretState] = MappingProxyType({})
         self._reports: tuple[SecretReport, ...] = ()
 
@@ -43,10 +43,10 @@ class SecretWatch(BackgroundThread):
 
     def jobs_changed(self, jobs: JobSet) -> None:
         """New jobs are looked at before they run; those that are the same object keep their uses."""
-        known = {one.job.name: self._uses_of(one) for one in jobs}
+        found = ((one.job.name, self._uses_of(one)) for one in jobs)
+        by_job = MappingProxyType({name: used for name, used in found if used})
         with self._looking:
-            self._known = {name: (jobs.definitions[name], used) for name, used in known.items()}
-            self._by_job = MappingProxyType({name: used for name, used in known.items() if used})
+            self._jobs, self._by_job = jobs, by_job
             self._uses = tuple(use for used in self._by_job.values() for use in used)
         self.look()
 
@@ -94,9 +94,9 @@ class SecretWatch(BackgroundThread):
         return ", ".join([*states, plural(len(jobs), "job")]) if failing else ""
 
     def _uses_of(self, definition: JobVersion) -> tuple[SecretUse, ...]:
-        before = self._known.get(definition.job.name)
-        if before is not None and (before[0] is definition or _sends_alike(before[0], definition)):
-            return before[1]
+        before = self._jobs.get(definition.job.name)
+        if before is not None and (before is definition or _sends_alike(before, definition)):
+            return self.uses_of(definition.job.name)
         return uses([definition], self.bindings)
 
     def _note(self, name: str, before: SecretState, state: SecretState) -> None:
