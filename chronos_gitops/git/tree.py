@@ -45,17 +45,25 @@ class CommitFiles:
     """The job files at a commit; nothing is checked out, so neither filters nor symbolic links can act.
 
     What git lists as it did ``before`` is not read out of the listing again: 15 ms instead of 100 for 10,000 files.
+    Rows are known by their hash and their blob, for 10,000 of them are 1.2 MB.
     """
 
     def __init__(self, git: Git, commit: str, jobs: str, before: "CommitFiles | None" = None) -> None:
         self._git = git
         self._jobs = jobs
         self.commit = commit
-        known: dict[bytes, TreeEntry | None] = {} if before is None else before._rows
-        self._rows: dict[bytes, TreeEntry | None] = {
-            row: known[row] if row in known else _entry(row, jobs) for row in _listing(git, commit, jobs)
-        }
-        self.entries: Sequence[TreeEntry] = tuple(entry for entry in self._rows.values() if entry is not None)
+        known: dict[int, TreeEntry] = {} if before is None else before._rows
+        self._rows: dict[int, TreeEntry] = {}
+        entries: list[TreeEntry] = []
+        for row in _listing(git, commit, jobs):
+            number = hash(row)
+            entry = known.get(number)
+            if entry is None or not _is_of(entry, row):
+                entry = _entry(row, jobs)
+            if entry is not None:
+                self._rows[number] = entry
+                entries.append(entry)
+        self.entries: Sequence[TreeEntry] = tuple(entries)
         self.blobs: Mapping[str, str] = {
             entry.path: entry.blob for entry in self.entries if entry.kind is FileKind.FILE
         }
@@ -106,6 +114,11 @@ def _entry(row: bytes, jobs: str) -> TreeEntry | None:
         return None
     # "BAD" is git's size of what is missing or unreadable: whoever reads it will see.
     return TreeEntry(sys.intern(path), sys.intern(blob), int(size) if size.isdigit() else 0, kind)
+
+
+def _is_of(entry: TreeEntry, row: bytes) -> bool:
+    """True if the row, of the same hash, has the blob and the path of the entry."""
+    return entry.blob.encode() in row and row.endswith(entry.path.encode())
 
 
 def _missing(jobs: str, where: str, *, is_link: bool) -> PathMissing:

@@ -186,8 +186,8 @@ def _known(document: dict[str, Any]) -> tuple[str, tuple[JobVersion, FileResult 
     )
     parsed = None
     if "layers" in document:  # a row of format 2 has another form, and was judged by another release
-        problems = tuple(_problem(*said) for said in document["said"])
         at = SourceSpan(path, *document["named_at"])
+        problems = tuple(_problem(at, *said) for said in document["said"])
         policies = tuple(document.get("policies", ()))
         named, unknown = document.get("calendars", ((), ()))
         calendars = tuple(named), frozenset(unknown) if unknown else NO_NAMES
@@ -221,12 +221,13 @@ def _said(problem: Problem) -> tuple[Any, ...]:
     return *place, *words, problem.end_column, problem.excerpt, problem.fix, problem.environments, problem.policy
 
 
-def _problem(file: str, line: int, column: int, severity: str, *rest: Any) -> Problem:
-    """The same words are said about many files: they are kept once."""
+def _problem(named_at: SourceSpan, file: str, line: int, column: int, severity: str, *rest: Any) -> Problem:
+    """The same words are said about many files: they are kept once, and so is the line that has the name."""
     rule, message, hint, end, excerpt, fix, environments, *policy = rest
     words = sys.intern(rule), sys.intern(message), sys.intern(hint)
     where = None if environments is None else tuple(environments)
     at = sys.intern(file), line, column
+    excerpt = named_at.whole if excerpt == named_at.whole else excerpt
     return Problem(*at, Severity(severity), *words, end, excerpt, fix, environments=where, policy="".join(policy))
 
 
