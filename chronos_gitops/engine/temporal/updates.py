@@ -18,11 +18,15 @@ from temporalio.service import RPCError, RPCStatusCode
 
 T = TypeVar("T")
 
-WITHIN = 10.0
-"""Seconds for which an update is sent again; a timetable changes runs within milliseconds."""
+WITHIN = 25.0
+"""Seconds for which an update is sent again. A timetable changes runs within milliseconds, but a workflow task that is
+lost on the way to its runner is given to another after 10 s, and the SDK by itself tries for 10 s."""
 _FIRST_REST, _LONGEST_REST = 0.02, 0.5
 _LOST_WITH_ITS_RUN = "AcceptedUpdateCompletedWorkflow"
 """The type of the failure by which a server tells that a run ended before the update that it had accepted."""
+_NOT_TAKEN = frozenset({RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.NOT_FOUND, RPCStatusCode.RESOURCE_EXHAUSTED})
+_ABORTED = "workflow update was aborted"
+"""The message of an UNAVAILABLE that is about the run and not about the server."""
 
 
 class Ended(Exception):
@@ -65,9 +69,10 @@ async def again(once: Callable[[str], Awaitable[T]], handle: "WorkflowHandle[Any
     """``once`` with the id of an update, sent again when the run that it met could not take it.
 
     An update that waits for a workflow task which fails, because something else happened to a workflow that was about
-    to end or to continue as new, is refused (FAILED_PRECONDITION) although the same workflow task is tried again. One
-    that finds a run which has just ended is told NOT_FOUND, which says nothing of the run after it: so ``handle`` is
-    asked whether the workflow is open.
+    to end or to continue as new, is refused (FAILED_PRECONDITION) or aborted (UNAVAILABLE) although the same workflow
+    task is tried again; until then the run is closing and takes none (RESOURCE_EXHAUSTED). One that finds a run which
+    has just ended is told NOT_FOUND, which says nothing of the run after it: so ``handle`` is asked whether the
+    workflow is open.
 
     Raises Ended, and whatever else the server says as RPCError or WorkflowUpdateFailedError.
     """
@@ -93,7 +98,7 @@ def _was_not_found(error: Exception) -> bool:
 
 def _met_a_change_of_runs(error: RPCError | WorkflowUpdateFailedError) -> bool:
     if isinstance(error, RPCError):
-        return error.status in (RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.NOT_FOUND)
+        return error.status in _NOT_TAKEN or _ABORTED in error.message
     return isinstance(error.cause, ApplicationError) and error.cause.type == _LOST_WITH_ITS_RUN
 
 

@@ -111,7 +111,14 @@ def often(bench: Bench, name: str) -> Any:
     return bench.job(name, schedule="@every 1s", concurrency="allow")
 
 
-@pytest.mark.parametrize("commands", [90, pytest.param(1260, marks=pytest.mark.full)])
+@pytest.mark.parametrize(
+    "commands",
+    [
+        90,
+        # Each command waits for the server, which writes 4 runs a second: on two busy cores that takes 7 minutes.
+        pytest.param(1260, marks=[pytest.mark.full, pytest.mark.timeout(1800)]),
+    ],
+)
 def test_a_command_that_meets_a_timetable_which_continues_as_new_is_heard(
     bench: Bench,
     temporal: TemporalServer,
@@ -151,8 +158,8 @@ class Answers:
         return "heard"
 
 
-def refused(status: RPCStatusCode) -> RPCError:
-    return RPCError("refused", status, b"")
+def refused(status: RPCStatusCode, message: str = "refused") -> RPCError:
+    return RPCError(message, status, b"")
 
 
 @pytest.mark.parametrize(
@@ -160,9 +167,20 @@ def refused(status: RPCStatusCode) -> RPCError:
     [
         refused(RPCStatusCode.FAILED_PRECONDITION),
         refused(RPCStatusCode.NOT_FOUND),
+        refused(
+            RPCStatusCode.RESOURCE_EXHAUSTED,
+            "workflow operation can not be applied because workflow is closing",
+        ),
+        refused(RPCStatusCode.UNAVAILABLE, "Update failed: workflow update was aborted"),
         WorkflowUpdateFailedError(ApplicationError("its run is over", type="AcceptedUpdateCompletedWorkflow")),
     ],
-    ids=["its workflow task failed", "its run had just ended", "its run ended under it"],
+    ids=[
+        "its workflow task failed",
+        "its run had just ended",
+        "its run is closing",
+        "its workflow task was lost",
+        "its run ended under it",
+    ],
 )
 def test_an_update_that_a_run_could_not_take_is_sent_again_under_the_same_id(error: Exception) -> None:
     answers = Answers(error, error)
