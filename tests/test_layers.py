@@ -32,6 +32,7 @@ READ_THEIR_OWN_FILES = {  # written by this program or by git, or looked at befo
     "git/symlinks.py",
     "jobs/schemas/schemas.py",
     "observability/event_log.py",
+    "server/web/layout.py",  # static files of this program
     "state/atomic_files.py",
     "sync/persistence/history_epochs.py",
 }

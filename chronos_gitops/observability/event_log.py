@@ -104,6 +104,7 @@ class Event:
     job: str | None = None
     commit: str | None = None
     execution: str | None = None
+    replay: str | None = None
     by: str | None = None
     result: str | None = None
     request_id: str | None = None
@@ -140,6 +141,7 @@ class Event:
             "job": self.job,
             "commit": self.commit,
             "execution": self.execution,
+            "replay": self.replay,
             "by": self.by,
             "result": self.result,
             "request_id": self.request_id,

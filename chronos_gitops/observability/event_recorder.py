@@ -5,7 +5,7 @@ import queue
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from chronos_gitops.engine.model import Execution, Status
 from chronos_gitops.engine.operations.replays import ReplayEnd
@@ -124,7 +124,9 @@ class EventRecorder:
             self._applied(news)
         elif isinstance(news, ReplayEnd):
             self._on_replay_end(news)
-            self._add(EventKind.REPLAY_ENDED, f"replay {news.id} is {replay_audit.words(news)}", job=news.job)
+            self._add(
+                EventKind.REPLAY_ENDED, f"replay {news.id} is {replay_audit.words(news)}", job=news.job, replay=news.id
+            )
         elif news.status is Status.FAILED and news.job not in self._failing:
             self._failing.add(news.job)
             why = news.error or (f"status {news.status_code}" if news.status_code else "no response")
@@ -238,9 +240,9 @@ class EventRecorder:
     def _add(self, kind: EventKind, message: str, **fields: str | None) -> None:
         """``path`` is the file of the job."""
         job, path = fields.get("job"), fields.get("path")
-        commit, execution = fields.get("commit"), fields.get("execution")
+        about: dict[str, Any] = {name: fields.get(name) for name in ("commit", "execution", "replay")}
         paths, at = {job: path} if job and path else {}, rfc3339(self._now(), milliseconds=True)
-        self._events.add(Event(at, kind, message, job=job, commit=commit, execution=execution, paths=paths))
+        self._events.add(Event(at, kind, message, job=job, paths=paths, **about))
 
 
 def _by_origin(before: JobSet, jobs: JobSet) -> tuple[JobSetDiff, JobSetDiff]:

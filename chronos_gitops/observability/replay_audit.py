@@ -58,6 +58,6 @@ class ReplayAudit:
 
 
 def words(end: ReplayEnd) -> str:
-    """``done, 3 items begun`` or ``cancelled, 1 of 3 items begun``."""
+    """``done, 3 items started`` or ``cancelled, 1 of 3 items started``."""
     count = plural(end.total, "item") if end.begun == end.total else f"{end.begun} of {plural(end.total, 'item')}"
-    return f"{end.state.value}, {count} begun"
+    return f"{end.state.value}, {count} started"

@@ -82,7 +82,7 @@ def test_kill_9_in_an_item_repeats_none_and_leaves_none_out(
         assert keys == [planned[0], *planned]
         assert receiver.requests[0].execution_id == receiver.requests[1].execution_id
         [end] = [entry for entry in second.get("/audit")["items"] if entry["action"] == "replay_end"]
-        assert end["target"] == f"{done['id']}: done, {len(planned)} items begun"
+        assert end["target"] == f"{done['id']}: done, {len(planned)} items started"
 
 
 def _after(instant: str) -> str:

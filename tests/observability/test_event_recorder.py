@@ -64,7 +64,7 @@ def test_a_replay_tells_of_its_end_and_of_no_failure(world: World) -> None:
     world.feed.start()
     world.feed.stop()
     assert world.new() == [("replay_ended", "a")]
-    assert world.events.newest(1)[0][1].message == "replay r1 is cancelled, 1 of 3 items begun"
+    assert world.events.newest(1)[0][1].message == "replay r1 is cancelled, 1 of 3 items started"
 
 
 def jobs(revision: str, **blobs: str) -> JobSet:

@@ -139,12 +139,14 @@ class Audited:
     """The call is recorded in the audit log and as an event; dry runs change nothing and are not.
 
     Logins are no events. ``target`` is the field of the body, or of the path, that says what the action was about.
+    ``answers`` is the field of the event that names the response: an execution or a replay.
     """
 
     action: AuditAction
     event: EventKind | None
     target: str | None = None
     makes_commit: bool = False
+    answers: Literal["execution", "replay"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

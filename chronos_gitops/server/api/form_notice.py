@@ -32,6 +32,12 @@ def cancelled(answer: Mapping[str, Any]) -> FormNotice:
     return FormNotice(text, f"/jobs/{answer['job']}", f"Open {answer['job']}")
 
 
+def replay_cancelled(answer: Mapping[str, Any]) -> FormNotice:
+    begun = sum(item["execution"] is not None for item in answer["items"])
+    text = f"The replay is {answer['state']}: {begun} of {plural(len(answer['items']), 'scheduled time')} were started."
+    return FormNotice(text, f"/jobs/{answer['job']}", f"Open {answer['job']}")
+
+
 def paused(answer: Mapping[str, Any]) -> FormNotice:
     until = (answer["pause"] or {}).get("until")
     ends = f"until {until}" if until else "until it is resumed"

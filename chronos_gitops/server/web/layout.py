@@ -1,10 +1,22 @@
 """Shared parts of every page: its blueprint, permissions of its buttons, times and numbers as text."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
-from flask import Blueprint, Response, current_app, render_template, request, send_from_directory, stream_template
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    render_template,
+    request,
+    send_from_directory,
+    stream_template,
+    url_for,
+)
 from markupsafe import Markup
 
 from chronos_gitops.forge.commit_links import commit_links
@@ -12,11 +24,13 @@ from chronos_gitops.plurals import plural
 from chronos_gitops.process.engine_priority import yielding
 from chronos_gitops.schedule.timestamps import utc_text
 from chronos_gitops.schedule.timing import Timing
+from chronos_gitops.schedule.zones import timezones as zones
 from chronos_gitops.server.api import links, page_links
 from chronos_gitops.server.api.auth import caller_scope, roles, session_cookie, tokens
 from chronos_gitops.server.api.endpoint import OPERATE, READ, ROLLBACK, Endpoint
 from chronos_gitops.server.api.middleware import form_redirect
 from chronos_gitops.server.api.openapi import responses
+from chronos_gitops.server.api.params import query
 from chronos_gitops.server.api.request_context import caller, service, via
 from chronos_gitops.server.api.routes import calendars, health
 from chronos_gitops.server.web import formatting
@@ -29,9 +43,28 @@ IN_WORDS = "chronos_gitops.in_words"
 CHARTS, SHAPES = "chronos_gitops.charts", "chronos_gitops.shapes"
 
 
-@blueprint.get("/static/<path:filename>", declared=Endpoint(role=None))
+_STATIC: Final = Path(__file__).parent / "static"
+_IMMUTABLE: Final = "public, max-age=31536000, immutable"
+DIGEST = query.text("v", "The digest of the file: a browser asks once for the file of each digest")
+
+
+@blueprint.get("/static/<path:filename>", declared=Endpoint(role=None, parameters=(DIGEST,)))
 def static(filename: str) -> Response:
-    return send_from_directory(Path(__file__).parent / "static", filename)
+    found = send_from_directory(_STATIC, filename)
+    if DIGEST.value() == _digests().get(filename):  # another release's pages may ask, while replicas are upgraded
+        found.headers["Cache-Control"] = _IMMUTABLE
+    return found
+
+
+@blueprint.app_template_global()
+def asset(filename: str) -> str:
+    """The address of a static file, which changes with its content."""
+    return url_for("pages.static", filename=filename, v=_digests()[filename])
+
+
+@cache
+def _digests() -> Mapping[str, str]:
+    return {file.name: sha256(file.read_bytes()).hexdigest()[:16] for file in _STATIC.iterdir()}
 
 
 def render_page(template: str, *, about: str | None = None, **values: Any) -> str:
@@ -69,7 +102,7 @@ def _shared() -> dict[str, Any]:
         "not_running": status.not_running,
         "own_errors": status.without_layers,
         "invalid_counts": status.invalid_counts,
-        "freezes": calendars.freezes(),
+        "freezes": _freezes(),
         "may_operate": roles.may(OPERATE),
         "may_approve": roles.may(OPERATE) and _operators_approve() and _sees_all_held(),
         "may_roll_back": roles.may(ROLLBACK),
@@ -79,6 +112,15 @@ def _shared() -> dict[str, Any]:
         "forge": commit_links(service().settings.forge, service().settings.repo),
         **head_values(),
     }
+
+
+def _freezes() -> list[dict[str, Any]]:
+    """As the API answers them, with the end in the zone of the freeze."""
+    walls = {
+        freeze.name: "" if until is None else f"{until.astimezone(zones.load(freeze.timezone)):%a %d %b %Y %H:%M %Z}"
+        for freeze, until in calendars.closed_freezes()
+    }
+    return [one | {"wall": walls[one["name"]]} for one in calendars.freezes()] if walls else []
 
 
 def head_values() -> dict[str, Any]:

@@ -156,6 +156,16 @@ def test_the_style_has_both_colour_schemes(client: FlaskClient) -> None:
     assert re.search(r"light-dark\(", css.get_data(as_text=True))
 
 
+@pytest.mark.parametrize("name", ["chronos.css", "chronos.js"])
+def test_a_browser_asks_once_for_a_static_file(client: FlaskClient, name: str) -> None:
+    """A page used to ask again for its style and its script before it was painted."""
+    address = re.search(rf'"(/static/{re.escape(name)}[^"]*)"', page(client, "/"))
+    assert address is not None
+    assert "immutable" in client.get(address[1]).headers["Cache-Control"]
+    for other in (f"/static/{name}", f"/static/{name}?v=0123456789abcdef"):
+        assert client.get(other).headers["Cache-Control"] == "no-cache"
+
+
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [

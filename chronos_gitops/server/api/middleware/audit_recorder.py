@@ -40,7 +40,7 @@ def _record(response: Response) -> Response:
         entry = _entry(audited, given, response, status)
         if status < 400 and audited.action in _SESSION_ACTIONS and entry["target"] is None:
             return response  # no session began or ended
-        _write(audited, entry)
+        _write(audited, entry, _answer(response).get("id") if audited.answers and status < 400 else None)
     return response
 
 
@@ -59,8 +59,9 @@ def _audited(status: int, given: dict[str, Any]) -> Audited | None:
     return _REFUSED_CALL if status in REFUSED_STATUSES else None
 
 
-def _write(audited: Audited, entry: Entry) -> None:
-    """Write the entry. An error is logged only, because the action has happened and its response must not deny it."""
+def _write(audited: Audited, entry: Entry, answered: str | None) -> None:
+    """Write the entry; ``answered`` is the id of what ``Audited.answers`` names. An error is logged only, because the
+    action has happened and its response must not deny it."""
     is_refused = entry["result"] == AuditResult.REFUSED
     is_new = True
     try:
@@ -73,7 +74,9 @@ def _write(audited: Audited, entry: Entry) -> None:
         fields = {"request_id": request_context.request_id(), "action": audited.action.value, "error": str(error)}
         log.error("audit_failed", extra=fields)
     if is_new and audited.event is not None:
-        service().events.add(_event(audited.event, entry))
+        service().events.add(
+            _event(audited.event, entry, {} if audited.answers is None else {audited.answers: answered})
+        )
 
 
 def _key(entry: Entry) -> Hashable:
@@ -84,8 +87,7 @@ def _key(entry: Entry) -> Hashable:
 
 
 def _entry(audited: Audited, given: dict[str, Any], response: Response, status: int) -> dict[str, Any]:
-    answer = response.get_json(silent=True) if audited is not _REFUSED_CALL else None
-    said = answer if isinstance(answer, dict) else {}
+    said = {} if audited is _REFUSED_CALL else _answer(response)
     asked = request.view_args or {}
     is_refused = status >= 400
     longest = _LONGEST_REFUSED if is_refused else _LONGEST
@@ -111,6 +113,12 @@ def _entry(audited: Audited, given: dict[str, Any], response: Response, status: 
     }
 
 
+def _answer(response: Response) -> dict[str, Any]:
+    """The fields of a JSON object; none of anything else."""
+    answer = response.get_json(silent=True)
+    return answer if isinstance(answer, dict) else {}
+
+
 def _review(said: dict[str, Any]) -> Any:
     """Where the commit waits for review: the address of its request, or the branch alone while the forge is away."""
     request = said.get("request")
@@ -133,7 +141,7 @@ def _path(job: str | None, *, is_refused: bool) -> str | None:
     return None if last is None else last.path
 
 
-def _event(kind: EventKind, entry: Entry) -> Event:
+def _event(kind: EventKind, entry: Entry, answered: dict[str, Any]) -> Event:
     is_done = entry["status"] < 400
     words = entry["detail"] or entry["reason"] or entry["result"]
     return Event(
@@ -146,6 +154,7 @@ def _event(kind: EventKind, entry: Entry) -> Event:
         result=entry["result"],
         request_id=entry["request_id"],
         paths={entry["job"]: entry["path"]} if entry["job"] is not None and entry["path"] is not None else {},
+        **answered,
     )
 
 

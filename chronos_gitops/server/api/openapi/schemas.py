@@ -163,7 +163,9 @@ def _events() -> dict[str, Schema]:
         "message": TEXT,
         "job": nullable(TEXT),
         "commit": nullable(TEXT),
-        "execution": nullable(TEXT) | {"description": "The id of the execution that failed, or succeeded again"},
+        "execution": nullable(TEXT)
+        | {"description": "The id of the execution that failed, succeeded again, was triggered or cancelled"},
+        "replay": nullable(TEXT) | {"description": "The id of the replay that was requested, cancelled, or has ended"},
         "by": nullable(TEXT) | {"description": "The caller"},
         "result": nullable(one_of(AuditResult)),
         "request_id": nullable(TEXT),

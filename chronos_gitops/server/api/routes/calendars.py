@@ -1,13 +1,15 @@
 """Calendars: what each closes, and the jobs that it holds."""
 
 from bisect import bisect_right
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response
 
 from chronos_gitops.errors import NotFoundError
 from chronos_gitops.jobs.calendar_set import CalendarFile
-from chronos_gitops.schedule.calendars.calendar import CalendarEntry
+from chronos_gitops.schedule.calendars.calendar import Calendar, CalendarEntry
 from chronos_gitops.schedule.calendars.calendar_json import selection_document
 from chronos_gitops.schedule.calendars.entry_changes import EntryChanges
 from chronos_gitops.schedule.calendars.state import state_at
@@ -128,14 +130,20 @@ def _version(found: CalendarVersion, entries: EntryChanges) -> dict[str, Any]:
 
 def freezes() -> list[dict[str, Any]]:
     """Those that hold now, with the number of jobs that the caller sees."""
-    found = []
+    return [
+        {"name": calendar.name, "jobs": _jobs(calendar.name), "until": responses.instant(until)}
+        for calendar, until in closed_freezes()
+    ]
+
+
+def closed_freezes() -> Iterator[tuple[Calendar, datetime | None]]:
+    """The freezes that hold now and that the caller sees, each with the instant at which it opens."""
     for file in seen():
         if file.calendar is None or file.calendar.applies_to is None:
             continue
         state = state_at(file.calendar, service().now())
         if state.is_closed:
-            found.append({"name": file.name, "jobs": _jobs(file.name), "until": responses.instant(state.next_change)})
-    return found
+            yield file.calendar, state.next_change
 
 
 def _item(file: CalendarFile) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Events over HTTP: newest first as JSON, as they come as a stream that starves nobody."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -51,6 +52,23 @@ def test_what_happens_to_a_job_is_told(own: FlaskClient, checkout: Checkout, ser
     rolled = eventually(lambda: own.get("/api/v1/events?type=commit_applied&job=daily-backup").get_json()["items"][:-1])
     assert rolled[0]["commit"] == done["commit"]
     assert rolled[0]["changed"] == ["daily-backup"]
+
+
+def test_the_event_of_a_trigger_and_of_a_cancellation_names_the_execution(
+    own: FlaskClient, checkout: Checkout, receiver: Any
+) -> None:
+    checkout.write("slow", job_yaml("slow", f"{receiver.url}/hold"))
+    own.post("/api/v1/sync")
+    triggered = own.post("/api/v1/jobs/slow/trigger").get_json()["id"]
+    own.post(f"/api/v1/executions/{triggered}/cancel")
+    own.post("/api/v1/jobs/nightly/pause", json={"reason": "quiet, please"})
+    own.post("/api/v1/jobs/no-such-job/trigger")
+    told = {one["type"]: one["execution"] for one in own.get("/api/v1/events").get_json()["items"]}
+    assert (told["job_triggered"], told["execution_cancelled"]) == (triggered, triggered)
+    assert (told["job_paused"], told["call_refused"]) == (None, None)
+    item = re.search(r'<li class="job_triggered">.*?</li>', own.get("/changes").get_data(as_text=True), re.DOTALL)
+    assert item is not None
+    assert f'href="/executions/{triggered}"' in item[0]
 
 
 @pytest.mark.parametrize("action", ["trigger", "pause", "resume", "rollback/99", "rollback/1"])

@@ -126,7 +126,7 @@ def one_execution(execution_id: str) -> dict[str, Any]:
         ),
         role=OPERATE,
         is_scoped=True,
-        audit=Audited(AuditAction.CANCEL, EventKind.EXECUTION_CANCELLED, target="execution_id"),
+        audit=Audited(AuditAction.CANCEL, EventKind.EXECUTION_CANCELLED, target="execution_id", answers="execution"),
         notice=form_notice.cancelled,
         parameters=(ID,),
     ),

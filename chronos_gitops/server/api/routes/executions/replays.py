@@ -27,7 +27,7 @@ from chronos_gitops.observability.event_log import EventKind
 from chronos_gitops.plurals import plural
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.durations import DurationError
-from chronos_gitops.server.api import endpoint, held_times
+from chronos_gitops.server.api import endpoint, form_notice, held_times
 from chronos_gitops.server.api.auth import caller_scope
 from chronos_gitops.server.api.endpoint import OPERATE, READ, ApiOperation, Audited, Endpoint, JsonBody, answer
 from chronos_gitops.server.api.openapi import responses
@@ -61,7 +61,7 @@ _BEFORE = timedelta(milliseconds=1)
         ),
         role=OPERATE,
         is_scoped=True,
-        audit=Audited(AuditAction.REPLAY, EventKind.JOB_REPLAYED),
+        audit=Audited(AuditAction.REPLAY, EventKind.JOB_REPLAYED, answers="replay"),
         parameters=(job_lookup.NAME,),
         body=JsonBody("ReplayRequest"),
     ),
@@ -108,7 +108,7 @@ def replay(name: str) -> ResponseReturnValue:
     ),
 )
 def one_replay(replay_id: str) -> dict[str, Any]:
-    return _rendered(_found(replay_id))
+    return rendered(found(replay_id))
 
 
 @blueprint.post(
@@ -124,20 +124,22 @@ def one_replay(replay_id: str) -> dict[str, Any]:
         ),
         role=OPERATE,
         is_scoped=True,
-        audit=Audited(AuditAction.REPLAY_CANCEL, EventKind.REPLAY_CANCELLED, target="replay_id"),
+        audit=Audited(AuditAction.REPLAY_CANCEL, EventKind.REPLAY_CANCELLED, target="replay_id", answers="replay"),
+        notice=form_notice.replay_cancelled,
         parameters=(ID,),
     ),
 )
 def cancel(replay_id: str) -> dict[str, Any]:
-    return _rendered(service().engine.cancel_replay(_found(replay_id).id))
+    return rendered(service().engine.cancel_replay(found(replay_id).id))
 
 
-def _found(replay_id: str) -> Replay:
-    found = service().engine.replay_of_id(replay_id)
-    if not caller_scope.sees(found.job):
-        caller_scope.refuse_known(found.job)
+def found(replay_id: str) -> Replay:
+    """One replay of a job that the caller sees; NotFoundError as for one that never was."""
+    known = service().engine.replay_of_id(replay_id)
+    if not caller_scope.sees(known.job):
+        caller_scope.refuse_known(known.job)
         raise NotFoundError(f'there is no replay "{replay_id[:64]}"')
-    return found
+    return known
 
 
 def _known(replay_id: str) -> Replay | None:
@@ -230,7 +232,8 @@ def _items_of(found: Replay) -> list[dict[str, Any]]:
     return [_planned(PlannedItem(item.scheduled_time, now, item.replay_of, runs=True, why=why)) for item, now in items]
 
 
-def _rendered(found: Replay) -> dict[str, Any]:
+def rendered(found: Replay) -> dict[str, Any]:
+    """As the API answers it."""
     is_over = found.state is not ReplayState.RUNNING
     return {
         "id": found.id,

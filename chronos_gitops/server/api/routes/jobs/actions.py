@@ -38,7 +38,7 @@ blueprint = Blueprint("control", __name__, url_prefix="/api/v1/jobs/<name>")
         ),
         role=OPERATE,
         is_scoped=True,
-        audit=Audited(AuditAction.TRIGGER, EventKind.JOB_TRIGGERED),
+        audit=Audited(AuditAction.TRIGGER, EventKind.JOB_TRIGGERED, answers="execution"),
         notice=form_notice.triggered,
         parameters=(job_lookup.NAME,),
         body=JsonBody("TriggerRequest"),

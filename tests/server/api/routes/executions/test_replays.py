@@ -81,10 +81,12 @@ def test_what_failed_runs_again_with_its_key(own: FlaskClient, failed: list[dict
     assert began["target"].startswith(f"{done['id']}: 3 items of ")
     [ended] = eventually(lambda: audited(own, "replay_end"))
     assert (ended["job"], ended["by"], ended["result"], ended["path"]) == (JOB, began["by"], "done", began["path"])
-    assert (ended["target"], ended["runner"]) == (f"{done['id']}: done, 3 items begun", began["runner"])
+    assert (ended["target"], ended["runner"]) == (f"{done['id']}: done, 3 items started", began["runner"])
     assert {ended[name] for name in ("status", "request_id", "via", "address", "reason")} == {None}
     [event] = eventually(lambda: own.get("/api/v1/events?type=replay_ended").get_json()["items"])
-    assert (event["job"], event["message"]) == (JOB, f"replay {done['id']} is done, 3 items begun")
+    assert event["replay"] == done["id"]
+    assert own.get("/api/v1/events?type=job_replayed").get_json()["items"][0]["replay"] == done["id"]
+    assert (event["job"], event["message"]) == (JOB, f"replay {done['id']} is done, 3 items started")
     left = own.post(PATH, json=around(failed, dry_run=True)).get_json()["items"]
     assert {(item["now"], item["becomes"]) for item in left} == {("success", "leave")}
     again = own.post(PATH, json=around(failed, again=True)).get_json()
@@ -131,7 +133,7 @@ def test_cancel(own: FlaskClient, failed: list[dict[str, Any]]) -> None:
         (begun, "done"),
     ]
     [end] = eventually(lambda: audited(own, "replay_end"))
-    assert end["target"] == f"{begun}: cancelled, 1 of 3 items begun"
+    assert end["target"] == f"{begun}: cancelled, 1 of 3 items started"
 
 
 @pytest.mark.parametrize(
