@@ -171,8 +171,9 @@ def _flat(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, _Given]]:
     # Unknown CHRONOS_* names pass: Kubernetes sets CHRONOS_PORT and the like beside a service named "chronos".
     for row in TABLE:
-        if row.variable and environ.get(row.variable):
-            yield row.key, _Given(row.variable, environ[row.variable], Path.cwd())
+        # The file that a Secret of Kubernetes was made of often ends with a line break.
+        if value := environ.get(row.variable, "").rstrip("\r\n"):
+            yield row.key, _Given(row.variable, value, Path.cwd())
 
 
 def _from_flags(flags: Mapping[str, Any]) -> Iterator[tuple[str, _Given]]:

@@ -39,6 +39,14 @@ def test_every_flag_is_an_option_of_run_with_its_text() -> None:
         assert row.metavar
 
 
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_a_line_break_at_the_end_of_a_variable_is_no_part_of_its_value(ending: str) -> None:
+    """A Secret of Kubernetes holds the one at the end of the file that it was made of."""
+    address = "postgresql://chronos@db.example.com/chronos?sslrootcert=system"
+    assert load.load({}, {"CHRONOS_ENGINE": address + ending}, None).engine == address
+    assert load.load({}, {"CHRONOS_ENGINE": ending}, None).engine == "sqlite"
+
+
 @pytest.mark.parametrize("row", TABLE, ids=named)
 def test_every_setting_says_what_it_means(row: Setting) -> None:
     assert re.fullmatch(r"[A-Z`].*\.{1,3}", row.text), row.text

@@ -27,14 +27,14 @@ def play(*, duration: timedelta | None, environ: Mapping[str, str], screen: Scre
     with tempfile.TemporaryDirectory(prefix="chronos-demo-") as scratch, Receiver() as receiver:
         place = DemoRepository(Path(scratch) / "repository", receiver.url)
         place.build()
-        screen.say(f"A real git repository, out of jobs.example: {place.folder}")
+        screen.say(f"Repository, with the jobs of jobs.example: {place.folder}")
         for line in reversed(place.log()):
             screen.say(f"         {line[:8]}{line[40:]}")
         with RunnerProcess(
             place.folder, Path(scratch) / "data", Path(scratch) / "runner.log", _calm(environ)
         ) as runner:
             show = Show(place, receiver, runner, screen, began)
-            screen.say(f"The runner follows it. Its page: {runner.address}/  The receiver: {receiver.url('/')}")
+            screen.say(f"The runner follows it. Page: {runner.address}/  Target: {receiver.url('/')}")
             rollback = _acts(show, duration)
             parts = show.settle()
             return summarise(show, parts, rollback, runner.stop())

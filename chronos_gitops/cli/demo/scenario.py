@@ -12,17 +12,17 @@ _Json = dict[str, Any]
 
 
 def everything_fires(show: Show) -> None:
-    show.begin("Seven webhooks fire, over real HTTP")
+    show.begin("Seven jobs send webhooks over HTTP")
     for what, holds in (
         (
             f"{ROLLUP}: a 503, a retry, a success",
             _has(show, ROLLUP, lambda e: e["status"] == "success" and e["attempts"] > 1),
         ),
         (
-            f"{INVOICES}: a tick skipped, for the run before has not ended",
+            f"{INVOICES}: a scheduled time skipped, because the execution before is still running",
             _has(show, INVOICES, _is("skipped", "overlap")),
         ),
-        (f"{RATES}: a run replaced by the next one", _has(show, RATES, _is("cancelled", "replaced"))),
+        (f"{RATES}: an execution replaced by the next one", _has(show, RATES, _is("cancelled", "replaced"))),
         (
             f"{REPORT}: a 404 fails at once",
             _has(show, REPORT, lambda e: e["status"] == "failed" and e["attempts"] == 1),
@@ -33,7 +33,7 @@ def everything_fires(show: Show) -> None:
 
 
 def an_edit_is_picked_up(show: Show) -> None:
-    show.begin(f"An edit: {CLEANUP} is to run every second")
+    show.begin(f"Edit: run {CLEANUP} every second")
     before = show.job(CLEANUP)
     began = time.monotonic()
     show.stage.save(CLEANUP, "@every 2s", "@every 1s")
@@ -48,7 +48,7 @@ def an_edit_is_picked_up(show: Show) -> None:
 
 
 def a_default_reaches_several_jobs(show: Show) -> None:
-    show.begin("A default: the platform team's jobs get five minutes in place of ten")
+    show.begin("Edit of a default: a timeout of 5 minutes for the platform team's jobs")
     began = time.monotonic()
     show.stage.edit(DEFAULTS, "timeout: 10m", "timeout: 5m")
     for line in show.stage.plan():
@@ -62,7 +62,7 @@ def a_default_reaches_several_jobs(show: Show) -> None:
 
 
 def a_broken_file_is_held_back(show: Show) -> None:
-    show.begin(f"A mistake: {BACKUP} moves to Mars")
+    show.begin(f"Mistake: a time zone of {BACKUP} that does not exist")
     good = show.job(BACKUP)
     began = time.monotonic()
     show.stage.save(BACKUP, "timezone: America/New_York", "timezone: Mars/Olympus_Mons")
@@ -74,13 +74,13 @@ def a_broken_file_is_held_back(show: Show) -> None:
     show.wait("the last good version still fires", lambda: len(show.requests_of(BACKUP)) >= seen + 2)
     if _last_commit(show, BACKUP) != good["commit"]:
         raise DemoFailed(f"{show.acts[-1]}: {BACKUP} ran commit {_last_commit(show, BACKUP)}, not {good['commit']}")
-    show.say(f"held back: {BACKUP} keeps firing as version {good['version']}, and so does everything else")
+    show.say(f"quarantined: {BACKUP} keeps running version {good['version']}, and all other jobs run as before")
 
 
 def a_rollback_is_a_commit(show: Show) -> _Json:
     good = show.job(BACKUP)["version"]
     path = f"/api/v1/jobs/{BACKUP}/rollback/{good}"
-    show.begin(f"The way back: POST {path}")
+    show.begin(f"Rollback: POST {path}")
     began = time.monotonic()
     status, answer = show.runner.post(path, {"reason": "Mars keeps no time that we know"})
     if status != 201:

@@ -65,17 +65,17 @@ def _warn(warnings: Sequence[str]) -> None:
 
 def _plan_in_words(plan: "RollbackPlan") -> str:
     if not plan.changed:
-        return f"{plan.job} is what it was in version {plan.target.label}: there would be no commit"
+        return f"{plan.job} already has the content of version {plan.target.label}: there would be no commit"
     return planned_commit(plan.diff, plan.message)
 
 
 def _result_in_words(result: "RollbackResult") -> str:
     if not result.changed or result.commit is None:
-        return f"{result.job} is what it was in {_named(result.restored_version)}: nothing to do"
+        return f"{result.job} already has the content of {_named(result.restored_version)}: nothing to do"
     made = f"commit {result.commit[:12]} is its {_named(result.version)}"
     written = [one.place for one in result.written_out]
     more = f"; written into its file, because layers have changed: {', '.join(written)}" if written else ""
-    return f"{result.job} is what it was in {_named(result.restored_version)}: {made}{printable(more)}"
+    return f"rolled {result.job} back to {_named(result.restored_version)}: {made}{printable(more)}"
 
 
 def _named(number: int | None) -> str:

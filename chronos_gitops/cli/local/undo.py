@@ -77,7 +77,7 @@ def _result_in_words(result: "UndoResult") -> str:
 
 
 def _nothing(commit: str) -> str:
-    return f"every file is what it was before {commit[:12]}: nothing to do"
+    return f"every file already has its content from before {commit[:12]}: nothing to do"
 
 
 def _counts(undone: "UndoPlan | UndoResult") -> str:

@@ -56,8 +56,8 @@ def test_interrupted_it_leaves_nothing_behind(number: signal.Signals) -> None:
     ) as process:
         assert process.stdout is not None
         folder = Path(process.stdout.readline().split()[-1])
-        line = next(line for line in process.stdout if "Its page: " in line)
-        address = re.search(r"Its page: (\S+)", line)
+        line = next(line for line in process.stdout if " Page: " in line)
+        address = re.search(r" Page: (\S+)", line)
         assert address is not None
         assert folder.is_dir()
         process.send_signal(number)
