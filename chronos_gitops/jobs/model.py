@@ -209,7 +209,7 @@ class Job:
             timing=_timing(document, name),
             webhook=_webhook(document["webhook"]) if sent_like is None else sent_like.webhook,
             retry_policy=_retry_policy(document.get("retry_policy") or {}),
-            tags=_pairs(document.get("tags") or {}),
+            tags=_pairs(document.get("tags")),
             times=_times(document) if sent_like is None else sent_like.times,
             **optional,
         )
@@ -273,19 +273,19 @@ def _webhook(document: Document) -> Webhook:
     return Webhook(
         url=document["url"],
         method=sys.intern(document.get("method") or "GET"),
-        headers=_pairs(document.get("headers") or {}),
+        headers=_pairs(document.get("headers")),
         body=document.get("body"),
         auth=None if auth is None else _auth(auth),
         success_codes=USUAL if codes is None else SuccessCodes.parse(codes),
-        completion=Completion(document.get("completion") or Completion.RESPONSE),
+        completion=Completion(document["completion"]) if document.get("completion") else Completion.RESPONSE,
         timeout=None if timeout is None else durations.parse(timeout),
         success=None if document.get("success") is None else Success.from_document(document["success"]),
     )
 
 
-def _pairs(document: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def _pairs(document: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
     """Interned, for many jobs have the same ones; 10,000 copies of a text are 1 MB."""
-    return tuple((sys.intern(name), sys.intern(value)) for name, value in document.items())
+    return tuple((sys.intern(name), sys.intern(value)) for name, value in document.items()) if document else ()
 
 
 def _auth(document: Document) -> Auth:

@@ -114,9 +114,14 @@ class Timing:
         ``key`` seeds ``H``: the job's name. ``skip`` are names of calendars: until ``with_calendars`` gives them their
         content they close nothing.
         """
-        texts = (schedule,) if isinstance(schedule, str) else tuple(schedule)
-        seed = key if any(map(cron.is_hashed, texts)) else ""
-        return _parsed(texts, timezone, seed, start, end, tuple(skip), OnSkip(on_skip), timezones.given())
+        if isinstance(schedule, str):
+            texts: tuple[str, ...] = (schedule,)
+            is_hashed = cron.is_hashed(schedule)
+        else:
+            texts = tuple(schedule)
+            is_hashed = any(map(cron.is_hashed, texts))
+        seed = key if is_hashed else ""
+        return _parsed(texts, timezone, seed, start, end, tuple(skip), on_skip, timezones.given())
 
     @classmethod
     def from_definition(cls, text: str, timezone: str, *, key: str) -> "Timing":
@@ -344,11 +349,11 @@ def _parsed(
     start: str,
     end: str,
     skip: tuple[str, ...],
-    on_skip: OnSkip,
+    on_skip: str,
     _: ZoneData | None,
 ) -> Timing:
     calendars = tuple(map(Calendar.unresolved, skip))
-    return Timing(ScheduleList.parse(texts, timezone, key=key), start, end, calendars, on_skip=on_skip)
+    return Timing(ScheduleList.parse(texts, timezone, key=key), start, end, calendars, on_skip=OnSkip(on_skip))
 
 
 def _again(

