@@ -214,6 +214,10 @@ class Job:
             **optional,
         )
 
+    def with_webhook(self, webhook: Document) -> "Job":
+        """The same job with another request: this part of a document, whose texts hold no variables."""
+        return replace(self, webhook=_webhook(webhook))
+
     def document(self) -> dict[str, Any]:
         """The job as a file would say it with every default written out; ``from_document`` is its inverse."""
         times = {variables.VARIABLES: {name: time.document() for name, time in self.times}} if self.times else {}

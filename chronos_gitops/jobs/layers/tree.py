@@ -15,7 +15,7 @@ from chronos_gitops.jobs.validation.document import Document
 from chronos_gitops.process.lazy_dataclass import dataclass
 
 _EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
-_NO_PARTS: Final = FileParts(Document("", ("",), {}, {}, {}, frozenset(), (), complete=True))
+NO_PARTS: Final = FileParts(Document("", ("",), {}, {}, {}, frozenset(), (), complete=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +130,14 @@ class Layers:
 
     def shared_in(self, path: str, environment: str) -> tuple[Document, ...]:
         """The parts for the environment that all jobs of the folder share, weakest first."""
-        return self._of_environment(self._folder_of(path), _NO_PARTS, environment)
+        return self._of_environment(self._folder_of(path), NO_PARTS, environment)
 
     def with_nulls(self, path: str) -> tuple[str, ...]:
         """The environments whose shared parts remove something."""
         folder = self._folder_of(path)
         known = self._with_nulls.get(folder)
         if known is None:
-            shared = {name: self._of_environment(folder, _NO_PARTS, name) for name in self.environments}
+            shared = {name: self._of_environment(folder, NO_PARTS, name) for name in self.environments}
             known = tuple(name for name, parts in shared.items() if any(nulls(part.value) for part in parts))
             self._with_nulls[folder] = known
         return known
@@ -150,6 +150,12 @@ class Layers:
             parts = [part.value for part in self._of_environment(folder, own, environment)]
             found[environment] = fold(parts, base) if parts else base
         return found or {None: base}
+
+    def merged_in(self, path: str, own: FileParts, environment: str | None) -> dict[str, Any]:
+        """The value of the job in one environment, as ``job`` merges it."""
+        folder = self._folder_of(path)
+        nearer = (own.base, *self._of_environment(folder, own, environment))
+        return fold([part.value for part in nearer], self._inherited_by(folder, self._defaults_above(folder)))
 
     def _of_environment(self, folder: str, own: FileParts, environment: str | None) -> tuple[Document, ...]:
         """Layers for the environment, weakest first: values for the environment win over general ones, nearer files

@@ -14,6 +14,7 @@ from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.layers import removals, variables
 from chronos_gitops.jobs.layers.comparison import bare_document
 from chronos_gitops.jobs.layers.effective import content_digest
+from chronos_gitops.jobs.layers.folder_edit import Fields, FolderEdit, folder_edit, touched_by
 from chronos_gitops.jobs.layers.parts import FileParts, nulls, parts_of
 from chronos_gitops.jobs.layers.tree import NO_LAYERS, Layers
 from chronos_gitops.jobs.problem import Problem
@@ -22,9 +23,11 @@ from chronos_gitops.jobs.validation.document import Document
 from chronos_gitops.jobs.validation.file_result import FileResult
 from chronos_gitops.jobs.validation.files import Files, TreeEntry
 from chronos_gitops.jobs.validation.layers import effective
-from chronos_gitops.jobs.validation.layers.plain_variables import filled_value, is_same
+from chronos_gitops.jobs.validation.layers.plain_variables import are_plain, changed_texts, filled_value, is_same
 from chronos_gitops.jobs.validation.rules import document_rules, file_name
+from chronos_gitops.process.lazy_dataclass import dataclass
 
+_SENT: Final = document_rules.SENT_TEXTS | {variables.VARIABLES}
 _CROSS_FILES: Final = frozenset({"skip", "requires"})
 """Their results are places in layers, or depend on other files."""
 if TYPE_CHECKING:
@@ -37,18 +40,53 @@ class FieldCheck(Protocol):
     def __call__(self, source: Document, *, fields: Set[str]) -> tuple[Problem, ...]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _OwnValues:
+    """The values of a file, the fields that it says, and those of its blocks for environments."""
+
+    blob: str
+    parts: FileParts
+    base: Fields
+    blocks: Fields
+
+
+class _FolderTask:
+    """An edit as the jobs of one folder see it, and where they must be judged if they say none of its fields.
+
+    ``together`` are all fields that a rule reads together with a changed one: an environment with the same values in
+    these needs no look of its own.
+    """
+
+    def __init__(self, edit: FolderEdit, environment: str | None) -> None:
+        self.edit = edit
+        self.is_sent = _is_sent(edit.changed)
+        read = document_rules.read_with(edit.changed | (document_rules.SENT_TEXTS if self.is_sent else frozenset()))
+        together = read | {variables.VARIABLES} if self.is_sent else read
+        names = edit.by_environment
+        self.here = environment if environment in names else next(iter(names))
+        self.environments = edit.environments_to_judge(self.here, together)
+        self.is_plain = not self.is_sent or all(are_plain(_given(edit.shared[name])) for name in names)
+        self._base = edit.changed | (together & edit.apart) | ({variables.VARIABLES} if self.is_sent else frozenset())
+        self._blocks = self._base | together
+
+    def leaves_alone(self, own: _OwnValues) -> bool:
+        """True for a file that has no say in what changed, nor in how environments differ in what is read with it."""
+        return self.is_plain and own.base.isdisjoint(self._base) and own.blocks.isdisjoint(self._blocks)
+
+
 class KeptValues:
     """Of files without a finding, by path: about 1 KB each. For one set of rules, secrets and bindings."""
 
     def __init__(self) -> None:
-        self._own: dict[str, tuple[str, FileParts]] = {}
+        self._own: dict[str, _OwnValues] = {}
         self._before = NO_LAYERS
         self._layers = NO_LAYERS
-        self._changed: dict[str, frozenset[str] | None] = {}
+        self._tasks: dict[str, _FolderTask | None] = {}
+        self._fields: dict[Fields, Fields] = {}
 
     def begin(self, layers: Layers) -> None:
         """A pass over a tree with these layers."""
-        self._before, self._layers, self._changed = self._layers, layers, {}
+        self._before, self._layers, self._tasks = self._layers, layers, {}
 
     def decide_again(
         self,
@@ -60,13 +98,13 @@ class KeptValues:
         on_file: Callable[[], None],
     ) -> Iterator[FileResult]:
         """Results of these files under the layers of this pass, but of those that must be validated as a whole."""
-        clean = {path: one for path, one in former.items() if self._may_decide(one)}
+        clean = {path: one for path, one in former.items() if self._may_decide(one, environment)}
         self._read(files, [entry for entry in entries if entry.path in clean and self._values(entry) is None])
         for known in clean.values():
             own = self._values(TreeEntry(known.path, known.identity.blob, 0))
             decided = None if own is None else self._decide(known, own, check, environment)
             if own is not None and decided is not None:
-                removed = removals.removed_by_environments(self._layers, known.path, own)
+                removed = removals.removed_by_environments(self._layers, known.path, own.parts)
                 yield decided if removed == decided.removed else replace(decided, removed=removed)
             on_file()
 
@@ -74,17 +112,17 @@ class KeptValues:
         """Of files that are gone nothing is kept."""
         self._own = {path: own for path, own in self._own.items() if path in paths}
 
-    def _may_decide(self, known: FileResult) -> bool:
+    def _may_decide(self, known: FileResult, environment: str | None) -> bool:
         if not {one.rule for one in known.problems} <= file_name.STYLE:
             return False
         if known.job is None or any(gate.at.file != known.path for gate in known.gates):
             return False
-        changed = self._changed_above(known)
-        return changed is not None and changed.isdisjoint(_CROSS_FILES)
+        task = self._task(known, environment)
+        return task is not None and task.edit.changed.isdisjoint(_CROSS_FILES)
 
-    def _values(self, entry: TreeEntry) -> FileParts | None:
-        blob, own = self._own.get(entry.path, ("", None))
-        return own if blob == entry.blob else None
+    def _values(self, entry: TreeEntry) -> _OwnValues | None:
+        own = self._own.get(entry.path)
+        return own if own is not None and own.blob == entry.blob else None
 
     def _read(self, files: Files, entries: Sequence[TreeEntry]) -> None:
         """A comment that ignores a finding needs the file as a whole, and a null may come to remove nothing."""
@@ -97,32 +135,85 @@ class KeptValues:
                 blocks = {sys.intern(name): _bare(block, path) for name, block in own.blocks.items()}
                 base = _bare(own.base, path)
                 values = FileParts(base, MappingProxyType(blocks)) if blocks else FileParts(base)
-                self._own[path] = blobs[path], values
+                said = (self._fields.setdefault(one, one) for one in touched_by(values))  # many files say the same
+                self._own[path] = _OwnValues(blobs[path], values, *said)
 
     def _decide(
-        self, known: FileResult, own: FileParts, check: FieldCheck, environment: str | None
+        self, known: FileResult, own: _OwnValues, check: FieldCheck, environment: str | None
     ) -> FileResult | None:
-        layers, changed = self._layers, self._changed_above(known) or frozenset()
-        key = layers.verdict_key(known.path)
+        layers, task = self._layers, self._task(known, environment)
+        assert task is not None, "only these are decided"
+        key, changed = layers.verdict_key(known.path), task.edit.changed
         if not changed and not layers.policies.files:
-            return replace(known, layers=key, policies=())
-        if _is_sent(changed) or layers.policies.files:
-            return _decide_sent(known, own, layers, environment, check, changed, key)
-        merged = layers.merged(known.path, own)
+            return _again(known, key)
+        if not layers.policies.files and task.leaves_alone(own):
+            decide = _decide_quickly_sent if task.is_sent else _decide_quickly
+            return decide(known, own.parts, layers, task, check, key)
+        if task.is_sent or layers.policies.files:
+            return _decide_sent(known, own.parts, layers, environment, check, changed, key)
+        merged = layers.merged(known.path, own.parts)
         for value in _differing(merged.values(), changed):
             if check(bare_document(value, known.path), fields=changed):
                 return None
         here = merged[environment] if environment in merged else next(iter(merged.values()))
-        return replace(_made(known, here, layers, key, content_digest(here), sent_like=known.job), policies=())
+        return _made(known, here, key, content_digest(here), sent_like=known.job)
 
-    def _changed_above(self, known: FileResult) -> frozenset[str] | None:
-        """None where it cannot be told."""
+    def _task(self, known: FileResult, environment: str | None) -> _FolderTask | None:
+        """None where the edit cannot be told."""
         if known.layers != self._before.verdict_key(known.path):
             return None
         folder = known.path.rpartition("/")[0]
-        if folder not in self._changed:
-            self._changed[folder] = self._layers.changed_fields(self._before, known.path)
-        return self._changed[folder]
+        if folder not in self._tasks:
+            was, now = (bool(layers.fingerprint(known.path)) for layers in (self._before, self._layers))
+            edit = folder_edit(self._before, self._layers, known.path) if was == now else None
+            self._tasks[folder] = None if edit is None else _FolderTask(edit, environment)
+        return self._tasks[folder]
+
+
+def _decide_quickly(
+    known: FileResult, own: FileParts, layers: Layers, task: _FolderTask, check: FieldCheck, key: str
+) -> FileResult | None:
+    """A file that says none of the changed fields, which are in no request."""
+    here: Mapping[str, Any] | None = None
+    for name in task.environments:
+        value = layers.merged_in(known.path, own, name)
+        if check(bare_document(value, known.path), fields=task.edit.by_environment[name]):
+            return None
+        here = value if name == task.here else here
+    if here is None:
+        return _again(known, key)
+    return _made(known, here, key, content_digest(here), sent_like=known.job)
+
+
+def _decide_quickly_sent(
+    known: FileResult, own: FileParts, layers: Layers, task: _FolderTask, check: FieldCheck, key: str
+) -> FileResult | None:
+    """The same where the request may differ, and all variables are plain texts of layers."""
+    made: FileResult | None = None
+    for name in task.environments:
+        value = layers.merged_in(known.path, own, name)
+        given = _given(value)
+        changed = changed_texts(value, given, task.edit.by_environment[name], task.edit.variables[name])
+        if changed is None:
+            return None
+        if not changed:
+            continue  # another value of a variable that the job does not use there
+        plain = {field: one for field, one in value.items() if field != variables.VARIABLES}
+        filled = variables.with_texts(plain, given)
+        if check(bare_document(filled, known.path), fields=changed):
+            return None
+        if name == task.here:
+            content = content_digest(value)
+            if task.edit.changed <= _SENT and known.job is not None:
+                made = _again(known, key, content, known.job.with_webhook(filled["webhook"]))
+            else:
+                made = _made(known, filled, key, content)
+    return made or _again(known, key)
+
+
+def _given(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    given: Mapping[str, Any] = value.get(variables.VARIABLES, {})
+    return given
 
 
 def _is_sent(changed: Set[str]) -> bool:
@@ -162,18 +253,37 @@ def _decide_sent(
             known.path, own, values, here, fields, lambda source, read: not check(source, fields=read)
         )
         if filled is not None:
-            return replace(_made(known, filled, layers, key, content_digest(values[here])), policies=())
+            return _made(known, filled, key, content_digest(values[here]))
     found = effective.judge_parts(known.path, own, layers, environment, lambda source: check(source, fields=fields))
     if found.problems or found.value is None:
         return None
-    return replace(_made(known, found.value, layers, key, found.content), policies=found.policies)
+    return replace(_made(known, found.value, key, found.content), policies=found.policies)
 
 
 def _made(
-    known: FileResult, value: Mapping[str, Any], layers: Layers, key: str, content: str, sent_like: "Job | None" = None
+    known: FileResult, value: Mapping[str, Any], key: str, content: str, sent_like: "Job | None" = None
 ) -> FileResult:
     from chronos_gitops.jobs.model import Job
 
-    content = content if layers.fingerprint(known.path) else ""
-    identity = DefinitionId(known.identity.blob, content, known.identity.environment)
-    return replace(known, identity=identity, job=Job.from_document(value, sent_like=sent_like), layers=key)
+    return _again(known, key, content, Job.from_document(value, sent_like=sent_like))
+
+
+def _again(known: FileResult, key: str, content: str | None = None, job: "Job | None" = None) -> FileResult:
+    """The same result under other layers, with another job where one is given. No policy chose it."""
+    identity = (
+        known.identity if content is None else DefinitionId(known.identity.blob, content, known.identity.environment)
+    )
+    return FileResult(
+        known.path,
+        identity,
+        known.name,
+        known.job if job is None else job,
+        known.problems,
+        known.named_at,
+        key,
+        (),
+        known.calendars,
+        known.unknown_calendars,
+        known.gates,
+        known.removed,
+    )

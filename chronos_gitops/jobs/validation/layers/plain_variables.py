@@ -45,10 +45,29 @@ def is_same(value: Value, other: Value, fields: Set[str]) -> bool:
     return all(document_rules.value_at(value, name) is document_rules.value_at(other, name) for name in fields)
 
 
+def changed_texts(value: Value, given: Mapping[str, str], fields: Set[str], names: Set[str]) -> frozenset[str] | None:
+    """Of a job with these plain variables, all fields that differ after an edit: ``fields`` but for its variables, and
+    texts that use one of ``names``. None where a changed text is too long or uses what has no value."""
+    found = set(fields)
+    found.discard(variables.VARIABLES)
+    for field, text in texts(value.get("webhook")):
+        if variables.OPENING not in text:
+            continue
+        used, name = variables.references(text), f"webhook.{field[1]}"
+        if names.isdisjoint(used) and name not in fields:
+            continue
+        found.add(name)
+        if not all(one in given for one in used) or any(variables.unclosed(text)):
+            return None
+        if variables.filled_length(text, given) > variables.LONGEST_TEXT:
+            return None
+    return frozenset(found)
+
+
 def _used_texts(value: Value) -> Mapping[str, str] | None:
     """The variables that the job uses. None if one has no value, or if a text is too long or a value not plain."""
     given = value.get(variables.VARIABLES, {})
-    if not _is_plain(given):
+    if not are_plain(given):
         return None
     used: dict[str, str] = {}
     for text in _with_variables(value):
@@ -65,7 +84,7 @@ def _with_variables(value: Value) -> Iterator[str]:
     return (text for _, text in texts(value.get("webhook")) if variables.OPENING in text)
 
 
-def _is_plain(given: Any) -> bool:
+def are_plain(given: Any) -> bool:
     """True if every value is a text of a valid length that no rule about variables can have a word on."""
     return (
         isinstance(given, dict)

@@ -1,7 +1,7 @@
 """After an edit of a layer files are not read again, only rules that read a changed field are asked, and the results
 are those of validating every file anew."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,13 @@ from harness.repositories.text_tree import Texts
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.schemas.schemas import load_schema
 from chronos_gitops.jobs.validation import document
+from chronos_gitops.jobs.validation.document import Document
+from chronos_gitops.jobs.validation.file_result import FileResult
+from chronos_gitops.jobs.validation.layers.kept_values import KeptValues
+from chronos_gitops.jobs.validation.layers.layer_files import read_layers
 from chronos_gitops.jobs.validation.rules import document_rules, file_name
 from chronos_gitops.jobs.validation.rules.document_rules import RULES_BY_FIELDS, Rule
 from chronos_gitops.jobs.validation.validate import ValidationCache, validate_tree
@@ -312,3 +317,48 @@ def test_null_of_an_environment_is_told_while_no_job_has_the_value() -> None:
         for known in (cache, None):
             problems = validate_tree(files, known).problems
             assert [one.file for one in problems if one.rule == "no-effect"] == told, (job, defaults)
+
+
+def test_first_layer_makes_other_definitions_even_if_it_says_nothing() -> None:
+    """The identity of a job with layers has a digest of its content."""
+    cache, layers = ValidationCache(), ("# Nothing yet.\n", None, "# Nothing yet.\n", "timeout: 3s\n")
+    for defaults in layers:
+        files = Texts({"two.yaml": TWO} | ({} if defaults is None else {"_defaults.yaml": defaults}))
+        assert validate_tree(files, cache).files == validate_tree(files).files
+
+
+@pytest.mark.parametrize(
+    ("edited", "asked"),
+    [
+        ("timeout: 9s\nvariables: {host: a, other: b}\nwebhook: {headers: {X-A: a}}\n", [{"timeout"}]),
+        ("timeout: 8s\nvariables: {host: a, other: c}\nwebhook: {headers: {X-A: a}}\n", []),
+        ("timeout: 8s\nvariables: {host: b, other: b}\nwebhook: {headers: {X-A: a}}\n", [{"webhook.url"}]),
+        ("timeout: 8s\nvariables: {host: a, other: b}\nwebhook: {headers: {X-A: b}}\n", [{"webhook.headers"}]),
+    ],
+    ids=["field", "unused variable", "variable", "header"],
+)
+def test_only_fields_that_differ_are_judged_once_for_equal_environments(edited: str, asked: list[set[str]]) -> None:
+    """Staging overrides the field, and has the same request as production."""
+    before = "timeout: 8s\nvariables: {host: a, other: b}\nwebhook: {headers: {X-A: a}}\n"
+    rest = {
+        "_environments/production.yaml": "variables: {day: x}\n",
+        "_environments/staging.yaml": "timeout: 7s\nvariables: {day: x}\n",
+        "two.yaml": "name: two-jobs\nschedule: '@daily'\nenabled: true\nwebhook: {url: 'https://${var:host}.example/'}\n",
+    }
+    cache, seen = KeptValues(), []
+    known: dict[str, FileResult] = {}
+    for defaults in (before, before + "# A comment.\n", edited):
+        files = Texts(rest | {"_defaults.yaml": defaults})
+        entries = [entry for entry in files.entries if "_" not in entry.path]
+        cache.begin(read_layers(files))
+        seen.clear()
+
+        def check(source: Document, *, fields: Set[str]) -> tuple[Problem, ...]:
+            seen.append(set(fields))
+            return document_rules.check(source, fields=fields)
+
+        decided = list(cache.decide_again(entries, files, known, check, "production", lambda: None))
+        anew = validate_tree(files, environment="production").files
+        assert decided == list(anew) if known else not decided
+        known = {one.path: one for one in anew}
+    assert seen == asked
