@@ -200,11 +200,13 @@ def _define(name: str, parsed: FileResult, tree: DesiredState) -> JobVersion:
     assert parsed.job is not None
     versions = tree.index.versions(name)
     draft = _is_draft(parsed, tree)
-    latest = versions.newest(parsed.identity.environment)
-    version = latest if draft else tree.index.running(name, parsed.identity) or latest
+    version = None if draft else tree.index.running(name, parsed.identity)
+    version = version or versions.newest(parsed.identity.environment)
     made = make_definition(parsed.job, parsed.path, parsed.identity, versions, version)
+    if not draft:
+        return made
     files = _draft_files(parsed, tree)
-    return replace(made, draft=draft, draft_files=files, runs_draft=draft and parsed.path in tree.drafted)
+    return replace(made, draft=True, draft_files=files, runs_draft=parsed.path in tree.drafted)
 
 
 def _is_draft(parsed: FileResult, tree: DesiredState) -> bool:

@@ -14,10 +14,11 @@ from chronos_gitops.jobs.layers.comparison import comparable
 from chronos_gitops.jobs.layers.file_roles import MOST_ENVIRONMENTS, FileRole, place_of
 from chronos_gitops.jobs.layers.parts import FileParts, parts_of
 from chronos_gitops.jobs.layers.tree import NO_LAYERS, Layer, Layers
-from chronos_gitops.jobs.layers.variables import VARIABLES, used_names
 from chronos_gitops.jobs.validation import document
 from chronos_gitops.jobs.validation.layers.layer_files import is_readable, layer_document
 from chronos_gitops.process.lazy_dataclass import dataclass
+from chronos_gitops.versions.inherited_edits import InheritedEdits
+from chronos_gitops.versions.inherited_edits import reach as _reach
 from chronos_gitops.versions.layer_history import LayerEdit
 from chronos_gitops.versions.version import Reach
 
@@ -40,6 +41,7 @@ class JobContents:
         self._layers: dict[str, Layer] = {}
         self._raw: dict[str, bytes] = {}
         self._own: dict[str, FileParts | None] = {}
+        self._edits: InheritedEdits | None = None
         self.layers = NO_LAYERS
 
     def restore(self, blobs: Mapping[str, str]) -> None:
@@ -90,13 +92,22 @@ class JobContents:
             if after is not None:
                 self._parts(after.blob)  # which is at hand now, and will be compared with the next one
             return Reach(declared, effective=True)
-        was, now = self._values(layers, before), self._values(self.layers, after)
-        changed = _changed(was, now)
-        return Reach(None if declared is None else tuple(filter(None, changed)), effective=bool(changed))
+        if before == after and (reach := self._inherited_reach(layers, after)) is not None:
+            return reach
+        return _reach(self._values(layers, before), self._values(self.layers, after))
+
+    def _inherited_reach(self, before: Layers, file: OwnFile) -> Reach | None:
+        """Of a file that says none of the fields which the layers change; the same for many of its folder. None where
+        it must be merged."""
+        own = self._parts(file.blob)
+        if self._edits is None or (self._edits.before, self._edits.after) != (before, self.layers):
+            self._edits = InheritedEdits(before, self.layers)
+        return None if own is None else self._edits.reach(file.path, own)
 
     def evict(self, live: Collection[str]) -> None:
         """Forgets all contents but parsed ones of these blobs."""
         self._raw.clear()
+        self._edits = None
         self._own = {blob: self._own[blob] for blob in live if blob in self._own}
 
     def _values(self, layers: Layers, file: OwnFile) -> Mapping[str | None, Any]:
@@ -131,39 +142,3 @@ class JobContents:
 
     def _place(self, path: str) -> str:
         return inside(path, self._jobs)
-
-
-def _changed(was: Mapping[str | None, Any], now: Mapping[str | None, Any]) -> list[str | None]:
-    """The environments in which the value differs. An environment that comes or goes changes nothing by itself, but the
-    first ones are compared with the value before any, and the last ones with the value after them."""
-    if None in was:
-        pairs = {name: (was[None], value) for name, value in now.items()}
-    elif None in now:
-        pairs = {name: (value, now[None]) for name, value in was.items()}
-    else:
-        pairs = {name: (was[name], value) for name, value in now.items() if name in was}
-    known: dict[tuple[int, int], bool] = {}
-    found = []
-    for name, (before, after) in pairs.items():
-        key = id(before), id(after)
-        if key not in known:
-            known[key] = before is not after and _differs(before, after)
-        if known[key]:
-            found.append(name)
-    return found
-
-
-def _differs(before: Any, after: Any) -> bool:
-    """Which variables a job uses is asked only where nothing else tells."""
-    if before is None or after is None or before == after:
-        return bool(before != after)
-    fields = (before.keys() | after.keys()) - {VARIABLES}
-    if any(field not in before or field not in after or before[field] != after[field] for field in fields):
-        return True
-    was, now = (_given(value) for value in (before, after))
-    return any((name in was, was.get(name)) != (name in now, now.get(name)) for name in used_names(after))
-
-
-def _given(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    given = value.get(VARIABLES)
-    return given if isinstance(given, dict) else {}

@@ -3,7 +3,7 @@
 Of a field that a job's own file leaves alone, one question to the layers answers for all jobs of the folder.
 """
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -57,7 +57,10 @@ def folder_edit(before: Layers, after: Layers, path: str) -> FolderEdit | None:
         name: frozenset(field for field in changed if _differs(field_of(was[name], field), field_of(value, field)))
         for name, value in now.items()
     }
-    given = {name: _variables(was[name], value) if VARIABLES in changed else frozenset() for name, value in now.items()}
+    given = {
+        name: changed_variables(was[name], value) if VARIABLES in changed else frozenset()
+        for name, value in now.items()
+    }
     return FolderEdit(changed, differing, given, apart, now)
 
 
@@ -78,6 +81,14 @@ def touched_by(own: FileParts) -> tuple[Fields, Fields]:
     return touched([own.base.value]), touched(block.value for block in own.blocks.values())
 
 
+def says(value: Mapping[str, Any], fields: Iterable[str]) -> bool:
+    """True if a part says one of these fields, or removes it."""
+    for name, inner in map(_steps, fields):
+        if name in value and (not inner or not isinstance(one := value[name], Mapping) or inner in one):
+            return True
+    return False
+
+
 def field_of(value: Mapping[str, Any], field: str) -> Any:
     """The value of a top-level field, or of one of ``webhook``; None where there is none."""
     name, inner = _steps(field)
@@ -95,8 +106,7 @@ def _differs(value: Any, other: Any) -> bool:
     return value is not other and repr(value) != repr(other)
 
 
-def _variables(was: Mapping[str, Any], now: Mapping[str, Any]) -> frozenset[str]:
+def changed_variables(was: Mapping[str, Any], now: Mapping[str, Any]) -> frozenset[str]:
     """Names with another value, or with none on one side."""
-    before, after = (value.get(VARIABLES) for value in (was, now))
-    names: Set[str] = {*(before or ()), *(after or ())}
-    return frozenset(name for name in names if _differs((before or {}).get(name), (after or {}).get(name)))
+    before, after = (given if isinstance(given := value.get(VARIABLES), Mapping) else {} for value in (was, now))
+    return frozenset(name for name in before.keys() | after.keys() if _differs(before.get(name), after.get(name)))
