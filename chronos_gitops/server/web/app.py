@@ -37,6 +37,7 @@ def create_app(service: "Service") -> Flask:
     app = api_app.create_app(service, layout.blueprint, login.blueprint, api_docs.blueprint)
     app.extensions[layout.IN_WORDS] = lru_cache(maxsize=10_000)(Timing.describe)
     app.extensions[layout.CHARTS], app.extensions[layout.SHAPES] = PageCache(64), PageCache(5_000)
+    app.extensions[layout.ROWS] = PageCache(1_000)
     app.extensions[problems.HEAD] = layout.problem_head
     app.extensions[live.STREAMS] = event_stream.StreamSlots(live.MOST, live.PER_CALLER, displaces=True)
     app.jinja_env.undefined = StrictUndefined

@@ -1,6 +1,7 @@
 """Shared parts of every page: its blueprint, permissions of its buttons, times and numbers as text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
@@ -20,6 +21,7 @@ from flask import (
 from markupsafe import Markup
 
 from chronos_gitops.forge.commit_links import commit_links
+from chronos_gitops.jobs.problem import Problem, Severity
 from chronos_gitops.plurals import plural
 from chronos_gitops.process.engine_priority import yielding
 from chronos_gitops.schedule.timestamps import utc_text
@@ -40,7 +42,7 @@ blueprint = Blueprint("pages", __name__, template_folder="templates")
 PAUSES = (("1 hour", "1h"), ("2 hours", "2h"), ("8 hours", "8h"), ("24 hours", "24h"))
 """Lengths that the pages offer for a pause: in words, and as the API reads them."""
 IN_WORDS = "chronos_gitops.in_words"
-CHARTS, SHAPES = "chronos_gitops.charts", "chronos_gitops.shapes"
+CHARTS, SHAPES, ROWS = "chronos_gitops.charts", "chronos_gitops.shapes", "chronos_gitops.rows"
 
 
 _STATIC: Final = Path(__file__).parent / "static"
@@ -92,13 +94,18 @@ def shapes_kept() -> PageCache:
     return cast(PageCache, current_app.extensions[SHAPES])
 
 
+def rows_kept() -> PageCache:
+    """Cache of the rows of the list of jobs, by what they show."""
+    return cast(PageCache, current_app.extensions[ROWS])
+
+
 @blueprint.context_processor
 def _shared() -> dict[str, Any]:
     """For these pages only, which the guard has let in: what is open to all knows nothing of git or the caller."""
     status = caller_scope.status(service().follower.status())
     return {
         "environment": service().settings.environment,
-        "sync": responses.sync(status),
+        "sync": responses.sync(replace(status, problems=_errors(status.problems))),
         "not_running": status.not_running,
         "own_errors": status.without_layers,
         "invalid_counts": status.invalid_counts,
@@ -112,6 +119,11 @@ def _shared() -> dict[str, Any]:
         "forge": commit_links(service().settings.forge, service().settings.repo),
         **head_values(),
     }
+
+
+def _errors(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """What the banner shows. Ten thousand jobs can have as many notes, which every page would render."""
+    return tuple(one for one in problems if one.severity is Severity.ERROR)
 
 
 def _freezes() -> list[dict[str, Any]]:

@@ -2,26 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final
 
-from flask import g, url_for
+from flask import url_for
 
-from chronos_gitops.engine.answers import failure_streak
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
-from chronos_gitops.jobs.model import Job
 from chronos_gitops.plurals import plural
 from chronos_gitops.server.api import links
 from chronos_gitops.server.api.auth import caller_scope
 from chronos_gitops.server.api.endpoint import READ, Endpoint
 from chronos_gitops.server.api.job_health import WORDS, JobHealth, JobSearch, counted, search
-from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.params import query
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.server.api.routes.jobs import job_order
 from chronos_gitops.server.api.routes.jobs import jobs as api_jobs
 from chronos_gitops.server.api.routes.jobs.job_order import MOST_BY_FAILURES, RUNS, JobOrder
-from chronos_gitops.server.web import charts
-from chronos_gitops.server.web.layout import PAUSES, blueprint, in_words, render_page, shapes_kept
+from chronos_gitops.server.web import charts, job_rows
+from chronos_gitops.server.web.layout import PAUSES, blueprint, render_page
 from chronos_gitops.server.web.pages.upcoming import aligned, day, due
 
 SHOWN = 100
@@ -32,8 +29,6 @@ _STEPS = 18
 _TIMELINE = 1000
 _READ = 200
 _NAMED = 1000
-_WORDS = 22
-"""Characters of a schedule in words that fit into its column."""
 
 
 STANDING = query.choice("standing", JobHealth, "What links of earlier releases call health")
@@ -66,7 +61,7 @@ def jobs() -> str:
     start = (page - 1) * SHOWN
     return render_page(
         "jobs.html",
-        rows=_rows(shown[start : start + SHOWN]),
+        rows=job_rows.html(shown[start : start + SHOWN]),
         count=len(shown),
         tiles=_tiles(found, never_valid),
         never_valid=never_valid if wanted is JobHealth.INVALID else (),
@@ -82,8 +77,6 @@ def jobs() -> str:
         back=links.here(with_query=True),
         load=day(service().now()),
         timeline=_timeline(found),
-        runs=RUNS,
-        run_place=_place("pages.execution", "execution_id"),
     )
 
 
@@ -115,93 +108,6 @@ def _never_valid() -> Sequence[str]:
 def _tiles(found: Sequence[JobSearch], never_valid: Sequence[str]) -> Mapping[JobHealth, int]:
     tiles = counted(one.standing for one in found)
     return {**tiles, JobHealth.INVALID: tiles[JobHealth.INVALID] + len(never_valid)}
-
-
-def _rows(found: Sequence[JobSearch]) -> list[dict[str, Any]]:
-    rendered = responses.jobs(service(), found)
-    shapes = _shapes(found)
-    return [
-        job
-        | {
-            "standing": one.standing,
-            "words": in_words(one.definition.job.timing),
-            "short": _short_schedule(one.definition.job),
-            "shape": shapes.get(one.definition.job.name),
-            "since": _since(one, shapes.get(one.definition.job.name)),
-            "url": f"{_place('pages.job', 'name')}{job['name']}",
-            "tag_urls": [_tag_url(*tag) for tag in one.definition.job.tags[:1]],
-            "folded": ", ".join(f"{key}={value}" for key, value in one.definition.job.tags[1:]),
-        }
-        for one, job in zip(found, rendered, strict=True)
-    ]
-
-
-def _short_schedule(job: Job) -> str:
-    """In words where these fit into a column, else as it is written; the first of several."""
-    words, written = in_words(job.timing), job.timing.schedules.schedules
-    if len(words) <= _WORDS:
-        return words
-    return written[0].text if len(written) == 1 else f"{written[0].text} +{len(written) - 1}"
-
-
-def _place(endpoint: str, variable: str) -> str:
-    """The part of an endpoint's address before its last variable, which needs no escaping. ``url_for`` takes 15 µs, and
-    a page has six hundred links."""
-    if endpoint not in g:
-        values: Any = {variable: "x"}
-        setattr(g, endpoint, url_for(endpoint, **values).removesuffix("x"))
-    return cast(str, getattr(g, endpoint))
-
-
-def _tag_url(key: str, value: str) -> str:
-    """Many jobs share few tags."""
-    known = g.setdefault("tag_urls", {})
-    if (key, value) not in known:
-        asked: Any = {f"tag.{key}": value}
-        known[key, value] = url_for("pages.jobs", **asked)
-    return cast(str, known[key, value])
-
-
-class Shape(NamedTuple):
-    """The newest runs of a job: one outline for each status, what they came to in words, failures in a row, and the
-    commit of the first of them."""
-
-    outlines: Sequence[tuple[str, str]]
-    words: str
-    in_a_row: int
-    since: str | None
-
-
-def _since(found: JobSearch, shape: Shape | None) -> dict[str, str] | None:
-    """The commit that a failing job began to fail with, where it made a version of it."""
-    if found.standing is not JobHealth.FAILING or shape is None or shape.since is None:
-        return None
-    made = service().follower.index().versions(found.definition.job.name).made_by(shape.since)
-    version = next(iter(made), None)
-    if version is None:
-        return None
-    title = f"version {version.label} by {version.author_name}: {version.subject}"
-    return {"commit": version.commit, "title": title, "url": url_for("pages.commit", commit=version.commit)}
-
-
-def _shapes(found: Sequence[JobSearch]) -> Mapping[str, Shape]:
-    """By name. A job without news looks as it did; but an older run that has not ended may bring some."""
-    jobs, kept = service().jobs(), shapes_kept()
-    keys = {one.latest.job: (one.latest.job, one.latest.id, one.latest.status) for one in found if one.latest}
-    shapes = {name: shape for name, key in keys.items() if (shape := kept.get(jobs, key)) is not None}
-    asked = [name for name in keys if name not in shapes]
-    recent = service().engine.recent(asked, RUNS) if asked else {}
-    for name, runs in recent.items():
-        shapes[name] = Shape(charts.outlines(charts.bars(runs, RUNS)), charts.told(runs), *_streak(runs))
-        if jobs.get(name) is not None and all(run.status.is_final for run in runs):
-            kept.put(jobs, keys[name], shapes[name])
-    return shapes
-
-
-def _streak(runs: Sequence[Execution]) -> tuple[int, str | None]:
-    """Failures since the last success among the runs that are shown, and the commit of the first of them."""
-    found = failure_streak.newest(runs)
-    return (0, None) if found is None else (found.count, found.first.commit)
 
 
 def _asked() -> dict[str, str]:
@@ -252,9 +158,9 @@ def _newest(since: datetime) -> list[Execution]:
     rows: list[Execution] = []
     before = None
     while len(rows) < _TIMELINE:
-        page = service().engine.executions(ExecutionQuery(limit=_READ, before=before))
+        page = service().engine.executions(ExecutionQuery(since=since, limit=_READ, before=before))
         rows += page
-        if len(page) < _READ or page[-1].scheduled_time < since:
+        if len(page) < _READ:
             break
         before = (page[-1].scheduled_time, page[-1].id)
     return rows
