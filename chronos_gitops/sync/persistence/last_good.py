@@ -218,7 +218,7 @@ _SELDOM: Final = frozenset({"calendars", "gates", "removed"})
 
 
 def _rest(document: dict[str, Any]) -> _Rest:
-    """What few results have: names of calendars, those that are unknown, gates, and places of removed values."""
+    """Parts that few results have: names of calendars, those that are unknown, gates, and places of removed values."""
     if _SELDOM.isdisjoint(document):
         return _NO_REST
     named, unknown = document.get("calendars", ((), ()))
