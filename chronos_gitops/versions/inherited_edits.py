@@ -16,7 +16,7 @@ Contents = Mapping[str | None, Any]
 
 @dataclass(frozen=True, slots=True)
 class _FolderReach:
-    """What the jobs of a folder inherit otherwise: the fields ``changed``, in the environments of ``reach``.
+    """Changed inheritance of the jobs of a folder: the fields ``changed``, in the environments of ``reach``.
     ``variables`` are the names of changed ones by environment, where only these changed and no layer for an environment
     has a part in the request; ``inherited`` those that texts of layers use."""
 

@@ -1,4 +1,4 @@
-"""What one look at the layers tells of a job is what a comparison of its contents tells."""
+"""One look at the layers tells of a job the same as a comparison of its contents."""
 
 from collections.abc import Mapping
 

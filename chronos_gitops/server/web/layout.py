@@ -122,7 +122,7 @@ def _shared() -> dict[str, Any]:
 
 
 def _errors(problems: Sequence[Problem]) -> tuple[Problem, ...]:
-    """What the banner shows. Ten thousand jobs can have as many notes, which every page would render."""
+    """Notes of the banner. Ten thousand jobs can have as many notes, which every page would render."""
     return tuple(one for one in problems if one.severity is Severity.ERROR)
 
 
