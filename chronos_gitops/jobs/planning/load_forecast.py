@@ -11,7 +11,7 @@ from typing import Final
 
 from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.jobs.planning.applied_timings import after_apply
-from chronos_gitops.jobs.validation.rules.timing import shortest_gap
+from chronos_gitops.jobs.validation.rules.times.timing import shortest_gap
 from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.calendars.applied import AppliedTiming
 from chronos_gitops.schedule.timing import Timing

@@ -7,7 +7,7 @@ from typing import Final
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.validation.document import Document
 from chronos_gitops.jobs.validation.quoting import short
-from chronos_gitops.jobs.validation.rules.schedules import timing_of
+from chronos_gitops.jobs.validation.rules.times.schedules import timing_of
 from chronos_gitops.jobs.validation.suggestions import did_you_mean
 from chronos_gitops.schedule.calendars.calendar import Calendar
 

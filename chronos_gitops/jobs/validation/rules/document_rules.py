@@ -10,21 +10,9 @@ from typing import Any, Final
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.secrets.bindings import Bindings
 from chronos_gitops.jobs.validation.document import Document
-from chronos_gitops.jobs.validation.rules import (
-    body_rules,
-    expectations,
-    file_name,
-    gates,
-    headers,
-    identity,
-    placeholders,
-    schedules,
-    secret_bindings,
-    sent_texts,
-    time_rules,
-    timing,
-    url,
-)
+from chronos_gitops.jobs.validation.rules import body_rules, file_name, gates, headers, identity, url
+from chronos_gitops.jobs.validation.rules.texts import placeholders, secret_bindings, sent_texts
+from chronos_gitops.jobs.validation.rules.times import expectations, schedules, time_rules, timing
 from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS
 
 __all__ = ["check"]

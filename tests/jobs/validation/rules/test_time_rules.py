@@ -10,7 +10,9 @@ from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.validation import document
 from chronos_gitops.jobs.validation.document import Document
 from chronos_gitops.jobs.validation.rule_texts.registry import RULES
-from chronos_gitops.jobs.validation.rules import document_rules, sent_texts, time_rules
+from chronos_gitops.jobs.validation.rules import document_rules
+from chronos_gitops.jobs.validation.rules.texts import sent_texts
+from chronos_gitops.jobs.validation.rules.times import time_rules
 
 TODAY = datetime(2026, 1, 1, tzinfo=UTC)
 CASES = Path(__file__).parents[1] / "cases"

@@ -8,7 +8,7 @@ from itertools import islice, pairwise
 
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.validation.document import Document
-from chronos_gitops.jobs.validation.rules import schedules
+from chronos_gitops.jobs.validation.rules.times import schedules
 from chronos_gitops.jobs.validation.yaml.positions import Path
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.timing import Timing

@@ -11,7 +11,7 @@ from typing import Final
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.secrets.references import texts
 from chronos_gitops.jobs.validation.document import Document
-from chronos_gitops.jobs.validation.rules import literal_credentials, placeholders
+from chronos_gitops.jobs.validation.rules.texts import literal_credentials, placeholders
 from chronos_gitops.jobs.validation.yaml.positions import Path
 
 _LONGEST_KEPT: Final = 500

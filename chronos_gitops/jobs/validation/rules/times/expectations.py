@@ -12,7 +12,7 @@ from chronos_gitops.jobs.promises.kept_limits import LongestRun, UnkeptLimit
 from chronos_gitops.jobs.promises.worst_run import longest
 from chronos_gitops.jobs.validation.document import Document
 from chronos_gitops.jobs.validation.quoting import short
-from chronos_gitops.jobs.validation.rules import schedules
+from chronos_gitops.jobs.validation.rules.times import schedules
 from chronos_gitops.jobs.validation.yaml.positions import Path
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.daily import is_clock

@@ -11,7 +11,7 @@ from typing import Final
 
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.validation.document import Document
-from chronos_gitops.jobs.validation.rules import expectations, schedules, timing
+from chronos_gitops.jobs.validation.rules.times import expectations, schedules, timing
 from chronos_gitops.jobs.validation.yaml.positions import MAX_FINDINGS
 from chronos_gitops.schedule.cron import parser as cron
 from chronos_gitops.schedule.zones import timezones
