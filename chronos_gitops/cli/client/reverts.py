@@ -48,5 +48,5 @@ def _in_words(answer: Mapping[str, Any], subject: str) -> str:
         return planned_commit(answer["unified"], answer["message"])
     commit = str(answer["commit"])[:12]
     if answer.get("branch"):
-        return f"commit {commit} waits for review on branch {answer['branch']}: {subject} goes back when it is merged"
-    return f"commit {commit} takes {subject} back; the runner applies it"
+        return f"commit {commit} waits for review on branch {answer['branch']}: its merge reverts {subject}"
+    return f"commit {commit} reverts {subject}; the runner applies it"

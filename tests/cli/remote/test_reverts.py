@@ -45,7 +45,7 @@ def test_the_runner_undoes_and_rolls_back(
 
     assert main(["rollback", "daily-backup", edit[:10], "--reason", "four it is", *where]) == 0
     newest = git(jobs_repository, "rev-parse", "HEAD").strip()
-    assert capsys.readouterr().out == f"commit {newest[:12]} takes daily-backup back; the runner applies it\n"
+    assert capsys.readouterr().out == f"commit {newest[:12]} reverts daily-backup; the runner applies it\n"
     assert git(jobs_repository, "log", "-1", "--format=%s").startswith("Roll back daily-backup to version")
 
 

@@ -66,7 +66,7 @@ def check(
     bindings: Bindings | None = None,
     fields: Set[str] | None = None,
 ) -> tuple[Problem, ...]:
-    """Problems found by the rules, at most 100, in no order; values of the wrong type are left to the schema. With
+    """Problems found by the rules, at most 100 and notes on dates last, in no other order; values of the wrong type are left to the schema. With
     ``today``, an aware instant, includes notes about daylight saving in the twelve months after it; with ``secrets``,
     the known names, errors about all others; with ``bindings``, errors about secrets and audiences that may not be used
     here. With ``fields``, only rules that read one of them run, and those that are asked together with one."""
@@ -78,4 +78,4 @@ def check(
     is_sent_alike = fields is not None and fields.isdisjoint(SENT_TEXTS | {"name"})
     misused = () if bindings is None or bindings.is_open or is_sent_alike else secret_bindings.check(source, bindings)
     foreign = () if bindings is None or is_sent_alike else identity.check_bound(source, bindings.audiences)
-    return tuple(islice(chain(notes, unknown, misused, foreign, about_times, others), MAX_FINDINGS))
+    return tuple(islice(chain(unknown, misused, foreign, about_times, others, notes), MAX_FINDINGS))

@@ -102,3 +102,12 @@ def test_what_is_remembered_has_a_bound() -> None:
     assert len(time_rules._sound) <= time_rules._MOST_KEPT
     time_rules.check(document.read("a.yaml", b"tags: {}\nskip: [" + b"a, " * 1000 + b"a]"), None)
     assert all(len(text) <= time_rules._LONGEST_KEPT for text, *_ in time_rules._sound)
+
+
+def test_a_hundred_notes_on_dates_hide_no_error() -> None:
+    past = [f'"@at 2025-01-{day:02}T{hour:02}:00"' for day in range(1, 6) for hour in range(24)][:99]
+    text = JOB.format(name="daily-one", schedule="?").replace('"?"', f'["@at 2026-06-01T00:00", {", ".join(past)}]')
+    text = text.replace("{{.JobName}}", "{{.A}} {{.B}} {{.C}}")
+    found = document_rules.check(document.read("daily-one.yaml", text.encode()), today=TODAY)
+    rules = [problem.rule for problem in found]
+    assert [len(rules), rules.count("at-past"), rules[-1]] == [100, 97, "at-past"]
