@@ -2,11 +2,12 @@
 
 import logging
 import threading
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from chronos_gitops.observability.event_log import Event, EventKind, EventLog
+from chronos_gitops.observability.event_log import Event, EventKind, EventLog, LayerReach
 from chronos_gitops.observability.repeated_lines import fields_of
 
 AT = "2026-03-01T00:00:00.000Z"
@@ -31,8 +32,25 @@ def test_numbers_go_on_after_a_restart(tmp_path: Path) -> None:
 
 def test_every_field_survives_the_file(tmp_path: Path) -> None:
     whole = Event(
-        AT, EventKind.COMMIT_APPLIED, 'ä"\n', "job", "c" * 40, "e", "by", "done", "r", ("a",), ("b", "c"), ("d",)
+        AT,
+        EventKind.COMMIT_APPLIED,
+        'ä"\n',
+        job="job",
+        commit="c" * 40,
+        execution="e",
+        replay="p",
+        by="ada",
+        result="done",
+        request_id="r",
+        added=("a",),
+        changed=("b", "c"),
+        removed=("d",),
+        calendar="year-end",
+        layers=(LayerReach.of("_defaults.yaml", ["a", "b"]),),
+        paths={"job": "jobs/job.yaml"},
     )
+    least = Event("", EventKind.JOB_PAUSED, "")
+    assert not [one.name for one in fields(whole) if getattr(whole, one.name) == getattr(least, one.name)]
     EventLog(tmp_path / "events.jsonl").add(whole)
     assert EventLog(tmp_path / "events.jsonl").newest(1) == [(1, whole)]
 
