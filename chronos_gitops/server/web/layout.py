@@ -24,6 +24,7 @@ from chronos_gitops.forge.commit_links import commit_links
 from chronos_gitops.jobs.problem import Problem, Severity
 from chronos_gitops.plurals import plural
 from chronos_gitops.process.engine_priority import yielding
+from chronos_gitops.schedule.calendars.calendar import Calendar
 from chronos_gitops.schedule.timestamps import utc_text
 from chronos_gitops.schedule.timing import Timing
 from chronos_gitops.schedule.zones import timezones as zones
@@ -128,11 +129,14 @@ def _errors(problems: Sequence[Problem]) -> tuple[Problem, ...]:
 
 def _freezes() -> list[dict[str, Any]]:
     """As the API answers them, with the end in the zone of the freeze."""
-    walls = {
-        freeze.name: "" if until is None else f"{until.astimezone(zones.load(freeze.timezone)):%a %d %b %Y %H:%M %Z}"
+    return [
+        calendars.freeze_in_force(freeze, until) | {"wall": "" if until is None else _wall(freeze, until)}
         for freeze, until in calendars.closed_freezes()
-    }
-    return [one | {"wall": walls[one["name"]]} for one in calendars.freezes()] if walls else []
+    ]
+
+
+def _wall(freeze: Calendar, until: datetime) -> str:
+    return f"{until.astimezone(zones.load(freeze.timezone)):%a %d %b %Y %H:%M %Z}"
 
 
 def head_values() -> dict[str, Any]:

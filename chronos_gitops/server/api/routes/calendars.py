@@ -130,10 +130,11 @@ def _version(found: CalendarVersion, entries: EntryChanges) -> dict[str, Any]:
 
 def freezes() -> list[dict[str, Any]]:
     """Those that hold now, with the number of jobs that the caller sees."""
-    return [
-        {"name": calendar.name, "jobs": _jobs(calendar.name), "until": responses.instant(until)}
-        for calendar, until in closed_freezes()
-    ]
+    return [freeze_in_force(calendar, until) for calendar, until in closed_freezes()]
+
+
+def freeze_in_force(calendar: Calendar, until: datetime | None) -> dict[str, Any]:
+    return {"name": calendar.name, "jobs": _jobs(calendar.name), "until": responses.instant(until)}
 
 
 def closed_freezes() -> Iterator[tuple[Calendar, datetime | None]]:

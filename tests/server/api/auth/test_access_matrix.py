@@ -57,6 +57,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "GET /commits/<commit>": ("read", OWN),
     "GET /commits/<commit>/undo": ("rollback", OWN),
     "GET /executions/<execution_id>": ("read", OWN),
+    "GET /replays/<replay_id>": ("read", OWN),
     "GET /jobs/<name>": ("read", OWN),
     "GET /jobs/<name>/versions/<n>": ("read", OWN),
     "GET /jobs/<name>/rollback/<n>": ("read", OWN),
