@@ -304,7 +304,7 @@ def test_a_callback_before_the_request_after_a_restart_ends_it(waiting: Waiting)
     waiting.receiver.release("answer")
     assert waiting.ended(engine, execution).execution.status is Status.SUCCESS
     after = engine.trigger(JOB)  # forbid: it would not begin beside one that still tries
-    assert waiting.receiver.wait_for(2, 20)
+    assert waiting.receiver.wait_for(2, 90)
     assert [request.execution_id for request in waiting.receiver.requests] == [execution.id, after.id]
 
 

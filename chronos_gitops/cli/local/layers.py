@@ -107,8 +107,8 @@ def _folding_text(found: "Folding", *, dry_run: bool) -> str:
         else:
             lines.append(f"{'removed' if one.after is None else 'wrote'} {one.path}")
     lines += [f"{one.path} stays a file of its own: {one.reason}" for one in found.kept_apart]
-    files = f"{found.files_before:,} files with {plural(found.lines_before, 'line')}"
-    now = f"{found.files_after:,} files with {plural(found.lines_after, 'line')}"
+    files = f"{plural(found.files_before, 'file')} with {plural(found.lines_before, 'line')}"
+    now = f"{plural(found.files_after, 'file')} with {plural(found.lines_after, 'line')}"
     same = "every effective job is the same" + (" but for its name" if found.renamed else "")
     lines.append(f"{plural(found.jobs, 'job')} in {', '.join(found.environments)}: {files} -> {now}; {same}.")
     if found.renamed:

@@ -47,7 +47,8 @@ def test_bindings_have_a_say() -> None:
 
 
 @pytest.mark.parametrize(
-    "file", ["jobs/validation/rules/timing.py", "schedule/cron/parser.py", "jobs/validation/schema/json_schema.py"]
+    "file",
+    ["jobs/validation/rules/times/timing.py", "schedule/cron/parser.py", "jobs/validation/schema/json_schema.py"],
 )
 def test_a_changed_file_of_ours_has_a_say(package: Path, file: str) -> None:
     before = validator_fingerprint(None)
