@@ -66,10 +66,11 @@ def check(
     bindings: Bindings | None = None,
     fields: Set[str] | None = None,
 ) -> tuple[Problem, ...]:
-    """Problems found by the rules, at most 100 and notes on dates last, in no other order; values of the wrong type are left to the schema. With
-    ``today``, an aware instant, includes notes about daylight saving in the twelve months after it; with ``secrets``,
-    the known names, errors about all others; with ``bindings``, errors about secrets and audiences that may not be used
-    here. With ``fields``, only rules that read one of them run, and those that are asked together with one."""
+    """Problems found by the rules, at most 100, in no order but that notes about dates come last; values of the wrong
+    type are left to the schema. With ``today``, an aware instant, includes notes about daylight saving in the twelve
+    months after it; with ``secrets``, the known names, errors about all others; with ``bindings``, errors about secrets
+    and audiences that may not be used here. With ``fields``, only rules that read one of them run, and those that are
+    asked together with one."""
     asked = [one for one, reads in RULES_BY_FIELDS.items() if fields is None or not fields.isdisjoint(reads)]
     has_times = today is not None or any(one in _OF_TIMES for one in asked)
     notes, about_times = time_rules.check(source, today) if has_times else time_rules.NOTHING
