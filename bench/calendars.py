@@ -9,7 +9,6 @@ for in its calendar.
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from announced import Announced
@@ -17,8 +16,6 @@ from figures import Figures, options
 from runner import commit_paths, job
 
 from chronos_gitops.jobs.model import JobSet
-from chronos_gitops.sync.controller import SyncController
-from chronos_gitops.sync.source import open_source
 
 SIZES = {"smallest": (20, 1), "quick": (10_000, 3), "full": (10_000, 10)}
 OURS = "chronos-gitops"
@@ -39,13 +36,7 @@ def measure(temporary: Path, files: int, edits: int) -> list[tuple[float, float]
     folder, data, announced = temporary / "jobs.git", temporary / "data", Announced()
     subprocess.run(["git", "init", "--quiet", "--bare", "-b", "main", str(folder)], check=True)
     commit_paths(folder, [closed_on(1), *written(files)])
-    follower = SyncController(
-        open_source(str(folder), data=data, mode="branch"),
-        on_change=announced.take,
-        data=data,
-        now=lambda: datetime.now(UTC),
-        interval=timedelta(hours=1),
-    )
+    follower = announced.follower(folder, data)
     follower.start()
     try:
         return [edit(folder, announced, 2 + number) for number in range(edits)]

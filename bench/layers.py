@@ -9,7 +9,6 @@ changes one field, one variable or one header, and with it each job. The floor i
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from announced import Announced, timed
@@ -17,8 +16,6 @@ from figures import Figures, options
 from runner import commit_paths
 
 from chronos_gitops.jobs.model import Job, JobSet
-from chronos_gitops.sync.controller import SyncController
-from chronos_gitops.sync.source import open_source
 
 SIZES = {"smallest": (20, 1), "quick": (10_000, 3), "full": (10_000, 10)}
 TEAMS, OURS = 20, "chronos-gitops"
@@ -60,14 +57,7 @@ def measure(figures: Figures, temporary: Path, files: int, edits: int) -> None:
     folder, data, announced = temporary / "jobs.git", temporary / "data", Announced()
     subprocess.run(["git", "init", "--quiet", "--bare", "-b", "main", str(folder)], check=True)
     commit_paths(folder, [("_defaults.yaml", top()), *written(files)])
-    follower = SyncController(
-        open_source(str(folder), data=data, mode="branch"),
-        on_change=announced.take,
-        data=data,
-        now=lambda: datetime.now(UTC),
-        environment="production",
-        interval=timedelta(hours=1),
-    )
+    follower = announced.follower(folder, data, environment="production")
     taken = timed(follower.start)
     figures.add(f"{files:,} jobs with layers, all of them read", OURS, taken[0], "s")
     figures.add(f"{files:,} jobs with layers, all of them read, processor time", OURS, taken[1], "s")

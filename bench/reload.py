@@ -10,7 +10,6 @@ is our own first pass, with nothing cached.
 import subprocess
 import tempfile
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from announced import Announced
@@ -18,8 +17,6 @@ from figures import Figures, options, p99
 from runner import commit
 
 from chronos_gitops.jobs.model import JobSet
-from chronos_gitops.sync.controller import SyncController
-from chronos_gitops.sync.source import open_source
 
 SIZES = {"smallest": (10, 2), "quick": (10_000, 20), "full": (10_000, 100)}
 OURS = "chronos-gitops"
@@ -56,13 +53,7 @@ def measure(figures: Figures, temporary: Path, mode: str, files: int, changes: i
     subprocess.run(["git", "init", "--quiet", "-b", "main", str(folder)], check=True)
     commit(folder, ((f"job-{number}", text(number, 0)) for number in range(files)))
     subprocess.run(["git", "-C", str(folder), "reset", "--quiet", "--hard"], check=True)
-    follower = SyncController(
-        open_source(str(folder), data=data, mode=mode),
-        on_change=announced.take,
-        data=data,
-        now=lambda: datetime.now(UTC),
-        interval=timedelta(hours=1),
-    )
+    follower = announced.follower(folder, data, mode=mode)
     begun = time.perf_counter()
     follower.start()
     wait(announced, f"job-{files - 1}", 0)
