@@ -131,10 +131,7 @@ def _command(given: Mapping[str, str]) -> shell_words.Command:
     except ValueError:
         raise Unconvertible("a quote of its command is never closed") from None
     variables = dict(_variables(given))
-    script = shell_words.script_of(words)
-    if script is None:
-        return shell_words.Command(tuple(words), variables=variables)
-    return shell_words.read(script, variables)
+    return shell_words.Command(tuple(words), variables=variables)
 
 
 def _variables(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -32,21 +32,21 @@ def webhook(command: Command) -> tuple[dict[str, Any], list[str]]:
         made, lost = wget.webhook(command.words[1:])
     else:
         raise Unconvertible("it is not a call of curl or wget")
-    lost += _limit(made, unwrapped.fields)
+    made |= {name: value for name, value in unwrapped.fields.items() if name != "timeout"}
+    lost += _limit(made, unwrapped.fields.get("timeout"))
     return made, list(dict.fromkeys([*lost, *_environment(command.variables), *command.lost]))
 
 
-def _limit(made: dict[str, Any], outer: Mapping[str, Any]) -> Iterator[str]:
-    """``timeout 5 curl -m 10`` ends after 5 seconds; with retries, it ends all of them."""
-    made |= {name: value for name, value in outer.items() if name != "timeout"}
-    limit = outer.get("timeout")
+def _limit(made: dict[str, Any], limit: float | None) -> list[str]:
+    """Sets the job's timeout: ``timeout 5 curl -m 10`` ends after 5 seconds. What is lost: with retries, it ends all of
+    them."""
     if limit is None:
-        return
+        return []
     own = made.get("timeout")
     if own is None or limit < float(own.removesuffix("s")):
         made["timeout"] = f"{limit:g}s"
-    if made.get("retry_policy", {}).get("max_attempts", 1) > 1:
-        yield "timeout: it ends each attempt, and not all of them together"
+    is_retried = made.get("retry_policy", {}).get("max_attempts", 1) > 1
+    return ["timeout: it ends each attempt, and not all of them together"] if is_retried else []
 
 
 def _environment(variables: Mapping[str, str]) -> Iterator[str]:

@@ -128,8 +128,7 @@ def _flock(found: Unwrapped, given: Sequence[str], words: Sequence[str]) -> Unwr
     """A lock that the same line alone takes keeps two runs of it apart."""
     lock, *rest = words or [""]
     if rest[:1] in (["-c"], ["--command"]):
-        rest = ["sh", *rest]
-        rest[1] = "-c"
+        rest = ["sh", "-c", *rest[1:]]
     is_skipped = {"-n", "--nb", "--nonblock"} & {*given}
     lost = f"flock: executions do not wait for other commands that hold {lock[:100]}"
     command = replace(found.command, lost=(*found.command.lost, lost))

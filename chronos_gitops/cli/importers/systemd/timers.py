@@ -164,10 +164,7 @@ def _command(service: Unit) -> shell_words.Command:
     except ValueError:
         raise Unconvertible("a quote of its command is never closed") from None
     words = [word for one in split for word in _expanded(_plain(one), variables)]
-    script = shell_words.script_of(words)
-    if script is None:
-        return shell_words.Command(tuple(words), variables=variables)
-    return shell_words.read(script, variables)
+    return shell_words.Command(tuple(words), variables=variables)
 
 
 def _plain(word: str) -> str:
