@@ -114,13 +114,8 @@ class Timing:
         ``key`` seeds ``H``: the job's name. ``skip`` are names of calendars: until ``with_calendars`` gives them their
         content they close nothing.
         """
-        if isinstance(schedule, str):
-            texts: tuple[str, ...] = (schedule,)
-            is_hashed = cron.is_hashed(schedule)
-        else:
-            texts = tuple(schedule)
-            is_hashed = any(map(cron.is_hashed, texts))
-        seed = key if is_hashed else ""
+        texts = (schedule,) if isinstance(schedule, str) else tuple(schedule)
+        seed = key if any(map(cron.is_hashed, texts)) else ""
         return _parsed(texts, timezone, seed, start, end, tuple(skip), on_skip, timezones.given())
 
     @classmethod

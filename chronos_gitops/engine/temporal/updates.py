@@ -70,9 +70,8 @@ async def again(once: Callable[[str], Awaitable[T]], handle: "WorkflowHandle[Any
 
     An update that waits for a workflow task which fails, because something else happened to a workflow that was about
     to end or to continue as new, is refused (FAILED_PRECONDITION) or aborted (UNAVAILABLE) although the same workflow
-    task is tried again; until then the run is closing and takes none (RESOURCE_EXHAUSTED). One that finds a run which
-    has just ended is told NOT_FOUND, which says nothing of the run after it: so ``handle`` is asked whether the
-    workflow is open.
+    task is tried again; until then the run is closing and takes none (RESOURCE_EXHAUSTED). An update to a run that
+    has just ended gets NOT_FOUND, and another run may have begun: so ``handle`` is asked whether the workflow is open.
 
     Raises Ended, and whatever else the server says as RPCError or WorkflowUpdateFailedError.
     """

@@ -175,7 +175,7 @@ def _written(targets: Sequence[_FoldedJob], names: Sequence[str], rest: Mapping[
     some = _TextFiles({one.place: _moved(one) for one in targets}, top)
     line = {name: modeline(some, some.texts(), place, "environment") for name, place in declared.items()}
     heads = {name: f"{line[name]}# Declares {name}: chronos-gitops run --environment {name}\n" for name in names}
-    renamed = {(name, one.job.name): target.name for target in targets for name, one in target.sources.items()}
+    renamed = _new_names(targets)
     wanted = {target.place: _wanted(target, names, renamed) for target in targets}
     for name in names:
         pairs = [(base, contents[name]) for base, contents in wanted.values() if name in contents]
@@ -185,6 +185,11 @@ def _written(targets: Sequence[_FoldedJob], names: Sequence[str], rest: Mapping[
     for target in targets:
         texts[target.place] = _text(target, *wanted[target.place], layers, posixpath.join(top, target.place))
     return _TextFiles(texts, top)
+
+
+def _new_names(targets: Sequence[_FoldedJob]) -> dict[tuple[str, str], str]:
+    """By environment and old name."""
+    return {(name, one.job.name): target.name for target in targets for name, one in target.sources.items()}
 
 
 def _first(target: _FoldedJob) -> SourceJob:
@@ -243,33 +248,25 @@ def _text(
 
 def _prove(after: Files, targets: Sequence[_FoldedJob], names: Sequence[str]) -> None:
     """Every job in every environment is what it was but for its name, and one that was not there is disabled."""
-    renamed = {(name, one.job.name): target.name for target in targets for name, one in target.sources.items()}
+    renamed = _new_names(targets)
     for name in names:
         tree = validate_tree(after, environment=name)
         refuse_errors(tree)
         for target in targets:
             parsed, source = tree.jobs.get(target.name), target.sources.get(name)
             made = None if parsed is None else parsed.job
-            is_same = made is not None and (
-                not made.enabled if source is None else _identity(made) == _identity(source.job, target, name, renamed)
-            )
-            if not is_same:
+            if made is None or not (not made.enabled if source is None else _is_same(made, source, renamed)):
                 path = target.place if source is None else source.path
                 raise NotTheSame(
                     f"{path} would be another job in {name}, so nothing is written", hint="please report it"
                 )
 
 
-def _identity(
-    job: Job,
-    target: _FoldedJob | None = None,
-    environment: str = "",
-    renamed: Mapping[tuple[str, str], str] | None = None,
-) -> tuple[str, tuple[str, ...]]:
-    document = job.document()
-    if target is not None:
-        document = _with_names(document, target.name, environment, renamed or {})
-    return digest_of(document), tuple(freeze.name for freeze in job.timing.freezes)
+def _is_same(made: Job, source: SourceJob, renamed: Mapping[tuple[str, str], str]) -> bool:
+    """True where the job differs from its source in names alone."""
+    wanted = _with_names(source.job.document(), made.name, source.environment, renamed)
+    freezes = [[freeze.name for freeze in job.timing.freezes] for job in (made, source.job)]
+    return digest_of(made.document()) == digest_of(wanted) and freezes[0] == freezes[1]
 
 
 def _folding(
@@ -281,12 +278,11 @@ def _folding(
 ) -> Folding:
     changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
     files = tuple(FoldedFile(path, before.get(path), after.get(path)) for path in changed)
-    renamed = {one.job.name: target.name for target in targets for one in target.sources.values()}
     return Folding(
         files,
         names,
         len(targets),
-        {was: name for was, name in renamed.items() if was != name},
+        {was: name for (_, was), name in _new_names(targets).items() if was != name},
         kept_apart,
         len(before),
         len(after),

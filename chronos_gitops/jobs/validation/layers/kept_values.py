@@ -10,7 +10,6 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.layers import removals, variables
 from chronos_gitops.jobs.layers.comparison import bare_document
 from chronos_gitops.jobs.layers.effective import content_digest
@@ -270,20 +269,5 @@ def _made(
 
 def _again(known: FileResult, key: str, content: str | None = None, job: "Job | None" = None) -> FileResult:
     """The same result under other layers, with another job where one is given. No policy chose it."""
-    identity = (
-        known.identity if content is None else DefinitionId(known.identity.blob, content, known.identity.environment)
-    )
-    return FileResult(
-        known.path,
-        identity,
-        known.name,
-        known.job if job is None else job,
-        known.problems,
-        known.named_at,
-        key,
-        (),
-        known.calendars,
-        known.unknown_calendars,
-        known.gates,
-        known.removed,
-    )
+    identity = known.identity if content is None else replace(known.identity, content=content)
+    return replace(known, identity=identity, job=known.job if job is None else job, layers=key, policies=())

@@ -6,6 +6,7 @@ from typing import Any
 
 from chronos_gitops.jobs.layers import variables
 from chronos_gitops.jobs.layers.comparison import bare_document
+from chronos_gitops.jobs.layers.folder_edit import field_of
 from chronos_gitops.jobs.layers.parts import FileParts
 from chronos_gitops.jobs.secrets.references import texts
 from chronos_gitops.jobs.validation.document import Document
@@ -42,7 +43,7 @@ def filled_value(
 
 def is_same(value: Value, other: Value, fields: Set[str]) -> bool:
     """True if these fields are made of the same objects."""
-    return all(document_rules.value_at(value, name) is document_rules.value_at(other, name) for name in fields)
+    return all(field_of(value, name) is field_of(other, name) for name in fields)
 
 
 def changed_texts(value: Value, given: Mapping[str, str], fields: Set[str], names: Set[str]) -> frozenset[str] | None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 from itertools import chain, islice
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.secrets.bindings import Bindings
@@ -46,13 +46,6 @@ def read_with(fields: Set[str]) -> frozenset[str]:
     """These fields, and all others that a rule reads together with one of them."""
     together = (reads for reads in RULES_BY_FIELDS.values() if not fields.isdisjoint(reads))
     return frozenset(fields).union(*together)
-
-
-def value_at(value: Mapping[str, Any], field: str) -> Any:
-    """The value of a top-level field, or of one of ``webhook``; None where there is none."""
-    name, _, inner = field.partition(".")
-    found = value.get(name)
-    return found.get(inner) if inner and isinstance(found, Mapping) else found
 
 
 _OF_TIMES: Final = frozenset(time_rules.RULES)
