@@ -203,7 +203,7 @@ def test_pause_writes_the_row_of_the_day_under_way(bench: Bench, *, is_bulk: boo
 
 CLAIMED: dict[str, dict[str, Any]] = {
     "in the queue": {"path": "/hold/answer", "concurrency": "queue"},
-    "in its jitter": {"jitter": "5s", "concurrency": "allow"},
+    "in its jitter": {"jitter": "10s", "concurrency": "allow"},
     "before its retry": {"path": "/flaky/1", "concurrency": "allow", "retry_policy": {"initial_interval": "5s"}},
 }
 
@@ -222,6 +222,8 @@ def test_claimed_work_goes_on_when_a_calendar_closes_its_time(bench: Bench, how:
         assert bench.receiver.wait_for(1, 60)
     closed = opened(bench) + SECOND
     engine.apply(closing(bench, closed, closed + timedelta(days=1), commit="b", **CLAIMED[how]))
+    while bench.clock.now() < closed:
+        bench.clock.turn(SECOND)
     bench.receiver.release("answer")
 
     def earlier() -> list[Execution]:
