@@ -3,13 +3,15 @@
 Many end within one transaction: neighbours of a kind share their statements (``store.perform``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from chronos_gitops.engine import milliseconds
-from chronos_gitops.engine.model import Attempt, Execution
+from chronos_gitops.engine.model import Attempt, Execution, Status
 from chronos_gitops.engine.sql.store import ledger, queries, row_mapping
+from chronos_gitops.engine.sql.store.shared import contexts, plain_attempts
+from chronos_gitops.engine.sql.store.shared.contexts import SharedContext
 from chronos_gitops.engine.sql.store.store import Session
 from chronos_gitops.process.lazy_dataclass import dataclass
 
@@ -37,7 +39,10 @@ class Start:
 @dataclass(frozen=True, slots=True)
 class Record:
     """Adds an attempt, and what the execution has become by it. False when it was cancelled meanwhile and keeps its
-    end, or when another runner has it by now. May be asked again after a commit whose outcome is unknown."""
+    end, or when another runner has it by now. May be asked again after a commit whose outcome is unknown.
+
+    The first attempt of a success is kept in the execution's row, every other one in a row of its own.
+    """
 
     execution: Execution
     attempt: Attempt
@@ -45,10 +50,13 @@ class Record:
     fence: int
 
     def __call__(self, session: Session) -> bool:
-        after = self._after()
-        session.execute(queries.ADD_ATTEMPT, _row(self.execution.id, self.attempt, self.fence))
+        [after] = _after(session, [self])
+        if not self._is_plain:
+            session.execute(queries.ADD_ATTEMPT, self._row())
         if session.execute(queries.AFTER_ATTEMPT, after).rowcount == 1:
             return True
+        if self._is_plain:  # what ended it meanwhile has not recorded this attempt
+            session.execute(queries.ADD_ATTEMPT, self._row())
         late = {name: after[name] for name in ("id", "fence", "attempts", "status_code")}
         session.execute(queries.ANSWERED_LATE, late)
         recorded = {name: after[name] for name in ("id", "fence", "attempts", "status")}
@@ -57,13 +65,27 @@ class Record:
 
     @staticmethod
     def together(session: Session, several: Sequence["Record"]) -> list[bool]:
-        """Two statements for all of them; where a row has changed meanwhile, each is asked again by itself."""
-        session.executemany(queries.ADD_ATTEMPT, [_row(one.execution.id, one.attempt, one.fence) for one in several])
-        if session.executemany(queries.AFTER_ATTEMPT, [one._after() for one in several]) == len(several):
+        """The same statements for all of them; where a row has changed meanwhile, each is asked again by itself."""
+        rows = [one._row() for one in several if not one._is_plain]
+        if rows:
+            session.executemany(queries.ADD_ATTEMPT, rows)
+        if session.executemany(queries.AFTER_ATTEMPT, _after(session, several)) == len(several):
             return [True] * len(several)
         return [one(session) for one in several]
 
-    def _after(self) -> dict[str, Any]:
+    @property
+    def _is_plain(self) -> bool:
+        is_first = self.attempt.number == 1 and self.execution.started_at is not None
+        return is_first and self.execution.status is Status.SUCCESS and self.attempt.error is None
+
+    def _row(self) -> dict[str, Any]:
+        return _row(self.execution.id, self.attempt, self.fence)
+
+    def _context(self) -> SharedContext | None:
+        observed = self.attempt.observed if self._is_plain else None
+        return None if observed is None else contexts.split(observed, self.attempt.started_at)
+
+    def _after(self, context: SharedContext | None, keys: Mapping[str, int]) -> dict[str, Any]:
         execution, attempt = self.execution, self.attempt
         return {
             "id": execution.id,
@@ -77,7 +99,25 @@ class Record:
             "next_attempt_at": milliseconds.maybe_ms(self.next_attempt_at),
             "completed_at": milliseconds.maybe_ms(execution.completed_at),
             "callback_deadline": milliseconds.maybe_ms(execution.callback_deadline),
+            "times": self._times(),
+            "response": attempt.response if self._is_plain else None,
+            "response_headers": None if context is None else context.headers,
+            "context": None if context is None else keys[context.digest],
         }
+
+    def _times(self) -> str | None:
+        begun = self.execution.started_at
+        if begun is None or not self._is_plain:
+            return None
+        offset = milliseconds.to_ms(self.attempt.started_at) - milliseconds.to_ms(begun)
+        return plain_attempts.times(offset, self.attempt)
+
+
+def _after(session: Session, several: Sequence[Record]) -> list[dict[str, Any]]:
+    """The parameters of ``AFTER_ATTEMPT``."""
+    ran_with = [one._context() for one in several]
+    keys = contexts.keys(session, (one for one in ran_with if one is not None))
+    return [one._after(context, keys) for one, context in zip(several, ran_with, strict=True)]
 
 
 def record_cancelled(session: Session, execution_id: str, attempt: Attempt, fence: int) -> None:

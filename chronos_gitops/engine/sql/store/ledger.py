@@ -11,6 +11,7 @@ from chronos_gitops.engine.answers.version_outcomes import EndedGroup
 from chronos_gitops.engine.callbacks import CallbackReport, judged, received
 from chronos_gitops.engine.model import (
     EXECUTION_IDENTITY,
+    Attempt,
     Execution,
     ExecutionDetail,
     ExecutionQuery,
@@ -20,6 +21,7 @@ from chronos_gitops.engine.model import (
 from chronos_gitops.engine.operations.pauses import parts
 from chronos_gitops.engine.sql.store import calendar_rows, row_mapping
 from chronos_gitops.engine.sql.store import queries as store_queries
+from chronos_gitops.engine.sql.store.shared import contexts, plain_attempts
 from chronos_gitops.engine.sql.store.store import Replica, Session
 from chronos_gitops.errors import ConflictError
 from chronos_gitops.jobs.model import Job
@@ -234,11 +236,19 @@ def execution(session: Session, execution_id: str) -> ExecutionDetail | None:
     row = session.execute(store_queries.BY_ID, {"id": execution_id}).fetchone()
     if row is None:
         return None
-    attempts = session.execute(store_queries.ATTEMPTS, {"id": execution_id}).fetchall()
+    attempts = attempts_of(session, execution_id)
     claimed = session.execute(store_queries.DEFINITION_OF, {"id": execution_id}).fetchone()
     job = None if claimed is None else Job.from_document(json.loads(claimed["document"]))
     found = row_mapping.execution(row)
-    return ExecutionDetail(found, tuple(judged(row_mapping.attempt(each), found) for each in attempts), job)
+    return ExecutionDetail(found, tuple(judged(each, found) for each in attempts), job)
+
+
+def attempts_of(session: Session, execution_id: str) -> list[Attempt]:
+    plain = session.execute(store_queries.PLAIN_ATTEMPT, {"id": execution_id}).fetchone()
+    if plain is not None:
+        return [plain_attempts.read(plain)]
+    found = session.execute(store_queries.ATTEMPTS, {"id": execution_id}).fetchall()
+    return [row_mapping.attempt(row) for row in found]
 
 
 def latest(session: Session, jobs: Sequence[str], until: datetime) -> Mapping[str, Execution]:
@@ -305,9 +315,10 @@ def forget(session: Session, job: str, *, failed: bool, until: datetime, limit: 
 
 
 def forget_leftovers(session: Session, until: datetime, limit: int) -> int:
-    """Deletes pauses, bulk calls and ended replays up to ``until``, and calendars and definitions that no row needs;
-    how many of these definitions."""
+    """Deletes pauses, bulk calls, ended replays and contexts up to ``until``, and calendars and definitions that no row
+    needs; how many of these definitions."""
     for leftovers in (store_queries.FORGET_PAUSES, store_queries.FORGET_BULK_CALLS, store_queries.FORGET_REPLAYS):
         session.execute(leftovers, {"until": milliseconds.to_ms(until)})
     session.execute(calendar_rows.FORGET)
+    contexts.forget(session, until)
     return session.execute(store_queries.FORGET_DEFINITIONS, {"limit": limit}).rowcount

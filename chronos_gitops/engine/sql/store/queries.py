@@ -82,7 +82,7 @@ UPDATE executions SET status = 'running', started_at = coalesce(started_at, :at)
 WHERE id = :id AND fence = :fence AND {UNFINISHED_STATUS}
 """
 
-# Of the runner that has the execution now, and of no earlier owner.
+# Of the runner that has the execution now, and of no earlier owner; not again after a commit of unknown outcome.
 ADD_ATTEMPT = """
 INSERT INTO attempts (execution, number, started_at, duration_ms, status_code, error_class, error, response, phases,
     context)
@@ -90,7 +90,7 @@ SELECT
     id, CAST(:number AS INTEGER), CAST(:started_at AS BIGINT), CAST(:duration_ms AS INTEGER),
     CAST(:status_code AS INTEGER), CAST(:error_class AS TEXT), CAST(:error AS TEXT), CAST(:response AS TEXT),
     CAST(:phases AS TEXT), CAST(:context AS TEXT)
-FROM executions WHERE id = :execution AND fence = :fence
+FROM executions WHERE id = :execution AND fence = :fence AND attempts < :number
 ON CONFLICT DO NOTHING
 """
 
@@ -100,7 +100,8 @@ UPDATE executions SET
     attempts = :attempts, status = :status,
     started_at = coalesce(started_at, :started_at), status_code = :status_code, error_class = :error_class,
     error = :error,
-    next_attempt_at = :next_attempt_at, completed_at = :completed_at, callback_deadline = :callback_deadline
+    next_attempt_at = :next_attempt_at, completed_at = :completed_at, callback_deadline = :callback_deadline,
+    times = :times, response = :response, response_headers = :response_headers, context = :context
 WHERE id = :id AND fence = :fence AND {UNFINISHED_STATUS}
 """
 
@@ -264,6 +265,11 @@ DEFINITION_OF = "SELECT document FROM definitions JOIN executions ON digest = de
 ATTEMPTS = """
 SELECT number, started_at, duration_ms, status_code, error_class, error, response, phases, context FROM attempts
 WHERE execution = :id ORDER BY number
+"""
+
+PLAIN_ATTEMPT = """
+SELECT attempts, started_at, status_code, times, response, response_headers, document
+FROM executions LEFT JOIN contexts ON contexts.key = context WHERE id = :id AND times IS NOT NULL
 """
 
 # One step in the index over (job, scheduled_at) for each of many jobs, in one question.

@@ -186,10 +186,12 @@ class Store(Protocol):
 
 
 def migrations(database: str) -> dict[int, str]:
-    """Number to SQL, forward only; ``0005.postgres.sql`` is for that one, and nothing for the other."""
+    """Number to SQL, forward only; ``0005.postgres.sql`` is for that one, and nothing for the other. A step may have a
+    part for both and a part for each."""
     folder = resources.files("chronos_gitops.engine.sql.store") / "schema"
-    found = {}
+    found: dict[int, str] = {}
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
         number, _, kind = file.name.removesuffix(".sql").partition(".")
-        found[int(number)] = file.read_text() if kind in ("", database) else ""
+        part = file.read_text() if kind in ("", database) else ""
+        found[int(number)] = found.get(int(number), "") + part
     return found
