@@ -2,12 +2,14 @@
 
 import json
 import logging
+import math
 import threading
+import zlib
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from enum import StrEnum
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +22,9 @@ KEEP: Final = 10_000
 NAMES_KEPT: Final = 1000
 """Jobs that an event names at most, in each of its lists."""
 _NAMES_SHOWN: Final = 10
+_BLOCK: Final = 64
+"""Events that are packed together: 36 bytes for each, where an object and its texts take 880."""
+_BLOCKS_AT_ONCE: Final = 2
 
 
 class EventKind(StrEnum):
@@ -205,8 +210,71 @@ def _log_line(event: Event) -> None:
     log.log(level, "%s: %s", words, event.message, extra={"event": event.type.value, **given})
 
 
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """The lines of _BLOCK events, from the number ``first`` on."""
+
+    first: int
+    packed: bytes
+
+
+class _KeptEvents:
+    """The newest events, at most ``keep``, read from the end: the last ones are objects, the others compressed lines.
+    For one thread at a time; an iterator may be read in any."""
+
+    def __init__(self, keep: int) -> None:
+        self._keep = keep
+        self._recent: deque[Numbered] = deque(maxlen=keep)
+        self._blocks: deque[_Block] = deque()
+
+    def append(self, number: int, event: Event) -> None:
+        self._recent.append((number, event))
+        while self._blocks and len(self) > self._keep:
+            self._blocks.popleft()
+
+    def pack(self) -> None:
+        """Pack a few of the oldest objects; called after each append, it bounds their number. Events of an earlier
+        process, which a start reads several times, are objects until then."""
+        for _ in range(_BLOCKS_AT_ONCE):
+            if len(self._recent) < 2 * _BLOCK:
+                return
+            block = [self._recent.popleft() for _ in range(_BLOCK)]
+            lines = b"".join(_line(number, event) for number, event in block)
+            self._blocks.append(_Block(block[0][0], zlib.compress(lines, 1)))
+
+    def __len__(self) -> int:
+        return _BLOCK * len(self._blocks) + len(self._recent)
+
+    @property
+    def last(self) -> int:
+        """The newest number; 0 for none."""
+        return self._recent[-1][0] if self._recent else 0
+
+    def newest(self, before: int | None = None) -> Iterator[Numbered]:
+        """Those below the number ``before``, newest first; a block is unpacked when it is come to."""
+        return self._below(before, tuple(self._recent), tuple(self._blocks))
+
+    def lines(self) -> Iterator[bytes]:
+        """All, oldest first."""
+        for block in self._blocks:
+            yield zlib.decompress(block.packed)
+        for number, event in self._recent:
+            yield _line(number, event)
+
+    def _below(
+        self, before: int | None, recent: tuple[Numbered, ...], blocks: tuple[_Block, ...]
+    ) -> Iterator[Numbered]:
+        limit = math.inf if before is None else before
+        yield from (one for one in reversed(recent) if one[0] < limit)
+        for block in reversed(blocks):
+            if block.first < limit:
+                lines = zlib.decompress(block.packed).removeprefix(b"\n").split(b"\n")
+                yield from (one for one in map(_numbered, reversed(lines)) if one[0] < limit)
+
+
 class EventLog:
-    """The newest KEEP events, in memory and in ``events.jsonl``. Safe from any thread; a full disk loses the file only.
+    """The newest events, at most KEEP, in memory and in ``events.jsonl``. Safe from any thread; a full disk loses the
+    file only.
 
     Numbers rise by one and go on after a restart, so that a reader can say which was the last one it saw. ``path_of``
     says where the file of a job is now.
@@ -217,11 +285,11 @@ class EventLog:
         self._path_of = path_of
         self._keep = keep
         self._changed = threading.Condition()
-        self._events: deque[Numbered] = deque(maxlen=keep)
+        self._events = _KeptEvents(keep)
         self._lines = 0
         for line in self._read():
             self._remember(line)
-        self._last = self._events[-1][0] if self._events else 0
+        self._last = self._events.last
 
     def add(self, event: Event) -> int:
         """Its number. Wakes everybody who waits, and is a line of the log."""
@@ -230,7 +298,8 @@ class EventLog:
         event = replace(event, paths={name: path for name, path in known if path is not None})
         with self._changed:
             self._last += 1
-            self._events.append((self._last, event))
+            self._events.append(self._last, event)
+            self._events.pack()
             self._write(self._last, event)
             self._changed.notify_all()
             return self._last
@@ -244,17 +313,16 @@ class EventLog:
     ) -> list[Numbered]:
         """At most ``limit`` wanted events below the number ``before``, newest first."""
         with self._changed:
-            found = list(self._events)
-        matching = (one for one in reversed(found) if (before is None or one[0] < before) and wanted(one[1]))
-        return list(islice(matching, limit))
+            found = self._events.newest(before)
+        return list(islice((one for one in found if wanted(one[1])), limit))
 
     def after(self, number: int, *, timeout: float = 0.0) -> list[Numbered]:
         """The events above the number, oldest first; waits for one for at most ``timeout`` seconds."""
         with self._changed:
             if self._last <= number:
                 self._changed.wait(timeout)
-            newer = min(self._last - number, len(self._events))
-            return [] if newer <= 0 else list(islice(self._events, len(self._events) - newer, None))
+            found = self._events.newest()
+        return list(takewhile(lambda one: one[0] > number, found))[::-1]
 
     def _read(self) -> list[bytes]:
         try:
@@ -269,13 +337,11 @@ class EventLog:
         """A line that a crash cut short, or that another version wrote, is passed over."""
         self._lines += 1
         try:
-            document = json.loads(line)
-            number = int(document.pop("id"))
-            event = Event.read(document)
+            number, event = _numbered(line)
         except (ValueError, TypeError, KeyError, AttributeError):
             return
-        if not self._events or number > self._events[-1][0]:
-            self._events.append((number, event))
+        if number > self._events.last:
+            self._events.append(number, event)
 
     def _write(self, number: int, event: Event) -> None:
         try:
@@ -289,8 +355,14 @@ class EventLog:
             log.warning("event_not_kept", extra={"event": event.type.value, "error": str(error)})
 
     def _rewrite(self) -> None:
-        write_atomically(self._path, (_line(number, event) for number, event in self._events))
+        write_atomically(self._path, self._events.lines())
         self._lines = len(self._events)
+
+
+def _numbered(line: bytes) -> Numbered:
+    """The inverse of ``_line``; ValueError, TypeError, KeyError or AttributeError for anything else."""
+    document = json.loads(line)
+    return int(document.pop("id")), Event.read(document)
 
 
 def _line(number: int, event: Event) -> bytes:
