@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from chronos_gitops.plurals import plural, verb
+from chronos_gitops.process.engine_priority import yield_to_engine
 from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.state.atomic_files import open_private, write_atomically
 
@@ -251,7 +252,8 @@ class _KeptEvents:
         return self._recent[-1][0] if self._recent else 0
 
     def newest(self, before: int | None = None) -> Iterator[Numbered]:
-        """Those below the number ``before``, newest first; a block is unpacked when it is come to."""
+        """Those below the number ``before``, newest first; a block is unpacked when it is come to: all
+        10,000 are 150 ms of work, in steps of 1 ms."""
         return self._below(before, tuple(self._recent), tuple(self._blocks))
 
     def lines(self) -> Iterator[bytes]:
@@ -268,6 +270,7 @@ class _KeptEvents:
         yield from (one for one in reversed(recent) if one[0] < limit)
         for block in reversed(blocks):
             if block.first < limit:
+                yield_to_engine()
                 lines = zlib.decompress(block.packed).removeprefix(b"\n").split(b"\n")
                 yield from (one for one in map(_numbered, reversed(lines)) if one[0] < limit)
 
