@@ -37,14 +37,14 @@ class ForgeSettings:
     type: ForgeType | None = setting(
         "forge.type",
         parsers.choice("github", "gitlab", "gitea"),
-        "The forge that gets commit statuses and requests for review: github, gitlab or gitea (also Forgejo).",
+        "Forge that receives commit statuses and pull requests: github, gitlab or gitea (also Forgejo).",
         default=None,
         variable="CHRONOS_FORGE_TYPE",
     )
     url: str = setting(
         "forge.url",
         parsers.public_url,
-        "The forge's address; for GitHub Enterprise Server the one of its API, like https://ghe.example.com/api/v3.",
+        "Address of the forge; for GitHub Enterprise Server, of its API, such as https://ghe.example.com/api/v3.",
         default="",
         variable="CHRONOS_FORGE_URL",
         words="https://api.github.com or https://gitlab.com",
@@ -52,24 +52,25 @@ class ForgeSettings:
     repository: str = setting(
         "forge.repository",
         repository,
-        "The repository there: `owner/name`, for GitLab with all its groups.",
+        "Repository on the forge: `owner/name`, for GitLab with all groups.",
         default="",
         variable="CHRONOS_FORGE_REPOSITORY",
     )
     token_file: Path | None = setting(
         "forge.token_file",
         parsers.path,
-        "A file with the forge's token, read at each call. It may write commit statuses and pull requests.",
+        "File with the forge's token, read at each call. The token needs the right to write commit statuses and "
+        "pull requests.",
         default=None,
         variable="CHRONOS_FORGE_TOKEN_FILE",
     )
     context: str = setting(
         "forge.context",
         context,
-        "The name of the commit status.",
+        "Context (name) of the commit status.",
         default="",
         variable="CHRONOS_FORGE_CONTEXT",
-        words="`chronos-gitops`, with an environment `chronos-gitops/ENVIRONMENT`",
+        words="`chronos-gitops`, or `chronos-gitops/ENVIRONMENT`",
     )
 
     @property

@@ -32,7 +32,7 @@ class Egress:
     level: EgressLevel = setting(
         "egress.level",
         parsers.choice("public", "internal", "any"),
-        "Addresses webhooks reach: public, internal or any.",
+        "Addresses that webhooks may reach: public, internal or any.",
         default="internal",
         variable="CHRONOS_EGRESS",
         flag="egress",
@@ -41,48 +41,48 @@ class Egress:
     allow: tuple[str, ...] = setting(
         "egress.allow",
         parsers.texts,
-        "`host:port`, `address:port` and networks that the level would refuse.",
+        "Exceptions to the level: `host:port`, `address:port` and networks that webhooks may reach all the same.",
         default=(),
         variable="CHRONOS_EGRESS_ALLOW",
     )
     only: tuple[str, ...] = setting(
         "egress.only",
         parsers.texts,
-        "Hosts, ports and networks that webhooks may reach; default: every one that the level allows.",
+        "The only hosts, ports and networks that webhooks may reach. By default, all that the level allows.",
         default=(),
         variable="CHRONOS_EGRESS_ONLY",
     )
     private_hosts: tuple[str, ...] = setting(
         "egress.private_hosts",
         parsers.private_hosts,
-        "Private hosts that get no note `private-host`, such as *.svc.cluster.local.",
+        "Private hosts for which the note `private-host` is omitted, such as *.svc.cluster.local.",
         default=(),
         variable="CHRONOS_PRIVATE_HOSTS",
     )
     ca_file: Path | None = setting(
         "egress.ca_file",
         parsers.path,
-        "Authorities (PEM) that are trusted beside the system's.",
+        "Certificate authorities (PEM) to trust in addition to the system's.",
         default=None,
         variable="CHRONOS_EGRESS_CA_FILE",
     )
     hosts: Mapping[str, HostTls] = setting(
         "egress.hosts",
         toml_tables.hosts,
-        '`[egress.hosts."HOST"]` with `ca_file`, `cert_file`, `key_file`: TLS of one host.',
+        '`[egress.hosts."HOST"]` with `ca_file`, `cert_file`, `key_file`: TLS settings of one host.',
         default=_NO_HOSTS,
     )
     responses: Responses = setting(
         "egress.responses",
         parsers.choice("excerpt", "none"),
-        "Stored part of a response: its first 4 KiB (excerpt) or none.",
+        "Part of each response to store: its first 4 KiB (excerpt), or none.",
         default="excerpt",
         variable="CHRONOS_EGRESS_RESPONSES",
     )
     folders: Mapping[str, FolderEgress] = setting(
         "egress.folders",
         toml_tables.egress_folders,
-        '`[egress.folders."jobs/billing"]` with `level`, `allow`, `responses`: for jobs of one folder.',
+        '`[egress.folders."jobs/billing"]` with `level`, `allow`, `responses`: settings for the jobs of one folder.',
         default=_NO_FOLDERS,
     )
 
@@ -96,14 +96,14 @@ class GitAccess:
     username: str = setting(
         "git.username",
         parsers.text,
-        "The user name that the git server is shown.",
+        "User name for the git server.",
         default="",
         variable="CHRONOS_GIT_USERNAME",
     )
     password: str = setting(
         "git.password",
         parsers.secret,
-        "The password or token for the git server; better in a file.",
+        "Password or token for the git server; prefer `git.password_file`.",
         default="",
         variable="CHRONOS_GIT_PASSWORD",
         is_secret=True,
@@ -111,42 +111,42 @@ class GitAccess:
     password_file: Path | None = setting(
         "git.password_file",
         parsers.path,
-        "A file with the password or token, read at each attempt.",
+        "File with the password or token, read at each fetch and push.",
         default=None,
         variable="CHRONOS_GIT_PASSWORD_FILE",
     )
     ssh_key_file: Path | None = setting(
         "git.ssh_key_file",
         parsers.path,
-        "The private key for a repository over ssh, read at each attempt.",
+        "Private key for a repository over SSH, read at each fetch and push.",
         default=None,
         variable="CHRONOS_GIT_SSH_KEY_FILE",
     )
     known_hosts_file: Path | None = setting(
         "git.known_hosts_file",
         parsers.path,
-        "The host keys that are trusted over ssh.",
+        "File of trusted host keys for SSH.",
         default=None,
         variable="CHRONOS_GIT_KNOWN_HOSTS_FILE",
     )
     ca_file: Path | None = setting(
         "git.ca_file",
         parsers.path,
-        "Authorities (PEM) that are trusted for the git server, in place of the machine's.",
+        "Certificate authorities (PEM) to trust for the git server, instead of the machine's.",
         default=None,
         variable="CHRONOS_GIT_CA_FILE",
     )
     cert_file: Path | None = setting(
         "git.cert_file",
         parsers.path,
-        "A client certificate (PEM) for the git server; goes with `git.key_file`.",
+        "Client certificate (PEM) for the git server; requires `git.key_file`.",
         default=None,
         variable="CHRONOS_GIT_CERT_FILE",
     )
     key_file: Path | None = setting(
         "git.key_file",
         parsers.path,
-        "The key (PEM, without a passphrase) of `git.cert_file`.",
+        "Private key (PEM, without a passphrase) of `git.cert_file`.",
         default=None,
         variable="CHRONOS_GIT_KEY_FILE",
     )
@@ -161,35 +161,35 @@ class TemporalAccess:
     tls_ca_file: Path | None = setting(
         "temporal.tls_ca_file",
         parsers.path,
-        "The authority (PEM) of the Temporal server, in place of the system's.",
+        "Certificate authority (PEM) to trust for the Temporal server, instead of the system's.",
         default=None,
         variable="CHRONOS_TEMPORAL_TLS_CA_FILE",
     )
     tls_cert_file: Path | None = setting(
         "temporal.tls_cert_file",
         parsers.path,
-        "The client certificate for the Temporal server, with its key file.",
+        "Client certificate (PEM) for the Temporal server; requires `temporal.tls_key_file`.",
         default=None,
         variable="CHRONOS_TEMPORAL_TLS_CERT_FILE",
     )
     tls_key_file: Path | None = setting(
         "temporal.tls_key_file",
         parsers.path,
-        "The key of the client certificate.",
+        "Private key (PEM) of `temporal.tls_cert_file`.",
         default=None,
         variable="CHRONOS_TEMPORAL_TLS_KEY_FILE",
     )
     api_key_file: Path | None = setting(
         "temporal.api_key_file",
         parsers.path,
-        "A file with the API key for Temporal, read at each connection.",
+        "File with the API key for Temporal, read at each connection.",
         default=None,
         variable="CHRONOS_TEMPORAL_API_KEY_FILE",
     )
     api_key: str = setting(
         "temporal.api_key",
         parsers.secret,
-        "The API key for Temporal; better in a file.",
+        "API key for Temporal; prefer `temporal.api_key_file`.",
         default="",
         variable="CHRONOS_TEMPORAL_API_KEY",
         is_secret=True,
@@ -197,7 +197,7 @@ class TemporalAccess:
     encryption_key_files: tuple[Path, ...] = setting(
         "temporal.encryption_key_files",
         parsers.paths,
-        "Keys for what Temporal keeps: the first encrypts, all decrypt.",
+        "Key files for the payloads that Temporal stores: the first key encrypts, all decrypt.",
         default=(),
         variable="CHRONOS_TEMPORAL_ENCRYPTION_KEY_FILES",
     )
@@ -210,14 +210,14 @@ class Identity:
     key_files: tuple[Path, ...] = setting(
         "identity.key_files",
         parsers.paths,
-        "RSA keys (PEM) for identity tokens: the first signs, all are published; read every minute.",
+        "Files of RSA keys (PEM) for identity tokens, read every minute: the first key signs, all are published.",
         default=(),
         variable="CHRONOS_IDENTITY_KEY_FILES",
     )
     issuer: str = setting(
         "identity.issuer",
         parsers.public_url,
-        "The issuer that identity tokens name, where their keys are published.",
+        "Issuer of identity tokens: the address below which their public keys are published.",
         default="",
         variable="CHRONOS_IDENTITY_ISSUER",
         words="`public_url`",
@@ -225,8 +225,8 @@ class Identity:
     audiences: Mapping[str, AudienceBinding] = setting(
         "identity.audiences",
         toml_tables.audiences,
-        '`[identity.audiences."NAME"]` with `folders` and `origins`: which jobs may ask for tokens of another audience '
-        "than the origin of their url.",
+        '`[identity.audiences."NAME"]` with `folders` and `origins`: the jobs that may request tokens for an audience '
+        "other than the origin of their URL.",
         default=_NO_AUDIENCES,
     )
 
@@ -239,14 +239,14 @@ class Series:
     per_job: int = setting(
         "metrics.per_job",
         parsers.at_least(0),
-        "Maximum number of jobs, by name, with series of their own in `/metrics`; later ones share `other`.",
+        "Maximum number of jobs with series of their own in `/metrics`; the others share the value `other`.",
         default=500,
         variable="CHRONOS_METRICS_PER_JOB",
     )
     tags: tuple[str, ...] = setting(
         "metrics.tags",
         parsers.texts,
-        "Keys of tags that `chronos_job_info` shows, as labels like `tag_team`.",
+        "Tag keys that `chronos_job_info` has as labels, such as `tag_team`.",
         default=("team", "environment"),
         variable="CHRONOS_METRICS_TAGS",
     )
@@ -274,7 +274,7 @@ class PreflightSettings:
     within: timedelta = setting(
         "preflight.within",
         parsers.duration(preflight_window.SHORTEST, preflight_window.LONGEST),
-        "Period ahead that the daily preflight checks, 1m to 168h.",
+        "Period that the daily preflight covers, 1m to 168h.",
         default=preflight_window.DEFAULT,
         variable="CHRONOS_PREFLIGHT_WITHIN",
     )
@@ -287,20 +287,20 @@ class Heartbeat:
     url: SecretValue | None = setting(
         "heartbeat.url",
         notifications.address,
-        "An address that is asked with GET while the scheduler is alive; better in a file.",
+        "Address to which the runner sends a GET while the scheduler is alive; prefer `heartbeat.url_file`.",
         default=None,
         variable="CHRONOS_HEARTBEAT_URL",
         alternative=Setting(
             "heartbeat.url_file",
             notifications.address_file,
-            "A file with that address, read at each request.",
+            "File with that address, read at each request.",
             "CHRONOS_HEARTBEAT_URL_FILE",
         ),
     )
     interval: timedelta = setting(
         "heartbeat.interval",
         parsers.duration(timedelta(seconds=1)),
-        "Interval between two requests to it.",
+        "Interval between heartbeat requests.",
         default=timedelta(seconds=60),
         variable="CHRONOS_HEARTBEAT_INTERVAL",
     )
@@ -321,7 +321,7 @@ class OpenTelemetry:
     service: str = setting(
         "otel.service",
         parsers.text,
-        "Name of the service in its spans.",
+        "Service name in spans.",
         default="chronos-gitops",
         variable="CHRONOS_OTEL_SERVICE",
     )
@@ -334,7 +334,7 @@ class PushSecrets:
     github: tuple[str, ...] = setting(
         "hooks.github_secrets",
         parsers.secrets,
-        "Secrets that sign GitHub's push webhooks; several while one is replaced.",
+        "Secrets that sign GitHub's push webhooks, comma-separated; several during rotation.",
         default=(),
         variable="CHRONOS_HOOK_SECRET_GITHUB",
         is_secret=True,

@@ -58,7 +58,8 @@ class RunnerCommits:
     message: str = setting(
         "rollback.message",
         template,
-        "The message of the runner's commits: `{subject}`, `{trailers}`; `{author}`, `{committer}`, `{change_id}`.",
+        "Template of the runner's commit messages, with `{subject}` and `{trailers}`; optional are `{author}`, "
+        "`{committer}` and `{change_id}`.",
         default=PLAIN,
         default_text="{subject}\\n\\n{trailers}",
         variable="CHRONOS_ROLLBACK_MESSAGE",
@@ -66,7 +67,7 @@ class RunnerCommits:
     push_ref: str = setting(
         "rollback.push_ref",
         full_ref,
-        "A full ref that the runner pushes its commits to in place of the branch, like refs/for/main of Gerrit.",
+        "Full ref to which the runner pushes its commits instead of the branch, such as refs/for/main for Gerrit.",
         default="",
         variable="CHRONOS_ROLLBACK_PUSH_REF",
         words="the branch",
@@ -74,14 +75,15 @@ class RunnerCommits:
     rollbacks: Rollbacks = setting(
         "approval.rollback",
         parsers.choice("direct", "review"),
-        "Target of rollback commits: the followed branch (direct), or a branch of their own for review (review).",
+        "Destination of rollback commits: the followed branch (direct), or a new branch with a pull request (review).",
         default="direct",
         variable="CHRONOS_APPROVAL_ROLLBACK",
     )
     deletions: Deletions = setting(
         "approval.deletions",
         parsers.choice("operator", "commit"),
-        "Approval of held deletions: by an operator, or only by the trailer Chronos-Allow-Deletes of a commit.",
+        "Approval of held deletions: by an operator or a commit (operator), or only by the trailer "
+        "Chronos-Allow-Deletes of a commit (commit).",
         default="operator",
         variable="CHRONOS_APPROVAL_DELETIONS",
     )

@@ -5,7 +5,7 @@
     interval: timedelta = setting(
         "interval",
         parsers.duration(timedelta(seconds=1)),
-        "Interval between two fetches of a remote.",
+        "Interval between fetches from the remote.",
         default=timedelta(seconds=60),
         variable="CHRONOS_INTERVAL",
         flag="interval",

@@ -48,7 +48,7 @@ class Settings:
             Setting(
                 "repo",
                 parsers.repository,
-                "The repository: a checkout, a bare repository or a URL.",
+                "Repository to follow: a checkout, a bare repository or a URL.",
                 "CHRONOS_REPO",
                 "repo",
                 metavar="",
@@ -78,7 +78,7 @@ class Settings:
     branch: str | None = setting(
         "branch",
         parsers.text,
-        "The branch to follow.",
+        "Branch to follow.",
         default=None,
         variable="CHRONOS_BRANCH",
         flag="branch",
@@ -88,7 +88,7 @@ class Settings:
     interval: timedelta = setting(
         "interval",
         parsers.duration(timedelta(seconds=1)),
-        "Interval between two fetches of a remote.",
+        "Interval between fetches from the remote.",
         default=timedelta(seconds=60),
         variable="CHRONOS_INTERVAL",
         flag="interval",
@@ -109,11 +109,11 @@ class Settings:
     public_url: str = setting(
         "public_url",
         parsers.public_url,
-        "The address under which people and webhook targets reach this runner: messages link to it, and "
-        "callbacks (`webhook.completion: callback`) go there.",
+        "Address at which people and targets reach this runner: notifications link to it, and targets send "
+        "callbacks (`webhook.completion: callback`) to it.",
         default="",
         variable="CHRONOS_PUBLIC_URL",
-        words="for callbacks the address that it listens on",
+        words="for callbacks, the listen address",
     )
     data: Path = field(
         kw_only=False,
@@ -121,7 +121,7 @@ class Settings:
             Setting(
                 "data",
                 parsers.path,
-                "Folder of the runner's state.",
+                "Data folder: the runner's state.",
                 "CHRONOS_DATA",
                 "data",
                 metavar="DIR",
@@ -133,17 +133,17 @@ class Settings:
     environment: str | None = setting(
         "environment",
         parsers.environment,
-        "The environment whose jobs run; one that the repository declares.",
+        "Environment whose jobs run. The repository has to declare it.",
         default=None,
         variable="CHRONOS_ENVIRONMENT",
         flag="environment",
         metavar="NAME",
-        words="none, for a repository that declares none",
+        words="none, if the repository declares none",
     )
     on_invalid: OnInvalid = setting(
         "on_invalid",
         parsers.choice("quarantine", "reject"),
-        "Effect of an invalid file.",
+        "Effect of an invalid file: keep the job's last good version (quarantine), or refuse the commit (reject).",
         default="quarantine",
         variable="CHRONOS_ON_INVALID",
         flag="on_invalid",
@@ -172,28 +172,30 @@ class Settings:
     secrets_folder: Path | None = setting(
         "secrets.folder",
         parsers.path,
-        "A folder with one file for each secret, read when a request is sent.",
+        "Folder with one file per secret, read when a request is sent.",
         default=None,
         variable="CHRONOS_SECRETS_FOLDER",
     )
     secrets_unbound: Unbound | None = setting(
         "secrets.unbound",
         parsers.choice("refuse", "anywhere"),
-        "A secret without a binding: `refuse` or `anywhere`. Default: `refuse` where there are tokens.",
+        "Use of a secret without a binding: `refuse` (the default if callers authenticate), or allow it `anywhere`.",
         default=None,
         variable="CHRONOS_SECRETS_UNBOUND",
     )
     secret_bindings: Mapping[str, SecretBinding] = setting(
         "secrets.bind",
         toml_tables.bindings,
-        "`[secrets.bind.NAME]` with `folders` and `origins`: who may use a secret, and where it may go.",
+        "`[secrets.bind.NAME]` with `folders` and `origins`: the folders whose jobs may use a secret, and the "
+        "origins that it may be sent to.",
         default=_UNBOUND,
     )
     tokens: tuple[Token, ...] = setting(
         "tokens",
         toml_tables.tokens,
-        "`[[tokens]]` with `name`, `sha256`, `roles` (read, operate, rollback; or metrics, feed, sync), and `folders`, "
-        "`tags`, `expires` if wanted; `chronos-gitops token create` makes one.",
+        "`[[tokens]]` with `name`, `sha256`, `roles` (read, operate, rollback; or metrics, feed, sync) and, "
+        "optionally, "
+        "`folders`, `tags`, `expires`; `chronos-gitops token create` prints one.",
         default=(),
     )
     callers: Callers = group(Callers)
@@ -201,14 +203,14 @@ class Settings:
     session_lifetime: timedelta = setting(
         "sessions.lifetime",
         parsers.duration(timedelta(minutes=1), timedelta(hours=24)),
-        "Lifetime of a browser's login, 24h at most; it is never prolonged.",
+        "Lifetime of a browser session, at most 24h; use does not extend it.",
         default=timedelta(hours=12),
         variable="CHRONOS_SESSIONS_LIFETIME",
     )
     audit_max_size: int = setting(
         "audit.max_size",
         parsers.size(64 * 1024),
-        "Size of one file of the audit log, from which on a new one is begun.",
+        "Maximum size of an audit log file; then a new one begins.",
         default=64 * 1024**2,
         default_text="64MiB",
         variable="CHRONOS_AUDIT_MAX_SIZE",
@@ -216,21 +218,21 @@ class Settings:
     audit_keep: int = setting(
         "audit.keep",
         parsers.at_least(1),
-        "Number of audit log files to keep, with the one that is written.",
+        "Number of audit log files to keep, including the current one.",
         default=8,
         variable="CHRONOS_AUDIT_KEEP",
     )
     cors_origins: tuple[str, ...] = setting(
         "cors_origins",
         parsers.origins,
-        "Origins of other sites whose pages may ask the API, with a token.",
+        "Origins of other sites whose pages may call the API, with a token.",
         default=(),
         variable="CHRONOS_CORS_ORIGINS",
     )
     hosts: tuple[str, ...] = setting(
         "hosts",
         parsers.host_names,
-        "Names that the Host header may have beside those of this machine.",
+        "Values of the Host header to accept, besides localhost, loopback addresses and the runner's own names.",
         default=(),
         variable="CHRONOS_HOSTS",
     )
@@ -240,8 +242,8 @@ class Settings:
     channels: tuple[Channel, ...] = setting(
         "notify",
         notifications.channels,
-        "`[[notify]]` with `name`, `type` (webhook, slack, email) and what that one needs: who is told that "
-        "something fails; [operations.md](../how-to/notify.md) has examples.",
+        "`[[notify]]` with `name`, `type` (webhook, slack, email) and the fields of that type: a channel that receives "
+        "notifications. [Send notifications](../how-to/notify.md) has examples.",
         default=(),
     )
     heartbeat: Heartbeat = group(Heartbeat)
@@ -251,7 +253,7 @@ class Settings:
     verify_commits: Path | None = setting(
         "verify_commits",
         parsers.path,
-        "Run only commits signed by one of these SSH keys.",
+        "File of allowed signers (SSH keys): run only commits that one of them signed.",
         default=None,
         variable="CHRONOS_VERIFY_COMMITS",
         flag="verify_commits",
@@ -260,23 +262,23 @@ class Settings:
     verify_since: str | None = setting(
         "verify_since",
         parsers.commit_id,
-        "With `verify_commits`: the full id of the commit that verification begins after while no verified "
-        "head is known. Set it where the data folder does not last.",
+        "With `verify_commits`: full id of a trusted commit. Verification starts after it while the data folder has no "
+        "verified head. Set it if the data folder is not persistent.",
         default=None,
         variable="CHRONOS_VERIFY_SINCE",
     )
     verify_revoked_file: Path | None = setting(
         "verify.revoked_file",
         parsers.path,
-        "With `verify_commits`: revoked keys, one public key a line or an OpenSSH revocation list "
-        "(`ssh-keygen -k`). It may be empty and must exist.",
+        "With `verify_commits`: file of revoked keys, one public key per line, or an OpenSSH revocation list "
+        "(`ssh-keygen -k`). The file has to exist and may be empty.",
         default=None,
         variable="CHRONOS_VERIFY_REVOKED_FILE",
     )
     signing_key: Path | None = setting(
         "signing_key",
         parsers.path,
-        "The SSH key that signs the runner's own rollback commits.",
+        "Private SSH key that signs the runner's own commits (rollbacks and undos).",
         default=None,
         variable="CHRONOS_SIGNING_KEY",
         flag="signing_key",
@@ -285,49 +287,50 @@ class Settings:
     max_in_flight: int = setting(
         "limits.in_flight",
         parsers.at_least(1),
-        "Requests at one time.",
+        "Maximum number of concurrent requests.",
         default=200,
         variable="CHRONOS_MAX_IN_FLIGHT",
     )
     max_in_flight_per_host: int = setting(
         "limits.in_flight_per_host",
         parsers.at_least(1),
-        "Requests at one time to one host; at most twice as many as are free, too.",
+        "Maximum number of concurrent requests to one host, which also gets at most twice the number of free slots.",
         default=50,
         variable="CHRONOS_MAX_IN_FLIGHT_PER_HOST",
     )
     max_pending: int = setting(
         "limits.pending",
         parsers.at_least(1),
-        "Unfinished executions of a runner; beyond, jobs that may overlap skip scheduled times.",
+        "Maximum number of unfinished executions of a runner. Above it, jobs with `concurrency: allow` skip "
+        "scheduled times.",
         default=5000,
         variable="CHRONOS_MAX_PENDING",
     )
     rate_per_host: int = setting(
         "limits.rate_per_host",
         parsers.at_least(0),
-        "Requests a second to one host; 0: no limit.",
+        "Maximum number of requests per second to one host; 0 disables the limit.",
         default=0,
         variable="CHRONOS_RATE_PER_HOST",
     )
     breaker_after: int = setting(
         "limits.breaker_after",
         parsers.at_least(0),
-        "Failures in a row after which a host is left alone for a while; 0: never.",
+        "Consecutive failures after which the circuit breaker of a host opens for 30 s; 0 disables it.",
         default=10,
         variable="CHRONOS_BREAKER_AFTER",
     )
     retention_days: int = setting(
         "retention.days",
         parsers.at_least(1),
-        "Retention of executions in days.",
+        "Days to keep executions; failed ones are kept twice as long.",
         default=100,
         variable="CHRONOS_RETENTION_DAYS",
     )
     retention_rows: int = setting(
         "retention.rows",
         parsers.at_least(1),
-        "Maximum number of executions to keep for each job.",
+        "Maximum number of executions to keep per job, and twice as many failed ones.",
         default=10000,
         variable="CHRONOS_RETENTION_ROWS",
     )
@@ -336,7 +339,7 @@ class Settings:
     failpoint: str = setting(
         "failpoint",
         parsers.failpoint,
-        "For tests of this project only: where the runner kills itself.",
+        "For tests of this project only: the place where the runner kills itself.",
         default="",
         variable="CHRONOS_FAILPOINT",
     )

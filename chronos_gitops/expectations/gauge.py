@@ -20,4 +20,6 @@ class ExpectationGauge(Collector):
         values = {
             (job, one.kind.value): float(one.state is ExpectationState.BROKEN) for job, found in shown for one in found
         }
-        yield labelled_by(NAME, "Whether an expectation of the job is broken.", ("job_name", "kind"), values)
+        yield labelled_by(
+            NAME, "1 if the job breaks the expectation of this kind, else 0.", ("job_name", "kind"), values
+        )

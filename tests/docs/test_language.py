@@ -56,6 +56,14 @@ def test_descriptions_of_the_api_and_of_the_job_file(file: str) -> None:
     assert [text for text in texts if found(text) or _QUESTION.match(text)] == []
 
 
+@pytest.mark.parametrize("file", ["deploy/monitoring/alerts.yaml", "deploy/monitoring/dashboard.json", "action.yml"])
+def test_texts_of_alerts_and_of_the_action(file: str) -> None:
+    """An operator reads those of an alert at night, without the documentation."""
+    texts = re.findall(r'"?(?:summary|description|title)"?: (\S.*)', (ROOT / file).read_text())
+    assert len(texts) > 10
+    assert [text for text in texts if found(text) or re.search(r"\bticks?\b", text, re.IGNORECASE)] == []
+
+
 def test_settings_and_options_begin_with_a_noun_or_a_verb() -> None:
     pages = ("docs/reference/settings.md", "docs/reference/commands.md")
     lines = [line for page in pages for line in (ROOT / page).read_text().splitlines()]

@@ -144,7 +144,7 @@ def _match(value: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
     if not all(wanted for _, wanted in found):
         raise ValueError("a claim of match has no value")
     if not any(name in _SPECIFIC for name, _ in found):
-        raise ValueError(f"match names none of {', '.join(_SPECIFIC)}: everybody whom the issuer knows would pass")
+        raise ValueError(f"match names none of {', '.join(_SPECIFIC)}: all users of the issuer would pass")
     return found
 
 
@@ -155,13 +155,14 @@ class Callers:
     issuers: tuple[TokenIssuer, ...] = setting(
         "issuers",
         issuers,
-        "`[[issuers]]` with `name`, `issuer`, `audience`, and `label`, `user`, `jwks_file`, `login` if wanted: whose "
-        "tokens (JWT) let a caller in, or with whom browsers log in.",
+        "`[[issuers]]` with `name`, `issuer`, `audience` and, optionally, `label`, `user`, `jwks_file`, `login`: an "
+        "issuer whose tokens (JWT) authenticate callers, or an OpenID provider at which users log in.",
         default=(),
     )
     grants: tuple[ClaimGrant, ...] = setting(
         "grants",
         grants,
-        "`[[grants]]` with `from`, `match`, `roles`, and `folders`, `tags` if wanted: what claims let a caller do.",
+        "`[[grants]]` with `from`, `match`, `roles` and, optionally, `folders`, `tags`: the roles of callers "
+        "whose claims match.",
         default=(),
     )

@@ -42,28 +42,28 @@ class Proxy:
     trusted: tuple[Network, ...] = setting(
         "proxy.trusted",
         networks,
-        "Networks of the proxies whose `X-Forwarded-For` counts.",
+        "Networks of trusted proxies: only their `X-Forwarded-For` is used.",
         default=(),
         variable="CHRONOS_PROXY_TRUSTED",
     )
     user_header: str = setting(
         "proxy.user_header",
         header,
-        "The header in which a trusted proxy names the user it let in; `[[grants]]` match it as `user`.",
+        "Header in which a trusted proxy names the authenticated user; `[[grants]]` match it as `user`.",
         default="",
         variable="CHRONOS_PROXY_USER_HEADER",
     )
     groups_header: str = setting(
         "proxy.groups_header",
         header,
-        "The header with the user's groups, separated by commas; `[[grants]]` match them as `groups`.",
+        "Header with the user's groups, comma-separated; `[[grants]]` match them as `groups`.",
         default="",
         variable="CHRONOS_PROXY_GROUPS_HEADER",
     )
     secret_file: Path | None = setting(
         "proxy.secret_file",
         parsers.path,
-        "A file with the secret that the proxy sends as `X-Chronos-Proxy-Secret`; read again when it changes.",
+        "File with the secret that the proxy sends as `X-Chronos-Proxy-Secret`; read again when it changes.",
         default=None,
         variable="CHRONOS_PROXY_SECRET_FILE",
     )

@@ -18,6 +18,6 @@ class PreflightGauges(Collector):
 
     def collect(self) -> Iterator[Metric]:
         shown = sorted(self._preflights.failures())[: self._per_job]
-        yield labelled(FAILED, "Whether the newest preflight of the job failed.", "job_name", dict.fromkeys(shown, 1.0))
+        yield labelled(FAILED, "1 if the newest preflight of the job failed.", "job_name", dict.fromkeys(shown, 1.0))
         daily = self._preflights.daily()
-        yield from moment(LAST, "When the newest daily preflight ended.", None if daily is None else daily.ended)
+        yield from moment(LAST, "End of the newest daily preflight.", None if daily is None else daily.ended)

@@ -22,5 +22,5 @@ def collect(calendars: CalendarSet, now: datetime) -> Iterator[Metric]:
         for name, calendar in found.items()
         if calendar.covers_until is not None
     }
-    text = "When the dates of the calendar end: the end of covers_until, in UTC."
+    text = "End of the dates of the calendar (covers_until), in UTC."
     yield labelled("chronos_calendar_covers_until_timestamp_seconds", text, "calendar", until)

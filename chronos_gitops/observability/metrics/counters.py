@@ -29,34 +29,46 @@ class Counters:
         def spread(name: str, text: str, bounds: Sequence[float], *labels: str) -> HistogramTally:
             return HistogramTally(registry, f"chronos_{name}", text, bounds, *labels)
 
-        self.executions = tally("executions", "Executions that ended.", "job_name", "status", "trigger")
-        self.duration = spread("execution_duration_seconds", "First attempt to last byte.", _DURATIONS, "job_name")
-        self.execution_attempts = spread("execution_attempts", "Requests that one execution took.", _ATTEMPTS)
-        text = "Scheduled time to the start of the execution, without jitter, requires and waits for its turn."
+        self.executions = tally("executions", "Finished executions.", "job_name", "status", "trigger")
+        self.duration = spread(
+            "execution_duration_seconds",
+            "Duration from the first attempt to the last byte of the response.",
+            _DURATIONS,
+            "job_name",
+        )
+        self.execution_attempts = spread("execution_attempts", "Number of attempts per execution.", _ATTEMPTS)
+        text = (
+            "Time from the scheduled time to the start of the execution, without jitter, requires and waiting in a "
+            "queue."
+        )
         self.lag = spread("schedule_lag_seconds", text, _LAGS)
-        self.skipped = tally("skipped_runs", "Scheduled times that were not executed.", "job_name", "reason")
+        self.skipped = tally("skipped_runs", "Skipped executions.", "job_name", "reason")
         self.missed = tally(
             "missed_runs", "Scheduled times that passed while no runner could execute them.", "job_name"
         )
-        self.attempts = tally("attempts", "HTTP requests made.", "job_name", "outcome")
-        text = "Answers by class, 2xx to 5xx or none, and by host; from the 101st host on: other."
+        self.attempts = tally("attempts", "HTTP requests to targets.", "job_name", "outcome")
+        text = (
+            "Responses by status class (2xx to 5xx, or none) and host; the 101st and later hosts share the value other."
+        )
         self.responses = tally("webhook_responses", text, "code_class", "host")
         text = "Time that requests waited for a free slot of limits.in_flight, in_flight_per_host or rate_per_host."
         self.waits = spread("webhook_wait_seconds", text, _LAGS)
         text = "Time of requests by phase: dns, connect, tls, first_byte, read."
         self.phases = spread("webhook_phase_seconds", text, _PHASES, "phase")
         self.fetches = counter("git_fetch", "Fetches from the remote: updated, unchanged, failed.", "result")
-        self.fetch_time = histogram("git_fetch_duration_seconds", "Time of one fetch, also of failed ones.", _FETCHES)
-        text = "Rollbacks asked for: committed, proposed, unchanged, refused."
+        self.fetch_time = histogram("git_fetch_duration_seconds", "Duration of a fetch, successful or not.", _FETCHES)
+        text = "Requested rollbacks: committed, proposed, unchanged, refused."
         self.rollbacks = counter("rollbacks", text, "result")
-        text = "Notifications by channel: sent, failed (it is tried again), dropped."
+        text = "Notifications by channel: sent, failed (to be retried), dropped."
         self.notifications = counter("notifications", text, "channel", "result")
-        text = "Commit statuses sent to the forge: posted, failed (it is tried again), dropped."
+        text = "Commit statuses sent to the forge: posted, failed (to be retried), dropped."
         self.forge_statuses = counter("forge_statuses", text, "result")
         self.http = counter("http_requests", "API requests.", "method", "route", "status")
-        text = "Calls that were refused to their caller: 401, 403, 429."
+        text = "Refused API calls: 401, 403, 429."
         self.callers_refused = counter("callers_refused", text, "status")
-        self.http_time = histogram("http_request_duration_seconds", "API request time.", _LAGS, "method", "route")
+        self.http_time = histogram(
+            "http_request_duration_seconds", "Duration of API requests.", _LAGS, "method", "route"
+        )
 
     def forget(self, job: str) -> None:
         """Ends the series of a job that is no more."""

@@ -52,16 +52,16 @@ class JobGauges:
         yield self._info(shown)
         following = {one.job.name: self._engine.next_runs(one.job.name, 1) for one in yielding(shown)}
         next_runs = {name: ticks[0].timestamp() for name, ticks in following.items() if ticks}
-        yield labelled("chronos_job_next_run_timestamp_seconds", "The next scheduled time.", "job_name", next_runs)
+        yield labelled("chronos_job_next_run_timestamp_seconds", "Next scheduled time.", "job_name", next_runs)
         reckoned = {one.job.digest: self._longest_wait(one.job, now) for one in yielding(shown)}
         self._waits = reckoned
         waits = {one.job.name: wait for one in shown if (wait := reckoned[one.job.digest]) is not None}
-        text = "The longest wait between the next eight scheduled times, so that a night or a weekend is no surprise."
+        text = "Longest interval between the next eight scheduled times, which covers nights and weekends."
         yield labelled("chronos_job_period_seconds", text, "job_name", waits)
         yield from self._results([definition.job.name for definition in shown])
 
     def _info(self, shown: Sequence[JobVersion]) -> Metric:
-        family = InfoMetricFamily("chronos_job", "What a job is: to be joined to other series by job_name.")
+        family = InfoMetricFamily("chronos_job", "Properties of a job, to join to other series by job_name.")
         names = [(key, f"tag_{re.sub(r'[^a-zA-Z0-9]', '_', key)}") for key in self._series.tags]
         for definition in yielding(shown):
             job, tags = definition.job, dict(definition.job.tags)
@@ -89,10 +89,10 @@ class JobGauges:
             "chronos_job_last_run_timestamp_seconds", "Scheduled time of the last execution.", "job_name", last_runs
         )
         successes = {name: one.last_success for name, one in found.items() if one.last_success is not None}
-        text = "When the newest success that is kept ended."
+        text = "End of the newest success in the ledger."
         yield labelled("chronos_job_last_success_timestamp_seconds", text, "job_name", successes)
         failures = {name: float(one.failures) for name, one in found.items()}
-        text = "Failures since the last success; 50 is where counting ends."
+        text = "Failures since the last success, counted up to 50."
         yield labelled("chronos_job_consecutive_failures", text, "job_name", failures)
 
     def _looked_through(self, latest: Mapping[str, Execution]) -> dict[str, KnownJobs]:
@@ -116,11 +116,17 @@ def _is_known(known: KnownJobs | None, latest: Execution) -> bool:
 def _states(jobs: JobSet, pauses: Mapping[str, Pause], now: datetime) -> Iterator[Metric]:
     found = Counter(state_of(one.job, now, is_paused=one.job.name in pauses) for one in jobs)
     enabled = found[JobState.ENABLED]
-    yield labelled("chronos_jobs", "Jobs by state.", "state", {state.value: found[state] for state in JobState})
-    yield gauge("chronos_jobs_total", "All jobs, under the name that chronos gave it.", len(jobs))
-    yield gauge("chronos_jobs_enabled", "Enabled jobs, under the name that chronos gave it.", enabled)
+    yield labelled(
+        "chronos_jobs", "Number of jobs by state.", "state", {state.value: found[state] for state in JobState}
+    )
+    yield gauge("chronos_jobs_total", "Number of jobs; the name is that of chronos.", len(jobs))
+    yield gauge("chronos_jobs_enabled", "Number of enabled jobs; the name is that of chronos.", enabled)
     quarantined = sum(bool(definition.quarantined) for definition in jobs)
-    yield gauge("chronos_jobs_quarantined", "Jobs that run their last good version.", quarantined)
+    yield gauge(
+        "chronos_jobs_quarantined",
+        "Number of jobs that run their last good version because their file is invalid.",
+        quarantined,
+    )
 
 
 def _succeeded(execution: Execution) -> KnownJobs:

@@ -19,11 +19,14 @@ _SUFFIX = {"counter": "_total", "info": "_info"}
 
 def page() -> str:
     words = (
-        "`GET /metrics`, in the text format or as OpenMetrics. Series with the label `job_name` are kept for 500 jobs "
-        "(`metrics.per_job`): counters of later ones share the value `other`, and gauges show the first by name. With "
-        "10,000 jobs a scrape takes about 75 ms then, and 0.4 s and 3.6 MB when all of them have series of their own. "
-        "What `process_*` and `python_*` mean is told by prometheus_client. Alerts and a dashboard of these series "
-        "are in [deploy/monitoring](../../deploy/monitoring)."
+        "`GET /metrics` returns these series in the text format or as OpenMetrics. At most 500 jobs "
+        "(`metrics.per_job`) "
+        "have series with their own `job_name`: counters of further jobs share the value `other`, and gauges cover the "
+        "first 500 jobs by name. With 10,000 jobs a scrape then takes about 75 ms; if all of them have series, "
+        "0.4 s and "
+        "3.6 MB. prometheus_client documents `process_*` and `python_*`. Alerts and a dashboard for these series "
+        "are in "
+        "[deploy/monitoring](../../deploy/monitoring)."
     )
     with tempfile.TemporaryDirectory() as folder:
         found = dict(series(Path(folder)))

@@ -7,9 +7,10 @@ from chronos_gitops.config.settings import TABLE, Setting
 
 def page() -> str:
     words = (
-        "Flags of `run` win over `CHRONOS_*` variables, which win over `chronos.toml`. That file is the operator's: it "
-        "is read where `--config` or `CHRONOS_CONFIG` points, and never out of the jobs repository. A dot in a key is "
-        "a table of TOML: `egress.level` is `level` in `[egress]`. Relative paths in the file are relative to it."
+        "Flags of `run` take precedence over `CHRONOS_*` variables, and those over `chronos.toml`. The runner "
+        "reads that "
+        "file only where `--config` or `CHRONOS_CONFIG` points, never from the jobs repository. A dot in a key "
+        "means a TOML table: `egress.level` is `level` in `[egress]`. Relative paths are relative to the file."
     )
     rows = ((code(row.key), code(_flag(row)), code(row.variable), _default(row), row.text) for row in TABLE)
     return (
@@ -17,11 +18,13 @@ def page() -> str:
             [
                 head("Settings of a runner", "config/settings.py", words),
                 table(("chronos.toml", "flag", "variable", "default", "meaning"), rows),
-                "Values of secrets are no settings: `CHRONOS_SECRET_BACKUP_TOKEN` is what `${secret:backup-token}` "
-                "stands for. The commands that ask a runner read `CHRONOS_SERVER` and `CHRONOS_TOKEN`.",
-                "Runners may have names in `servers.toml` of the user's configuration folder "
-                "(`~/.config/chronos-gitops`): `[production]` with `url`, and `token_file` if wanted, is "
-                '`--server production`. With `default = "production"` commands ask it where nothing names a runner.',
+                "Values of secrets are not settings: the variable `CHRONOS_SECRET_BACKUP_TOKEN` has the value of "
+                "`${secret:backup-token}`. Commands that call a runner read `CHRONOS_SERVER` and `CHRONOS_TOKEN`.",
+                "`servers.toml` in the user's configuration folder (`~/.config/chronos-gitops`) gives names to "
+                "runners: "
+                "a table `[production]` with `url` and, optionally, `token_file` is used by `--server "
+                "production`. With "
+                '`default = "production"`, commands call that runner unless an option or variable names another one.',
             ]
         )
         + "\n"
