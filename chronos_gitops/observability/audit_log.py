@@ -104,6 +104,20 @@ class AuditLog:
             read = ((number, _read(line)) for number, line in self._files.lines(before))
             return list(islice(((number, entry) for number, entry in read if entry is not None), limit))
 
+    def number_at(self, instant: datetime) -> int:
+        """The number of the first entry at or after an instant; one above the newest where there is none."""
+        newest = self.newest(1)
+        low, high = 1, newest[0][0] + 1 if newest else 1
+        while low < high:
+            middle = (low + high) // 2
+            found = self.newest(1, before=middle + 1)  # a line that a crash has cut has no time: the one below it
+            at = time_of(found[0][1]) if found else None
+            if at is None or at < instant:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
     def close(self) -> None:
         """Logs how often refusals came that are counted still."""
         with self._lock:
@@ -140,6 +154,14 @@ class _RepeatedRefusal:
     def log_count(self) -> None:
         if self.count > 1:
             _log(self.entry, self.count)
+
+
+def time_of(entry: Entry) -> datetime | None:
+    """None where the entry names no time that can be read."""
+    try:
+        return datetime.fromisoformat(str(entry.get("at")))
+    except ValueError:
+        return None
 
 
 def _count(count: int) -> bytes:

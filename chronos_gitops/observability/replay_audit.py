@@ -48,6 +48,8 @@ class ReplayAudit:
             "detail": None,
             "commit": None,
             "review": None,
+            "execution": None,
+            "replay": end.id,
             "request_id": None,
             "count": 1,
         }

@@ -23,6 +23,7 @@ PAGES = {
     "executions": "/executions?status=failed&status=success",
     "upcoming": "/upcoming",
     "changes": "/changes",
+    "audit": "/audit",
     "status": "/status",
     "commit": "/commits/",
     "undo": "/commits/",

@@ -36,7 +36,7 @@ def test_a_bad_day_is_told_by_the_pages(firm: Site, chromium: Browser, scheme: s
     page.goto(firm.url("/"))
     expect(page.locator(".tile.failing b")).to_have_text("1")
     expect(page.locator("[data-row]").first).to_contain_text("invoice-run")
-    expect(page.locator("[data-row]").first).to_contain_text("in a row")
+    expect(page.locator("[data-row]").first).to_contain_text("×")
     first, second = (page.locator("[data-row]").nth(number).bounding_box() for number in (0, 1))
     assert first
     assert second
@@ -71,6 +71,7 @@ def test_a_bad_day_is_told_by_the_pages(firm: Site, chromium: Browser, scheme: s
 WIDTHS = (390, 1280, 1440)
 # Cells clip what is too wide, so only the extent of their content tells. Names and schedules may end in an ellipsis.
 _CUT = """() => [...document.querySelectorAll(".jobs :is(td, th)")].filter(cell => {
+  Object.assign(cell.style, {overflow: "visible", textOverflow: "clip"});  // the end of an ellipsis hides the extent
   const content = document.createRange();
   content.selectNodeContents(cell);
   const beyond = content.getBoundingClientRect().right - cell.getBoundingClientRect().right;

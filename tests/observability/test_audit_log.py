@@ -46,6 +46,25 @@ def test_numbers_go_on_from_file_to_file_and_over_a_restart(tmp_path: Path) -> N
     assert sorted(written) == list(range(1, 31))
 
 
+def test_the_first_entry_of_an_instant_is_found_in_every_file(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "audit.jsonl", max_size=1000, keep=4)
+    assert log.number_at(NOON) == 1
+    for number in range(1, 41):
+        log.append(entry(at=(NOON + number * SECOND).isoformat()))
+    with (tmp_path / "audit.jsonl").open("ab") as file:
+        file.write(b'{"action": "tw')  # cut by a crash
+    log = AuditLog(tmp_path / "audit.jsonl", max_size=1000, keep=4)
+    log.append(entry(at=(NOON + 50 * SECOND).isoformat()))
+    oldest = log.newest(100)[-1][0]
+    assert oldest > 1
+    for number in range(oldest, 41):
+        assert log.number_at(NOON + number * SECOND) == number
+        assert log.number_at(NOON + (number - 0.5) * SECOND) == number
+    assert log.newest(1, before=log.number_at(NOON + 45 * SECOND))[0][0] == 40
+    assert log.number_at(NOON + 51 * SECOND) == 43
+    assert [number for number, _ in log.newest(100) if number >= log.number_at(NOON)][-1] == oldest
+
+
 def test_no_file_is_larger_and_no_more_are_kept_than_the_operator_said(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "audit.jsonl", max_size=2000, keep=3)
     for number in range(1, 501):

@@ -7,6 +7,7 @@ PAGES: Final = (
     ("/executions", "Executions", "e"),
     ("/upcoming", "Upcoming", "u"),
     ("/changes", "Changes", "c"),
+    ("/audit", "Audit", "l"),
     ("/status", "Status", "s"),
     ("/api/docs", "API", "a"),
 )

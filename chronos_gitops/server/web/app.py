@@ -14,6 +14,7 @@ from chronos_gitops.server.web import layout
 from chronos_gitops.server.web.cache import PageCache
 from chronos_gitops.server.web.pages import (
     api_docs,
+    audit,
     changes,
     commit,
     compare,
@@ -29,7 +30,7 @@ from chronos_gitops.server.web.pages import (
 if TYPE_CHECKING:
     from chronos_gitops.service import Service
 
-PAGES = (jobs, job, compare, commit, execution, executions, upcoming, changes, live)
+PAGES = (jobs, job, compare, commit, execution, executions, upcoming, changes, audit, live)
 """Each of them puts its routes on the blueprint of ``frame``."""
 
 

@@ -36,7 +36,7 @@ from chronos_gitops.server.api.openapi import responses
 from chronos_gitops.server.api.params import query
 from chronos_gitops.server.api.request_context import caller, service, via
 from chronos_gitops.server.api.routes import calendars, health
-from chronos_gitops.server.web import formatting
+from chronos_gitops.server.web import check_words, formatting
 from chronos_gitops.server.web.cache import PageCache
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
@@ -178,6 +178,9 @@ def _operators_approve() -> bool:
 
 
 blueprint.add_app_template_filter(plural)
+blueprint.add_app_template_filter(check_words.title, "check_title")
+blueprint.add_app_template_filter(check_words.state, "check_state")
+blueprint.add_app_template_filter(check_words.detail, "check_detail")
 
 
 @blueprint.app_template_filter("moment")

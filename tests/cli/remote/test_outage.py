@@ -80,7 +80,7 @@ def test_a_runner_that_starts_nothing_says_so_though_git_is_synced(
             monkeypatch.setattr(type(service.engine), "health", lambda _: ahead)
             text = first_page(address)
             assert "The runner is failing" in text
-            assert "<b>engine</b>: the clock was ahead by 2 days" in text
+            assert "<b>Engine</b> unavailable: the clock was ahead by 2 days" in text
             assert "No execution starts now" not in text, "it does: only its clock was wrong"
         finally:
             server.stop()

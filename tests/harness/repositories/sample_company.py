@@ -5,7 +5,7 @@ import json
 import random
 import sqlite3
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -72,19 +72,35 @@ _ANSWERS = {
 BROKEN_AGO = timedelta(hours=9)
 
 
+_CITIES = ("amsterdam", "berlin", "copenhagen", "dublin", "essen", "florence", "gdansk", "hamburg", "innsbruck", "jena")
+_STORE_TASKS = ("cash-report", "opening-hours", "price-labels", "shift-plan", "stock-count", "till-update")
+
+
 @contextmanager
-def company(folder: Path) -> Iterator[Site]:
+def company(folder: Path, jobs: int = len(TASKS)) -> Iterator[Site]:
+    """With more jobs than there are tasks, the others are those of stores, which all went well."""
+    tasks = (*TASKS, *stores(jobs - len(TASKS)))
     with Receiver() as receiver:
         repository = Repository.init(folder / "checkout")
         now = datetime.now(UTC)
-        _history(repository, receiver.url(""), now)
+        _history(repository, receiver.url(""), now, tasks)
         with Runner(str(repository.root), data=folder / "data"):
             pass  # it makes the ledger
-        _past(folder / "data" / "ledger.db", repository, now)
+        _past(folder / "data" / "ledger.db", repository, now, tasks)
         with Runner(str(repository.root), data=folder / "data") as runner:
             pause = {"reason": "the mail provider throttles us until Monday"}
             runner.client.post("/jobs/newsletter-digest/pause", json=pause).raise_for_status()
             yield Site(runner, repository)
+
+
+def stores(count: int) -> Iterator[Task]:
+    """Jobs of stores, six for each."""
+    for number in range(count):
+        store, kind = divmod(number, len(_STORE_TASKS))
+        city, branch = _CITIES[store % len(_CITIES)], store // len(_CITIES) + 1
+        name, schedule = f"{_STORE_TASKS[kind]}-{city}-{branch}", f"{number % 60} {number % 24} * * *"
+        takes, words = 300 + 40 * (number % 50), f"For store {branch} in {city}."
+        yield Task(name, "stores", schedule, "Europe/Berlin", takes, words)
 
 
 def _text(task: Task, receiver: str, **other: str) -> str:
@@ -99,8 +115,8 @@ def _text(task: Task, receiver: str, **other: str) -> str:
     )
 
 
-def _history(repository: Repository, receiver: str, now: datetime) -> None:
-    tasks = {task.name: task for task in TASKS}
+def _history(repository: Repository, receiver: str, now: datetime, all_tasks: Sequence[Task]) -> None:
+    tasks = {task.name: task for task in all_tasks}
 
     def save(name: str, **other: str) -> None:
         repository.write(f"jobs/{tasks[name].team}/{name}.yaml", _text(tasks[name], receiver, **other))
@@ -117,11 +133,13 @@ def _history(repository: Repository, receiver: str, now: datetime) -> None:
         (_TOMASZ, 38, ("billing",)),
         (_LEA, 33, ("growth", "data")),
         (_PRIYA, 24, ("security",)),
+        (_LEA, 21, ("stores",)),
     ):
-        for task in TASKS:
-            if task.team in teams:
-                save(task.name)
-        commit(person, timedelta(days=days, hours=3), f"Add the jobs of {' and '.join(teams)}")
+        added = [task.name for task in all_tasks if task.team in teams]
+        for name in added:
+            save(name)
+        if added:
+            commit(person, timedelta(days=days, hours=3), f"Add the jobs of {' and '.join(teams)}")
     save("daily-backup", schedule="30 2 * * *")
     commit(_MAYA, timedelta(days=19), "Back up before the nightly load, not after it")
     save("exchange-rates", schedule="* * * * *")
@@ -141,12 +159,14 @@ def _history(repository: Repository, receiver: str, now: datetime) -> None:
     commit(_LEA, timedelta(hours=2, minutes=12), "Try the search index five times: it restarts for minutes")
 
 
-def _past(ledger: Path, repository: Repository, now: datetime) -> None:
+def _past(ledger: Path, repository: Repository, now: datetime, tasks: Sequence[Task]) -> None:
     chance = seeded(20261127)
     database = sqlite3.connect(ledger)
+    commits = _commits(repository)
     with database:
-        for task in TASKS:
-            versions = _versions(repository, task)
+        for task in tasks:
+            path = f"jobs/{task.team}/{task.name}.yaml"
+            versions = _versions(repository, path, commits[path])
             since = now - timedelta(hours=HOURS if "*/5" not in task.schedule else 4)
             ticks = list(Schedule.parse(task.schedule, task.zone, key=task.name).between(since, now))
             # Whatever time it is: who has not run since the outage was not hit by it, for it is over.
@@ -167,14 +187,25 @@ class Made:
     job: Job
 
 
-def _versions(repository: Repository, task: Task) -> list[Made]:
-    path = f"jobs/{task.team}/{task.name}.yaml"
+def _commits(repository: Repository) -> dict[str, list[tuple[int, str]]]:
+    """Times and ids of the commits of each file, oldest first."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for entry in repository.git("log", "--reverse", "--format=%x00%ct %H", "--name-only").split("\0")[1:]:
+        about, *paths = entry.split("\n")
+        seconds, commit = about.split()
+        for path in filter(None, paths):
+            found.setdefault(path, []).append((int(seconds), commit))
+    return found
+
+
+def _versions(repository: Repository, path: str, commits: Sequence[tuple[int, str]]) -> list[Made]:
     found = []
-    for number, line in enumerate(repository.git("log", "--reverse", "--format=%ct %H", "--", path).splitlines(), 1):
-        seconds, commit = line.split()
-        job = validate_file(path, repository.git("show", f"{commit}:{path}").encode()).job
+    for number, (seconds, commit) in enumerate(commits, 1):
+        is_newest = number == len(commits)
+        content = (repository.root / path).read_text() if is_newest else repository.git("show", f"{commit}:{path}")
+        job = validate_file(path, content.encode()).job
         assert job is not None
-        found.append(Made(datetime.fromtimestamp(int(seconds), UTC), number, commit, job))
+        found.append(Made(datetime.fromtimestamp(seconds, UTC), number, commit, job))
     return found
 
 

@@ -283,7 +283,7 @@ def test_a_row_has_the_news_of_its_job_at_once(own: FlaskClient) -> None:
         finished(own, own.post("/api/v1/jobs/failing/trigger").get_json()["id"])
         text = page(own, "/")
         assert f"{number} failed" in text
-        assert (f"{number} in a row" in text) is (number > 1)
+        assert (f"{number} failures in a row" in text) is (number > 1)
     finished(own, own.post("/api/v1/jobs/daily-backup/trigger").get_json()["id"])
     assert "Last executions: 1 success" in page(own, "/")
 

@@ -154,17 +154,18 @@ def page(
     *,
     path_of: Callable[[Row], str | None] | None = None,
     asked: Mapping[str, str] | None = None,
-    job: str | None = None,
+    wanted: Callable[[Row], bool] | None = None,
 ) -> tuple[list[Row], Row | None]:
     """One page of the rows whose job the caller sees, and the row that the next page starts after, if one follows.
 
     ``read`` answers that many rows after a row; ``path_of`` says where the file of a row's job was then; ``asked`` are
-    tags that the job must have, ``job`` is its name.
+    tags that the job must have, ``wanted`` is any other filter.
     Each page looks at a bounded number of rows, so it may be short and still have a next one. Rows of others that
     follow within that bound make no next page, so the answer does not reveal them.
     """
     needed = tuple((asked or {}).items())
-    if not needed and job is None and not is_limited():
+    is_any = not needed and not is_limited()
+    if is_any and wanted is None:
         rows = list(read(size + 1, None))
         return rows[:size], rows[size - 1] if len(rows) > size else None
     seen: list[Row] = []
@@ -173,9 +174,11 @@ def page(
         rows = list(read(_CHUNK, last))
         for row in rows:
             last = row
+            if wanted is not None and not wanted(row):
+                continue
             own_path = None if path_of is None else partial(path_of, row)
             found = job_of(row)
-            if found is not None and job in (None, found) and _sees_job(found, needed, own_path):
+            if is_any or (found is not None and _sees_job(found, needed, own_path)):
                 if len(seen) == size:
                     return seen, seen[-1]
                 seen.append(row)

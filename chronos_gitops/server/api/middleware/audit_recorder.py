@@ -40,7 +40,7 @@ def _record(response: Response) -> Response:
         entry = _entry(audited, given, response, status)
         if status < 400 and audited.action in _SESSION_ACTIONS and entry["target"] is None:
             return response  # no session began or ended
-        _write(audited, entry, _answer(response).get("id") if audited.answers and status < 400 else None)
+        _write(audited, entry)
     return response
 
 
@@ -59,9 +59,8 @@ def _audited(status: int, given: dict[str, Any]) -> Audited | None:
     return _REFUSED_CALL if status in REFUSED_STATUSES else None
 
 
-def _write(audited: Audited, entry: Entry, answered: str | None) -> None:
-    """Write the entry; ``answered`` is the id of what ``Audited.answers`` names. An error is logged only, because the
-    action has happened and its response must not deny it."""
+def _write(audited: Audited, entry: Entry) -> None:
+    """Write the entry. An error is logged only, because the action has happened and its response must not deny it."""
     is_refused = entry["result"] == AuditResult.REFUSED
     is_new = True
     try:
@@ -74,9 +73,7 @@ def _write(audited: Audited, entry: Entry, answered: str | None) -> None:
         fields = {"request_id": request_context.request_id(), "action": audited.action.value, "error": str(error)}
         log.error("audit_failed", extra=fields)
     if is_new and audited.event is not None:
-        service().events.add(
-            _event(audited.event, entry, {} if audited.answers is None else {audited.answers: answered})
-        )
+        service().events.add(_event(audited.event, entry))
 
 
 def _key(entry: Entry) -> Hashable:
@@ -108,9 +105,16 @@ def _entry(audited: Audited, given: dict[str, Any], response: Response, status: 
         "detail": _text(request_context.problem_detail(), _LONGEST_REFUSED) if is_refused else None,
         "commit": _text(said.get("commit"), longest) if audited.makes_commit and not is_refused else None,
         "review": _text(_review(said), longest) if audited.makes_commit and not is_refused else None,
+        "execution": _answered(audited, "execution", said, is_refused=is_refused),
+        "replay": _answered(audited, "replay", said, is_refused=is_refused),
         "request_id": request_context.request_id(),
         "count": 1,
     }
+
+
+def _answered(audited: Audited, kind: str, said: dict[str, Any], *, is_refused: bool) -> str | None:
+    """The id of what the response describes, if it is of this kind."""
+    return None if is_refused or audited.answers != kind else said.get("id")
 
 
 def _answer(response: Response) -> dict[str, Any]:
@@ -141,7 +145,7 @@ def _path(job: str | None, *, is_refused: bool) -> str | None:
     return None if last is None else last.path
 
 
-def _event(kind: EventKind, entry: Entry, answered: dict[str, Any]) -> Event:
+def _event(kind: EventKind, entry: Entry) -> Event:
     is_done = entry["status"] < 400
     words = entry["detail"] or entry["reason"] or entry["result"]
     return Event(
@@ -154,7 +158,8 @@ def _event(kind: EventKind, entry: Entry, answered: dict[str, Any]) -> Event:
         result=entry["result"],
         request_id=entry["request_id"],
         paths={entry["job"]: entry["path"]} if entry["job"] is not None and entry["path"] is not None else {},
-        **answered,
+        execution=entry["execution"],
+        replay=entry["replay"],
     )
 
 

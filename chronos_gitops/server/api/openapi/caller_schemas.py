@@ -85,6 +85,8 @@ def audit() -> dict[str, Schema]:
         "detail": nullable(TEXT) | {"description": "Reason of a refusal or failure"},
         "commit": nullable(TEXT) | {"description": "The commit it made"},
         "review": nullable(TEXT) | {"description": "The address of the request that waits for review, else its branch"},
+        "execution": nullable(TEXT) | {"description": "The execution that was started or cancelled"},
+        "replay": nullable(TEXT) | {"description": "The replay that was begun or cancelled, or has ended"},
         "request_id": nullable(TEXT) | {"description": "null where no call was made"},
         "count": NUMBER | {"description": "Equal refusals of one minute that this entry stands for"},
     }

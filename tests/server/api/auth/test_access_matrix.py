@@ -49,6 +49,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "GET /login/<issuer>": ("", OPEN),
     "GET /login/<issuer>/callback": ("", OPEN),
     "GET /changes": ("read", ANY),
+    "GET /audit": ("read", ANY),
     "GET /status": ("read", ANY),
     "GET /upcoming": ("read", ANY),
     "GET /live": ("read", ANY),
