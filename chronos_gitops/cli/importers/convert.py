@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from chronos_gitops.cli.importers.model import ImportedJob, ImportResult, RefusedEntry
-from chronos_gitops.cli.importers.uninherited import uninherited
+from chronos_gitops.cli.importers.output import names
+from chronos_gitops.cli.importers.output.uninherited import uninherited
 from chronos_gitops.git.tree import NoFiles
 from chronos_gitops.jobs.layers.file_roles import DEFAULTS
 from chronos_gitops.jobs.layers.tree import NO_LAYERS, Layers
@@ -20,7 +21,6 @@ from chronos_gitops.jobs.validation.validate import git_blob_id, validate_file
 from chronos_gitops.jobs.yaml_writer import yaml_of
 from chronos_gitops.process.lazy_dataclass import dataclass
 
-_LONGEST_NAME: Final = 60
 _TEXTS: Final = ("url", "body")
 _SHORTEST: Final = 6
 """Characters of a credential below which it may stand elsewhere in the text by chance."""
@@ -86,7 +86,7 @@ def with_shared_defaults(imported: Imported, layers: Mapping[str, bytes], folder
 
 
 def _draft(found: ImportedJob, taken: dict[str, int], inherited: Mapping[str, Any]) -> ConvertedJob | RefusedEntry:
-    name = _free(_name(found), taken)
+    name = _free(names.of(found), taken)
     document = {"name": name, **found.document}
     lost = list(found.lost)
     if isinstance(document.get("webhook"), dict):
@@ -105,27 +105,6 @@ def _draft(found: ImportedJob, taken: dict[str, int], inherited: Mapping[str, An
     return ConvertedJob(found.place, name, yaml_of(uninherited(document, inherited)), tuple(lost), secrets)
 
 
-def _name(found: ImportedJob) -> str:
-    wished = _kebab(found.name) or _kebab(_of_url(str((found.document.get("webhook") or {}).get("url") or "")))
-    return wished[:_LONGEST_NAME].strip("-") or "imported-job"
-
-
-def _of_url(url: str) -> str:
-    """The last two parts of the path; with less than two words, the host before them."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    path = re.sub(r"\.\w+\Z", "", "-".join([part for part in parts.path.split("/") if part][-2:]))
-    host = (parts.hostname or "").removeprefix("www.").partition(".")[0]
-    return path if "-" in _kebab(path) else f"{host}-{path}"
-
-
-def _kebab(text: str) -> str:
-    split = re.sub(r"([a-z0-9])([A-Z])", r"\1-\2", text)
-    return re.sub(r"[^a-z0-9]+", "-", split.lower()).strip("-")
-
-
 def _free(name: str, taken: dict[str, int]) -> str:
     """``taken`` has the last number that was given to each name."""
     if name not in taken:
@@ -141,7 +120,7 @@ def _without_credentials(name: str, webhook: dict[str, Any]) -> dict[str, Any]:
         kept["headers"] = {key: _header(name, key, value) for key, value in kept["headers"].items()}
     if isinstance(kept.get("auth"), dict):
         kept["auth"] = {
-            key: f"${{secret:{name}-{_kebab(key)}}}" if key in AUTH_FIELDS and is_literal(str(value)) else value
+            key: f"${{secret:{name}-{names.kebab(key)}}}" if key in AUTH_FIELDS and is_literal(str(value)) else value
             for key, value in kept["auth"].items()
         }
     for field in _TEXTS:
@@ -151,12 +130,14 @@ def _without_credentials(name: str, webhook: dict[str, Any]) -> dict[str, Any]:
 
 
 def _referring(secret: str, text: str, *, is_url: bool) -> str:
-    """The text with a reference for each credential in it; those stay that a reference would send otherwise."""
+    """The text with a reference for each credential in it. Values are percent-encoded in an address: one that would be
+    sent otherwise, such as the path of a webhook of Slack, makes all of the address a reference."""
     head = authority_part(text) if is_url else ""
     rest = text[len(head) :]
-    known = (found for found in literals(rest) if len(found) >= _SHORTEST)
-    found = [one for one in known if not is_url or quote(unquote(one), safe="") == one]
-    for number, value in enumerate(sorted(found, key=len, reverse=True), 1):
+    known = [found for found in literals(text if is_url else rest) if len(found) >= _SHORTEST]
+    if is_url and any(one not in rest or quote(unquote(one), safe="") != one for one in known):
+        return f"${{secret:{secret}}}"
+    for number, value in enumerate(sorted(known, key=len, reverse=True), 1):
         rest = rest.replace(value, f"${{secret:{secret}{'' if number == 1 else f'-{number}'}}}")
     return head + rest
 
@@ -166,7 +147,7 @@ def _header(name: str, key: str, value: Any) -> Any:
     if not isinstance(value, str) or not is_sensitive(key) or not is_literal(value):
         return value
     scheme = _SCHEME.match(value)
-    return f"{scheme[1] + ' ' if scheme else ''}${{secret:{name}-{_kebab(key)}}}"
+    return f"{scheme[1] + ' ' if scheme else ''}${{secret:{name}-{names.kebab(key)}}}"
 
 
 def _secrets(value: Any) -> Iterator[str]:

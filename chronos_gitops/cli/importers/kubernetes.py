@@ -16,6 +16,7 @@ from chronos_gitops.cli.importers.model import (
     ImportResult,
     RefusedEntry,
     Unconvertible,
+    limit_notes,
     reading,
 )
 from chronos_gitops.cli.importers.timings import robfig
@@ -32,6 +33,11 @@ _HOSTS: Final = {
     "hostAliases": "hostAliases: the runner looks names up by itself",
     "dnsConfig": "dnsConfig: the runner looks names up by itself",
 }
+_OF_CONTAINERS: Final = {
+    "envFrom": "envFrom: its variables, such as a proxy, are not known here",
+    "lifecycle": "lifecycle: its hooks are not run",
+}
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _FAILURES: Final = "podFailurePolicy: retry_policy and webhook.success_codes say which responses are tried again"
 _DEADLINE: Final = "activeDeadlineSeconds was for all attempts together; timeout is for each"
 _ENTRY_POINT: Final = "the entry point of its image is taken for one that runs its arguments"
@@ -46,13 +52,13 @@ def read(content: bytes, *, timezone: str, is_enabled: bool) -> ImportResult:
     notes = [] if is_enabled else [_OFF]
     if zoneless:
         notes.append(f"CronJobs without timeZone are read in {timezone}; give the cluster's own with --timezone")
-    kept = (
+    kept = [
         ImportedJob(e.place, e.name, e.document, tuple(lost for lost in e.lost if lost != "no zone"))
         if isinstance(e, ImportedJob)
         else e
         for e in entries
-    )
-    return reading(kept, notes)
+    ]
+    return reading(kept, [*notes, *limit_notes(kept)])
 
 
 def _objects(documents: list[Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -95,6 +101,8 @@ def _entry(
 def _cron_job(place: str, item: Mapping[str, Any], name: str, timezone: str, *, is_enabled: bool) -> ImportedJob:
     spec, metadata = at(item, "spec"), at(item, "metadata")
     job = at(spec, "jobTemplate", "spec")
+    if job.get("parallelism") == 0:
+        raise Unconvertible("its parallelism is 0: it starts no pod")
     if any(job.get(field, 1) != 1 for field in _PODS):
         raise Unconvertible("its completions or parallelism start several pods, and each would send the request")
     made, lost = commands.webhook(_command(_container(job)))
@@ -117,7 +125,9 @@ def _cron_job(place: str, item: Mapping[str, Any], name: str, timezone: str, *, 
     lost += [_DEADLINE] if "timeout" not in made and "timeout" in document else []
     lost += [] if zone else ["no zone"]
     host = _host(made["webhook"]["url"])
-    if host and "." not in host and ":" not in host and host != "localhost":
+    if host in _LOOPBACK:
+        lost.append(f"the host {host} was the pod's own, and is the runner's here")
+    elif host and "." not in host and ":" not in host:
         lost.append(f"the host {host} is looked up in the namespace of the CronJob: write {host}.NAMESPACE")
     return ImportedJob(place, name, document | ({"tags": labels} if labels else {}), tuple(lost))
 
@@ -136,6 +146,7 @@ def _about(job: Mapping[str, Any]) -> Iterator[str]:
     if job.get("podFailurePolicy"):
         yield _FAILURES
     container = _container(job)
+    yield from (said for field, said in _OF_CONTAINERS.items() if container.get(field))
     if not container.get("command") and _image(container) not in _WITHOUT_ENTRY_POINT:
         yield _ENTRY_POINT
 

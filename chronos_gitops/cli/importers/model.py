@@ -1,10 +1,12 @@
 """The result of reading another scheduler's file: jobs as documents, and entries that cannot become one."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from chronos_gitops.errors import ChronosError
 from chronos_gitops.process.lazy_dataclass import dataclass
+
+_NO_LIMIT: Final = "jobs without a timeout end each attempt after 5m, where the calls that they replace had no limit"
 
 
 class NotReadable(ChronosError):
@@ -47,6 +49,12 @@ class ImportResult:
 
     entries: tuple[ImportedJob | RefusedEntry, ...]
     notes: tuple[str, ...] = ()
+
+
+def limit_notes(entries: Iterable[ImportedJob | RefusedEntry]) -> list[str]:
+    """For sources whose requests last as long as they need."""
+    is_needed = any(isinstance(one, ImportedJob) and one.document.get("timeout") is None for one in entries)
+    return [_NO_LIMIT] if is_needed else []
 
 
 def reading(entries: Iterable[ImportedJob | RefusedEntry], notes: Iterable[str] = ()) -> ImportResult:

@@ -15,6 +15,7 @@ from chronos_gitops.cli.importers.model import (
     NotReadable,
     RefusedEntry,
     Unconvertible,
+    limit_notes,
     reading,
 )
 from chronos_gitops.cli.importers.timings import robfig
@@ -23,6 +24,7 @@ _OFF: Final = "every job is written with enabled: false; enable one when Ofelia 
 _LABEL: Final = re.compile(r"ofelia\.(job-(?:exec|run|local|service-run))\.([^.]+)\.([^.]+)\Z")
 _SECTION: Final = re.compile(r'^\[(job-(?:exec|run|local|service-run)) "([^"\n]*)"\][ \t\r]*$', re.MULTILINE)
 _SETTING: Final = re.compile(r"^[ \t]*([A-Za-z-]+)[ \t]*=[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
+_COMPOSE_VARIABLE: Final = re.compile(r"\$\{[^}]*\}?|\$[A-Za-z_]\w*")
 _FIELDS_WITH_SECONDS: Final = 6
 _ENVIRONMENT: Final = ("environment", "env")
 _NO_EFFECT: Final = frozenset(
@@ -42,7 +44,7 @@ def read(content: bytes, *, timezone: str, is_enabled: bool) -> ImportResult:
         raise NotReadable("there are no labels ofelia.job-* in this", hint=hint)
     entries = [one if isinstance(one, RefusedEntry) else _entry(one, timezone, is_enabled=is_enabled) for one in found]
     zone = f"the times are read in {timezone}; give the zone of Ofelia's container with --timezone"
-    return reading(entries, [zone] if is_enabled else [_OFF, zone])
+    return reading(entries, [*([] if is_enabled else [_OFF]), zone, *limit_notes(entries)])
 
 
 def _of_ini(content: str) -> Iterator[Job]:
@@ -58,7 +60,7 @@ def _of_ini(content: str) -> Iterator[Job]:
 
 
 def _of_labels(documents: list[Any]) -> Iterator[Job | RefusedEntry]:
-    for container, labels in _containers(documents):
+    for container, labels, is_compose in _containers(documents):
         jobs: dict[tuple[str, str], dict[str, str]] = {}
         for label, value in labels.items():
             match = _LABEL.match(label)
@@ -68,21 +70,35 @@ def _of_labels(documents: list[Any]) -> Iterator[Job | RefusedEntry]:
             place = f"{container[:60]}, {kind} {name[:60]}"
             if labels.get("ofelia.enabled") != "true":
                 yield RefusedEntry(place, "", "its container has no label ofelia.enabled=true, so Ofelia ignores it")
-            else:
-                yield place, kind, name, given
+                continue
+            try:
+                yield place, kind, name, _interpolated(given) if is_compose else given
+            except Unconvertible as why:
+                yield RefusedEntry(place, given.get("command", ""), str(why))
 
 
-def _containers(documents: list[Any]) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each with its labels: services of a compose file, objects of docker inspect, or labels alone."""
+def _containers(documents: list[Any]) -> Iterator[tuple[str, dict[str, str], bool]]:
+    """Each with its labels: services of a compose file, objects of docker inspect, or labels alone. Is it compose?"""
     for document in documents:
         for name, service in at(document, "services").items():
-            yield f"service {text(name)}", _labels(at({"one": service}, "one").get("labels"))
+            yield f"service {text(name)}", _labels(at({"one": service}, "one").get("labels")), True
         for one in document if isinstance(document, list) else [document]:
             inspected = at(one, "Config").get("Labels")
             if inspected is not None:
-                yield f"container {text(one.get('Name')).lstrip('/') or 'without a name'}", _labels(inspected)
+                yield f"container {text(one.get('Name')).lstrip('/') or 'without a name'}", _labels(inspected), False
             elif isinstance(one, dict) and any(text(key).startswith("ofelia.") for key in one):
-                yield "labels", _labels(one)
+                yield "labels", _labels(one), False
+
+
+def _interpolated(given: Mapping[str, str]) -> dict[str, str]:
+    """As compose reads its file: ``$$`` is ``$``, and other ``$`` put in variables of its own environment."""
+    found = {}
+    for name, value in given.items():
+        variable = _COMPOSE_VARIABLE.search(value.replace("$$", ""))
+        if variable:
+            raise Unconvertible(f"compose puts a variable in ({variable[0][:40]}): write its value, or $$ for a $")
+        found[name] = value.replace("$$", "$")
+    return found
 
 
 def _labels(given: Any) -> dict[str, str]:

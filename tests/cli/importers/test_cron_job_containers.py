@@ -38,6 +38,8 @@ SENT: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"image": "busybox:1.36", "args": ["wget", "-qO-", f"{API}/a"]}, {"url": f"{API}/a", "method": "GET"}),
     ({"image": "busybox", "command": ["/bin/wget", "--spider", f"{API}/a"]}, {"method": "HEAD"}),
     (shell(f"curl {API}/a"), {"url": f"{API}/a"}),
+    ({"image": "a", "command": ["/bin/bash", "-euo", "pipefail", "-c", f"curl {API}/a"]}, {"url": f"{API}/a"}),
+    ({"image": "a", "command": ["/sbin/tini", "--"], "args": ["curl", f"{API}/a"]}, {"url": f"{API}/a"}),
     ({"image": "a", "command": ["sh"], "args": ["-ec", f"curl {API}/a"]}, {"url": f"{API}/a"}),
     (shell("curl $URL", env=env(URL=f"{API}/b")), {"url": f"{API}/b"}),
     (shell("curl ${URL}/c", env=env(URL=API)), {"url": f"{API}/c"}),
@@ -161,6 +163,11 @@ def test_fields_without_a_counterpart_are_named() -> None:
     assert "podFailurePolicy" in lost(job={"podFailurePolicy": {"rules": [1]}})[0]
     assert "@every" in lost(spec={"schedule": "@every 7m"})[0]
     assert lost(container={"image": "me/app", "args": ["curl", API]}) == [_ENTRY_POINT]
+    hooked = {"image": "curl", "args": [API], "envFrom": [{"secretRef": {"name": "a"}}], "lifecycle": {"preStop": {}}}
+    assert [one.partition(":")[0] for one in lost(container=hooked)] == ["envFrom", "lifecycle"]
+    for host in ("localhost", "127.0.0.1", "[::1]"):
+        (said,) = lost(container={"image": "curl", "args": ["-g", f"http://{host}:8080/"]})
+        assert said == f"the host {host.strip('[]')} was the pod's own, and is the runner's here"
     proxied = {**SENT[0][0], "env": env(HTTPS_PROXY="http://user:word@proxy:3128", NO_PROXY="x")}
     assert lost(container=proxied) == ["HTTPS_PROXY: the request is sent without this proxy"]
 

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from cli.importers.test_sources import done, jobs, refused
 
 from chronos_gitops.cli.importers import ofelia
@@ -26,13 +27,34 @@ services:
       - ofelia.job-run.report.schedule=0 30 2 * * 1
       - ofelia.job-run.report.image=curlimages/curl
       - 'ofelia.job-run.report.environment=["API_KEY=0123456789abcdef"]'
-      - "ofelia.job-run.report.command=sh -c 'curl -H \\"X-Key: $API_KEY\\" https://api.example.com/report'"
+      - "ofelia.job-run.report.command=sh -c 'curl -H \\"X-Key: $$API_KEY\\" https://api.example.com/report'"
       - ofelia.job-run.report.slack-webhook=https://hooks.example.com/x
   forgotten:
     labels:
       ofelia.job-exec.old.schedule: "@daily"
       ofelia.job-exec.old.command: curl http://old.internal/
 """
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("curl http://a.internal/$$a", "http://a.internal/$a"),
+        ("curl http://a.internal/$a", "compose puts a variable in ($a): write its value, or $$ for a $"),
+        ("curl http://${HOST:-a}/", "compose puts a variable in (${HOST:-a}): write its value, or $$ for a $"),
+    ],
+)
+def test_compose_reads_its_dollars_before_ofelia_does(label: str, expected: str) -> None:
+    labels = {
+        "ofelia.enabled": "true",
+        "ofelia.job-exec.a.schedule": "@daily",
+        "ofelia.job-exec.a.command": label,
+    }
+    found = done(ofelia.read, json.dumps({"services": {"web": {"labels": labels}}}))
+    assert [job.webhook.url for job in jobs(found)] + [why for _, why in refused(found)] == [expected]
+    inspected = done(ofelia.read, json.dumps([{"Name": "/web", "Config": {"Labels": labels}}]))
+    assert len(inspected.drafts) + len(inspected.refusals) == 1
+    assert "compose" not in str(inspected.refusals)
 
 
 def test_labels_of_a_compose_file() -> None:

@@ -75,6 +75,7 @@ def test_a_crontab() -> None:
     assert [note.partition(":")[0] for note in imported.notes] == [
         "crontab says no zone",
         "MAILTO",
+        "jobs without a timeout end each attempt after 5m, where the calls that they replace had no limit",
     ]
 
 
@@ -356,9 +357,10 @@ def test_a_credential_in_a_url_or_a_body_becomes_a_reference() -> None:
     assert draft.lost == tuple(f"the value of {name}: hand it to the runner as a secret" for name in draft.secrets)
 
 
-def test_a_credential_that_a_reference_would_change_is_told() -> None:
+def test_a_credential_that_a_reference_in_its_place_would_change_makes_the_address_one() -> None:
     (draft,) = done(crontab.read, "@daily curl 'https://a.example.com/x/y?token=abc+def/ghi'").drafts
-    assert "a credential stands in the url" in draft.lost[0]
+    assert draft.lost == ("the value of x-y-url: hand it to the runner as a secret",)
+    assert 'url: "${secret:x-y-url}"' in draft.text
 
 
 def test_a_list_of_cron_jobs_digests_and_expansions_of_kubernetes() -> None:

@@ -101,8 +101,18 @@ def test_timers_whose_services_call_curl_or_wget() -> None:
             "EnvironmentFile=/etc/x\nExecStart=curl http://a.example.com/",
             "its variables are in a file (EnvironmentFile)",
         ),
+        ("ExecStart=curl $HOST/x", "the variable HOST/x is not set here"),
+        ("ExecStart=curl http://a.example.com/${HOST", "the variable ${HOST is not set here"),
+        ("Environment=A=%i\nExecStart=curl http://a.example.com/", "it uses a specifier of systemd (%)"),
+        (
+            r"ExecStart=curl -d \xff http://a.example.com/",
+            r"it has the escape \xff: write the letter itself",
+        ),
         ("ExecStart=curl 'http://a.example.com/", "a quote of its command is never closed"),
-        ("ExecStart=curl http://a.example.com/ ; curl http://b.example.com/", "it is more than one command"),
+        (
+            "ExecStart=curl http://a.example.com/ ; curl http://b.example.com/",
+            "it is more than one command, or has a ; alone",
+        ),
         ("TimeoutStartSec=soon\nExecStart=curl http://a.example.com/", '"soon" is not a time span that is known here'),
         ("TimeoutStartSec=99999999w\nExecStart=curl http://a.example.com/", '"99999999w" is too long'),
         ("ExecStart=", "it runs more than one command, or none"),
@@ -111,3 +121,29 @@ def test_timers_whose_services_call_curl_or_wget() -> None:
 def test_services_that_no_job_can_repeat_are_refused_with_the_reason(service: str, reason: str) -> None:
     found = done(timers.read, f"[Timer]\nOnCalendar=daily\n[Service]\n{service}\n")
     assert refused(found) == [("imported.timer", reason)]
+
+
+@pytest.mark.parametrize(
+    ("words", "body"),
+    [
+        (r"'a\tb\x41'", "a\tbA"),
+        (r'"{\"a\": \"x\sy\"}"', '{"a": "x y"}'),
+        (r"'{\"a\": 1}'", '{"a": 1}'),
+        (r"it\'s", "it's"),
+        (r"a\.b", r"a\.b"),
+        (r"\101\u0042\\", "AB\\"),
+        ("a'b c'd", "ab cd"),
+        ("$$", "$"),
+        ("$${A}", "${A}"),
+        ("${D}", "$$"),
+        ("x;y", "x;y"),
+        ("'100%%'", "100%"),
+        ("x$A", "x$A"),
+    ],
+)
+def test_words_are_those_of_systemd_and_of_no_shell(words: str, body: str) -> None:
+    """systemd.service(5), "Command lines"; systemd.syntax(7), "Quoting": escapes of C count in both kinds of quotes."""
+    service = f"Environment=A=1 D=$$\nExecStart=curl -d {words} http://a.example.com/"
+    units = f"[Timer]\nOnCalendar=daily\n[Service]\n{service}\n"
+    (job,) = jobs(done(timers.read, units))
+    assert job.webhook.body == body

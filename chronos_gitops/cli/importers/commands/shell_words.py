@@ -16,7 +16,8 @@ _DELIMITER: Final = re.compile(r"[ \t]*(?:'([^'\n]+)'|\"([^\"\n]+)\"|\\?([^\s'\"
 _BRACES: Final = re.compile(r"\{[^{}\n]*(?:,|\.\.)[^\n]*\}")
 _BLANK: Final = re.compile(r"[ \t\n]+")
 _REFERENCE: Final = "secret:"
-_SHELLS: Final = frozenset({"sh", "bash", "ash", "dash"})
+SHELLS: Final = frozenset({"sh", "bash", "ash", "dash"})
+_WITH_FILE: Final = ("--rcfile", "--init-file")
 _DESCRIPTORS: Final = ("/dev/null", "/dev/stdout", "/dev/stderr", "1", "2", "-")
 _WHY: Final = {
     "|": "it sends its output to another command",
@@ -49,9 +50,24 @@ def read(text: str, variables: Mapping[str, str]) -> Command:
 
 
 def script_of(words: Sequence[str]) -> str | None:
-    """The script of ``sh -c SCRIPT``; None for another command."""
-    is_shell = len(words) > 2 and words[0].rpartition("/")[2] in _SHELLS
-    return words[2] if is_shell and words[1].startswith("-") and "c" in words[1] else None
+    """The script of ``sh -c SCRIPT``, also after ``-euo pipefail``; None for another command."""
+    if not words or words[0].rpartition("/")[2] not in SHELLS:
+        return None
+    is_script = False
+    rest = iter(words[1:])
+    for word in rest:
+        if word in ("-", "--"):
+            return next(rest, None) if is_script else None
+        if not word.startswith(("-", "+")):
+            return word if is_script else None
+        if word.startswith("--"):
+            if word in _WITH_FILE:
+                return None
+        else:
+            is_script = is_script or (word[0] == "-" and "c" in word)
+            for _ in range(word.lower().count("o")):  # the name of an option
+                next(rest, None)
+    return None
 
 
 def secret_or_value(name: str, value: str) -> str:

@@ -12,6 +12,7 @@ from chronos_gitops.process.lazy_dataclass import dataclass
 _ASSIGNMENT: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 _DURATION: Final = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)([smhd]?)")
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_WAIT: Final = "flock: an execution waits for the one before it without the limit of -w"
 _MOST: Final = 20
 """Wrappers around one command; a line with more was made by a program."""
 
@@ -40,11 +41,19 @@ _OPTIONS: Final = {
     "nice": _Options.of("", "-n --adjustment"),
     "ionice": _Options.of("-t --ignore", "-c -n --class --classdata"),
     "timeout": _Options.of("--foreground --preserve-status -v --verbose", "-k -s --kill-after --signal"),
-    "flock": _Options.of("-n --nb --nonblock -e -x --exclusive -o --close -F --no-fork", ""),
+    "flock": _Options.of(
+        "-n --nb --nonblock -e -x --exclusive -o --close -F --no-fork",
+        "-w --wait --timeout -E --conflict-exit-code",
+    ),
     "nohup": _Options.of(),
     "setsid": _Options.of("-w --wait -f --fork -c --ctty", ""),
     "time": _Options.of("-p --portability", ""),
     "chronic": _Options.of("-e -v", ""),
+    "cronic": _Options.of(),
+    "run-one": _Options.of(),
+    "sudo": _Options.of("-n -E -H --non-interactive --set-home --preserve-env", "-u -g --user --group"),
+    "tini": _Options.of("-g -s -v -w", ""),
+    "dumb-init": _Options.of("-c -v --single-child --verbose", ""),
     "exec": _Options.of(),
     "command": _Options.of(),
 }
@@ -93,9 +102,11 @@ def _options(program: str, words: Sequence[str]) -> tuple[list[str], Sequence[st
         name, is_joined, _ = word.partition("=") if word.startswith("--") else (word[:2], len(word) > 2, "")
         if program == "nice" and re.fullmatch(r"-{1,2}[0-9]+", word):
             continue
-        if word in allowed.flags:
-            given.append(word)
+        letters = [f"-{letter}" for letter in word[1:]] if not word.startswith("--") else [word]
+        if allowed.flags.issuperset(letters):
+            given += letters
         elif name in allowed.valued:
+            given.append(name)
             at += 0 if is_joined else 1
         else:
             raise Unconvertible(f"the option {word[:40]} of {program} is unknown here")
@@ -130,12 +141,19 @@ def _flock(found: Unwrapped, given: Sequence[str], words: Sequence[str]) -> Unwr
     if rest[:1] in (["-c"], ["--command"]):
         rest = ["sh", "-c", *rest[1:]]
     is_skipped = {"-n", "--nb", "--nonblock"} & {*given}
-    lost = f"flock: executions do not wait for other commands that hold {lock[:100]}"
-    command = replace(found.command, lost=(*found.command.lost, lost))
+    lost = [f"flock: executions do not wait for other commands that hold {lock[:100]}"]
+    lost += [_WAIT] if {"-w", "--wait", "--timeout"} & {*given} and not is_skipped else []
+    command = replace(found.command, lost=(*found.command.lost, *lost))
     return _started(replace(found, command=command), rest, concurrency="forbid" if is_skipped else "queue")
+
+
+def _run_one(found: Unwrapped, _: Sequence[str], words: Sequence[str]) -> Unwrapped:
+    """A second one of the same words ends at once."""
+    return _started(found, words, concurrency="forbid")
 
 
 _EFFECTS: Final[dict[str, Callable[[Unwrapped, Sequence[str], Sequence[str]], Unwrapped]]] = {
     "timeout": _timeout,
     "flock": _flock,
+    "run-one": _run_one,
 }

@@ -1,7 +1,6 @@
 """Timers whose service calls curl or wget become webhooks; OnCalendar= and OnUnitActiveSec= become their schedule."""
 
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -15,9 +14,11 @@ from chronos_gitops.cli.importers.model import (
     NotReadable,
     RefusedEntry,
     Unconvertible,
+    limit_notes,
     reading,
 )
-from chronos_gitops.cli.importers.systemd import units
+from chronos_gitops.cli.importers.systemd import command_lines, units
+from chronos_gitops.cli.importers.systemd.command_lines import expanded, without_specifiers
 from chronos_gitops.cli.importers.systemd.units import Unit
 from chronos_gitops.cli.importers.timings import calendar_events
 from chronos_gitops.schedule import durations
@@ -44,7 +45,7 @@ _UNITS: Final = {
     **dict.fromkeys(("w", "week", "weeks"), 604800),
 }
 _PREFIX: Final = re.compile(r"[-@:+!|]*")
-_REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SEPARATOR: Final = re.compile(r"(?<!\S)\\?;(?!\S)")
 _TRUE: Final = ("1", "yes", "y", "true", "t", "on")
 _LONGEST: Final = timedelta(days=36500)
 
@@ -58,7 +59,7 @@ def read(content: bytes, *, timezone: str, is_enabled: bool) -> ImportResult:
         raise NotReadable("there is no timer in this", hint=hint)
     notes = [_NO_ZONE.format(zone=timezone)]
     entries = [_entry(timer, found, timezone, is_enabled=is_enabled) for timer in timers]
-    return reading(entries, notes if is_enabled else [_OFF, *notes])
+    return reading(entries, [*([] if is_enabled else [_OFF]), *notes, *limit_notes(entries)])
 
 
 def _entry(timer: Unit, known: Mapping[str, Unit], timezone: str, *, is_enabled: bool) -> ImportedJob | RefusedEntry:
@@ -159,44 +160,18 @@ def _command(service: Unit) -> shell_words.Command:
     if prefix and "@" in prefix[0]:
         raise Unconvertible("it gives its program another name (@)")
     variables = {name: shell_words.secret_or_value(name, value) for name, value in _variables(service)}
-    try:
-        split = shlex.split(lines[0][prefix.end() if prefix else 0 :])
-    except ValueError:
-        raise Unconvertible("a quote of its command is never closed") from None
-    words = [word for one in split for word in _expanded(_plain(one), variables)]
+    line = lines[0][prefix.end() if prefix else 0 :]
+    if _SEPARATOR.search(line):
+        raise Unconvertible("it is more than one command, or has a ; alone")
+    words = [word for one in command_lines.split(line) for word in expanded(without_specifiers(one), variables)]
     return shell_words.Command(tuple(words), variables=variables)
-
-
-def _plain(word: str) -> str:
-    """Specifiers are what a percent sign begins."""
-    if re.search(r"%[^%]|%\Z", word.replace("%%", "")):
-        raise Unconvertible("it uses a specifier of systemd (%)")
-    return word.replace("%%", "%")
-
-
-def _expanded(word: str, variables: Mapping[str, str]) -> list[str]:
-    if word == ";":
-        raise Unconvertible("it is more than one command")
-    if re.fullmatch(r"\$[A-Za-z_][A-Za-z0-9_]*", word):
-        return _known(word[1:], variables).split()
-    return [_REFERENCE.sub(lambda match: _known(match[1], variables), word).replace("$$", "$")]
-
-
-def _known(name: str, variables: Mapping[str, str]) -> str:
-    if name not in variables:
-        raise Unconvertible(f"the variable {name[:40]} is not set here")
-    return variables[name]
 
 
 def _variables(service: Unit) -> Iterator[tuple[str, str]]:
     if service.values("Service", "EnvironmentFile"):
         raise Unconvertible("its variables are in a file (EnvironmentFile)")
     for line in service.values("Service", "Environment"):
-        try:
-            words = shlex.split(line)
-        except ValueError:
-            raise Unconvertible("a quote of its Environment is never closed") from None
-        for word in words:
+        for word in map(without_specifiers, command_lines.split(line)):
             name, equals, value = word.partition("=")
             if equals:
                 yield name, value

@@ -1,0 +1,1 @@
+"""The file of an imported job: its name, and its fields below layers."""
