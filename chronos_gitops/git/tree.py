@@ -5,8 +5,9 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import field, replace
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -27,6 +28,9 @@ _KINDS: Final = {
     "160000": FileKind.SUBMODULE,
 }
 _RACY_NS: Final = 2_000_000_000
+_MOST_EDITED: Final = 64 * 1024
+"""Bytes of the paths that one git is asked about."""
+_PATH: Final = attrgetter("path")
 
 
 class NoFiles:
@@ -44,26 +48,21 @@ class NoFiles:
 class CommitFiles:
     """The job files at a commit; nothing is checked out, so neither filters nor symbolic links can act.
 
-    What git lists as it did ``before`` is not read out of the listing again: 15 ms instead of 100 for 10,000 files.
-    Rows are known by their hash and their blob, for 10,000 of them are 1.2 MB.
+    After the listing of a commit ``before``, git is asked for what changed since then, and every other entry stays the
+    same object.
     """
 
     def __init__(self, git: Git, commit: str, jobs: str, before: "CommitFiles | None" = None) -> None:
         self._git = git
         self._jobs = jobs
         self.commit = commit
-        known: dict[int, TreeEntry] = {} if before is None else before._rows
-        self._rows: dict[int, TreeEntry] = {}
-        entries: list[TreeEntry] = []
-        for row in _listing(git, commit, jobs):
-            number = hash(row)
-            entry = known.get(number)
-            if entry is None or not _is_of(entry, row):
-                entry = _entry(row, jobs)
-            if entry is not None:
-                self._rows[number] = entry
-                entries.append(entry)
-        self.entries: Sequence[TreeEntry] = tuple(entries)
+        self.edited: frozenset[str] | None = None if before is None else _edited_paths(git, before.commit, commit, jobs)
+        """The paths in which it may differ from the listing ``before``; None where that cannot be told."""
+        entries: Sequence[TreeEntry] = ()
+        if before is not None and self.edited is not None:
+            entries = _spliced(git, commit, jobs, before.entries, self.edited)
+        # Where no file is left, the whole listing tells a folder that is gone from an empty one.
+        self.entries: Sequence[TreeEntry] = entries or _whole(git, commit, jobs, before)
         self.blobs: Mapping[str, str] = {
             entry.path: entry.blob for entry in self.entries if entry.kind is FileKind.FILE
         }
@@ -82,6 +81,35 @@ class CommitFiles:
 
     def place(self, path: str) -> str:
         return inside(path, self._jobs)
+
+
+def _edited_paths(git: Git, before: str, after: str, jobs: str) -> frozenset[str] | None:
+    """None where it cannot be told, and for so many that all files are listed anew instead."""
+    question = ("diff-tree", "-r", "-z", "--name-only", "--no-renames", "--ignore-submodules=none")
+    done = git.attempt(*question, "--end-of-options", before, after, "--", *([] if jobs == "." else [jobs]))
+    if done.code != 0 or len(done.stdout) > _MOST_EDITED:
+        return None
+    try:
+        return frozenset(filter(None, done.stdout.decode().split("\0")))
+    except UnicodeDecodeError:
+        return None
+
+
+def _spliced(
+    git: Git, commit: str, jobs: str, entries: Sequence[TreeEntry], edited: frozenset[str]
+) -> Sequence[TreeEntry]:
+    if not edited:
+        return entries
+    listing = git.run("ls-tree", "-z", "-l", "--full-tree", "--end-of-options", commit, *sorted(edited))
+    fresh = [entry for row in listing.split(b"\0") if row and (entry := _entry(row, jobs)) is not None]
+    return tuple(sorted([*[entry for entry in entries if entry.path not in edited], *fresh], key=_PATH))
+
+
+def _whole(git: Git, commit: str, jobs: str, before: CommitFiles | None) -> Sequence[TreeEntry]:
+    """Entries that are as they were stay the same objects."""
+    known = {} if before is None else {entry.path: entry for entry in before.entries}
+    found = [entry for row in _listing(git, commit, jobs) if (entry := _entry(row, jobs)) is not None]
+    return tuple(same if (same := known.get(entry.path)) is not None and same == entry else entry for entry in found)
 
 
 def _listing(git: Git, commit: str, jobs: str) -> list[bytes]:
@@ -114,11 +142,6 @@ def _entry(row: bytes, jobs: str) -> TreeEntry | None:
         return None
     # "BAD" is git's size of what is missing or unreadable: whoever reads it will see.
     return TreeEntry(sys.intern(path), sys.intern(blob), int(size) if size.isdigit() else 0, kind)
-
-
-def _is_of(entry: TreeEntry, row: bytes) -> bool:
-    """True if the row, of the same hash, has the blob and the path of the entry."""
-    return entry.blob.encode() in row and row.endswith(entry.path.encode())
 
 
 def _missing(jobs: str, where: str, *, is_link: bool) -> PathMissing:
@@ -196,37 +219,39 @@ class Scanner:
         entries: list[TreeEntry] = []
         folders: set[Path] = set()
         start = len(str(self._root).rstrip("/")) + 1
-        for found, kind in _walk(top, folders):
-            path = _posix(found.path[start:])
-            entry = self._entry(found, path, kind, seen, contents)
-            plain = seen[path].plain if path in seen else None
-            same = plain is not None and committed.get(path) == plain
-            entries.append(replace(entry, blob=plain) if same and plain is not None else entry)
+        for found, kind in _walk(top, folders, self._seen):
+            known = self._seen.get(found.path)
+            if known is None or kind is not FileKind.FILE or not _is_as(found, known.stamp):
+                entry, known = self._read(found, _posix(found.path[start:]), kind, contents)
+            else:
+                entry = known.entry  # the same object for the same file: 10,000 of them are compared in no time
+            if known is not None:
+                seen[found.path] = known
+                if known.plain is not None and committed.get(entry.path) == known.plain:
+                    entry = replace(entry, blob=known.plain)
+            entries.append(entry)
         self._seen = seen
-        return WorktreeFiles(self._root, self._jobs, tuple(sorted(entries, key=_path)), frozenset(folders), contents)
+        return WorktreeFiles(self._root, self._jobs, tuple(sorted(entries, key=_PATH)), frozenset(folders), contents)
 
-    def _entry(
-        self, found: os.DirEntry[str], path: str, kind: FileKind, seen: dict[str, _Seen], contents: dict[str, bytes]
-    ) -> TreeEntry:
+    def _read(
+        self, found: os.DirEntry[str], path: str, kind: FileKind, contents: dict[str, bytes]
+    ) -> tuple[TreeEntry, _Seen | None]:
+        """What cannot be read is looked at again by the next scan."""
         if kind is not FileKind.FILE:
-            return TreeEntry(path, NO_BLOB, 0, kind)
+            return TreeEntry(path, NO_BLOB, 0, kind), None
         try:
             status = found.stat(follow_symlinks=False)
         except OSError:
-            return TreeEntry(path, NO_BLOB, 0)
+            return TreeEntry(path, NO_BLOB, 0), None
         stamp = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
         if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
-            return TreeEntry(path, hashlib.sha1(repr(stamp).encode()).hexdigest(), status.st_size)
-        known = self._seen.get(path)
-        if known is None or known.stamp != stamp:
-            content = read_file(Path(found.path))
-            if content is None:
-                return TreeEntry(path, NO_BLOB, 0)
-            contents[path] = content
-            entry = TreeEntry(path, git_blob_id(content, like=self._like), status.st_size)
-            known = _Seen(self._trusted(stamp), entry, _plain(content, self._like))
-        seen[path] = known
-        return known.entry  # the same object for the same file: 10,000 of them are compared in no time
+            return TreeEntry(path, hashlib.sha1(repr(stamp).encode()).hexdigest(), status.st_size), None
+        content = read_file(Path(found.path))
+        if content is None:
+            return TreeEntry(path, NO_BLOB, 0), None
+        contents[path] = content
+        entry = TreeEntry(path, git_blob_id(content, like=self._like), status.st_size)
+        return entry, _Seen(self._trusted(stamp), entry, _plain(content, self._like))
 
     def _trusted(self, stamp: tuple[int, ...]) -> tuple[int, ...]:
         """No stamp for a file changed just now: a second write in the same clock tick would carry the same one.
@@ -236,9 +261,18 @@ class Scanner:
         return () if max(stamp[:2]) > self._clock_ns() - _RACY_NS else stamp
 
 
-def _walk(top: Path, folders: set[Path]) -> Iterator[tuple[os.DirEntry[str], FileKind]]:
+def _is_as(found: os.DirEntry[str], stamp: tuple[int, ...]) -> bool:
+    """True if the file was not written since it had this stamp."""
     try:
-        yield from walk(str(top), lambda folder: folders.add(Path(folder)))
+        status = found.stat(follow_symlinks=False)
+    except OSError:
+        return False
+    return stamp == (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
+
+
+def _walk(top: Path, folders: set[Path], known: Container[str]) -> list[tuple[os.DirEntry[str], FileKind]]:
+    try:
+        return list(walk(str(top), lambda folder: folders.add(Path(folder)), known))
     except OSError as error:
         # Not seeing the files is not the same as the files being gone.
         raise PathUnreadable(
@@ -260,7 +294,3 @@ def _plain(content: bytes, like: str) -> str | None:
 
 def _posix(path: str) -> str:
     return path if path.isascii() else os.fsencode(path).decode("utf-8", "replace")
-
-
-def _path(entry: TreeEntry) -> str:
-    return entry.path

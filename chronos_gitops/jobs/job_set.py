@@ -82,10 +82,11 @@ def diff(before: JobSet, after: JobSet) -> JobSetDiff:
 
 def _diff(before: JobSet, after: JobSet) -> JobSetDiff:
     found: dict[str, list[str]] = {kind: [] for kind in _KINDS}
-    for new in after:
-        old = before.get(new.job.name)
-        if old is None or old is new:
-            continue
+    known = before.definitions
+    pairs = [
+        (old, new) for name, new in after.definitions.items() if (old := known.get(name)) is not None and old is not new
+    ]
+    for old, new in pairs:
         for kind, differs in _differences(old, new).items():
             if differs:
                 found[kind].append(new.job.name)

@@ -3,15 +3,23 @@
 from collections.abc import Iterable
 from dataclasses import field
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Final
 
 from chronos_gitops.process.lazy_dataclass import dataclass
 
 
 class Severity(StrEnum):
+    """``rank`` is 0 for the worst one."""
+
+    rank: int
     ERROR = "error"
     WARNING = "warning"
     NOTE = "note"
+
+
+for _rank, _severity in enumerate(Severity):
+    _severity.rank = _rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +78,10 @@ class Problem:
 def ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """By place, the worst first at one place."""
     found = tuple(problems)
-    return found if len(found) < 2 else tuple(sorted(found, key=_place))
+    return found if len(found) < 2 else tuple(sorted(found, key=_PLACE))
 
 
-_RANK: Final = {severity: rank for rank, severity in enumerate(Severity)}
-
-
-def _place(problem: Problem) -> tuple[Any, ...]:
-    one = problem
-    return one.file, one.line, one.column, _RANK[one.severity], one.rule, one.message
+_PLACE: Final = attrgetter("file", "line", "column", "severity.rank", "rule", "message")
 
 
 def is_error(problem: Problem) -> bool:

@@ -21,6 +21,7 @@ from chronos_gitops.jobs.secrets.bindings import Bindings
 from chronos_gitops.jobs.validation.validate import FileResult, Files, TreeResult
 from chronos_gitops.process import engine_priority, failpoints
 from chronos_gitops.process.background_thread import BackgroundThread
+from chronos_gitops.sync.content.definitions import DesiredState
 from chronos_gitops.sync.content.tree_judge import TreeJudge
 from chronos_gitops.sync.content.version_content import read_content, read_contents
 from chronos_gitops.sync.file_watcher import FileWatcher
@@ -30,7 +31,6 @@ from chronos_gitops.sync.persistence.saved_jobs import SavedJobs
 from chronos_gitops.sync.poller import SWEEP, Poller, Timer
 from chronos_gitops.sync.reconcile import (
     DeletionApproval,
-    DesiredState,
     SyncDecision,
     allowed_deletions,
     looks_worse,
@@ -91,12 +91,11 @@ class SyncController:
         self._key: Hashable = None
         self._saved: SavedJobs | None = None
         self._settled: tuple[SyncDecision, TreeResult] | None = None
-        self._announced = False
+        self._announced = self._is_rewritten = False
         self._jobs = JobSet()
         self._removed: Set[str] = frozenset()
         self._index = Index()
         self._last_head: str | None = None
-        self._is_rewritten = False
         self._epochs = HistoryEpochs(data / "epochs.json", identity)
         self.deployments = Deployments(data / "deployed.jsonl", identity)
         self._recorder = StatusRecorder(source, self._epochs.number, now, environment)
@@ -339,6 +338,7 @@ class SyncController:
             consent=DeletionApproval(consent, count),
             last_good=self._judge.last_good(tree, self._jobs, self._removed),
             now=self.now(),
+            defined=self._judge.defined,
         )
 
     def _announce(self, jobs: JobSet) -> None:

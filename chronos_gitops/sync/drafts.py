@@ -18,7 +18,7 @@ def changed_layers(loaded: Layers, committed: Layers) -> frozenset[str]:
 
 def has_layers(loaded: TreeResult, committed: Mapping[str, str]) -> bool:
     """True if a layer stands on disk or in HEAD; a path that only looks like one costs a look at HEAD."""
-    return bool(loaded.layers.all) or any("/_" in f"/{path}" for path in committed)
+    return bool(loaded.layers.all) or bool([path for path in committed if "/_" in path or path[:1] == "_"])
 
 
 class JobsOfChangedLayers:
@@ -27,6 +27,8 @@ class JobsOfChangedLayers:
 
     def __init__(self) -> None:
         self._at_head: dict[str, tuple[_Key, str]] = {}
+        self._seen: Mapping[str, FileResult] = {}
+        """By path, the jobs under the layers of HEAD whose contents are remembered."""
 
     def find(
         self, loaded: TreeResult, committed: Layers, files: Files, environment: str | None
@@ -34,18 +36,27 @@ class JobsOfChangedLayers:
         """By the path of each job whose content in the environment is another one with the committed layers: the layers
         that differ. A comment in a layer changes no content."""
         changed = changed_layers(loaded.layers, committed)
-        keys = {one.path: _key(one, committed, environment) for one in loaded.jobs.values()}
-        here = {one.path: one.identity.content for one in loaded.jobs.values()}
-        touched = [path for path in keys if loaded.layers.fingerprint(path) != committed.fingerprint(path)]
-        for path in keys.keys() - set(touched):
-            self._at_head[path] = keys[path], here[path]
-        known = {path: one for path, one in self._at_head.items() if keys.get(path) == one[0] and one[1]}
+        some = {path.rpartition("/")[0]: path for path in [one.path for one in loaded.jobs.values()]}
+        folders = {
+            folder for folder, path in some.items() if loaded.layers.fingerprint(path) != committed.fingerprint(path)
+        }
+        jobs = {one.path: one for one in loaded.jobs.values()}
+        alike = {path: one for path, one in jobs.items() if path.rpartition("/")[0] not in folders}
+        for job in [one for path, one in alike.items() if self._seen.get(path) is not one]:
+            self._at_head[job.path] = _key(job, committed, environment), job.identity.content
+        self._seen = alike
+        touched = [path for path in jobs if path.rpartition("/")[0] in folders] if folders else []
+        keys = {path: _key(jobs[path], committed, environment) for path in touched}
+        here = {path: jobs[path].identity.content for path in touched}
+        known = {path: one for path in touched if (one := self._at_head.get(path)) and one[0] == keys[path] and one[1]}
         unknown = {path for path in touched if path not in known or not here[path]}
         for path, content in files.read([entry for entry in files.entries if entry.path in unknown]).items():
             own = parts_of(document.read(path, content))
             here[path] = loaded.layers.job(path, own, environment).content
             known[path] = keys[path], committed.job(path, own, environment).content
-        self._at_head = known
+        self._at_head |= known
+        for path in self._at_head.keys() - jobs.keys():
+            del self._at_head[path]
         return {
             path: tuple(sorted(changed & _layers_above(path, loaded.layers, committed)))
             for path in touched

@@ -4,40 +4,22 @@ import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import datetime
-from types import MappingProxyType
 from typing import Final
 
 from chronos_gitops.jobs.bound_jobs import bound
-from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.layers.file_roles import FileRole
-from chronos_gitops.jobs.model import Job, JobSet, JobVersion
+from chronos_gitops.jobs.model import JobSet, JobVersion
 from chronos_gitops.jobs.planning.held import deletion_checksum, disabled_by_layers, held_deletions
 from chronos_gitops.jobs.problem import is_error
 from chronos_gitops.jobs.validation.validate import FileResult, TreeResult
 from chronos_gitops.plurals import plural, some
 from chronos_gitops.process.lazy_dataclass import dataclass
+from chronos_gitops.sync.content.definitions import DefinedJobs, DesiredState
 from chronos_gitops.sync.environments import disagreement
 from chronos_gitops.sync.status import BrokenLayer, HeldDeletions, OnInvalid, SyncState, SyncStatus, counted
-from chronos_gitops.versions.history import Index, Versions
-from chronos_gitops.versions.version import Version, VersionChange
+from chronos_gitops.versions.history import Versions
 
-_NO_LAYERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
 _ALLOWANCE: Final = re.compile(r"^Chronos-Allow-Deletes:[ \t]*([0-9]{1,9})[ \t]*$", re.MULTILINE | re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class DesiredState:
-    """The state to reach: the loaded files at ``head``, the versions up to it, and the committed blob ids."""
-
-    head: str | None
-    loaded: TreeResult
-    index: Index
-    committed: Mapping[str, str]
-    environment: str | None = None
-    draft_layers: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NO_LAYERS)
-    """By the path of a job: the layers that differ from HEAD and make another definition of it."""
-    drafted: frozenset[str] = frozenset()
-    """Paths of jobs whose effective content, or path, is not the one at HEAD."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +61,14 @@ def reconcile(
     consent: DeletionApproval = _NO_APPROVAL,
     last_good: Mapping[str, JobVersion] | None = None,
     now: datetime | None = None,
+    defined: DefinedJobs | None = None,
 ) -> SyncDecision:
     """``last_good`` are definitions for broken files, by path, where nothing of that job runs yet. ``now`` says which
-    jobs a layer ends; without it none."""
+    jobs a layer ends; without it none. ``defined`` knows the definitions of the tree before."""
     stranger = disagreement(tree.environment, tree.loaded.layers.environments)
     if stranger is not None:
         return SyncDecision(running, SyncState.FAILED, "UnknownEnvironment", stranger, applied=False)
-    fresh = {
-        name: _unchanged(running.get(name), parsed, tree) or _define(name, parsed, tree)
-        for name, parsed in tree.loaded.jobs.items()
-    }
+    fresh = (defined or DefinedJobs()).of(tree, running)
     broken, policies = broken_files(tree.loaded), unreadable_policies(tree.loaded)
     broken_calendars = tuple(file.path for file in tree.loaded.calendar_files if file.calendar is None)
     if on_invalid is OnInvalid.REJECT and (invalid := (*invalid_files(tree.loaded), *broken_calendars)):
@@ -124,7 +104,7 @@ def _with_calendars(kept: JobVersion, tree: DesiredState) -> JobVersion:
 
 
 def broken_files(loaded: TreeResult) -> tuple[FileResult, ...]:
-    return tuple(parsed for parsed in loaded.files if parsed.job is None)
+    return tuple([parsed for parsed in loaded.files if parsed.job is None])
 
 
 def _broken_layers(broken: Sequence[FileResult], loaded: TreeResult) -> tuple[BrokenLayer, ...]:
@@ -141,9 +121,8 @@ def looks_worse(loaded: TreeResult, before: TreeResult | None, running: JobSet) 
     """True if files are broken that were not, or jobs are gone."""
     known = broken_files(before) if before is not None else ()
     broken = {(parsed.path, parsed.identity) for parsed in broken_files(loaded)}
-    return bool(broken - {(parsed.path, parsed.identity) for parsed in known}) or any(
-        name not in loaded.jobs for name in running.definitions
-    )
+    is_gone = not running.definitions.keys() <= loaded.jobs.keys()
+    return is_gone or bool(broken - {(parsed.path, parsed.identity) for parsed in known})
 
 
 def invalid_files(loaded: TreeResult) -> tuple[str, ...]:
@@ -160,62 +139,6 @@ def allowed_deletions(message: str) -> int | None:
     """The number in the trailer ``Chronos-Allow-Deletes``, which stands in the last paragraph of a commit message."""
     found = _ALLOWANCE.findall(message.strip().rpartition("\n\n")[2])
     return int(found[-1]) if found else None
-
-
-def make_definition(
-    job: Job, path: str, identity: DefinitionId, versions: Sequence[Version], version: Version | None
-) -> JobVersion:
-    """A job together with its version and dates."""
-    return JobVersion(
-        job=job,
-        path=path,
-        identity=identity,
-        version=None if version is None else version.number,
-        commit=None if version is None else version.commit,
-        created_at=_created_at(versions),
-        updated_at=None if version is None else version.committed_at,
-    )
-
-
-def _created_at(versions: Sequence[Version]) -> datetime | None:
-    """None where the history does not go back so far."""
-    return versions[0].committed_at if versions and versions[0].change is not VersionChange.UNKNOWN else None
-
-
-def _unchanged(known: JobVersion | None, parsed: FileResult, tree: DesiredState) -> JobVersion | None:
-    """The running definition if it is committed and its newest version; building 10,000 of them anew takes 200 ms."""
-    if known is None or known.job is not parsed.job or known.draft or known.quarantined:
-        return None
-    versions = tree.index.versions(known.job.name)
-    here = (parsed.path, parsed.identity)
-    newest = tree.index.running(known.job.name, parsed.identity)
-    if newest is None or _is_draft(parsed, tree) or (known.path, known.identity) != here:
-        return None
-    was = (known.identity.blob, known.version, known.commit, known.updated_at, known.created_at)
-    now = (newest.blob, newest.number, newest.commit, newest.committed_at, _created_at(versions))
-    return known if was == now else None
-
-
-def _define(name: str, parsed: FileResult, tree: DesiredState) -> JobVersion:
-    assert parsed.job is not None
-    versions = tree.index.versions(name)
-    draft = _is_draft(parsed, tree)
-    version = None if draft else tree.index.running(name, parsed.identity)
-    version = version or versions.newest(parsed.identity.environment)
-    made = make_definition(parsed.job, parsed.path, parsed.identity, versions, version)
-    if not draft:
-        return made
-    files = _draft_files(parsed, tree)
-    return replace(made, draft=True, draft_files=files, runs_draft=parsed.path in tree.drafted)
-
-
-def _is_draft(parsed: FileResult, tree: DesiredState) -> bool:
-    return bool(_draft_files(parsed, tree))
-
-
-def _draft_files(parsed: FileResult, tree: DesiredState) -> tuple[str, ...]:
-    own = () if tree.committed.get(parsed.path) == parsed.identity.blob else (parsed.path,)
-    return (*own, *tree.draft_layers.get(parsed.path, ()))
 
 
 def _label(parsed: FileResult, loaded: TreeResult) -> str:
@@ -264,7 +187,7 @@ def _held(
     consent: DeletionApproval,
     now: datetime | None,
 ) -> HeldDeletions | None:
-    gone = tuple(definition for definition in running if definition.job.name not in wanted)
+    gone = [running.definitions[name] for name in running.definitions.keys() - wanted.keys()]
     # The count speaks for a commit: what is deleted on disk only was not reviewed with it.
     committed = not any(tree.committed.get(definition.path) for definition in gone)
     after = JobSet(tree.head, wanted)

@@ -10,7 +10,7 @@ from chronos_gitops.errors import UsageError
 from chronos_gitops.git.client import Git
 from chronos_gitops.git.discovery import RepositoryPaths, discover
 from chronos_gitops.git.errors import NotARepository, PathMissing
-from chronos_gitops.git.ignore_file import without_ignored_at, without_ignored_on_disk
+from chronos_gitops.git.ignore_file import IgnoreFilter
 from chronos_gitops.git.incomplete_clone import PresentObjects
 from chronos_gitops.git.ref_files import LastAnswer, is_ref_file, ref_files
 from chronos_gitops.git.refs import branch_name, heads
@@ -144,6 +144,7 @@ class WorktreeSource:
         self._root = place.root
         self._location = location(place.root)
         self._scanner = Scanner(place.root, jobs)
+        self._ignore = IgnoreFilter(jobs)
         self._head = LastAnswer[str | None]()
         self._committed: tuple[str | None, Mapping[str, str]] = (None, MappingProxyType({}))
         self._last: CommitFiles | None = None
@@ -174,7 +175,7 @@ class WorktreeSource:
             self._location, self._committed, self.branch = now, (None, MappingProxyType({})), None
 
     def tip(self, head: str | None) -> TreeSnapshot:
-        files = without_ignored_on_disk(self._scanner.scan(self._committed[1]), self._root, self.jobs)
+        files = self._ignore.on_disk(self._scanner.scan(self._committed[1]), self._root)
         return TreeSnapshot(head, files, self._committed[1], (head, tuple(files.entries)))
 
     def read_path(self, path: str) -> bytes | None:
@@ -256,6 +257,7 @@ class BranchSource:
         self._location = None if place is None else location(place.root or place.git_dir)
         self._address = address
         self._last: CommitFiles | None = None
+        self._ignore = IgnoreFilter(jobs)
         self._head = LastAnswer[str]()
         self._tip = LastAnswer[TreeSnapshot]()
 
@@ -324,8 +326,10 @@ class BranchSource:
         return self._tip.get(ours and (head, ours), lambda: self._listed(head))
 
     def _listed(self, head: str) -> TreeSnapshot:
-        self._last = files = CommitFiles(self.git, head, self.jobs, self._last)
-        return TreeSnapshot(head, without_ignored_at(files, self.git, head, self.jobs), files.blobs, head)
+        files = CommitFiles(self.git, head, self.jobs, self._last)
+        kept = self._ignore.at(files, self.git)
+        self._last = files
+        return TreeSnapshot(head, kept, files.blobs, head)
 
     def read_path(self, path: str) -> bytes | None:  # noqa: ARG002 - every file here was committed
         return None

@@ -26,7 +26,7 @@ from chronos_gitops.versions.job_names import JobNames
 from chronos_gitops.versions.layer_history import NO_LAYERS_YET, LayerState
 from chronos_gitops.versions.version import Reach, Version, VersionChange
 from chronos_gitops.versions.version_log import VersionLog
-from chronos_gitops.versions.version_sequence import NO_VERSIONS, VersionSequence
+from chronos_gitops.versions.version_sequence import NO_VERSIONS, VersionSequence, names_by_path
 
 __all__ = ["History", "Index", "LazyIndex", "Versions"]
 
@@ -44,7 +44,7 @@ class Index(PathsFromRoot):
     """
 
     head: str | None = None
-    _versions: Mapping[str, VersionSequence] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    by_job: Mapping[str, VersionSequence] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     is_partial: bool = False
     layers: LayerState = NO_LAYERS_YET
     _names: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -52,13 +52,13 @@ class Index(PathsFromRoot):
 
     def versions(self, job: str) -> VersionSequence:
         """Oldest first; none for a job that never existed."""
-        return self._versions.get(job, NO_VERSIONS)
+        return self.by_job.get(job, NO_VERSIONS)
 
     def known(self, job: str) -> VersionSequence:
         """Oldest first. NotFoundError for a job that never existed."""
         versions = self.versions(job)
         if not versions:
-            hint = did_you_mean(job, self._versions) or "a job is known by the name in its file, once it is committed"
+            hint = did_you_mean(job, self.by_job) or "a job is known by the name in its file, once it is committed"
             raise NotFoundError(f'no job "{job[:100]}" in the history', hint=hint)
         return versions
 
@@ -111,22 +111,21 @@ class Index(PathsFromRoot):
         begins = commit.lower()
         if not _PREFIX.fullmatch(begins):
             return ()
-        made = (version for versions in self._versions.values() for version in versions.made_by(begins))
+        made = (version for versions in self.by_job.values() for version in versions.made_by(begins))
         return tuple(sorted(made, key=lambda one: one.job))
 
     def current(self, job: str) -> Version | None:
         """The newest version, also when it is a deletion."""
-        return self._versions[job][-1] if job in self._versions else None
+        return self.by_job[job][-1] if job in self.by_job else None
 
     def jobs(self) -> frozenset[str]:
         """Every name that ever existed."""
-        return frozenset(self._versions)
+        return frozenset(self.by_job)
 
     def name_at(self, path: str) -> str | None:
         """The job whose file this path is at the head."""
         if not self._names:
-            newest = (versions.newest_own() for versions in self._versions.values())
-            self._names.update({version.path: version.job for version in newest if version.blob})
+            self._names.update(names_by_path(self.by_job.values()))
         return self._names.get(path)
 
     def incumbent(self, name: str) -> Incumbent | None:
@@ -251,6 +250,7 @@ class History:
         self._record(found.commits)
         self._unsaved += len(found.commits)
         versions = MappingProxyType(self._numbered(before))
+        self._ledger.grown.clear()
         return Index(head, versions, self._ledger.is_partial, self._ledger.layers)
 
     def _record(self, commits: Sequence[Commit]) -> None:
@@ -265,7 +265,7 @@ class History:
             self._names.learn(_blobs(few), self._contents.offer if has_layers else _pass_over)
             for commit in few:
                 self._ledger.record(commit, self._names, self._contents)
-            self._contents.evict(self._ledger.live_blobs())
+            self._contents.evict(self._ledger.live_blobs)
 
     def _chronicle(self, since: str | None, head: str) -> tuple[Chronicle, str | None]:
         """Of a partial clone what can be read, from the beginning where the commits between are not here."""
@@ -277,13 +277,12 @@ class History:
             return chronicle(self._objects, self._jobs, None, head), None
 
     def _numbered(self, before: Index) -> dict[str, VersionSequence]:
-        """Number the versions of jobs whose log has grown; the others are taken over."""
-        known, is_numbered = before.versions, not self._ledger.is_partial
-        reuse = is_numbered and not before.is_partial
-        return {
-            job: known(job) if reuse and len(known(job)) == len(log) else VersionSequence(log, is_numbered=is_numbered)
-            for job, log in self._ledger.numbered.items()
-        }
+        """The versions of all jobs; of those whose log has not grown, the sequences of the index before."""
+        logs, is_numbered = self._ledger.numbered, not self._ledger.is_partial
+        is_anew = before.head is None or before.is_partial or not is_numbered
+        fresh = logs.keys() if is_anew else self._ledger.grown
+        sequences = {job: VersionSequence(logs[job], is_numbered=is_numbered) for job in fresh}
+        return sequences if is_anew else {**before.by_job, **sequences}
 
 
 def _has_say(layer: str, jobs: Sequence[str], reach: Reach) -> bool:

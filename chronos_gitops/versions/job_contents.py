@@ -3,8 +3,8 @@
 Contents are compared and never stored: a layer edit costs two merges for each job below it, in each environment.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from chronos_gitops.git.client import Git
 from chronos_gitops.git.errors import ObjectMissing
@@ -21,6 +21,9 @@ from chronos_gitops.versions.inherited_edits import InheritedEdits
 from chronos_gitops.versions.inherited_edits import reach as _reach
 from chronos_gitops.versions.layer_history import LayerEdit
 from chronos_gitops.versions.version import Reach
+
+_SPARE: Final = 1000
+"""Parsed files that may be held besides those that are jobs now; about 1 KB each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class JobContents:
         self._layers: dict[str, Layer] = {}
         self._raw: dict[str, bytes] = {}
         self._own: dict[str, FileParts | None] = {}
+        self._most = _SPARE
         self._edits: InheritedEdits | None = None
         self.layers = NO_LAYERS
 
@@ -104,11 +108,14 @@ class JobContents:
             self._edits = InheritedEdits(before, self.layers)
         return None if own is None else self._edits.reach(file.path, own)
 
-    def evict(self, live: Collection[str]) -> None:
-        """Forgets all contents but parsed ones of these blobs."""
+    def evict(self, live: Callable[[], Collection[str]]) -> None:
+        """Forgets all contents but parsed ones; of these all that are not ``live``, once there are many of them."""
         self._raw.clear()
         self._edits = None
-        self._own = {blob: self._own[blob] for blob in live if blob in self._own}
+        if len(self._own) > self._most:
+            blobs = live()
+            self._own = {blob: self._own[blob] for blob in blobs if blob in self._own}
+            self._most = len(self._own) + max(_SPARE, len(self._own) // 4)
 
     def _values(self, layers: Layers, file: OwnFile) -> Mapping[str | None, Any]:
         """A file that cannot be read has the same value under all layers."""

@@ -26,6 +26,7 @@ class VersionLog:
     keeps its name. ``holders`` maps a name to its paths, ``owners`` to the one that is the job. ``ignore`` is the blob
     of the ignore file, ``ignored`` are the files that it excludes, with their blobs.
     ``layer_edits`` are those of all readable layers so far, ``layers`` their state after the newest commit.
+    ``grown`` are the jobs with a new version since its reader emptied it.
     ``start`` is the commit before which nothing is known, ``unread`` are paths with a content that is not here; either
     makes the history partial.
     """
@@ -36,6 +37,7 @@ class VersionLog:
     ignore: str = ""
     ignored: dict[str, str] = field(default_factory=dict)
     numbered: dict[str, JobLog] = field(default_factory=dict)
+    grown: set[str] = field(default_factory=set)
     inherited: InheritedCommits = field(default_factory=InheritedCommits)
     layer_edits: list[LayerEdit] = field(default_factory=list)
     layers: LayerState = NO_LAYERS_YET
@@ -159,7 +161,9 @@ class VersionLog:
         if change is None:
             if reach.effective:
                 known.inherit(commit, numbering.layers, reach)
+                self.grown.add(name)
             return
+        self.grown.add(name)
         if change is VersionChange.CREATED and not is_known:
             change = VersionChange.UNKNOWN
         standing = after or before

@@ -178,3 +178,9 @@ class VersionSequence(Sequence[Version]):
 
 
 NO_VERSIONS: Final = VersionSequence(JobLog(InheritedCommits()))
+
+
+def names_by_path(sequences: Iterable[VersionSequence]) -> dict[str, str]:
+    """The job whose file each path is, by the newest versions of the jobs' own files."""
+    newest = [one._log.own[one._own - 1] for one in sequences]
+    return {version.path: version.job for version in newest if version.blob}

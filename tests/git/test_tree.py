@@ -160,14 +160,14 @@ def test_two_writes_in_one_clock_tick_are_both_seen(repository: Repository, numb
 
 
 def test_a_thousand_files_are_scanned_again_in_milliseconds(repository: Repository) -> None:
-    """20 ms on two cores; the bound leaves room for a busy machine."""
+    """20 ms of the processor; the bound leaves room for a busy machine."""
     for number in range(1_000):
         repository.write_job(f"job-{number}")
     scanner, cache = Scanner(repository.root, "jobs"), ValidationCache()
     validate_tree(scanner.scan({}), cache)
-    began = time.monotonic()
+    began = time.thread_time()
     loaded = validate_tree(scanner.scan({}), cache)
-    assert time.monotonic() - began < 0.5
+    assert time.thread_time() - began < 0.5
     assert len(loaded.jobs) == 1_002
 
 

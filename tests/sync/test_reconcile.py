@@ -11,10 +11,10 @@ from chronos_gitops.git.commit import Person, clean
 from chronos_gitops.jobs.model import JobSet, JobVersion
 from chronos_gitops.jobs.validation.validate import TreeEntry, TreeResult, git_blob_id, validate_tree
 from chronos_gitops.rollback.commit_message import rollback_message
+from chronos_gitops.sync.content.definitions import DesiredState
 from chronos_gitops.sync.persistence.last_good import LastGood
 from chronos_gitops.sync.reconcile import (
     DeletionApproval,
-    DesiredState,
     SyncDecision,
     allowed_deletions,
     reconcile,

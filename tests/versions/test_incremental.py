@@ -8,18 +8,38 @@ from typing import Any
 import pytest
 from harness.repositories.repository import Repository, job_text
 
+from chronos_gitops.git.ignore_file import IgnoreFilter, without_ignored_at
 from chronos_gitops.git.tree import CommitFiles
 from chronos_gitops.jobs.model import JobSet
-from chronos_gitops.sync import reconcile
+from chronos_gitops.jobs.validation import validate
+from chronos_gitops.jobs.validation.calendar_files import read_calendars
+from chronos_gitops.jobs.validation.layers.layer_files import read_layers
+from chronos_gitops.jobs.validation.validation_cache import ValidationCache
+from chronos_gitops.sync.content import definitions, tree_layers
 from chronos_gitops.sync.controller import SyncController
 from chronos_gitops.sync.source import open_source
 
 SCHEDULES = ("0 2 * * *", "0 3 * * *", "not a schedule")
 NAMES = ("alpha", "beta", "gamma", "delta")
+BESIDE: dict[str, tuple[str | None, ...]] = {
+    "jobs/_defaults.yaml": ("timeout: 10s\n", "timeout: 20s\nskip: [fr]\n", "timeout: soon\n", "{", None),
+    "jobs/a/_defaults.yaml": ("tags: {team: a}\n", "tags: {team: b}\n", None),
+    "jobs/_calendars/fr.yaml": ("closed: [2026-05-01]\n", "timezone: UTC\nclosed: []\napplies_to: {}\n", "{", None),
+    "jobs/_policies/team.yaml": ("rules: [{id: team, tags: [team]}]\n", "rules: []\n", None),
+    "jobs/.chronosignore": ("b/\n", "alpha.yaml\n", None),
+}
+"""Layers, calendars, policies and ignored files, some of them broken."""
 
 
 def edit(repository: Repository, chance: random.Random) -> None:
-    """A new text, often one that was there before; a move, a deletion, a second file of the same name, a mistake."""
+    """A new text, often one that was there before; a move, a deletion, a second file of the same name, a mistake; and
+    files that decide about other files."""
+    if chance.random() < 0.4:
+        path = chance.choice(sorted(BESIDE))
+        text = chance.choice(BESIDE[path])
+        repository.remove(path) if text is None and (repository.root / path).exists() else repository.write(
+            path, text or ""
+        )
     for _ in range(chance.randint(1, 3)):
         name, folder = chance.choice(NAMES), chance.choice(("jobs", "jobs/a", "jobs/b"))
         path = f"{folder}/{chance.choice(NAMES)}.yaml"
@@ -63,7 +83,12 @@ def test_incremental_is_the_same_as_full(
     # A step over several commits at once, and a branch that is forced back and goes on.
     commits = [*commits[:4], *commits[7:], commits[5], commits[11]]
     incremental = followed(repository, commits, tmp_path / "one", on_invalid)
-    monkeypatch.setattr(reconcile, "_unchanged", lambda *_: None)
+    monkeypatch.setattr(definitions, "_unchanged", lambda *_: None)
+    monkeypatch.setattr(definitions.DefinedJobs, "_still_valid", lambda *_: {})
+    monkeypatch.setattr(ValidationCache, "known", lambda *_: {})
+    monkeypatch.setattr(tree_layers, "read_layers", lambda files, _: read_layers(files))
+    monkeypatch.setattr(validate, "read_calendars", lambda files, _: read_calendars(files))
+    monkeypatch.setattr(IgnoreFilter, "at", lambda _, files, git: without_ignored_at(files, git, files.commit, "jobs"))
     made = CommitFiles.__init__
     monkeypatch.setattr(CommitFiles, "__init__", lambda self, git, commit, jobs, _=None: made(self, git, commit, jobs))
     for reused, anew in zip(incremental, followed(repository, commits, tmp_path / "two", on_invalid), strict=True):

@@ -6,8 +6,9 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from chronos_gitops.jobs.folders import inside, outside
@@ -20,6 +21,7 @@ IGNORE_FILE: Final = ".chronosignore"
 """Stands at the top of the jobs folder; its patterns start there."""
 SUFFIXES: Final = (".yaml", ".yml")
 _MOST_PATTERNS: Final = 1_000
+_NOTHING: Final[Mapping[str, bool]] = MappingProxyType({})
 _TRAILING_SPACES: Final = re.compile(r"(?<![\\ ]) +\Z|(?<=\\ ) +\Z")
 
 
@@ -54,9 +56,12 @@ def ignore_file(folder: str) -> str:
     return outside(IGNORE_FILE, folder)
 
 
-def walk(top: str, on_folder: Callable[[str], None] = lambda _: None) -> Iterator[tuple[os.DirEntry[str], FileKind]]:
+def walk(
+    top: str, on_folder: Callable[[str], None] = lambda _: None, known: Container[str] = ()
+) -> Iterator[tuple[os.DirEntry[str], FileKind]]:
     """The job files and nested repositories below a folder on disk, in no order. OSError for a folder without access.
 
+    ``known`` are paths of job files: their names need no look.
     Symbolic links to folders are not followed; a folder that vanishes meanwhile is an empty one.
     """
     folders = [top]
@@ -76,7 +81,7 @@ def walk(top: str, on_folder: Callable[[str], None] = lambda _: None) -> Iterato
                     yield entry, FileKind.SUBMODULE
                 else:
                     folders.append(entry.path)
-            elif is_job_file(entry.name):
+            elif entry.path in known or is_job_file(entry.name):
                 yield entry, FileKind.SYMLINK if entry.is_symlink() else FileKind.FILE
 
 
@@ -131,11 +136,14 @@ class IgnoreRules:
 class FilteredFiles:
     """The files of a tree without what its ``.chronosignore`` leaves out."""
 
-    def __init__(self, files: Files, ignore: IgnoreRules, folder: str) -> None:
+    def __init__(self, files: Files, ignore: IgnoreRules, folder: str, known: Mapping[str, bool] = _NOTHING) -> None:
+        """``known`` says of some paths whether these rules ignore them."""
         self._files = files
-        self.entries: Sequence[TreeEntry] = tuple(
-            entry for entry in files.entries if not ignore.ignores(inside(entry.path, folder))
-        )
+        paths = [entry.path for entry in files.entries]
+        fresh = {path: ignore.ignores(inside(path, folder)) for path in paths if path not in known}
+        self.ignored: Mapping[str, bool] = {path: known[path] for path in paths if path in known} | fresh
+        """By path, whether the file is left out."""
+        self.entries: Sequence[TreeEntry] = tuple([entry for entry in files.entries if not self.ignored[entry.path]])
 
     def read(self, entries: Sequence[TreeEntry]) -> Mapping[str, bytes]:
         return self._files.read(entries)

@@ -40,23 +40,19 @@ def disabled_by_layers(
 ) -> tuple[str, ...]:
     """Jobs with runs to come that a layer disables or ends, and whose own file is not edited.
     Without ``now`` no job counts as ended."""
-    return tuple(
-        sorted(
-            name
-            for name, old in before.items()
-            if old.job is not None
-            and (new := after.get(name)) is not None
-            and new.job is not None
-            and new.job is not old.job
-            and new.identity.blob == old.identity.blob
-            and _is_active(old.job, now)
-            and not _is_active(new.job, now)
-        )
-    )
+    edited = [
+        (name, old.job, new.job)
+        for name, old in before.items()
+        if (new := after.get(name)) is not None
+        and new.job is not None
+        and new.job is not old.job
+        and new.identity.blob == old.identity.blob
+    ]
+    return tuple(sorted(name for name, old, new in edited if _is_active(old, now) and not _is_active(new, now)))
 
 
-def _is_active(job: Job, now: datetime | None) -> bool:
-    return job.enabled and not (now is not None and job.timing.ended(now))
+def _is_active(job: Job | None, now: datetime | None) -> bool:
+    return job is not None and job.enabled and not (now is not None and job.timing.ended(now))
 
 
 def deletion_checksum(names: Iterable[str], disabled: Collection[str] = ()) -> str:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 from chronos_gitops.jobs.calendar_set import CalendarFile, CalendarSet
@@ -11,7 +12,7 @@ from chronos_gitops.jobs.problem import Problem
 from chronos_gitops.jobs.validation import document
 from chronos_gitops.jobs.validation.document import SourceSpan
 from chronos_gitops.jobs.validation.files import Files, TreeEntry, refusal
-from chronos_gitops.jobs.validation.layers.layer_files import entry_place
+from chronos_gitops.jobs.validation.layers.layer_files import entries_of, places_beside_jobs
 from chronos_gitops.jobs.validation.yaml import file_nouns
 from chronos_gitops.plurals import plural, verb
 from chronos_gitops.schedule.calendars import parser
@@ -20,13 +21,22 @@ from chronos_gitops.schedule.zones import timezones
 
 MOST_BYTES: Final = 64 * 1024
 _WARNED_BEFORE: Final = timedelta(days=60)
+_NO_FILES: Final[Mapping[str, CalendarFile]] = MappingProxyType({})
 
 
-def read_calendars(files: Files) -> tuple[CalendarFile, ...]:
-    """By path; one that cannot be read has its problems and no content."""
-    entries = [entry for entry in files.entries if entry_place(files, entry.path).role is FileRole.CALENDAR]
-    contents = files.read([entry for entry in entries if _refused(entry) is None]) if entries else {}
-    return tuple(_read(entry, entry_place(files, entry.path).name, contents) for entry in entries)
+def read_calendars(files: Files, known: Mapping[str, CalendarFile] = _NO_FILES) -> tuple[CalendarFile, ...]:
+    """By path; one that cannot be read has its problems and no content. What is as in ``known``, the files of a tree
+    before by path, is not read again."""
+    places = places_beside_jobs(files)
+    entries = entries_of(files, (FileRole.CALENDAR,), places)
+    same = {one.path: was for one in entries if (was := known.get(one.path)) is not None and _is_as(was, one)}
+    unread = [entry for entry in entries if entry.path not in same and _refused(entry) is None]
+    contents = files.read(unread) if unread else {}
+    return tuple(same.get(entry.path) or _read(entry, places[entry.path].name, contents) for entry in entries)
+
+
+def _is_as(known: CalendarFile, entry: TreeEntry) -> bool:
+    return known.blob == entry.blob and known.calendar is not None and _refused(entry) is None
 
 
 def parse_calendar(name: str, path: str, blob: str, content: bytes) -> CalendarFile:

@@ -1,6 +1,6 @@
 """A tree of job files, at a commit or on disk, and which of its entries are not even read."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -52,6 +52,11 @@ class EditedFiles:
     def read(self, entries: Sequence[TreeEntry]) -> Mapping[str, bytes]:
         contents = dict(self._files.read([entry for entry in entries if entry.path not in self._contents]))
         return contents | {entry.path: self._contents[entry.path] for entry in entries if entry.path in self._contents}
+
+
+def refused_among(entries: Iterable[TreeEntry]) -> list[TreeEntry]:
+    """The entries that ``refusal`` has a reason against."""
+    return [entry for entry in entries if entry.kind is not FileKind.FILE or entry.size > MAX_BYTES]
 
 
 def refusal(entry: TreeEntry) -> tuple[str, str, str] | None:

@@ -23,7 +23,7 @@ def judge_gates(
     files: Sequence[FileResult], duplicates: Collection[str], incumbents: Incumbents
 ) -> tuple[FileResult, ...]:
     """The files as they are, or with what is found about their gates. Those of ``duplicates`` are no jobs."""
-    if not any(one.gates for one in files):
+    if not [one for one in files if one.gates]:
         return tuple(files)
     found: dict[str, list[Problem]] = {}
     owners = [one for one in files if one.path not in duplicates and one.name is not None]

@@ -1,6 +1,7 @@
 """Files to jobs: each judged on its own, then all of them together."""
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
@@ -8,7 +9,6 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from chronos_gitops.jobs.bound_jobs import BoundJobs
 from chronos_gitops.jobs.calendar_set import NO_CALENDARS, CalendarFile, CalendarSet, LastGood
 from chronos_gitops.jobs.files.name_owner import Incumbents, NoIncumbents, owner
 from chronos_gitops.jobs.job_ids import DefinitionId
@@ -20,7 +20,7 @@ from chronos_gitops.jobs.validation.calendar_files import findings as calendar_f
 from chronos_gitops.jobs.validation.calendar_files import known_calendars, read_calendars
 from chronos_gitops.jobs.validation.document import Document, SourceSpan
 from chronos_gitops.jobs.validation.file_result import NO_NAMES, UNREADABLE, FileResult
-from chronos_gitops.jobs.validation.files import FileKind, Files, TreeEntry, refusal
+from chronos_gitops.jobs.validation.files import FileKind, Files, TreeEntry, refusal, refused_among
 from chronos_gitops.jobs.validation.layers import effective
 from chronos_gitops.jobs.validation.layers.findings import fold_findings
 from chronos_gitops.jobs.validation.layers.layer_files import jobs_among, read_layers, reserved
@@ -189,24 +189,19 @@ def validate_tree(
     only. ``on_file`` is called after each file that had to be read.
     """
     cache = ValidationCache() if cache is None else cache
-    layers, read = read_layers(files) if layers is None else layers, read_calendars(files)
+    layers, read = read_layers(files) if layers is None else layers, read_calendars(files, cache.calendar_files)
     cache.kept.begin(layers)
+    cache.calendar_files = {file.path: file for file in read}
     in_force = CalendarSet.of(read, last_calendars)
     calendars = known_calendars(read, None if last_calendars is None else in_force)
-    parsed: dict[str, FileResult] = {}
-    unknown: list[TreeEntry] = []
-    for entry in jobs_among(files):
-        known = _refusal(entry) or cache.get(entry.path, entry.blob, layers.verdict_key(entry.path), today, calendars)
-        if known is None:
-            unknown.append(entry)
-        else:
-            parsed[entry.path] = known
+    entries = jobs_among(files)
+    refused = {entry.path: one for entry in refused_among(entries) if (one := _refusal(entry)) is not None}
+    parsed = cache.known(entries, layers, today, calendars)
+    unknown = [entry for entry in entries if entry.path not in parsed and entry.path not in refused]
     if today is None:
         check = partial(_check_alone, today=None, secrets=secrets, bindings=bindings)
         decided = cache.kept.decide_again(unknown, files, cache.former(unknown, calendars), check, environment, on_file)
-        for one in decided:
-            parsed[one.path] = one
-            cache.put(one, None)
+        parsed |= {one.path: one for one in decided}
         unknown = [entry for entry in unknown if entry.path not in parsed]
     each = parse_each(
         files,
@@ -219,13 +214,12 @@ def validate_tree(
         calendars=calendars,
     )
     for one in each:
-        parsed[one.path] = one
-        if one.was_read:
-            cache.put(one, today)
+        (parsed if one.was_read else refused)[one.path] = one
         on_file()
-    cache.evict_unused()
-    judged = check_across_files((parsed[path] for path in sorted(parsed)), incumbents, layers)
-    return _with_calendars(judged, read, in_force, today, environment, cache.bound)
+    cache.keep(parsed, today, calendars)
+    found = {**parsed, **refused}
+    judged = check_across_files([found[path] for path in sorted(found)], incumbents, layers)
+    return _with_calendars(judged, read, in_force, today, environment, cache)
 
 
 def _with_calendars(
@@ -234,17 +228,14 @@ def _with_calendars(
     in_force: CalendarSet,
     today: datetime | None,
     environment: str | None,
-    bound: BoundJobs,
+    cache: ValidationCache,
 ) -> TreeResult:
     """Its jobs with the calendars in force, and what is found about calendar files."""
     if not read and not in_force.files:
         return judged
-    about = calendar_findings(read, (one.calendars for one in judged.files), today)
-    jobs = {
-        name: replace(one, job=bound.bind(one.job, one.path, environment, in_force)) if one.job else one
-        for name, one in judged.jobs.items()
-    }
-    problems = ordered((*judged.problems, *about))
+    about = calendar_findings(read, [one.calendars for one in judged.files if one.calendars], today)
+    jobs = cache.bound_jobs(judged.jobs, environment, in_force)
+    problems = ordered((*judged.problems, *about)) if about else judged.problems
     return replace(judged, jobs=MappingProxyType(jobs), problems=problems, calendar_files=read, calendars=in_force)
 
 
@@ -295,26 +286,26 @@ def check_across_files(
     existing job, and gates form no cycle; problems that several jobs inherit are reported once."""
     found = tuple(files)
     owners = _owners(found, incumbents)
-    owned = tuple(_owned(parsed, owners.get(parsed.name or "")) for parsed in found)
-    duplicates = frozenset(one.path for one, parsed in zip(owned, found, strict=True) if one is not parsed)
+    refused = {one.path: _owned(one, owners[one.name or ""]) for one in found if one.name in owners} if owners else {}
+    duplicates = frozenset(one.path for one in found if one.path in refused and refused[one.path] is not one)
+    owned = tuple([refused.get(one.path, one) for one in found]) if duplicates else found
     judged = judge_gates(owned, duplicates, incumbents)
-    jobs = {parsed.name: parsed for parsed in judged if parsed.name is not None and parsed.job is not None}
+    jobs = {one.name: one for one in judged if one.name is not None and one.job is not None}
     problems = fold_findings(judged, layers)
     return TreeResult(judged, MappingProxyType(jobs), problems, duplicates, layers)
 
 
 def _owners(files: Sequence[FileResult], incumbents: Incumbents) -> dict[str, FileResult]:
     """The file that owns each name to which more than one file may have a claim."""
-    claims: dict[str, list[FileResult]] = {}
-    for parsed in files:
-        if parsed.name is not None:
-            claims.setdefault(parsed.name, []).append(parsed)
-    hidden = {parsed.path: parsed for parsed in files if parsed.hides_its_name}
+    hidden = {one.path: one for one in [one for one in files if one.name is None] if one.hides_its_name}
     former = {incumbents.name_at(path) for path in hidden}
+    counts = Counter([one.name for one in files])
+    contested = {name for name, count in counts.items() if name is not None and (count > 1 or name in former)}
+    claims: dict[str, list[FileResult]] = {}
+    for parsed in [one for one in files if one.name in contested] if contested else ():
+        claims.setdefault(parsed.name or "", []).append(parsed)
     owners = {}
     for name, claimants in claims.items():
-        if len(claimants) == 1 and name not in former:
-            continue
         incumbent = incumbents.incumbent(name)
         if incumbent is not None and incumbent.path in hidden:
             claimants = [*claimants, hidden[incumbent.path]]

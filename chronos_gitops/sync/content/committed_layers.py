@@ -60,7 +60,8 @@ class CommittedLayers:
     def at_head(self, commit: str | None, blobs: Mapping[str, str]) -> Layers:
         """Those of a commit whose files are listed already, by path; policies are none of them."""
         try:
-            layers = tuple(one for one in blobs.items() if place_of(inside(one[0], self._jobs)).role in _LAYERS)
+            odd = [one for one in blobs.items() if "/_" in one[0] or one[0][:1] == "_"]
+            layers = tuple(one for one in odd if place_of(inside(one[0], self._jobs)).role in _LAYERS)
             return NO_LAYERS if commit is None else self._blobs(layers)
         except GitError:
             return NO_LAYERS

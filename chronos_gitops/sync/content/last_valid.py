@@ -7,7 +7,8 @@ from typing import Final
 from chronos_gitops.jobs.job_ids import DefinitionId
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.jobs.validation.validate import FileResult, TreeResult, validate_file
-from chronos_gitops.sync.reconcile import broken_files, is_deleted_since, make_definition
+from chronos_gitops.sync.content.definitions import make_definition
+from chronos_gitops.sync.reconcile import broken_files, is_deleted_since
 from chronos_gitops.versions.history import Versions
 from chronos_gitops.versions.version import Version
 
@@ -54,9 +55,12 @@ def last_valid_jobs(
 
     ``removed`` are jobs that this runner saw deleted, also on disk only.
     """
-    standing = {definition.path for definition in running if not is_deleted_since(definition, index, at_path=True)}
+    broken = broken_files(loaded)
+    paths = {parsed.path for parsed in broken}
+    here = [definition for definition in running if definition.path in paths] if paths else []
+    standing = {definition.path for definition in here if not is_deleted_since(definition, index, at_path=True)}
     found: dict[str, JobVersion] = {}
-    for parsed in broken_files(loaded):
+    for parsed in broken:
         name = parsed.name or index.name_at(parsed.path)
         if name is None or name in removed or name in loaded.jobs or parsed.path in loaded.duplicates:
             continue

@@ -25,11 +25,11 @@ from chronos_gitops.jobs.validation.validate import (
 from chronos_gitops.process import engine_priority
 from chronos_gitops.sync.content.committed_calendars import CommittedCalendars
 from chronos_gitops.sync.content.committed_layers import CommittedLayers
+from chronos_gitops.sync.content.definitions import DefinedJobs, DesiredState
 from chronos_gitops.sync.content.last_valid import judge_alone, last_valid_jobs
 from chronos_gitops.sync.content.tree_layers import read_layers_at, readable
 from chronos_gitops.sync.drafts import CommittedJobs, DraftedJobs, JobsOfChangedLayers, has_layers
 from chronos_gitops.sync.persistence.validator_fingerprint import validator_fingerprint
-from chronos_gitops.sync.reconcile import DesiredState
 from chronos_gitops.sync.source import Source, TreeSnapshot
 from chronos_gitops.sync.status import Mode
 from chronos_gitops.versions.history import Index
@@ -51,6 +51,7 @@ class TreeJudge:
         self._source = source
         self._bindings = bindings
         self._cache = ValidationCache()
+        self.defined = DefinedJobs()
         self._drafted = DraftedJobs()
         self._of_changed_layers = JobsOfChangedLayers()
         self._latest = NO_LAYERS
@@ -65,7 +66,7 @@ class TreeJudge:
         judged = validate_tree(
             files,
             self._cache,
-            layers=read_layers_at(files, self._source.git, index.head, known),
+            layers=read_layers_at(files, self._source.git, index.head, known, self._latest),
             bindings=self._bindings,
             incumbents=index,
             environment=self.environment,
@@ -164,6 +165,4 @@ class TreeJudge:
 
     def remember(self, judged: Iterable[FileResult]) -> None:
         """Put results of an earlier process into the cache."""
-        for parsed in judged:
-            self._cache.put(parsed, None)
-        self._cache.evict_unused()
+        self._cache.keep({parsed.path: parsed for parsed in judged}, None, None)

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from chronos_gitops.git.client import Git
 from chronos_gitops.git.errors import GitError
 from chronos_gitops.git.log import commits, day_of
-from chronos_gitops.jobs.layers.tree import Layers
+from chronos_gitops.jobs.layers.tree import NO_LAYERS, Layers
 from chronos_gitops.jobs.policies.policy import Policies, Policy, PolicyFile
 from chronos_gitops.jobs.validation import document
 from chronos_gitops.jobs.validation.files import Files
@@ -19,9 +19,12 @@ Readable = Mapping[str, tuple[Policy, str]]
 """Readable policies and their blobs, by path."""
 
 
-def read_layers_at(files: Files, git: Git, head: str | None, known: Readable | None = None) -> Layers:
-    """Those of the files, which stand on the commit ``head``. ``known`` goes before what the history has."""
-    layers = read_layers(files)
+def read_layers_at(
+    files: Files, git: Git, head: str | None, known: Readable | None = None, before: Layers = NO_LAYERS
+) -> Layers:
+    """Those of the files, which stand on the commit ``head``. ``known`` goes before what the history has; what is as in
+    ``before`` is not read again."""
+    layers = read_layers(files, before)
     if not layers.policies.files or head is None:
         return layers
     policies = layers.policies

@@ -29,16 +29,12 @@ def fold_findings(
     """
     beside = (*about_policies(files, layers), *layers.surplus)
     if not layers.all:
-        return ordered((*(problem for parsed in files for problem in parsed.problems), *beside))
-    own: list[Problem] = []
+        return ordered((*[problem for parsed in files for problem in parsed.problems], *beside))
+    own = [problem for parsed in files for problem in parsed.problems if problem.file == parsed.path]
     inherited: _Inherited = {}
     of_others: _Inherited = {}
-    for parsed in files:
-        for problem in parsed.problems:
-            if problem.file == parsed.path:
-                own.append(problem)
-            else:
-                _inherit(inherited if asked(parsed, problem) else of_others, parsed, problem)
+    for parsed, problem in [(one, found) for one in files for found in one.problems if found.file != one.path]:
+        _inherit(inherited if asked(parsed, problem) else of_others, parsed, problem)
     for problem in _about_layers(files, layers):
         if _said_once(problem) not in of_others:
             inherited.setdefault(_said_once(problem), (problem, [], set()))
@@ -85,29 +81,40 @@ def _used_by(problem: Problem, jobs: int) -> str:
 
 def _about_layers(files: Sequence[FileResult], layers: Layers) -> Iterator[Problem]:
     """Their form, and what has no effect: a null that removes nothing, a file that no job inherits from."""
-    inheriting = {layer.path for parsed in files for layer in layers.of(parsed.path)}
+    below = _by_layer(files, layers)
     for layer in layers.all:
         yield from layer.errors
         yield from layer.problems
         if not layer.errors:
-            yield from _nulls_of_environments(layer, files, layers)
+            yield from _nulls_of_environments(layer, below.get(layer.path, ()), layers)
         if layer.errors or layer.place.role is not FileRole.DEFAULTS:
             continue
         yield from effective.no_effect(layer.parts.base, layers.above(layer))
-        if layer.path not in inheriting:
+        if layer.path not in below:
             spot = layer.parts.base.key_spot(())
             yield spot.problem(
                 "no-effect", "no job inherits from this file", "remove it, or add a job below its folder"
             )
 
 
-def _nulls_of_environments(layer: Layer, files: Sequence[FileResult], layers: Layers) -> Iterator[Problem]:
-    """Those that remove nothing of any job. A job that cannot be made may have the value."""
+def _by_layer(files: Sequence[FileResult], layers: Layers) -> dict[str, list[list[FileResult]]]:
+    """By path of a layer: the files that inherit from it, those of each folder together."""
+    folders: dict[str, list[FileResult]] = {}
+    for parsed in files:
+        folders.setdefault(parsed.path.rpartition("/")[0], []).append(parsed)
+    found: dict[str, list[list[FileResult]]] = {}
+    for some in folders.values():
+        for layer in layers.of(some[0].path):
+            found.setdefault(layer.path, []).append(some)
+    return found
+
+
+def _nulls_of_environments(layer: Layer, folders: Sequence[Sequence[FileResult]], layers: Layers) -> Iterator[Problem]:
+    """Those that remove nothing of any job of these folders. A job that cannot be made may have the value."""
     found = removals.of_environments(layer, layers.environments)
-    below = [parsed for parsed in files if layer in layers.of(parsed.path)] if found else ()
-    if not below or any(parsed.errors for parsed in below):
+    if not found or not folders or any(one.errors for some in folders for one in some if one.problems):
         return
-    removed = {place for parsed in below for place in parsed.removed}
+    removed = {place for some in folders for one in some for place in one.removed}
     silent = [one for one in found if removals.place(*one) not in removed]
     yield from (effective.removes_nothing(*one, "no job has a value here") for one in silent[:MAX_FINDINGS])
 

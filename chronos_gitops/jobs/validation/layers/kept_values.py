@@ -107,9 +107,10 @@ class KeptValues:
                 yield decided if removed == decided.removed else replace(decided, removed=removed)
             on_file()
 
-    def forget_all_but(self, paths: Collection[str]) -> None:
+    def forget_all_but(self, paths: Set[str]) -> None:
         """Of files that are gone nothing is kept."""
-        self._own = {path: own for path, own in self._own.items() if path in paths}
+        for path in self._own.keys() - paths:
+            del self._own[path]
 
     def _may_decide(self, known: FileResult, environment: str | None) -> bool:
         if not {one.rule for one in known.problems} <= file_name.STYLE:

@@ -1,6 +1,6 @@
 """The layers of a tree, read and judged for their form."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -28,14 +28,26 @@ def entry_place(files: Files, path: str) -> FilePlace:
     return place_of(files.place(path)) if "/_" in f"/{path}" else _A_JOB
 
 
-def jobs_among(files: Files) -> Iterator[TreeEntry]:
+def places_beside_jobs(files: Files) -> dict[str, FilePlace]:
+    """The roles of the files with an underscore in their path, by that: layers and the like, and reserved names."""
+    odd = [entry.path for entry in files.entries if "/_" in entry.path or entry.path[:1] == "_"]
+    return {path: entry_place(files, path) for path in odd}
+
+
+def jobs_among(files: Files) -> list[TreeEntry]:
     """The entries that are neither layers, policies nor calendars: jobs, and files with a reserved name."""
-    return (entry for entry in files.entries if entry_place(files, entry.path).role not in _NO_JOBS)
+    no_jobs = {path for path, place in places_beside_jobs(files).items() if place.role in _NO_JOBS}
+    return [entry for entry in files.entries if entry.path not in no_jobs]
 
 
-def layers_among(files: Files) -> Iterator[TreeEntry]:
+def layers_among(files: Files) -> list[TreeEntry]:
     """The entries of defaults and environments."""
-    return (entry for entry in files.entries if entry_place(files, entry.path).role in _OF_JOBS)
+    return entries_of(files, _OF_JOBS, places_beside_jobs(files))
+
+
+def entries_of(files: Files, roles: Collection[FileRole], places: Mapping[str, FilePlace]) -> list[TreeEntry]:
+    paths = {path for path, place in places.items() if place.role in roles}
+    return [entry for entry in files.entries if entry.path in paths] if paths else []
 
 
 def reserved(files: Files, path: str) -> tuple[str, str] | None:
@@ -46,20 +58,23 @@ def reserved(files: Files, path: str) -> tuple[str, str] | None:
     return reserved_message(files.place(path)) if place.role is FileRole.RESERVED else None
 
 
-def read_layers(files: Files) -> Layers:
-    """NO_LAYERS for a tree without any."""
-    places = {entry.path: entry_place(files, entry.path) for entry in files.entries}
-    entries = [entry for entry in files.entries if places[entry.path].role in _ROLES]
+def read_layers(files: Files, known: Layers = NO_LAYERS) -> Layers:
+    """NO_LAYERS for a tree without any. What is as in ``known``, layers of a tree before, is not read again."""
+    places = places_beside_jobs(files)
+    entries = entries_of(files, _ROLES, places)
     if not entries:
         return NO_LAYERS
     by_role = {role: [one for one in entries if places[one.path].role is role] for role in _ROLES}
     environments, surplus = limited(by_role[FileRole.ENVIRONMENT], MOST_ENVIRONMENTS, "environments")
     policies, surplus_policies = limited(by_role[FileRole.POLICY], MOST_POLICIES, "policy files")
-    contents = files.read([entry for entry in entries if refusal(entry) is None])
-    declared = sorted(places[one.path].name for one in environments)
-    defaults = by_role[FileRole.DEFAULTS]
-    layers = [_layer(entry, places[entry.path], contents, declared) for entry in (*defaults, *environments)]
-    read = read_policies(policies, places, contents, declared)
+    declared = tuple(sorted(places[one.path].name for one in environments))
+    blobs = {one.path: one.blob for one in entries if known.environments == declared and refusal(one) is None}
+    same = {one.path: one for one in known.all if one.blob == blobs.get(one.path) and not one.errors}
+    said = {one.path: one for one in known.policies.files if one.blob == blobs.get(one.path) and not one.errors}
+    contents = files.read([one for one in entries if not (one.path in same or one.path in said or refusal(one))])
+    parts = (*by_role[FileRole.DEFAULTS], *environments)
+    layers = [same.get(one.path) or _layer(one, places[one.path], contents, declared) for one in parts]
+    read = read_policies(policies, places, contents, declared, said)
     return Layers(layers, files.place, (*surplus, *surplus_policies), read)
 
 

@@ -27,9 +27,11 @@ def read_policies(
     places: Mapping[str, FilePlace],
     contents: Mapping[str, bytes],
     declared: Sequence[str],
+    known: Mapping[str, PolicyFile],
 ) -> Policies:
-    """``declared`` are the environments that there are."""
-    return Policies(_within_limits([_policy(entry, places[entry.path], contents, declared) for entry in entries]))
+    """``declared`` are the environments that there are, ``known`` the files that need not be read, by path."""
+    read = [known.get(one.path) or _policy(one, places[one.path], contents, declared) for one in entries]
+    return Policies(_within_limits(read))
 
 
 def _within_limits(files: Sequence[PolicyFile]) -> list[PolicyFile]:
@@ -102,7 +104,7 @@ def about_policies(files: Sequence[FileResult], layers: Layers) -> Iterator[Prob
     if not policies.files:
         return
     chosen = {name for parsed in files for name in parsed.policies}
-    broken = [parsed.path for parsed in files if any(map(is_error, parsed.problems))]
+    broken = [parsed.path for parsed in files if parsed.problems and any(map(is_error, parsed.problems))]
     for file in policies.files:
         yield from (*file.errors, *file.problems)
         policy = file.policy
