@@ -17,6 +17,7 @@ FAILING: dict[str, Sequence[str]] = {
     "validate": ("validate", "broken"),
     "next": ("next", "no-such-job"),
     "import": ("import", "crontab", "crontab"),
+    "layers extract": ("layers", "extract", "--jobs", "broken"),
     "plan": ("plan", "--exit-code"),
     "secrets": ("secrets", "--config", "tokens.toml"),
     "history": ("history", "no-such-job"),
@@ -24,6 +25,8 @@ FAILING: dict[str, Sequence[str]] = {
     "rollback": ("rollback", "one", "7"),
     "undo": ("undo", NONE),
     "run": ("run", "--data", "file"),
+    "backup": ("backup", "--to", "x", "--data", "damaged"),
+    "restore": ("restore", "--from", "crontab", "--data", "data"),
     "notify test": ("notify", "test", "--config", "notify.toml"),
     "config check": ("config", "check", "--listen", ":x"),
     "doctor": ("doctor", "--listen", ":x"),
@@ -77,9 +80,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     checkout = Checkout(tmp_path / "repo")
     checkout.write("one", job_yaml("one", "http://127.0.0.1:9/"))
     checkout.commit("Add a job")
-    for name in ("empty", "broken"):
+    for name in ("empty", "broken", "damaged"):
         (checkout.path / name).mkdir()
     (checkout.path / "broken" / "two.yaml").write_text("name: two\n")
+    (checkout.path / "damaged" / "ledger.db").write_text("no database")
     (checkout.path / "file").write_text("")
     (checkout.path / "crontab").write_text("0 2 * * * /usr/bin/no-webhook\n")
     (checkout.path / "notify.toml").write_text('[[notify]]\nname = "x"\ntype = "slack"\nurl = "http://127.0.0.1:1/"\n')
@@ -95,7 +99,7 @@ def test_every_command_has_a_row_and_every_code_a_meaning() -> None:
 
 def test_every_row_is_tried() -> None:
     assert set(NOTHING) == {name for name, ends in TABLE.items() if ends.nothing}
-    asking = {name for name, ends in TABLE.items() if "No runner answers" in ends.failed}
+    asking = {name for name, ends in TABLE.items() if "The runner does not respond" in ends.failed}
     assert set(FAILING) | asking | set(UNFORCED) == {name for name, ends in TABLE.items() if ends.failed}
 
 

@@ -30,9 +30,9 @@ validate_jobs and plan_change, and leave the commit to review. Triggers, pauses 
 )
 @click.option("--jobs", metavar="FOLDER", default="jobs", show_default=True, help="The jobs folder in the checkout.")
 def command(server: str | None, token: str | None, checkout: Path, jobs: str) -> None:
-    """Serve read-only tools to AI agents by the Model Context Protocol, on standard input and output.
+    """Serve read-only tools to AI agents: a Model Context Protocol server on standard input and output.
 
-    Give it a token of the role read. It needs the extra mcp.
+    Use a token with only the role read. The command needs the extra mcp.
     """
     try:
         from mcp.server.mcpserver import MCPServer

@@ -10,7 +10,7 @@ from chronos_gitops.jobs.validation.suggestions import did_you_mean
 
 
 def environment_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    words = "The environment to look at, where the repository declares some."
+    words = "Environment to use; for repositories that declare environments."
     return click.option("--environment", metavar="NAME", help=words)(command)
 
 

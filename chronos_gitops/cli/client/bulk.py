@@ -28,7 +28,7 @@ _HEADER = ("job", "outcome", "until")
 def selection_options(command: _F) -> _F:
     """``JOB...`` and the options that select jobs."""
     for option in (
-        click.option("--yes", is_flag=True, help="Do not ask before many jobs are changed."),
+        click.option("--yes", is_flag=True, help="Skip the confirmation."),
         click.option("--expect-jobs", type=click.IntRange(0), metavar="N", help="Refuse unless exactly N jobs match."),
         click.option("--all", "every", is_flag=True, help="Every job."),
         click.option("--folder", metavar="FOLDER", help="Jobs below this folder, such as jobs/billing."),

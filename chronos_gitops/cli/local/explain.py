@@ -17,7 +17,7 @@ _WIDTH = 88
 @click.command("explain")
 @click.argument("rule", required=False)
 def command(rule: str | None) -> None:
-    """Explain RULE, the word in brackets of a finding; without one, list them all.
+    """Explain RULE, the word in brackets in a finding; without RULE, list all rules.
 
     \b
     Examples:

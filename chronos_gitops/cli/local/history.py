@@ -44,11 +44,11 @@ def command(
     token: str | None,
     style: Format,
 ) -> None:
-    """List the versions of JOB, newest first: every commit of the branch that changed its file, or its content in an
-    environment by a layer above it. With --environment, those that count there.
+    """List the versions of JOB, newest first: every commit of the branch that changed its file, or that changed its
+    content in an environment through a layer. With --environment, list the versions of that environment.
 
-    A job is known by the name in its file: a moved file keeps its versions, and a deletion is a version too. Commits to
-    its calendars that moved a scheduled time of the job are lines without a number.
+    A job is identified by the name in its file: a moved file keeps its versions, and a deletion is a version, too.
+    Commits to the job's calendars that moved one of its scheduled times are lines without a number.
     """
     from chronos_gitops.cli.checkout.runner_answers import RunnerAnswers
     from chronos_gitops.cli.reports import calendar_history

@@ -84,17 +84,16 @@ def command(
     has_layers: bool,
     style: Format,
 ) -> int:
-    """Turn a crontab, Kubernetes CronJobs, systemd timers, or jobs of Chronos, Dkron, Cronicle, Ofelia or EventBridge
-    Scheduler into job files, or an iCalendar file into a calendar; list the schedules of GitHub Actions.
+    """Convert a crontab, Kubernetes CronJobs, systemd timers, or jobs of Chronos, Dkron, Cronicle, Ofelia or
+    EventBridge Scheduler to job files, or an iCalendar file to a calendar. For GitHub Actions, list the schedules.
     FILE is a path, or - for standard input.
 
-    Without --output nothing is written: the files are shown. What exists is never overwritten. Calls of curl and wget
-    become webhooks, everything else is listed with the reason. A value that a job would inherit from a _defaults.yaml,
-    and does not have, is written as null. Credentials become references to secrets. Ends with 1
-    when something could not be converted.
+    Without --output the files are only printed. Existing files are never overwritten. Calls of curl and wget become
+    webhooks; everything else is listed with the reason. Credentials become references to secrets. A field that a job
+    would wrongly inherit from a _defaults.yaml is written as null. Exits with 1 if an entry could not be converted.
 
-    With --layers the files are shorter, and every effective job is the same: fields that most jobs have in common go to
-    a _defaults.yaml beside them, for which --output must be a folder without YAML files.
+    With --layers, fields that most jobs share are written to a _defaults.yaml beside the jobs; every effective job is
+    the same. --output then has to be a folder without YAML files.
 
     With ics, days, ranges and plain yearly dates are written to _calendars/NAME.yaml below --output. Other rules and
     other time zones are listed with their line.

@@ -182,10 +182,10 @@ _VSCODE_EXTENSIONS = """\
     "Default: this version, from the git or web address it was installed from, otherwise from a package index.",
 )
 def command(folder: Path, jobs: str, environments: tuple[str, ...], install: str | None) -> None:
-    """Write a first job into FOLDER (the current one), JSON schemas for editors, and checks for pre-commit, GitHub
-    (with the plan as a comment of the pull request) and GitLab. What is there already stays as it is.
+    """Write a first job, JSON schemas for editors, and checks for pre-commit, GitHub (with the plan as a comment on
+    the pull request) and GitLab into FOLDER (default: the current folder). Existing files are not changed.
 
-    With --environment also a file that declares each environment, with a variable, and lines for CODEOWNERS.
+    With --environment, also write a file that declares each environment, with a variable, and lines for CODEOWNERS.
     """
     if not jobs.replace("-", "").replace("_", "").isalnum():
         raise click.BadParameter(f'"{jobs}" is not the name of a folder', param_hint="--jobs")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group("layers", no_args_is_help=True)
 def command() -> None:
-    """Share the common fields of many jobs in _defaults.yaml files."""
+    """Move fields that jobs share to _defaults.yaml files."""
 
 
 @command.command("extract")
@@ -34,16 +34,16 @@ def command() -> None:
 @click.option("--dry-run", is_flag=True, help="Show the changes and write nothing.")
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def extract(folder: str | None, jobs: str, environments: tuple[str, ...], dry_run: bool, style: Format) -> int:
-    """Move fields that most jobs of FOLDER (the jobs folder) have in common into a _defaults.yaml there and in the
+    """Move fields that most jobs in FOLDER (default: the jobs folder) share to _defaults.yaml files there and in the
     folders below it, and remove them from the job files.
 
-    Comments stay; a value with a comment of its own stays in its file. Schedules, urls and bodies stay too. Nothing is
-    written unless every effective job is the same as before, in each environment. Ends with 1 when jobs have errors,
-    with 3 when nothing is in common.
+    Comments are kept; a value with its own comment stays in its file, and so do schedules, URLs and bodies. Nothing
+    is written unless every effective job is the same as before, in each environment. Exits with 3 if no fields can be
+    shared.
 
-    With --environment, jobs that stand once in the folder of each environment become one job with environments first:
-    jobs of the same name, apart from the environment in it. A job that cannot be folded keeps its file, disabled in the
-    other environments.
+    With --environment, copies of a job in the folders of several environments are first merged into one job with
+    environments. Copies have the same name, apart from the name of the environment in it. A job that cannot be merged
+    keeps its file, and is disabled in the other environments.
 
     \b
     Examples:

@@ -59,7 +59,7 @@ def command(
     environment: str | None,
     style: Format,
 ) -> None:
-    """Show when JOB, read from the checkout, or --schedule runs next; without both, what runs next of all jobs.
+    """Show the next runs of JOB in the checkout, or of --schedule; without both, of all jobs.
 
     \b
     Examples:

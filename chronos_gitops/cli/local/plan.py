@@ -51,7 +51,7 @@ def _read_days(_context: click.Context, _option: click.Parameter, value: str | N
     "--backtest",
     metavar="DAYS",
     callback=_read_days,
-    help="Put changed jobs through the executions of the last days (1d to 90d) of the runner at --against.",
+    help="Simulate changed jobs over the last days (1d to 90d), with the executions of the runner at --against.",
 )
 @click.option(
     "--tzdata",
@@ -62,7 +62,7 @@ def _read_days(_context: click.Context, _option: click.Parameter, value: str | N
 @click.option("--format", "style", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 @environment_option
 @click.option("--all", "show_all", is_flag=True, help="Show the names of all jobs that inherit a change.")
-@click.option("--exit-code", is_flag=True, help="End with 1 when there are changes, or jobs become invalid.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if there are changes, or jobs become invalid.")
 def command(
     base: str,
     head: str | None,
@@ -79,13 +79,13 @@ def command(
     show_all: bool,
     exit_code: bool,
 ) -> int:
-    """Show what going from BASE (HEAD) to HEAD (the files on disk) means: jobs added, changed, moved and removed,
-    field by field, and the next runs before and after.
+    """Show the effect of a change from BASE (default: HEAD) to HEAD (default: the files on disk): jobs added,
+    changed, moved and removed, field by field, and the next runs before and after.
 
-    Of two branches it shows what merging HEAD into BASE gives; with the files on disk, what they change since their
-    branch left BASE. An edited layer is shown once, with the jobs that inherit it, in each environment. It needs no
-    network and no secrets. Ends with 0; with --exit-code 1 when there are changes,
-    or when files become invalid; 2 when there is no plan, whatever the reason.
+    For two branches, the plan shows the result of merging HEAD into BASE; for files on disk, their changes since the
+    branch left BASE. An edited layer is shown once, with the jobs that inherit it in each environment. A plan needs
+    no network and no secrets. Exits with 0 (with --exit-code: 1 if there are changes or files become invalid), and
+    with 2 if no plan can be made.
 
     With --tzdata it also shows the jobs whose runs of the next 366 days differ between the installed release of the
     time zone database and the given one. These count as changes.

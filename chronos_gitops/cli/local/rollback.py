@@ -34,9 +34,9 @@ def command(
     token: str | None,
     style: Format,
 ) -> None:
-    """Restore JOB to VERSION (a number, or the beginning of a commit) as one new commit on the branch that is checked
-    out. Only that file is written; whatever else is not committed yet stays as it is. With --server the runner makes
-    the commit, pushes it and applies it.
+    """Restore JOB to VERSION (a number, or the beginning of a commit id) with one new commit on the checked-out
+    branch. Only the job's file is written; other uncommitted changes are not affected. With --server the runner
+    creates the commit, pushes it and applies it.
     """
     if server is not None:
         path, given = job_path(job, f"/rollback/{quote(version, safe='')}"), {"reason": reason, "dry_run": dry_run}

@@ -40,14 +40,14 @@ def command(
     token: str | None,
     style: Literal["text", "json", "toml"],
 ) -> int:
-    """List the secrets that the jobs of REPO (a checkout; the current folder when absent) use, one use on a line.
+    """List the secrets that the jobs in REPO (a checkout; default: the current folder) use, one use per line.
 
-    Values are looked for as the runner does: CHRONOS_SECRET_<NAME> in the environment, else files in secrets.folder of
-    --config. Without either the state of a value is unknown. No value is shown. toml prints a binding for each secret
-    that has none, to paste into chronos.toml.
+    The command looks for values as the runner does: in the variables CHRONOS_SECRET_<NAME>, then in the
+    secrets.folder of --config. Without both the state of a secret is unknown. Values are never shown. The format toml
+    prints a binding for each secret that has none, to paste into chronos.toml.
 
-    Ends with 1 when executions would fail: a value is missing, empty, unreadable or too large, or a use is unbound or
-    refused; with 3 when no job uses a secret. toml ends with 0 or 3.
+    Exits with 1 if executions would fail because a value is missing, empty, unreadable or too large, or a use is
+    unbound or refused, and with 3 if no job uses a secret. With the format toml it exits with 0 or 3.
 
     \b
     Examples:

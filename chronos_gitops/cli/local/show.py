@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 @click.option("--repo", type=click.Path(path_type=Path), default=".", help="The checkout.  [default: .]")
 @click.option("--jobs", metavar="FOLDER", default="jobs", show_default=True, help="The jobs folder in the checkout.")
 def command(job: str, version: str | None, effective: bool, environment: str | None, repo: Path, jobs: str) -> None:
-    """Show the YAML of JOB at VERSION: a number, or the beginning of a commit; the newest one without it.
+    """Show the YAML of JOB at VERSION: a number, or the beginning of a commit id (default: the newest version).
 
-    With --effective the job is one file that needs no layer: as the files of the checkout make it, or
-    with VERSION those of that commit.
+    With --effective, print the job with all inherited values filled in, from the files of the checkout or, with
+    VERSION, of that commit.
 
     \b
     Examples:

@@ -33,10 +33,10 @@ def command(
     token: str | None,
     style: Format,
 ) -> None:
-    """Restore every job, layer, policy and calendar that COMMIT changed to what it was before, all or nothing, as one
-    new commit. COMMIT is an id of the branch that is checked out, its first four or more digits, or a name such as
-    HEAD. Nothing is written if one of the files has changed since, or if a job would be invalid. With --server the
-    runner makes the commit, pushes it and applies it; COMMIT is an id then.
+    """Revert all changes of COMMIT to jobs, layers, policies and calendars with one new commit. COMMIT is a commit id
+    of the checked-out branch, its first four or more digits, or a name such as HEAD. Nothing is written if one of the
+    files has changed since, or if a job would be invalid. With --server the runner creates the commit, pushes it and
+    applies it; COMMIT then has to be an id.
 
     \b
     Examples:

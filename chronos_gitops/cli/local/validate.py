@@ -81,11 +81,11 @@ def command(
     stdin_filename: str,
     coloured: bool,
 ) -> int:
-    """Find what is wrong in job files. PATH is a file, a folder, or - for standard input; without one, the jobs folder.
+    """Validate job files. PATH is a file, a folder, or - for standard input (default: the jobs folder).
 
-    All paths together are judged as one tree. Ends with 0 when there are no errors, 1 when there are, 2 for a wrong
-    question, 3 when there is no file at all. Files that .chronosignore in the jobs folder names are no jobs. A comment
-    "# chronos: ignore[rule] reason" takes a warning or a note out of the report.
+    All paths are validated together, as one tree. Exits with 0 if there are no errors, 1 if there are, 2 for a usage
+    error, and 3 if no file was found. Files listed in the jobs folder's .chronosignore are ignored. A comment "#
+    chronos: ignore[rule] reason" suppresses a warning or a note.
 
     \b
     Examples:

@@ -12,6 +12,6 @@ from chronos_gitops.cli.output import Format, tell
 @click.argument("execution")
 @runner_options
 def command(execution: str, server: str | None, token: str | None, style: Format) -> None:
-    """Cancel EXECUTION (an id): a running request is aborted, a waiting execution never starts."""
+    """Cancel EXECUTION (an id): a running request is aborted, and a waiting execution does not start."""
     ended = RunnerClient(server, token).post(f"/api/v1/executions/{quote(execution, safe='')}/cancel")
     tell(style, ended, lambda: f"{ended['job']} is {ended['status']}: execution {ended['id']}")

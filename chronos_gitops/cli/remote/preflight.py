@@ -24,10 +24,10 @@ Item = Mapping[str, Any]
 @click.option("--within", metavar="DURATION", default="24h", show_default=True, help="Period ahead, 1m to 168h.")
 @runner_options
 def command(jobs: tuple[str, ...], within: str, server: str | None, token: str | None, style: Format) -> int:
-    """Check the coming executions of JOBs, or of all jobs, without sending their requests.
+    """Check the upcoming executions of each JOB, or of all jobs, without sending their requests.
 
-    A runner checks secrets, requests, addresses, connections, certificates and oauth2 tokens. Exits with 1 when a
-    check failed or was not run, with 2 for a job that does not exist, and with 3 when no job is due.
+    The runner checks secrets, requests, addresses, connections, certificates and oauth2 tokens. Exits with 1 if a
+    check failed or was not run, with 2 if a job does not exist, and with 3 if no job is due.
 
     \b
     Examples:

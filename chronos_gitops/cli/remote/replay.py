@@ -28,14 +28,14 @@ _ONLY = "missed,failed,skipped,cancelled"
 @click.option("--from", "since", callback=read_instant, metavar="TIME", help="First scheduled time.")
 @click.option("--until", callback=read_instant, metavar="TIME", help="Scheduled times before this one.")
 @click.option("--only", metavar="LIST", help=f"Any of {_ONLY}, with commas between them.  [default: missed,failed]")
-@click.option("--again", is_flag=True, help="Also what succeeded; implies --new-key for it.")
+@click.option("--again", is_flag=True, help="Include scheduled times that succeeded; implies --new-key for them.")
 @click.option("--new-key", is_flag=True, help="Send new Idempotency-Keys, for targets that repeat a stored failure.")
-@click.option("--pace", metavar="DURATION", help="Least time between two starts, such as 1s.")
+@click.option("--pace", metavar="DURATION", help="Minimum time between two starts, such as 1s.")
 @click.option("--reason", metavar="TEXT", help="Reason, for the audit log.")
-@click.option("--dry-run", is_flag=True, help="List what would run; run nothing.")
+@click.option("--dry-run", is_flag=True, help="List the scheduled times that would run, without running them.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--status", metavar="ID", help="Show a replay.")
-@click.option("--cancel", metavar="ID", help="Begin no further item of a replay.")
+@click.option("--cancel", metavar="ID", help="Cancel a replay: start no further item.")
 @runner_options
 def command(
     job: str | None,

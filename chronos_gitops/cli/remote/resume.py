@@ -10,7 +10,7 @@ from chronos_gitops.exit_codes import ExitCode
 
 @click.command("resume")
 @bulk.selection_options
-@click.option("--bulk", "call", metavar="ID", help="Jobs that this bulk pause paused, unless changed since.")
+@click.option("--bulk", "call", metavar="ID", help="Only pauses of this bulk call that have not changed since.")
 @click.option("--reason", metavar="TEXT", help="Reason, for the audit log; needed for several jobs.")
 @click.option("--dry-run", is_flag=True, help="Show the jobs and their outcomes; change nothing.")
 @runner_options

@@ -17,14 +17,14 @@ _SHOWN = 12
 
 @click.group("sessions", no_args_is_help=True)
 def command() -> None:
-    """List and end logins of browsers."""
+    """List and end browser sessions."""
 
 
 @command.command("list")
 @click.option("--name", metavar="NAME", help="Only sessions of the caller with this name.")
 @runner_options
 def list_sessions(name: str | None, server: str | None, token: str | None, style: Format) -> None:
-    """List your sessions, and with the role operate those of others, newest first."""
+    """List your sessions, newest first. The role operate also lists those of others."""
     found = list(RunnerClient(server, token).items("/api/v1/sessions", {"name": name} if name else {}))
     tell(style, {"items": found}, lambda: table(_HEADER, map(_row, found)) if found else "no sessions")
 
@@ -34,7 +34,7 @@ def list_sessions(name: str | None, server: str | None, token: str | None, style
 @click.option("--name", metavar="NAME", help="End every session of the caller with this name.")
 @runner_options
 def end(session: str | None, name: str | None, server: str | None, token: str | None, style: Format) -> None:
-    """End SESSION (an id, or the beginning of one). Its cookie is refused everywhere after 5 seconds at most.
+    """End SESSION (an id, or the beginning of one). Within 5 seconds every runner refuses its cookie.
 
     \b
     Examples:

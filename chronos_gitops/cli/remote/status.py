@@ -14,7 +14,7 @@ from chronos_gitops.plurals import plural
 @click.command("status")
 @runner_options
 def command(server: str | None, token: str | None, style: Format) -> int:
-    """Show runner and sync status. Exits with 1 if no new commit can be applied, or no execution starts."""
+    """Show runner and sync status. Exits with 1 if new commits cannot be applied, or executions cannot start."""
     runner = RunnerClient(server, token)
     sync, caller = runner.get("/api/v1/sync"), runner.get("/api/v1/whoami")
     health = runner.health()

@@ -28,7 +28,7 @@ _EVERY_S = 0.5
 )
 @runner_options
 def command(waits: bool, timeout: timedelta, server: str | None, token: str | None, style: Format) -> int:
-    """Fetch and apply now. Exits with 1 if the newest commit is not applied."""
+    """Fetch and apply the newest commit now. Exits with 1 if it is not applied."""
     runner = RunnerClient(server, token)
     found = runner.post(_PATH)
     deadline = time.monotonic() + timeout.total_seconds()

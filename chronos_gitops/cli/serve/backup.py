@@ -20,14 +20,16 @@ LEDGER: Final = "ledger.db"
 
 
 @click.command("backup")
-@click.option("--to", "target", metavar="FILE", required=True, type=click.Path(path_type=Path), help="The new backup.")
+@click.option(
+    "--to", "target", metavar="FILE", required=True, type=click.Path(path_type=Path), help="Backup file to write."
+)
 @runner_flags
 @config_option
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(target: Path, config: Path | None, style: Format, **flags: Any) -> None:
-    """Copy the ledger and the state files of a runner on SQLite into FILE, while it runs or not.
+    """Back up the ledger and the state files of a runner on SQLite to FILE. The runner may be running.
 
-    Takes the arguments of run, to find its data folder. The ledger is copied as it is at one instant.
+    Takes the arguments of run, to find the data folder. The copy of the ledger is a consistent snapshot.
 
     \b
     Example:

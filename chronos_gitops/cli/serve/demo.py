@@ -29,9 +29,9 @@ def _read_duration(_context: click.Context, _option: click.Parameter, value: str
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON; progress goes to stderr.")
 def command(length: timedelta | None, as_json: bool) -> None:
-    """Show all of it: a throw-away git repository, a local receiver, a runner, four acts and a live table.
+    """Demonstrate the product with a temporary git repository, a local target, a runner, four acts and a live table.
 
-    Nothing leaves this machine, and nothing is left on it. Without --duration it goes on until Ctrl-C.
+    The demo sends nothing to other machines, and leaves no files. Without --duration it runs until Ctrl-C.
     """
     from chronos_gitops.cli.demo.main import play
     from chronos_gitops.cli.demo.terminal import Screen

@@ -12,13 +12,13 @@ from chronos_gitops.errors import UsageError
 
 @click.group("identity", no_args_is_help=True)
 def command() -> None:
-    """Make keys for identity tokens, and write their public documents."""
+    """Create keys for identity tokens, and write their public documents."""
 
 
 @command.command("key")
 @click.option("--out", "file", required=True, metavar="FILE", type=click.Path(path_type=Path), help="A new file.")
 def key(file: Path) -> None:
-    """Write a new private RSA key of 2048 bits, which only you may read.
+    """Write a new private RSA key of 2048 bits to a file that only its owner can read.
 
     \b
     Examples:
@@ -42,10 +42,10 @@ def key(file: Path) -> None:
     "--out", "folder", required=True, metavar="DIR", type=click.Path(path_type=Path, file_okay=False), help="A folder."
 )
 def documents(config: Path | None, folder: Path) -> None:
-    """Write what receivers need into DIR, for a web server that they reach where they do not reach the runner.
+    """Write the documents with which targets verify identity tokens to DIR, to publish them on a web server.
 
-    Serve DIR/.well-known/openid-configuration and DIR/.well-known/jwks.json under the issuer's address. Write them
-    again before a new key signs.
+    Use this if targets cannot reach the runner. Serve DIR/.well-known/openid-configuration and
+    DIR/.well-known/jwks.json below the issuer's URL. Write and publish them again before a new key signs.
 
     \b
     Examples:

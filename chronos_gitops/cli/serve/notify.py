@@ -23,7 +23,7 @@ def command() -> None:
 @click.argument("name", required=False)
 @click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="The runner's chronos.toml.")
 def test(name: str | None, config: Path | None) -> int:
-    """Send a test message through the channel NAME, or through each one; exit 1 when one was not accepted.
+    """Send a test notification through the channel NAME, or through all channels. Exits with 1 if one was not accepted.
 
     \b
     Examples:

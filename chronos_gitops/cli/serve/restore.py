@@ -15,15 +15,15 @@ from chronos_gitops.plurals import plural
 
 @click.command("restore")
 @click.option(
-    "--from", "source", metavar="FILE", required=True, type=click.Path(path_type=Path), help="A file that backup wrote."
+    "--from", "source", metavar="FILE", required=True, type=click.Path(path_type=Path), help="Backup file to restore."
 )
 @runner_flags
 @config_option
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(source: Path, config: Path | None, style: Format, **flags: Any) -> None:
-    """Put the state in FILE into an empty data folder. Every file is compared with its checksum before.
+    """Restore a runner's state from FILE to an empty data folder. All checksums are verified first.
 
-    Takes the arguments of run, to find the data folder. Nothing is replaced: move an old data folder away before.
+    Takes the arguments of run, to find the data folder. Nothing is overwritten: move an old data folder away first.
 
     \b
     Example:

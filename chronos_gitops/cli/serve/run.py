@@ -28,14 +28,15 @@ if TYPE_CHECKING:
 @click.option(
     "--accept-environment",
     is_flag=True,
-    help="After a rename: let the database or namespace belong to this runner's environment from now on.",
+    help="After the environment was renamed: assign the database or namespace to this runner's environment.",
 )
 @config_option
 def command(config: Path | None, accept_environment: bool, **flags: Any) -> int:
-    """Follow REPO (a checkout, a bare repository or a URL; the current folder when absent) and run its jobs.
+    """Follow REPO (a checkout, a bare repository or a URL; default: the current folder) and run its jobs.
 
-    Every option can stand in chronos.toml (--config, CHRONOS_CONFIG) and, as CHRONOS_<NAME>, in the environment;
-    options win. SIGTERM and Ctrl-C let running requests end for the time of --drain; a second one exits at once.
+    Every option is also a setting in chronos.toml (--config, CHRONOS_CONFIG) and a variable CHRONOS_<NAME>; options
+    take precedence. On SIGTERM or Ctrl-C, running requests get the time of --drain to finish; a second signal exits
+    at once.
     """
     chosen = load.load(flags, os.environ, config)
     unread = load.unread_file(os.environ, config)

@@ -55,7 +55,7 @@ def create(
     expires: str | None,
     style: Format,
 ) -> None:
-    """Print a new token, once, and what chronos.toml has to say of it: its SHA-256, never the token itself.
+    """Print a new token, once, and a table for chronos.toml that has the SHA-256 of the token, not the token.
 
     \b
     Examples:

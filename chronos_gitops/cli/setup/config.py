@@ -25,9 +25,9 @@ def command() -> None:
 @config_option
 @_format_option
 def check(config: Path | None, style: Format, **flags: Any) -> int:
-    """Check flags, CHRONOS_* variables and chronos.toml, and the files that they name. Nothing is started.
+    """Check flags, CHRONOS_* variables and chronos.toml, and the files that they name, without starting a runner.
 
-    Exits with 1 when a runner with these settings would not start.
+    Exits with 1 if a runner with these settings would not start.
     """
     from chronos_gitops.cli.setup import finding, settings_check
 
@@ -42,7 +42,7 @@ def check(config: Path | None, style: Format, **flags: Any) -> int:
 @click.option("--all", "shows_all", is_flag=True, help="Settings with their defaults, too.")
 @_format_option
 def show(config: Path | None, shows_all: bool, style: Format, **flags: Any) -> int:
-    """Show the settings that are given, each with its value and source. Secrets are redacted."""
+    """Show the settings that are set, each with its value and source. Secrets are redacted."""
     from chronos_gitops.cli.reports import settings
     from chronos_gitops.cli.reports.tables import table
     from chronos_gitops.config import load

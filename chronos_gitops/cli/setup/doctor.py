@@ -22,10 +22,10 @@ Check = Callable[["Settings"], Iterator["Finding"]]
 @config_option
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(config: Path | None, style: Format, **flags: Any) -> int:
-    """Find out what is wrong with this installation: settings, git, the data folder, disk, limits, clock, engine,
-    repository, secrets. It takes the arguments of run, starts nothing and changes nothing.
+    """Check this installation: settings, git, data folder, disk, limits, clock, engine, repository, secrets. Takes
+    the arguments of run. Starts and changes nothing.
 
-    Each finding that is not ok is followed by what to do. Exits with 1 when one failed; warnings are no failures.
+    Each finding that is not ok is followed by a remedy. Exits with 1 if a check failed; warnings do not count.
     """
     from chronos_gitops.cli.setup import finding
 

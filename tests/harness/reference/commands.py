@@ -28,7 +28,7 @@ def page() -> str:
 def _exit_codes() -> Iterator[str]:
     yield "## Exit codes"
     yield table(("code", "meaning"), [(str(code.value), text) for code, text in EVERYWHERE.items()])
-    yield "Every command may end with 0, 2, 70 and 130. 1 and 3 mean:"
+    yield "Every command may exit with 0, 2, 70 and 130. The meaning of 1 and 3:"
     yield table(("command", "1", "3"), [(f"`{name}`", ends.failed, ends.nothing) for name, ends in TABLE.items()])
 
 
