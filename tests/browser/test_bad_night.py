@@ -145,6 +145,35 @@ def test_every_task_takes_the_clicks_that_the_guide_says(firm: Site, chromium: B
     context.close()
 
 
+@pytest.mark.parametrize("has_scripts", [True, False])
+def test_rows_below_the_first_frame_appear_and_stay(firm: Site, chromium: Browser, has_scripts: bool) -> None:
+    context = chromium.new_context(viewport={"width": 1280, "height": 860}, java_script_enabled=has_scripts)
+    page = context.new_page()
+    page.goto(firm.url("/"))
+    last = page.locator(".later [data-row]").last
+    last.scroll_into_view_if_needed()
+    expect(last).to_be_in_viewport()
+    expect(page.locator(".later")).to_have_css("content-visibility", "visible")
+    if has_scripts:
+        firm.runner.client.post("/jobs/uptime-probe/resume").raise_for_status()
+        expect(page.locator("html[data-refreshed]")).to_be_attached(timeout=20_000)
+        expect(page.locator(".later")).to_have_css("content-visibility", "visible", timeout=1)
+        expect(last).to_be_in_viewport()
+    context.close()
+
+
+def test_the_first_frame_asks_for_few_fonts(firm: Site, chromium: Browser) -> None:
+    """Each pair of a size and a weight is a question to another process before the first paint: there were 18."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 860})
+    page.goto(firm.url("/"))
+    found = page.evaluate(
+        "() => [...new Set([...document.querySelectorAll('body *')].filter(one => one.checkVisibility())"
+        ".map(getComputedStyle).map(one => `${one.fontFamily} ${one.fontSize} ${one.fontWeight}`))]"
+    )
+    assert len(found) <= 8, found
+    page.close()
+
+
 def test_every_command_of_the_guide_works(firm: Site) -> None:
     """After the page has undone the commit, so that the last two say that nothing is left to do."""
     bad = next(one["commit"] for one in firm.runner.get("/jobs/invoice-run/versions")["items"] if one["version"] == 2)

@@ -37,6 +37,7 @@ from chronos_gitops.engine.sql.operations.bulk_operations import recorded
 from chronos_gitops.engine.sql.retention import Keep, Retention
 from chronos_gitops.engine.sql.scheduler import Scheduler
 from chronos_gitops.engine.sql.store import ledger, zone_data
+from chronos_gitops.engine.sql.store.row_mapping import KnownExecutions
 from chronos_gitops.engine.sql.store.store import Store, StoreError
 from chronos_gitops.engine.sql.waiting_start import WaitingStart
 from chronos_gitops.engine.sql.write_batcher import WriteBatcher
@@ -91,6 +92,7 @@ class SqlEngine:
         self._given_back = threading.Event()
         self._given_back.set()
         self._key = b""
+        self._known = KnownExecutions()
         self._zone_data_before: str | None = None
         self._retention: Retention
         self._scheduler: Scheduler
@@ -251,7 +253,7 @@ class SqlEngine:
         return found
 
     def latest(self, names: Sequence[str]) -> Mapping[str, Execution]:
-        return self._store.read(lambda session: ledger.latest(session, names, self._latest()))
+        return self._store.read(lambda session: ledger.latest(session, names, self._latest(), self._known))
 
     def recent(self, names: Sequence[str], count: int) -> Mapping[str, Sequence[Execution]]:
         return self._store.read(lambda session: ledger.recent(session, names, count, self._latest()))

@@ -1,6 +1,7 @@
 """The rows of the list of jobs: their values, and their HTML, which is kept as long as a row shows the same."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, NamedTuple, cast
 
 from flask import current_app, g, url_for
@@ -10,15 +11,18 @@ from chronos_gitops.engine.answers import failure_streak
 from chronos_gitops.engine.model import Execution, Status
 from chronos_gitops.jobs.model import Job, JobVersion
 from chronos_gitops.process.engine_priority import yielding
+from chronos_gitops.server.api import links
 from chronos_gitops.server.api.job_health import JobHealth, JobSearch
 from chronos_gitops.server.api.request_context import service
 from chronos_gitops.server.api.routes.jobs.job_order import RUNS
-from chronos_gitops.server.web import charts
-from chronos_gitops.server.web.layout import in_words, milliseconds, moment, rows_kept, shapes_kept
+from chronos_gitops.server.web import charts, formatting
+from chronos_gitops.server.web.layout import in_words, milliseconds, moment_html, rows_kept, shapes_kept
 
 _WORDS: Final = 22
 """Characters of a schedule in words that fit into its column."""
 _TEMPLATE: Final = "job_row.html"
+_CLOCK: Final = "<!>"
+"""In place of the words of a time, in the HTML that is kept: text of a job is escaped, so that it cannot be this."""
 
 
 class Shape(NamedTuple):
@@ -51,7 +55,7 @@ class LastRun(NamedTuple):
 
 
 class JobRow(NamedTuple):
-    """Everything that a row shows. Equal rows have the same HTML."""
+    """Everything that a row shows."""
 
     name: str
     url: str
@@ -70,33 +74,69 @@ class JobRow(NamedTuple):
     note: str
 
 
+class _Shown(NamedTuple):
+    """All that a row is made of. Objects that are the same are not compared further."""
+
+    found: JobSearch
+    shape: Shape | None
+    following: datetime | None
+    versions: object
+    root: str
+
+
+class _KnownRow(NamedTuple):
+    """``parts`` are the HTML of a row between the times in words, which change with the clock."""
+
+    shown: _Shown
+    parts: Sequence[str]
+
+
 def html(found: Sequence[JobSearch]) -> list[Markup]:
-    """A row of a template costs 150 µs, and a page has a hundred; most look as they did when it was asked before."""
+    """A row of a template costs 150 µs and its values as much, and a page has a hundred; most look as they did when it
+    was asked before."""
     jobs, kept, template = service().jobs(), rows_kept(), current_app.jinja_env.get_template(_TEMPLATE)
-    shapes = _shapes(found)
-    rows = (_row(one, shapes.get(one.definition.job.name)) for one in yielding(found))
-    return [kept.of(jobs, row, lambda row=row: Markup(template.render(row=row, runs=RUNS))) for row in rows]  # type: ignore[misc]  # bound at once
+    shapes, versions, root, now = _shapes(found), service().follower.index(), links.path(""), service().now()
+    rows = []
+    for one in yielding(found):
+        name = one.definition.job.name
+        following = next(iter(service().next_runs(name, 1)), None)
+        shown = _Shown(one, shapes.get(name), following, versions, root)
+        known: _KnownRow | None = kept.get(jobs, name)
+        if known is None or known.shown != shown:
+            known = _KnownRow(shown, template.render(row=_row(shown), runs=RUNS).split(_CLOCK))
+            kept.put(jobs, name, known)
+        rows.append(_told(known, now))
+    return rows
 
 
-def _row(found: JobSearch, shape: Shape | None) -> JobRow:
-    definition, job = found.definition, found.definition.job
-    following = service().next_runs(job.name, 1)
+def _told(known: _KnownRow, now: datetime) -> Markup:
+    """The row with its times in words: of the newest run, then of the next one."""
+    latest, text = known.shown.found.latest, [known.parts[0]]
+    times = (None if latest is None else latest.scheduled_time, known.shown.following)
+    for instant, part in zip((one for one in times if one is not None), known.parts[1:], strict=True):
+        text += formatting.relative(instant, now), part
+    return Markup("".join(text))
+
+
+def _row(shown: _Shown) -> JobRow:
+    (definition, standing, latest), shape = shown.found, shown.shape
+    job = definition.job
     schedules = "; ".join(schedule.text for schedule in job.timing.schedules.schedules)
     return JobRow(
         name=job.name,
         url=f"{_place('pages.job', 'name')}{job.name}",
-        standing=found.standing.value,
-        since=_since(found, shape),
+        standing=standing.value,
+        since=_since(shown.found, shape),
         tag=(*job.tags[0], _tag_url(*job.tags[0])) if job.tags else None,
         more_tags=tuple(f"{key}={value}" for key, value in job.tags[1:]),
         schedule=_short_schedule(job),
         about_schedule=f"{in_words(job.timing)} · {schedules} · {job.timing.timezone}",
         timezone=job.timing.timezone,
         shape=shape,
-        last=None if found.latest is None else _last(found.latest),
-        next_run=moment(following[0] if following else None),
+        last=None if latest is None else _last(latest),
+        next_run="–" if shown.following is None else moment_html(shown.following, _CLOCK),
         version=definition.version,
-        note=_note(definition, found.standing),
+        note=_note(definition, standing),
     )
 
 
@@ -108,7 +148,7 @@ def _last(run: Execution) -> LastRun:
         kind=run.status.value,
         status=run.status.value + (f" ({run.reason})" if run.reason else waits),
         code=str(code),
-        at=moment(run.scheduled_time),
+        at=moment_html(run.scheduled_time, _CLOCK),
         took="" if run.duration_ms is None else milliseconds(run.duration_ms),
     )
 

@@ -189,9 +189,12 @@ def moment(value: str | datetime | None) -> Markup | str:
     if value is None:
         return "–"
     instant = datetime.fromisoformat(value) if isinstance(value, str) else value
-    relative = formatting.relative(instant, service().now())
-    # Digits and words of ours: nothing to escape, four hundred times on a page.
-    return Markup(f'<time datetime="{responses.instant(instant)}" title="{utc_text(instant)}">{relative}</time>')
+    return moment_html(instant, formatting.relative(instant, service().now()))
+
+
+def moment_html(instant: datetime, words: str) -> Markup:
+    """Digits and words of ours: nothing to escape, four hundred times on a page."""
+    return Markup(f'<time datetime="{responses.instant(instant)}" title="{utc_text(instant)}">{words}</time>')
 
 
 blueprint.add_app_template_filter(formatting.indented_json)

@@ -1,6 +1,6 @@
 """Rows of the list of jobs are rendered when they show something else."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,42 @@ def test_only_rows_that_show_something_else_are_rendered_again(tmp_path: Path, m
         client.post("/api/v1/jobs/job-3/pause", json={"reason": "maintenance"}, headers={"Origin": "http://localhost"})
         assert '<span class="standing paused">' in client.get("/").get_data(as_text=True)
         assert rendered[5:] == ["job-3"]
+
+
+def test_kept_rows_tell_the_time_of_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every row was rendered again each minute, for its times in words."""
+    checkout, rendered, clock = Checkout(tmp_path / "checkout"), list[str](), HandClock(NOW)
+    for name, is_enabled in (("late", True), ("off", False)):
+        checkout.write(name, job_yaml(name, "https://hooks.example.com/", enabled=is_enabled, tags={"note": "<!>"}))
+    checkout.commit("Add two jobs")
+    render = Template.render
+
+    def noted(template: Template, *args: Any, **values: Any) -> str:
+        if template.name == "job_row.html":
+            rendered.append(values["row"].name)
+        return render(template, *args, **values)
+
+    monkeypatch.setattr(Template, "render", noted)
+    with build(settings_of(checkout, tmp_path / "data"), clock=clock) as service:
+        client = create_app(service).test_client()
+        assert 'title="2026-12-25 02:00:00 UTC">in 14 h</time>' in client.get("/").get_data(as_text=True)
+        clock.leap(timedelta(hours=3))
+        text = client.get("/").get_data(as_text=True)
+        assert 'title="2026-12-25 02:00:00 UTC">in 11 h</time>' in text
+        assert text.count("&lt;!&gt;") >= 2
+        assert "<!>" not in text
+    assert sorted(rendered) == ["late", "off"]
+
+
+def test_rows_lead_to_where_the_runner_stands_behind_a_proxy(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path / "checkout")
+    checkout.write("a", job_yaml("a", "https://hooks.example.com/", schedule="0 2 * * *"))
+    checkout.commit("Add a job")
+    with build(settings_of(checkout, tmp_path / "data"), clock=HandClock(NOW)) as service:
+        client = create_app(service).test_client()
+        for root in ("", "/chronos", ""):
+            text = client.get("/", environ_overrides={"SCRIPT_NAME": root}).get_data(as_text=True)
+            assert f'<a href="{root}/jobs/a">a</a>' in text
 
 
 def test_the_timeline_reads_what_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

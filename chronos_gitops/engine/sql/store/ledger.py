@@ -251,11 +251,13 @@ def attempts_of(session: Session, execution_id: str) -> list[Attempt]:
     return [row_mapping.attempt(row) for row in found]
 
 
-def latest(session: Session, jobs: Sequence[str], until: datetime) -> Mapping[str, Execution]:
+def latest(
+    session: Session, jobs: Sequence[str], until: datetime, known: row_mapping.KnownExecutions
+) -> Mapping[str, Execution]:
     """The newest of each up to ``until``: later ones were recorded by a clock that was ahead."""
     asked = {"jobs": list(jobs), "until": milliseconds.to_ms(until)}
     found = session.execute(store_queries.LATEST, asked).fetchall() if jobs else []
-    return {row["job"]: row_mapping.execution(row) for row in found}
+    return {row["job"]: known.of(row) for row in found}
 
 
 def recent(session: Session, jobs: Sequence[str], count: int, until: datetime) -> Mapping[str, Sequence[Execution]]:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from flask import url_for
+from markupsafe import Markup
 
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
 from chronos_gitops.plurals import plural
@@ -23,6 +24,8 @@ from chronos_gitops.server.web.pages.upcoming import aligned, day, due
 
 SHOWN = 100
 """Jobs on a page: as many as a list of the API has by default."""
+_PAINTED_FIRST: Final = 30
+"""Rows in the first frame; the style sheet shows the others right after it."""
 _STEP = timedelta(minutes=5)
 _MINUTE = timedelta(minutes=1)
 _STEPS = 18
@@ -59,9 +62,11 @@ def jobs() -> str:
     never_valid = _never_valid()
     page = PAGE.value()
     start = (page - 1) * SHOWN
+    rows = job_rows.html(shown[start : start + SHOWN])
     return render_page(
         "jobs.html",
-        rows=job_rows.html(shown[start : start + SHOWN]),
+        rows=Markup("").join(rows[:_PAINTED_FIRST]),
+        later_rows=Markup("").join(rows[_PAINTED_FIRST:]),
         count=len(shown),
         tiles=_tiles(found, never_valid),
         never_valid=never_valid if wanted is JobHealth.INVALID else (),

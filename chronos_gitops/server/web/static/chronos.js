@@ -109,6 +109,7 @@
     const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (mine !== question) return;
     document.title = parsed.title;
+    document.documentElement.dataset.refreshed = ""; // rows that are there already do not appear again
     for (const part of document.querySelectorAll("[data-live]")) {
       const next = parsed.querySelector(`[data-live="${part.dataset.live}"]`);
       if (!next || (!isAsked && isBusy(part)) || part.outerHTML === next.outerHTML) continue;
