@@ -28,13 +28,18 @@ RULES_BY_FIELDS: Final[Mapping[Rule, frozenset[str]]] = MappingProxyType(
         timing.check: _TIMING | _DURATIONS | {"concurrency"},
         timing.check_absent: frozenset({"enabled", "timeout", "webhook.timeout", "webhook.completion"}),
         schedules.check: _TIMING,
-        url.check: SENT_TEXTS | {"webhook.method"},
+        url.check: frozenset({"webhook.url", "webhook.auth"}),
+        url.check_plain_http: frozenset({"webhook.url", "webhook.auth", "webhook.headers"}),
+        url.check_body: frozenset({"webhook.body", "webhook.method"}),
         headers.check: frozenset({"webhook.headers", "webhook.auth", "webhook.success_codes"}),
         body_rules.check: frozenset({"webhook.success", "webhook.method"}),
         identity.check: frozenset({"webhook.auth"}),
         expectations.check: _TIMING | _DURATIONS | {"concurrency"},
         gates.check: frozenset({"name", "requires"}),
-        sent_texts.check: SENT_TEXTS,
+        sent_texts.check_url: frozenset({"webhook.url"}),
+        sent_texts.check_body: frozenset({"webhook.body"}),
+        sent_texts.check_headers: frozenset({"webhook.headers"}),
+        sent_texts.check_auth: frozenset({"webhook.auth"}),
     }
 )
 """Each rule with the top-level fields, and those of ``webhook``, that it may read: it says the same of two jobs that

@@ -31,47 +31,49 @@ _METADATA = ("metadata.google.internal", "100.100.100.200", "fd00:ec2::254", "16
 
 
 def check(source: Document) -> Iterator[Problem]:
+    """The form of the addresses, and the network that they stand for."""
     for path in _URLS:
         url = source.text(*path)
-        if url:
-            yield from _url(source, path, url)
-    yield from _body(source)
+        if not url:
+            continue
+        fault, target = _read(path, url)
+        if fault is not None:
+            yield source.spot(path).problem(*fault)
+        elif target is not None and (network := _network(target[1])) != "public":
+            yield from _host(source.spot(path), target[1], network)
 
 
-def _url(source: Document, path: Path, url: str) -> Iterator[Problem]:
+def check_plain_http(source: Document) -> Iterator[Problem]:
+    for path in _URLS:
+        url = source.text(*path)
+        if not url or url[:5].lower() != "http:" or not _carries_credentials(source):
+            continue
+        _, target = _read(path, url)
+        if target is not None and target[0] == "http" and _network(target[1]) == "public":
+            message, hint = "credentials would travel unencrypted over http", "write https"
+            yield source.spot(path).problem("plain-http", message, hint)
+
+
+def _read(path: Path, url: str) -> tuple[tuple[str, str, str] | None, tuple[str, str] | None]:
+    """The rule, message and hint of what is wrong; else scheme and host, None where the file alone does not say."""
     has_placeholders = "{{" in url or "${" in url
     usual = None if has_placeholders else _USUAL.match(url)
     if usual and _is_host(usual[2]):
-        yield from _reached(source, path, *usual.groups())
-        return
-    spot = source.spot(path)
+        return None, (usual[1], usual[2])
     secret = _secret_in_host(path, url)
     if secret:
-        yield spot.problem("secret-in-host", *secret)
-        return
+        return ("secret-in-host", *secret), None
     plain = templates.substitute(url, variable=lambda _: "x", secret=lambda _: "x") if has_placeholders else url
     if templates.reference_in(url) is not None:
-        return
+        return None, None
     try:
         origin, _ = split(_without_space(plain))
     except UserInfoError as error:
-        yield spot.problem("url-user-info", f"{dotted(path)} {error.fault}", error.hint)
-        return
+        return ("url-user-info", f"{dotted(path)} {error.fault}", error.hint), None
     except OriginError as error:
         fault, hint = _explained(plain, error)
-        yield spot.problem("url", f"{dotted(path)} {fault}", hint)
-        return
-    yield from _reached(source, path, origin.scheme, origin.host)
-
-
-def _reached(source: Document, path: Path, scheme: str, host: str) -> Iterator[Problem]:
-    """Problems of the network that a request goes to, and of how it goes there."""
-    network = _network(host)
-    if network != "public":
-        yield from _host(source.spot(path), host, network)
-    elif scheme == "http" and _carries_credentials(source):
-        message, hint = "credentials would travel unencrypted over http", "write https"
-        yield source.spot(path).problem("plain-http", message, hint)
+        return ("url", f"{dotted(path)} {fault}", hint), None
+    return None, (origin.scheme, origin.host)
 
 
 def _secret_in_host(path: Path, url: str) -> tuple[str, str] | None:
@@ -174,7 +176,7 @@ def _carries_credentials(source: Document) -> bool:
     return source.get("webhook", "auth") is not None or any(is_sensitive(name) for name in names)
 
 
-def _body(source: Document) -> Iterator[Problem]:
+def check_body(source: Document) -> Iterator[Problem]:
     method = source.text("webhook", "method") or "GET"
     if source.text("webhook", "body") and method in ("GET", "HEAD"):
         said = "" if source.text("webhook", "method") else ", the default"

@@ -20,6 +20,7 @@ from chronos_gitops.jobs.validation.layers.kept_values import KeptValues
 from chronos_gitops.jobs.validation.layers.layer_files import read_layers
 from chronos_gitops.jobs.validation.rules import document_rules, file_name
 from chronos_gitops.jobs.validation.rules.document_rules import RULES_BY_FIELDS, Rule
+from chronos_gitops.jobs.validation.rules.texts import sent_texts
 from chronos_gitops.jobs.validation.validate import ValidationCache, validate_tree
 
 ROOT = Path(__file__).parents[4]
@@ -141,13 +142,15 @@ VALUES: Mapping[str, tuple[str, ...]] = {
         "{body: x, method: GET}",
         "{completion: callback, timeout: 2s}",
         "{method: HEAD, success: {body: [{json: $.ok, equals: true}]}}",
+        "{url: 'http://a.example/'}",
+        "{headers: {Authorization: '${secret:a}'}}",
         "null",
     ),
     "variables": ("{host: 'https://b.example'}", "{host: b}", "{other: x}", "{host: {time: scheduled}}", "5"),
     "tags": ("{team: a}", "{team: b}"),
     "surprise": ("1",),
 }
-PARTS = st.dictionaries(st.sampled_from(sorted(VALUES)), st.integers(0, 8), max_size=5)
+PARTS = st.dictionaries(st.sampled_from(sorted(VALUES)), st.integers(0, 10), max_size=5)
 
 
 def text(part: Mapping[str, int]) -> str:
@@ -287,6 +290,37 @@ def test_an_edit_of_what_is_sent_keeps_what_differs_between_environments(edit: s
         known = validate_tree(files, cache, environment=environment)
         assert known.files == validate_tree(files, environment=environment).files
         assert known.jobs, known.problems
+
+
+@pytest.mark.parametrize(
+    ("edit", "field"),
+    [
+        ("variables: {host: a}\nwebhook: {headers: {X-A: 'v3'}}\n", "headers"),
+        ("variables: {host: b}\nwebhook: {headers: {X-A: 'v2'}}\n", "url"),
+    ],
+    ids=["header", "variable"],
+)
+def test_an_edit_looks_at_the_changed_texts_alone(edit: str, field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = "name: two-jobs\nschedule: '@daily'\nenabled: true\ntimeout: 1s\n"
+    job += "webhook: {url: 'https://${var:host}.example/', method: POST, body: text, headers: {X-B: b}}\n"
+    cache, seen = ValidationCache(), list[str]()
+    for defaults in ("variables: {host: c}\n", "variables: {host: a}\nwebhook: {headers: {X-A: 'v2'}}\n", edit):
+        monkeypatch.setattr(sent_texts, "_is_sound", lambda path, _: not seen.append(path[1]))
+        seen.clear()
+        files = Texts({"_defaults.yaml": defaults, "two-jobs.yaml": job})
+        judged = validate_tree(files, cache)
+        assert not judged.problems
+    assert {*seen} == {field}
+
+
+def test_a_header_with_credentials_over_http_is_found_by_the_edit_that_adds_it() -> None:
+    job = "name: two-jobs\nschedule: '@daily'\nenabled: true\ntimeout: 1s\nwebhook: {url: 'http://a.example/'}\n"
+    cache = ValidationCache()
+    for header in ("X-A: a", "X-A: b", "Authorization: '${secret:a}'"):
+        files = Texts({"_defaults.yaml": f"webhook: {{headers: {{{header}}}}}\n", "two-jobs.yaml": job})
+        judged = validate_tree(files, cache)
+        assert judged.problems == validate_tree(files).problems
+    assert [problem.rule for problem in judged.problems] == ["plain-http"]
 
 
 @pytest.mark.parametrize("after", ["timezone: UTC\n", "variables: {host: b.example}\n"], ids=["field", "variable"])
