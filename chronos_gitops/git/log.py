@@ -208,7 +208,8 @@ def _parsed(output: bytes, jobs: str = ".") -> Iterator[Commit]:
                 edits.append(_edit(tokens[at].decode(), path))
             at += 2
         subject, _, body = message[:_LONGEST_MESSAGE].strip().partition("\n")
-        yield Commit(sha.strip().lstrip("\x01"), name, email, _instant(seconds), subject, body.strip(), tuple(edits))
+        author = sys.intern(name), sys.intern(email)  # of many commits
+        yield Commit(sha.strip().lstrip("\x01"), *author, _instant(seconds), subject, body.strip(), tuple(edits))
 
 
 def concerns(path: str, jobs: str) -> bool:

@@ -20,7 +20,7 @@ from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.versions.inherited_edits import InheritedEdits
 from chronos_gitops.versions.inherited_edits import reach as _reach
 from chronos_gitops.versions.layer_history import LayerEdit
-from chronos_gitops.versions.version import Reach
+from chronos_gitops.versions.version import UNTOLD, Reach
 
 _SPARE: Final = 1000
 """Parsed files that may be held besides those that are jobs now; about 1 KB each."""
@@ -90,7 +90,7 @@ class JobContents:
     def reach(self, layers: Layers, before: OwnFile | None, after: OwnFile | None) -> Reach:
         """Where the content of a job changed; ``layers`` are those before."""
         if not layers.all and not self.layers.all:
-            return Reach()
+            return UNTOLD
         declared = self.layers.environments or None
         if before is None or after is None:
             if after is not None:

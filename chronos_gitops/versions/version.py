@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.versions.layer_history import NO_LAYERS_YET, LayerState
@@ -32,6 +33,10 @@ class Reach:
         return self.effective is not False if self.environments is None else environment in self.environments
 
 
+UNTOLD: Final = Reach()
+"""Shared by all versions without layers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """One commit that changed one job. A deletion has an empty ``blob`` and the path the job had.
@@ -55,7 +60,7 @@ class Version:
     body: str
     file_stays: bool = False
     is_numbered: bool = True
-    reach: Reach = Reach()
+    reach: Reach = UNTOLD
     layers: LayerState = NO_LAYERS_YET
 
     @property

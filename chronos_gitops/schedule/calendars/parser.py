@@ -1,5 +1,6 @@
 """The document of a calendar file to a Calendar, and what is wrong with it."""
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -26,6 +27,7 @@ _INSTEAD: Mapping[object, str] = {
 }
 """Fields that people expect of a calendar and that TIME section 13 refuses."""
 _EXAMPLES = "write SAT, 12-25, 2027-03-29 or {from: 2027-05-06, to: 2027-05-07}"
+_EACH_YEAR = "a range has years; for every year list its days, like 12-24, 12-25"
 _TWO_DATES = re.compile(r"(\d{4}-\d\d-\d\d)\s*(?:/|--?|\.\.\.?|–|to|until|:)\s*(\d{4}-\d\d-\d\d)")
 _LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
@@ -153,7 +155,8 @@ class _CalendarReader:
         stop, whole_day = _boundary(last)
         for value, wall in ((first, start), (last, stop)):
             if wall is None:
-                hint = wall_time.hint(value, "write 2027-05-06 or 2027-05-06T12:00, in the calendar's zone")
+                usual = "write 2027-05-06 or 2027-05-06T12:00, in the calendar's zone"
+                hint = _EACH_YEAR if isinstance(value, str) and _month_day(value) else wall_time.hint(value, usual)
                 self._refuse(path, f'"{_shown(value)}" is no date or local time', hint)
                 return None
         assert start is not None, "refused above"
@@ -243,4 +246,5 @@ def _one_line(text: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    return str(value)[:40]
+    """As the author wrote it: ``null`` and not Python's word for it."""
+    return (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))[:40]

@@ -15,7 +15,7 @@ FAULTS: dict[str, tuple[dict[str, Any], tuple[str | int, ...], str]] = {
     "30 February": ({"closed": ["SAT", "02-30"]}, ("closed", 1), f'"02-30" {KINDS}'),
     "a word": ({"closed": ["Saturday"]}, ("closed", 0), f'"Saturday" {KINDS}'),
     "a number": ({"closed": [20261224]}, ("closed", 0), f'"20261224" {KINDS}'),
-    "nothing": ({"closed": [None]}, ("closed", 0), f'"None" {KINDS}'),
+    "nothing": ({"closed": [None]}, ("closed", 0), f'"null" {KINDS}'),
     "a weekday in open": ({"closed": [], "open": ["SAT"]}, ("open", 0), '"SAT" is no date, MM-DD or range'),
     "backwards": ({"closed": [{"from": "2026-12-02", "to": "2026-12-01"}]}, ("closed", 0), "from is not before to"),
     "an empty range": (

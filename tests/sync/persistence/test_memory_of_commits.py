@@ -1,0 +1,37 @@
+"""Memory that a follower keeps for each commit that it has applied: its version, and when it began to run."""
+
+import gc
+import tracemalloc
+
+from harness.repositories.repo_fixtures import Follow, Following
+from harness.repositories.repository import Repository
+
+SCHEDULES, COMMITS = 12, 30
+
+
+def test_memory_of_a_commit_is_bounded(repository: Repository, follow: Follow) -> None:
+    """Once each content has been read. Before, 984 bytes; now 668."""
+    following = follow(repository.root, mode="branch")
+    tracemalloc.start()
+    try:
+        for number in range(SCHEDULES + 3):
+            _commit(repository, following, number)
+        before = _traced()
+        for number in range(COMMITS):
+            _commit(repository, following, number)
+        each = (_traced() - before) / COMMITS
+    finally:
+        tracemalloc.stop()
+    assert each < 800, f"{each:.0f} bytes for each commit"
+
+
+def _commit(repository: Repository, following: Following, number: int) -> None:
+    repository.write_job("one", schedule=f"{number % SCHEDULES} 3 * * *")
+    repository.commit(f"Change {number}")
+    following.follower.sync()
+    following.announced.clear()
+
+
+def _traced() -> int:
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
