@@ -14,10 +14,10 @@ UUID = "hc.example.com/5e0f8a12-1b2c-4d3e-9f40-1234567890ab"
 @pytest.mark.parametrize(
     ("url", "name", "sent"),
     [
-        (SLACK, "hooks", "${secret:hooks-url}"),
+        (SLACK, "hooks-slack", "${secret:hooks-slack-url}"),
         (DISCORD, "api-webhooks", "${secret:api-webhooks-url}"),
         (STRIPE, "api-hook", "https://api.example.com/hook/${secret:api-hook-url}"),
-        (UUID, "hc", f"https://{UUID}"),
+        (UUID, "hc-example", f"https://{UUID}"),
         ("ci.example.com/job/nightly/buildWithParameters", "nightly-build-with-parameters", None),
         ("a.example.com/v1/runNightlyReconciliation", "v1-run-nightly-reconciliation", None),
         ("es.example.com/_snapshot/weekly/%3Csnap-%7Bnow%7D%3E", "weekly-snap-now", None),

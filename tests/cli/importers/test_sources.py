@@ -153,7 +153,7 @@ def test_two_jobs_of_one_address_have_two_names() -> None:
 @pytest.mark.parametrize(
     ("url", "name"),
     [
-        ("https://a.example.com/", "a"),
+        ("https://a.example.com/", "a-example"),
         ("https://www.example.com/run", "example-run"),
         ("https://a.example.com/a/b/c.php", "b-c"),
         ("https://a.example.com/" + "x" * 200, "a-" + "x" * 58),

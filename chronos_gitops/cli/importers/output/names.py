@@ -28,7 +28,10 @@ def kebab(text: str) -> str:
 
 
 def _of_url(url: str) -> str:
-    """The last two parts of the path that are words; with less than two words, the host before them."""
+    """The last two parts of the path that are words; with less than two words, the host before them.
+
+    ``validate`` asks for names of two words.
+    """
     for one in literals(url):
         url = url.replace(one, "")
     try:
@@ -37,8 +40,9 @@ def _of_url(url: str) -> str:
         return ""
     kept = [part for part in unquote(parts.path).split("/") if part and not _is_id(part)]
     path = re.sub(r"\.\w+\Z", "", "-".join(kept[-2:]))
-    host = (parts.hostname or "").removeprefix("www.").partition(".")[0]
-    return path if "-" in kebab(path) else f"{host}-{path}"
+    labels = (parts.hostname or "").removeprefix("www.").split(".")
+    named = path if "-" in kebab(path) else f"{labels[0]}-{path}"
+    return named if "-" in kebab(named) or labels[0].isdigit() else "-".join(labels[:2])
 
 
 def _is_id(part: str) -> bool:
