@@ -236,7 +236,7 @@ class Scanner:
     def _read(
         self, found: os.DirEntry[str], path: str, kind: FileKind, contents: dict[str, bytes]
     ) -> tuple[TreeEntry, _Seen | None]:
-        """What cannot be read is looked at again by the next scan."""
+        """The next scan looks again at a file that cannot be read."""
         if kind is not FileKind.FILE:
             return TreeEntry(path, NO_BLOB, 0, kind), None
         try:

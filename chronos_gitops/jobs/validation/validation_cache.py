@@ -76,7 +76,7 @@ class ValidationCache:
         return one if job is one.job else replace(one, job=job)
 
     def keep(self, results: Mapping[str, FileResult], today: datetime | None, calendars: Iterable[str] | None) -> None:
-        """What a validation of the whole tree found, and nothing from before it."""
+        """The results of a validation of the whole tree replace all earlier ones."""
         self._results, self._today = results, today
         self._calendars = None if calendars is None else frozenset(calendars)
         self.kept.forget_all_but(results.keys())
