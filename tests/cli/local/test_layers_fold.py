@@ -60,9 +60,9 @@ def test_eighty_copies_become_forty_jobs_with_environments(
     assert (len(files()), lines()) == (80, 1520)
     assert main(FOLD) == 0
     told = capsys.readouterr().out
-    assert "80 files with 1,520 lines -> 47 files with 529 lines; every effective job is the same but for" in told
+    assert "80 files with 1,520 lines -> 47 files with 375 lines; every effective job is the same but for" in told
     assert (len(files()), len(list(Path("jobs").rglob("[a-z]*-*.yaml")))) == (47, 40)
-    assert lines() == 529
+    assert lines() == 375
     for environment in ("production", "staging"):
         here = {
             name.removesuffix(f"-{environment}"): document | {"name": name.removesuffix(f"-{environment}")}
@@ -74,10 +74,75 @@ def test_eighty_copies_become_forty_jobs_with_environments(
         }
     one = Path("jobs/billing/billing-00.yaml").read_text()
     assert one.startswith("# Job 0 of production.\nname: billing-00\n")
-    assert "# Job 0 of staging.\nenvironments:\n  staging:\n" in one
+    assert one.endswith('url: "${var:api}/v1/billing-00-${var:environment}"\n# Job 0 of staging.\n')
     assert "enabled: false" in Path("jobs/_environments/staging.yaml").read_text()
     assert main(["validate"]) == 0
     assert main(["layers", "extract"]) == 3, "nothing is left to share"
+
+
+ADDRESS = "name: {}\nschedule: '@daily'\nenabled: true\ntimeout: 30s\nwebhook: {{url: '{}'}}\n"
+
+
+def fold_urls(repository: Repository, *urls: tuple[str, str]) -> dict[str, list[str]]:
+    """Folds jobs with these urls in production and staging, which stay what they are; the urls of each environment."""
+    for number, pair in enumerate(urls):
+        for environment, url in zip(("production", "staging"), pair, strict=True):
+            name = f"job-{number}-{environment}"
+            repository.write(f"jobs/{environment}/{name}.yaml", ADDRESS.format(name, url))
+    assert main(FOLD) == 0
+    found = {one: [job["webhook"]["url"] for job in jobs(one).values()] for one in ("production", "staging")}  # type: ignore[index]
+    assert [*zip(found["production"], found["staging"], strict=True)] == [*urls]
+    return found
+
+
+def texts() -> dict[str, str]:
+    return {path.stem: path.read_text() for path in files()}
+
+
+def test_hosts_that_differ_in_the_same_way_become_a_variable_of_each_environment(repository: Repository) -> None:
+    fold_urls(
+        repository,
+        ("https://api.example/a", "https://api.staging.example/a"),
+        ("https://api.example/b?x=1", "https://api.staging.example/b?x=1"),
+        ("https://pay.example:8443/c", "http://pay.staging.example/c"),
+        ("https://pay.example:8443/d", "http://pay.staging.example/d"),
+        ("https://once.example/e", "https://once.staging.example/e"),
+        ("https://api.example/f", "https://api.staging.example/other"),
+        ("https://same.example/g", "https://same.example/g"),
+    )
+    found = texts()
+    assert 'variables:\n  api: https://api.example\n  pay: "https://pay.example:8443"\n' in found["production"]
+    assert "variables:\n  api: https://api.staging.example\n  pay: http://pay.staging.example\n" in found["staging"]
+    assert "${var:api}/b?x=1" in found["job-1"]
+    assert "${var:pay}/d" in found["job-3"]
+    assert all("environments" not in found[f"job-{number}"] for number in (0, 1, 2, 3, 6))
+    assert all("${var" not in found[f"job-{number}"] for number in (4, 5, 6))
+
+
+def test_the_name_of_the_environment_in_a_path_becomes_a_variable(repository: Repository) -> None:
+    fold_urls(
+        repository,
+        ("https://a.example/production/a", "https://a.example/staging/a"),
+        ("https://a.example/b-production", "https://a.example/b-staging"),
+        ("https://a.example/reproduction/c", "https://a.example/restaging/c"),
+    )
+    found = texts()
+    assert "environment: staging" in found["staging"]
+    assert "https://a.example/${var:environment}/a" in found["job-0"]
+    assert "${var" not in found["job-2"]
+
+
+def test_a_variable_of_the_jobs_keeps_its_name_and_value(repository: Repository) -> None:
+    for environment, host in (("production", "api.example"), ("staging", "api.staging.example")):
+        for number in range(2):
+            name, url = f"job-{number}-{environment}", f"https://{host}/${{var:api}}/${{var:environment}}"
+            text = ADDRESS.format(name, url) + "variables: {api: mine, environment: other}\n"
+            repository.write(f"jobs/{environment}/{name}.yaml", text)
+    assert main(FOLD) == 0
+    for environment, host in (("production", "api.example"), ("staging", "api.staging.example")):
+        urls = {job["webhook"]["url"] for job in jobs(environment).values()}  # type: ignore[index]
+        assert urls == {f"https://{host}/mine/other"}
+    assert "api-2: https://api.staging.example" in texts()["staging"]
 
 
 def test_dry_run_of_a_fold_writes_nothing(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,7 +150,7 @@ def test_dry_run_of_a_fold_writes_nothing(repository: Repository, capsys: pytest
     before = {path: path.read_text() for path in files()}
     assert main([*FOLD, "--dry-run"]) == 0
     told = capsys.readouterr().out
-    assert "+environments:" in told
+    assert '+  url: "${var:api}/v1/billing-00-${var:environment}"' in told
     assert "80 jobs lost the environment in the name, like billing-00-production -> billing-00." in told
     assert told.endswith("Nothing was written.\n")
     assert main([*FOLD, "--dry-run", "--format", "json"]) == 0

@@ -15,12 +15,14 @@ from chronos_gitops.cli.checkout.folding.environment_folder import (
     without_environment,
 )
 from chronos_gitops.cli.checkout.folding.folded_text import folded_text, moved_text
+from chronos_gitops.cli.checkout.folding.shared_addresses import share_addresses
 from chronos_gitops.cli.checkout.layer_extraction import NotTheSame, extract, modeline, refuse_errors
 from chronos_gitops.jobs.layers.common_values import nested, shared_in_environment
 from chronos_gitops.jobs.layers.comparison import bare_document
 from chronos_gitops.jobs.layers.file_roles import ENVIRONMENTS
 from chronos_gitops.jobs.layers.parts import OWN_FIELDS, FileParts
 from chronos_gitops.jobs.layers.tree import Layers
+from chronos_gitops.jobs.layers.variables import VARIABLES
 from chronos_gitops.jobs.model import Job, digest_of
 from chronos_gitops.jobs.validation.files import Files, TreeEntry
 from chronos_gitops.jobs.validation.layers.layer_files import read_layers
@@ -176,10 +178,15 @@ def _written(targets: Sequence[_FoldedJob], names: Sequence[str], rest: Mapping[
     line = {name: modeline(some, some.texts(), place, "environment") for name, place in declared.items()}
     heads = {name: f"{line[name]}# Declares {name}: chronos-gitops run --environment {name}\n" for name in names}
     renamed = _new_names(targets)
-    wanted = {target.place: _wanted(target, names, renamed) for target in targets}
+    found = {target.place: _wanted(target, names, renamed) for target in targets}
+    shared = share_addresses({place: contents for place, (_, contents) in found.items()}, names)
+    wanted = {
+        place: (shared.base(place, base), shared.contents(place, contents)) for place, (base, contents) in found.items()
+    }
     for name in names:
         pairs = [(base, contents[name]) for base, contents in wanted.values() if name in contents]
-        values = nested(shared_in_environment(pairs))
+        given = {(VARIABLES, variable): value for variable, value in shared.values[name].items()}
+        values = nested(shared_in_environment(pairs) | given)
         texts[declared[name]] = heads[name] + (yaml_of(values) if values else "")
     layers = read_layers(_TextFiles(texts, top))
     for target in targets:
@@ -225,7 +232,7 @@ def _with_names(
 
 
 def _text(
-    target: _FoldedJob, base: Mapping[str, Any], contents: Mapping[str, dict[str, Any]], layers: Layers, path: str
+    target: _FoldedJob, base: Mapping[str, Any], contents: Mapping[str, Mapping[str, Any]], layers: Layers, path: str
 ) -> str:
     first = _first(target)
     value = deepcopy(dict(first.own.base.value))
