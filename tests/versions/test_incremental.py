@@ -9,7 +9,8 @@ import pytest
 from harness.repositories.repository import Repository, job_text
 
 from chronos_gitops.git.ignore_file import IgnoreFilter, without_ignored_at
-from chronos_gitops.git.tree import CommitFiles
+from chronos_gitops.git.tree import CommitFiles, Scanner
+from chronos_gitops.jobs.layers.tree import NO_LAYERS
 from chronos_gitops.jobs.model import JobSet
 from chronos_gitops.jobs.validation import validate
 from chronos_gitops.jobs.validation.calendar_files import read_calendars
@@ -17,7 +18,9 @@ from chronos_gitops.jobs.validation.layers.layer_files import read_layers
 from chronos_gitops.jobs.validation.validation_cache import ValidationCache
 from chronos_gitops.sync.content import definitions, tree_layers
 from chronos_gitops.sync.controller import SyncController
-from chronos_gitops.sync.source import open_source
+from chronos_gitops.sync.drafts import DraftedJobs, JobsOfChangedLayers
+from chronos_gitops.sync.source import WorktreeSource, open_source
+from chronos_gitops.sync.status import SyncStatus
 
 SCHEDULES = ("0 2 * * *", "0 3 * * *", "not a schedule")
 NAMES = ("alpha", "beta", "gamma", "delta")
@@ -93,3 +96,50 @@ def test_incremental_is_the_same_as_full(
     monkeypatch.setattr(CommitFiles, "__init__", lambda self, git, commit, jobs, _=None: made(self, git, commit, jobs))
     for reused, anew in zip(incremental, followed(repository, commits, tmp_path / "two", on_invalid), strict=True):
         assert reused == anew
+
+
+class _Forgetful(SyncController):
+    """Remembers nothing between two passes but what runs."""
+
+    def sync(self, *, expecting: str | None = None) -> SyncStatus:
+        judge = self._judge
+        judge.defined = definitions.DefinedJobs()
+        judge._cache, judge._latest = ValidationCache(), NO_LAYERS
+        judge._drafted, judge._of_changed_layers = DraftedJobs(), JobsOfChangedLayers()
+        assert isinstance(self.source, WorktreeSource)
+        self.source._scanner = Scanner(Path(self.source.repository), "jobs")
+        self.source._ignore, self.source._last = IgnoreFilter("jobs"), None
+        return super().sync(expecting=expecting)
+
+
+ENVIRONMENT = "jobs/_environments/staging.yaml"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_saved_files_and_drafts_are_the_same_as_anew(seed: int, repository: Repository, tmp_path: Path) -> None:
+    """In a checkout that is edited, committed and restored."""
+    chance, followers = random.Random(seed), list[SyncController]()
+    repository.write(ENVIRONMENT, "")
+    repository.write("jobs/alpha.yaml", job_text("alpha"))
+    repository.commit()
+    for kind in (SyncController, _Forgetful):
+        data = tmp_path / kind.__name__
+        source = open_source(str(repository.root), data=data, mode="worktree")
+        options = {"data": data, "now": lambda: datetime(2026, 1, 1, tzinfo=UTC), "environment": "staging"}
+        followers.append(kind(source, on_change=lambda _: None, **options))  # type: ignore[arg-type]
+    try:
+        for number in range(16):
+            edit(repository, chance)
+            if chance.random() < 0.3:
+                repository.write(ENVIRONMENT, chance.choice(("timeout: 3s\n", "tags: null\n", "# Nothing.\n")))
+            if chance.random() < 0.4:
+                repository.commit(f"Edit {number}")
+            elif chance.random() < 0.3:
+                repository.git("checkout", "--quiet", "--", ".")
+            reused, anew = ((one.sync(), one.jobs()) for one in followers)
+            assert reused[1] == anew[1]
+            for field in ("state", "reason", "message", "problems", "held", "quarantined", "not_running"):
+                assert getattr(reused[0], field) == getattr(anew[0], field)
+    finally:
+        for one in followers:
+            one.source.close()
