@@ -202,8 +202,9 @@ KINDS: tuple[ProblemType, ...] = (
         "foreign-host",
         421,
         "Unknown Host header",
-        "A runner without tokens accepts only localhost, loopback addresses (against DNS rebinding) and the names "
-        "in `hosts` of chronos.toml. Add the name there, or configure tokens.",
+        "Against DNS rebinding the runner accepts only names that it knows: localhost, the host of `public_url`, "
+        "its listen address and `hosts` of chronos.toml; if callers authenticate, also any IP address. Add the "
+        "name to `hosts`.",
     ),
     ProblemType(
         "idempotency-key-reused",

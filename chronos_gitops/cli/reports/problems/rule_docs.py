@@ -10,26 +10,26 @@ _HEAD = """\
 
 <!-- Written by `make docs`; a test fails when it is stale. -->
 
-`chronos-gitops validate`, the runner, the API and a rollback judge job files by these rules and by no others. An
-**error** keeps the file from running (a runner keeps the job's last good version); a **warning** counts as an error
-under `--strict`; a **note** never fails anything. `chronos-gitops explain RULE` prints one section of this page.
+`chronos-gitops validate`, the runner, the API and a rollback check job files by these rules. With an **error** the
+file does not run (a runner keeps the job's last good version); a **warning** counts as an error with `--strict`; a
+**note** fails nothing. `chronos-gitops explain RULE` prints one section of this page.
 
-A warning or a note that is meant to stay is ignored with a comment at the end of its line, or on a line of its own
-above it. The reason is required:
+To suppress a warning or a note, add a comment at the end of its line, or on a line of its own above it. The reason is
+required:
 
 ```yaml
 webhook:
   url: http://10.0.0.7/backup # chronos: ignore[private-host] the backup host has no public name
 ```
 
-A job file is any `*.yaml` or `*.yml`, in lower case, at any depth below the jobs folder. Files and folders whose name
-begins with a dot, names that begin with `#` and files in nested repositories are not read, and `.chronosignore` at the
-top of the jobs folder excludes further files, in the syntax of gitignore(5). This holds alike for every command, for
-both ways to follow a repository, and for versions.
+Every `*.yaml` or `*.yml` file (in lower case) at any depth below the jobs folder is a job file. Files and folders
+whose name begins with a dot or `#` and files in nested repositories are not read. `.chronosignore` at the top of the
+jobs folder excludes further files, with the syntax of gitignore(5). The same applies to every command, to both ways
+of following a repository, and to versions.
 
-`chronos-gitops validate --fix` fixes in the text what needs no decision: quotes around a cron expression and
-other text that YAML takes for something else, a field whose name is misspelt, durations in words (`5 minutes`), numbers
-where text must be.
+`chronos-gitops validate --fix` makes fixes that need no decision: missing quotes around a cron expression and other
+text that YAML reads as another type, misspelt field names, durations in words (`5 minutes`), and numbers in place of
+text.
 """
 
 

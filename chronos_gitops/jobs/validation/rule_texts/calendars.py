@@ -6,29 +6,29 @@ RULES = (
     error(
         "unknown-calendar",
         "There is no such calendar.",
-        "A calendar is a file `_calendars/<name>.yaml` at the top of the jobs folder. The last good version of the job "
-        "keeps running, with the content that the calendar had.",
+        "A calendar is a file `_calendars/<name>.yaml` at the top of the jobs folder. The last good version of "
+        "the job keeps running, with the last content of the calendar.",
     ),
     error(
         "calendar-entry",
         "The calendar file cannot be read.",
-        "Entries are a weekday, MM-DD, YYYY-MM-DD, or a map of date or of from and to, with a reason. What was read of "
-        "the file last stays in force, and no job is touched.",
+        "An entry is a weekday, MM-DD, YYYY-MM-DD, or a map with date or with from and to, and a reason. The "
+        "last valid content of the file stays in force, and no job changes.",
     ),
     warning(
         "calendar-silent",
-        "The calendars of the job hold every scheduled time.",
-        "In the next 366 days nothing runs. A job that is meant to rest is better disabled.",
+        "The calendars of the job drop every scheduled time.",
+        "The job does not run in the next 366 days. If that is intended, disable it.",
     ),
     warning(
         "calendar-horizon",
         "The dates of the calendar end soon.",
-        "After `covers_until` weekdays and yearly days still count, dates do not: jobs run as on any other day. The "
-        "warning begins 60 days before, and stands where a calendar with dates does not say.",
+        "After `covers_until` weekdays and yearly days still apply, but dates do not: jobs run as on any other "
+        "day. The warning begins 60 days before, and also applies to a calendar that has dates and no `covers_until`.",
     ),
     note(
         "unused-calendar",
         "No job uses the calendar.",
-        "It closes nothing: no job names it, and it does not choose jobs with applies_to.",
+        "It has no effect: no job names it, and it does not select jobs with applies_to.",
     ),
 )

@@ -5,9 +5,8 @@ from chronos_gitops.jobs.rule import error, note, warning
 RULES = (
     error(
         "too-large",
-        "The file is larger than any job.",
-        "A job file has at most 256 KiB and 20,000 values. Data that large belongs behind the webhook, not in its "
-        "schedule.",
+        "The file is too large for a job.",
+        "A job file has at most 256 KiB and 20,000 values. Store larger data in the target, and refer to it.",
     ),
     error(
         "encoding",
@@ -16,17 +15,16 @@ RULES = (
     ),
     error(
         "control-character",
-        "An invisible character stands in the file.",
-        "Control characters, the line breaks NEL, LS and PS, and bidirectional controls make a review show another "
-        "text than the one that runs (CVE-2021-42574). Inside a double-quoted string they can be written as an "
-        "escape.",
+        "The file contains an invisible character.",
+        "Control characters, the line breaks NEL, LS and PS, and bidirectional controls can make the text in a "
+        "review differ from the text that runs (CVE-2021-42574). In a double-quoted string, write them as an escape.",
         'description: "before\u202eafter"',
         'description: "before\\u202eafter"',
     ),
     error(
         "symlink",
         "The entry is a symbolic link.",
-        "Links are never followed: what they point at is not part of the reviewed content. Commit the file itself.",
+        "Links are never followed, because their target is not part of the reviewed content. Commit the file itself.",
     ),
     error(
         "submodule",
@@ -36,38 +34,40 @@ RULES = (
     error(
         "lfs-pointer",
         "The file is a Git LFS pointer, not the content.",
-        "Job files are read from git objects, where Git LFS leaves a pointer only. Take *.yaml out of .gitattributes.",
+        "Job files are read from git objects, which contain only the pointer. Take *.yaml out of .gitattributes.",
     ),
     error(
         "unreadable",
         "The file could not be read.",
-        "It vanished between listing and reading, or its permissions forbid it. Nothing is removed because of this.",
+        "It was deleted between listing and reading, or its permissions forbid reading. No job is removed "
+        "because of this.",
     ),
     error(
         "duplicate-name",
-        "Two files define a job of the same name.",
-        "The name is the identity of a job, unique in the whole tree. It belongs to the file that had it at the parent "
-        "commit, while that file is there; every other file is refused. When that file leaves the name, a file with "
-        "its content comes first, then path order, which also decides where no file had the name before.",
+        "Two files define a job with the same name.",
+        "The name identifies a job, and is unique in the whole tree. The file that had the name at the parent "
+        "commit keeps it as long as the file exists; other files are refused. If that file no longer has the "
+        "name, a file with the same content gets it, otherwise the first in path order, as for a new name.",
     ),
     warning(
         "file-name",
-        "The file is not named like its job.",
-        "A reader looks for daily-backup in daily-backup.yaml. The name inside counts, so a renamed file keeps its "
-        "history.",
+        "The file name differs from the job name.",
+        "Readers look for daily-backup in daily-backup.yaml. The name in the file identifies the job, so a "
+        "renamed file keeps its history.",
     ),
     warning(
         "suppression",
-        "A comment to this program ignores nothing.",
-        "`# chronos: ignore[rule] reason` at the end of a line, or on a line of its own above it, takes a warning or a "
-        "note out of the report. The reason is required. Errors cannot be ignored: a job with an error does not run.",
+        "An ignore comment is invalid.",
+        "`# chronos: ignore[rule] reason` at the end of a line, or on a line of its own above it, suppresses a "
+        "warning or a note. The reason is required. Errors cannot be ignored: a job with an error does not run.",
         "webhook: {url: http://10.0.0.7/backup} # chronos: ignore[private-host]",
         "webhook: {url: http://10.0.0.7/backup} # chronos: ignore[private-host] the backup host has no public name",
     ),
     note(
         "unused-suppression",
         "An ignore comment matches no finding.",
-        "The problem was fixed, or is on another line now. Left in place, the comment would hide the next problem.",
+        "The problem was fixed, or has moved to another line. If the comment stays, it suppresses the next "
+        "problem there.",
         "webhook: {url: https://api.example.com/} # chronos: ignore[private-host] the backup host has no public name",
         "webhook: {url: https://api.example.com/}",
     ),

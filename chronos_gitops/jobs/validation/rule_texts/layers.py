@@ -6,23 +6,23 @@ RULES = (
     error(
         "reserved-name",
         "The file has a reserved name.",
-        "Names of files and folders that begin with an underscore are reserved for `_defaults.yaml`, "
-        "`_environments/<name>.yaml` and their like. A job that ran from such a file keeps its last good version. "
-        "Rename the file, or let .chronosignore exclude it.",
+        "Names of files and folders that begin with an underscore are reserved for files such as "
+        "`_defaults.yaml` and `_environments/<name>.yaml`. A job that ran from such a file keeps its last good "
+        "version. Rename the file, or exclude it with .chronosignore.",
     ),
     error(
         "not-inheritable",
         "A layer has a field that belongs to one job.",
-        "name and description are one job's own. webhook.timeout in a layer would win over the timeout of a job; "
-        "timeout does not. Blocks of environments do not nest.",
+        "name and description belong to one job. webhook.timeout in a layer would override the timeout of a job; "
+        "set timeout instead. Environment blocks cannot be nested.",
         "environments: {staging: {description: Tries payments}}",
         "description: Makes payments",
     ),
     error(
         "unknown-environment",
         "No file declares the environment.",
-        "An environment is declared by a file `_environments/<name>.yaml` at the top of the jobs folder, even by an "
-        "empty one. A block for any other name would be without effect.",
+        "An environment is declared by a file `_environments/<name>.yaml` at the top of the jobs folder, even by "
+        "an empty one. A block for any other name would have no effect.",
         "environments: {staging: {timeout: 10s}}",
         "timeout: 10s",
     ),
@@ -45,22 +45,22 @@ RULES = (
     error(
         "secret-in-variable",
         "The value of a variable refers to a secret.",
-        "A reference is written where the secret is used, so that a reviewer sees which request carries it.",
+        "Write the reference at the place where the secret is used, so that a reviewer sees which request contains it.",
         'variables: {key: "${secret:key}"}\nwebhook: {url: https://api.example.com/, headers: {X-Key: "${var:key}"}}',
         'webhook: {url: https://api.example.com/, headers: {X-Key: "${secret:key}"}}',
     ),
     error(
         "policy",
-        "A job does not hold to a policy of the repository.",
-        "Files in `_policies/` have rules over jobs: tags that they carry, hosts that they call, how often they run. A "
-        "rule says itself whether it is an error, a warning or a note; a comment in the job ignores none of them. In "
-        "a policy itself this rule is about what cannot be read; until it is fixed, its last readable content holds.",
+        "A job violates a policy of the repository.",
+        "Files in `_policies/` have rules about the tags, hosts and frequency of jobs. Each rule sets its own "
+        "severity: error, warning or note. An ignore comment in a job does not suppress it. In a policy file, "
+        "this finding means that the file is invalid; its last valid content stays in force until it is fixed.",
     ),
     note(
         "no-effect",
-        "A line changes nothing.",
-        "null removes what a job inherits, and here nothing is inherited; or a variable of the job is not used; or a "
-        "policy selects no job, or makes an exception for one that there is not.",
+        "A line has no effect.",
+        "null removes an inherited value, but none is inherited here; or a variable of the job is not used; or a "
+        "policy selects no job, or makes an exception for a job that does not exist.",
         "timeout: null",
         "timeout: 5m",
     ),

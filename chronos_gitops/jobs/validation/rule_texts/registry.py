@@ -22,9 +22,9 @@ SECTIONS: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
             ("The file", files.RULES),
             ("The text", yaml.RULES),
             ("The fields", fields.RULES),
-            ("When and how a job runs", timing.RULES),
+            ("Schedule and execution", timing.RULES),
             ("Calendars", calendars.RULES),
-            ("What a job owes", promises.RULES),
+            ("Expectations and gates", promises.RULES),
             ("The request", requests.RULES),
             ("Layers and variables", layers.RULES),
         )

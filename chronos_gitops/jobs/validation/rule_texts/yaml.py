@@ -13,8 +13,8 @@ RULES = (
     ),
     error(
         "merge-conflict",
-        "An unresolved merge conflict stands in the file.",
-        "Lines of <<<<<<<, ======= or >>>>>>> are what git leaves when a merge needs a person.",
+        "The file has an unresolved merge conflict.",
+        "git writes lines of <<<<<<<, ======= or >>>>>>> if it cannot merge two changes. Resolve the conflict.",
         "<<<<<<< HEAD\ntimeout: 5m\n=======\ntimeout: 10m\n>>>>>>> feature",
         "timeout: 10m",
     ),
@@ -27,65 +27,64 @@ RULES = (
     ),
     error(
         "empty-file",
-        "There is nothing in the file.",
-        "An empty file is more often an accident than a wish. Delete the file to remove a job.",
+        "The file is empty.",
+        "An empty file is usually an accident. To remove a job, delete its file.",
     ),
     error(
         "top-level",
         "The file is not a map of fields.",
-        "One file holds one job: a map with name, schedule and webhook at the top level.",
+        "A file has one job: a map with name, schedule and webhook at the top level.",
     ),
     error(
         "kubernetes-object",
-        "The file is an object of Kubernetes.",
-        "A file with apiVersion and kind is no job. `chronos-gitops import k8s` converts CronJobs.",
+        "The file is a Kubernetes object.",
+        "A file with apiVersion and kind is not a job. `chronos-gitops import k8s` converts CronJobs.",
     ),
     error(
         "several-documents",
-        "A second document follows.",
-        "One file holds one job, so that its history and its rollback are its own. Move the second job to its own "
-        "file.",
+        "The file has more than one document.",
+        "A file has one job, so that each job has its own history and rollback. Move the second job to its own file.",
         "enabled: true\n---\nenabled: false",
         "enabled: true",
     ),
     error(
         "too-deep",
         "The nesting is deeper than 20 levels.",
-        "No job needs it; deep nesting is how hostile files exhaust parsers.",
+        "No job needs deeper nesting, which hostile files use to exhaust parsers.",
         "tags: " + "[" * 25 + "]" * 25,
         "tags: {team: platform}",
     ),
     error(
         "too-many-problems",
         "There are more than 100 problems.",
-        "The rest of the file was not checked. Fix the first ones; most of the others usually follow from them.",
+        "The rest of the file was not checked. Fix the first problems; they usually cause most of the others.",
     ),
     error(
         "duplicate-key",
-        "A key stands twice in one map.",
-        "YAML parsers disagree which one wins, and a reviewer sees only one of them.",
+        "A map has the same key twice.",
+        "YAML parsers disagree about which one applies, and a reviewer may notice only one of them.",
         "timeout: 5m\ntimeout: 10m",
         "timeout: 10m",
     ),
     error(
         "alias",
         "An alias (*name) stands for a value.",
-        "Aliases make a file say more than it shows, up to gigabytes. Write the value out. A cron expression that "
-        "starts with * needs quotes.",
+        "Aliases can expand a small file to gigabytes, and hide values from review. Write the value out. A cron "
+        "expression that starts with * needs quotes.",
         "description: *text",
         'description: "*text"',
     ),
     error(
         "anchor",
         "An anchor (&name) marks a value.",
-        "Anchors serve aliases only, and those are refused. Text that starts with & needs quotes.",
+        "Anchors are useful only with aliases, which are refused. Text that starts with & needs quotes.",
         "description: &text Backup",
         "description: Backup",
     ),
     error(
         "merge-key",
         "A merge key (<<) takes fields from elsewhere.",
-        "A job file shows all its fields where a reviewer sees them.",
+        "Write the fields out, so that a reviewer sees them in place.",
         "<<: {timeout: 5m}",
         "timeout: 5m",
     ),
@@ -99,16 +98,15 @@ RULES = (
     error(
         "key-type",
         "A key is not text.",
-        "Keys are text. 8080, true, null and what stands in brackets must be quoted; so must a value that starts "
-        "with {{.",
+        "Keys are text. Quote keys such as 8080, true and null, keys in brackets, and values that start with {{.",
         "tags:\n  8080: http",
         'tags:\n  "8080": http',
     ),
     error(
         "number",
         "A number is too large or too long, or not a number.",
-        "No field takes more than 18 digits, decimals that would be rounded, infinity or .nan. Quote it when it is "
-        "meant as text.",
+        "No field accepts more than 18 digits, decimals that would be rounded, infinity or .nan. Quote the "
+        "number if it is meant as text.",
         "tags:\n  account: 123456789012345678901234567890",
         'tags:\n  account: "123456789012345678901234567890"',
     ),
