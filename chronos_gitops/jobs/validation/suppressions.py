@@ -106,7 +106,7 @@ def _read(match: re.Match[str], spot: SourceSpan, line: int) -> Iterator[_Suppre
         yield spot.problem("suppression", "this comment says nothing that is known", _FORM)
         return
     if not said["reason"].strip(" \t-:#"):
-        hint = "give a reason after the brackets; without one the comment ignores nothing"
+        hint = "give a reason after the brackets; without one the comment has no effect"
         yield spot.problem("suppression", "the reason is missing", hint)
         return
     for rule in filter(None, (part.strip() for part in said["rules"].split(","))):

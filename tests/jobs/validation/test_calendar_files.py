@@ -109,7 +109,7 @@ FINDINGS: dict[str, tuple[dict[str, str], list[str]]] = {
     "silent": (
         job(schedule="0 2 * * SAT") | calendar(FR),
         [
-            "jobs/nightly-job.yaml:6:7: warning[calendar-silent]: its calendars hold every scheduled time of the next "
+            "jobs/nightly-job.yaml:6:7: warning[calendar-silent]: its calendars drop every scheduled time of the next "
             "366 days (choose other times, or on_skip: next)"
         ],
     ),

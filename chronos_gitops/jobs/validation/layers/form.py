@@ -99,7 +99,7 @@ def _undeclared(read: Document, declared: Collection[str]) -> Iterator[Problem]:
 
 def _not_inheritable(part: Document, *, is_job: bool) -> Iterator[Problem]:
     for field in sorted(OWN_FIELDS & part.value.keys()):
-        message = f"{field} belongs to one job and cannot stand here"
+        message = f"{field} belongs to one job and cannot be set here"
         yield part.key_spot((field,)).problem("not-inheritable", message, _OWN)
     if not is_job and part.get(*_ATTEMPT_TIMEOUT) is not None:
         message = "webhook.timeout in a layer would win over a job's own timeout"

@@ -97,5 +97,5 @@ def _refuse_text(made: EffectiveJob, name: str, text: str) -> None:
         hint = 'leave out ${, {{, control characters and "\\<>&'
         raise VariablesRefused(f'the text of "{short(name)}" holds what a trigger may not give', hint=hint)
     if name in made.document.used.get(_URL, ()) and not _IN_URL.match(text):
-        hint = "in a url only letters, digits and . _ ~ - may stand"
+        hint = "a url may contain only letters, digits and . _ ~ -"
         raise VariablesRefused(f'the text of "{short(name)}" cannot stand in a url', hint=hint)

@@ -20,7 +20,7 @@ def check(source: Document) -> Iterator[Problem]:
     if not isinstance(rules, list):
         return
     if source.text("webhook", "method") == "HEAD":
-        message = "a HEAD answer has no body"
+        message = "the response to a HEAD request has no body"
         yield source.key_spot(_PATH).problem("success-head", message, "use GET, or remove success.body")
     for index, rule in enumerate(rules):
         if isinstance(rule, dict):

@@ -41,5 +41,5 @@ def _silent(source: Document, skip: list[Calendar], today: datetime) -> Iterator
         return
     first = timing.with_calendars(skip, ()).next_after(today)
     if first is None or first > today + _YEAR:
-        message = "its calendars hold every scheduled time of the next 366 days"
+        message = "its calendars drop every scheduled time of the next 366 days"
         yield source.spot(("skip",)).problem("calendar-silent", message, "choose other times, or on_skip: next")

@@ -23,7 +23,7 @@ def check(source: Document) -> Iterator[Problem]:
         return
     if "-" not in name:
         spot = source.spot(("name",))
-        hint = "say what happens and how often, like daily-database-backup"
+        hint = "name the action and how often it happens, like daily-database-backup"
         yield spot.problem("one-word-name", f'the name "{name}" is one word', hint)
     stem = source.file.rpartition("/")[2].rpartition(".")[0]
     if stem and stem != name:

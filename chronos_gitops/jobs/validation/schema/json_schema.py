@@ -74,7 +74,7 @@ def check(source: Document, *, is_part: bool = False, fields: Set[str] | None = 
 
 
 def _kept(source: Document, field: str) -> Problem:
-    message = f"{field} is kept by the runner and ignored in a file"
+    message = f"{field} is set by the runner and ignored in a file"
     return source.key_spot((field,)).problem("kept-by-runner", message, "remove it")
 
 

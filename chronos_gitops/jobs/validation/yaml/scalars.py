@@ -28,7 +28,7 @@ class NumberError(ValueError):
     """A number no job field can hold: not finite, of more than 18 digits, or one that would be rounded; ``str()``
     completes "this number"."""
 
-    def __init__(self, message: str, *, hint: str = "quote it when it is meant as text") -> None:
+    def __init__(self, message: str, *, hint: str = "quote it if it is meant as text") -> None:
         super().__init__(message)
         self.hint = hint
 
@@ -71,7 +71,7 @@ def _finite(text: str) -> float:
         raise NumberError("is too large")
     if not _is_exact(text, value):
         raise NumberError(
-            "has more digits than can be kept", hint="write at most 15 digits, or quote it when it is meant as text"
+            "has more digits than can be kept", hint="write at most 15 digits, or quote it if it is meant as text"
         )
     return value
 

@@ -130,7 +130,7 @@ CASES: dict[str, tuple[dict[str, str], list[str]]] = {
     "fields of one job": (
         {"_defaults.yaml": "name: x\nwebhook: {timeout: 1s}\n"},
         [
-            "jobs/_defaults.yaml:1:1: error[not-inheritable]: name belongs to one job and cannot stand here (0 jobs)",
+            "jobs/_defaults.yaml:1:1: error[not-inheritable]: name belongs to one job and cannot be set here (0 jobs)",
             "jobs/_defaults.yaml:2:11: error[not-inheritable]: webhook.timeout in a layer would win over a job's own "
             "timeout (0 jobs)",
         ],
@@ -142,7 +142,7 @@ CASES: dict[str, tuple[dict[str, str], list[str]]] = {
             "two-jobs.yaml": JOB.format(name="two-jobs") + "  timeout: 2s\ndescription: Own\n",
         },
         [
-            "jobs/_defaults.yaml:1:1: error[not-inheritable]: description belongs to one job and cannot stand here",
+            "jobs/_defaults.yaml:1:1: error[not-inheritable]: description belongs to one job and cannot be set here",
             "jobs/_defaults.yaml:2:11: error[not-inheritable]: webhook.timeout in a layer would win over a job's own "
             "timeout",
         ],

@@ -15,7 +15,7 @@ def check_text(source: Document, path: Path, text: str) -> Iterator[Problem]:
     """One text that is sent."""
     part = _literal(path, text)
     if part is not None:
-        message = f"{dotted(path)} holds what looks like a credential"
+        message = f"{dotted(path)} contains what looks like a credential"
         spot = source.spot_of(path, part) if part else source.spot(path)
         yield spot.problem("literal-credential", message, _HINT)
 

@@ -70,7 +70,7 @@ def dated_notes(source: Document, today: datetime) -> Iterator[Problem]:
     if moved is not None:
         when = rfc3339(moved)
         message = f"daylight saving skips a scheduled time in {timing.timezone}; that run comes at {when}"
-        hint = "it runs once, at the first instant after the gap; choose another time when that matters"
+        hint = "it runs once, at the first instant after the gap; choose another time if that matters"
         yield source.spot(_SCHEDULE).problem("daylight-saving-gap", message, hint)
 
 
@@ -174,10 +174,10 @@ def _clock_change(source: Document, path: Path, one_off: OneOff) -> Iterator[Pro
     if not one_off.exists:
         runs = f"{one_off.instant.astimezone(one_off.zone):%H:%M}"
         message = f"{time} does not exist on {day} in {one_off.zone.key}; it runs at {runs}"
-        yield source.spot(path).problem("at-clock-change", message, "choose another time when that matters")
+        yield source.spot(path).problem("at-clock-change", message, "choose another time if that matters")
     elif one_off.repeated:
         message = f"{time} comes twice on {day} in {one_off.zone.key}; it runs the first time"
-        yield source.spot(path).problem("at-clock-change", message, "choose another time when that matters")
+        yield source.spot(path).problem("at-clock-change", message, "choose another time if that matters")
 
 
 def _past(source: Document, today: datetime) -> Iterator[Problem]:

@@ -106,7 +106,7 @@ def _frequency(source: Document, lengths: dict[Path, timedelta]) -> Iterator[Pro
         return
     if gap < _QUICKEST:
         message = f"the job runs every {durations.render(gap)}"
-        hint = "a queue or a resident process does this better"
+        hint = "use a queue or a long-running process for such a rate"
         yield source.spot(("schedule",)).problem("too-frequent", message, hint)
     yield from _overlap(source, lengths, gap)
 
