@@ -50,7 +50,7 @@ CHAPTERS: Final[Mapping[str, str]] = {
     "versions": "Every version of a job is a commit; going back is a commit too.",
     "executions": "One record for each scheduled time and each manual trigger.",
     "git": "State of following the repository.",
-    "questions": "Text that runs nowhere is looked at.",
+    "questions": "Validates the text of a job file without running it.",
     "records": "Requests of callers, and changes.",
     "callers": "Callers, and the logins of browsers.",
     "runner": "Probes, numbers and this description.",

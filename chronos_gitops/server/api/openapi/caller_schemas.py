@@ -30,7 +30,8 @@ def callers() -> dict[str, Schema]:
     }
     grant = {
         "roles": listed(TEXT),
-        "folders": nullable(listed(TEXT)) | {"description": "Only jobs whose file lies there; null is every folder"},
+        "folders": nullable(listed(TEXT))
+        | {"description": "Only jobs whose file is in these folders; null for every folder"},
         "tags": TEXT_MAP | {"description": "Only jobs that have all of them"},
     }
     caller = {
@@ -79,15 +80,15 @@ def audit() -> dict[str, Schema]:
         "address": nullable(TEXT) | {"description": "The client's address"},
         "runner": nullable(TEXT) | {"description": "The runner's machine and port"},
         "result": one_of(AuditResult),
-        "status": nullable(COUNT) | {"description": "The HTTP status of the answer; null where no call was made"},
-        "target": nullable(TEXT) | {"description": "The version, commit, checksum or end that was asked for"},
+        "status": nullable(COUNT) | {"description": "HTTP status of the response; null if no call was made"},
+        "target": nullable(TEXT) | {"description": "The requested version, commit, checksum or end"},
         "reason": nullable(TEXT) | {"description": "The reason that the caller gave"},
         "detail": nullable(TEXT) | {"description": "Reason of a refusal or failure"},
         "commit": nullable(TEXT) | {"description": "The commit it made"},
         "review": nullable(TEXT) | {"description": "The address of the request that waits for review, else its branch"},
         "execution": nullable(TEXT) | {"description": "The execution that was started or cancelled"},
-        "replay": nullable(TEXT) | {"description": "The replay that was begun or cancelled, or has ended"},
+        "replay": nullable(TEXT) | {"description": "The replay that was started or cancelled, or has ended"},
         "request_id": nullable(TEXT) | {"description": "null where no call was made"},
-        "count": NUMBER | {"description": "Equal refusals of one minute that this entry stands for"},
+        "count": NUMBER | {"description": "Number of equal refusals within a minute that this entry covers"},
     }
     return {"AuditEntry": shape(entry), "AuditList": page("AuditEntry")}

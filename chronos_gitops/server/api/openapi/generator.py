@@ -30,7 +30,8 @@ _DESCRIPTION = (
     "Errors are RFC 9457 problems. GET responses have a strong ETag, and are 304 when If-None-Match matches it. "
     "Unknown query parameters are refused. Every response has X-Request-ID, and X-Chronos-Commit once a commit is "
     "applied. Security requirements name the role that a token needs; a browser session has the roles of its token. "
-    "A token with tags sees only jobs with these tags. A runner without tokens listens on loopback only."
+    "A token with `folders` or `tags` can access only the jobs that match them. A runner without tokens listens "
+    "on loopback only."
 )
 _UNCHANGED = {"description": "Not modified: If-None-Match matches the ETag of the response"}
 _SENT_ON = {"description": "For forms of the pages: redirect to `_next`"}

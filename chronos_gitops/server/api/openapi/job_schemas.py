@@ -56,7 +56,7 @@ def jobs() -> dict[str, Schema]:
             "Job": shape(
                 fields | about,
                 optional=("sources", "expectations", "preflight", *WHEN_OPTIONAL),
-                description="A job with where it stands.",
+                description="A job and its state.",
             ),
         }
         | _expectations()
@@ -90,8 +90,9 @@ def _standing() -> dict[str, Schema]:
         "environment": nullable(TEXT) | {"description": "Environment of these values; null where none is declared"},
         "sources": {"type": "object", "additionalProperties": ref("Source"), "description": _SOURCES},
         "last_execution": nullable(ref("Execution")),
-        "expectations": listed(ref("Expectation")) | {"description": "Not in lists: what of `expect` is kept now"},
-        "preflight": nullable(ref("PreflightFailure")) | {"description": "Not in lists: what failed in a preflight"},
+        "expectations": listed(ref("Expectation"))
+        | {"description": "Not in lists: the state of each limit of `expect`"},
+        "preflight": nullable(ref("PreflightFailure")) | {"description": "Not in lists: the failed preflight check"},
         "pause": nullable(ref("Pause")),
         "sync": ref("JobSync"),
         "warnings": listed(ref("Finding")) | {"description": "About this runner: secrets without a value"},
@@ -106,7 +107,7 @@ def _expectations() -> dict[str, Schema]:
                 "limit": TEXT,
                 "state": one_of(ExpectationState),
                 "due_at": nullable(INSTANT) | {"description": "The deadline that was missed, or the next one"},
-                "since": INSTANT | {"description": "From when the limit counts"},
+                "since": INSTANT | {"description": "Time from which the limit applies"},
                 "found": nullable(TEXT) | {"description": "The value in place of it: a duration or an instant"},
                 "execution": nullable(TEXT) | {"description": "The execution that decided"},
             }

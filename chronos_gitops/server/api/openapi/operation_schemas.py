@@ -21,7 +21,7 @@ from chronos_gitops.webhooks.preflight.checks import CheckResult, PreflightCheck
 
 _JOBS = listed(TEXT) | {"minItems": 1, "maxItems": 10_000, "description": "Names of jobs"}
 _ALL: Schema = {"type": "boolean", "description": "Every job; alone"}
-_FOLDER = TEXT | {"description": "Jobs whose file is in this folder, from the repository root: `jobs/billing`"}
+_FOLDER = TEXT | {"description": "Jobs whose file is in this folder, given from the repository root: `jobs/billing`"}
 _INPUTS = TEXT_MAP | {"description": "Texts for inputs of the job, by the names of variables"}
 _TAGS = TEXT_MAP | {"minProperties": 1, "description": "Jobs with all of these tags"}
 _EXPECTED = COUNT | {"description": "409 unless the selection has exactly this number of jobs"}

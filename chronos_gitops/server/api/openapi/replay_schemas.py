@@ -24,7 +24,7 @@ def replays() -> dict[str, Schema]:
         "until": INSTANT | {"description": "Scheduled times before it, RFC 3339"},
         "only": listed(one_of(ReplayClass))
         | {"minItems": 1, "description": "Default: missed and failed. `skipped` is every reason but `missed`"},
-        "again": FLAG | {"description": "Also what succeeded, with new keys"},
+        "again": FLAG | {"description": "Include scheduled times that succeeded, with new keys"},
         "new_key": FLAG | {"description": "Send new keys, for a target that repeats a stored failure"},
         "pace": DURATION | {"description": "The least time between two starts"},
         "reason": REASON,
@@ -42,8 +42,8 @@ def replays() -> dict[str, Schema]:
         "scheduled_time": INSTANT,
         "replay_of": TEXT,
         "idempotency_key": nullable(TEXT),
-        "execution": nullable(TEXT) | {"description": "null before the item has begun"},
-        "status": nullable(one_of(Status)) | {"description": "`cancelled` also for what will never begin"},
+        "execution": nullable(TEXT) | {"description": "null until the item starts"},
+        "status": nullable(one_of(Status)) | {"description": "`cancelled` also for items that will not start"},
     }
     about = {
         "id": TEXT,

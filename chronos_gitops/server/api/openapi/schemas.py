@@ -66,7 +66,7 @@ def _upcoming() -> dict[str, Schema]:
     closed = {"time": INSTANT, "job": TEXT, "calendar": TEXT, "reason": TEXT, "moved_to": nullable(INSTANT)}
     return {
         "Tick": shape({"at": INSTANT, "job": TEXT, "moved_from": moved_from}, optional=("moved_from",)),
-        "ClosedTick": shape(closed, description="A scheduled time that a calendar holds."),
+        "ClosedTick": shape(closed, description="A scheduled time that a calendar drops or moves."),
         "TickList": page("Tick") | {"properties": page("Tick")["properties"] | {"closed": listed(ref("ClosedTick"))}},
         "Bucket": bucket,
         "Load": shape(load, description="Number of scheduled times by time."),
@@ -76,7 +76,9 @@ def _upcoming() -> dict[str, Schema]:
 def _partial() -> dict[str, Schema]:
     following = page("Job")["properties"]["next"]
     fields = {"items": listed({"type": "object"}), "next": following, "fields": listed(TEXT)}
-    return {"PartialList": shape(fields, description="A list asked for with `fields`: each item has only these.")}
+    return {
+        "PartialList": shape(fields, description="A list with the parameter `fields`: each item has only these fields.")
+    }
 
 
 def _answers() -> dict[str, Schema]:
@@ -131,9 +133,12 @@ def _sync() -> dict[str, Schema]:
         "next_attempt_at": nullable(INSTANT),
         "held": nullable(held),
         "unverified": listed(shape({"commit": TEXT, "author": TEXT, "why": TEXT}))
-        | {"description": "Commits that are not signed by an allowed signer, so that the head is refused; 10 at most"},
+        | {
+            "description": "Commits without a signature by an allowed signer, because of which the head is "
+            "refused; at most 10"
+        },
         "vouched": listed(shape({"commit": TEXT, "author": TEXT, "vouched_in": TEXT, "reviewer": TEXT}))
-        | {"description": "The last commits that a signed commit (`vouched_in`) vouches for; 10 at most"},
+        | {"description": "The last commits that a signed commit (`vouched_in`) vouches for; at most 10"},
         "jobs": COUNT,
         "quarantined": listed(TEXT)
         | {"description": "Invalid files: names of jobs, paths of files without a name, of calendars and of policies"},
@@ -141,10 +146,10 @@ def _sync() -> dict[str, Schema]:
         | {"description": "Layers with an error, and the quarantined jobs that have no error of their own"},
         "pauses": listed(shape({"job": TEXT, **PAUSE})),
         "freezes": listed(shape({"name": TEXT, "jobs": COUNT, "until": nullable(INSTANT)}))
-        | {"description": "Freezes that hold jobs now"},
+        | {"description": "Freezes that affect jobs now"},
         "reload_ms": nullable({"type": "number"}),
         "history_epoch": NUMBER
-        | {"description": "Version numbers hold within one; a rewritten history begins another"},
+        | {"description": "Version numbers are valid within one history; rewriting the history begins another"},
         "history": one_of(("complete", "partial"))
         | {"description": "Partial: the clone is shallow or lacks contents, so versions have no numbers"},
     }

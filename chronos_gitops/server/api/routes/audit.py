@@ -52,9 +52,9 @@ class AuditQuery(NamedTuple):
             "listAudit",
             "records",
             "Requests of callers with their results",
-            "Newest first: every call that changed something or was refused, written down durably. Equal refusals of "
-            "one minute (address, caller, action, status) are one entry with their count. With a filter a page looks "
-            "at a bounded number of entries, so it may be short and have a `next` one.",
+            "Newest first: every call that changed something or was refused. Refusals within a minute that have "
+            "the same address, caller, action and status are one entry with a count. With a filter each page "
+            "searches a bounded number of entries, so it may be short and still have a `next` page.",
             {200: answer("Entries, newest first", ref("AuditList"))},
         ),
         role=READ,

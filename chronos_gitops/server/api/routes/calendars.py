@@ -38,8 +38,8 @@ CALENDAR = endpoint.path("calendar", "The name of the calendar: the stem of its 
             "listCalendars",
             "jobs",
             "Calendars in force",
-            "By name. A broken file leaves its last content in force; `problems` say what is wrong with it. A calendar "
-            "without a timezone is shown in UTC.",
+            "Sorted by name. If a file is invalid, its last valid content stays in force, and `problems` has the "
+            "errors. A calendar without a timezone is shown in UTC.",
             {200: answer("Calendars by name", ref("CalendarList"))},
         ),
         role=READ,

@@ -35,8 +35,8 @@ def install(app: Flask) -> None:
             "callBack",
             "executions",
             "Report the outcome of accepted work",
-            "Only for jobs with `webhook.completion: callback`. The whole URL stands in the request's header "
-            "X-Chronos-Callback-URL; who has it needs no token. The same outcome again is harmless.",
+            "Only for jobs with `webhook.completion: callback`. The request's header X-Chronos-Callback-URL has "
+            "the whole URL, which needs no token. Repeating the same result is harmless.",
             {200: answer("Heard", ref("CallbackAnswer"))},
             errors=(404, 409, 429, 503),
         ),

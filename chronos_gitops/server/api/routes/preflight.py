@@ -29,8 +29,9 @@ blueprint = Blueprint("preflight", __name__, url_prefix="/api/v1/preflight")
             "preflightJobs",
             "jobs",
             "Check coming executions",
-            "Looks at each of `jobs` (default: all that the caller may operate) with a scheduled time `within` the "
-            "duration, 1m to 168h (default 24h). The job's request is never sent: a target sees a connection and a TLS "
+            "Checks each of `jobs` (default: all that the caller may operate) that has a scheduled time `within` "
+            "the duration, 1m to 168h (default 24h). The job's request is never sent: a target sees a connection "
+            "and a TLS "
             "handshake. `token` asks the token endpoint of oauth2. The response takes up to one minute.",
             {200: answer("Every check of every job that is due", ref("Preflight"))},
             errors=(404, 409),

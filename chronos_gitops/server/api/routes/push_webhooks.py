@@ -29,7 +29,7 @@ FORGE = endpoint.path("forge", "The forge", one_of(PushSender))
             "forge is configured; the signature is verified before the body is read.",
             {
                 200: answer("A ping", ref("HookAnswer")),
-                202: answer("Heard; what follows happens later", ref("HookAnswer")),
+                202: answer("Accepted; the sync follows", ref("HookAnswer")),
             },
             errors=(401, 404, 415),
         ),

@@ -25,8 +25,8 @@ blueprint = Blueprint("secrets", __name__, url_prefix="/api/v1/secrets")
             "listSecrets",
             "runner",
             "Secrets, their state on this runner and where jobs use them",
-            "By name. Nothing of a value is shown, not even its length or age. `origin` is null where it is known only "
-            "when a request is made. A caller who sees only some jobs sees the uses in these.",
+            "Sorted by name. Nothing about a value is shown, not even its length or age. `origin` is null if it "
+            "is known only when a request is made. Callers see only uses in jobs that they can see.",
             {200: answer("Secrets by name", ref("SecretList"))},
         ),
         role=READ,

@@ -74,8 +74,8 @@ def sync_now() -> tuple[dict[str, Any], int]:
             "approveDeletions",
             "git",
             "Approve held deletions",
-            "Exactly those with this checksum, which GET /api/v1/sync tells. A caller with folders approves when all "
-            "of the jobs are there.",
+            "Approves exactly the deletions with this checksum, which GET /api/v1/sync returns. A caller with "
+            "folders may approve if all of these jobs are in them.",
             {200: _STATUS},
             errors=(403, 409),
         ),

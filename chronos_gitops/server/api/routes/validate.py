@@ -62,9 +62,9 @@ def schedule() -> dict[str, Any]:
             "validateFile",
             "questions",
             "Validate a job file",
-            "Any content type. The findings equal those of `chronos-gitops validate`, with line and column. Defaults, "
-            "environments and policies are those that run, for the folder of `path`; without it those of the top "
-            "folder.",
+            "Accepts any content type. The findings are those of `chronos-gitops validate`, with line and "
+            "column. Defaults, environments and policies are the applied ones for the folder of `path`, or for "
+            "the top folder without `path`.",
             {200: answer("The findings", ref("FileAnswer"))},
         ),
         role=READ,

@@ -65,11 +65,11 @@ def list_all() -> Response:
             "listJobExecutions",
             "executions",
             "Executions of one job, or an explanation of one instant",
-            "Newest first, or by `sort`. With `at` the answer is one sentence instead: what became of "
-            "that instant, and which commit made it so.",
+            "Newest first, or by `sort`. With `at` the response explains in one sentence what happened at that "
+            "time, and which commit caused it.",
             {
                 200: pagination.listed(
-                    "Executions, newest first; with `at` what became of that instant",
+                    "Executions, newest first; with `at` an explanation of that time",
                     "ExecutionList",
                     ref("Explanation"),
                 )
@@ -94,8 +94,8 @@ def list_of_job(name: str) -> Response | dict[str, Any]:
             "getExecution",
             "executions",
             "One execution",
-            "With every attempt: when, how long and in which phases, the status and the first "
-            "4 KiB of the response, credentials taken out.",
+            "With every attempt: time, duration, phases, status and the first 4 KiB of the response, with "
+            "secrets redacted.",
             {200: answer("The execution with its attempts", ref("ExecutionDetail"))},
             errors=(404,),
         ),

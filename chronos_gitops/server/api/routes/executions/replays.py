@@ -49,13 +49,14 @@ _BEFORE = timedelta(milliseconds=1)
             "replayJob",
             "executions",
             "Replay scheduled times",
-            "Those in [from, until) that failed or were missed, oldest first and one at a time, as the job is now, "
-            "with the scheduled time of then. Each has the Idempotency-Key of its first execution while that has no "
-            "success. An item begins only while nothing else of the job is pending or running. In closed time it runs, "
-            "too, and `closed` says so. With `dry_run` nothing runs.",
+            "Replays scheduled times from `from` (inclusive) to `until` (exclusive) that failed or were missed, "
+            "oldest first and one at a time, with the current definition of the job and the original scheduled "
+            "time. Each has the Idempotency-Key of its first execution as long as that scheduled time has no "
+            "success. An item starts only while no other execution of the job is pending or running. It also runs on "
+            "closed days (`closed` names the calendar entry). With `dry_run` nothing runs.",
             {
-                200: answer("A dry run: what would run", ref("ReplayPlan")),
-                202: answer("The replay has begun", ref("ReplayPlan")),
+                200: answer("Dry run: the scheduled times that would run", ref("ReplayPlan")),
+                202: answer("The replay has started", ref("ReplayPlan")),
             },
             errors=(404, 409, 422),
         ),

@@ -27,9 +27,9 @@ blueprint = Blueprint("control", __name__, url_prefix="/api/v1/jobs/<name>")
             "triggerJob",
             "jobs",
             "Trigger a job",
-            "Also works on a disabled or paused job, and in closed time (`closed` says so); obeys its concurrency "
-            "policy. With `dry_run` the "
-            "request is shown and nothing is sent. A repeated Idempotency-Key answers the first execution.",
+            "Also works for a disabled or paused job, and on closed days (`closed` names the calendar entry). "
+            "The job's `concurrency` applies. With `dry_run` the response has the request, and nothing is sent. "
+            "A repeated Idempotency-Key returns the first execution.",
             {
                 200: answer("A dry run: the request", ref("RequestPlan")),
                 202: answer("The execution", ref("TriggeredExecution")),

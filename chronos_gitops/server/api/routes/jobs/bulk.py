@@ -24,10 +24,13 @@ from chronos_gitops.server.api.request_context import caller, record_target, ser
 
 blueprint = Blueprint("bulk", __name__, url_prefix="/api/v1/bulk")
 _SELECTORS = (
-    "Selectors combine by `and` and mean the jobs of this moment that the caller sees. `expect_jobs` that differs from "
-    "their number is 409. With `dry_run` nothing changes. "
+    "Selectors combine by `and`, and select current jobs that the caller can see. If `expect_jobs` differs from "
+    "their number, the response is 409. With `dry_run` nothing changes. "
 )
-_REPEATED = "A repeated Idempotency-Key answers the first call, or continues with the jobs that it did not reach."
+_REPEATED = (
+    "A repeated Idempotency-Key returns the first response, or continues with the jobs that the first call did not "
+    "reach."
+)
 
 
 class TooManyJobs(ApiError):
@@ -57,7 +60,7 @@ def _endpoint(operation: str, summary: str, text: str, shape: str, audit: Audite
     declared=_endpoint(
         "pauseJobs",
         "Pause many jobs",
-        "A pause of an operator that lasts longer stays as it is (`kept`). ",
+        "An operator's pause that lasts longer does not change (`kept`). ",
         "BulkPauseRequest",
         Audited(AuditAction.BULK_PAUSE, EventKind.JOBS_PAUSED),
         "paused",
@@ -72,7 +75,8 @@ def pause() -> dict[str, Any]:
     declared=_endpoint(
         "resumeJobs",
         "End the pauses of many jobs",
-        "`select.bulk` ends only what one bulk pause began, and gives back the shorter pauses that it had extended. ",
+        "`select.bulk` ends only the pauses that one bulk call began, and restores the shorter pauses that it "
+        "had extended. ",
         "BulkResumeRequest",
         Audited(AuditAction.BULK_RESUME, EventKind.JOBS_RESUMED),
         "resumed",
@@ -87,8 +91,8 @@ def resume() -> dict[str, Any]:
     declared=_endpoint(
         "triggerJobs",
         "Trigger many jobs",
-        "At most 1,000 jobs; each obeys its concurrency policy (`skipped` while it is busy). In closed time jobs run, "
-        "too, and `closed` says so. ",
+        "At most 1,000 jobs; each job's `concurrency` applies (`skipped` while an execution is unfinished). Jobs "
+        "also run on closed days (`closed` names the calendar entry). ",
         "BulkTriggerRequest",
         Audited(AuditAction.BULK_TRIGGER, EventKind.JOBS_TRIGGERED),
         "triggered",

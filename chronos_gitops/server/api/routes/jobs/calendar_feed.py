@@ -30,7 +30,7 @@ _MOST_COUNTS = 200_000
             "nextRunsCalendar",
             "jobs",
             "Scheduled times as an iCalendar feed",
-            "For calendar programs: one event for each scheduled time from midnight UTC on, one a day for jobs with "
+            "For calendar programs: one event per scheduled time from midnight UTC on, one a day for jobs with "
             f"more than {calendar_feed.OFTEN} a day, at most {MOST_EVENTS} events. Times that calendars hold are left "
             "out. UIDs stay, and the feed is the same for a day unless the jobs change.",
             {200: answer("The calendar", TEXT, media="text/calendar")},

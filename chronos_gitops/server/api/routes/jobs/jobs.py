@@ -43,7 +43,7 @@ class Flag(StrEnum):
     FALSE = "false"
 
 
-CLOSED = query.choice("closed", Flag, "Also the scheduled times that calendars hold, 1000 at most")
+CLOSED = query.choice("closed", Flag, "Include scheduled times that calendars drop or move, at most 1000")
 COUNT = query.integer("count", "Number of scheduled times", default=5, high=1000)
 
 

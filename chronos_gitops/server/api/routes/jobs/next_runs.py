@@ -49,7 +49,9 @@ def _read_bucket(text: str) -> timedelta:
 
 FROM = query.instant("from", "The beginning; now when absent, with `bucket` the start of the one that now lies in")
 UNTIL = query.instant("until", "The end, not included; a day after `from` when absent")
-CLOSED = query.choice("closed", jobs.Flag, "Also the scheduled times of the page that calendars hold, 1000 at most")
+CLOSED = query.choice(
+    "closed", jobs.Flag, "Include scheduled times of the page that calendars drop or move, at most 1000"
+)
 BUCKET = query.parameter(
     "bucket",
     DURATION,
@@ -65,8 +67,8 @@ BUCKET = query.parameter(
             "allNextRuns",
             "jobs",
             "Scheduled times of all jobs in a window",
-            "Listed in order, page by page, or, with `bucket`, counted: for a load strip and its peak. "
-            "The window is [from, until), a year at most.",
+            "Lists scheduled times in order, or counts them with `bucket`. The period is from `from` (inclusive) "
+            "to `until` (exclusive), at most a year.",
             {
                 200: answer(
                     "The scheduled times in order, or their number in each bucket",

@@ -37,9 +37,9 @@ IF_MATCH = endpoint.header("If-Match", "The job's ETag: refuse when its file cha
             "rollBack",
             "versions",
             "Restore a version as a new commit",
-            "Writes the file as it was at `n` as one new commit, which is applied at once. 200 when "
-            "nothing would change; 202 with a branch to review where the branch is protected. With `dry_run` "
-            "it tells what the commit would be.",
+            "Restores the file of version `n` with one new commit, which is applied at once. The response is 200 "
+            "if nothing would change, and 202 with a branch to review if the branch is protected. With `dry_run` "
+            "the response has the commit that would be made.",
             {
                 200: answer("Nothing to change, or a dry run", {"oneOf": [ref("Rollback"), ref("RollbackPlan")]}),
                 201: answer("Committed; it is the new version", ref("Rollback")),
