@@ -9,7 +9,7 @@ from typing import Final
 
 from chronos_gitops.errors import ChronosError, ConflictError
 from chronos_gitops.git.errors import Corrupt, GitError, ObjectMissing, PathMissing, Stopped
-from chronos_gitops.git.log import Commit, contains, continues, recent
+from chronos_gitops.git.log import Commit, contains, recent
 from chronos_gitops.git.tree import NoFiles
 from chronos_gitops.git.verification.commit_verifier import CommitVerifier
 from chronos_gitops.jobs.job_set import diff
@@ -374,7 +374,7 @@ class SyncController:
         if head is None or head == self._last_head or self.source.mode is not Mode.BRANCH:
             return
         before, self._last_head = self._last_head, head
-        self._is_rewritten = before is not None and not continues(self.source.git, before, head)
+        self._is_rewritten = before is not None and not self._history.continues(before, head)
         if self._is_rewritten:
             _log.warning("the history was rewritten", extra={"before": before, "commit": head})
             self._epochs.begin(self.source.git, self.status().revision.applied)

@@ -180,6 +180,7 @@ class History:
         self._names: JobNames | None = None
         self._contents: JobContents | None = None
         self._depth: Depth | None = None
+        self._step: tuple[str, str, bool] | None = None
         self._lock = threading.Lock()
         self._ledger = VersionLog()
         self._index = Index()
@@ -194,7 +195,7 @@ class History:
                 self._forget()
                 return self._index
             since = self._index.head or self._remembered(depth)
-            if since is None or not continues(self._objects.git, since, head):
+            if since is None or not self._continues(since, head):
                 since = None
                 self._forget()
             try:
@@ -206,6 +207,16 @@ class History:
             if self._unsaved >= _SAVED_AFTER:
                 self._save()
             return self._index
+
+    def continues(self, since: str, head: str) -> bool:
+        """See ``git.log.continues``; the answer that the last index needed is given again."""
+        with self._lock:
+            return self._continues(since, head)
+
+    def _continues(self, since: str, head: str) -> bool:
+        if self._step is None or self._step[:2] != (since, head):
+            self._step = since, head, continues(self._objects.git, since, head)
+        return self._step[2]
 
     def _current(self) -> Depth:
         """The depth of the clone. When it has changed, cached versions are dropped, because the same head has more

@@ -45,7 +45,7 @@ def test_only_what_moved_is_asked_for(
     following.follower.sync()
     assert following.schedule("one") == NIGHTLY
     assert following.follower.jobs().definitions["one"].commit == commit
-    assert commands
+    assert commands.count("rev-list") == 1
 
 
 LOSSES: dict[str, Callable[[Path], object]] = {

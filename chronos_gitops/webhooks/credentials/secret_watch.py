@@ -43,8 +43,11 @@ class SecretWatch(BackgroundThread):
 
     def jobs_changed(self, jobs: JobSet) -> None:
         """New jobs are looked at before they run; those that are the same object keep their uses."""
-        found = ((one.job.name, self._uses_of(one)) for one in jobs)
-        by_job = MappingProxyType({name: used for name, used in found if used})
+        before, now = self._jobs.definitions, jobs.definitions
+        others = [one for name, one in now.items() if before.get(name) is not one]
+        fresh = {one.job.name: self._uses_of(one) for one in others}
+        found = {**self._by_job, **fresh}
+        by_job = MappingProxyType({name: used for name in now if (used := found.get(name))})
         with self._looking:
             self._jobs, self._by_job = jobs, by_job
             self._uses = tuple(use for used in self._by_job.values() for use in used)
@@ -95,7 +98,7 @@ class SecretWatch(BackgroundThread):
 
     def _uses_of(self, definition: JobVersion) -> tuple[SecretUse, ...]:
         before = self._jobs.get(definition.job.name)
-        if before is not None and (before is definition or _sends_alike(before, definition)):
+        if before is not None and _sends_alike(before, definition):
             return self.uses_of(definition.job.name)
         return uses([definition], self.bindings)
 
