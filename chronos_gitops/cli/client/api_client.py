@@ -19,7 +19,7 @@ _TOKEN_HINT = "give a token with the right role: --token or CHRONOS_TOKEN"
 
 
 class RunnerAway(ChronosError):
-    """The address does not answer, or the server there does not speak this API."""
+    """The address does not answer, no runner of this API is there, or the runner cannot answer yet."""
 
     kind = "runner-away"
 
@@ -149,4 +149,5 @@ def _refusal(status: int, problem: Mapping[str, Any]) -> ChronosError:
     hint = str(problem.get("command_hint") or problem.get("hint") or "")
     if status in (401, 403):
         hint = hint or _TOKEN_HINT
-    return NotFoundError(message, hint=hint) if status == 404 else RunnerRefused(message, hint=hint)
+    kinds = {404: NotFoundError, 503: RunnerAway}
+    return kinds.get(status, RunnerRefused)(message, hint=hint)

@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 import click
 
-from chronos_gitops.cli.client.api_client import RunnerClient
+from chronos_gitops.cli.client import patience
+from chronos_gitops.cli.client.api_client import RunnerAway, RunnerClient
 from chronos_gitops.engine.answers.held_sentences import not_held
 from chronos_gitops.exit_codes import ExitCode
 from chronos_gitops.process.sleep import sleep
@@ -30,7 +31,8 @@ def read_duration(_context: click.Context, _option: click.Parameter, value: str 
 
 
 def wait(runner: RunnerClient, execution: dict[str, Any], within: timedelta | None) -> dict[str, Any]:
-    """The execution when it has ended, or as it is after this time."""
+    """The execution when it has ended, or as it is after this time. A runner that restarts meanwhile is waited for;
+    RunnerAway, which names the execution, when it stays away."""
     deadline = None if within is None else time.monotonic() + within.total_seconds()
     pause = _FIRST_S
     while execution["status"] in _UNFINISHED:
@@ -39,7 +41,12 @@ def wait(runner: RunnerClient, execution: dict[str, Any], within: timedelta | No
             return execution
         sleep(min(pause, left))
         pause = min(pause * 1.5, _LONGEST_S)
-        execution = runner.get(f"/api/v1/executions/{quote(execution['id'], safe='')}")
+        try:
+            execution = patience.get(runner, f"/api/v1/executions/{quote(execution['id'], safe='')}", until=deadline)
+        except RunnerAway as error:
+            hint = f"`chronos-gitops logs {execution['id']}` shows the result when the runner is back"
+            message = f"{error.message}; {execution['job']} was started as execution {execution['id']}"
+            raise RunnerAway(message, hint=hint) from error
     return execution
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from chronos_gitops.cli.client import execution_wait
+from chronos_gitops.cli.client import execution_wait, patience
 from chronos_gitops.cli.client.api_client import RunnerClient, runner_options
 from chronos_gitops.cli.output import Format, tell
 from chronos_gitops.exit_codes import ExitCode
@@ -34,7 +34,7 @@ def command(waits: bool, timeout: timedelta, server: str | None, token: str | No
     deadline = time.monotonic() + timeout.total_seconds()
     while waits and _is_pending(found) and time.monotonic() < deadline:
         sleep(_EVERY_S)
-        found = runner.get(_PATH)
+        found = patience.get(runner, _PATH, until=deadline)
     tell(style, found, lambda: _text(found))
     return ExitCode.FINE if _is_applied(found) else ExitCode.FAILED
 

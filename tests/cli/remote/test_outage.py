@@ -73,7 +73,7 @@ def test_a_runner_that_starts_nothing_says_so_though_git_is_synced(
             assert json.loads(capsys.readouterr().out)["health"]["checks"]["disk"]["status"] == "fail"
             text = first_page(address)
             assert "No executions start." in text
-            assert "<b>disk</b>: the disk of /data is full" in text
+            assert "<b>Disk</b> full: the disk of /data is full" in text
             service.shortage = ""
             engine = service.engine.health()
             ahead = replace(engine, ok=False, detail="the clock was ahead by 2 days")
