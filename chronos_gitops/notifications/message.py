@@ -11,6 +11,7 @@ from chronos_gitops.engine import drafts
 from chronos_gitops.engine.model import Execution
 from chronos_gitops.expectations import other_changes
 from chronos_gitops.expectations.other_changes import OtherChange
+from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.validation.quoting import cut
 from chronos_gitops.notifications.incidents import ChangeKind, IncidentChange
 from chronos_gitops.plurals import plural
@@ -138,40 +139,26 @@ class Author:
 
 
 def of_job(
-    message: IncidentChange,
-    job: str,
-    *,
-    tags: Mapping[str, str],
-    past: Past,
-    action: str,
-    public_url: str,
-    now: datetime,
+    message: IncidentChange, job: Job, past: Past, action: str, *, public_url: str, now: datetime
 ) -> Notification:
     """``action`` is the line that says what to do."""
     incident, run = message.incident, message.about
     is_over = message.news is ChangeKind.RECOVERED
     runs = plural(incident.count, "run")
     if is_over:
-        title = f"{job} works again"
+        title = f"{job.name} works again"
         lines: tuple[str, ...] = (f"It failed since {utc_text(incident.since)}: {runs}, and has succeeded now.",)
     else:
-        title = f"{job} is {'still ' if message.news is ChangeKind.STILL_FAILING else ''}failing"
+        title = f"{job.name} is {'still ' if message.news is ChangeKind.STILL_FAILING else ''}failing"
         facts = [f"Error: {error_of(run)}"] if run is not None else []
         detail = f"{runs}{' in a row' if incident.count > 1 else ''}"
         lines = body(incident.since, facts, cause(past, run), action, detail=detail)
-    links = links_of(job, None if run is None else run.id, public_url)
-    data = {
-        "job": job,
-        "tags": dict(tags),
+    links = links_of(job.name, None if run is None else run.id, public_url)
+    data = job_data(job, past, links) | {
         "incident": incident.id,
         "since": rfc3339(incident.since),
         "failures": incident.count,
         "execution": None if run is None else execution_data(run),
-        "last_success": None if is_over or past.good is None else execution_data(past.good),
-        "changes": [] if is_over else changes_data(past),
-        "changes_total": 0 if is_over else len(past.changes),
-        "changed": [] if is_over else [one.document() for one in past.others or ()],
-        "links": dict(links),
     }
     return Notification(message.id, incident.id, f"job.{message.news}", now, title, lines, links[:1], data)
 
@@ -264,6 +251,19 @@ def error_of(run: Execution) -> str:
     return "no answer" if run.status_code is None else f"status {run.status_code}"
 
 
+def job_data(job: Job, past: Past, links: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """The part of the data that every message about a job has; a recovery has no ``past``."""
+    return {
+        "job": job.name,
+        "tags": dict(job.tags),
+        "last_success": None if past.good is None else execution_data(past.good),
+        "changes": [_change(one) for one in past.changes[-_COMMITS:]],
+        "changes_total": len(past.changes),
+        "changed": [one.document() for one in past.others or ()],
+        "links": dict(links),
+    }
+
+
 def execution_data(run: Execution) -> dict[str, Any]:
     return {
         "id": run.id,
@@ -278,10 +278,6 @@ def execution_data(run: Execution) -> dict[str, Any]:
         "commit": run.commit,
         "draft": run.draft,
     }
-
-
-def changes_data(past: Past) -> list[dict[str, Any]]:
-    return [_change(one) for one in past.changes[-_COMMITS:]]
 
 
 def _change(version: Version) -> dict[str, Any]:
@@ -307,18 +303,19 @@ def over(topic: str) -> Trouble:
     return Trouble(topic, "", ())
 
 
-_TITLES: Final[Mapping[str, tuple[str, str]]] = {
+SYNC_TOPICS: Final[Mapping[str, tuple[str, str]]] = {
     "follow": ("git cannot be followed; the last good jobs run", "git is followed again"),
     "commit": ("a commit was refused; the last good jobs run", "no commit is refused any more"),
     "files": ("invalid files; what ran before keeps running", "every file is valid again"),
     "deletions": ("deletions wait for approval", "no deletion waits any more"),
 }
+"""Titles of an incident by its topic: while it lasts, and after it."""
 
 
 def of_sync(
     message: IncidentChange, trouble: Trouble, *, repository: str, branch: str | None, public_url: str, now: datetime
 ) -> Notification:
-    failing, works = _TITLES[trouble.topic]
+    failing, works = SYNC_TOPICS[trouble.topic]
     is_over = message.news is ChangeKind.RECOVERED
     place = f"Repository: {one_line(repository)}" + (f", branch {one_line(branch)}" if branch else "")
     lines: tuple[str, ...] = (place, f"It lasted since {utc_text(message.incident.since)}.")

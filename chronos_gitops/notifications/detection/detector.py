@@ -13,6 +13,7 @@ from chronos_gitops.engine.clock import is_ahead
 from chronos_gitops.engine.engine import Engine
 from chronos_gitops.engine.model import Execution, ExecutionQuery, Status
 from chronos_gitops.expectations import other_changes
+from chronos_gitops.expectations.other_changes import OtherChange
 from chronos_gitops.jobs.model import Job, JobVersion
 from chronos_gitops.notifications import incidents
 from chronos_gitops.notifications import message as notifications_message
@@ -26,7 +27,7 @@ from chronos_gitops.notifications.incidents import (
     Outcomes,
     Watch,
 )
-from chronos_gitops.notifications.message import Notification
+from chronos_gitops.notifications.message import Notification, Past
 from chronos_gitops.notifications.messages.action import after_failure
 from chronos_gitops.notifications.outbox import Known, NotificationOutbox, Place, WriteResult
 from chronos_gitops.process import failpoints
@@ -60,6 +61,21 @@ class DetectorInputs:
     now: Callable[[], datetime]
     public_url: str = ""
     is_shared: bool = True
+
+    def past_of(
+        self,
+        definition: JobVersion,
+        good: Execution | None,
+        failed: Execution | None,
+        *,
+        others: Sequence[OtherChange] | None = None,
+    ) -> Past:
+        """What came before a failure, or, where no execution has ``failed``, since the last success."""
+        history = self.follower.index().versions(definition.job.name)
+        environment = definition.identity.environment
+        return suspects.past_of(
+            history, good, failed, environment=environment, is_draft=definition.draft, others=others
+        )
 
 
 class IncidentDetector(RoundThread):
@@ -288,24 +304,13 @@ class IncidentDetector(RoundThread):
         self, message: IncidentChange, definition: JobVersion, outcomes: "Outcomes", now: datetime
     ) -> Notification:
         job = definition.job
-        past = notifications_message.Past()
+        past = Past()
         if message.news is not ChangeKind.RECOVERED and message.about is not None:
             good = outcomes.good_before(message)
-            history = self._world.follower.index().versions(job.name)
             others = other_changes.compared(self._world.engine, good, message.about)
-            environment = definition.identity.environment
-            past = suspects.past_of(
-                history, good, message.about, environment=environment, is_draft=definition.draft, others=others
-            )
-        return notifications_message.of_job(
-            message,
-            job.name,
-            tags=dict(job.tags),
-            past=past,
-            action=after_failure(job.name, message.about, past),
-            public_url=self._world.public_url,
-            now=now,
-        )
+            past = self._world.past_of(definition, good, message.about, others=others)
+        action = after_failure(job.name, message.about, past)
+        return notifications_message.of_job(message, job, past, action, public_url=self._world.public_url, now=now)
 
     def _look_at_git(self, now: datetime) -> None:
         if not self._of_sync:

@@ -10,7 +10,6 @@ from chronos_gitops.expectations import other_changes
 from chronos_gitops.expectations.judging.state import Expectation, ExpectationState
 from chronos_gitops.jobs.model import JobVersion
 from chronos_gitops.jobs.promises.expect import ExpectationKind
-from chronos_gitops.notifications.detection import suspects
 from chronos_gitops.notifications.detection.detector import DetectorInputs, concerns
 from chronos_gitops.notifications.detection.job_notices import JobNotices
 from chronos_gitops.notifications.detection.looked_incident import LookedIncident
@@ -77,13 +76,10 @@ class ExpectationIncidents(JobNotices):
         if change.news is not ChangeKind.RECOVERED:
             good = inputs.engine.last_success(name, now)
             run = inputs.engine.execution(one.execution).execution if one.execution is not None else None
-            history, environment = inputs.follower.index().versions(name), definition.identity.environment
             others = None
             if run is not None and run.status is Status.FAILED:
                 others = other_changes.compared(inputs.engine, good, run)
-            past = suspects.past_of(
-                history, good, None, environment=environment, is_draft=definition.runs_draft, others=others
-            )
+            past = inputs.past_of(definition, good, None, others=others)
         due_at = one.due_at or change.incident.since
         change = replace(change, incident=replace(change.incident, since=due_at), about=run)
         return expectation_message.of_expectation(change, definition.job, one, past, inputs.public_url, now)

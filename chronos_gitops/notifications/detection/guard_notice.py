@@ -6,7 +6,6 @@ from chronos_gitops.expectations import other_changes
 from chronos_gitops.expectations.guard_watch import GuardRecord
 from chronos_gitops.jobs.model import JobVersion
 from chronos_gitops.notifications import incidents
-from chronos_gitops.notifications.detection import suspects
 from chronos_gitops.notifications.detection.detector import DetectorInputs, concerns
 from chronos_gitops.notifications.detection.job_notices import JobNotices
 from chronos_gitops.notifications.incidents import IncidentChange, IncidentRule
@@ -41,7 +40,6 @@ def _notification(
 ) -> Notification:
     failures = [inputs.engine.execution(one).execution for one in record.failures]
     good = None if record.good is None else inputs.engine.execution(record.good).execution
-    history, environment = inputs.follower.index().versions(definition.job.name), definition.identity.environment
     others = other_changes.compared(inputs.engine, good, failures[-1])
-    past = suspects.past_of(history, good, failures[-1], environment=environment, others=others)
+    past = inputs.past_of(definition, good, failures[-1], others=others)
     return of_guard(change, definition.job, record, failures, past, inputs.public_url, now)

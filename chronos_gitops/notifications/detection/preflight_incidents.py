@@ -4,7 +4,6 @@ from datetime import datetime
 
 from chronos_gitops.expectations.preflight.state import PreflightLook, PreflightState
 from chronos_gitops.jobs.model import JobVersion
-from chronos_gitops.notifications.detection import suspects
 from chronos_gitops.notifications.detection.detector import DetectorInputs, concerns
 from chronos_gitops.notifications.detection.job_notices import JobNotices
 from chronos_gitops.notifications.detection.looked_incident import LookedIncident
@@ -50,8 +49,5 @@ def _notification(
 ) -> Notification:
     past = Past()
     if change.news is not ChangeKind.RECOVERED:
-        name = definition.job.name
-        good = inputs.engine.last_success(name, now)
-        history, environment = inputs.follower.index().versions(name), definition.identity.environment
-        past = suspects.past_of(history, good, None, environment=environment, is_draft=definition.runs_draft)
+        past = inputs.past_of(definition, inputs.engine.last_success(definition.job.name, now), None)
     return of_preflight(change, definition.job, look.failure, past, inputs.public_url, now)

@@ -14,7 +14,6 @@ from chronos_gitops.sync.status import BrokenLayer, SyncState, SyncStatus
 
 PATIENCE: Final = timedelta(minutes=1)
 """So long git may be away until that is news: by then it was tried several times."""
-TOPICS: Final = ("follow", "commit", "files", "deletions")
 _ABOUT_A_COMMIT: Final = ("ValidationFailed", "VerificationFailed")
 _PROBLEMS: Final = 3
 _STATUS: Final = "See more: chronos-gitops status"

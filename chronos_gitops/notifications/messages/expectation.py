@@ -48,9 +48,7 @@ def of_expectation(
         lines = message.body(change.incident.since, facts, message.cause(past, change.about), action)
     run = None if is_over else one.execution
     links = message.links_of(job.name, run, public_url)
-    data = {
-        "job": job.name,
-        "tags": dict(job.tags),
+    data = message.job_data(job, past, links) | {
         "expectation": {
             "kind": one.kind.value,
             "limit": one.limit,
@@ -60,10 +58,6 @@ def of_expectation(
         },
         "incident": change.incident.id,
         "execution": None if change.about is None else message.execution_data(change.about),
-        "last_success": None if past.good is None else message.execution_data(past.good),
-        "changes": message.changes_data(past),
-        "changed": [one.document() for one in past.others or ()],
-        "links": dict(links),
     }
     return Notification(change.id, change.incident.id, f"expectation.{change.news}", now, title, lines, links[:1], data)
 

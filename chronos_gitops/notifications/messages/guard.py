@@ -24,7 +24,6 @@ def of_guard(
     now: datetime,
 ) -> Notification:
     """``failures`` are the first executions of the version, oldest first."""
-    good = past.good
     errors = Counter(message.error_of(one) for one in failures)
     said = (
         f"Error, {plural(count, 'time')}: {text}" if count > 1 else f"Error: {text}" for text, count in errors.items()
@@ -35,16 +34,10 @@ def of_guard(
         action = back_to(job.name, past.good_version.number)
     lines = message.body(failures[0].scheduled_time, facts, message.cause(past, failures[-1]), action)
     links = message.links_of(job.name, None, public_url)
-    data = {
-        "job": job.name,
-        "tags": dict(job.tags),
+    data = message.job_data(job, past, links) | {
         "version": record.version,
         "reason": record.reason,
         "failures": [message.execution_data(one) for one in failures],
-        "last_success": None if good is None else message.execution_data(good),
-        "changes": message.changes_data(past),
-        "changed": [one.document() for one in past.others or ()],
-        "links": dict(links),
     }
     title = f"{job.name} is paused: a new version only fails"
     return Notification(change.id, change.incident.id, "job.paused", now, title, lines, links, data)

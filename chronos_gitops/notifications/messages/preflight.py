@@ -25,9 +25,7 @@ def of_preflight(
         action = f"Check again: chronos-gitops preflight {job.name}"
         lines = message.body(failure.since, facts, message.cause(past, None), action)
     links = message.links_of(job.name, None, public_url)
-    data = {
-        "job": job.name,
-        "tags": dict(job.tags),
+    data = message.job_data(job, past, links) | {
         "preflight": {
             "check": failure.check.value,
             "scheduled_time": rfc3339(failure.scheduled_time),
@@ -36,8 +34,5 @@ def of_preflight(
             "since": rfc3339(failure.since),
         },
         "incident": change.incident.id,
-        "last_success": None if past.good is None else message.execution_data(past.good),
-        "changes": message.changes_data(past),
-        "links": dict(links),
     }
     return Notification(change.id, change.incident.id, f"preflight.{change.news}", now, title, lines, links, data)

@@ -13,7 +13,7 @@ from harness.notification_fixtures import SYNCED, Story, channel
 
 from chronos_gitops.cli.demo.receiver import Receiver
 from chronos_gitops.git.errors import GitError
-from chronos_gitops.notifications.detection.detector import IncidentDetector
+from chronos_gitops.notifications.detection.detector import DetectorInputs, IncidentDetector
 from chronos_gitops.notifications.detection.sync_alerts import PATIENCE
 from chronos_gitops.sync.status import BrokenLayer, HeldDeletions, Revision, SyncState
 
@@ -112,6 +112,9 @@ def test_a_draft_is_said_to_be_one(new_story: New) -> None:
     story.watcher.round()
     [(_, letter)] = story.letters()
     assert letter.lines[-2] == "The file has changes that were not committed."
+    inputs = DetectorInputs(story.engine, story.following, story.clock.now)  # type: ignore[arg-type]
+    [definition] = story.following.jobs()
+    assert inputs.past_of(definition, None, None).is_draft, "every kind of message says so"
 
 
 def test_no_commit_is_blamed_for_a_draft_and_its_reminder_names_the_commit(new_story: New) -> None:

@@ -17,7 +17,6 @@ from chronos_gitops.expectations.preflight.records import PreflightFailure
 from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.promises.expect import ExpectationKind
 from chronos_gitops.notifications import message
-from chronos_gitops.notifications.detection.sync_alerts import TOPICS
 from chronos_gitops.notifications.incidents import ChangeKind, Incident, IncidentChange
 from chronos_gitops.notifications.message import Author, Notification, Past, Trouble
 from chronos_gitops.notifications.messages.action import after_failure
@@ -96,7 +95,7 @@ def change(news: ChangeKind, about: Execution | None) -> IncidentChange:
 
 def failing(news: ChangeKind, past: Past, about: Execution | None) -> Notification:
     action = after_failure(JOB.name, about, past)
-    return message.of_job(change(news, about), JOB.name, tags={}, past=past, action=action, public_url=URL, now=NOW)
+    return message.of_job(change(news, about), JOB, past, action, public_url=URL, now=NOW)
 
 
 def expecting(kind: ExpectationKind) -> Callable[[ChangeKind, Past, Execution | None], Notification]:
@@ -112,6 +111,11 @@ def preflight(news: ChangeKind, past: Past, about: Execution | None) -> Notifica
     since = NOW - timedelta(hours=2)
     failure = PreflightFailure(PreflightCheck.CONNECT, "no connection", "h", NOW + timedelta(hours=9), since, NOW)
     return of_preflight(change(news, None), JOB, failure, past, URL, NOW)
+
+
+def guarded(news: ChangeKind, past: Past, about: Execution | None) -> Notification:
+    record = GuardRecord("d", (COMMIT,), 4, reason="version 4 (1a2b3c4d) failed its first 3 runs")
+    return of_guard(change(news, None), JOB, record, [about or BAD] * 3, past, URL, NOW)
 
 
 JOB_KINDS = {"job": failing, "preflight": preflight} | {kind.value: expecting(kind) for kind in ExpectationKind}
@@ -145,14 +149,25 @@ def test_of_a_job(kind: str, news: ChangeKind, past: str) -> None:
 @pytest.mark.parametrize("past", ["a commit", "a secret", "nothing", "no success"])
 def test_of_a_version_that_the_guard_has_stopped(past: str) -> None:
     known, _, why = PASTS[past]
-    record = GuardRecord("d", (COMMIT,), 4, reason="version 4 (1a2b3c4d) failed its first 3 runs")
-    letter = of_guard(change(ChangeKind.FAILING, None), JOB, record, [BAD] * 3, known, URL, NOW)
+    letter = guarded(ChangeKind.FAILING, known, BAD)
     check(letter, why)
     expected = "chronos-gitops rollback daily-backup 3" if known.good else "chronos-gitops resume daily-backup"
     assert letter.lines[-1].endswith(expected)
 
 
-@pytest.mark.parametrize(("topic", "news"), [*itertools.product(TOPICS, LASTS)])
+@pytest.mark.parametrize("made", [*JOB_KINDS.values(), guarded])
+def test_every_message_about_a_job_has_the_facts_of_a_job(
+    made: Callable[[ChangeKind, Past, Execution | None], Notification],
+) -> None:
+    known = Past(GOOD, (VERSION,) * 7, others=(SECRET,), good_version=OLDER)
+    letter = made(ChangeKind.FAILING, known, BAD)
+    assert letter.data is not None
+    expected = message.job_data(JOB, known, tuple(letter.data["links"].items()))
+    assert {key: letter.data.get(key) for key in expected} == expected
+    assert (len(expected["changes"]), expected["changes_total"], len(expected["changed"])) == (5, 7, 1)
+
+
+@pytest.mark.parametrize(("topic", "news"), [*itertools.product(message.SYNC_TOPICS, LASTS)])
 def test_of_git(topic: str, news: ChangeKind) -> None:
     author = Author(COMMIT, "Ada", "a@example.com", NOW, "Move")
     trouble = Trouble(topic, "Reason", ("Reason: it is away",), (), (author,), "See more: chronos-gitops status")

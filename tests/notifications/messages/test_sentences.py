@@ -95,7 +95,7 @@ def test_data_of_a_broken_expectation() -> None:
     assert (found["execution"]["id"], found["last_success"], found["changes"]) == ("id-1", None, [])
     assert all(link.startswith("http://x/") for link in found["links"].values())
     rest = found.keys() - {"job", "tags", "expectation", "incident", "execution", "last_success", "changes", "links"}
-    assert rest == {"changed"}
+    assert rest == {"changed", "changes_total"}
 
 
 def test_an_expectation_that_is_met_again() -> None:
