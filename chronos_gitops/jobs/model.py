@@ -222,7 +222,7 @@ class Job:
         """The job as a file would say it with every default written out; ``from_document`` is its inverse."""
         times = {variables.VARIABLES: {name: time.document() for name, time in self.times}} if self.times else {}
         when = self.timing.fields()  # but for schedule, left out where absent, so that jobs of before keep their digest
-        owed = {"expect": self.expect, "guard": self.guard, "requires": self.requires}  # left out where absent, too
+        promises = {"expect": self.expect, "guard": self.guard, "requires": self.requires}  # left out where absent, too
         return {
             "name": self.name,
             "description": self.description,
@@ -238,7 +238,7 @@ class Job:
             "catchup_window": durations.render(self.catchup_window),
             "jitter": durations.render(self.jitter),
             "tags": dict(self.tags),
-            **{name: one.document() for name, one in owed.items() if one is not None},
+            **{name: one.document() for name, one in promises.items() if one is not None},
             **times,
         }
 

@@ -80,16 +80,7 @@ def unpacked(source: Path, beside: Path) -> Iterator[tuple[Path, dict[str, Any]]
                     raise KeyError(_MANIFEST)
                 for one in manifest["files"]:
                     _extract(archive, one, Path(folder), source)
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            NotImplementedError,
-            RuntimeError,
-            KeyError,
-            TypeError,
-            ValueError,
-            EOFError,
-        ) as error:
+        except _DAMAGE as error:
             raise ArchiveError(f"{source} is not a backup, or is damaged", hint=_HINT) from error
         yield Path(folder), manifest
 

@@ -1,6 +1,5 @@
 """Files to jobs: each judged on its own, then all of them together."""
 
-from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
@@ -71,11 +70,6 @@ class TreeResult:
     calendar_files: tuple[CalendarFile, ...] = ()
     calendars: CalendarSet = NO_CALENDARS
     """Those in force: of a broken file, what was read of it last, where that is known."""
-
-    def problems_of(self, path: str) -> tuple[Problem, ...]:
-        first = bisect_left(self.problems, path, key=lambda problem: problem.file)
-        last = bisect_right(self.problems, path, key=lambda problem: problem.file)
-        return self.problems[first:last]
 
 
 def git_blob_id(content: bytes, *, like: str = "") -> str:

@@ -25,7 +25,6 @@ from chronos_gitops.webhooks.transport.egress.egress import EgressPolicy
 from chronos_gitops.webhooks.transport.egress.egress_folders import EgressPolicies, FolderPolicy
 from chronos_gitops.webhooks.transport.tls import TlsContexts
 
-LAP = timedelta(seconds=15)
 KEYED = {"headers": {"X-Key": "${secret:key}"}}
 
 

@@ -34,11 +34,6 @@ class Signer:
         command = ["ssh-keygen", "-Y", "sign", "-n", namespace, "-f", str(self.key)]
         return subprocess.run(command, input=content, capture_output=True, check=True).stdout.decode()
 
-    def sign_commits_of(self, repository: Repository) -> None:
-        """From now on git commit signs."""
-        for name, value in (("gpg.format", "ssh"), ("user.signingKey", str(self.key)), ("commit.gpgSign", "true")):
-            repository.git("config", name, value)
-
 
 class CommitMaker:
     """Makes commits without a checkout. ``files`` of a commit are paths and texts, whole."""

@@ -86,8 +86,7 @@ def test_an_invalid_file_keeps_its_identity_and_is_no_job() -> None:
     assert loaded.files[0].name == "daily-a"
     assert loaded.files[0].job is None
     assert dict(loaded.jobs) == {}
-    assert [problem.rule for problem in loaded.problems_of("jobs/daily-a.yaml")] == ["timezone"]
-    assert loaded.problems_of("jobs/other.yaml") == ()
+    assert [(problem.file, problem.rule) for problem in loaded.problems] == [("jobs/daily-a.yaml", "timezone")]
 
 
 @pytest.mark.parametrize("name", ["Daily-A", "[daily-a]", "5", '""'])
@@ -196,7 +195,6 @@ def test_the_calendar_is_consulted_only_when_the_day_is_given() -> None:
 def test_problems_come_by_file_line_and_column() -> None:
     loaded = validate_tree(Tree({"jobs/b.yaml": "name: B\noops: 1\n", "jobs/a.yaml": "name: A\nschedule: x\n"}))
     assert loaded.problems == ordered(loaded.problems)
-    assert loaded.problems_of("jobs/b.yaml") == tuple(p for p in loaded.problems if p.file == "jobs/b.yaml")
 
 
 def test_blob_ids_are_those_of_git(tmp_path: Path) -> None:

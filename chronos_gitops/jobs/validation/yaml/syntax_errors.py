@@ -39,16 +39,8 @@ _MEANINGS = (
     ("block scalar", 'only a comment may follow "|" or ">" on its line', "start the text on the next line"),
     ("incompatible YAML", "this YAML version is not known", "remove the %YAML line"),
     ("directive", 'a line that starts with "%" is a directive, and this one is not known', "quote the text"),
-    (
-        "expected key",
-        "this does not fit the lines above",
-        "check the indentation, and quote text with special characters",
-    ),
-    (
-        "<block end>",
-        "this does not fit the lines above",
-        "check the indentation, and quote text with special characters",
-    ),
+    ("expected key", "this does not fit the lines above", _INDENTATION),
+    ("<block end>", "this does not fit the lines above", _INDENTATION),
     ("node content", "a value is missing here", "quote text that starts with a special character"),
     ("tag", "the tag is not complete", 'quote text that starts with "!"'),
 )

@@ -30,7 +30,6 @@ from chronos_gitops.server.api.openapi.shapes import (
 from chronos_gitops.webhooks.preflight.checks import PreflightCheck
 
 SCHEDULE: Final[Schema] = {"oneOf": [TEXT, listed(TEXT)], "description": "One schedule, or a list of several"}
-WHEN_OPTIONAL = ("start", "end", "skip", "on_skip", "expect", "guard", "requires")
 
 _SOURCES = (
     "Not in lists: the place of each value in the job's file or a layer, by field (`webhook.auth`, `tags.team`). "
@@ -50,12 +49,12 @@ def jobs() -> dict[str, Schema]:
         | {
             "JobDefinition": shape(
                 fields,
-                optional=WHEN_OPTIONAL,
+                optional=_optional(),
                 description="A job file with its defaults filled in, credentials masked.",
             ),
             "Job": shape(
                 fields | about,
-                optional=("sources", "expectations", "preflight", *WHEN_OPTIONAL),
+                optional=("sources", "expectations", "preflight", *_optional()),
                 description="A job and its state.",
             ),
         }
@@ -179,7 +178,7 @@ def job_fields() -> dict[str, Schema]:
         "description": TEXT,
         "schedule": SCHEDULE,
         "timezone": TEXT,
-        **bounds(),
+        **timing_fields(),
         "enabled": FLAG,
         "webhook": shape(webhook | {"success": _success()}, optional=("success",)),
         "timeout": DURATION,
@@ -189,11 +188,16 @@ def job_fields() -> dict[str, Schema]:
         "catchup_window": DURATION,
         "jitter": DURATION,
         "tags": TEXT_MAP,
-        **owed(),
+        **promises(),
     }
 
 
-def owed() -> dict[str, Schema]:
+def _optional() -> tuple[str, ...]:
+    """Fields that a job without them does not show, so that a job of an earlier release keeps its digest."""
+    return (*timing_fields(), *promises())
+
+
+def promises() -> dict[str, Schema]:
     """Schemas of a job's expectations, guard and requirements."""
     limits = {kind.value: DURATION for kind in ExpectationKind} | {"finish_by": TEXT}
     return {
@@ -208,8 +212,8 @@ def owed() -> dict[str, Schema]:
     }
 
 
-def bounds() -> dict[str, Schema]:
-    """Fields that a job has only where its file says them."""
+def timing_fields() -> dict[str, Schema]:
+    """Schemas of when a job runs beside its schedule."""
     when = "A date or a local time in the zone of the job"
     return {
         "start": TEXT | {"description": when},

@@ -9,7 +9,7 @@ from chronos_gitops.observability.event_log import EventKind
 from chronos_gitops.schedule.errors import Field
 from chronos_gitops.server.api.openapi.caller_schemas import audit, callers, identity
 from chronos_gitops.server.api.openapi.execution_schemas import executions, sent_request
-from chronos_gitops.server.api.openapi.job_schemas import SCHEDULE, bounds, jobs
+from chronos_gitops.server.api.openapi.job_schemas import SCHEDULE, jobs, timing_fields
 from chronos_gitops.server.api.openapi.operation_schemas import PAUSE, operations
 from chronos_gitops.server.api.openapi.replay_schemas import replays
 from chronos_gitops.server.api.openapi.shapes import (
@@ -96,7 +96,9 @@ def _answers() -> dict[str, Schema]:
         "RequestPlan": shape(
             planned, description="The request that an execution would send, credentials masked. Nothing is sent."
         ),
-        "ScheduleRequest": shape({"schedule": SCHEDULE, "timezone": TEXT} | bounds(), optional=("timezone", *bounds())),
+        "ScheduleRequest": shape(
+            {"schedule": SCHEDULE, "timezone": TEXT} | timing_fields(), optional=("timezone", *timing_fields())
+        ),
         "ScheduleAnswer": shape(schedule),
         "FileAnswer": shape({"valid": FLAG, "problems": listed(ref("Finding"))}),
         "Health": shape(

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
@@ -24,6 +25,7 @@ PAGED = (LIMIT, CURSOR)
 ON_THE_WAY = ("cursor", "limit", "fields")
 """Parameters that a client may change from page to page."""
 Position = TypeVar("Position")
+Item = TypeVar("Item")
 
 
 class CursorMismatch(ApiError):
@@ -81,6 +83,17 @@ def answer(items: Sequence[Mapping[str, Any]], after: Sequence[str | int | None]
     if following is not None:
         response.headers["Link"] = f'<{following}>; rel="next"'
     return response
+
+
+def by_name(
+    found: Sequence[Item], name: Callable[[Item], str], document: Callable[[Item], Mapping[str, Any]]
+) -> Response:
+    """One page of a list that is sorted by a unique name."""
+    size = limit()
+    after = position(lambda values: str(values[0])) or ""
+    start = bisect_right(found, after, key=name)
+    page = found[start : start + size]
+    return answer([document(one) for one in page], [name(page[-1])] if len(found) > start + size else None)
 
 
 def _chosen() -> tuple[str, ...] | None:

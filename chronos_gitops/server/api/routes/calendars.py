@@ -1,6 +1,5 @@
 """Calendars: what each closes, and the jobs that it holds."""
 
-from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -48,13 +47,7 @@ CALENDAR = endpoint.path("calendar", "The name of the calendar: the stem of its 
     ),
 )
 def list_calendars() -> Response:
-    size = pagination.limit()
-    after = pagination.position(lambda values: str(values[0])) or ""
-    found = seen()
-    start = bisect_right([file.name for file in found], after)
-    page = found[start : start + size]
-    more = len(found) > start + size
-    return pagination.answer([_item(file) for file in page], [page[-1].name] if more else None)
+    return pagination.by_name(seen(), lambda file: file.name, _item)
 
 
 @blueprint.get(

@@ -1,6 +1,5 @@
 """Secrets: their state, their bindings, and the jobs that use them; never anything of a value."""
 
-from bisect import bisect_right
 from typing import Any
 
 from flask import Blueprint, Response
@@ -35,13 +34,7 @@ blueprint = Blueprint("secrets", __name__, url_prefix="/api/v1/secrets")
     ),
 )
 def list_secrets() -> Response:
-    size = pagination.limit()
-    after = pagination.position(lambda values: str(values[0])) or ""
-    found = _visible()
-    start = bisect_right([one.name for one in found], after)
-    page = found[start : start + size]
-    more = len(found) > start + size
-    return pagination.answer([_item(one) for one in page], [page[-1].name] if more else None)
+    return pagination.by_name(_visible(), lambda one: one.name, _item)
 
 
 def _visible() -> tuple[SecretReport, ...]:

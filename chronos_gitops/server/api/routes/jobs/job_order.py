@@ -44,9 +44,6 @@ class JobPosition(NamedTuple):
     name: str
 
 
-_Placed = tuple[JobPosition, JobSearch]
-
-
 def _next_run(found: JobSearch) -> datetime | None:
     return next(iter(service().next_runs(found.definition.job.name, 1)), None)
 
