@@ -40,13 +40,13 @@ def wait_for_room(
     reported = ""
     while found := look():
         if found != reported:
-            log.error("the start waits for room: %s", found)
+            log.error("the start waits for free disk space: %s", found)
             report(found)
             reported = found
         if is_stopping():
             return False
         threading.Event().wait(_BETWEEN_LOOKS_S)
     if reported:
-        log.info("there is room: the start goes on")
+        log.info("disk space is free again; the start continues")
         report("")
     return True

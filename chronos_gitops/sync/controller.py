@@ -259,7 +259,7 @@ class SyncController:
         except ChronosError as error:
             self._fail(error.kind, str(error), error)
         except Exception as error:
-            _log.exception("a pass over the repository failed", extra={"repository": self.source.repository})
+            _log.exception("a sync attempt failed", extra={"repository": self.source.repository})
             self._fail("InternalError", f"{type(error).__name__}: {error}")
         self._plan_next()
         self._passing_thread = None

@@ -51,7 +51,7 @@ class HistoryCache:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, IndexError, StopIteration) as error:
-            _log.warning("the index of versions is made anew", extra={"error": str(error)})
+            _log.warning("rebuilding the index of versions", extra={"error": str(error)})
             return None
 
 

@@ -221,7 +221,7 @@ class Delivery:
             # The one broad catch of this room: whatever breaks here must end as a row, not end the engine's task.
             # Only the place is logged; the message of an unknown error may hold a value.
             where = "".join(traceback.format_tb(error.__traceback__))
-            log.error("an attempt broke: %s\n%s", type(error).__name__, where)
+            log.error("an attempt failed with an internal error: %s\n%s", type(error).__name__, where)
             message = f"an internal error ({type(error).__name__}); see the log of the runner"
             return Outcome(OutcomeKind.FAILED, error_class=ErrorClass.INTERNAL, error=message)
 

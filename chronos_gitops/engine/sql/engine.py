@@ -322,7 +322,7 @@ class SqlEngine:
             self._failure = error
         except BaseException as error:
             self._failure = error
-            log.exception("the engine ended")
+            log.exception("the engine stopped")
         finally:
             self._ready.set()
 

@@ -55,7 +55,7 @@ class Retention:
         while self._delete(lambda session: ledger.forget_leftovers(session, oldest, BATCH)):
             pass
         if deleted:
-            log.info("history deleted by the retention rule", extra={"executions": deleted})
+            log.info("old executions deleted (retention)", extra={"executions": deleted})
         return deleted
 
     def _sweep_job(self, job: str) -> int:
@@ -97,9 +97,9 @@ class Retention:
         while not self._thread.stopping.wait(wait):
             wait = _EVERY
             if not self._is_steady():
-                log.warning("the clock was set; nothing is deleted before it has been steady for an hour")
+                log.warning("the clock was changed; retention resumes after the clock has been stable for an hour")
                 continue
             try:
                 self.sweep()
             except StoreError as error:
-                log.warning("the history could not be swept", extra={"error": str(error)})
+                log.warning("retention failed", extra={"error": str(error)})

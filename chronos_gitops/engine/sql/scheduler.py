@@ -104,7 +104,7 @@ class Scheduler:
             except StoreError as error:
                 await self._after_trouble(str(error))
             except Exception as error:
-                log.exception("the scheduler failed and goes on")
+                log.exception("the scheduler failed and continues")
                 await self._after_trouble(f"the scheduler failed: {error}")
             await self._clock.wait(self._next_wake(), self._wake)
             self._wake.clear()

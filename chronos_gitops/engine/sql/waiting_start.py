@@ -59,5 +59,5 @@ class WaitingStart:
 
     def _go_on(self) -> None:
         if self.trouble:
-            log.info("the ledger answers: the start goes on")
+            log.info("the ledger is available; the start continues")
         self.trouble, self._said_at = "", None

@@ -129,7 +129,7 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
         self._jobs, self._is_applied = jobs, True
         self._timing.expect(jobs)
         if (session := self._session) is None:
-            log.warning("the jobs are applied when %s answers", self._access)
+            log.warning("the jobs will be applied when %s responds", self._access)
             return
         future = asyncio.run_coroutine_threadsafe(session.apply(jobs), self._loop)
         try:
@@ -308,7 +308,7 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
             engine_priority.run(self._serve())
         except BaseException as error:
             self._failure = error
-            log.exception("the engine ended")
+            log.exception("the engine stopped")
         finally:
             self._session = None
             self._ready.set()
@@ -342,7 +342,9 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
             async with asyncio.timeout(self._grace + _STOP_LIMIT):
                 await session.drain(self._grace)
         except TimeoutError:
-            log.warning("Temporal did not answer while the runner was stopping; it goes on elsewhere, or at the start")
+            log.warning(
+                "Temporal did not respond during shutdown; executions continue on another runner or at the next start"
+            )
 
     async def _supervise(self) -> None:
         """Connects, and again when a connection or a worker is lost, until the engine stops."""

@@ -209,13 +209,16 @@ class Mirror:
                 return self.renew(branch)  # the lender is whole by now
             return self._fetch_unlocked(branch, before, timeout)
         except Corrupt as error:
-            _log.warning("the mirror is damaged and made anew", extra={"error": str(error)})
+            _log.warning("the mirror is damaged and will be recreated", extra={"error": str(error)})
             return self.renew(branch)
         except ObjectFormatMismatch as error:
             self._object_format = "sha256" if "server sha256" in str(error) else "sha1"
             return self.renew(branch)
         except partial_clone.Refused as error:
-            _log.warning("the server filters and gives no single objects; all is fetched", extra={"error": str(error)})
+            _log.warning(
+                "the server supports filters but not single objects; all contents are fetched",
+                extra={"error": str(error)},
+            )
             return self.renew(branch, whole=True)
         except GitError as error:
             if type(error) is not GitError:
@@ -223,7 +226,7 @@ class Mirror:
             self._suspected.set()  # git has more words for damage than we know
             if not self._is_damaged(branch, before):
                 raise
-            _log.warning("the mirror is damaged and made anew", extra={"error": str(error)})
+            _log.warning("the mirror is damaged and will be recreated", extra={"error": str(error)})
             return self.renew(branch)
 
     def _is_damaged(self, branch: str, before: str | None) -> bool:
@@ -248,7 +251,7 @@ class Mirror:
         try:
             return self._fetch(self.git, branch, before, timeout)
         except Locked as error:
-            _log.warning("locks that were left behind are removed from the mirror", extra={"error": str(error)})
+            _log.warning("stale locks removed from the mirror", extra={"error": str(error)})
             self._remove_left_overs()
             return self._fetch(self.git, branch, before, timeout)
 
@@ -261,7 +264,7 @@ class Mirror:
             return self._fetch(git, branch, None, None)
 
         head = self._made_anew(fill)
-        _log.info("the mirror was made anew", extra={"branch": branch, "commit": head})
+        _log.info("the mirror was recreated", extra={"branch": branch, "commit": head})
         return head
 
     def _made_anew(self, fill: Callable[[Git], Made]) -> Made:
@@ -311,7 +314,7 @@ class Mirror:
         except Stopped:
             raise
         except GitError as error:
-            _log.warning("the mirror could not be tidied", extra={"error": str(error)})
+            _log.warning("maintenance of the mirror failed", extra={"error": str(error)})
 
     def _is_sound(self) -> bool:
         """True if git takes the folder for a repository at all; with a bad HEAD or config, or without objects, not."""

@@ -105,7 +105,7 @@ class Deployments:
         except FileNotFoundError:
             return
         except (OSError, ValueError) as error:
-            _log.warning("the times of deployment begin anew", extra={"error": str(error)})
+            _log.warning("the times of deployment are reset", extra={"error": str(error)})
             return
         self._goes_on = True
         for said in rest:

@@ -39,7 +39,7 @@ class SecretWatch(BackgroundThread):
             try:
                 self.look()
             except Exception:  # the next look may succeed; a thread that ended would report old states for ever
-                log.exception("the secrets could not be looked at")
+                log.exception("checking the secrets failed")
 
     def jobs_changed(self, jobs: JobSet) -> None:
         """New jobs are looked at before they run; those that are the same object keep their uses."""

@@ -85,9 +85,9 @@ class _ReloadingContext:
             self._stamp = stamp
             try:
                 self._context = self._load()
-                log.info("TLS files were read again", extra={"setting": self._place})
+                log.info("TLS files reloaded", extra={"setting": self._place})
             except UsageError as error:
-                log.error("TLS files have changed and cannot be used: %s", error)
+                log.error("changed TLS files are invalid, so the last valid ones stay in use: %s", error)
         if self._context is None:
             self._context = self._load()
         return self._context

@@ -97,7 +97,7 @@ def test_a_start_on_a_full_disk_waits_for_room(tmp_path: Path, engine: str, stat
                 assert receiver.wait_for(2, 60)
                 disk.fill()
                 runner.signal(signal.SIGKILL)
-            assert until(lambda: "the start waits for room" in runner.log_text())
+            assert until(lambda: "the start waits for free disk space" in runner.log_text())
             sent = len(receiver.requests)
             assert until(lambda: runner.status("/livez") == 200), "a restart would not help"
             assert "disk of" in runner.client.get("/readyz?verbose").text

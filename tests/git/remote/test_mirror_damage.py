@@ -138,7 +138,7 @@ def test_damage_is_found_at_start(
     assert following.follower.sync().state is SyncState.SYNCED
     assert len(following.follower.index().versions("one")) == 3
     # A fetch brings a missing tip by itself.
-    assert "the mirror was made anew" in caplog.messages or (what, how) == ("tip commit", "missing")
+    assert "the mirror was recreated" in caplog.messages or (what, how) == ("tip commit", "missing")
 
 
 @pytest.mark.parametrize("how", DAMAGES)

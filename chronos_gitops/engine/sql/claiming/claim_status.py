@@ -13,7 +13,7 @@ class ClaimStatus:
 
     def report(self, trouble: str) -> None:
         if trouble and not self.trouble:
-            log.error("nothing is claimed: %s", trouble)
+            log.error("claiming is suspended: %s", trouble)
         elif self.trouble and not trouble:
-            log.info("due executions are claimed again")
+            log.info("claiming due executions again")
         self.trouble = trouble

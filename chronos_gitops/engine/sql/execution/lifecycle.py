@@ -67,7 +67,10 @@ class Lifecycle:
                 cancelled = finished(run.execution, Status.CANCELLED, at=self._clock.now(), reason=control.reason)
                 self._finished(cancelled)
         except Exception as error:
-            log.exception("execution broke", extra={"job": run.job.name, "execution_id": run.execution.id})
+            log.exception(
+                "an execution failed with an internal error",
+                extra={"job": run.job.name, "execution_id": run.execution.id},
+            )
             await self._give_up(run, f"an internal error ({type(error).__name__}); see the log of the runner")
 
     async def _run(self, control: ExecutionControl, run: PendingRun) -> None:

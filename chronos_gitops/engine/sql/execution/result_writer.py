@@ -125,4 +125,4 @@ class ResultWriter:
         now = self._clock.now()
         if self._said_at is None or abs(now - self._said_at) >= _SAID_AGAIN_AFTER:
             self._said_at = now
-            log.error("results wait until the ledger can be written: %s", error)
+            log.error("results cannot be written to the ledger yet: %s", error)

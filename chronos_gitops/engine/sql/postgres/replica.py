@@ -224,9 +224,9 @@ class PostgresReplica:
         """Whatever it was: without this thread the runner would lose its lease for good."""
         sentence = " ".join(str(error).split())[:300] or type(error).__name__
         if not isinstance(error, psycopg.Error):
-            log.exception("the replica's thread failed and goes on")
+            log.exception("the thread of the replica failed and continues")
         elif not self.trouble:
-            log.error("the database does not answer", extra={"error": sentence})
+            log.error("the database does not respond", extra={"error": sentence})
         self.trouble = f"{self._address} does not answer: {sentence}"
         line, self._line = self._line, None
         if line is not None:
@@ -253,7 +253,7 @@ class PostgresReplica:
         self._valid_until = 0.0
         if not self._has_left:
             reason = loss or f"nothing could be written for {self._watch.seconds:.0f} s"
-            log.error("the lease is given up: %s", reason)
+            log.error("the lease is released: %s", reason)
             with connection.transaction():
                 leases.leave(PostgresSession(connection), self.id)
             self._has_left = True
@@ -296,7 +296,7 @@ class PostgresReplica:
             leases.bound_leases(PostgresSession(connection), self._lease_s)
             taken = leases.take_over(PostgresSession(connection), self.id, orphans_only=not is_settled)
         if taken:
-            log.warning("went on with what other runners left", extra={"executions": taken})
+            log.warning("took over executions of other runners", extra={"executions": taken})
 
     def _calls(self, connection: Connection, seconds: float) -> set[str]:
         """Wait up to ``seconds`` for notifications of other replicas; returns the ids that they named."""

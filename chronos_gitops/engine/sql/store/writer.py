@@ -136,5 +136,5 @@ class Writer:
             if len(operations) == 1:
                 self._look_again()
                 return [Result(None, error)]
-            log.warning("a transaction failed; each of its operations is tried alone", extra={"error": str(error)})
+            log.warning("a transaction failed; its operations are retried one by one", extra={"error": str(error)})
         return [self._results([operation])[0] for operation in operations]

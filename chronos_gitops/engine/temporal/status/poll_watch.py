@@ -46,7 +46,9 @@ class PollWatch:
         except RPCError as error:
             if error.status not in (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED):
                 raise
-            log.warning("the server does not say who asks for tasks, so a worker that stops is not noticed")
+            log.warning(
+                "the server does not report the pollers of its task queues, so a stopped worker is not detected"
+            )
             self._is_allowed = False
 
     async def _look_at(self, queue: str, kind: "TaskQueueType.ValueType") -> None:

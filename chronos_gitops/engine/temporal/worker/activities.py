@@ -284,7 +284,7 @@ class Sending:
         except ApplicationError:
             raise
         except Exception as error:
-            log.exception("execution broke", extra={"execution_id": order.execution_id})
+            log.exception("an execution failed with an internal error", extra={"execution_id": order.execution_id})
             message = f"an internal error ({type(error).__name__}); see the log of the runner"
             outcome = Outcome(OutcomeKind.FAILED, error_class=ErrorClass.INTERNAL, error=message)
             wait = None

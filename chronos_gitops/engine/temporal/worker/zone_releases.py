@@ -58,7 +58,7 @@ class ZoneReleases:
             )
             return verdict
         except (WorkflowFailureError, RPCError) as error:
-            log.warning("no runner with the time zone release %s answers: %s", newer, error)
+            log.warning("no runner with the time zone release %s responds: %s", newer, error)
         if self._newer == newer:
             self._newer = None
             with contextlib.suppress(RPCError):

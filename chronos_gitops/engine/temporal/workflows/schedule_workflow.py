@@ -226,7 +226,7 @@ class TimetableWorkflow:
             verdict = await questions.ask(names.DECIDE, situation)
         except ActivityError as error:
             # This release cannot read the job any more: what git says next may be better.
-            workflow.logger.error("the timetable of %s stands still: %s", self._state.job, error.cause)
+            workflow.logger.error("scheduling of %s has stopped: %s", self._state.job, error.cause)
             self._wake_at = None
             return
         marks.note_jump(self._state, verdict.mark)
