@@ -12,18 +12,18 @@ from typing import Any
 
 OURS = "chronos-gitops"
 BENCHES = {
-    "validate": "How long `validate` takes",
-    "reload": "How soon one changed file of many is active",
-    "layers": "How soon an edit of the top layer is active",
-    "calendars": "How soon an edit of a calendar is active",
-    "start": "How long a start takes, memory, and the cost of waiting",
-    "dispatch": "How late webhooks leave, and how fast a burst",
-    "hostile": "Healthy webhooks beside hostile servers",
-    "pages": "How soon a page is there",
+    "validate": "Time of `validate`",
+    "reload": "Time until a changed file is active",
+    "layers": "Time until an edit of the top layer is active",
+    "calendars": "Time until an edit of a calendar is active",
+    "start": "Start, memory and idle cost",
+    "dispatch": "Lateness of webhooks, and throughput of a burst",
+    "hostile": "Healthy webhooks next to hostile servers",
+    "pages": "Response time of pages",
     "api": "The API while webhooks fire",
     "engines": "Runners that share a database",
-    "soak": "Under load for a while",
-    "limits": "What the machine itself can do",
+    "soak": "Sustained load",
+    "limits": "Limits of the machine",
 }
 GOALS = {
     "validate 10,000 files": ("<", 2, "s"),
@@ -56,12 +56,12 @@ GOALS = {
 HEAD = """\
 # Performance
 
-Figures that you can reproduce: `make bench` measures them again (under ten minutes) and writes this page into
-`build/bench/performance.md`. Each bench is one script in [bench](../bench), which says how it measures; all programs
-ran one after the other on the same machine. A ratio above 1 means that ours is better. No two machines are like
-another: compare lines, and not pages. The load average says how busy the machine was when a bench ended: where it is
-above the number of processors, seconds are too long, and ratios and processor time are what counts. Goals are meant for
-a machine that does nothing else.
+You can reproduce these figures: `make bench` measures them again (under ten minutes) and writes this page to
+`build/bench/performance.md`. Each bench is one script in [bench](../bench), which describes its method; all programs
+ran one after the other on the same machine. A ratio above 1 means that chronos-gitops is better. Machines differ, so
+compare lines, not pages. The load average is that at the end of a bench: if it is above the number of processors,
+durations are too long, and only ratios and processor times are meaningful. Goals apply to a machine without other
+load.
 """
 
 
