@@ -342,9 +342,7 @@ class TemporalEngine(VisibilityReads, ReplayCalls):
             async with asyncio.timeout(self._grace + _STOP_LIMIT):
                 await session.drain(self._grace)
         except TimeoutError:
-            log.warning(
-                "Temporal did not respond during shutdown; executions continue on another runner or at the next start"
-            )
+            log.warning("Temporal did not respond during shutdown; executions continue on another runner")
 
     async def _supervise(self) -> None:
         """Connects, and again when a connection or a worker is lost, until the engine stops."""

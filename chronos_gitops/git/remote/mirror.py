@@ -215,10 +215,7 @@ class Mirror:
             self._object_format = "sha256" if "server sha256" in str(error) else "sha1"
             return self.renew(branch)
         except partial_clone.Refused as error:
-            _log.warning(
-                "the server supports filters but not single objects; all contents are fetched",
-                extra={"error": str(error)},
-            )
+            _log.warning("the server serves no single objects; all contents are fetched", extra={"error": str(error)})
             return self.renew(branch, whole=True)
         except GitError as error:
             if type(error) is not GitError:
