@@ -211,3 +211,14 @@ def test_chronosignore_leaves_out_no_layer(company: Path, capsys: pytest.Capture
     shown = capsys.readouterr().out
     assert "# jobs/payments/_defaults.yaml:1" in shown
     assert "# jobs/_environments/production.yaml:1" in shown
+
+
+@pytest.mark.parametrize("folder", ["payments", "empty"])
+def test_a_layer_that_cannot_be_read_is_an_error_in_each_environment(
+    folder: str, company: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where no job is below it."""
+    write(company, f"{folder}/_defaults.yaml", "{")
+    for environment in ((), ("--environment", "production")):
+        (found,) = [one for one in findings(capsys, *environment) if one["rule"] == "syntax"]
+        assert (found["file"], found["environments"]) == (f"jobs/{folder}/_defaults.yaml", ["production", "staging"])

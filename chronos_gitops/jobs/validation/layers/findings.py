@@ -34,20 +34,23 @@ def fold_findings(
     inherited: _Inherited = {}
     of_others: _Inherited = {}
     for parsed, problem in [(one, found) for one in files for found in one.problems if found.file != one.path]:
-        _inherit(inherited if asked(parsed, problem) else of_others, parsed, problem)
+        _inherit(inherited if asked(parsed, problem) else of_others, parsed, problem, layers)
+    unreadable = {error for layer in layers.all for error in layer.errors}
     for problem in _about_layers(files, layers):
         if _said_once(problem) not in of_others:
-            inherited.setdefault(_said_once(problem), (problem, [], set()))
+            where = set(layers.environments) if problem in unreadable else set()
+            inherited.setdefault(_said_once(problem), (problem, [], where))
     return ordered((*own, *_of_layers(inherited, of_others, layers), *beside))
 
 
-def _inherit(found: _Inherited, parsed: FileResult, problem: Problem) -> None:
+def _inherit(found: _Inherited, parsed: FileResult, problem: Problem, layers: Layers) -> None:
+    """A layer that cannot be read is missing in every environment."""
     key = _said_once(problem)
     first, names, environments = found.setdefault(key, (problem, [], set()))
     if first.fix != problem.fix:  # what mends it for one job may break it for another
         found[key] = replace(first, fix=""), names, environments
     names.append(parsed.name or parsed.path)
-    environments.update(problem.environments or ())
+    environments.update(layers.environments if problem.environments is None else problem.environments)
 
 
 def _of_layers(inherited: _Inherited, of_others: _Inherited, layers: Layers) -> Iterator[Problem]:
