@@ -4,7 +4,7 @@ The engine asks forward only. ``moves`` are pairs of origin and target: of ``nex
 come; of ``previous``, ticks that ran early and whose origin is still to come. A pair goes when its later end passes.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -21,6 +21,8 @@ NO_COMMITS: Final[Commits] = MappingProxyType({})
 _ONE_ROW_AFTER = timedelta(days=31)
 _TWO_DAYS = timedelta(days=2)
 _INSTANT = timedelta(microseconds=1)
+_MILLISECOND = timedelta(milliseconds=1)
+"""The precision of watermarks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,14 @@ def held_rows(timing: Timing, after: datetime, until: datetime) -> list[HeldTick
         return rows
     whole = replace(past[-1], first=past[0].first, count=sum(row.count for row in past))
     return [whole, *rows[len(past) :]]
+
+
+def ended_rows(timing: Timing, held: Sequence[HeldTicks], until: datetime) -> tuple[Sequence[HeldTicks], datetime]:
+    """Of the rows that ``held_rows`` has until then, those of dates that are over, and the instant up to which all is
+    decided with them: a row is written when its last held tick passes, however often a runner starts on that date."""
+    if timing.on_skip is not OnSkip.DROP or not held or _dropped(timing, held[-1].first).last <= until:
+        return held, until
+    return held[:-1], held[-1].first - _MILLISECOND
 
 
 def withdrawn(moves: Moves, now: datetime) -> list[datetime]:

@@ -144,6 +144,22 @@ def test_an_outage_over_a_freeze_leaves_a_row_for_each_date(story: Any) -> None:
     assert sum(row.count for row in rows) == 6 * 60 + 10 * 1440 + 6 * 60
 
 
+@pytest.mark.parametrize("back", ["2026-12-25T12:00", "2026-12-26T12:00"], ids=["within a date", "over midnight"])
+def test_a_restart_on_a_held_date_leaves_its_row_whole(story: Any, back: str) -> None:
+    """Before, each restart ended the row of the date under way."""
+    told = story("2026-12-24T23:00")
+    told.apply("*/5 * * * *", freeze=FREEZE)
+    told.turn("2026-12-25T09:00")
+    for until in (back, back.replace("T12", "T15")):
+        told.outage(until)
+        told.start()
+        told.settle()
+    assert told.engine.next_runs("daily-backup", 1) == (at("2027-01-04T05:00"),)
+    told.turn("2026-12-26T23:00")
+    dates = [("2026-12-25T22:55", 287), ("2026-12-26T22:55", 288)]
+    assert [(short(row.scheduled_time), row.count) for row in told.rows()] == dates
+
+
 def test_an_outage_that_ends_in_closed_time_gives_its_ticks_up(story: Any) -> None:
     told = story("2026-12-24T15:30")
     told.apply("*/15 * * * *", freeze=FREEZE)

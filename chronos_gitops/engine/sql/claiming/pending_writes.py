@@ -31,7 +31,15 @@ from chronos_gitops.jobs.job_set import JobSetDiff, diff, naming
 from chronos_gitops.jobs.model import Job, JobSet, JobVersion
 from chronos_gitops.process import failpoints
 from chronos_gitops.process.lazy_dataclass import dataclass
-from chronos_gitops.schedule.calendars.steps import HeldTicks, Moves, held_so_far, next_step, withdrawn, without_move
+from chronos_gitops.schedule.calendars.steps import (
+    HeldTicks,
+    Moves,
+    ended_rows,
+    held_so_far,
+    next_step,
+    withdrawn,
+    without_move,
+)
 from chronos_gitops.schedule.schedule import jitter
 from chronos_gitops.schedule.timing import Timing
 
@@ -68,11 +76,21 @@ class PendingWrites:
     withdrawn: list[tuple[str, datetime, str]] = field(default_factory=list)
     contents: dict[str, EmbeddedCalendars] = field(default_factory=dict)
 
-    def catch_up(self, definition: JobVersion, mark: Watermark, now: datetime, old: Timing | None = None) -> None:
+    def catch_up(
+        self,
+        definition: JobVersion,
+        mark: Watermark,
+        now: datetime,
+        old: Timing | None = None,
+        *,
+        is_resumed: bool = False,
+    ) -> None:
         """``old`` is the timing with the contents of calendars that the gap began with, where they are others now."""
         job = definition.job
         due = self._owed(definition, mark, now, old)
-        self.hold(mark, definition, due.held)
+        goes_on = old is None and not is_resumed
+        held, decided_until = ended_rows(job.timing, due.held, now) if goes_on else (due.held, now)
+        self.hold(mark, definition, held)
         decided = catch_up(job, mark.at, now, due.ticks)
         if decided.missed is not None:
             calendar = held_by(job.timing.closure(now), self.calendars)
@@ -80,7 +98,7 @@ class PendingWrites:
         for tick in decided.run:
             not_before = now + jitter(job.name, tick, job.jitter)
             self.claims.append(Claim.of_tick(definition, tick, Trigger.CATCHUP, not_before, due.origins.get(tick)))
-        self.mark(job, max(mark.at, now), due.moves)
+        self.mark(job, max(mark.at, decided_until), due.moves)
 
     def retime(self, definition: JobVersion, mark: Watermark, now: datetime, old: Timing) -> None:
         """Contents of calendars changed while a runner was there: what is owed now is due as always."""
@@ -278,7 +296,7 @@ def on_resume(
     definition, decision.calendars, decision.earlier = jobs.get(name), jobs.calendars, contents
     if definition is not None and definition.job.enabled and mark is not None and mark.matches_schedule(definition.job):
         old = None if mark.matches_calendars(definition.job) else mark.timed(contents)
-        decision.catch_up(definition, mark, held_until(definition.job, pause.until, now), old)
+        decision.catch_up(definition, mark, held_until(definition.job, pause.until, now), old, is_resumed=True)
 
 
 def foreign_timings(held: Mapping[str, Watermark], jobs: JobSet) -> set[str]:

@@ -15,6 +15,7 @@ from chronos_gitops.schedule.calendars.steps import (
     HeldTicks,
     Moves,
     ScheduleStep,
+    ended_rows,
     held_so_far,
     next_step,
     withdrawn,
@@ -77,7 +78,7 @@ def decide(
             break
         if is_resumed or now - due[1] > late:
             gap = owed(job.timing, mark, now, moves, commits=commits)
-            return _caught_up(job, mark, now, gap, tuple(claims), held)
+            return _caught_up(job, mark, now, gap, tuple(claims), held, goes_on=not is_resumed)
         step = due[0]
         mark, moves = step.at, step.moves
         held += step.held
@@ -148,21 +149,30 @@ def _retimed(
 
 
 def _caught_up(
-    job: Job, mark: datetime, now: datetime, gap: OwedTicks, claims: tuple[TickClaim, ...], held: Sequence[HeldTicks]
+    job: Job,
+    mark: datetime,
+    now: datetime,
+    gap: OwedTicks,
+    claims: tuple[TickClaim, ...],
+    held: Sequence[HeldTicks],
+    *,
+    goes_on: bool = False,
 ) -> TimetableDecision:
+    """``goes_on``: the row of the date under way ends later."""
+    ended, decided_until = ended_rows(job.timing, gap.held, now) if goes_on else (gap.held, now)
     decided = catch_up(job, mark, now, gap.ticks)
     run = [
         TickClaim(tick, Trigger.CATCHUP, now + jitter(job.name, tick, job.jitter), gap.origins.get(tick))
         for tick in decided.run
     ]
-    due = due_step(job, now, gap.moves)
+    due = due_step(job, decided_until, gap.moves)
     wake_at = None if due is None else due[1]
     return TimetableDecision(
-        max(mark, now),
+        max(mark, decided_until),
         wake_at,
         (*claims, *run),
         decided.missed,
-        held=(*held, *gap.held),
+        held=(*held, *ended),
         moves=gap.moves,
         closure=job.timing.closure(now),
     )
