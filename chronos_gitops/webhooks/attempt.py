@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from chronos_gitops.jobs.model import IdentityAuth, Job, OAuth2Auth
+from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.promises.success import Otherwise, Success
 from chronos_gitops.jobs.secrets.masking import MASK
+from chronos_gitops.jobs.webhook import IdentityAuth, OAuth2Auth
 from chronos_gitops.process import file_descriptors
 from chronos_gitops.process.file_descriptors import OutOfDescriptors, Shortage
 from chronos_gitops.process.lazy_dataclass import dataclass

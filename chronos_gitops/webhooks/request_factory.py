@@ -4,8 +4,9 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
-from chronos_gitops.jobs.model import Job, OAuth2Auth
+from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.origins.origin import Origin
+from chronos_gitops.jobs.webhook import OAuth2Auth
 from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.webhooks.credentials.oauth2 import endpoint_of, token_request
 from chronos_gitops.webhooks.credentials.secrets import Secrets

@@ -10,7 +10,8 @@ from harness.engine_harness import NOON
 from chronos_gitops.engine import callbacks
 from chronos_gitops.engine.callbacks import CallbackLate, CallbackReport, CallbackUnexpected, CallbackUnknown, Told
 from chronos_gitops.engine.model import Attempt, Execution, Status, Trigger
-from chronos_gitops.jobs.model import Completion, Job
+from chronos_gitops.jobs.model import Job
+from chronos_gitops.jobs.webhook import Completion
 from chronos_gitops.webhooks.outcome import Outcome, OutcomeKind
 
 KEY = bytes(range(32))

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from chronos_gitops.jobs.model import Job, Webhook
+from chronos_gitops.jobs.model import Job
+from chronos_gitops.jobs.webhook import Webhook
 from chronos_gitops.schedule.timing import Timing
 from chronos_gitops.webhooks.attempt import Delivery
 from chronos_gitops.webhooks.credentials.secrets import Secrets

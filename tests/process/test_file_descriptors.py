@@ -18,7 +18,8 @@ from harness.repositories.repository import Repository
 from harness.servers import Hostile, answer, answering
 
 from chronos_gitops.cli.demo.receiver import Receiver
-from chronos_gitops.jobs.model import Job, Webhook
+from chronos_gitops.jobs.model import Job
+from chronos_gitops.jobs.webhook import Webhook
 from chronos_gitops.process.file_descriptors import OutOfDescriptors, Shortage, none_is_free, noticed, ran_out
 from chronos_gitops.schedule.timing import Timing
 from chronos_gitops.server.wsgi import Server

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from harness.servers import Certificates
 
-from chronos_gitops.jobs.model import Job, Webhook
+from chronos_gitops.jobs.model import Job
+from chronos_gitops.jobs.webhook import Webhook
 from chronos_gitops.schedule.timing import Timing
 from chronos_gitops.webhooks.attempt import Delivery
 from chronos_gitops.webhooks.credentials.secrets import Secrets

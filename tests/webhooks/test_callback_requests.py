@@ -7,7 +7,8 @@ import pytest
 from harness.servers import Connection, Hostile, answer
 
 from chronos_gitops.cli.demo.receiver import Receiver
-from chronos_gitops.jobs.model import Completion, Job, OAuth2Auth
+from chronos_gitops.jobs.model import Job
+from chronos_gitops.jobs.webhook import Completion, OAuth2Auth
 from chronos_gitops.webhooks.attempt import Delivery
 from chronos_gitops.webhooks.curl_command import curl
 from chronos_gitops.webhooks.outcome import Outcome, OutcomeKind

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chronos_gitops.jobs.model import BearerAuth, Job
+from chronos_gitops.jobs.model import Job
+from chronos_gitops.jobs.webhook import BearerAuth
 from chronos_gitops.webhooks.curl_command import curl
 from chronos_gitops.webhooks.request import AttemptContext, MaskedRequest, masked
 

@@ -12,7 +12,8 @@ import pytest
 from harness.servers import Certificates, Hostile, answer, answering
 
 from chronos_gitops.config.groups import Egress
-from chronos_gitops.jobs.model import BearerAuth, Job
+from chronos_gitops.jobs.model import Job
+from chronos_gitops.jobs.webhook import BearerAuth
 from chronos_gitops.webhooks.attempt import Delivery
 from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.observed import Fingerprints, Observed

@@ -10,17 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook as Verifier
 
-from chronos_gitops.jobs.model import (
-    ApiKeyAuth,
-    Auth,
-    BasicAuth,
-    BearerAuth,
-    HmacAuth,
-    Job,
-    OAuth2Auth,
-    Webhook,
-    job_id,
-)
+from chronos_gitops.jobs.model import Job, job_id
+from chronos_gitops.jobs.webhook import ApiKeyAuth, Auth, BasicAuth, BearerAuth, HmacAuth, OAuth2Auth, Webhook
 from chronos_gitops.schedule.timing import Timing
 from chronos_gitops.webhooks.outcome import ErrorClass
 from chronos_gitops.webhooks.request import MAX_BODY, AttemptContext, PreparedRequest, masked, render, traceparent

@@ -7,9 +7,10 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
-from chronos_gitops.jobs.model import Concurrency, Job, JobSet, OAuth2Auth
+from chronos_gitops.jobs.model import Concurrency, Job, JobSet
 from chronos_gitops.jobs.promises import kept_limits
 from chronos_gitops.jobs.validation.rules.times.timing import shortest_gap
+from chronos_gitops.jobs.webhook import OAuth2Auth
 from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule import durations
 from chronos_gitops.schedule.calendars.applied import under_way

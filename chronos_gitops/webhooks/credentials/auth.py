@@ -9,8 +9,8 @@ from dataclasses import field
 from datetime import datetime
 from typing import assert_never
 
-from chronos_gitops.jobs.model import ApiKeyAuth, Auth, BasicAuth, BearerAuth, HmacAuth, IdentityAuth, OAuth2Auth
 from chronos_gitops.jobs.secrets.masking import MASK
+from chronos_gitops.jobs.webhook import ApiKeyAuth, Auth, BasicAuth, BearerAuth, HmacAuth, IdentityAuth, OAuth2Auth
 from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.webhooks.url import RequestError
 

@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import quote_plus, urlencode
 from weakref import WeakValueDictionary
 
-from chronos_gitops.jobs.model import OAuth2Auth
 from chronos_gitops.jobs.secrets.masking import MASK
 from chronos_gitops.jobs.templates import templates
+from chronos_gitops.jobs.webhook import OAuth2Auth
 from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.webhooks.credentials.auth import basic
 from chronos_gitops.webhooks.credentials.secrets import SecretError

@@ -6,9 +6,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from chronos_gitops.jobs.folders import folder_of
-from chronos_gitops.jobs.model import IdentityAuth, Job
+from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.origins.origin import Origin
 from chronos_gitops.jobs.secrets.audiences import Audiences
+from chronos_gitops.jobs.webhook import IdentityAuth
 from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.schedule.timestamps import rfc3339
 from chronos_gitops.webhooks.identity.documents import discovery

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from chronos_gitops.errors import ChronosError
-from chronos_gitops.jobs.model import IdentityAuth, JobSet
+from chronos_gitops.jobs.model import JobSet
+from chronos_gitops.jobs.webhook import IdentityAuth
 from chronos_gitops.process.small_files import read_small_file
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
-from chronos_gitops.jobs.model import Job, JobVersion, OAuth2Auth
+from chronos_gitops.jobs.model import Job, JobVersion
 from chronos_gitops.jobs.templates import templates
+from chronos_gitops.jobs.webhook import OAuth2Auth
 from chronos_gitops.process.lazy_dataclass import dataclass
 
 

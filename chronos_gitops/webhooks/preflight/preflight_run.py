@@ -9,7 +9,7 @@ from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from chronos_gitops.jobs.model import OAuth2Auth
+from chronos_gitops.jobs.webhook import OAuth2Auth
 from chronos_gitops.process.lazy_dataclass import dataclass
 from chronos_gitops.webhooks.credentials.oauth2 import Tokens
 from chronos_gitops.webhooks.credentials.secrets import SecretError

@@ -3,9 +3,9 @@
 from itertools import islice
 from typing import Final
 
-from chronos_gitops.jobs.model import IdentityAuth
 from chronos_gitops.jobs.secrets.references import references
 from chronos_gitops.jobs.templates.time_variables import NoSuchTime
+from chronos_gitops.jobs.webhook import IdentityAuth
 from chronos_gitops.webhooks.credentials.secrets import SecretError
 from chronos_gitops.webhooks.identity.signing_keys import IdentityError
 from chronos_gitops.webhooks.preflight.checks import CheckFailure, CheckProgress, PlannedJob, PreflightCheck

@@ -15,7 +15,8 @@ from harness.processes.egress_probe import FRIEND, METADATA, METADATA_6, prepare
 
 from chronos_gitops.config.groups import Egress
 from chronos_gitops.config.model import FolderEgress
-from chronos_gitops.jobs.model import Job, Webhook
+from chronos_gitops.jobs.model import Job
+from chronos_gitops.jobs.webhook import Webhook
 from chronos_gitops.schedule.timing import Timing
 from chronos_gitops.webhooks.attempt import Delivery
 from chronos_gitops.webhooks.credentials.secrets import Secrets

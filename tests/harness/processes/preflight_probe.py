@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from harness.processes.egress_probe import FRIEND, HOSTS, METADATA, Sentinel, answering, attempt, prepare
 
 from chronos_gitops.jobs.job_ids import DefinitionId
-from chronos_gitops.jobs.model import Job, JobVersion, Webhook
+from chronos_gitops.jobs.model import Job, JobVersion
+from chronos_gitops.jobs.webhook import Webhook
 from chronos_gitops.schedule.timing import Timing
 from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.preflight.checks import CheckResult, PlannedJob

@@ -12,9 +12,10 @@ from harness import servers
 from harness.servers import Connection, Hostile, answer, answering, once
 
 from chronos_gitops.cli.demo.receiver import Receiver
-from chronos_gitops.jobs.model import BearerAuth, Job
+from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.promises.success_codes import SuccessCodes
 from chronos_gitops.jobs.secrets.bindings import Bindings, SecretBinding
+from chronos_gitops.jobs.webhook import BearerAuth
 from chronos_gitops.webhooks.attempt import Delivery
 from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.outcome import Outcome, OutcomeKind

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 from harness.servers import Hostile, answer, answering, once
 
-from chronos_gitops.jobs.model import BearerAuth, Completion, Job, OAuth2Auth
+from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.promises.success import Success
+from chronos_gitops.jobs.webhook import BearerAuth, Completion, OAuth2Auth
 from chronos_gitops.webhooks.outcome import Outcome, OutcomeKind
 from chronos_gitops.webhooks.request import AttemptContext
 

@@ -12,9 +12,10 @@ import pytest
 from harness import servers
 from harness.servers import Connection, Hostile, Talk, answer, answering
 
-from chronos_gitops.jobs.model import Job, OAuth2Auth
+from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.origins.origin import OriginPattern
 from chronos_gitops.jobs.secrets.bindings import Bindings, SecretBinding
+from chronos_gitops.jobs.webhook import OAuth2Auth
 from chronos_gitops.webhooks.attempt import Delivery
 from chronos_gitops.webhooks.credentials.oauth2 import parse
 from chronos_gitops.webhooks.credentials.secrets import Secrets

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from harness.servers import Connection, Hostile, answer
 
-from chronos_gitops.jobs.model import IdentityAuth, Job
+from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.secrets.audiences import Audiences
+from chronos_gitops.jobs.webhook import IdentityAuth
 from chronos_gitops.webhooks.identity.issuer import Issuer, Workload
 from chronos_gitops.webhooks.identity.signing_keys import SigningKeys, new_key
 from chronos_gitops.webhooks.outcome import Outcome, OutcomeKind

@@ -9,9 +9,10 @@ from typing import Any
 import jwt
 import pytest
 
-from chronos_gitops.jobs.model import IdentityAuth, Job, Webhook
+from chronos_gitops.jobs.model import Job
 from chronos_gitops.jobs.origins.origin import OriginPattern, split
 from chronos_gitops.jobs.secrets.audiences import AudienceBinding, Audiences
+from chronos_gitops.jobs.webhook import IdentityAuth, Webhook
 from chronos_gitops.schedule.timing import Timing
 from chronos_gitops.webhooks.identity.issuer import Issuer, Workload, subject
 from chronos_gitops.webhooks.identity.signing_keys import IdentityError, SigningKeys, new_key

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from chronos_gitops.jobs.job_ids import DefinitionId
-from chronos_gitops.jobs.model import Job, JobVersion, Webhook
+from chronos_gitops.jobs.model import Job, JobVersion
+from chronos_gitops.jobs.webhook import Webhook
 from chronos_gitops.schedule.timing import Timing
 from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.preflight.checks import PlannedJob

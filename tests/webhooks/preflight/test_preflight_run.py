@@ -16,10 +16,10 @@ import pytest
 from harness.servers import Certificates, Hostile, answer, answering, silent
 
 from chronos_gitops.config.model import HostTls
-from chronos_gitops.jobs.model import BearerAuth, Completion, IdentityAuth, OAuth2Auth
 from chronos_gitops.jobs.origins.origin import OriginPattern
 from chronos_gitops.jobs.secrets.bindings import Bindings, SecretBinding
 from chronos_gitops.jobs.templates.time_variables import TimeVariable
+from chronos_gitops.jobs.webhook import BearerAuth, Completion, IdentityAuth, OAuth2Auth
 from chronos_gitops.webhooks.credentials.secrets import Secrets
 from chronos_gitops.webhooks.preflight import certificate_end, connection, preflight_run
 from chronos_gitops.webhooks.preflight.checks import CheckResult, PlannedJob, PreflightCheck, PreflightItem

@@ -45,7 +45,8 @@ from chronos_gitops.engine.temporal.workflows.messages import (
 from chronos_gitops.engine.temporal.workflows.replay_messages import ReplayRun
 from chronos_gitops.engine.ticks.due_queue import held_until
 from chronos_gitops.engine.ticks.embedded_calendars import files_of, with_embedded
-from chronos_gitops.jobs.model import Completion, Concurrency, Job, JobSet
+from chronos_gitops.jobs.model import Concurrency, Job, JobSet
+from chronos_gitops.jobs.webhook import Completion
 from chronos_gitops.process import failpoints
 from chronos_gitops.schedule import durations
 from chronos_gitops.webhooks.attempt import Delivery

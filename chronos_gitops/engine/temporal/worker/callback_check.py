@@ -11,7 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.workflows.messages import AttemptOrder
-from chronos_gitops.jobs.model import Completion
+from chronos_gitops.jobs.webhook import Completion
 
 _WITHIN: Final = timedelta(seconds=5)
 _AGAIN_S: Final = 1.0

@@ -3,12 +3,13 @@
 from typing import Final
 
 from chronos_gitops.expectations.judging.state import ExpectationState
-from chronos_gitops.jobs.model import Completion, Concurrency, MissedRunPolicy
+from chronos_gitops.jobs.model import Concurrency, MissedRunPolicy
 from chronos_gitops.jobs.promises.expect import ExpectationKind
 from chronos_gitops.jobs.promises.requires import Unmet
 from chronos_gitops.jobs.promises.success import Otherwise
 from chronos_gitops.jobs.secrets.usage import SecretState
 from chronos_gitops.jobs.state import JobState
+from chronos_gitops.jobs.webhook import Completion
 from chronos_gitops.schedule.timing import OnSkip
 from chronos_gitops.server.api.job_health import JobHealth
 from chronos_gitops.server.api.openapi.shapes import (
