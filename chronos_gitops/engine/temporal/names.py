@@ -24,7 +24,7 @@ REPLAY = "ChronosReplay"
 
 RECLAIM, WITHDRAW, WITHDRAW_MOVES = "reclaim", "withdraw", "withdraw_moves"
 DECIDE, SETTLE, WATCH, ATTEMPT, TELL = "decide", "settle", "watch", "attempt", "tell"
-WATCH_ALL, ENDED = "watch_all", "ended"
+WATCH_ALL = "watch_all"
 GATE, PASS_GATE = "gate", "pass-gate"
 TELL_REPLAY = "tell-replay"
 
@@ -43,7 +43,7 @@ REPLACE_PATCH, WATCH_PATCH = "end-replaced-at-once", "watch-all"
 BOUND_PATCH, STOP_PATCH = "bound-wait-behind-replay", "refuse-late-stops"
 RECLAIM_PATCH, WITHDRAW_PATCH = "reclaim-times-to-come", "withdraw-times-to-come"
 CLOSE_HELD_PATCH, PORTION_PATCH = "close-held-at-pause", "claim-in-portions"
-CONTINUE_PATCH, STARTED_PATCH = "continue-after-twenty", "follow-lost-starts"
+CONTINUE_PATCH = "continue-after-twenty"
 """Changes of workflow code that histories of earlier releases do not have."""
 
 HEARTBEAT = timedelta(seconds=1)

@@ -87,8 +87,7 @@ class FastTiming(TimingActivities):
     def _told(self, asked: Situation) -> Situation:
         told = self._scale.told
         mark, until = (None if at is None else told(at) for at in (asked.mark, asked.until))
-        moves = _pairs(told, asked.moves)
-        return replace(asked, now=told(asked.now), mark=mark, until=until, moves=moves, may_start=False)
+        return replace(asked, now=told(asked.now), mark=mark, until=until, moves=_pairs(told, asked.moves))
 
     def _real(self, verdict: TimetableOrders, now: int) -> TimetableOrders:
         real = self._scale.real

@@ -23,7 +23,7 @@ from chronos_gitops.engine.temporal import names
 from chronos_gitops.engine.temporal.status.fleet_backlog import FleetBacklog
 from chronos_gitops.engine.temporal.timetables import reconciler
 from chronos_gitops.engine.temporal.timetables.revision_order import Ancestry
-from chronos_gitops.engine.temporal.worker import decisions, starts
+from chronos_gitops.engine.temporal.worker import decisions
 from chronos_gitops.engine.temporal.worker.activity_heartbeat import ActivityHeartbeat, left_to_others
 from chronos_gitops.engine.temporal.worker.callback_check import CallbackCheck, called_back
 from chronos_gitops.engine.temporal.worker.decisions import TimetableDecision
@@ -37,6 +37,7 @@ from chronos_gitops.engine.temporal.workflows.messages import (
     AttemptReport,
     Awaited,
     Order,
+    Pairs,
     PublishedSchedule,
     Row,
     Situation,
@@ -49,6 +50,7 @@ from chronos_gitops.jobs.model import Concurrency, Job, JobSet
 from chronos_gitops.jobs.webhook import Completion
 from chronos_gitops.process import failpoints
 from chronos_gitops.schedule import durations
+from chronos_gitops.schedule.calendars.steps import Moves
 from chronos_gitops.webhooks.attempt import Delivery
 from chronos_gitops.webhooks.observed import Fingerprints
 from chronos_gitops.webhooks.outcome import ErrorClass, Outcome, OutcomeKind, RequestNotSent
@@ -92,36 +94,25 @@ class TimingActivities:
     async def decide(self, situation: Situation) -> TimetableOrders:
         if (verdict := await self.zones.ask(names.DECIDE, situation)) is not None:
             return verdict
-        return await starts.begin(situation, await self._decided(situation))
-
-    async def _decided(self, situation: Situation) -> TimetableOrders:
         applied, mark, now = situation.before, maybe_instant(situation.mark), instant(situation.now)
         if applied is None or mark is None:
             return TimetableOrders(situation.mark)
         job = _readable(applied)
         if job is None:
             raise ApplicationError(f"{applied.path}: this release cannot read the job", non_retryable=True)
-        if situation.begins_pause or situation.is_resumed:
-            situation, begun = await starts.past_begun(situation, job, self.namespace)
-            if begun:
-                return starts.with_begun(await self._decided(situation), begun)
         if situation.begins_pause:
-            closed = decisions.close_held(job, mark, now, messages.moves(situation.moves))
+            closed = decisions.close_held(job, mark, now, _moves(situation.moves))
             return _verdict(closed, TimetableRows(applied, situation.now, self.namespace))
         at = held_until(job, maybe_instant(situation.until), now)
         decided = decisions.decide(
             job,
             mark,
             at,
-            moves=messages.moves(situation.moves),
+            moves=_moves(situation.moves),
             is_resumed=situation.is_resumed,
             late=self._late,
             commits=files_of(applied.calendars).commits,
         )
-        if decided.follows_an_outage and not situation.is_resumed:
-            later, begun = await starts.past_begun(situation, job, self.namespace)
-            if begun:
-                return starts.with_begun(await self._decided(later), begun)
         if decided.follows_an_outage and not situation.is_resumed and await self._is_outdated(applied):
             return TimetableOrders(situation.mark, to_ms(now + _SOON), moves=situation.moves)
         if decided.claims and not situation.is_resumed and not self.may_claim():
@@ -158,22 +149,18 @@ class TimingActivities:
         """Without ``after`` the job was removed."""
         if (verdict := await self.zones.ask(names.SETTLE, situation)) is not None:
             return verdict
-        return await starts.begin(situation, await self._settled(situation))
-
-    async def _settled(self, situation: Situation) -> TimetableOrders:
         before, after = situation.before, situation.after
         applied = before or after
         if applied is None:
             return TimetableOrders(situation.mark)
         was = None if before is None else _readable(before)
-        situation, begun = await starts.past_begun(situation, was, self.namespace)
         becomes = None if after is None else with_embedded(Job.from_document(after.document), after.calendars)
         decided = decisions.settle(
             was,
             becomes,
             maybe_instant(situation.mark),
             instant(situation.now),
-            moves=messages.moves(situation.moves),
+            moves=_moves(situation.moves),
             is_paused=situation.is_paused,
             is_released=situation.is_released,
             late=self._late,
@@ -185,7 +172,7 @@ class TimingActivities:
         verdict = _verdict(decided, rows)
         late = (replace(rows, applied=after or applied).missed(one) for one in decided.late)
         verdict.orders.extend(Order(messages.row(row)) for row in late)
-        return starts.with_begun(verdict, begun)
+        return verdict
 
 
 class Sending:
@@ -356,8 +343,16 @@ def _readable(applied: Applied) -> Job | None:
         return None
 
 
+def _moves(pairs: Pairs) -> Moves:
+    return tuple((instant(origin), instant(target)) for origin, target in pairs)
+
+
+def _pairs(moves: Moves) -> Pairs:
+    return [[to_ms(origin), to_ms(target)] for origin, target in moves]
+
+
 def _plan(job: Job, decided: TimetableDecision) -> PublishedSchedule:
-    is_awake, moves = decided.wake_at is not None, messages.pairs(decided.moves)
+    is_awake, moves = decided.wake_at is not None, _pairs(decided.moves)
     return PublishedSchedule(job.timing.definition, job.timezone, maybe_ms(decided.mark), is_awake, moves)
 
 
@@ -369,5 +364,5 @@ def _verdict(decided: TimetableDecision, rows: TimetableRows) -> TimetableOrders
     for claim in decided.claims:
         execution = replace(rows.due(claim.tick, claim.trigger), moved_from=claim.moved_from)
         orders.append(Order(messages.row(execution), not_before=maybe_ms(claim.not_before)))
-    verdict = TimetableOrders(maybe_ms(decided.mark), maybe_ms(decided.wake_at), orders, messages.pairs(decided.moves))
+    verdict = TimetableOrders(maybe_ms(decided.mark), maybe_ms(decided.wake_at), orders, _pairs(decided.moves))
     return replace(verdict, withdrawn=list(map(to_ms, decided.withdrawn)), why=decided.why)

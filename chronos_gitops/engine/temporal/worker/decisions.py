@@ -73,7 +73,7 @@ def decide(
     missed-run policy."""
     claims: list[TickClaim] = []
     held: list[HeldTicks] = []
-    while (due := due_step(job, mark, moves, commits)) is not None and due[1] <= now:
+    while (due := _due(job, mark, moves, commits)) is not None and due[1] <= now:
         if len(claims) + len(held) >= AT_ONCE:
             break
         if is_resumed or now - due[1] > late:
@@ -165,7 +165,7 @@ def _caught_up(
         TickClaim(tick, Trigger.CATCHUP, now + jitter(job.name, tick, job.jitter), gap.origins.get(tick))
         for tick in decided.run
     ]
-    due = due_step(job, decided_until, gap.moves)
+    due = _due(job, decided_until, gap.moves)
     wake_at = None if due is None else due[1]
     return TimetableDecision(
         max(mark, decided_until),
@@ -178,10 +178,7 @@ def _caught_up(
     )
 
 
-def due_step(
-    job: Job, mark: datetime, moves: Moves, commits: Commits = NO_COMMITS
-) -> tuple[ScheduleStep, datetime] | None:
-    """The next step, and when it is due, jitter included."""
+def _due(job: Job, mark: datetime, moves: Moves, commits: Commits = NO_COMMITS) -> tuple[ScheduleStep, datetime] | None:
     step = next_step(job.timing, mark, moves, commits=commits)
     if step is None:
         return None

@@ -9,7 +9,6 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from chronos_gitops.engine.temporal import names
-from chronos_gitops.engine.temporal.worker import starts
 from chronos_gitops.engine.temporal.worker.activity_heartbeat import heartbeat_of_watch
 
 _AGAIN_S = 1.0
@@ -49,14 +48,12 @@ class Watching:
                     task.cancel()
                 await asyncio.gather(*ends, return_exceptions=True)
 
-    @activity.defn(name=names.ENDED)
-    async def ended(self, execution_ids: Sequence[str]) -> list[str]:
-        """Those of them that have."""
-        return await starts.ended(self._client, execution_ids)
-
     async def _ended(self, execution_ids: Sequence[str]) -> list[str]:
+        """Those of them that have, as far as the server's list knows by now."""
+        named = ", ".join(f"'{one}'" for one in execution_ids)
         try:
-            return await starts.listed_as_ended(self._client, execution_ids)
+            found = self._client.list_workflows(f"WorkflowId IN ({named}) AND ExecutionStatus != 'Running'")
+            return [one.id async for one in found]
         except RPCError:
             return []
 

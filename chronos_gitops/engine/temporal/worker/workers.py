@@ -62,7 +62,6 @@ class Workers:
                 withdrawn.withdraw_moves,
                 watching.watch,
                 watching.watch_all,
-                watching.ended,
                 sending.tell_replay,
             ],
             max_concurrent_activities=_ATTEMPTS,

@@ -12,7 +12,6 @@ from chronos_gitops.engine.model import Attempt, Execution, HeldBy, Pause, Statu
 from chronos_gitops.engine.requires import gate_document
 from chronos_gitops.engine.temporal.workflows.replay_messages import ReplayTurn
 from chronos_gitops.process.lazy_dataclass import dataclass
-from chronos_gitops.schedule.calendars.steps import Moves
 from chronos_gitops.webhooks.observed import Observed
 from chronos_gitops.webhooks.transport.timings import PhaseTimes
 
@@ -149,8 +148,6 @@ class TimetableState:
     """Marks that one decision has left far behind, the newest last."""
     unclaimed: list["Order"] = field(default_factory=list)
     """Orders of the last decision that no run has started yet."""
-    unfollowed: list[str] = field(default_factory=list)
-    """Those of ``running`` that a decision has started: their ends are asked for where they matter."""
 
 
 @dataclass(frozen=True)
@@ -180,10 +177,6 @@ class Situation:
     is_paused: bool = False
     begins_pause: bool = False
     """Of ``decide``: nothing is due, and the row of the date under way ends here."""
-    unfinished: list[str] = field(default_factory=list)
-    """Executions of which the timetable has to know whether they have ended."""
-    may_start: bool = False
-    """Of ``decide``: it starts what is due, unless it overlaps with one of ``unfinished``."""
 
 
 @dataclass
@@ -209,9 +202,6 @@ class TimetableOrders:
     withdrawn: list[int] = field(default_factory=list)
     """Targets of moves that an edit ends; ``why`` is what the rows that name them say."""
     why: str = ""
-    started: list[str] = field(default_factory=list)
-    """Executions that the decision has started, or a lost one before it."""
-    ended: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -321,14 +311,6 @@ class TriggerRequest:
     at: int
     document: dict[str, Any] | None = None
     variables: dict[str, str] | None = None
-
-
-def moves(pairs: Pairs) -> Moves:
-    return tuple((instant(origin), instant(target)) for origin, target in pairs)
-
-
-def pairs(moves: Moves) -> Pairs:
-    return [[to_ms(origin), to_ms(target)] for origin, target in moves]
 
 
 def row(execution: Execution) -> Row:

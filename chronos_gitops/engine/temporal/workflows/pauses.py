@@ -19,11 +19,6 @@ def current(state: TimetableState) -> Pause | None:
     return None if state.pause is None else state.pause.pause(state.job)
 
 
-def end_of(state: TimetableState) -> int | None:
-    """None unless the pause that holds ends by itself."""
-    return None if state.pause is None or state.pause.beside is not None else state.pause.until
-
-
 def remember(state: TimetableState, now: int) -> None:
     """The pause that holds goes to those that are over."""
     held = state.pause

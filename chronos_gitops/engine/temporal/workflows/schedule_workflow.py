@@ -29,7 +29,7 @@ from chronos_gitops.engine.temporal.workflows.messages import (
     PauseRecord,
     PublishedSchedule,
     Row,
-    TimetableOrders,
+    Situation,
     TimetableState,
     TriggerRequest,
 )
@@ -49,7 +49,7 @@ class TimetableWorkflow:
     def __init__(self, state: TimetableState) -> None:
         self._state = state
         # Updates may come before ``run`` does: what they add is followed by them.
-        self._inherited = [one for one in (*state.running, *state.waiting) if one not in state.unfollowed]
+        self._inherited = [*state.running, *state.waiting]
         self._ends = ExecutionEnds(self._ended)
         self._replays = ReplayTurns(state, self._claim, on_end=self._stir)
         self._turns = asyncio.Lock()
@@ -68,7 +68,6 @@ class TimetableWorkflow:
             async with self._turns:
                 await self._turn()
                 self._publish_plan()
-            self._ends.follow_inherited(turns.to_follow(self._state))
             await self._rest()
 
     @workflow.update(name=names.APPLY)
@@ -81,9 +80,8 @@ class TimetableWorkflow:
                 return False
             is_released = pauses.is_guarded(self._state) and (before is None or before.document != applied.document)
             await marks.take_back(self._state, self._now())
-            situation = questions.situation(self._state, self._now(), applied, is_released=is_released)
+            situation = replace(self._edit(before, applied), is_released=is_released)
             verdict = await questions.ask(names.SETTLE, situation)
-            turns.note(self._state, verdict)
             for order in verdict.orders:
                 order.document = order.document or applied.document
             await self._claim(verdict.orders)
@@ -104,8 +102,8 @@ class TimetableWorkflow:
         async with self._turn_alone():
             was_there = self._state.applied is not None
             if self._state.mark is not None and workflow.patched(names.REMOVE_PATCH):
-                verdict = await questions.ask(names.SETTLE, questions.situation(self._state, self._now()))
-                turns.note(self._state, verdict)
+                situation = self._edit(self._state.applied, None)
+                verdict = await questions.ask(names.SETTLE, situation)
                 await self._claim(verdict.orders)
                 await questions.withdraw(self._state.job, verdict)
             await self._cancel_queued(Reason.DELETED)
@@ -188,8 +186,6 @@ class TimetableWorkflow:
             applied = self._state.applied
             if applied is None or request.id in (*self._state.running, *self._state.waiting):
                 return None
-            if asked := turns.to_ask(self._state):
-                turns.note(self._state, TimetableOrders(None, ended=await questions.ended(asked)))
             execution = turns.triggered(self._state.job, applied, request)
             claimed = await self._claim([Order(messages.row(execution), request.document or applied.document)])
             self._stir()
@@ -206,8 +202,8 @@ class TimetableWorkflow:
         if self._state.unclaimed:
             await self._claim_next()
             return
-        now, pause_ends = self._now(), pauses.end_of(self._state)
-        if pause_ends is not None and pause_ends <= now:
+        now, pause = self._now(), self._state.pause
+        if pause is not None and pause.until is not None and pause.until <= now and pause.beside is None:
             await self._resume(now)
         is_due = self._wake_at is not None and self._wake_at <= now
         if self._is_active() and (is_due or marks.must_decide(self._state, now)):
@@ -220,8 +216,8 @@ class TimetableWorkflow:
     ) -> None:
         applied = self._state.applied
         await marks.take_back(self._state, now)
-        known = questions.situation(self._state, now, may_start=turns.may_start(self._state), is_resumed=is_resumed)
-        situation = replace(known, until=until, begins_pause=begins_pause)
+        known = Situation(now, self._state.mark, applied, moves=self._state.moves)
+        situation = replace(known, is_resumed=is_resumed, until=until, begins_pause=begins_pause)
         try:
             verdict = await questions.ask(names.DECIDE, situation)
         except ActivityError as error:
@@ -231,15 +227,13 @@ class TimetableWorkflow:
             return
         marks.note_jump(self._state, verdict.mark)
         self._state.mark, self._wake_at, self._state.moves = verdict.mark, verdict.wake_at, verdict.moves
-        self._note_claimed(started := turns.note(self._state, verdict))
-        orders = [order for order in verdict.orders if order not in started]
-        for order in orders:
+        for order in verdict.orders:
             order.document = order.document or (None if applied is None else applied.document)
-        if len(orders) > AT_ONCE and workflow.patched(names.PORTION_PATCH):
-            self._state.unclaimed = orders
+        if len(verdict.orders) > AT_ONCE and workflow.patched(names.PORTION_PATCH):
+            self._state.unclaimed = list(verdict.orders)
             await self._claim_next()
         else:
-            await self._claim(orders)
+            await self._claim(verdict.orders)
 
     async def _claim_rest(self) -> None:
         while self._state.unclaimed:
@@ -250,6 +244,10 @@ class TimetableWorkflow:
         orders, self._state.unclaimed = self._state.unclaimed[:AT_ONCE], self._state.unclaimed[AT_ONCE:]
         await self._claim(orders)
         self._stir()
+
+    def _edit(self, before: Applied | None, after: Applied | None) -> Situation:
+        state = self._state
+        return Situation(self._now(), state.mark, before, after, moves=state.moves, is_paused=state.pause is not None)
 
     async def _begin_pause(self) -> None:
         has_calendars = (applied := self._state.applied) is not None and applied.calendars is not None
@@ -280,7 +278,9 @@ class TimetableWorkflow:
                 replacing += ends
                 self._state.waiting = [waiting for waiting in self._state.waiting if waiting not in ends]
         await self._end_replaced(replacing)
-        self._note_claimed(claimed)
+        self._claimed += len(claimed)
+        if claimed:
+            self._note_newest(claimed)
         return claimed
 
     async def _end_replaced(self, executions: Sequence[str]) -> None:
@@ -308,10 +308,9 @@ class TimetableWorkflow:
                 static_summary=f"{order.row['job']} {instant(order.row['scheduled_time']).isoformat()}",
             )
         except WorkflowAlreadyStartedError:
-            if not turns.may_run(self._state, execution_id, partial(workflow.patched, names.STARTED_PATCH)):
-                self._ended(execution_id)
+            self._ended(execution_id)
             return False
-        if execution_id in (*self._state.running, *self._state.waiting):
+        if execution_id in self._state.running or execution_id in self._state.waiting:
             self._ends.follow(execution_id, handle)
         return True
 
@@ -335,11 +334,10 @@ class TimetableWorkflow:
         except FailureError:
             self._ended(execution_id)
 
-    def _note_claimed(self, orders: Sequence[Order]) -> None:
-        self._claimed += len(orders)
-        at, execution_id = max(((order.row["scheduled_time"], order.row["id"]) for order in orders), default=(0, ""))
+    def _note_newest(self, orders: Sequence[Order]) -> None:
+        at, execution_id = max((order.row["scheduled_time"], order.row["id"]) for order in orders)
         is_newer = (at, execution_id) > (self._state.newest_at, self._state.newest)
-        if is_newer or (orders and marks.is_newest_ahead(self._state, self._now())):
+        if is_newer or marks.is_newest_ahead(self._state, self._now()):
             self._state.newest_at, self._state.newest = at, execution_id
             self._published = self._plan()
             workflow.upsert_memo({names.NEWEST: execution_id, names.PLAN: self._published})
@@ -389,8 +387,11 @@ class TimetableWorkflow:
         self._is_stirred = True
 
     async def _rest(self) -> None:
-        wake_at = self._wake_at if self._is_active() else None
-        ends = [at for at in (wake_at, pauses.end_of(self._state), self._replays.next_at()) if at is not None]
+        ends = [self._wake_at] if self._is_active() and self._wake_at is not None else []
+        if self._state.pause is not None and self._state.pause.until is not None and self._state.pause.beside is None:
+            ends.append(self._state.pause.until)
+        next_item = self._replays.next_at()
+        ends += [] if next_item is None else [next_item]
         timeout = timedelta(milliseconds=max(0, min(ends) - self._now())) if ends else None
         with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(lambda: self._is_stirred, timeout=timeout)

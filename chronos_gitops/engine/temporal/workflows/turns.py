@@ -2,23 +2,14 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Final
 
 from chronos_gitops.engine.drafts import provenance
 from chronos_gitops.engine.milliseconds import instant
 from chronos_gitops.engine.model import Execution, Reason, Status, Trigger
-from chronos_gitops.engine.temporal.workflows.messages import (
-    Applied,
-    Order,
-    TimetableOrders,
-    TimetableState,
-    TriggerRequest,
-)
+from chronos_gitops.engine.temporal.workflows.messages import Applied, Order, TimetableState, TriggerRequest
 from chronos_gitops.engine.ticks import overlap
 from chronos_gitops.engine.ticks.overlap import Turn
 from chronos_gitops.jobs.model import Concurrency
-
-_MOST_UNFOLLOWED: Final = 20
 
 
 def triggered(job: str, applied: Applied, request: TriggerRequest) -> Execution:
@@ -81,49 +72,6 @@ def advance(state: TimetableState) -> str | None:
     return execution_id
 
 
-def may_start(state: TimetableState) -> bool:
-    """True if a decision may start by itself what is due: nothing waits, and of all that runs it can ask the end."""
-    if state.applied is None or state.waiting or state.replay is not None or state.item is not None:
-        return False
-    concurrency = _concurrency(state.applied)
-    is_known = concurrency is Concurrency.FORBID and all(one in state.unfollowed for one in state.running)
-    return concurrency is Concurrency.ALLOW or is_known
-
-
-def to_ask(state: TimetableState) -> list[str]:
-    """Executions of which a decision has to know whether they have ended. Where they may overlap none matters, and the
-    state only must not grow."""
-    may_overlap = state.applied is not None and _concurrency(state.applied) is Concurrency.ALLOW
-    return [] if may_overlap and len(state.unfollowed) < _MOST_UNFOLLOWED else list(state.unfollowed)
-
-
-def note(state: TimetableState, verdict: TimetableOrders) -> list[Order]:
-    """The orders that the decision has started itself; histories of earlier releases have none."""
-    for execution_id in verdict.ended:
-        forget(state, execution_id)
-    new = [one for one in verdict.started if one not in state.running]
-    state.running += new
-    state.unfollowed += new
-    return [order for order in verdict.orders if order.row["id"] in verdict.started]
-
-
-def may_run(state: TimetableState, execution_id: str, is_patched: Callable[[], bool]) -> bool:
-    """True of one that was to get its turn now and is there already: a lost decision has started it, so its end is
-    asked for. ``is_patched`` is asked only of such a one: earlier releases forgot it."""
-    if execution_id not in state.running or not is_patched():
-        return False
-    state.unfollowed.append(execution_id)
-    return True
-
-
-def to_follow(state: TimetableState) -> list[str]:
-    """Executions that something waits for from now on."""
-    if not (state.waiting or state.is_removed or state.replay is not None):
-        return []
-    found, state.unfollowed = state.unfollowed, []
-    return found
-
-
 def hold(state: TimetableState) -> None:
     """A pause begins: what is queued waits until it ends, what is triggered meanwhile does not."""
     state.held = list(state.waiting) if is_queue(state.applied) else []
@@ -143,7 +91,7 @@ def forget(state: TimetableState, execution_id: str) -> None:
     if state.item == execution_id:
         state.item = None
     state.held_up.pop(execution_id, None)
-    for ids in (state.running, state.waiting, state.held, state.unfollowed):
+    for ids in (state.running, state.waiting, state.held):
         if execution_id in ids:
             ids.remove(execution_id)
 

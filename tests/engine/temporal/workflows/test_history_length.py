@@ -50,25 +50,6 @@ def test_a_message_finds_everything_claimed_that_is_decided(
     bench.seen.wait_until(lambda: len(bench.seen.ended) >= 30, 120)
 
 
-@pytest.mark.parametrize(("concurrency", "most"), [("allow", 8), ("forbid", 8)])
-def test_an_execution_costs_its_timetable_few_events(
-    bench: Bench, client: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, concurrency: str, most: int
-) -> None:
-    """Seven; 18 where each was a child workflow of the timetable."""
-    monkeypatch.setattr(schedule_workflow, "CONTINUE_AFTER", 1000)
-    engine = bench.start(bench.job(schedule="@every 2s", concurrency=concurrency))
-    bench.seen.wait(2)
-    before, [length] = len(started(engine)), run(lengths(client))
-    bench.seen.wait(6)
-    after, [longer] = len(started(engine)), run(lengths(client))
-    assert after - before >= 3
-    assert (longer - length) / (after - before) <= most
-
-
-def started(engine: Engine) -> Sequence[Execution]:
-    return engine.executions(ExecutionQuery(job="daily-backup"))
-
-
 async def lengths(client: Callable[[], Any]) -> list[int]:
     """The number of events of each run of the timetable."""
     found = (await client()).list_workflows(f"WorkflowId = '{names.timetable_id('daily-backup')}'")
