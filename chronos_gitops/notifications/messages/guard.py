@@ -30,7 +30,7 @@ def of_guard(
     )
     facts = [f"The guard has paused it: {record.reason}.", *said]
     action = f"Run it on: chronos-gitops resume {job.name}"
-    if past.good_version is not None and past.good_version.number is not None:
+    if past.good_version is not None and past.good_version.number is not None and not past.is_draft:
         action = back_to(job.name, past.good_version.number)
     lines = message.body(failures[0].scheduled_time, facts, message.cause(past, failures[-1]), action)
     links = message.links_of(job.name, None, public_url)

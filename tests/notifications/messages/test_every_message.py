@@ -167,6 +167,15 @@ def test_every_message_about_a_job_has_the_facts_of_a_job(
     assert (len(expected["changes"]), expected["changes_total"], len(expected["changed"])) == (5, 7, 1)
 
 
+@pytest.mark.parametrize("made", [*JOB_KINDS.values(), guarded])
+def test_no_message_recommends_a_rollback_of_a_file_with_changes_that_were_not_committed(
+    made: Callable[[ChangeKind, Past, Execution | None], Notification],
+) -> None:
+    letter = made(ChangeKind.FAILING, Past(GOOD, (VERSION,), is_draft=True, good_version=OLDER), BAD)
+    assert "The file has changes that were not committed." in letter.lines
+    assert "rollback" not in "".join(letter.lines)
+
+
 @pytest.mark.parametrize(("topic", "news"), [*itertools.product(message.SYNC_TOPICS, LASTS)])
 def test_of_git(topic: str, news: ChangeKind) -> None:
     author = Author(COMMIT, "Ada", "a@example.com", NOW, "Move")
