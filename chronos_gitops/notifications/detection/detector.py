@@ -70,7 +70,7 @@ class DetectorInputs:
         *,
         others: Sequence[OtherChange] | None = None,
     ) -> Past:
-        """What came before a failure, or, where no execution has ``failed``, since the last success."""
+        """History before a failure or, where no execution has ``failed``, since the last success."""
         history = self.follower.index().versions(definition.job.name)
         environment = definition.identity.environment
         return suspects.past_of(

@@ -10,8 +10,8 @@ from harness.repositories.repository import Repository
 NEXT_LEAP_DAY, EACH_MINUTE = "0 0 29 2 *", "* * * * *"
 AFTER_A_REQUEST = {"flask", "werkzeug", "jinja2", "chronos_gitops.server.web.app", "chronos_gitops.server.api.app"}
 BEFORE_A_WEBHOOK = {"aiohttp", "prometheus_client", "chronos_gitops.webhooks.transport.http_client"}
-MOST_MODULES = 520
-"""Of the package itself. A runner of one job has imported 516; each takes 0.1 ms and 20 kB."""
+MOST_MODULES = 525
+"""Of the package itself. A runner of one job has imported 522; each takes 0.1 ms and 20 kB."""
 ON_DEMAND = {
     "smtplib",
     "git",
