@@ -106,7 +106,7 @@ def test_a_start_on_a_full_disk_waits_for_room(tmp_path: Path, engine: str, stat
             disk.empty()
             assert receiver.wait_for(sent + 2, 60), "it starts when there is room"
             assert until(lambda: runner.status("/readyz") == 200)
-            assert runner.log_text().count("the start waits for room") == 1
+            assert runner.log_text().count("the start waits for free disk space") == 1
             assert runner.ends == ({"ordered": 1} if state == "used" else {})
         finally:
             assert runner.close() == 0
