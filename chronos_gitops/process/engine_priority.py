@@ -42,6 +42,7 @@ _guest = threading.local()
 def run(main: Coroutine[Any, Any, T]) -> T:
     """``asyncio.run`` in a loop that is at work whenever it does not wait for something to happen."""
     selector = _Selector()
+    at_work(selector)
     try:
         with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector)) as runner:
             return runner.run(main)

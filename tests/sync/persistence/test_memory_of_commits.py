@@ -1,6 +1,7 @@
 """Memory that a follower keeps for each commit that it has applied: its version, and when it began to run."""
 
 import gc
+import logging
 import tracemalloc
 
 from harness.repositories.repo_fixtures import Follow, Following
@@ -12,6 +13,7 @@ SCHEDULES, COMMITS = 12, 30
 def test_memory_of_a_commit_is_bounded(repository: Repository, follow: Follow) -> None:
     """Once each content has been read. Before, 984 bytes; now 668."""
     following = follow(repository.root, mode="branch")
+    logging.disable()  # pytest keeps the lines of a test
     tracemalloc.start()
     try:
         for number in range(SCHEDULES + 3):
@@ -22,6 +24,7 @@ def test_memory_of_a_commit_is_bounded(repository: Repository, follow: Follow) -
         each = (_traced() - before) / COMMITS
     finally:
         tracemalloc.stop()
+        logging.disable(logging.NOTSET)
     assert each < 800, f"{each:.0f} bytes for each commit"
 
 
