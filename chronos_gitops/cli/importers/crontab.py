@@ -22,7 +22,8 @@ _LINE: Final = re.compile(r"(?P<schedule>@\w+|\S+(?:[ \t]+\S+){4})[ \t]+(?P<comm
 _NEWLINE: Final = re.compile(r"(?<!\\)%")
 _ANACRON: Final = re.compile(r"(?:\d+[ \t]+\d+[ \t]+\S*[A-Za-z]{3}\S*|@\w+[ \t]+\d+[ \t]+\S+)[ \t]+\S")
 """A period in days, a delay in minutes and the name of a job (anacrontab(5)); no day of the month has three letters."""
-_BACKGROUND: Final = re.compile(r"(?<![&>\\])[ \t]*&[ \t]*\Z")
+_NOT_BACKGROUND: Final = ("&&", ">&", "\\&")
+"""Ends of a command that are another operator, or an ampersand of its text."""
 _DISABLED: Final = re.compile(
     r"(?:@[a-z]+|[\d*/,-]+[ \t]+[\d*/,-]+(?:[ \t]+\S+){3})[ \t]+\S|.*\b(?:curl|wget)\b.*(?:\s-|://)"
 )
@@ -108,10 +109,11 @@ def _entry(
 
 def _command(text: str, stdin: Sequence[str], variables: dict[str, str]) -> Command:
     """A shell gives a command in the background no standard input (POSIX.1-2024, 2.9.3.1)."""
-    background = _BACKGROUND.search(text)
-    if background and stdin:
+    trimmed = text.rstrip(" \t")
+    is_background = trimmed.endswith("&") and not trimmed.endswith(_NOT_BACKGROUND)
+    if is_background and stdin:
         raise Unconvertible("it runs in the background (&), without the standard input after its %")
-    read = shell_words.read(text[: background.start()] if background else text, variables)
+    read = shell_words.read(trimmed.removesuffix("&") if is_background else text, variables)
     return replace(read, stdin=_input(stdin)) if stdin else read
 
 
