@@ -58,7 +58,7 @@ def test_the_head_names_the_caller_and_the_end_of_its_session(
     for path in ("/jobs/no-such-job", "/nowhere", "/problems/not-found", "/api/docs"):
         page.goto(guarded_site.url(path))
         expect(page.locator("form.out")).to_contain_text("ops · session ends in 1")
-        expect(page.locator("nav[aria-label=Pages] a")).to_have_count(6)
+        expect(page.locator("nav[aria-label=Pages] a")).to_have_count(7)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
     # Chromium itself reports each answer of 404.
     assert all("404" in one for one in guarded_site.troubles)
