@@ -19,6 +19,7 @@ import httpx
 import pytest
 from harness.processes.subprocess_runner import Runner, run
 from harness.programs.temporal import TemporalServer
+from harness.serving import serving
 
 JOB = "/jobs/nightly-report"
 
@@ -66,14 +67,8 @@ def post(headers: dict[str, str], status: str, *, at: str | None = None) -> http
 
 @contextmanager
 def target(answers: str | None = None) -> Iterator[Target]:
-    server = Target(answers)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with serving(Target(answers)) as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """A real runner over real git."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 from harness.api_fixtures import Checkout, Receiver, app_of, fill, settings_of
+from harness.serving import serving
 
 from chronos_gitops.app import build
 from chronos_gitops.service import Service
@@ -14,13 +14,9 @@ from chronos_gitops.service import Service
 
 @pytest.fixture(scope="session")
 def receiver() -> Iterator[Receiver]:
-    server = Receiver()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield server
-    server.release.set()
-    server.shutdown()
-    server.server_close()
+    with serving(Receiver()) as server:
+        yield server
+        server.release.set()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ npm's jose, Go), each in a process of its own, and by joserfc.
 """
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,6 +19,7 @@ from harness.processes.subprocess_runner import Runner, run
 from harness.programs.identity.targets import BLOCKS, LANGUAGES, prepare, started
 from harness.programs.tools import free_port
 from harness.repositories.repository import Repository
+from harness.serving import serving
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -60,13 +60,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    server = Site()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join(10)
+    with serving(Site()) as server:
+        yield server
 
 
 def run_each_step(folder: Path, data: Path, site: Site) -> list[Any]:

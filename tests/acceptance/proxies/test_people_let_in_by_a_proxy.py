@@ -1,7 +1,6 @@
 """People whom a proxy lets in, by a login service that it asks (nginx auth_request, Caddy forward_auth)."""
 
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +10,7 @@ import httpx
 import pytest
 from harness.processes.proxied_runner import PROXIES, ProxiedRunner, configuration, settings_of, start
 from harness.servers import Certificates
+from harness.serving import serving
 
 PAUSE = {"reason": "it moves", "until": "2100-01-01T00:00:00Z"}
 SECRET = "the secret"
@@ -56,15 +56,8 @@ class LoginService(BaseHTTPRequestHandler):
 
 @contextmanager
 def login_service() -> Iterator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), LoginService)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), LoginService)) as server:
         yield server.server_port
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
 
 
 @pytest.fixture(scope="module", params=PROXIES)

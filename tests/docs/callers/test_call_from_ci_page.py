@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +16,7 @@ import pytest
 import yaml
 from harness.processes.subprocess_runner import Runner
 from harness.repositories.repository import Repository
+from harness.serving import serving
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
@@ -62,14 +62,9 @@ class TokenService(BaseHTTPRequestHandler):
 @pytest.fixture
 def token_service() -> Iterator[type[TokenService]]:
     kind: type[TokenService] = type("Service", (TokenService,), {"claims": {}})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    kind.address = f"http://127.0.0.1:{server.server_port}/token?api-version=2.0"  # type: ignore[attr-defined]
-    yield kind
-    server.shutdown()
-    server.server_close()
-    thread.join(10)
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), kind)) as server:
+        kind.address = f"http://127.0.0.1:{server.server_port}/token?api-version=2.0"  # type: ignore[attr-defined]
+        yield kind
 
 
 @pytest.fixture

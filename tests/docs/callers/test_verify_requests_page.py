@@ -2,7 +2,6 @@
 
 import functools
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +12,7 @@ import pytest
 from harness.processes.subprocess_runner import Runner, run
 from harness.programs.identity.targets import BLOCKS, LANGUAGES, prepare, started
 from harness.programs.tools import free_port
+from harness.serving import serving
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -22,15 +22,8 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @contextmanager
 def served(folder: Path, port: int) -> Iterator[None]:
-    server = ThreadingHTTPServer(("127.0.0.1", port), functools.partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with serving(ThreadingHTTPServer(("127.0.0.1", port), functools.partial(Quiet, directory=str(folder)))):
         yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
 
 
 def write(folder: Path, name: str, text: str) -> Path:
