@@ -24,19 +24,16 @@ class IgnoreFilter:
 
     def __init__(self, jobs: str) -> None:
         self._jobs = jobs
-        self._listed = b""
+        self._listed: bytes | None = None
         self._rules = IgnoreRules()
         self._ignored: Mapping[str, bool] = {}
-        self._is_known = False
 
     def at(self, files: CommitFiles, git: Git) -> Files:
         """The files of a commit. Git is asked for the ignore file where it may be another one."""
-        edited = files.edited
-        if not self._is_known or edited is None or ignore_file(self._jobs) in edited:
+        listed, edited = self._listed, files.edited
+        if listed is None or edited is None or ignore_file(self._jobs) in edited:
             listed = _listed_at(git, files.commit, self._jobs)
-            self._is_known = True
-            return self.apply(files, listed)
-        return self.apply(files, self._listed)
+        return self.apply(files, listed)
 
     def on_disk(self, files: Files, root: Path) -> Files:
         return self.apply(files, _listed_on_disk(root, self._jobs))

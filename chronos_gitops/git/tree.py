@@ -84,7 +84,8 @@ class CommitFiles:
 
 
 def _edited_paths(git: Git, before: str, after: str, jobs: str) -> frozenset[str] | None:
-    """None where it cannot be told, and for so many that all files are listed anew instead."""
+    """None if git cannot compare the commits, or if more paths differ than are worth a comparison: then all files are
+    listed."""
     question = ("diff-tree", "-r", "-z", "--name-only", "--no-renames", "--ignore-submodules=none")
     done = git.attempt(*question, "--end-of-options", before, after, "--", *([] if jobs == "." else [jobs]))
     if done.code != 0 or len(done.stdout) > _MOST_EDITED:

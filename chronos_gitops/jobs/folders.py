@@ -1,5 +1,6 @@
 """Folders of job files, as CODEOWNERS and the API's ``path`` write them: from the repository root."""
 
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 
@@ -13,6 +14,11 @@ def is_path_in(path: str | None, folder: str) -> bool:
 def folder_of(path: str) -> str:
     """``jobs/billing`` of ``jobs/billing/charge.yaml``; ``.`` at the repository's root."""
     return str(PurePosixPath(path).parent)
+
+
+def one_of_each_folder(paths: Iterable[str]) -> dict[str, str]:
+    """The last of these paths in each folder, by folder ("" at the root): the jobs of a folder have the same layers."""
+    return {path.rpartition("/")[0]: path for path in paths}
 
 
 def inside(path: str, folder: str) -> str:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from chronos_gitops.jobs.folders import one_of_each_folder
+from chronos_gitops.jobs.layers.file_roles import beside_jobs
 from chronos_gitops.jobs.layers.parts import parts_of
 from chronos_gitops.jobs.layers.tree import Layers
 from chronos_gitops.jobs.validation import document
@@ -18,7 +20,7 @@ def changed_layers(loaded: Layers, committed: Layers) -> frozenset[str]:
 
 def has_layers(loaded: TreeResult, committed: Mapping[str, str]) -> bool:
     """True if a layer stands on disk or in HEAD; a path that only looks like one costs a look at HEAD."""
-    return bool(loaded.layers.all) or bool([path for path in committed if "/_" in path or path[:1] == "_"])
+    return bool(loaded.layers.all) or bool(beside_jobs(committed))
 
 
 class JobsOfChangedLayers:
@@ -36,11 +38,9 @@ class JobsOfChangedLayers:
         """By the path of each job whose content in the environment is another one with the committed layers: the layers
         that differ. A comment in a layer changes no content."""
         changed = changed_layers(loaded.layers, committed)
-        some = {path.rpartition("/")[0]: path for path in [one.path for one in loaded.jobs.values()]}
-        folders = {
-            folder for folder, path in some.items() if loaded.layers.fingerprint(path) != committed.fingerprint(path)
-        }
         jobs = {one.path: one for one in loaded.jobs.values()}
+        some = one_of_each_folder(jobs).items()
+        folders = {folder for folder, path in some if loaded.layers.fingerprint(path) != committed.fingerprint(path)}
         alike = {path: one for path, one in jobs.items() if path.rpartition("/")[0] not in folders}
         for job in [one for path, one in alike.items() if self._seen.get(path) is not one]:
             self._at_head[job.path] = _key(job, committed, environment), job.identity.content

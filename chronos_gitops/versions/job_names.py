@@ -66,8 +66,7 @@ class JobNames:
 
     def role(self, path: str) -> FileRole:
         """A layer that says a name is refused for it, and takes the name from no job."""
-        place = inside(path, self._jobs)
-        return place_of(place).role if "/_" in f"/{place}" else FileRole.JOB
+        return place_of(inside(path, self._jobs)).role
 
     def is_layer(self, path: str) -> bool:
         return self.role(path) in LAYER_ROLES

@@ -14,7 +14,6 @@ from chronos_gitops.cli.importers.model import (
     NotReadable,
     RefusedEntry,
     Unconvertible,
-    limit_notes,
     reading,
 )
 from chronos_gitops.cli.importers.timings.fields import DAYS, HOURS, MINUTES, MONTHS, WEEKDAYS, YEARS, Fields, Range
@@ -57,7 +56,7 @@ def read(content: bytes, *, timezone: str, is_enabled: bool) -> ImportResult:
     notes = [] if is_enabled else [_OFF]
     if not all(event.get("timezone") for event in events):
         notes.append(f"events without a timezone are read in {timezone}; give that of the server with --timezone")
-    return reading(entries, [*notes, *limit_notes(entries)])
+    return reading(entries, notes, has_limits=False)
 
 
 def _events(document: Any) -> list[Any]:

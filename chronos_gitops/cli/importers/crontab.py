@@ -8,14 +8,7 @@ from typing import Final
 from chronos_gitops.cli.importers import commands
 from chronos_gitops.cli.importers.commands import crontab_users, shell_words
 from chronos_gitops.cli.importers.commands.shell_words import Command
-from chronos_gitops.cli.importers.model import (
-    ImportedJob,
-    ImportResult,
-    RefusedEntry,
-    Unconvertible,
-    limit_notes,
-    reading,
-)
+from chronos_gitops.cli.importers.model import ImportedJob, ImportResult, RefusedEntry, Unconvertible, reading
 
 _VARIABLE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)\Z")
 _LINE: Final = re.compile(r"(?P<schedule>@\w+|\S+(?:[ \t]+\S+){4})[ \t]+(?P<command>\S.*)\Z")
@@ -64,7 +57,7 @@ def read(content: bytes, *, timezone: str, is_enabled: bool) -> ImportResult:
     notes += [_COMMANDS_ZONE] if variables.get("TZ") else []
     notes += [_DELAY] if variables.get("RANDOM_DELAY") else []
     notes += [_MAIL] if variables.get("MAILTO") else []
-    return reading(entries, [*notes, *limit_notes(entries)])
+    return reading(entries, notes, has_limits=False)
 
 
 def _unquoted(text: str) -> str:

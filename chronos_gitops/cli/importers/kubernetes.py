@@ -16,7 +16,6 @@ from chronos_gitops.cli.importers.model import (
     ImportResult,
     RefusedEntry,
     Unconvertible,
-    limit_notes,
     reading,
 )
 from chronos_gitops.cli.importers.timings import robfig
@@ -52,13 +51,13 @@ def read(content: bytes, *, timezone: str, is_enabled: bool) -> ImportResult:
     notes = [] if is_enabled else [_OFF]
     if zoneless:
         notes.append(f"CronJobs without timeZone are read in {timezone}; give the cluster's own with --timezone")
-    kept = [
+    kept = (
         ImportedJob(e.place, e.name, e.document, tuple(lost for lost in e.lost if lost != "no zone"))
         if isinstance(e, ImportedJob)
         else e
         for e in entries
-    ]
-    return reading(kept, [*notes, *limit_notes(kept)])
+    )
+    return reading(kept, notes, has_limits=False)
 
 
 def _objects(documents: list[Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

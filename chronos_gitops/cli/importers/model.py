@@ -51,11 +51,11 @@ class ImportResult:
     notes: tuple[str, ...] = ()
 
 
-def limit_notes(entries: Iterable[ImportedJob | RefusedEntry]) -> list[str]:
-    """For sources whose requests last as long as they need."""
-    is_needed = any(isinstance(one, ImportedJob) and one.document.get("timeout") is None for one in entries)
-    return [_NO_LIMIT] if is_needed else []
-
-
-def reading(entries: Iterable[ImportedJob | RefusedEntry], notes: Iterable[str] = ()) -> ImportResult:
-    return ImportResult(tuple(entries), tuple(dict.fromkeys(notes)))
+def reading(
+    entries: Iterable[ImportedJob | RefusedEntry], notes: Iterable[str] = (), *, has_limits: bool = True
+) -> ImportResult:
+    """``has_limits`` is False for sources whose requests last as long as they need."""
+    found = tuple(entries)
+    unlimited = [one for one in found if isinstance(one, ImportedJob) and one.document.get("timeout") is None]
+    limits = [_NO_LIMIT] if unlimited and not has_limits else []
+    return ImportResult(found, tuple(dict.fromkeys((*notes, *limits))))

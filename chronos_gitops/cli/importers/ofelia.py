@@ -15,7 +15,6 @@ from chronos_gitops.cli.importers.model import (
     NotReadable,
     RefusedEntry,
     Unconvertible,
-    limit_notes,
     reading,
 )
 from chronos_gitops.cli.importers.timings import robfig
@@ -44,7 +43,7 @@ def read(content: bytes, *, timezone: str, is_enabled: bool) -> ImportResult:
         raise NotReadable("there are no labels ofelia.job-* in this", hint=hint)
     entries = [one if isinstance(one, RefusedEntry) else _entry(one, timezone, is_enabled=is_enabled) for one in found]
     zone = f"the times are read in {timezone}; give the zone of Ofelia's container with --timezone"
-    return reading(entries, [*([] if is_enabled else [_OFF]), zone, *limit_notes(entries)])
+    return reading(entries, [zone] if is_enabled else [_OFF, zone], has_limits=False)
 
 
 def _of_ini(content: str) -> Iterator[Job]:

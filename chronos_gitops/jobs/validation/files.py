@@ -55,16 +55,16 @@ class EditedFiles:
 
 
 def refused_among(entries: Iterable[TreeEntry]) -> list[TreeEntry]:
-    """The entries that ``refusal`` has a reason against."""
+    """The entries that are not even read. One call for many entries."""
     return [entry for entry in entries if entry.kind is not FileKind.FILE or entry.size > MAX_BYTES]
 
 
 def refusal(entry: TreeEntry) -> tuple[str, str, str] | None:
     """Rule, message and hint of an entry that is not even read; None for a file of sound size."""
+    if not refused_among((entry,)):
+        return None
     if entry.kind is FileKind.SYMLINK:
         return "symlink", "symbolic links are not followed", "commit the file itself"
     if entry.kind is FileKind.SUBMODULE:
         return "submodule", "submodules are not fetched", "commit the file itself"
-    if entry.size > MAX_BYTES:
-        return "too-large", f"the file has {entry.size:,} bytes; a job file has at most {MAX_BYTES:,}", ""
-    return None
+    return "too-large", f"the file has {entry.size:,} bytes; a job file has at most {MAX_BYTES:,}", ""

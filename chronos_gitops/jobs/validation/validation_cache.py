@@ -6,6 +6,7 @@ from datetime import datetime
 
 from chronos_gitops.jobs.bound_jobs import BoundJobs
 from chronos_gitops.jobs.calendar_set import CalendarFile, CalendarSet
+from chronos_gitops.jobs.folders import one_of_each_folder
 from chronos_gitops.jobs.layers.tree import Layers
 from chronos_gitops.jobs.validation.file_result import FileResult
 from chronos_gitops.jobs.validation.files import TreeEntry
@@ -34,7 +35,7 @@ class ValidationCache:
         if today != self._today:
             return {}
         results = self._results
-        some = {path.rpartition("/")[0]: path for path in [entry.path for entry in entries]}
+        some = one_of_each_folder([entry.path for entry in entries])
         keys = {folder: layers.verdict_key(path) for folder, path in some.items()}
         found = {
             entry.path: one

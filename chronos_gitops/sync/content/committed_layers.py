@@ -8,7 +8,7 @@ from chronos_gitops.git.client import Git
 from chronos_gitops.git.errors import GitError
 from chronos_gitops.git.tree import CommitFiles
 from chronos_gitops.jobs.folders import inside
-from chronos_gitops.jobs.layers.file_roles import FileRole, place_of
+from chronos_gitops.jobs.layers.file_roles import FileRole, beside_jobs, place_of
 from chronos_gitops.jobs.layers.tree import NO_LAYERS, Layers
 from chronos_gitops.jobs.validation.files import TreeEntry
 from chronos_gitops.jobs.validation.layers.layer_files import read_layers
@@ -60,8 +60,8 @@ class CommittedLayers:
     def at_head(self, commit: str | None, blobs: Mapping[str, str]) -> Layers:
         """Those of a commit whose files are listed already, by path; policies are none of them."""
         try:
-            odd = [one for one in blobs.items() if "/_" in one[0] or one[0][:1] == "_"]
-            layers = tuple(one for one in odd if place_of(inside(one[0], self._jobs)).role in _LAYERS)
+            paths = [path for path in beside_jobs(blobs) if place_of(inside(path, self._jobs)).role in _LAYERS]
+            layers = tuple((path, blobs[path]) for path in paths)
             return NO_LAYERS if commit is None else self._blobs(layers)
         except GitError:
             return NO_LAYERS

@@ -12,39 +12,12 @@ _PROGRAMS: Final = "|".join(("curl", "wget", *sorted(wrappers.NAMES | shell_word
 _CALL: Final = re.compile(rf"(?:\S*/)?(?:{_PROGRAMS})(?!\S)|[A-Za-z_][A-Za-z0-9_]*=")
 _ACCOUNTS: Final = frozenset({"root", "www-data", "nobody", "daemon", "apache", "nginx", "postgres", "mysql", "git"})
 """Names that no program has, on every machine an account."""
-_STARTERS: Final = frozenset(
-    {
-        *("builtin", "coproc", "detach", "do", "doas", "dotenv", "echo", "else", "envdir", "eval", "faketime", "false"),
-        *("fakeroot", "gosu", "if", "logger", "ltrace", "not", "parallel", "printf", "proxychains", "proxychains4"),
-        *(
-            "retry",
-            "setpriv",
-            "setuidgid",
-            "source",
-            "stdbuf",
-            "strace",
-            "systemd-cat",
-            "systemd-run",
-            "taskset",
-            "test",
-        ),
-        *(
-            "taskset",
-            "then",
-            "torify",
-            "torsocks",
-            "trap",
-            "true",
-            "ts",
-            "tsocks",
-            "unbuffer",
-            "until",
-            "watch",
-            "while",
-        ),
-        "xargs",
-    }
-)
+_WORDS: Final = """
+    builtin coproc detach do doas dotenv echo else envdir eval fakeroot faketime false gosu if logger ltrace not
+    parallel printf proxychains proxychains4 retry setpriv setuidgid source stdbuf strace systemd-cat systemd-
+    run taskset test then torify torsocks trap true ts tsocks unbuffer until watch while xargs
+"""
+_STARTERS: Final = frozenset(_WORDS.split())
 """Programs and words of the shell before another command: no user is called so."""
 
 

@@ -14,7 +14,6 @@ from chronos_gitops.cli.importers.model import (
     NotReadable,
     RefusedEntry,
     Unconvertible,
-    limit_notes,
     reading,
 )
 from chronos_gitops.cli.importers.systemd import command_lines, units
@@ -59,7 +58,7 @@ def read(content: bytes, *, timezone: str, is_enabled: bool) -> ImportResult:
         raise NotReadable("there is no timer in this", hint=hint)
     notes = [_NO_ZONE.format(zone=timezone)]
     entries = [_entry(timer, found, timezone, is_enabled=is_enabled) for timer in timers]
-    return reading(entries, [*([] if is_enabled else [_OFF]), *notes, *limit_notes(entries)])
+    return reading(entries, notes if is_enabled else [_OFF, *notes], has_limits=False)
 
 
 def _entry(timer: Unit, known: Mapping[str, Unit], timezone: str, *, is_enabled: bool) -> ImportedJob | RefusedEntry:

@@ -99,18 +99,17 @@ class Record:
             "next_attempt_at": milliseconds.maybe_ms(self.next_attempt_at),
             "completed_at": milliseconds.maybe_ms(execution.completed_at),
             "callback_deadline": milliseconds.maybe_ms(execution.callback_deadline),
-            "times": self._times(),
-            "response": attempt.response if self._is_plain else None,
+            "times": None,
+            "response": None,
             "response_headers": None if context is None else context.headers,
             "context": None if context is None else keys[context.digest],
+            **(self._of_plain() if self._is_plain else {}),
         }
 
-    def _times(self) -> str | None:
-        begun = self.execution.started_at
-        if begun is None or not self._is_plain:
-            return None
-        offset = milliseconds.to_ms(self.attempt.started_at) - milliseconds.to_ms(begun)
-        return plain_attempts.times(offset, self.attempt)
+    def _of_plain(self) -> dict[str, Any]:
+        assert self.execution.started_at is not None, "of a plain success"
+        offset = milliseconds.to_ms(self.attempt.started_at) - milliseconds.to_ms(self.execution.started_at)
+        return {"times": plain_attempts.times(offset, self.attempt), "response": self.attempt.response}
 
 
 def _after(session: Session, several: Sequence[Record]) -> list[dict[str, Any]]:

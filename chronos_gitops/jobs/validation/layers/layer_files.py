@@ -4,7 +4,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from chronos_gitops.jobs.layers.file_roles import MOST_ENVIRONMENTS, FilePlace, FileRole, place_of, reserved_message
+from chronos_gitops.jobs.layers.file_roles import (
+    MOST_ENVIRONMENTS,
+    FilePlace,
+    FileRole,
+    beside_jobs,
+    place_of,
+    reserved_message,
+)
 from chronos_gitops.jobs.layers.parts import FileParts, parts_of
 from chronos_gitops.jobs.layers.tree import NO_LAYERS, Layer, Layers
 from chronos_gitops.jobs.policies.policy import MOST_POLICIES
@@ -25,13 +32,12 @@ _A_JOB: Final = FilePlace(FileRole.JOB)
 def entry_place(files: Files, path: str) -> FilePlace:
     """Role of the file at a path. Most paths have no part that begins with an underscore and need no lookup of their
     folder."""
-    return place_of(files.place(path)) if "/_" in f"/{path}" else _A_JOB
+    return place_of(files.place(path)) if beside_jobs((path,)) else _A_JOB
 
 
 def places_beside_jobs(files: Files) -> dict[str, FilePlace]:
     """The roles of the files with an underscore in their path, by that: layers and the like, and reserved names."""
-    odd = [entry.path for entry in files.entries if "/_" in entry.path or entry.path[:1] == "_"]
-    return {path: entry_place(files, path) for path in odd}
+    return {path: place_of(files.place(path)) for path in beside_jobs([entry.path for entry in files.entries])}
 
 
 def jobs_among(files: Files) -> list[TreeEntry]:

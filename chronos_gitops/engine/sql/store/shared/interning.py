@@ -1,7 +1,6 @@
 """Values that many rows share: each is stored once, and the rows hold its key."""
 
 from collections.abc import Collection, Mapping
-from operator import itemgetter
 from typing import Any
 
 from chronos_gitops.engine.sql.store.store import Session
@@ -21,10 +20,10 @@ def keys(session: Session, table: SharedTable, rows: Mapping[str, Mapping[str, A
     """The keys of these rows by their digests. Rows that are not stored yet are added, in one order, so that two
     runners which add the same rows cannot block each other."""
     known = _find(session, table, rows.keys())
-    missing = sorted(((digest, row) for digest, row in rows.items() if digest not in known), key=itemgetter(0))
+    missing = sorted(rows.keys() - known.keys())
     if missing:
-        session.executemany(table.add, [{"digest": digest, **row} for digest, row in missing])
-        known |= _find(session, table, [digest for digest, _ in missing])
+        session.executemany(table.add, [{"digest": digest, **rows[digest]} for digest in missing])
+        known |= _find(session, table, missing)
     return known
 
 
